@@ -1,0 +1,492 @@
+//! The serializer behind [`super::to_string`].
+
+use std::fmt::{self, Display};
+use std::ops::Range;
+
+use serde::ser::{self, Serialize};
+
+use super::key;
+
+/// `serde_json` refuses to read deeper than 128 levels.
+const MAX_DEPTH: usize = 127;
+
+/// How `serde_json` marks text that is to be written as it is: its
+/// arbitrary-precision numbers and raw values.
+const RAW: [&str; 2] = [
+    "$serde_json::private::Number",
+    "$serde_json::private::RawValue",
+];
+
+/// Why a value has no encoding; the path is collected on the way out.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: String,
+    segments: Vec<String>,
+}
+
+impl Failure {
+    pub(super) fn new(reason: impl Display) -> Self {
+        Self {
+            reason: reason.to_string(),
+            segments: Vec::new(),
+        }
+    }
+
+    fn at(mut self, segment: impl Display) -> Self {
+        self.segments.push(segment.to_string());
+        self
+    }
+
+    pub(super) fn path(&self) -> String {
+        let path: String = self.segments.iter().rev().map(String::as_str).collect();
+        let path = path.trim_start_matches('.');
+        if path.is_empty() {
+            ".".into()
+        } else {
+            path.into()
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl ser::Error for Failure {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::new(message)
+    }
+}
+
+pub(super) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Failure> {
+    value.serialize(Serializer { out, depth: 0 })
+}
+
+pub(super) struct Serializer<'a> {
+    out: &'a mut Vec<u8>,
+    depth: usize,
+}
+
+impl<'a> Serializer<'a> {
+    /// Writes a value whose text `serde_json` and we agree on.
+    fn leaf<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
+        serde_json::to_writer(self.out, value).map_err(Failure::new)
+    }
+
+    fn finite(self, finite: bool, value: &impl Serialize) -> Result<(), Failure> {
+        if finite {
+            return self.leaf(value);
+        }
+        Err(Failure::new(
+            "JSON has no NaN and no infinities; store an `Option` or an enum instead",
+        ))
+    }
+
+    fn open(self, bracket: u8) -> Result<Compound<'a>, Failure> {
+        if self.depth == MAX_DEPTH {
+            return Err(Failure::new(format!(
+                "nested deeper than {MAX_DEPTH} levels, which cannot be read back; use a flat list with indices"
+            )));
+        }
+        self.out.push(bracket);
+        Ok(Compound {
+            out: self.out,
+            depth: self.depth + 1,
+            items: 0,
+            close: &[],
+        })
+    }
+
+    /// Opens `{"variant":` for an enum variant that carries something.
+    fn open_variant(
+        self,
+        variant: &'static str,
+        bracket: u8,
+        close: &'static [u8],
+    ) -> Result<Compound<'a>, Failure> {
+        let Self { out, depth } = self;
+        out.push(b'{');
+        Serializer { out, depth }.leaf(variant)?;
+        out.push(b':');
+        let mut compound = Serializer {
+            out,
+            depth: depth + 1,
+        }
+        .open(bracket)?;
+        compound.close = close;
+        Ok(compound)
+    }
+}
+
+impl<'a> ser::Serializer for Serializer<'a> {
+    type Ok = ();
+    type Error = Failure;
+    type SerializeSeq = Compound<'a>;
+    type SerializeTuple = Compound<'a>;
+    type SerializeTupleStruct = Compound<'a>;
+    type SerializeTupleVariant = Compound<'a>;
+    type SerializeMap = Map<'a>;
+    type SerializeStruct = Struct<'a>;
+    type SerializeStructVariant = Compound<'a>;
+
+    fn serialize_bool(self, v: bool) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_i8(self, v: i8) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_i16(self, v: i16) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_i32(self, v: i32) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_i64(self, v: i64) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_i128(self, v: i128) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_u8(self, v: u8) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_u16(self, v: u16) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_u32(self, v: u32) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_u64(self, v: u64) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_u128(self, v: u128) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_f32(self, v: f32) -> Result<(), Failure> {
+        self.finite(v.is_finite(), &v)
+    }
+    fn serialize_f64(self, v: f64) -> Result<(), Failure> {
+        self.finite(v.is_finite(), &v)
+    }
+    fn serialize_char(self, v: char) -> Result<(), Failure> {
+        self.leaf(&v)
+    }
+    fn serialize_str(self, v: &str) -> Result<(), Failure> {
+        self.leaf(v)
+    }
+    fn serialize_bytes(self, v: &[u8]) -> Result<(), Failure> {
+        self.leaf(v)
+    }
+    fn serialize_none(self) -> Result<(), Failure> {
+        self.serialize_unit()
+    }
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
+        let Self { out, depth } = self;
+        let start = out.len();
+        value.serialize(Serializer { out, depth })?;
+        if &out[start..] == b"null" {
+            return Err(Failure::new(
+                "this `Some` holds a value that encodes as `null` and would come back as `None`; use an enum instead",
+            ));
+        }
+        Ok(())
+    }
+    fn serialize_unit(self) -> Result<(), Failure> {
+        self.out.extend_from_slice(b"null");
+        Ok(())
+    }
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Failure> {
+        self.serialize_unit()
+    }
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+    ) -> Result<(), Failure> {
+        self.leaf(variant)
+    }
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), Failure> {
+        value.serialize(self)
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Failure> {
+        let mut compound = self.open(b'{')?;
+        compound.field(variant, value)?;
+        compound.end(b"}")
+    }
+    fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'a>, Failure> {
+        self.open(b'[')
+    }
+    fn serialize_tuple(self, _len: usize) -> Result<Compound<'a>, Failure> {
+        self.open(b'[')
+    }
+    fn serialize_tuple_struct(
+        self,
+        _name: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'a>, Failure> {
+        self.open(b'[')
+    }
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'a>, Failure> {
+        self.open_variant(variant, b'[', b"]}")
+    }
+    fn serialize_map(self, _len: Option<usize>) -> Result<Map<'a>, Failure> {
+        let compound = self.open(b'{')?;
+        Ok(Map {
+            compound,
+            entries: Vec::new(),
+        })
+    }
+    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Struct<'a>, Failure> {
+        if RAW.contains(&name) {
+            return Ok(Struct::Raw(self.out));
+        }
+        self.open(b'{').map(Struct::Fields)
+    }
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Result<Compound<'a>, Failure> {
+        self.open_variant(variant, b'{', b"}}")
+    }
+}
+
+/// A list or an object that is being written.
+pub(super) struct Compound<'a> {
+    out: &'a mut Vec<u8>,
+    depth: usize,
+    items: usize,
+    /// How a variant's compound ends; lists and structs say it themselves.
+    close: &'static [u8],
+}
+
+impl Compound<'_> {
+    fn separate(&mut self) {
+        if self.items > 0 {
+            self.out.push(b',');
+        }
+        self.items += 1;
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        value.serialize(Serializer {
+            out: self.out,
+            depth: self.depth,
+        })
+    }
+
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        let index = self.items;
+        self.separate();
+        self.value(value)
+            .map_err(|failure| failure.at(format_args!("[{index}]")))
+    }
+
+    fn field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Failure> {
+        self.separate();
+        serde_json::to_writer(&mut *self.out, name).map_err(Failure::new)?;
+        self.out.push(b':');
+        self.value(value)
+            .map_err(|failure| failure.at(format_args!(".{name}")))
+    }
+
+    fn end(self, close: &[u8]) -> Result<(), Failure> {
+        self.out.extend_from_slice(close);
+        Ok(())
+    }
+}
+
+impl ser::SerializeSeq for Compound<'_> {
+    type Ok = ();
+    type Error = Failure;
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.element(value)
+    }
+    fn end(self) -> Result<(), Failure> {
+        Compound::end(self, b"]")
+    }
+}
+
+impl ser::SerializeTuple for Compound<'_> {
+    type Ok = ();
+    type Error = Failure;
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.element(value)
+    }
+    fn end(self) -> Result<(), Failure> {
+        Compound::end(self, b"]")
+    }
+}
+
+impl ser::SerializeTupleStruct for Compound<'_> {
+    type Ok = ();
+    type Error = Failure;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.element(value)
+    }
+    fn end(self) -> Result<(), Failure> {
+        Compound::end(self, b"]")
+    }
+}
+
+impl ser::SerializeTupleVariant for Compound<'_> {
+    type Ok = ();
+    type Error = Failure;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.element(value)
+    }
+    fn end(self) -> Result<(), Failure> {
+        let close = self.close;
+        Compound::end(self, close)
+    }
+}
+
+impl ser::SerializeStructVariant for Compound<'_> {
+    type Ok = ();
+    type Error = Failure;
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Failure> {
+        self.field(name, value)
+    }
+    fn end(self) -> Result<(), Failure> {
+        let close = self.close;
+        Compound::end(self, close)
+    }
+}
+
+/// A struct that is being written, or text of `serde_json`'s that goes in as it is.
+pub(super) enum Struct<'a> {
+    Fields(Compound<'a>),
+    Raw(&'a mut Vec<u8>),
+}
+
+impl ser::SerializeStruct for Struct<'_> {
+    type Ok = ();
+    type Error = Failure;
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Failure> {
+        match self {
+            Self::Fields(compound) => compound.field(name, value),
+            Self::Raw(out) => {
+                out.extend_from_slice(key::text(value)?.as_bytes());
+                Ok(())
+            }
+        }
+    }
+    fn end(self) -> Result<(), Failure> {
+        match self {
+            Self::Fields(compound) => compound.end(b"}"),
+            Self::Raw(_) => Ok(()),
+        }
+    }
+}
+
+/// A map that is being written; its entries are brought into order at the end.
+pub(super) struct Map<'a> {
+    compound: Compound<'a>,
+    entries: Vec<Entry>,
+}
+
+/// Where an entry and its key stand in the output.
+struct Entry {
+    key: Range<usize>,
+    end: usize,
+}
+
+impl ser::SerializeMap for Map<'_> {
+    type Ok = ();
+    type Error = Failure;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        let key = key::text(value)?;
+        self.compound.separate();
+        let start = self.compound.out.len();
+        serde_json::to_writer(&mut *self.compound.out, &key).map_err(Failure::new)?;
+        let end = self.compound.out.len();
+        self.compound.out.push(b':');
+        self.entries.push(Entry {
+            key: start..end,
+            end,
+        });
+        Ok(())
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        let Some(entry) = self.entries.last_mut() else {
+            return Err(Failure::new("a map gave a value before its key"));
+        };
+        let result = self.compound.value(value);
+        entry.end = self.compound.out.len();
+        let key = &self.compound.out[entry.key.clone()];
+        result.map_err(|failure| failure.at(format_args!("[{}]", String::from_utf8_lossy(key))))
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        let out = &*self.compound.out;
+        let key = |entry: &Entry| &out[entry.key.clone()];
+        let in_order = self.entries.is_sorted_by(|one, next| key(one) < key(next));
+        if !in_order {
+            let sorted = self.sorted()?;
+            let start = self.entries[0].key.start;
+            self.compound.out.truncate(start);
+            self.compound.out.extend_from_slice(&sorted);
+        }
+        self.compound.end(b"}")
+    }
+}
+
+impl Map<'_> {
+    /// The entries' text in the order of their keys.
+    fn sorted(&self) -> Result<Vec<u8>, Failure> {
+        let out = &*self.compound.out;
+        let mut order: Vec<&Entry> = self.entries.iter().collect();
+        order.sort_by_key(|entry| &out[entry.key.clone()]);
+        let twice = order
+            .windows(2)
+            .find(|pair| out[pair[0].key.clone()] == out[pair[1].key.clone()]);
+        if let Some(pair) = twice {
+            let key = String::from_utf8_lossy(&out[pair[0].key.clone()]);
+            return Err(Failure::new(format!(
+                "two keys of this map have one encoding, {key}, and one would be lost"
+            )));
+        }
+        let texts: Vec<&[u8]> = order
+            .iter()
+            .map(|entry| &out[entry.key.start..entry.end])
+            .collect();
+        Ok(texts.join(&b','))
+    }
+}

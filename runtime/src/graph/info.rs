@@ -1,0 +1,200 @@
+use std::time::Duration;
+
+use crate::graph::node::NodeFn;
+use crate::node_error::NodeError;
+use crate::options::ConflictPolicy;
+use crate::state::{FieldSet, StateInfo};
+
+/// A node's number in its graph: its position in [`GraphInfo::nodes`].
+pub type NodeId = u32;
+
+/// The number that stands for `start` where an edge names its source.
+pub const START: NodeId = NodeId::MAX;
+
+/// The number that stands for `end` where an edge names its target.
+pub const END: NodeId = NodeId::MAX - 1;
+
+/// The static description of a graph: nodes, edges, joins, and the state's fields.
+///
+/// Nodes are numbered in the order in which the rows first mention them, edges
+/// in the order in which they are written: an edge's position in `edges` is the
+/// `edge_index` of order keys.
+#[derive(Clone, Copy, Debug)]
+pub struct GraphInfo {
+    /// The struct's name.
+    pub name: &'static str,
+    /// `version = …`, 1 unless given.
+    pub version: u32,
+    /// `conflict = …`, if given.
+    pub conflict: Option<ConflictPolicy>,
+    /// `max_steps = …`, if given.
+    pub max_steps: Option<u64>,
+    /// The nodes.
+    pub nodes: &'static [NodeInfo],
+    /// The edges.
+    pub edges: &'static [EdgeInfo],
+    /// The join rows, in written order.
+    pub joins: &'static [JoinInfo],
+    /// The state's name and fields.
+    pub state: StateInfo,
+}
+
+/// One node of a graph.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeInfo {
+    /// Its name in the graph.
+    pub name: &'static str,
+    /// The edges of its own row.
+    pub row: RowInfo,
+    /// The join rows it stands in as a source: positions in [`GraphInfo::joins`].
+    pub joins: &'static [u32],
+    /// What `#[node(…)]` says.
+    pub options: NodeOptions,
+    /// Whether the node depends on nothing but the state and its input: it
+    /// takes no dependency and no `Cx`.
+    pub closed: bool,
+    /// The fields that `writes(…)` declares, if it is given.
+    pub writes: Option<FieldSet>,
+    /// Where the graph first mentions it.
+    pub span: Span,
+}
+
+impl NodeInfo {
+    /// The description of node `N` under `name`; used by `#[graph]`.
+    pub const fn of<N: NodeFn>(
+        name: &'static str,
+        row: RowInfo,
+        joins: &'static [u32],
+        span: Span,
+    ) -> Self {
+        Self {
+            name,
+            row,
+            joins,
+            options: N::OPTIONS,
+            closed: N::CLOSED,
+            writes: N::WRITES,
+            span,
+        }
+    }
+}
+
+/// How a row of the edge table expands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowInfo {
+    /// The node has no row of its own: it stands in joins only.
+    None,
+    /// These edges, always, none of them with an input: `from..to` in [`GraphInfo::edges`].
+    Static {
+        /// The first edge.
+        from: u32,
+        /// One past the last edge.
+        to: u32,
+    },
+    /// The generated code decides: a `match`, or targets with inputs.
+    Dynamic,
+}
+
+/// One edge: an arrow from a source to one target.
+#[derive(Clone, Copy, Debug)]
+pub struct EdgeInfo {
+    /// The source node, or [`START`].
+    pub from: NodeId,
+    /// The target node, or [`END`].
+    pub to: NodeId,
+    /// What kind of arrow.
+    pub kind: EdgeKind,
+    /// Pattern and guard of the `match` arm as written, tokens joined without white space.
+    pub label: Option<&'static str>,
+    /// Where the target is written.
+    pub span: Span,
+}
+
+/// What kind of arrow an edge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EdgeKind {
+    /// `a -> b`
+    Direct,
+    /// `a -> b(expr)`: one task with that input.
+    Input,
+    /// `a -> each b(expr)`: one task per item.
+    Each,
+    /// `… else b`: taken when an `each` has no items.
+    Else,
+    /// `a -> defer b`: when nothing else is runnable.
+    Defer,
+    /// `a on error -> b`
+    Error,
+    /// `[a, …] -> b`: one edge for each source of the join at this position.
+    Join(u32),
+}
+
+/// One join row: `[a, b] -> …`.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinInfo {
+    /// The sources, in written order.
+    pub sources: &'static [NodeId],
+    /// The edges taken when it fires, one for each target: those of its first
+    /// source, whose positions are the targets' `edge_index`. A `defer` target
+    /// is named in `deferred`.
+    pub edges: &'static [u32],
+    /// For each of `edges`, whether its target is deferred.
+    pub deferred: &'static [bool],
+    /// Where the row is written.
+    pub span: Span,
+}
+
+/// Where something stands in the user's source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The file, as rustc names it.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+/// What `#[node(…)]` says about running the node.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeOptions {
+    /// `timeout = "30s"`, per attempt.
+    pub timeout: Option<Duration>,
+    /// `retry(…)`.
+    pub retry: RetryOptions,
+    /// `blocking`: runs on the blocking pool.
+    pub blocking: bool,
+}
+
+impl NodeOptions {
+    /// What a bare `#[node]` says.
+    pub const DEFAULT: Self = Self {
+        timeout: None,
+        retry: RetryOptions::DEFAULT,
+        blocking: false,
+    };
+}
+
+/// `retry(attempts = 4, base = "250ms", max = "8s", when = path)`.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryOptions {
+    /// How often the node is tried, the first try included. At least 1.
+    pub attempts: u32,
+    /// The delay before the first retry, doubled with each further one; also
+    /// the width of the jitter. May be zero.
+    pub base: Duration,
+    /// The longest delay.
+    pub max: Duration,
+    /// Whether an error is worth a retry; `None` means any that is not permanent.
+    pub when: Option<fn(&NodeError) -> bool>,
+}
+
+impl RetryOptions {
+    /// One attempt; if attempts are raised, 100 ms doubled up to 10 s.
+    pub const DEFAULT: Self = Self {
+        attempts: 1,
+        base: Duration::from_millis(100),
+        max: Duration::from_secs(10),
+        when: None,
+    };
+}

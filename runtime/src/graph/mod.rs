@@ -1,0 +1,75 @@
+//! What a graph is: the traits that the macros implement and the static table
+//! that describes the edges.
+
+mod info;
+mod node;
+mod outcome;
+mod provides;
+mod route;
+
+use std::future::Future;
+
+pub use info::{
+    END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
+    RowInfo, START, Span,
+};
+pub use node::{Given, HandlesFailure, NoInput, Node, NodeFn, NodeOver, TakesInput, TakesNoInput};
+pub use outcome::{Done, HasRoute, Hop, Hops, IntoOutcome, NoRoute, RoutesNowhere};
+pub use provides::Provides;
+pub use route::Route;
+
+use crate::cx::Cx;
+use crate::encode::{DecodeError, EncodeError};
+use crate::node_error::{Failure, NodeError};
+use crate::state::State;
+
+/// A graph of nodes over one state: written by `#[graph]`, never by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a graph",
+    label = "this type does not carry `#[graph(…)]`",
+    note = "annotate the struct with `#[graph(state = …, start -> …, … -> end)]`"
+)]
+pub trait Graph: Send + Sync + Sized + 'static {
+    /// The state that the graph's nodes read and update.
+    type State: State;
+
+    /// The inputs that tasks of this graph carry: one variant for each node
+    /// that takes an input.
+    type Input: Clone + Send + 'static;
+
+    /// The edge table.
+    const INFO: &'static GraphInfo;
+
+    /// Where `start` leads: the hops of the row `start -> …`.
+    fn start() -> Hops<Self::Input>;
+
+    /// Runs one node and expands its row.
+    ///
+    /// `input` is given exactly for nodes that take one; the runtime checks that
+    /// when it decodes a task, so that a mismatch cannot come from a database.
+    ///
+    /// # Errors
+    /// Whatever the node returns as its error.
+    fn call(
+        &self,
+        node: NodeId,
+        input: Option<Self::Input>,
+        state: &Self::State,
+        cx: &Cx,
+    ) -> impl Future<Output = Result<Done<Self>, NodeError>> + Send;
+
+    /// The hops of `node`'s `on error` row; `None` if it has none.
+    fn on_error(node: NodeId, failure: Failure) -> Option<Hops<Self::Input>>;
+
+    /// Encodes a task's input as canonical JSON.
+    ///
+    /// # Errors
+    /// A value that JSON cannot hold unchanged.
+    fn encode_input(input: &Self::Input) -> Result<String, EncodeError>;
+
+    /// Decodes the input of a task of `node`.
+    ///
+    /// # Errors
+    /// Text that is not an input of that node, or an input where the node takes none.
+    fn decode_input(node: NodeId, json: &str) -> Result<Self::Input, DecodeError>;
+}

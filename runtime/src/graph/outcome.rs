@@ -1,0 +1,165 @@
+use crate::graph::{Graph, Route};
+use crate::node_error::NodeError;
+use crate::state::State;
+
+/// What a node's return type becomes: an update, and a route if it has one.
+///
+/// Implemented for the state's update, `(update, route)`, a route alone, `()`,
+/// and any of these in a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "a node over `{S}` cannot return `{Self}`",
+    label = "not an update of `{S}`, a route, or a `Result` of one",
+    note = "return `{S}`'s update, `(update, route)`, a type that derives `Route`, or `()`, each bare or in a `Result`"
+)]
+pub trait IntoOutcome<S: State> {
+    /// The route type, or [`NoRoute`].
+    type Route;
+
+    /// Takes it apart.
+    ///
+    /// # Errors
+    /// The node's own error.
+    fn into_outcome(self) -> Result<(Option<S::Update>, Self::Route), NodeError>;
+}
+
+impl<S: State> IntoOutcome<S> for () {
+    type Route = NoRoute;
+
+    fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), NodeError> {
+        Ok((None, NoRoute))
+    }
+}
+
+impl<S: State, R: Route> IntoOutcome<S> for R {
+    type Route = R;
+
+    fn into_outcome(self) -> Result<(Option<S::Update>, R), NodeError> {
+        Ok((None, self))
+    }
+}
+
+impl<S: State<Update = U>, U, R: Route> IntoOutcome<S> for (U, R) {
+    type Route = R;
+
+    fn into_outcome(self) -> Result<(Option<U>, R), NodeError> {
+        Ok((Some(self.0), self.1))
+    }
+}
+
+impl<S, T, E> IntoOutcome<S> for Result<T, E>
+where
+    S: State,
+    T: IntoOutcome<S>,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Route = T::Route;
+
+    fn into_outcome(self) -> Result<(Option<S::Update>, T::Route), NodeError> {
+        self.map_err(NodeError::transient)?.into_outcome()
+    }
+}
+
+/// The route of a node that returns none.
+#[derive(Clone, Copy, Debug)]
+pub struct NoRoute;
+
+/// Says that a node returns no route, so that its row needs no `match`.
+#[diagnostic::on_unimplemented(
+    message = "this node returns a route, so its row needs a `match`",
+    label = "returns the route `{Self}`; write `node -> match {{ pattern => target, … }}`"
+)]
+pub trait RoutesNowhere {}
+
+impl RoutesNowhere for NoRoute {}
+
+/// Says that a node returns a route that a `match` can take.
+#[diagnostic::on_unimplemented(
+    message = "this node returns no route, so its row cannot `match`",
+    label = "returns no route: return `(update, route)` or a type that derives `Route`, or name the targets alone"
+)]
+pub trait HasRoute {}
+
+impl<R: Route> HasRoute for R {}
+
+/// What running one task gave: the update it wants and where it goes.
+#[derive(Debug)]
+pub struct Done<G: Graph> {
+    /// The update, if the node returned one.
+    pub update: Option<<G::State as State>::Update>,
+    /// The hops of the node's row.
+    pub hops: Hops<G::Input>,
+}
+
+/// Where a finished task goes, in declared order.
+#[derive(Clone, Debug)]
+pub enum Hops<I> {
+    /// Along its row's [static edges](crate::graph::RowInfo::Static).
+    Row,
+    /// Along these.
+    Taken(Vec<Hop<I>>),
+    /// An `each` without `else` had no items: an error that names this edge.
+    Empty(u32),
+}
+
+/// One hop: an edge, which of its items, and the input for the target.
+#[derive(Clone, Debug)]
+pub struct Hop<I> {
+    /// The edge's position in [`GraphInfo::edges`](crate::graph::GraphInfo::edges).
+    pub edge: u32,
+    /// The item's position under `each`, else 0.
+    pub item: u64,
+    /// The input, for a target that takes one.
+    pub input: Option<I>,
+}
+
+impl<I> Hops<I> {
+    /// No hop yet; what generated code starts a dynamic row with.
+    pub const fn none() -> Self {
+        Self::Taken(Vec::new())
+    }
+
+    /// Goes along `edge` without an input.
+    pub fn to(&mut self, edge: u32) {
+        self.push(Hop {
+            edge,
+            item: 0,
+            input: None,
+        });
+    }
+
+    /// Goes along `edge` with `input`.
+    pub fn with(&mut self, edge: u32, input: I) {
+        self.push(Hop {
+            edge,
+            item: 0,
+            input: Some(input),
+        });
+    }
+
+    /// Goes along `edge` once for each of `inputs`; gives whether there were any.
+    pub fn each(&mut self, edge: u32, inputs: impl IntoIterator<Item = I>) -> bool {
+        let mut items = 0;
+        for input in inputs {
+            self.push(Hop {
+                edge,
+                item: items,
+                input: Some(input),
+            });
+            items += 1;
+        }
+        items > 0
+    }
+
+    /// Notes that the `each` of `edge` had no items and no `else`.
+    pub fn empty(&mut self, edge: u32) {
+        if !matches!(self, Self::Empty(_)) {
+            *self = Self::Empty(edge);
+        }
+    }
+
+    fn push(&mut self, hop: Hop<I>) {
+        if let Self::Taken(hops) = self {
+            hops.push(hop);
+        }
+    }
+}

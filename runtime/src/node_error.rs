@@ -1,0 +1,129 @@
+//! What a node returns when it fails, and what an error row hands on.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a node failed, and whether trying again can help.
+///
+/// Takes any error with `?`. Like `anyhow::Error` it does not implement
+/// [`std::error::Error`] itself; [`source`](Self::source) gives the error inside.
+#[derive(Clone)]
+pub struct NodeError {
+    kind: Kind,
+    source: Arc<dyn StdError + Send + Sync>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Permanent,
+    Transient,
+}
+
+impl NodeError {
+    /// An error that a retry cannot mend: it is never retried.
+    pub fn permanent(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Permanent, error.into())
+    }
+
+    /// An error that a retry may mend. What `?` converts is transient too.
+    pub fn transient(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Transient, error.into())
+    }
+
+    fn new(kind: Kind, error: Box<dyn StdError + Send + Sync>) -> Self {
+        // A `NodeError` that was boxed on its way keeps its kind.
+        match error.downcast::<Wrapped>() {
+            Ok(wrapped) => wrapped.0,
+            Err(error) => Self {
+                kind,
+                source: Arc::from(error),
+            },
+        }
+    }
+
+    /// Whether this error is never retried.
+    pub fn is_permanent(&self) -> bool {
+        self.kind == Kind::Permanent
+    }
+
+    /// The error inside, to downcast or to walk its causes.
+    pub fn source(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.source
+    }
+
+    pub(crate) fn into_source(self) -> Arc<dyn StdError + Send + Sync> {
+        self.source
+    }
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.source, f)
+    }
+}
+
+impl fmt::Debug for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({:?})", self.kind, self.source)
+    }
+}
+
+impl<E: StdError + Send + Sync + 'static> From<E> for NodeError {
+    fn from(error: E) -> Self {
+        Self::transient(error)
+    }
+}
+
+/// Carries a [`NodeError`] through `Box<dyn Error>` without losing its kind.
+#[derive(Debug)]
+struct Wrapped(NodeError);
+
+impl fmt::Display for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl StdError for Wrapped {}
+
+impl From<NodeError> for Box<dyn StdError + Send + Sync> {
+    fn from(error: NodeError) -> Self {
+        Box::new(Wrapped(error))
+    }
+}
+
+/// What an `on error` row hands to its node: who failed, after how many
+/// attempts, and the last error's message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The failed node's name in the graph.
+    pub node: String,
+    /// How often it was tried, the first try included.
+    pub attempts: u32,
+    /// The last error, with its causes.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_survives_a_box() {
+        let boxed: Box<dyn StdError + Send + Sync> = NodeError::permanent("no").into();
+        assert!(NodeError::transient(boxed).is_permanent());
+    }
+
+    #[test]
+    fn question_mark_takes_any_error() {
+        fn parse() -> Result<i32, NodeError> {
+            Ok("x".parse::<i32>()?)
+        }
+        let error = parse().unwrap_err();
+        assert!(!error.is_permanent());
+        assert!(error.source().is::<std::num::ParseIntError>());
+    }
+}

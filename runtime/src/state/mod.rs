@@ -1,0 +1,96 @@
+//! The state of a run: what a field is, what an update is, how updates combine.
+//!
+//! Everything here is pure. `#[derive(State)]` writes the impls; the reducers
+//! they call stand in [`reduce`].
+
+mod info;
+mod merge;
+pub mod reduce;
+mod slot;
+
+use std::fmt::{self, Debug};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use info::{FieldInfo, FieldSet, StateInfo};
+pub use merge::Merge;
+pub use slot::Slot;
+
+use crate::encode::EncodeError;
+
+/// What a run knows: a struct whose fields say how concurrent updates combine.
+///
+/// Derived with `#[derive(State)]`, never written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a state",
+    label = "this type does not derive `State`",
+    note = "add `#[derive(State, Clone, Debug, Serialize, Deserialize)]` to the struct"
+)]
+pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The partial update that nodes return: every field may be absent.
+    type Update: Update;
+
+    /// The table of fields.
+    const INFO: StateInfo;
+
+    /// Finds the first two contributions of one step that cannot both stand.
+    ///
+    /// `updates` are in merge order. Nothing is changed. Fields are looked at
+    /// in declared order; of one field, the two replacements come first.
+    ///
+    /// # Errors
+    /// A value that two tasks write has to be encoded to be compared; one that
+    /// has no encoding is an [`EncodeError`].
+    fn conflict(updates: &[Self::Update]) -> Result<Option<Clash>, EncodeError>;
+
+    /// Applies the updates of one step in merge order and leaves them empty.
+    ///
+    /// Conflicts are resolved in merge order, the last one wins; whether they
+    /// are allowed is decided before, by [`conflict`](Self::conflict). Ephemeral
+    /// fields go back to their default first, also when `updates` is empty.
+    ///
+    /// # Errors
+    /// A checked sum that overflows. The state is then partly changed.
+    fn apply(&mut self, updates: &mut [Self::Update]) -> Result<(), ReduceError>;
+
+    /// Applies only what `updates` say of ephemeral fields that the state's
+    /// own encoding skips; used after a snapshot of that step was decoded.
+    fn restore_skipped(&mut self, updates: &mut [Self::Update]) {
+        let _ = updates;
+    }
+}
+
+/// A partial update of a state: what a node wants to change.
+pub trait Update:
+    Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The fields that this update says anything about.
+    fn fields(&self) -> FieldSet;
+}
+
+/// Two contributions to one field that cannot both stand: `first` and `second`
+/// are positions in the step's updates, in merge order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clash {
+    /// The field's position in [`StateInfo::fields`].
+    pub field: usize,
+    /// The update that wrote first in merge order.
+    pub first: usize,
+    /// The update that cannot stand beside it.
+    pub second: usize,
+}
+
+/// A reducer that could not combine a contribution with the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReduceError {
+    /// The field's position in [`StateInfo::fields`].
+    pub field: usize,
+    /// What happened, e.g. `250 + 10 overflows u8`.
+    pub message: String,
+}
+
+impl fmt::Display for ReduceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

@@ -1,0 +1,1 @@
+//! The reducers: how the contributions of one step to one field combine.

@@ -1,0 +1,83 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A value that an update sets, or does not set.
+///
+/// Unlike `Option` it is invisible in the encoding: a set value is encoded as
+/// itself and an unset one is left out, so that setting `None` is told apart
+/// from setting nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot<T> {
+    /// The update says nothing.
+    Unset,
+    /// The update says this.
+    Set(T),
+}
+
+impl<T> Slot<T> {
+    /// Whether the update says nothing; serde's `skip_serializing_if`.
+    pub const fn is_unset(&self) -> bool {
+        matches!(self, Self::Unset)
+    }
+
+    /// Whether the update says something.
+    pub const fn is_set(&self) -> bool {
+        !self.is_unset()
+    }
+
+    /// The value, if set.
+    pub const fn as_ref(&self) -> Option<&T> {
+        match self {
+            Self::Unset => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+
+    /// Takes the value out and leaves the slot unset.
+    pub fn take(&mut self) -> Option<T> {
+        match std::mem::replace(self, Self::Unset) {
+            Self::Unset => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+
+    /// Replaces whatever was set.
+    pub fn set(&mut self, value: T) {
+        *self = Self::Set(value);
+    }
+
+    /// The value to go on with, first set to `T::default()` if unset.
+    pub fn or_default(&mut self) -> &mut T
+    where
+        T: Default,
+    {
+        if self.is_unset() {
+            *self = Self::Set(T::default());
+        }
+        match self {
+            Self::Set(value) => value,
+            Self::Unset => unreachable!("set just above"),
+        }
+    }
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self::Unset
+    }
+}
+
+impl<T: Serialize> Serialize for Slot<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Set(value) => value.serialize(serializer),
+            // Reached only if `skip_serializing_if` is missing.
+            Self::Unset => serializer.serialize_none(),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Slot<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self::Set)
+    }
+}
