@@ -9,6 +9,7 @@ mod hash;
 mod node_error;
 mod options;
 pub mod state;
+pub mod store;
 
 pub use cx::Cx;
 pub use graph::{Graph, Route};
