@@ -1,19 +1,157 @@
 //! What a node may ask for about itself.
 
-/// The context of one task; nodes that take `&Cx` get it.
-#[derive(Debug)]
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::graph::GraphInfo;
+use crate::hash::{Digest, Hasher};
+use crate::machine::{KeyId, Keyring};
+
+/// The context of one attempt of one task; a node that takes `&Cx` gets it.
 pub struct Cx {
+    run: Arc<RunIdentity>,
+    keys: Keyring,
+    key: KeyId,
+    step: u64,
+    node: &'static str,
     attempt: u32,
+    /// Set when the attempt is given up; only blocking nodes can see that.
+    given_up: Option<Arc<AtomicBool>>,
+}
+
+/// What all tasks of a driven run share.
+#[derive(Debug)]
+pub(crate) struct RunIdentity {
+    pub(crate) id: String,
+    /// Set when nobody drives the run any more.
+    pub(crate) dropped: AtomicBool,
+}
+
+impl RunIdentity {
+    pub(crate) fn new(id: String) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            dropped: AtomicBool::new(false),
+        })
+    }
 }
 
 impl Cx {
-    /// A context for unit tests of a node.
+    pub(crate) fn new(
+        run: Arc<RunIdentity>,
+        keys: Keyring,
+        key: KeyId,
+        step: u64,
+        node: &'static str,
+    ) -> Self {
+        Self {
+            run,
+            keys,
+            key,
+            step,
+            node,
+            attempt: 1,
+            given_up: None,
+        }
+    }
+
+    /// A context for unit tests of a node: run `test`, step 1, node `test`,
+    /// first attempt.
+    ///
+    /// ```
+    /// let cx = superstep::Cx::test();
+    /// assert_eq!((cx.run_id(), cx.step(), cx.attempt()), ("test", 1, 1));
+    /// ```
     pub fn test() -> Self {
-        Self { attempt: 1 }
+        let keys = Keyring::new(&NO_GRAPH);
+        let key = keys.known(Hasher::new().part("test").finish());
+        Self::new(RunIdentity::new("test".into()), keys, key, 1, "test")
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> &str {
+        &self.run.id
+    }
+
+    /// The step in which the task runs, from 1.
+    pub const fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The node's name in the graph.
+    pub const fn node(&self) -> &'static str {
+        self.node
+    }
+
+    /// The task's order key: `SHA-256(parent_path, node_id, edge_index)`,
+    /// unique in the run and the same on every attempt, resume and replay.
+    pub fn order_key(&self) -> Digest {
+        self.keys.get(self.key)
     }
 
     /// Which attempt this is, from 1.
     pub const fn attempt(&self) -> u32 {
         self.attempt
     }
+
+    /// A key to hand to the outside world, so that it can recognise a repeated
+    /// call: `SHA-256(run_id, order_key)`, the same on every attempt.
+    pub fn idempotency_key(&self) -> Digest {
+        Hasher::new()
+            .part(&self.run.id)
+            .part(self.order_key().as_bytes())
+            .finish()
+    }
+
+    /// Whether nobody waits for this attempt any more: its run is no longer
+    /// driven, or its timeout is over. Async nodes are dropped then and need
+    /// not ask; a `blocking` node in a long loop should.
+    pub fn cancelled(&self) -> bool {
+        let given_up = self
+            .given_up
+            .as_ref()
+            .is_some_and(|flag| flag.load(Ordering::Relaxed));
+        given_up || self.run.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Runs `f` and gives its value. It says to readers, and to the check in
+    /// `#[node]`, that this one expression may read the clock or a global
+    /// random source: its value is not recorded, so it must not reach an
+    /// update, a route or an input.
+    ///
+    /// ```
+    /// let cx = superstep::Cx::test();
+    /// let started = cx.untracked(std::time::Instant::now);
+    /// # let _ = started;
+    /// ```
+    pub fn untracked<T>(&self, f: impl FnOnce() -> T) -> T {
+        f()
+    }
+
+    pub(crate) fn for_attempt(&self, attempt: u32, given_up: Option<Arc<AtomicBool>>) -> Self {
+        Self {
+            run: Arc::clone(&self.run),
+            keys: self.keys.clone(),
+            key: self.key,
+            step: self.step,
+            node: self.node,
+            attempt,
+            given_up,
+        }
+    }
 }
+
+impl fmt::Debug for Cx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx")
+            .field("run", &self.run.id)
+            .field("step", &self.step)
+            .field("node", &self.node)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The table behind [`Cx::test`]: its key is known, so that no node is looked up.
+static NO_GRAPH: GraphInfo = GraphInfo::EMPTY;

@@ -4,18 +4,21 @@
 
 mod cx;
 pub mod encode;
+mod error;
 pub mod graph;
 mod hash;
+mod machine;
 mod node_error;
 mod options;
 pub mod state;
 pub mod store;
 
 pub use cx::Cx;
+pub use error::Error;
 pub use graph::{Graph, Route};
 pub use hash::Digest;
 pub use node_error::{Failure, NodeError};
-pub use options::ConflictPolicy;
+pub use options::{ConflictPolicy, Options};
 pub use state::{Merge, State};
 pub use superstep_macros::{Route, State, graph, node};
 
