@@ -24,6 +24,8 @@ pub struct Cx {
 #[derive(Debug)]
 pub(crate) struct RunIdentity {
     pub(crate) id: String,
+    /// If it was set; else it follows from the id.
+    pub(crate) seed: Option<u64>,
     /// Set when nobody drives the run any more.
     pub(crate) dropped: AtomicBool,
 }
@@ -35,6 +37,11 @@ impl RunIdentity {
             dropped: AtomicBool::new(false),
         })
     }
+}
+
+/// The seed of a run that was given none.
+pub(crate) fn default_seed(run: &str) -> u64 {
+    Hasher::new().part("seed").part(run).finish().to_u64()
 }
 
 impl Cx {
@@ -66,7 +73,14 @@ impl Cx {
     pub fn test() -> Self {
         let keys = Keyring::new(&NO_GRAPH);
         let key = keys.known(Hasher::new().part("test").finish());
-        Self::new(RunIdentity::new("test".into()), keys, key, 1, "test")
+        Self::new(
+            RunIdentity::new("test".into(), None),
+            keys,
+            key,
+            1,
+            "test",
+            1,
+        )
     }
 
     /// The run's id.
@@ -129,16 +143,10 @@ impl Cx {
         f()
     }
 
-    pub(crate) fn for_attempt(&self, attempt: u32, given_up: Option<Arc<AtomicBool>>) -> Self {
-        Self {
-            run: Arc::clone(&self.run),
-            keys: self.keys.clone(),
-            key: self.key,
-            step: self.step,
-            node: self.node,
-            attempt,
-            given_up,
-        }
+    /// This context, with a flag that tells when the attempt is abandoned.
+    pub(crate) fn abandoned_by(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.given_up = Some(flag);
+        self
     }
 }
 

@@ -15,9 +15,12 @@ mod task;
 
 use std::sync::Arc;
 
-pub(crate) use frontier::FrontierText;
+pub(crate) use frontier::check_inputs;
 pub(crate) use keys::{KeyId, Keyring};
-pub(crate) use record::{Sealed, TaskText, idempotency_key};
+pub(crate) use record::{
+    RedoError, Sealed, TaskText, first_chain, outside_text, quoted, read_result, result_text,
+    step_digest,
+};
 pub(crate) use task::{Arrow, Finished, Task};
 
 use crate::encode::EncodeError;
