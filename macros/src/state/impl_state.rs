@@ -66,19 +66,19 @@ fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// Where two updates of one step can conflict in this field.
 fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
-    let ident = field.ident;
+    let (ident, ty) = (field.ident, field.ty);
     let replacement = field.replacement().map(|slot| {
         let replace = reducer::replace(state, field);
-        quote!(.field::<#replace, _>(#position, |update| &update.#slot))
+        quote!(.field::<#replace, #ty>(#position, |update| &update.#slot))
     });
     let own = match &field.reducer {
         Reducer::Replace | Reducer::Ephemeral | Reducer::Merge => {
             let reducer = reducer::of(state, field);
-            quote!(.field::<#reducer, _>(#position, |update| &update.#ident))
+            quote!(.field::<#reducer, #ty>(#position, |update| &update.#ident))
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
-            quote!(.records(#position, |record| &record.#id, |update| (&update.#ident, &update.#removal)))
+            quote!(.records(#position, |update| (&update.#ident, &update.#removal), |record| &record.#id))
         }
         _ => TokenStream::new(),
     };
@@ -87,10 +87,10 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
 
 fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let rt = super::runtime(state);
-    let ident = field.ident;
+    let (ident, ty) = (field.ident, field.ty);
     let replacement = field.replacement().map(|slot| {
         let replace = reducer::replace(state, field);
-        quote!(#rt::reduce::apply::<#replace, _, _>(#position, &mut self.#ident, updates, |update| &mut update.#slot)?;)
+        quote!(#rt::reduce::apply::<#replace, #ty, _>(#position, &mut self.#ident, updates, |update| &mut update.#slot)?;)
     });
     let own = match &field.reducer {
         Reducer::Ephemeral => {
@@ -110,7 +110,7 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
         }
         _ => {
             let reducer = reducer::of(state, field);
-            quote!(#rt::reduce::apply::<#reducer, _, _>(#position, &mut self.#ident, updates, |update| &mut update.#ident)?;)
+            quote!(#rt::reduce::apply::<#reducer, #ty, _>(#position, &mut self.#ident, updates, |update| &mut update.#ident)?;)
         }
     };
     quote!(#replacement #own)

@@ -17,7 +17,7 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// `field(value)`
 fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let (vis, ident) = (state.vis, field.ident);
+    let (vis, ident, ty) = (state.vis, field.ident, field.ty);
     let rt = super::runtime(state);
     let (argument, value) = match (&field.reducer, types::is_named(field.ty, "String")) {
         (Reducer::Append, true) => (
@@ -42,7 +42,7 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
         }
         _ => {
             let reducer = reducer::of(state, field);
-            quote!(#rt::reduce::join::<#reducer, _>(#label, &mut self.#ident, #value);)
+            quote!(#rt::reduce::join::<#reducer, #ty>(#label, &mut self.#ident, #value);)
         }
     };
     let docs = docs(field);

@@ -120,8 +120,8 @@ impl<'a, U> Conflicts<'a, U> {
     pub fn records<T, I>(
         self,
         field: usize,
-        id: impl Fn(&T) -> &I,
         slots: impl Fn(&'a U) -> (&'a Slot<Vec<T>>, &'a Slot<Vec<String>>),
+        id: impl Fn(&T) -> &I,
     ) -> Self
     where
         T: serde::Serialize + 'a,
