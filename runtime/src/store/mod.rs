@@ -5,14 +5,18 @@
 //! [`commit`](Store::commit) happens completely or not at all, once, and only
 //! by the holder of the run's lease.
 
+mod clock;
 mod error;
+mod memory;
 mod records;
+mod rules;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use records::{
     Access, Commit, Committed, Creation, Event, Head, Lease, Loaded, Park, PendingResult, Snapshot,
     Status, StepKind, StepRecord,
