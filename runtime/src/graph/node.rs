@@ -20,6 +20,9 @@ pub trait NodeFn {
     type Input;
     /// What the function returns, as written.
     type Return: IntoOutcome<Self::State>;
+    /// `name = "…"`, if given: what the node is called in graphs that do not
+    /// rename it, in place of the function's name.
+    const NAME: Option<&'static str> = None;
     /// What `#[node(…)]` says.
     const OPTIONS: NodeOptions;
     /// Whether it takes no dependency and no `Cx`.
@@ -36,11 +39,14 @@ pub trait NodeFn {
 )]
 pub trait Node<G: Graph>: NodeFn {
     /// Calls the function with what it asks for.
-    fn run(
-        graph: &G,
-        state: &Self::State,
+    ///
+    /// One lifetime for all, so that an `async` function's own future can be
+    /// returned as it is.
+    fn run<'a>(
+        graph: &'a G,
+        state: &'a Self::State,
         input: Self::Input,
-        cx: &Cx,
+        cx: &'a Cx,
     ) -> impl Future<Output = Self::Return> + Send;
 }
 
