@@ -78,29 +78,25 @@ fn node_fn(model: &Model) -> TokenStream {
     let closed = model.provided().next().is_none();
     let node_options = node_options(model);
     let display_name = options.name.as_ref().map(|name| {
-        quote!(const NAME: ::core::option::Option<&'static str> = ::core::option::Option::Some(#name);)
+        let name = optional(Some(name));
+        quote!(const NAME: ::core::option::Option<&'static str> = #name;)
     });
-    let writes = match &options.writes {
-        None => quote!(::core::option::Option::None),
-        Some(fields) => {
-            let fields = fields.iter().map(|field| field.unraw().to_string());
-            quote! {
-                ::core::option::Option::Some(
-                    <#state as #runtime::State>::INFO.set_of(&[#(#fields),*]),
-                )
-            }
-        }
-    };
+    let writes = options.writes.as_ref().map(|fields| {
+        let fields = fields.iter().map(|field| field.unraw().to_string());
+        let set = quote!(<#state as #runtime::State>::INFO.set_of(&[#(#fields),*]));
+        let set = optional(Some(set));
+        quote!(const WRITES: ::core::option::Option<#runtime::FieldSet> = #set;)
+    });
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::NodeFn for #name #ty_generics #where_clause {
             type State = #state;
             type Input = #input;
             type Return = #output;
-            #display_name
-            const OPTIONS: #runtime::NodeOptions = #node_options;
             const CLOSED: bool = #closed;
-            const WRITES: ::core::option::Option<#runtime::FieldSet> = #writes;
+            #display_name
+            #node_options
+            #writes
         }
     }
 }
@@ -208,25 +204,29 @@ fn checked_writes(model: &Model) -> Option<TokenStream> {
     })
 }
 
-fn node_options(model: &Model) -> TokenStream {
+/// Nothing, if the defaults hold.
+fn node_options(model: &Model) -> Option<TokenStream> {
     let runtime = &model.runtime;
     let Options {
-        timeout,
-        retry,
-        blocking,
-        ..
+        timeout, blocking, ..
     } = &model.options;
-    let defaults = quote!(#runtime::NodeOptions::DEFAULT);
-    let timeout = timeout.map(|time| {
-        let time = optional(Some(duration(time)));
-        quote!(timeout: #time,)
-    });
-    let blocking = blocking.map(|_| quote!(blocking: true,));
-    let retry = retry_options(model).map(|retry| quote!(retry: #retry,));
-    if timeout.is_none() && blocking.is_none() && retry.is_none() {
-        return defaults;
-    }
-    quote!(#runtime::NodeOptions { #timeout #retry #blocking ..#defaults })
+    let set = [
+        timeout.map(|time| {
+            let time = optional(Some(duration(time)));
+            quote!(timeout: #time)
+        }),
+        retry_options(model).map(|retry| quote!(retry: #retry)),
+        blocking.map(|_| quote!(blocking: true)),
+    ];
+    let set: Vec<TokenStream> = set.into_iter().flatten().collect();
+    (!set.is_empty()).then(|| {
+        quote! {
+            const OPTIONS: #runtime::NodeOptions = #runtime::NodeOptions {
+                #(#set,)*
+                ..#runtime::NodeOptions::DEFAULT
+            };
+        }
+    })
 }
 
 fn retry_options(model: &Model) -> Option<TokenStream> {

@@ -67,7 +67,7 @@ fn unknown(name: &Ident, known: &[&str], what: &str) -> syn::Error {
         .iter()
         .map(|known| (distance(&text, known), known))
         .min()
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 4);
+        .filter(|(distance, _)| *distance <= 1 + text.len() / 3);
     let known = known.join("`, `");
     let help = match close {
         Some((_, close)) => format!("help: did you mean `{close}`?\nnote: there are `{known}`"),

@@ -7,6 +7,7 @@ mod lint;
 mod list;
 mod model;
 mod options;
+mod owned;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -22,7 +23,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let options = Options::parse(options, &mut found);
     let function = found.keep(Function::parse(item.clone()));
     if let Some(function) = &function {
-        check::signature(function, &mut found);
+        check::signature(function, &options, &mut found);
         lint::body(function, &options, &mut found);
     }
     let model = function.and_then(|function| Model::new(function, options));

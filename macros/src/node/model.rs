@@ -1,8 +1,12 @@
 use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, FnArg, Generics, Ident, Pat, Path, ReturnType, Signature, Type, Visibility};
+use syn::{
+    Attribute, FnArg, GenericParam, Generics, Ident, Pat, Path, ReturnType, Signature, Type,
+    Visibility,
+};
 
 use super::options::Options;
+use super::owned::what_is_borrowed;
 
 /// The function as written; its body stays tokens.
 pub(super) struct Function {
@@ -54,7 +58,8 @@ fn head(item: TokenStream) -> TokenStream {
         .collect()
 }
 
-fn names_context(ty: &Type) -> bool {
+/// Whether this is `&Cx`, as far as its spelling tells.
+pub(super) fn names_context(ty: &Type) -> bool {
     match peel(ty) {
         Type::Reference(reference) => match peel(&reference.elem) {
             Type::Path(path) => path
@@ -109,8 +114,8 @@ impl Model {
             FnArg::Typed(arg) => Some(Arg::new(&arg.ty)),
             FnArg::Receiver(_) => None,
         });
-        let (Arg::Provided(state) | Arg::Input(state)) = args.next()?;
-        let args = args.collect();
+        let first = args.next()?;
+        let args = args.filter(|arg| is_owned(arg.ty())).collect();
         let copied = function.attrs.into_iter();
         Some(Self {
             runtime: options.runtime(),
@@ -120,13 +125,13 @@ impl Model {
                 .collect(),
             vis: function.vis,
             name: function.sig.ident,
-            generics: function.sig.generics,
+            generics: without_lifetimes(function.sig.generics),
             is_async: function.sig.asyncness.is_some(),
-            state,
+            state: Some(first.ty()).filter(|ty| is_owned(ty))?.clone(),
             args,
             output: match function.sig.output {
                 ReturnType::Default => None,
-                ReturnType::Type(_, ty) => Some(*ty),
+                ReturnType::Type(_, ty) => Some(*ty).filter(is_owned),
             },
         })
     }
@@ -159,7 +164,26 @@ impl Model {
     }
 }
 
+/// What is left out here is an error already.
+fn is_owned(ty: &Type) -> bool {
+    what_is_borrowed(ty).is_none()
+}
+
+fn without_lifetimes(mut generics: Generics) -> Generics {
+    let params = std::mem::take(&mut generics.params).into_iter();
+    generics.params = params
+        .filter(|param| !matches!(param, GenericParam::Lifetime(_)))
+        .collect();
+    generics
+}
+
 impl Arg {
+    fn ty(&self) -> &Type {
+        match self {
+            Self::Provided(ty) | Self::Input(ty) => ty,
+        }
+    }
+
     fn new(ty: &Type) -> Self {
         match peel(ty) {
             Type::Reference(reference) => Self::Provided(peel(&reference.elem).clone()),
