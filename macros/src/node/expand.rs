@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -176,7 +176,10 @@ fn call(model: &Model) -> TokenStream {
 fn input_type(model: &Model) -> TokenStream {
     let runtime = &model.runtime;
     match model.input() {
-        Some(ty) => quote_spanned!(ty.span()=> #runtime::Given<#ty>),
+        Some(ty) => {
+            let runtime = at(ty.span(), quote!(#runtime));
+            quote_spanned!(ty.span()=> #runtime::Given<#ty>)
+        }
         None => quote!(#runtime::NoInput),
     }
 }
@@ -235,7 +238,10 @@ fn retry_options(model: &Model) -> Option<TokenStream> {
     let attempts = retry.attempts?;
     let base = optional(retry.base.map(duration));
     let max = optional(retry.max.map(duration));
-    let when = optional(retry.when.as_ref());
+    let when = match &retry.when {
+        Some(path) => at(path.span(), optional(Some(path))),
+        None => optional(None::<TokenStream>),
+    };
     Some(quote!(#runtime::RetryOptions::of(#attempts, #base, #max, #when)))
 }
 
@@ -249,4 +255,13 @@ fn optional(value: Option<impl ToTokens>) -> TokenStream {
 fn duration(time: Duration) -> TokenStream {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_millis(#millis))
+}
+
+/// The tokens, moved to where an error about them belongs.
+fn at(span: Span, tokens: TokenStream) -> TokenStream {
+    let moved = tokens.into_iter().map(|mut token| {
+        token.set_span(span);
+        token
+    });
+    moved.collect()
 }

@@ -108,13 +108,19 @@ pub(super) enum Arg {
 }
 
 impl Model {
-    /// `None` if not even the state is known.
+    /// `None` if not even the state is known, and for methods, beside which no
+    /// type can stand.
     pub(super) fn new(function: Function, options: Options) -> Option<Self> {
-        let mut args = function.sig.inputs.iter().filter_map(|arg| match arg {
-            FnArg::Typed(arg) => Some(Arg::new(&arg.ty)),
+        let mut args = function.sig.inputs.iter().map(|arg| match arg {
+            FnArg::Typed(arg) => Some(&*arg.ty),
             FnArg::Receiver(_) => None,
         });
-        let first = args.next()?;
+        let first = args.next()??;
+        let state = Arg::new(first).ty().clone();
+        if names_context(first) || !is_owned(&state) {
+            return None;
+        }
+        let args = args.flatten().map(Arg::new);
         let args = args.filter(|arg| is_owned(arg.ty())).collect();
         let copied = function.attrs.into_iter();
         Some(Self {
@@ -127,7 +133,7 @@ impl Model {
             name: function.sig.ident,
             generics: without_lifetimes(function.sig.generics),
             is_async: function.sig.asyncness.is_some(),
-            state: Some(first.ty()).filter(|ty| is_owned(ty))?.clone(),
+            state,
             args,
             output: match function.sig.output {
                 ReturnType::Default => None,

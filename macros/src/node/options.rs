@@ -70,9 +70,9 @@ impl Retry {
         let (mut base, mut max) = (None, None);
         let tokens = in_parens(input, "retry(attempts = 4, base = \"250ms\", max = \"8s\")")?;
         let what = "an option of `retry`";
-        list::each(tokens, &RETRY, what, errors, |name, input, _| {
+        list::each(tokens, &RETRY, what, errors, |name, input, errors| {
             match name.to_string().as_str() {
-                "attempts" => retry.attempts = Some(attempts(input)?),
+                "attempts" => retry.attempts = Some(attempts(input, errors)?),
                 "base" => base = Some(value::<Time>(input, "base = \"250ms\"")?),
                 "max" => max = Some(value::<Time>(input, "max = \"8s\"")?),
                 _ => retry.when = Some(value(input, "when = is_worth_it")?),
@@ -107,16 +107,15 @@ fn timeout(input: ParseStream<'_>) -> syn::Result<Duration> {
     Ok(time.value)
 }
 
-fn attempts(input: ParseStream<'_>) -> syn::Result<u32> {
+fn attempts(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<u32> {
     let literal: LitInt = value(input, "attempts = 4")?;
-    match literal.base10_parse() {
-        Ok(0) => {
-            let message = "`attempts` counts the first try, so it is at least 1\n\
-                help: write `attempts = 1` for no retry";
-            Err(syn::Error::new(literal.span(), message))
-        }
-        parsed => parsed,
+    let attempts = literal.base10_parse()?;
+    if attempts == 0 {
+        let message = "`attempts` counts the first try, so it is at least 1\n\
+            help: write `attempts = 1` for no retry";
+        errors.at(literal.span(), message);
     }
+    Ok(attempts)
 }
 
 fn writes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Ident>> {

@@ -53,31 +53,32 @@ impl Call {
     /// The error's text for the call `written`; `cx` is the context's name in
     /// the node, if it takes one.
     pub(super) fn message(&self, written: &str, cx: Option<&str>) -> String {
-        let (what, help) = match self.kind {
-            Kind::Clock => ("reads the clock", "now()"),
-            Kind::Random => ("draws from a global random source", "rng()"),
-            Kind::Uuid => ("makes a random id", "uuid()"),
-            Kind::Sleep => ("forgets its deadline in a crash", "sleep(duration).await"),
-            Kind::Spawn => ("starts work that outlives the node unrecorded", ""),
-            Kind::Env => ("reads what another process sets differently", ""),
+        let what = match self.kind {
+            Kind::Clock => "reads the clock, which a replay would read anew",
+            Kind::Random => "draws from a global random source, which a replay cannot repeat",
+            Kind::Uuid => "makes a random id, and a replay would make another",
+            Kind::Sleep => "forgets its deadline in a crash, and a replay would wait again",
+            Kind::Spawn => "starts work that the run neither waits for nor records",
+            Kind::Env => "reads the process's environment, and the next process may have another",
         };
-        let instead = match (self.kind, cx) {
-            (Kind::Spawn, _) => {
-                "await it here, or make it a node of its own and fan out to it".to_owned()
-            }
-            (Kind::Env, _) => {
-                "read it once into a field of the graph and take that as `&T`, or read it in an effect"
-                    .to_owned()
-            }
-            (_, Some(cx)) => format!("write `{cx}.{help}`"),
-            (_, None) => format!("take `cx: &Cx` and write `cx.{help}`"),
+        let on_context = |method| match cx {
+            Some(cx) => format!("write `{cx}.{method}`"),
+            None => format!("take `cx: &Cx` and write `cx.{method}`"),
+        };
+        let help = match self.kind {
+            Kind::Clock => on_context("now()"),
+            Kind::Random => on_context("rng()"),
+            Kind::Uuid => on_context("uuid()"),
+            Kind::Sleep => on_context("sleep(duration).await"),
+            Kind::Spawn => "await it here, or make it a node of its own".to_owned(),
+            Kind::Env => "read it into a field of the graph and take that as `&T`".to_owned(),
         };
         let cx = cx.unwrap_or("cx");
         format!(
-            "`{written}` {what}, so a replay would differ\n\
-             help: {instead}\n\
-             note: `{cx}.effect(…).run(|| …)` records what it gives, `{cx}.untracked(|| …)` excuses one \
-             expression, `#[node(allow(nondeterminism))]` the node"
+            "`{written}` {what}\n\
+             help: {help}\n\
+             note: inside `{cx}.effect(…).run(|| …)` it is fine; `{cx}.untracked(|| …)` excuses one expression, \
+             `#[node(allow(nondeterminism))]` the node"
         )
     }
 }

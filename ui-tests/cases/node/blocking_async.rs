@@ -1,0 +1,11 @@
+#![allow(unused)]
+#[path = "/work/wt/node/runtime/tests/node_support/mod.rs"]
+mod support;
+use support::*;
+use superstep::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[node(blocking)]
+async fn plan(state: &Research) {}
+
+fn main() {}

@@ -1,0 +1,13 @@
+#![allow(unused)]
+#[path = "/work/wt/node/runtime/tests/node_support/mod.rs"]
+mod support;
+use support::*;
+use superstep::prelude::*;
+use serde::{Deserialize, Serialize};
+
+#[node]
+fn plan(state: Research) -> ResearchUpdate {
+    ResearchUpdate::default()
+}
+
+fn main() {}
