@@ -1,70 +1,15 @@
-//! A state and a graph written by hand, so that these tests stand on `#[node]` alone.
+//! A graph written by hand, so that these tests stand on `#[node]` alone.
 
 use serde::{Deserialize, Serialize};
 use superstep::encode::{DecodeError, EncodeError};
-use superstep::graph::{Done, Graph, GraphInfo, Hops, IntoOutcome, NoRoute, NodeId, Provides};
+use superstep::graph::{Done, Graph, GraphInfo, Hops, NodeId, Provides};
 use superstep::prelude::*;
-use superstep::state::{Clash, FieldInfo, FieldSet, ReduceError, State, StateInfo, Update};
+use superstep::state::State;
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(State, Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Research {
     pub topic: String,
     pub status: String,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ResearchUpdate {
-    pub status: Option<String>,
-}
-
-impl ResearchUpdate {
-    pub fn status(status: impl Into<String>) -> Self {
-        Self {
-            status: Some(status.into()),
-        }
-    }
-}
-
-const fn field(name: &'static str) -> FieldInfo {
-    FieldInfo {
-        name,
-        ty: "String",
-        reducer: "replace",
-        conflicts: true,
-        default: false,
-    }
-}
-
-impl State for Research {
-    type Update = ResearchUpdate;
-
-    const INFO: StateInfo = StateInfo {
-        name: "Research",
-        fields: &[field("topic"), field("status")],
-        ephemeral: false,
-    };
-
-    fn conflict(_: &[ResearchUpdate]) -> Result<Option<Clash>, EncodeError> {
-        Ok(None)
-    }
-
-    fn apply(&mut self, _: &mut [ResearchUpdate]) -> Result<(), ReduceError> {
-        Ok(())
-    }
-}
-
-impl Update for ResearchUpdate {
-    fn fields(&self) -> FieldSet {
-        FieldSet::EMPTY.with_if(1, self.status.is_some())
-    }
-}
-
-impl IntoOutcome<Research> for ResearchUpdate {
-    type Route = NoRoute;
-
-    fn into_outcome(self) -> Result<(Option<ResearchUpdate>, NoRoute), NodeError> {
-        Ok((Some(self), NoRoute))
-    }
 }
 
 /// A dependency.

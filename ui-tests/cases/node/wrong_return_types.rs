@@ -1,9 +1,12 @@
 #![allow(unused)]
-#[path = "/work/wt/node/runtime/tests/node_support/mod.rs"]
-mod support;
-use support::*;
-use superstep::prelude::*;
+
 use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Clone, Debug, Default, Serialize, Deserialize)]
+struct Research {
+    topic: String,
+}
 
 #[node]
 fn plan(state: &Research) -> String {
