@@ -13,7 +13,9 @@ pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
     RowInfo, START, Span,
 };
-pub use node::{Given, HandlesFailure, NoInput, Node, NodeFn, NodeOver, TakesInput, TakesNoInput};
+pub use node::{
+    Given, HandlesFailure, NoInput, Node, NodeFn, NodeOver, TakesInput, TakesNoInput, TaskInput,
+};
 pub use outcome::{Done, HasRoute, Hop, Hops, IntoOutcome, NoRoute, RoutesNowhere};
 pub use provides::Provides;
 pub use route::Route;

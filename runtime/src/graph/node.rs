@@ -17,15 +17,18 @@ pub trait NodeFn {
     /// The state it reads and updates.
     type State: State;
     /// [`NoInput`], or [`Given<T>`](Given) if it takes a `T` by value.
-    type Input;
+    type Input: TaskInput;
     /// What the function returns, as written.
     type Return: IntoOutcome<Self::State>;
+    /// `name = "…"`, if given: what the node is called in graphs that do not
+    /// rename it, in place of the function's name.
+    const NAME: Option<&'static str> = None;
     /// What `#[node(…)]` says.
-    const OPTIONS: NodeOptions;
+    const OPTIONS: NodeOptions = NodeOptions::DEFAULT;
     /// Whether it takes no dependency and no `Cx`.
     const CLOSED: bool;
     /// `writes(…)`, if given.
-    const WRITES: Option<FieldSet>;
+    const WRITES: Option<FieldSet> = None;
 }
 
 /// A node that graph `G` can run: `G` has the node's state and every
@@ -36,11 +39,14 @@ pub trait NodeFn {
 )]
 pub trait Node<G: Graph>: NodeFn {
     /// Calls the function with what it asks for.
-    fn run(
-        graph: &G,
-        state: &Self::State,
+    ///
+    /// One lifetime for all, so that an `async` function's own future can be
+    /// returned as it is.
+    fn run<'a>(
+        graph: &'a G,
+        state: &'a Self::State,
         input: Self::Input,
-        cx: &Cx,
+        cx: &'a Cx,
     ) -> impl Future<Output = Self::Return> + Send;
 }
 
@@ -52,6 +58,17 @@ pub trait Node<G: Graph>: NodeFn {
     note = "a graph's nodes all take `&{S}` first and return `{S}`'s update"
 )]
 pub trait NodeOver<S> {}
+
+/// What a task can carry as its input: nothing, or a value that survives a crash.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task's input",
+    label = "a task's input is stored with the task",
+    note = "it is `Serialize + DeserializeOwned + Clone + Send + 'static`"
+)]
+pub trait TaskInput: Send {}
+
+impl TaskInput for NoInput {}
+impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TaskInput for Given<T> {}
 
 /// The input of a node that takes none.
 #[derive(Clone, Copy, Debug)]
