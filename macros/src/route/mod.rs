@@ -1,5 +1,70 @@
+//! `#[derive(Route)]`: too small for folders of stages; it parses, checks and
+//! expands here.
+
 use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Data, DeriveInput, Path, parse_quote};
+
+use crate::errors::{self, Errors};
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
-    item
+    let mut input: DeriveInput = match syn::parse2(item) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let krate = match check(&input) {
+        Ok(krate) => krate,
+        // A lifetime cannot be made to fit; anything else can pass for a route.
+        Err(error) if input.generics.lifetimes().next().is_some() => {
+            return error.to_compile_error();
+        }
+        Err(error) => {
+            return errors::beside(&error, &expand(&mut input, &parse_quote!(::superstep)));
+        }
+    };
+    expand(&mut input, &krate)
+}
+
+fn check(input: &DeriveInput) -> syn::Result<Path> {
+    let mut errors = Errors::new();
+    let krate = errors.keep(crate::state::krate(&input.attrs));
+    let not_an_enum = match &input.data {
+        Data::Enum(_) => None,
+        Data::Struct(data) => Some((data.struct_token.span, "a struct")),
+        Data::Union(data) => Some((data.union_token.span, "a union")),
+    };
+    if let Some((span, what)) = not_an_enum {
+        errors.at(
+            span,
+            format!(
+                "a route is an enum, and this is {what}\n\
+                 help: write `enum {} {{ … }}` with one variant for each way to go on",
+                input.ident
+            ),
+        );
+    }
+    for lifetime in input.generics.lifetimes() {
+        errors.at(
+            lifetime.lifetime.span(),
+            "a route owns its data: it outlives the node that returned it\n\
+             help: remove the lifetime and own the data, e.g. `String` for `&str`",
+        );
+    }
+    errors.finish()?;
+    Ok(krate.unwrap_or_else(|| parse_quote!(::superstep)))
+}
+
+fn expand(input: &mut DeriveInput, krate: &Path) -> TokenStream {
+    if input.generics.type_params().next().is_some() {
+        let clause = input.generics.make_where_clause();
+        clause
+            .predicates
+            .push(parse_quote!(Self: ::core::marker::Send + 'static));
+    }
+    let ident = &input.ident;
+    let (impl_generics, ty_generics, clause) = input.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::__private::Route for #ident #ty_generics #clause {}
+    }
 }

@@ -1,5 +1,41 @@
+//! `#[derive(State)]`.
+
+mod check;
+mod codec;
+mod expand;
+mod fallback;
+mod generics;
+mod impl_state;
+mod model;
+mod parse;
+mod reducer;
+mod serde_attrs;
+mod setters;
+mod suggest;
+mod types;
+mod update;
+
 use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::errors;
+
+pub(crate) use parse::krate;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
-    item
+    let input: syn::DeriveInput = match syn::parse2(item) {
+        Ok(input) => input,
+        Err(error) => return error.to_compile_error(),
+    };
+    let checked = parse::state(&input).and_then(|state| check::state(&state).map(|()| state));
+    match checked {
+        Ok(state) => expand::state(&state),
+        Err(error) => errors::beside(&error, &fallback::state(&input)),
+    }
+}
+
+/// The module that generated code takes everything from.
+fn runtime(state: &model::State<'_>) -> TokenStream {
+    let krate = &state.krate;
+    quote!(#krate::__private)
 }

@@ -80,6 +80,15 @@ impl NodeInfo {
             span,
         }
     }
+
+    /// What `N` is called in a graph that does not rename it: what
+    /// `#[node(name = "…")]` says, else `path`, the last segment of its path.
+    pub const fn own_name<N: NodeFn>(path: &'static str) -> &'static str {
+        match N::NAME {
+            Some(name) => name,
+            None => path,
+        }
+    }
 }
 
 /// How a row of the edge table expands.
@@ -200,4 +209,42 @@ impl RetryOptions {
         max: Duration::from_secs(10),
         when: None,
     };
+
+    /// What `retry(…)` says, used by `#[node]`. A `base` above the default `max`
+    /// raises it, and a `max` below the default `base` lowers that.
+    pub const fn of(
+        attempts: u32,
+        base: Option<Duration>,
+        max: Option<Duration>,
+        when: Option<fn(&NodeError) -> bool>,
+    ) -> Self {
+        let (base, max) = match (base, max) {
+            (Some(base), Some(max)) => (base, max),
+            (Some(base), None) => (base, longer(base, Self::DEFAULT.max)),
+            (None, Some(max)) => (shorter(Self::DEFAULT.base, max), max),
+            (None, None) => (Self::DEFAULT.base, Self::DEFAULT.max),
+        };
+        Self {
+            attempts,
+            base,
+            max,
+            when,
+        }
+    }
+}
+
+const fn shorter(one: Duration, other: Duration) -> Duration {
+    if one.as_nanos() <= other.as_nanos() {
+        one
+    } else {
+        other
+    }
+}
+
+const fn longer(one: Duration, other: Duration) -> Duration {
+    if one.as_nanos() >= other.as_nanos() {
+        one
+    } else {
+        other
+    }
 }

@@ -10,9 +10,16 @@ pub struct NoInput;
 #[derive(Clone, Copy, Debug)]
 pub struct Given<T>(pub T);
 
-/// What a task carries to its node: every node has it, whether it takes an
-/// input or not, so that a wrong edge is one error at that edge.
-pub trait TaskInput: Sized {
+/// What a task can carry to its node: nothing, or a value that survives a crash.
+///
+/// Every node's input is one, whether the node takes a value or not, so that a
+/// wrong edge is one error at that edge.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task's input",
+    label = "a task's input is stored with the task",
+    note = "it is `Serialize + DeserializeOwned + Clone + Send + 'static`"
+)]
+pub trait TaskInput: Send + Sized {
     /// The value; [`NoItem`] if the node takes none.
     type Item: Serialize + DeserializeOwned + Clone + Send + 'static;
 

@@ -19,12 +19,15 @@ pub trait NodeFn {
     type Input: TaskInput;
     /// What the function returns, as written.
     type Return: IntoOutcome<Self::State>;
+    /// `name = "…"`, if given: what the node is called in graphs that do not
+    /// rename it, in place of the function's name.
+    const NAME: Option<&'static str> = None;
     /// What `#[node(…)]` says.
-    const OPTIONS: NodeOptions;
+    const OPTIONS: NodeOptions = NodeOptions::DEFAULT;
     /// Whether it takes no dependency and no `Cx`.
     const CLOSED: bool;
     /// `writes(…)`, if given.
-    const WRITES: Option<FieldSet>;
+    const WRITES: Option<FieldSet> = None;
 }
 
 /// A node that graph `G` can run: `G` has the node's state and every
@@ -35,11 +38,14 @@ pub trait NodeFn {
 )]
 pub trait Node<G: Graph>: NodeFn {
     /// Calls the function with what it asks for.
-    fn run(
-        graph: &G,
-        state: &Self::State,
+    ///
+    /// One lifetime for all, so that an `async` function's own future can be
+    /// returned as it is.
+    fn run<'a>(
+        graph: &'a G,
+        state: &'a Self::State,
         input: Self::Input,
-        cx: &Cx,
+        cx: &'a Cx,
     ) -> impl Future<Output = Self::Return> + Send;
 }
 

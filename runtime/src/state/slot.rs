@@ -33,10 +33,22 @@ impl<T> Slot<T> {
     }
 
     /// Takes the value out and leaves the slot unset.
+    #[inline]
     pub fn take(&mut self) -> Option<T> {
+        // Most slots of an update are unset: nothing is moved for them.
+        if self.is_unset() {
+            return None;
+        }
         match std::mem::replace(self, Self::Unset) {
             Self::Unset => None,
             Self::Set(value) => Some(value),
+        }
+    }
+
+    /// Leaves the slot unset if its value is as `told`.
+    pub fn unset_if(&mut self, told: impl FnOnce(&T) -> bool) {
+        if self.as_ref().is_some_and(told) {
+            *self = Self::Unset;
         }
     }
 

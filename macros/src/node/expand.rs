@@ -1,0 +1,267 @@
+use std::time::Duration;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+
+use super::model::{Arg, Model};
+use super::options::Options;
+
+/// The type beside the function, and its impls.
+pub(super) fn node(model: &Model) -> TokenStream {
+    with_run(model, &call(model))
+}
+
+/// The same for a function with errors, without the call.
+pub(super) fn stub(model: &Model) -> TokenStream {
+    with_run(model, &quote!(async { ::core::unreachable!() }))
+}
+
+fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
+    let companion = companion(model);
+    let node_fn = node_fn(model);
+    let node_over = node_over(model);
+    let node = run(model, body);
+    let writes = checked_writes(model);
+    let cfgs = model.cfgs();
+    quote! {
+        #companion
+        #(#cfgs)*
+        const _: () = {
+            #node_fn
+            #node_over
+            #node
+            #writes
+        };
+    }
+}
+
+/// A braced struct, since a unit struct would take the function's name.
+fn companion(model: &Model) -> TokenStream {
+    let Model {
+        vis,
+        name,
+        copied,
+        generics,
+        ..
+    } = model;
+    let doc = (!model.is_documented()).then(|| {
+        let text = format!("The node `{}`, as graphs name it.", name.unraw());
+        quote!(#[doc = #text])
+    });
+    let where_clause = &generics.where_clause;
+    let types = generics.type_params().map(|param| &param.ident);
+    let marker = generics
+        .type_params()
+        .next()
+        .map(|_| quote!(__types: (#(::core::marker::PhantomData<#types>,)*)));
+    quote! {
+        #(#copied)*
+        #doc
+        #[allow(non_camel_case_types, dead_code)]
+        #vis struct #name #generics #where_clause { #marker }
+    }
+}
+
+fn node_fn(model: &Model) -> TokenStream {
+    let Model {
+        runtime,
+        name,
+        state,
+        options,
+        ..
+    } = model;
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    let input = input_type(model);
+    let output = output(model);
+    let closed = model.provided().next().is_none();
+    let node_options = node_options(model);
+    let display_name = options.name.as_ref().map(|name| {
+        let name = optional(Some(name));
+        quote!(const NAME: ::core::option::Option<&'static str> = #name;)
+    });
+    let writes = options.writes.as_ref().map(|fields| {
+        let fields = fields.iter().map(|field| field.unraw().to_string());
+        let set = quote!(<#state as #runtime::State>::INFO.set_of(&[#(#fields),*]));
+        let set = optional(Some(set));
+        quote!(const WRITES: ::core::option::Option<#runtime::FieldSet> = #set;)
+    });
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #runtime::NodeFn for #name #ty_generics #where_clause {
+            type State = #state;
+            type Input = #input;
+            type Return = #output;
+            const CLOSED: bool = #closed;
+            #display_name
+            #node_options
+            #writes
+        }
+    }
+}
+
+fn node_over(model: &Model) -> TokenStream {
+    let Model {
+        runtime,
+        name,
+        state,
+        ..
+    } = model;
+    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #runtime::NodeOver<#state> for #name #ty_generics #where_clause {}
+    }
+}
+
+fn run(model: &Model, body: &TokenStream) -> TokenStream {
+    let Model {
+        runtime,
+        name,
+        state,
+        ..
+    } = model;
+    let mut generics = model.generics.clone();
+    generics.params.push(syn::parse_quote!(__G));
+    let predicates = &mut generics.make_where_clause().predicates;
+    predicates.push(syn::parse_quote!(__G: #runtime::Graph<State = #state>));
+    for ty in model.provided() {
+        predicates.push(syn::parse_quote!(__G: #runtime::Provides<#ty>));
+    }
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let (_, ty_generics, _) = model.generics.split_for_impl();
+    // At the name, so that a future that is not `Send` is explained there.
+    let future = quote_spanned! {name.span()=>
+        impl ::core::future::Future<Output = Self::Return> + ::core::marker::Send
+    };
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #runtime::Node<__G> for #name #ty_generics #where_clause {
+            fn run<'__a>(
+                __graph: &'__a __G,
+                __state: &'__a Self::State,
+                __input: Self::Input,
+                __cx: &'__a #runtime::Cx,
+            ) -> #future {
+                #body
+            }
+        }
+    }
+}
+
+/// The call of the function, with what its parameters ask for.
+fn call(model: &Model) -> TokenStream {
+    let Model {
+        runtime,
+        name,
+        generics,
+        ..
+    } = model;
+    let (_, ty_generics, _) = generics.split_for_impl();
+    let turbofish = ty_generics.as_turbofish();
+    let args = model.args.iter().map(|arg| match arg {
+        Arg::Input(_) => quote!(__input.0),
+        Arg::Provided(ty) => {
+            quote!(<__G as #runtime::Provides<#ty>>::provide(__graph, __cx))
+        }
+    });
+    let call = quote!(#name #turbofish (__state #(, #args)*));
+    match model.is_async {
+        true => call,
+        false => quote!(async move { #call }),
+    }
+}
+
+fn input_type(model: &Model) -> TokenStream {
+    let runtime = &model.runtime;
+    match model.input() {
+        Some(ty) => {
+            let runtime = at(ty.span(), quote!(#runtime));
+            quote_spanned!(ty.span()=> #runtime::Given<#ty>)
+        }
+        None => quote!(#runtime::NoInput),
+    }
+}
+
+fn output(model: &Model) -> TokenStream {
+    match &model.output {
+        Some(ty) => quote!(#ty),
+        None => quote_spanned!(model.name.span()=> ()),
+    }
+}
+
+/// Naming the fields in an expression leaves it to rustc to know them.
+fn checked_writes(model: &Model) -> Option<TokenStream> {
+    let fields = model
+        .options
+        .writes
+        .as_ref()
+        .filter(|fields| !fields.is_empty())?;
+    let state = &model.state;
+    let (impl_generics, _, where_clause) = model.generics.split_for_impl();
+    Some(quote! {
+        fn __writes #impl_generics (__state: &#state) #where_clause {
+            #(_ = &__state.#fields;)*
+        }
+    })
+}
+
+/// Nothing, if the defaults hold.
+fn node_options(model: &Model) -> Option<TokenStream> {
+    let runtime = &model.runtime;
+    let Options {
+        timeout, blocking, ..
+    } = &model.options;
+    let set = [
+        timeout.map(|time| {
+            let time = optional(Some(duration(time)));
+            quote!(timeout: #time)
+        }),
+        retry_options(model).map(|retry| quote!(retry: #retry)),
+        blocking.map(|_| quote!(blocking: true)),
+    ];
+    let set: Vec<TokenStream> = set.into_iter().flatten().collect();
+    (!set.is_empty()).then(|| {
+        quote! {
+            const OPTIONS: #runtime::NodeOptions = #runtime::NodeOptions {
+                #(#set,)*
+                ..#runtime::NodeOptions::DEFAULT
+            };
+        }
+    })
+}
+
+fn retry_options(model: &Model) -> Option<TokenStream> {
+    let runtime = &model.runtime;
+    let retry = &model.options.retry;
+    let attempts = retry.attempts?;
+    let base = optional(retry.base.map(duration));
+    let max = optional(retry.max.map(duration));
+    let when = match &retry.when {
+        Some(path) => at(path.span(), optional(Some(path))),
+        None => optional(None::<TokenStream>),
+    };
+    Some(quote!(#runtime::RetryOptions::of(#attempts, #base, #max, #when)))
+}
+
+fn optional(value: Option<impl ToTokens>) -> TokenStream {
+    match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    }
+}
+
+fn duration(time: Duration) -> TokenStream {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    quote!(::core::time::Duration::from_millis(#millis))
+}
+
+/// The tokens, moved to where an error about them belongs.
+fn at(span: Span, tokens: TokenStream) -> TokenStream {
+    let moved = tokens.into_iter().map(|mut token| {
+        token.set_span(span);
+        token
+    });
+    moved.collect()
+}

@@ -1,0 +1,132 @@
+//! Which calls, and what to write instead.
+
+/// A call whose value differs from run to run.
+pub(super) struct Call {
+    /// Its full path; for an associated function, the type and the name.
+    path: &'static [&'static str],
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Clock,
+    Random,
+    Uuid,
+    Sleep,
+    Spawn,
+    Env,
+}
+
+const CALLS: [Call; 11] = [
+    call(&["SystemTime", "now"], Kind::Clock),
+    call(&["Instant", "now"], Kind::Clock),
+    call(&["Utc", "now"], Kind::Clock),
+    call(&["Local", "now"], Kind::Clock),
+    call(&["rand", "rng"], Kind::Random),
+    call(&["rand", "thread_rng"], Kind::Random),
+    call(&["rand", "random"], Kind::Random),
+    call(&["Uuid", "new_v4"], Kind::Uuid),
+    call(&["tokio", "time", "sleep"], Kind::Sleep),
+    call(&["tokio", "spawn"], Kind::Spawn),
+    call(&["std", "env", "var"], Kind::Env),
+];
+
+const fn call(path: &'static [&'static str], kind: Kind) -> Call {
+    Call { path, kind }
+}
+
+/// The banned call that `path` names, if any.
+pub(super) fn find(path: &[String]) -> Option<&'static Call> {
+    CALLS.iter().find(|call| call.is_named_by(path))
+}
+
+impl Call {
+    /// A type's function counts whatever module it is reached through; a free
+    /// function counts if the path is the end of its own, from a module on.
+    fn is_named_by(&self, path: &[String]) -> bool {
+        let of_type = self.path[0].starts_with(char::is_uppercase);
+        let longest = if of_type { usize::MAX } else { self.path.len() };
+        let mut same = path.iter().rev().zip(self.path.iter().rev());
+        (2..=longest).contains(&path.len()) && same.all(|(one, other)| one == other)
+    }
+
+    /// The error's text for the call `written`; `cx` is the context's name in
+    /// the node, if it takes one.
+    pub(super) fn message(&self, written: &str, cx: Option<&str>) -> String {
+        let what = match self.kind {
+            Kind::Clock => "reads the clock, which a replay would read anew",
+            Kind::Random => "draws from a global random source, which a replay cannot repeat",
+            Kind::Uuid => "makes a random id, and a replay would make another",
+            Kind::Sleep => "forgets its deadline in a crash, and a replay would wait again",
+            Kind::Spawn => "starts work that the run neither waits for nor records",
+            Kind::Env => "reads the process's environment, and the next process may have another",
+        };
+        let on_context = |method| match cx {
+            Some(cx) => format!("write `{cx}.{method}`"),
+            None => format!("take `cx: &Cx` and write `cx.{method}`"),
+        };
+        let help = match self.kind {
+            Kind::Clock => on_context("now()"),
+            Kind::Random => on_context("rng()"),
+            Kind::Uuid => on_context("uuid()"),
+            Kind::Sleep => on_context("sleep(duration).await"),
+            Kind::Spawn => "await it here, or make it a node of its own".to_owned(),
+            Kind::Env => "read it into a field of the graph and take that as `&T`".to_owned(),
+        };
+        let cx = cx.unwrap_or("cx");
+        format!(
+            "`{written}` {what}\n\
+             help: {help}\n\
+             note: inside `{cx}.effect(…).run(|| …)` it is fine; `{cx}.untracked(|| …)` excuses one expression, \
+             `#[node(allow(nondeterminism))]` the node"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_banned(path: &str) -> bool {
+        let path: Vec<String> = path.split("::").map(str::to_owned).collect();
+        find(&path).is_some()
+    }
+
+    #[test]
+    fn listed_calls_are_found_however_far_they_are_qualified() {
+        for path in [
+            "SystemTime::now",
+            "std::time::SystemTime::now",
+            "tokio::time::Instant::now",
+            "chrono::offset::Utc::now",
+            "Local::now",
+            "rand::rng",
+            "rand::thread_rng",
+            "rand::random",
+            "uuid::Uuid::new_v4",
+            "tokio::time::sleep",
+            "time::sleep",
+            "tokio::spawn",
+            "std::env::var",
+            "env::var",
+        ] {
+            assert!(is_banned(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn other_calls_are_left_alone() {
+        for path in [
+            "now",
+            "random",
+            "sleep",
+            "clock::now",
+            "mine::time::sleep",
+            "crate::rand::rng",
+            "Uuid::new_v5",
+            "std::thread::sleep",
+        ] {
+            assert!(!is_banned(path), "{path}");
+        }
+    }
+}

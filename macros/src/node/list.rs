@@ -1,0 +1,105 @@
+//! Comma-separated `name`, `name = …` and `name(…)` items, read so that one
+//! wrong item does not hide the next.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::Ident;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+
+use crate::errors::Errors;
+
+/// Calls `read` with the name of each item and what follows the name. Unknown
+/// and repeated names are errors; `what` says what the names are.
+pub(super) fn each(
+    tokens: TokenStream,
+    known: &[&str],
+    what: &str,
+    errors: &mut Errors,
+    mut read: impl FnMut(&Ident, ParseStream<'_>, &mut Errors) -> syn::Result<()>,
+) {
+    let mut seen = Vec::new();
+    for item in split(tokens) {
+        let parser = |input: ParseStream<'_>| {
+            let name = input.call(Ident::parse_any)?;
+            let text = name.to_string();
+            if !known.contains(&text.as_str()) {
+                skip(input)?;
+                return Err(unknown(&name, known, what));
+            }
+            if seen.contains(&text) {
+                skip(input)?;
+                let message = format!("`{text}` is given twice\nhelp: keep one of the two");
+                return Err(syn::Error::new(name.span(), message));
+            }
+            let result = read(&name, input, errors);
+            seen.push(text);
+            result.inspect_err(|_| drop(skip(input)))
+        };
+        let result = parser.parse2(item);
+        errors.keep(result);
+    }
+}
+
+/// The slices between top-level commas; a trailing comma ends the list.
+fn split(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut items = vec![TokenStream::new()];
+    for token in tokens {
+        match (&token, items.last_mut()) {
+            (TokenTree::Punct(punct), _) if punct.as_char() == ',' => {
+                items.push(TokenStream::new());
+            }
+            (_, Some(last)) => last.extend([token]),
+            (_, None) => {}
+        }
+    }
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+/// What stands after an error says nothing more.
+fn skip(input: ParseStream<'_>) -> syn::Result<()> {
+    input.parse::<TokenStream>().map(drop)
+}
+
+fn unknown(name: &Ident, known: &[&str], what: &str) -> syn::Error {
+    let text = name.to_string();
+    let close = known
+        .iter()
+        .map(|known| (distance(&text, known), known))
+        .min()
+        .filter(|(distance, _)| *distance <= 1 + text.len() / 3);
+    let known = known.join("`, `");
+    let help = match close {
+        Some((_, close)) => format!("help: did you mean `{close}`?\nnote: there are `{known}`"),
+        None => format!("help: there are `{known}`"),
+    };
+    syn::Error::new(name.span(), format!("`{text}` is not {what}\n{help}"))
+}
+
+/// How many letters to insert, delete or replace.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.bytes().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_letters() {
+        assert_eq!(distance("timeuot", "timeout"), 2);
+        assert_eq!(distance("retries", "retry"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+}

@@ -1,0 +1,199 @@
+use proc_macro2::TokenStream;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{
+    Attribute, FnArg, GenericParam, Generics, Ident, Pat, Path, ReturnType, Signature, Type,
+    Visibility,
+};
+
+use super::options::Options;
+use super::owned::what_is_borrowed;
+
+/// The function as written; its body stays tokens.
+pub(super) struct Function {
+    pub(super) attrs: Vec<Attribute>,
+    pub(super) vis: Visibility,
+    pub(super) sig: Signature,
+    pub(super) body: TokenStream,
+}
+
+impl Function {
+    pub(super) fn parse(item: TokenStream) -> syn::Result<Self> {
+        let whole = item.clone();
+        Parse::parse.parse2(item).map_err(|_| {
+            let message = "`#[node]` goes on a function\n\
+                help: write `#[node] async fn name(state: &YourState, …) -> YourStateUpdate { … }`";
+            syn::Error::new_spanned(head(whole), message)
+        })
+    }
+
+    /// The name of the `&Cx` parameter, if there is one; a guess by the type's
+    /// last segment, good enough for help lines.
+    pub(super) fn context(&self) -> Option<String> {
+        self.sig.inputs.iter().find_map(|arg| match arg {
+            FnArg::Typed(arg) if names_context(&arg.ty) => match &*arg.pat {
+                Pat::Ident(name) => Some(name.ident.to_string()),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        Ok(Self {
+            attrs: input.call(Attribute::parse_outer)?,
+            vis: input.parse()?,
+            sig: input.parse()?,
+            body: input.parse()?,
+        })
+    }
+}
+
+/// The item's first line of tokens: what stands before its first block.
+fn head(item: TokenStream) -> TokenStream {
+    item.into_iter()
+        .skip_while(|token| matches!(token, proc_macro2::TokenTree::Punct(_)))
+        .take_while(|token| !matches!(token, proc_macro2::TokenTree::Group(_)))
+        .collect()
+}
+
+/// Whether this is `&Cx`, as far as its spelling tells.
+pub(super) fn names_context(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Reference(reference) => match peel(&reference.elem) {
+            Type::Path(path) => path
+                .path
+                .segments
+                .last()
+                .is_some_and(|last| last.ident == "Cx"),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The type without parentheses and without the invisible group around what a
+/// `macro_rules!` fragment carries.
+pub(super) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        other => other,
+    }
+}
+
+/// What a node is; for a function with errors, as far as it can be told.
+pub(super) struct Model {
+    pub(super) runtime: Path,
+    pub(super) options: Options,
+    /// `#[cfg]` and the documentation.
+    pub(super) copied: Vec<Attribute>,
+    pub(super) vis: Visibility,
+    pub(super) name: Ident,
+    pub(super) generics: Generics,
+    pub(super) is_async: bool,
+    pub(super) state: Type,
+    /// The parameters after the state.
+    pub(super) args: Vec<Arg>,
+    /// `None` for a function without `->`.
+    pub(super) output: Option<Type>,
+}
+
+pub(super) enum Arg {
+    /// `&T`: a dependency or the context.
+    Provided(Type),
+    /// `T`: the task's input.
+    Input(Type),
+}
+
+impl Model {
+    /// `None` if not even the state is known, and for methods, beside which no
+    /// type can stand.
+    pub(super) fn new(function: Function, options: Options) -> Option<Self> {
+        let mut args = function.sig.inputs.iter().map(|arg| match arg {
+            FnArg::Typed(arg) => Some(&*arg.ty),
+            FnArg::Receiver(_) => None,
+        });
+        let first = args.next()??;
+        let state = Arg::new(first).ty().clone();
+        if names_context(first) || !is_owned(&state) {
+            return None;
+        }
+        let args = args.flatten().map(Arg::new);
+        let args = args.filter(|arg| is_owned(arg.ty())).collect();
+        let copied = function.attrs.into_iter();
+        Some(Self {
+            runtime: options.runtime(),
+            options,
+            copied: copied
+                .filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("doc"))
+                .collect(),
+            vis: function.vis,
+            name: function.sig.ident,
+            generics: without_lifetimes(function.sig.generics),
+            is_async: function.sig.asyncness.is_some(),
+            state,
+            args,
+            output: match function.sig.output {
+                ReturnType::Default => None,
+                ReturnType::Type(_, ty) => Some(*ty).filter(is_owned),
+            },
+        })
+    }
+
+    /// The type of the by-value parameter.
+    pub(super) fn input(&self) -> Option<&Type> {
+        self.args.iter().find_map(|arg| match arg {
+            Arg::Input(ty) => Some(ty),
+            Arg::Provided(_) => None,
+        })
+    }
+
+    /// The types of the reference parameters after the state.
+    pub(super) fn provided(&self) -> impl Iterator<Item = &Type> {
+        self.args.iter().filter_map(|arg| match arg {
+            Arg::Provided(ty) => Some(ty),
+            Arg::Input(_) => None,
+        })
+    }
+
+    /// The `#[cfg]`s, which every generated item repeats.
+    pub(super) fn cfgs(&self) -> impl Iterator<Item = &Attribute> {
+        self.copied
+            .iter()
+            .filter(|attr| attr.path().is_ident("cfg"))
+    }
+
+    pub(super) fn is_documented(&self) -> bool {
+        self.copied.iter().any(|attr| attr.path().is_ident("doc"))
+    }
+}
+
+/// What is left out here is an error already.
+fn is_owned(ty: &Type) -> bool {
+    what_is_borrowed(ty).is_none()
+}
+
+fn without_lifetimes(mut generics: Generics) -> Generics {
+    let params = std::mem::take(&mut generics.params).into_iter();
+    generics.params = params
+        .filter(|param| !matches!(param, GenericParam::Lifetime(_)))
+        .collect();
+    generics
+}
+
+impl Arg {
+    fn ty(&self) -> &Type {
+        match self {
+            Self::Provided(ty) | Self::Input(ty) => ty,
+        }
+    }
+
+    fn new(ty: &Type) -> Self {
+        match peel(ty) {
+            Type::Reference(reference) => Self::Provided(peel(&reference.elem).clone()),
+            other => Self::Input(other.clone()),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What `#[node]` expands to, and what it says about a function that is no node.
+
+use expect_test::{Expect, expect};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+fn expansion(options: TokenStream, item: TokenStream) -> String {
+    let expanded = super::expand(options, item);
+    prettyplease::unparse(&syn::parse2(expanded).unwrap())
+}
+
+fn check(options: TokenStream, item: TokenStream, expected: Expect) {
+    expected.assert_eq(&expansion(options, item));
+}
+
+#[test]
+fn a_bare_node() {
+    check(
+        quote!(),
+        quote! {
+            pub fn write(state: &Research) -> ResearchUpdate { Research::update() }
+        },
+        expect![[r#"
+            pub fn write(state: &Research) -> ResearchUpdate {
+                Research::update()
+            }
+            ///The node `write`, as graphs name it.
+            #[allow(non_camel_case_types, dead_code)]
+            pub struct write {}
+            const _: () = {
+                #[automatically_derived]
+                impl ::superstep::__private::NodeFn for write {
+                    type State = Research;
+                    type Input = ::superstep::__private::NoInput;
+                    type Return = ResearchUpdate;
+                    const CLOSED: bool = true;
+                }
+                #[automatically_derived]
+                impl ::superstep::__private::NodeOver<Research> for write {}
+                #[automatically_derived]
+                impl<__G> ::superstep::__private::Node<__G> for write
+                where
+                    __G: ::superstep::__private::Graph<State = Research>,
+                {
+                    fn run<'__a>(
+                        __graph: &'__a __G,
+                        __state: &'__a Self::State,
+                        __input: Self::Input,
+                        __cx: &'__a ::superstep::__private::Cx,
+                    ) -> impl ::core::future::Future<Output = Self::Return> + ::core::marker::Send {
+                        async move { write(__state) }
+                    }
+                }
+            };
+        "#]],
+    );
+}
+
+#[test]
+fn everything_at_once() {
+    check(
+        quote! {
+            timeout = "30s", retry(attempts = 4, base = "250ms", when = worth_it),
+            writes(notes, r#type), name = "web search", crate = crate::engine
+        },
+        quote! {
+            /// Searches.
+            #[cfg(feature = "web")]
+            #[inline]
+            async fn search<T: Fetch>(state: &Research, question: Question<T>, web: &dyn Web, cx: &Cx)
+                -> Result<ResearchUpdate, NodeError>
+            where
+                T: Clone,
+            {
+                web.fetch(question).await
+            }
+        },
+        expect![[r#"
+            /// Searches.
+            #[cfg(feature = "web")]
+            #[inline]
+            async fn search<T: Fetch>(
+                state: &Research,
+                question: Question<T>,
+                web: &dyn Web,
+                cx: &Cx,
+            ) -> Result<ResearchUpdate, NodeError>
+            where
+                T: Clone,
+            {
+                web.fetch(question).await
+            }
+            /// Searches.
+            #[cfg(feature = "web")]
+            #[allow(non_camel_case_types, dead_code)]
+            struct search<T: Fetch>
+            where
+                T: Clone,
+            {
+                __types: (::core::marker::PhantomData<T>,),
+            }
+            #[cfg(feature = "web")]
+            const _: () = {
+                #[automatically_derived]
+                impl<T: Fetch> crate::engine::__private::NodeFn for search<T>
+                where
+                    T: Clone,
+                {
+                    type State = Research;
+                    type Input = crate::engine::__private::Given<Question<T>>;
+                    type Return = Result<ResearchUpdate, NodeError>;
+                    const CLOSED: bool = false;
+                    const NAME: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+                        "web search",
+                    );
+                    const OPTIONS: crate::engine::__private::NodeOptions = crate::engine::__private::NodeOptions {
+                        timeout: ::core::option::Option::Some(
+                            ::core::time::Duration::from_millis(30000u64),
+                        ),
+                        retry: crate::engine::__private::RetryOptions::of(
+                            4u32,
+                            ::core::option::Option::Some(
+                                ::core::time::Duration::from_millis(250u64),
+                            ),
+                            ::core::option::Option::None,
+                            ::core::option::Option::Some(worth_it),
+                        ),
+                        ..crate::engine::__private::NodeOptions::DEFAULT
+                    };
+                    const WRITES: ::core::option::Option<crate::engine::__private::FieldSet> = ::core::option::Option::Some(
+                        <Research as crate::engine::__private::State>::INFO
+                            .set_of(&["notes", "type"]),
+                    );
+                }
+                #[automatically_derived]
+                impl<T: Fetch> crate::engine::__private::NodeOver<Research> for search<T>
+                where
+                    T: Clone,
+                {}
+                #[automatically_derived]
+                impl<T: Fetch, __G> crate::engine::__private::Node<__G> for search<T>
+                where
+                    T: Clone,
+                    __G: crate::engine::__private::Graph<State = Research>,
+                    __G: crate::engine::__private::Provides<dyn Web>,
+                    __G: crate::engine::__private::Provides<Cx>,
+                {
+                    fn run<'__a>(
+                        __graph: &'__a __G,
+                        __state: &'__a Self::State,
+                        __input: Self::Input,
+                        __cx: &'__a crate::engine::__private::Cx,
+                    ) -> impl ::core::future::Future<Output = Self::Return> + ::core::marker::Send {
+                        search::<
+                            T,
+                        >(
+                            __state,
+                            __input.0,
+                            <__G as crate::engine::__private::Provides<
+                                dyn Web,
+                            >>::provide(__graph, __cx),
+                            <__G as crate::engine::__private::Provides<Cx>>::provide(__graph, __cx),
+                        )
+                    }
+                }
+                fn __writes<T: Fetch>(__state: &Research)
+                where
+                    T: Clone,
+                {
+                    _ = &__state.notes;
+                    _ = &__state.r#type;
+                }
+            };
+        "#]],
+    );
+}
+
+#[test]
+fn a_function_with_errors_keeps_its_type_so_that_graphs_stay_quiet() {
+    let expanded = expansion(
+        quote!(timeuot = "1s"),
+        quote! { fn plan(state: &S) -> U { U } },
+    );
+    assert!(expanded.starts_with("::core::compile_error!"));
+    assert!(expanded.contains("NodeFn for plan") && expanded.contains("Node<__G> for plan"));
+}
+
+#[test]
+fn faults_are_reported_together() {
+    let expanded = expansion(
+        quote!(timeout = "soon", retries = 3, allow(panics)),
+        quote! {
+            unsafe fn plan<'a>(state: Research, one: A, two: B, llm: &mut Llm) -> &'a str {
+                std::time::SystemTime::now()
+            }
+        },
+    );
+    assert_eq!(expanded.matches("compile_error!").count(), 10, "{expanded}");
+}
+
+#[test]
+fn the_lint_excuses_effects_and_untracked() {
+    let expanded = expansion(
+        quote!(),
+        quote! {
+            async fn plan(state: &S, cx: &Cx) {
+                let a = cx.effect("a", &()).run(|| SystemTime::now()).await;
+                let b = cx.effect("b", &()).at_most_once().run(async || rand::random()).await;
+                let later = cx.effect("c", &());
+                let c = later.run(Utc::now).await;
+                let d = cx.untracked(|| Instant::now());
+                fn helper() { SystemTime::now(); }
+            }
+        },
+    );
+    assert!(!expanded.contains("compile_error!"), "{expanded}");
+}
+
+#[test]
+fn the_lint_finds_calls_and_function_values_outside_effects() {
+    let expanded = expansion(
+        quote!(),
+        quote! {
+            async fn plan(state: &S, cx: &Cx) {
+                use tokio::time::sleep as nap;
+                let a = cx.effect("a", &SystemTime::now()).run(|| 1).await;
+                let b = pool.run(|| rand::random::<u8>());
+                let c = None.unwrap_or_else(Utc::now);
+                nap(d).await;
+                if let Ok(v) = std::env::var("X") { tokio::spawn(async {}); }
+            }
+        },
+    );
+    assert_eq!(expanded.matches("compile_error!").count(), 6, "{expanded}");
+}
+
+#[test]
+fn the_lint_can_be_switched_off_for_a_node() {
+    let item = quote! { fn plan(state: &S) { Instant::now(); } };
+    assert!(!expansion(quote!(allow(nondeterminism)), item).contains("compile_error!"));
+}

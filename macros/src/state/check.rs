@@ -1,0 +1,119 @@
+//! The rules that the model must keep; all breaches are reported together.
+
+use std::collections::HashMap;
+
+use syn::spanned::Spanned;
+
+use super::model::{Field, Reducer, State};
+use super::types::{self, Shape};
+use crate::errors::Errors;
+
+/// As many as a `FieldSet` has bits.
+const MAX_FIELDS: usize = 128;
+
+pub(super) fn state(state: &State<'_>) -> syn::Result<()> {
+    let mut errors = Errors::new();
+    no_lifetimes(state, &mut errors);
+    not_too_many_fields(state, &mut errors);
+    no_collisions(state, &mut errors);
+    for field in &state.fields {
+        no_random_order(field, &mut errors);
+        no_skipped_field(field, &mut errors);
+        records_stand_in_a_vec(field, &mut errors);
+    }
+    errors.finish()
+}
+
+/// A state is stored and loaded again: it cannot borrow.
+fn no_lifetimes(state: &State<'_>, errors: &mut Errors) {
+    for lifetime in state.generics.lifetimes() {
+        errors.at(
+            lifetime.span(),
+            "a state owns its data: it is stored and loaded again\n\
+             help: remove the lifetime and own the data, e.g. `String` for `&str`",
+        );
+    }
+}
+
+fn not_too_many_fields(state: &State<'_>, errors: &mut Errors) {
+    if let Some(field) = state.fields.get(MAX_FIELDS) {
+        errors.at(
+            field.span(),
+            format!(
+                "a state has at most {MAX_FIELDS} fields, and this one is too many\n\
+                 help: group related fields in a struct of their own"
+            ),
+        );
+    }
+}
+
+/// Every slot and setter of the update needs a name of its own, in Rust and in
+/// the encoding.
+fn no_collisions(state: &State<'_>, errors: &mut Errors) {
+    let generated: HashMap<String, &Field<'_>> = state
+        .fields
+        .iter()
+        .flat_map(|field| {
+            let names = field.replacement().into_iter().chain(field.removal());
+            names.map(move |name| (name.to_string(), field))
+        })
+        .collect();
+    for field in &state.fields {
+        if let Some(owner) = generated.get(&field.name) {
+            errors.at(
+                field.span(),
+                format!(
+                    "the update already has a setter `{}`, made for the field `{}`\n\
+                     help: give this field another name",
+                    field.name, owner.name
+                ),
+            );
+        }
+    }
+}
+
+/// A state field has one order, the same in every process.
+fn no_random_order(field: &Field<'_>, errors: &mut Errors) {
+    let Some((name, _)) = types::last_segment(field.ty) else {
+        return;
+    };
+    let ordered = match name.as_str() {
+        "HashMap" => "BTreeMap",
+        "HashSet" => "BTreeSet",
+        _ => return,
+    };
+    errors.at(
+        field.ty.span(),
+        format!(
+            "a `{name}` iterates in another order in every process, so a node that walks it is not deterministic\n\
+             help: use `std::collections::{ordered}`"
+        ),
+    );
+}
+
+/// What is not encoded is lost with the process, unless it is of one step only.
+fn no_skipped_field(field: &Field<'_>, errors: &mut Errors) {
+    let Some(span) = field.serde.skip.filter(|_| !field.is_ephemeral()) else {
+        return;
+    };
+    errors.at(
+        span,
+        format!(
+            "`{}` would be lost when the run is stored and loaded again\n\
+             help: remove the `skip`, or make the field `#[reduce(ephemeral)]` if only the next step needs it",
+            field.name
+        ),
+    );
+}
+
+fn records_stand_in_a_vec(field: &Field<'_>, errors: &mut Errors) {
+    let is_vec = types::last_segment(field.ty).is_some_and(|(name, _)| name == "Vec")
+        && matches!(types::shape(field.ty), Shape::Items(_));
+    if matches!(field.reducer, Reducer::Upsert(_)) && !is_vec {
+        errors.at(
+            field.ty.span(),
+            "`#[reduce(upsert = …)]` needs a list of records\n\
+             help: write the type as `Vec<T>`, or use a `BTreeMap` with `#[reduce(merge)]`",
+        );
+    }
+}

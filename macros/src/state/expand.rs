@@ -1,0 +1,30 @@
+//! From the checked model to code; nothing here can fail.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::model::State;
+use super::{codec, impl_state, update};
+
+/// Everything that `#[derive(State)]` writes.
+pub(super) fn state(state: &State<'_>) -> TokenStream {
+    let update = update::definition(state);
+    let codecs = state
+        .fields
+        .iter()
+        .filter_map(|field| codec::of(state, field));
+    let setters = update::setters(state);
+    let plain = update::plain_impls(state);
+    let graph = update::graph_impls(state);
+    let state = impl_state::of(state);
+    quote! {
+        #update
+        #(#codecs)*
+        const _: () = {
+            #setters
+            #plain
+            #graph
+            #state
+        };
+    }
+}

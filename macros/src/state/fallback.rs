@@ -1,0 +1,79 @@
+//! What stands in for the derive's output when there are errors, so that they
+//! are not followed by others: an update that takes everything.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
+use syn::{DeriveInput, Visibility};
+
+use super::parse;
+
+pub(super) fn state(input: &DeriveInput) -> TokenStream {
+    // A generic state is rare, and its bounds could be what is wrong.
+    if !input.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let krate = parse::krate(&input.attrs).unwrap_or_else(|_| parse::default_krate());
+    let rt = quote!(#krate::__private);
+    let (vis, ident, update) = (&input.vis, &input.ident, parse::update_ident(input));
+    let setters = setters(input, vis);
+    quote! {
+        #[derive(::core::default::Default, ::core::clone::Clone, ::core::fmt::Debug)]
+        #vis struct #update;
+        const _: () = {
+            impl #ident {
+                #vis fn update() -> #update { #update }
+            }
+            impl #update { #setters }
+            impl #rt::serde::Serialize for #update {
+                fn serialize<__S: #rt::serde::Serializer>(&self, _: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
+                    ::core::unreachable!()
+                }
+            }
+            impl<'de> #rt::serde::Deserialize<'de> for #update {
+                fn deserialize<__D: #rt::serde::Deserializer<'de>>(_: __D) -> ::core::result::Result<Self, __D::Error> {
+                    ::core::unreachable!()
+                }
+            }
+            impl #rt::Update for #update {
+                fn fields(&self) -> #rt::FieldSet { #rt::FieldSet::EMPTY }
+            }
+            impl #rt::IntoOutcome<#ident> for #update {
+                type Route = #rt::NoRoute;
+                fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<Self>, #rt::NoRoute), #rt::NodeError> {
+                    ::core::unreachable!()
+                }
+            }
+            impl #rt::State for #ident {
+                type Update = #update;
+                const INFO: #rt::StateInfo = #rt::StateInfo { name: "", fields: &[], ephemeral: false };
+                fn conflict(_: &[#update]) -> ::core::result::Result<::core::option::Option<#rt::Clash>, #rt::encode::EncodeError> {
+                    ::core::unreachable!()
+                }
+                fn apply(&mut self, _: &mut [#update]) -> ::core::result::Result<(), #rt::ReduceError> {
+                    ::core::unreachable!()
+                }
+            }
+        };
+    }
+}
+
+/// `field`, `replace_field` and `remove_field` for every field, whatever its
+/// reducer was meant to be.
+fn setters(input: &DeriveInput, vis: &Visibility) -> TokenStream {
+    let fields = parse::named_fields(input).unwrap_or_default();
+    let taken: Vec<_> = fields
+        .iter()
+        .filter_map(|field| field.ident.clone())
+        .collect();
+    let beside = |verb: &str| {
+        let named = taken
+            .iter()
+            .map(|ident| format_ident!("{verb}_{}", ident.unraw()));
+        named
+            .filter(|name| !taken.contains(name))
+            .collect::<Vec<_>>()
+    };
+    let all = [taken.clone(), beside("replace"), beside("remove")].concat();
+    quote!(#(#vis fn #all<__V>(self, _: __V) -> Self { self })*)
+}

@@ -1,0 +1,104 @@
+//! The bounds of generated impls.
+//!
+//! They are on the types of the fields and not on the type parameters: a
+//! `PhantomData<T>` or a `T::Item` then asks for no more than it needs.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{GenericParam, Type};
+
+use super::model::{Field, Reducer, State};
+use super::reducer;
+
+/// The fields whose types depend on a parameter of the struct.
+pub(super) fn open_fields<'a>(state: &'a State<'_>) -> Vec<&'a Field<'a>> {
+    let parameters: Vec<String> = state
+        .generics
+        .params
+        .iter()
+        .filter_map(|parameter| match parameter {
+            GenericParam::Type(parameter) => Some(parameter.ident.to_string()),
+            GenericParam::Const(parameter) => Some(parameter.ident.to_string()),
+            GenericParam::Lifetime(_) => None,
+        })
+        .collect();
+    state
+        .fields
+        .iter()
+        .filter(|field| mentions(field.ty.to_token_stream(), &parameters))
+        .collect()
+}
+
+fn mentions(tokens: TokenStream, names: &[String]) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => mentions(group.stream(), names),
+        TokenTree::Ident(ident) => names.contains(&ident.to_string()),
+        _ => false,
+    })
+}
+
+/// The user's `where` clause and `predicates`.
+pub(super) fn where_clause(
+    state: &State<'_>,
+    predicates: impl IntoIterator<Item = TokenStream>,
+) -> TokenStream {
+    let users = state.generics.where_clause.iter();
+    let users = users.flat_map(|clause| clause.predicates.iter().map(ToTokens::to_token_stream));
+    let all: Vec<TokenStream> = users.chain(predicates).collect();
+    if all.is_empty() {
+        TokenStream::new()
+    } else {
+        quote!(where #(#all,)*)
+    }
+}
+
+/// `bound` on the type of every open field.
+pub(super) fn on_fields(state: &State<'_>, bound: &TokenStream) -> Vec<TokenStream> {
+    let on = |field: &Field<'_>| {
+        let ty = field.ty;
+        quote!(#ty: #bound)
+    };
+    open_fields(state).into_iter().map(on).collect()
+}
+
+/// What an update needs to be an update of its state.
+pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
+    let rt = super::runtime(state);
+    let value = quote!(
+        ::core::clone::Clone
+            + ::core::fmt::Debug
+            + ::core::marker::Send
+            + ::core::marker::Sync
+            + 'static
+    );
+    let encoding = quote!(#rt::serde::Serialize + #rt::serde::de::DeserializeOwned);
+    open_fields(state)
+        .into_iter()
+        .flat_map(|field| {
+            let ty: &Type = field.ty;
+            let encoding = (!field.serde.has_codec()).then(|| quote!(#ty: #encoding));
+            let combining = match field.reducer {
+                Reducer::Upsert(_) | Reducer::With(_) => None,
+                Reducer::Ephemeral => Some(quote!(#ty: ::core::default::Default)),
+                _ => {
+                    let reducer = reducer::of(state, field);
+                    Some(quote!(#reducer: #rt::reduce::Reducer<#ty>))
+                }
+            };
+            [Some(quote!(#ty: #value)), encoding, combining]
+        })
+        .flatten()
+        .collect()
+}
+
+/// That the generic struct is a state, if it is generic.
+pub(super) fn state_holds(state: &State<'_>) -> Option<TokenStream> {
+    state.generics.type_params().next()?;
+    let rt = super::runtime(state);
+    let (_, ty_generics, _) = state.generics.split_for_impl();
+    let ident = state.ident;
+    Some(quote! {
+        #ident #ty_generics: ::core::clone::Clone + ::core::fmt::Debug + #rt::serde::Serialize
+            + #rt::serde::de::DeserializeOwned + ::core::marker::Send + ::core::marker::Sync + 'static
+    })
+}

@@ -1,0 +1,137 @@
+//! `impl State`: the table of fields, conflicts, and how updates apply.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::model::{Field, Reducer, State};
+use super::{generics, reducer, types};
+
+pub(super) fn of(state: &State<'_>) -> TokenStream {
+    let rt = super::runtime(state);
+    let State { ident, update, .. } = state;
+    let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
+    let is_state = generics::state_holds(state);
+    let clause = generics::where_clause(
+        state,
+        generics::of_update(state).into_iter().chain(is_state),
+    );
+    let name = types::unraw(ident);
+    let numbered = || state.fields.iter().enumerate();
+    let infos = numbered().map(|(_, field)| info(state, field));
+    let ephemeral = state.fields.iter().any(Field::is_ephemeral);
+    let looks = numbered().map(|(position, field)| look(state, position, field));
+    let applies = numbered().map(|(position, field)| apply(state, position, field));
+    let restore = restore(state);
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #rt::State for #ident #ty_generics #clause {
+            type Update = #update #ty_generics;
+
+            const INFO: #rt::StateInfo = #rt::StateInfo {
+                name: #name,
+                fields: &[#(#infos),*],
+                ephemeral: #ephemeral,
+            };
+
+            fn conflict(
+                updates: &[#update #ty_generics],
+            ) -> ::core::result::Result<::core::option::Option<#rt::Clash>, #rt::encode::EncodeError> {
+                #rt::reduce::Conflicts::among(updates) #(#looks)* .found()
+            }
+
+            fn apply(
+                &mut self,
+                updates: &mut [#update #ty_generics],
+            ) -> ::core::result::Result<(), #rt::ReduceError> {
+                #(#applies)*
+                ::core::result::Result::Ok(())
+            }
+
+            #restore
+        }
+    }
+}
+
+fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
+    let rt = super::runtime(state);
+    let name = &field.name;
+    let ty = types::joined(field.ty);
+    let reducer = reducer::text(&field.reducer);
+    let conflicts = matches!(field.reducer, Reducer::Replace | Reducer::Ephemeral);
+    let default = state.serde.default || field.serde.default || field.serde.skip.is_some();
+    quote! {
+        #rt::FieldInfo { name: #name, ty: #ty, reducer: #reducer, conflicts: #conflicts, default: #default }
+    }
+}
+
+/// Where two updates of one step can conflict in this field.
+fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
+    let ident = field.ident;
+    let replacement = field.replacement().map(|slot| {
+        let replace = reducer::replace(state, field);
+        quote!(.field::<#replace, _>(#position, |update| &update.#slot))
+    });
+    let own = match &field.reducer {
+        Reducer::Replace | Reducer::Ephemeral | Reducer::Merge => {
+            let reducer = reducer::of(state, field);
+            quote!(.field::<#reducer, _>(#position, |update| &update.#ident))
+        }
+        Reducer::Upsert(id) => {
+            let removal = field.removal();
+            quote!(.records(#position, |record| &record.#id, |update| (&update.#ident, &update.#removal)))
+        }
+        _ => TokenStream::new(),
+    };
+    quote!(#replacement #own)
+}
+
+fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
+    let rt = super::runtime(state);
+    let ident = field.ident;
+    let replacement = field.replacement().map(|slot| {
+        let replace = reducer::replace(state, field);
+        quote!(#rt::reduce::apply::<#replace, _, _>(#position, &mut self.#ident, updates, |update| &mut update.#slot)?;)
+    });
+    let own = match &field.reducer {
+        Reducer::Ephemeral => {
+            quote!(#rt::reduce::ephemeral(&mut self.#ident, updates, |update| &mut update.#ident);)
+        }
+        Reducer::With(path) => {
+            quote!(#rt::reduce::apply_with(&mut self.#ident, updates, #path, |update| &mut update.#ident);)
+        }
+        Reducer::Upsert(id) => {
+            let removal = field.removal();
+            quote! {
+                #rt::reduce::apply_records(
+                    #position, &mut self.#ident, updates,
+                    |record| &record.#id, |update| (&mut update.#ident, &mut update.#removal),
+                )?;
+            }
+        }
+        _ => {
+            let reducer = reducer::of(state, field);
+            quote!(#rt::reduce::apply::<#reducer, _, _>(#position, &mut self.#ident, updates, |update| &mut update.#ident)?;)
+        }
+    };
+    quote!(#replacement #own)
+}
+
+/// Ephemeral fields that the state's own encoding leaves out.
+fn restore(state: &State<'_>) -> Option<TokenStream> {
+    let rt = super::runtime(state);
+    let skipped = |field: &&Field<'_>| field.is_ephemeral() && field.serde.skip.is_some();
+    let fields: Vec<_> = state
+        .fields
+        .iter()
+        .filter(skipped)
+        .map(|field| field.ident)
+        .collect();
+    let (update, (_, ty_generics, _)) = (&state.update, state.generics.split_for_impl());
+    (!fields.is_empty()).then(|| {
+        quote! {
+            fn restore_skipped(&mut self, updates: &mut [#update #ty_generics]) {
+                #(#rt::reduce::restore(&mut self.#fields, updates, |update| &mut update.#fields);)*
+            }
+        }
+    })
+}

@@ -1,0 +1,134 @@
+//! What the user's `#[serde(…)]` attributes mean for the update.
+//!
+//! Whatever cannot be read is left to serde's own derive, which reports it.
+
+use proc_macro2::Span;
+use syn::parse::ParseStream;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, ExprLit, ExprPath, Lit, LitStr, Meta, Token};
+
+use crate::errors::Errors;
+
+/// The container's attributes.
+#[derive(Default)]
+pub(super) struct ContainerSerde {
+    pub(super) rename_all: Option<LitStr>,
+    pub(super) deny_unknown_fields: bool,
+    pub(super) default: bool,
+}
+
+/// One field's attributes.
+#[derive(Default)]
+pub(super) struct FieldSerde {
+    pub(super) rename: Option<LitStr>,
+    pub(super) aliases: Vec<LitStr>,
+    pub(super) default: bool,
+    /// Where `skip`, `skip_serializing` or `skip_deserializing` stands.
+    pub(super) skip: Option<Span>,
+    pub(super) encode: Option<ExprPath>,
+    pub(super) decode: Option<ExprPath>,
+}
+
+impl ContainerSerde {
+    pub(super) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut serde = Self::default();
+        for meta in metas(attrs) {
+            match word(&meta).as_str() {
+                "rename_all" => serde.rename_all = errors.keep(one_name(&meta)).flatten(),
+                "deny_unknown_fields" => serde.deny_unknown_fields = true,
+                "default" => serde.default = true,
+                _ => {}
+            }
+        }
+        serde
+    }
+}
+
+impl FieldSerde {
+    pub(super) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut serde = Self::default();
+        for meta in metas(attrs) {
+            match word(&meta).as_str() {
+                "rename" => serde.rename = errors.keep(one_name(&meta)).flatten(),
+                "alias" => serde.aliases.extend(text(&meta)),
+                "default" => serde.default = true,
+                "skip" | "skip_serializing" | "skip_deserializing" => {
+                    serde.skip = Some(meta.span());
+                }
+                "with" => {
+                    serde.encode = function(&meta, "::serialize");
+                    serde.decode = function(&meta, "::deserialize");
+                }
+                "serialize_with" => serde.encode = function(&meta, ""),
+                "deserialize_with" => serde.decode = function(&meta, ""),
+                _ => {}
+            }
+        }
+        serde
+    }
+
+    /// Whether functions stand in for the type's own encoding.
+    pub(super) fn has_codec(&self) -> bool {
+        self.encode.is_some() || self.decode.is_some()
+    }
+}
+
+fn metas(attrs: &[Attribute]) -> impl Iterator<Item = Meta> + '_ {
+    attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("serde"))
+        .filter_map(|attr| {
+            attr.parse_args_with(|input: ParseStream<'_>| {
+                Punctuated::<Meta, Token![,]>::parse_terminated(input)
+            })
+            .ok()
+        })
+        .flatten()
+}
+
+fn word(meta: &Meta) -> String {
+    meta.path()
+        .get_ident()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+fn text(meta: &Meta) -> Option<LitStr> {
+    match meta {
+        Meta::NameValue(pair) => match &pair.value {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A name that is the same for encoding and decoding; an update that decodes
+/// under another name than it encodes to would come back empty.
+fn one_name(meta: &Meta) -> syn::Result<Option<LitStr>> {
+    let Meta::List(list) = meta else {
+        return Ok(text(meta));
+    };
+    let pairs = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)?;
+    let names: Vec<LitStr> = pairs.iter().filter_map(text).collect();
+    match names.as_slice() {
+        [one, other] if one.value() == other.value() => Ok(Some(one.clone())),
+        _ => Err(syn::Error::new(
+            meta.span(),
+            "a state is decoded from what it was encoded to, so both need the same name\n\
+             help: give one name for both directions, e.g. `rename = \"…\"`, and use `alias` to read older ones",
+        )),
+    }
+}
+
+/// The function that the string in `meta` names, with `suffix` put after it.
+fn function(meta: &Meta, suffix: &str) -> Option<ExprPath> {
+    let path = text(meta)?;
+    LitStr::new(&format!("{}{suffix}", path.value()), path.span())
+        .parse()
+        .ok()
+}

@@ -1,0 +1,138 @@
+//! The setters of the update.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::model::{Field, Reducer, State};
+use super::reducer;
+use super::types::{self, Shape};
+
+/// All setters of one field.
+pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
+    let plain = plain(state, field);
+    let replacement = replacement(state, field);
+    let removal = removal(state, field);
+    quote!(#plain #replacement #removal)
+}
+
+/// `field(value)`
+fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
+    let (vis, ident) = (state.vis, field.ident);
+    let rt = super::runtime(state);
+    let (argument, value) = match (&field.reducer, types::is_named(field.ty, "String")) {
+        (Reducer::Append, true) => (
+            quote!(impl ::core::convert::AsRef<str>),
+            quote!(::std::string::String::from(
+                ::core::convert::AsRef::<str>::as_ref(&value)
+            )),
+        ),
+        _ => argument(field),
+    };
+    let label = format!("{}.{}", state.ident, field.name);
+    let body = match &field.reducer {
+        Reducer::Replace | Reducer::Last | Reducer::First | Reducer::Ephemeral => {
+            quote!(self.#ident.set(#value);)
+        }
+        Reducer::Upsert(id) => {
+            let removal = field.removal();
+            quote!(#rt::reduce::join_records(&mut self.#ident, &mut self.#removal, #value, |record| &record.#id);)
+        }
+        Reducer::With(path) => {
+            quote!(#rt::reduce::join_with(&mut self.#ident, #value, #path);)
+        }
+        _ => {
+            let reducer = reducer::of(state, field);
+            quote!(#rt::reduce::join::<#reducer, _>(#label, &mut self.#ident, #value);)
+        }
+    };
+    let docs = docs(field);
+    let track = matches!(field.reducer, Reducer::Sum).then(|| quote!(#[track_caller]));
+    quote! {
+        #docs
+        #track
+        #vis fn #ident(mut self, value: #argument) -> Self {
+            #body
+            self
+        }
+    }
+}
+
+/// `replace_field(value)`
+fn replacement(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
+    let ident = field.replacement()?;
+    let vis = state.vis;
+    let (argument, value) = argument(field);
+    let doc = format!(
+        "Replaces `{}`; what else the step says of it is put on top.",
+        field.name
+    );
+    Some(quote! {
+        #[doc = #doc]
+        #vis fn #ident(mut self, value: #argument) -> Self {
+            self.#ident.set(#value);
+            self
+        }
+    })
+}
+
+/// `remove_field(key)`
+fn removal(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
+    let Reducer::Upsert(id) = &field.reducer else {
+        return None;
+    };
+    let removal = field.removal()?;
+    let (vis, ident) = (state.vis, field.ident);
+    let rt = super::runtime(state);
+    let label = format!("{}.{removal}", state.ident);
+    let doc = format!(
+        "Removes the record of `{}` with this id, if there is one.",
+        field.name
+    );
+    Some(quote! {
+        #[doc = #doc]
+        #[track_caller]
+        #vis fn #removal(mut self, key: impl #rt::serde::Serialize) -> Self {
+            #rt::reduce::remove_record(#label, &mut self.#ident, &mut self.#removal, |record| &record.#id, &key);
+            self
+        }
+    })
+}
+
+/// The type that a setter takes and how `value` becomes the field's type.
+fn argument(field: &Field<'_>) -> (TokenStream, TokenStream) {
+    let ty = field.ty;
+    match types::shape(ty) {
+        Shape::Plain => (quote!(#ty), quote!(value)),
+        Shape::Text => (
+            quote!(impl ::core::convert::Into<#ty>),
+            quote!(::core::convert::Into::into(value)),
+        ),
+        Shape::Items(item) if types::is_named(item, "String") => (
+            quote!(impl ::core::iter::IntoIterator<Item = impl ::core::convert::Into<#item>>),
+            quote!(::core::iter::Iterator::collect::<#ty>(::core::iter::Iterator::map(
+                ::core::iter::IntoIterator::into_iter(value),
+                ::core::convert::Into::into
+            ))),
+        ),
+        Shape::Items(item) => collected(ty, &quote!(#item)),
+        Shape::Pairs(key, value) => collected(ty, &quote!((#key, #value))),
+    }
+}
+
+fn collected(ty: &syn::Type, item: &TokenStream) -> (TokenStream, TokenStream) {
+    (
+        quote!(impl ::core::iter::IntoIterator<Item = #item>),
+        quote!(::core::iter::Iterator::collect::<#ty>(::core::iter::IntoIterator::into_iter(value))),
+    )
+}
+
+/// The field's own words, or the shortest that are true.
+fn docs(field: &Field<'_>) -> TokenStream {
+    if field.docs.is_empty() {
+        let doc = format!("Says what becomes of `{}`.", field.name);
+        quote!(#[doc = #doc])
+    } else {
+        let docs = &field.docs;
+        quote!(#(#docs)*)
+    }
+}

@@ -1,1 +1,0 @@
-//! The reducers: how the contributions of one step to one field combine.

@@ -1,0 +1,197 @@
+//! The reducers: how the contributions of one step to one field combine.
+//!
+//! Each is a type without values behind [`Reducer`]; the code that
+//! `#[derive(State)]` writes names one per field and leaves the work to the
+//! functions here.
+
+mod append;
+mod codec;
+mod merge;
+mod plain;
+mod rank;
+mod sum;
+mod union;
+mod upsert;
+mod with;
+
+use std::fmt;
+
+pub use append::{Append, Appendable};
+pub use codec::{Codec, Plain, decode_slot, encode_slot};
+pub use merge::{MergeIn, Mergeable};
+pub use plain::{First, Replace, ephemeral, restore};
+pub use rank::{ByOrd, ByTotalCmp, Max, Min, Present, Rank};
+pub use sum::{Sum, Summable};
+pub use union::{Union, Unitable};
+pub use upsert::{apply_records, join_records, remove_record};
+pub use with::{apply_with, join_with};
+
+use super::{Clash, ReduceError, Slot};
+use crate::encode::EncodeError;
+
+/// How the contributions of one step to a field of type `T` combine.
+///
+/// Both functions see the contributions in merge order. What one update says
+/// twice is settled by its setters, so an update contributes at most once.
+pub trait Reducer<T> {
+    /// The first two contributions that cannot both stand, by the positions
+    /// they are given with.
+    ///
+    /// # Errors
+    /// A value that has to be encoded to be compared and has no encoding.
+    fn conflict<'a>(
+        contributions: impl Iterator<Item = (usize, &'a T)>,
+    ) -> Result<Option<(usize, usize)>, EncodeError>
+    where
+        T: 'a,
+    {
+        drop(contributions);
+        Ok(None)
+    }
+
+    /// Combines the contributions with the value so far.
+    ///
+    /// # Errors
+    /// What could not be combined, in words.
+    fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String>;
+}
+
+/// Applies what `updates` say of one field and leaves their slots unset.
+///
+/// # Errors
+/// Those of the reducer, with the field's position.
+#[inline]
+pub fn apply<R: Reducer<T>, T, U>(
+    field: usize,
+    into: &mut T,
+    updates: &mut [U],
+    slot: impl Fn(&mut U) -> &mut Slot<T>,
+) -> Result<(), ReduceError> {
+    let contributions = updates.iter_mut().filter_map(|update| slot(update).take());
+    R::reduce(into, contributions).map_err(|message| ReduceError { field, message })
+}
+
+/// What a setter does that is called again: joins `value` to what is pending.
+///
+/// # Panics
+/// If the two cannot be joined, naming the field; a setter has no error to return.
+#[inline]
+#[track_caller]
+pub fn join<R: Reducer<T>, T>(name: &str, pending: &mut Slot<T>, value: T) {
+    match pending {
+        Slot::Unset => pending.set(value),
+        Slot::Set(so_far) => {
+            if let Err(message) = R::reduce(so_far, std::iter::once(value)) {
+                panic!("`{name}`: {message}");
+            }
+        }
+    }
+}
+
+/// Looks for the first conflict of a step, one field after the other.
+#[derive(Debug)]
+pub struct Conflicts<'a, U> {
+    updates: &'a [U],
+    found: Result<Option<Clash>, EncodeError>,
+}
+
+impl<'a, U> Conflicts<'a, U> {
+    /// Starts to look at `updates`.
+    #[inline]
+    pub const fn among(updates: &'a [U]) -> Self {
+        Self {
+            updates,
+            found: Ok(None),
+        }
+    }
+
+    /// Looks at one more field, unless a conflict is found already.
+    #[must_use]
+    pub fn field<R: Reducer<T>, T: 'a>(
+        self,
+        field: usize,
+        slot: impl Fn(&'a U) -> &'a Slot<T>,
+    ) -> Self {
+        self.look(field, |updates| R::conflict(set_in(updates, slot)))
+    }
+
+    /// Looks at a field of records, unless a conflict is found already.
+    #[must_use]
+    pub fn records<T, I>(
+        self,
+        field: usize,
+        id: impl Fn(&T) -> &I,
+        slots: impl Fn(&'a U) -> (&'a Slot<Vec<T>>, &'a Slot<Vec<String>>),
+    ) -> Self
+    where
+        T: serde::Serialize + 'a,
+        I: serde::Serialize,
+    {
+        self.look(field, |updates| upsert::conflict(updates, id, slots))
+    }
+
+    /// What was found.
+    ///
+    /// # Errors
+    /// A value that had to be encoded to be compared and has no encoding.
+    pub fn found(self) -> Result<Option<Clash>, EncodeError> {
+        self.found
+    }
+
+    #[inline]
+    fn look(
+        mut self,
+        field: usize,
+        conflict: impl FnOnce(&'a [U]) -> Result<Option<(usize, usize)>, EncodeError>,
+    ) -> Self {
+        if self.updates.len() > 1 && matches!(self.found, Ok(None)) {
+            let clash = |(first, second)| Clash {
+                field,
+                first,
+                second,
+            };
+            self.found = conflict(self.updates).map(|found| found.map(clash));
+        }
+        self
+    }
+}
+
+fn set_in<'a, U, T: 'a>(
+    updates: &'a [U],
+    slot: impl Fn(&'a U) -> &'a Slot<T>,
+) -> impl Iterator<Item = (usize, &'a T)> {
+    updates
+        .iter()
+        .enumerate()
+        .filter_map(move |(index, update)| Some((index, slot(update).as_ref()?)))
+}
+
+/// Writes an update for people: only the slots that are set.
+///
+/// # Errors
+/// Those of the formatter.
+pub fn debug(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    slots: &[(&str, &dyn DebugSlot)],
+) -> fmt::Result {
+    let mut out = f.debug_struct(name);
+    for (name, slot) in slots {
+        if let Some(value) = slot.value() {
+            out.field(name, value);
+        }
+    }
+    out.finish()
+}
+
+/// A slot whose value can be shown.
+pub trait DebugSlot {
+    /// The value, if set.
+    fn value(&self) -> Option<&dyn fmt::Debug>;
+}
+
+impl<T: fmt::Debug> DebugSlot for Slot<T> {
+    fn value(&self) -> Option<&dyn fmt::Debug> {
+        self.as_ref().map(|value| value as &dyn fmt::Debug)
+    }
+}

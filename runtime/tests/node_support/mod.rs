@@ -1,0 +1,102 @@
+//! A graph written by hand, so that these tests stand on `#[node]` alone.
+
+use serde::{Deserialize, Serialize};
+use superstep::encode::{DecodeError, EncodeError};
+use superstep::graph::{Done, Graph, GraphInfo, Hops, NodeId, Provides};
+use superstep::prelude::*;
+use superstep::state::State;
+
+#[derive(State, Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Research {
+    pub topic: String,
+    pub status: String,
+}
+
+/// A dependency.
+pub struct Llm(pub &'static str);
+
+/// A dependency behind a trait.
+pub trait Search: Send + Sync {
+    fn find(&self, what: &str) -> String;
+}
+
+impl Search for Llm {
+    fn find(&self, what: &str) -> String {
+        format!("{}:{what}", self.0)
+    }
+}
+
+/// A graph without rows: enough to run single nodes.
+pub struct Researcher {
+    pub llm: Llm,
+    pub web: Box<dyn Search>,
+}
+
+impl Researcher {
+    pub fn new() -> Self {
+        Self {
+            llm: Llm("llm"),
+            web: Box::new(Llm("web")),
+        }
+    }
+}
+
+impl Graph for Researcher {
+    type State = Research;
+    type Input = ();
+
+    const INFO: &'static GraphInfo = &GraphInfo {
+        name: "Researcher",
+        version: 1,
+        conflict: None,
+        max_steps: None,
+        nodes: &[],
+        edges: &[],
+        joins: &[],
+        state: Research::INFO,
+    };
+
+    fn start() -> Hops<()> {
+        Hops::none()
+    }
+
+    async fn call(
+        &self,
+        _: NodeId,
+        _: Option<()>,
+        _: &Research,
+        _: &Cx,
+    ) -> Result<Done<Self>, NodeError> {
+        Err(NodeError::permanent("no nodes"))
+    }
+
+    fn on_error(_: NodeId, _: Failure) -> Option<Hops<()>> {
+        None
+    }
+
+    fn encode_input((): &()) -> Result<String, EncodeError> {
+        Ok("null".to_owned())
+    }
+
+    fn decode_input(_: NodeId, _: &str) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}
+
+impl Provides<Llm> for Researcher {
+    fn provide<'a>(&'a self, _: &'a Cx) -> &'a Llm {
+        &self.llm
+    }
+}
+
+impl Provides<dyn Search> for Researcher {
+    fn provide<'a>(&'a self, _: &'a Cx) -> &'a (dyn Search + 'static) {
+        &*self.web
+    }
+}
+
+impl Provides<Cx> for Researcher {
+    fn provide<'a>(&'a self, cx: &'a Cx) -> &'a Cx {
+        cx
+    }
+}

@@ -1,0 +1,18 @@
+#![allow(unused)]
+
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Clone, Debug, Default, Serialize, Deserialize)]
+struct Research {
+    topic: String,
+}
+
+struct Llm;
+
+#[node]
+fn plan(state: &Research, llm: &mut Llm) -> ResearchUpdate {
+    ResearchUpdate::default()
+}
+
+fn main() {}

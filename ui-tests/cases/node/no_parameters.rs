@@ -1,0 +1,8 @@
+#![allow(unused)]
+
+use superstep::prelude::*;
+
+#[node]
+fn plan() {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+#![allow(unused)]
+
+use superstep::prelude::*;
+
+#[node]
+struct Plan {
+    topic: String,
+}
+
+fn main() {}

@@ -1,0 +1,23 @@
+#![allow(unused)]
+
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Clone, Debug, Default, Serialize, Deserialize)]
+struct Research {
+    topic: String,
+}
+
+#[node(timeout = 30)]
+fn plan(state: &Research) {}
+
+#[node(timeout = "30 seconds")]
+fn search(state: &Research) {}
+
+#[node(timeout = "0s")]
+fn read(state: &Research) {}
+
+#[node(timeout("30s"), name = "", writes = topic)]
+fn write(state: &Research) {}
+
+fn main() {}
