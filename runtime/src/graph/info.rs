@@ -29,6 +29,9 @@ pub struct GraphInfo {
     pub conflict: Option<ConflictPolicy>,
     /// `max_steps = …`, if given.
     pub max_steps: Option<u64>,
+    /// `compatible = […]`: fingerprints of older versions whose runs this graph
+    /// goes on with.
+    pub compatible: &'static [&'static str],
     /// The nodes.
     pub nodes: &'static [NodeInfo],
     /// The edges.
