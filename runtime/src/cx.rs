@@ -31,11 +31,17 @@ pub(crate) struct RunIdentity {
 }
 
 impl RunIdentity {
-    pub(crate) fn new(id: String) -> Arc<Self> {
+    pub(crate) fn new(id: String, seed: Option<u64>) -> Arc<Self> {
         Arc::new(Self {
             id,
+            seed,
             dropped: AtomicBool::new(false),
         })
+    }
+
+    /// The run's seed: the hash of its id unless it was set.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| default_seed(&self.id))
     }
 }
 
@@ -51,6 +57,7 @@ impl Cx {
         key: KeyId,
         step: u64,
         node: &'static str,
+        attempt: u32,
     ) -> Self {
         Self {
             run,
@@ -58,7 +65,7 @@ impl Cx {
             key,
             step,
             node,
-            attempt: 1,
+            attempt,
             given_up: None,
         }
     }

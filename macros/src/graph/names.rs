@@ -29,8 +29,9 @@ impl<'a> Names<'a> {
         for instance in written {
             let name = text::name(&instance.name);
             if instances.insert(name.clone(), (instance, false)).is_some() {
-                let message =
-                    format!("two instances are called `{name}`\nhelp: give one of them another name");
+                let message = format!(
+                    "two instances are called `{name}`\nhelp: give one of them another name"
+                );
                 errors.at(instance.name.span(), message);
             }
         }

@@ -212,7 +212,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         results: Vec<(Digest, &'static str, String)>,
         error: Error,
     ) -> Result<T, Error> {
-        match self.ledger.park(self.machine, results, &error).await {
+        match self.ledger.park(self.machine.step(), results, &error).await {
             Err(lost @ Error::LeaseLost { .. }) => Err(lost),
             _ => Err(error),
         }

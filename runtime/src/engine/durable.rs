@@ -120,11 +120,10 @@ impl<G: Graph> Ledger<G> for Durable<G> {
 
     async fn park(
         &mut self,
-        machine: &Machine<G>,
+        saw: u64,
         results: Vec<(Digest, &'static str, String)>,
         error: &Error,
     ) -> Result<(), Error> {
-        let saw = machine.step();
         let results = results
             .into_iter()
             .map(|(task, node, result)| PendingResult {

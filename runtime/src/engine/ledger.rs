@@ -29,10 +29,11 @@ pub(super) trait Ledger<G: Graph>: Send {
         status: Status,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Leaves the open step with the results it has, because of `error`.
+    /// Leaves the open step with the results it has, because of `error`; its
+    /// tasks saw the state of step `saw`.
     fn park(
         &mut self,
-        machine: &Machine<G>,
+        saw: u64,
         results: Vec<(Digest, &'static str, String)>,
         error: &Error,
     ) -> impl Future<Output = Result<(), Error>> + Send;
@@ -63,7 +64,7 @@ impl<G: Graph> Ledger<G> for Unkept {
 
     async fn park(
         &mut self,
-        _machine: &Machine<G>,
+        _saw: u64,
         _results: Vec<(Digest, &'static str, String)>,
         _error: &Error,
     ) -> Result<(), Error> {

@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::TaskText;
 use crate::run::{Run, StepInfo, TaskInfo};
-use crate::store::{Head, StepKind, StepRecord, Store};
+use crate::store::{Head, StepKind, StepRecord};
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///

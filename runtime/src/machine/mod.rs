@@ -146,11 +146,6 @@ impl<G: Graph> Machine<G> {
         &self.frontier
     }
 
-    /// The policy of the engine that drives the run now.
-    pub(crate) fn set_policy(&mut self, policy: ConflictPolicy) {
-        self.policy = policy;
-    }
-
     /// Starts the current turn: the frontier is where `start` leads.
     pub(crate) fn begin(&mut self) {
         self.frontier.clear();

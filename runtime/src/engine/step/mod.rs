@@ -95,7 +95,7 @@ pub(super) async fn run_many<G: Graph>(
                 board.finish(job, result);
                 spare = Some(future);
             }
-            Poll::Pending => workers.spawn(work(Arc::clone(&board), Some((job, future)))),
+            Poll::Pending => workers.spawn(finish_and_work(Arc::clone(&board), job, future)),
         }
     }
     let missing = limits
@@ -103,7 +103,7 @@ pub(super) async fn run_many<G: Graph>(
         .saturating_sub(workers.len())
         .min(board.waiting());
     for _ in 0..missing {
-        workers.spawn(work(Arc::clone(&board), None));
+        workers.spawn(work(Arc::clone(&board)));
     }
     workers.join().await;
     board.results()
@@ -122,23 +122,26 @@ async fn poll_once<F: Future>(slot: &mut Pin<Box<Option<F>>>) -> Poll<F::Output>
     .await
 }
 
-async fn finish_slot<F: Future>(mut slot: Pin<Box<Option<F>>>) -> F::Output {
-    poll_fn(|cx| match slot.as_mut().as_pin_mut() {
+/// Finishes a task that was polled before, then goes on as a worker.
+async fn finish_and_work<G: Graph, F>(
+    board: Arc<Board<G>>,
+    job: Job,
+    mut future: Pin<Box<Option<F>>>,
+) where
+    F: Future<Output = TaskResult<G>> + Send,
+{
+    let result = poll_fn(|cx| match future.as_mut().as_pin_mut() {
         Some(future) => future.poll(cx),
         None => Poll::Pending,
     })
-    .await
+    .await;
+    board.finish(job, result);
+    drop(future);
+    work(board).await;
 }
 
 /// Goes from task to task until none is left.
-async fn work<G: Graph, F>(board: Arc<Board<G>>, first: Option<(Job, Pin<Box<Option<F>>>)>)
-where
-    F: Future<Output = TaskResult<G>> + Send,
-{
-    if let Some((job, future)) = first {
-        let result = finish_slot(future).await;
-        board.finish(job, result);
-    }
+async fn work<G: Graph>(board: Arc<Board<G>>) {
     while let Some(job) = board.start() {
         let result = Arc::clone(&board).call(job.position).await;
         board.finish(job, result);

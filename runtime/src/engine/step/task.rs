@@ -1,6 +1,5 @@
 //! One task from its first attempt to its last.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
