@@ -1,6 +1,6 @@
 //! `impl State`: the table of fields, conflicts, and how updates apply.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::model::{Field, Reducer, State};
@@ -36,7 +36,9 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
             fn conflict(
                 updates: &[#update #ty_generics],
             ) -> ::core::result::Result<::core::option::Option<#rt::Clash>, #rt::encode::EncodeError> {
-                #rt::reduce::Conflicts::among(updates) #(#looks)* .found()
+                let look = #rt::reduce::Conflicts::among(updates);
+                #(#looks)*
+                look.found()
             }
 
             fn apply(
@@ -66,19 +68,27 @@ fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// Where two updates of one step can conflict in this field.
 fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
-    let (ident, ty) = (field.ident, field.ty);
-    let replacement = field.replacement().map(|slot| {
-        let replace = reducer::replace(state, field);
-        quote!(.field::<#replace, #ty>(#position, |update| &update.#slot))
-    });
+    let look = |reducer: &TokenStream, slot: &Ident| {
+        let reducer = reducer::fit(state, field, reducer);
+        reducer::at_type(
+            field,
+            quote!(let look = look.field(#reducer, #position, |update| &update.#slot);),
+        )
+    };
+    let replacement = field.replacement();
+    let replacement = replacement.map(|slot| look(&reducer::replace(state, field), &slot));
+    let ident = field.ident;
     let own = match &field.reducer {
         Reducer::Replace | Reducer::Ephemeral | Reducer::Merge => {
-            let reducer = reducer::of(state, field);
-            quote!(.field::<#reducer, #ty>(#position, |update| &update.#ident))
+            look(&reducer::of(state, field), ident)
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
-            quote!(.records(#position, |update| (&update.#ident, &update.#removal), |record| &record.#id))
+            quote! {
+                let look = look.records(
+                    #position, |update| (&update.#ident, &update.#removal), |record| &record.#id,
+                );
+            }
         }
         _ => TokenStream::new(),
     };
@@ -87,17 +97,25 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
 
 fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let rt = super::runtime(state);
-    let (ident, ty) = (field.ident, field.ty);
-    let replacement = field.replacement().map(|slot| {
-        let replace = reducer::replace(state, field);
-        quote!(#rt::reduce::apply::<#replace, #ty, _>(#position, &mut self.#ident, updates, |update| &mut update.#slot)?;)
-    });
+    let apply = |reducer: &TokenStream, slot: &Ident| {
+        let ident = field.ident;
+        let reducer = reducer::fit(state, field, reducer);
+        reducer::at_type(
+            field,
+            quote!(#rt::reduce::apply(#reducer, #position, &mut self.#ident, updates, |update| &mut update.#slot)?;),
+        )
+    };
+    let replacement = field.replacement();
+    let replacement = replacement.map(|slot| apply(&reducer::replace(state, field), &slot));
+    let ident = field.ident;
     let own = match &field.reducer {
-        Reducer::Ephemeral => {
-            quote!(#rt::reduce::ephemeral(&mut self.#ident, updates, |update| &mut update.#ident);)
-        }
+        Reducer::Ephemeral => reducer::at_type(
+            field,
+            quote!(#rt::reduce::ephemeral(&mut self.#ident, updates, |update| &mut update.#ident);),
+        ),
         Reducer::With(path) => {
-            quote!(#rt::reduce::apply_with(&mut self.#ident, updates, #path, |update| &mut update.#ident);)
+            let function = reducer::function(state, field, path);
+            quote!(#rt::reduce::apply_with(&mut self.#ident, updates, #function, |update| &mut update.#ident);)
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
@@ -108,10 +126,7 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
                 )?;
             }
         }
-        _ => {
-            let reducer = reducer::of(state, field);
-            quote!(#rt::reduce::apply::<#reducer, #ty, _>(#position, &mut self.#ident, updates, |update| &mut update.#ident)?;)
-        }
+        _ => apply(&reducer::of(state, field), ident),
     };
     quote!(#replacement #own)
 }

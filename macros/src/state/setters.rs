@@ -17,7 +17,7 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// `field(value)`
 fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let (vis, ident, ty) = (state.vis, field.ident, field.ty);
+    let (vis, ident) = (state.vis, field.ident);
     let rt = super::runtime(state);
     let (argument, value) = match (&field.reducer, types::is_named(field.ty, "String")) {
         (Reducer::Append, true) => (
@@ -38,11 +38,15 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
             quote!(#rt::reduce::join_records(&mut self.#ident, &mut self.#removal, #value, |record| &record.#id);)
         }
         Reducer::With(path) => {
-            quote!(#rt::reduce::join_with(&mut self.#ident, #value, #path);)
+            let function = reducer::function(state, field, path);
+            quote!(#rt::reduce::join_with(&mut self.#ident, #value, #function);)
         }
         _ => {
-            let reducer = reducer::of(state, field);
-            quote!(#rt::reduce::join::<#reducer, #ty>(#label, &mut self.#ident, #value);)
+            let reducer = reducer::fit(state, field, &reducer::of(state, field));
+            reducer::at_type(
+                field,
+                quote!(#rt::reduce::join(#reducer, #label, &mut self.#ident, #value);),
+            )
         }
     };
     let docs = docs(field);
