@@ -109,13 +109,13 @@ fn no_random_order(field: &Field<'_>, errors: &mut Errors) {
     let Some((name, _)) = types::last_segment(field.ty) else {
         return;
     };
-    let ordered = match name.as_str() {
+    let ordered = match name.to_string().as_str() {
         "HashMap" => "BTreeMap",
         "HashSet" => "BTreeSet",
         _ => return,
     };
     errors.at(
-        field.ty.span(),
+        name.span(),
         format!(
             "a `{name}` iterates in another order in every process, so a node that walks it is not deterministic\n\
              help: use `std::collections::{ordered}`"

@@ -7,7 +7,7 @@ use super::model::{Field, Reducer, State};
 use super::{generics, reducer, types};
 
 pub(super) fn of(state: &State<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let State { ident, update, .. } = state;
     let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
     let is_state = generics::state_holds(state);
@@ -34,16 +34,16 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
             };
 
             fn conflict(
-                updates: &[#update #ty_generics],
+                __updates: &[#update #ty_generics],
             ) -> ::core::result::Result<::core::option::Option<#rt::Clash>, #rt::encode::EncodeError> {
-                let look = #rt::reduce::Conflicts::among(updates);
+                let __look = #rt::reduce::Conflicts::among(__updates);
                 #(#looks)*
-                look.found()
+                __look.found()
             }
 
             fn apply(
                 &mut self,
-                updates: &mut [#update #ty_generics],
+                __updates: &mut [#update #ty_generics],
             ) -> ::core::result::Result<(), #rt::ReduceError> {
                 #(#applies)*
                 ::core::result::Result::Ok(())
@@ -55,7 +55,7 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
 }
 
 fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let name = &field.name;
     let ty = types::joined(field.ty);
     let reducer = reducer::text(&field.reducer);
@@ -69,10 +69,10 @@ fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 /// Where two updates of one step can conflict in this field.
 fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let look = |reducer: &TokenStream, slot: &Ident| {
-        let reducer = reducer::fit(state, field, reducer);
+        let reducer = reducer::fit(field, reducer);
         reducer::at_type(
             field,
-            quote!(let look = look.field(#reducer, #position, |update| &update.#slot);),
+            quote!(let __look = __look.field(#reducer, #position, |__update| &__update.#slot);),
         )
     };
     let replacement = field.replacement();
@@ -85,8 +85,8 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
         Reducer::Upsert(id) => {
             let removal = field.removal();
             quote! {
-                let look = look.records(
-                    #position, |update| (&update.#ident, &update.#removal), |record| &record.#id,
+                let __look = __look.records(
+                    #position, |__update| (&__update.#ident, &__update.#removal), |__record| &__record.#id,
                 );
             }
         }
@@ -96,13 +96,13 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
 }
 
 fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let apply = |reducer: &TokenStream, slot: &Ident| {
         let ident = field.ident;
-        let reducer = reducer::fit(state, field, reducer);
+        let reducer = reducer::fit(field, reducer);
         reducer::at_type(
             field,
-            quote!(#rt::reduce::apply(#reducer, #position, &mut self.#ident, updates, |update| &mut update.#slot)?;),
+            quote!(#rt::reduce::apply(#reducer, #position, &mut self.#ident, __updates, |__update| &mut __update.#slot)?;),
         )
     };
     let replacement = field.replacement();
@@ -111,18 +111,18 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let own = match &field.reducer {
         Reducer::Ephemeral => reducer::at_type(
             field,
-            quote!(#rt::reduce::ephemeral(&mut self.#ident, updates, |update| &mut update.#ident);),
+            quote!(#rt::reduce::ephemeral(&mut self.#ident, __updates, |__update| &mut __update.#ident);),
         ),
         Reducer::With(path) => {
-            let function = reducer::function(state, field, path);
-            quote!(#rt::reduce::apply_with(&mut self.#ident, updates, #function, |update| &mut update.#ident);)
+            let function = reducer::function(field, path);
+            quote!(#rt::reduce::apply_with(&mut self.#ident, __updates, #function, |__update| &mut __update.#ident);)
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
             quote! {
                 #rt::reduce::apply_records(
-                    #position, &mut self.#ident, updates,
-                    |record| &record.#id, |update| (&mut update.#ident, &mut update.#removal),
+                    #position, &mut self.#ident, __updates,
+                    |__record| &__record.#id, |__update| (&mut __update.#ident, &mut __update.#removal),
                 )?;
             }
         }
@@ -133,7 +133,7 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
 
 /// Ephemeral fields that the state's own encoding leaves out.
 fn restore(state: &State<'_>) -> Option<TokenStream> {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let skipped = |field: &&Field<'_>| field.is_ephemeral() && field.serde.skip.is_some();
     let fields: Vec<_> = state
         .fields
@@ -144,8 +144,8 @@ fn restore(state: &State<'_>) -> Option<TokenStream> {
     let (update, (_, ty_generics, _)) = (&state.update, state.generics.split_for_impl());
     (!fields.is_empty()).then(|| {
         quote! {
-            fn restore_skipped(&mut self, updates: &mut [#update #ty_generics]) {
-                #(#rt::reduce::restore(&mut self.#fields, updates, |update| &mut update.#fields);)*
+            fn restore_skipped(&mut self, __updates: &mut [#update #ty_generics]) {
+                #(#rt::reduce::restore(&mut self.#fields, __updates, |__update| &mut __update.#fields);)*
             }
         }
     })

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::quote;
+use syn::spanned::Spanned;
 use syn::{Path, Type};
 
 use super::codec;
@@ -11,7 +12,7 @@ use super::types;
 /// The type that combines the field's contributions. `upsert` and `with` have
 /// none: they need an accessor and a function.
 pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let rank = || rank(&rt, field.ty);
     match &field.reducer {
         Reducer::First => quote!(#rt::reduce::First),
@@ -33,7 +34,7 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// The type that replaces the field's value, and compares by its encoding.
 pub(super) fn replace(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     match codec::ident(state, field) {
         Some(codec) => quote!(#rt::reduce::Replace<#codec>),
         None => quote!(#rt::reduce::Replace),
@@ -41,14 +42,14 @@ pub(super) fn replace(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 }
 
 /// A reducer as a value, for this field.
-pub(super) fn fit(state: &State<'_>, field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
-    let (rt, ty) = (super::runtime(state), field.ty);
+pub(super) fn fit(field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
+    let (rt, ty) = (super::rt(), field.ty);
     quote!(#rt::reduce::fit::<#reducer, #ty>())
 }
 
 /// The user's function as a value.
-pub(super) fn function(state: &State<'_>, field: &Field<'_>, path: &Path) -> TokenStream {
-    let (rt, ty) = (super::runtime(state), field.ty);
+pub(super) fn function(field: &Field<'_>, path: &Path) -> TokenStream {
+    let (rt, ty) = (super::rt(), field.ty);
     quote!(#rt::reduce::function::<#ty>(#path))
 }
 
@@ -67,7 +68,7 @@ fn rank(rt: &TokenStream, ty: &Type) -> TokenStream {
 /// Moves tokens to the field's type, so that a reducer that does not fit is
 /// reported there, once; what their names resolve to stays the same.
 pub(super) fn at_type(field: &Field<'_>, tokens: TokenStream) -> TokenStream {
-    place(tokens, syn::spanned::Spanned::span(field.ty))
+    place(tokens, field.ty.span())
 }
 
 fn place(tokens: TokenStream, span: Span) -> TokenStream {

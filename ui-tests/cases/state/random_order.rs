@@ -8,6 +8,7 @@ struct Research {
     prices: HashMap<String, u32>,
     #[reduce(union)]
     seen: HashSet<String>,
+    by_path: std::collections::HashMap<String, u32>,
     nested: Vec<std::collections::HashMap<String, u32>>,
 }
 
