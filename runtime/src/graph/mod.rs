@@ -1,6 +1,8 @@
 //! What a graph is: the traits that the macros implement and the static table
 //! that describes the edges.
 
+mod draw;
+mod fingerprint;
 mod info;
 mod node;
 mod outcome;
@@ -9,6 +11,7 @@ mod route;
 
 use std::future::Future;
 
+pub use fingerprint::Differences;
 pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
     RowInfo, START, Span,
