@@ -5,9 +5,7 @@ use std::collections::HashSet;
 use proc_macro2::Span;
 
 use super::ast::{self, Place, Row, Source, Table, Target, Word};
-use super::model::{
-    Arm, END, Edge, ErrorRow, Join, Kind, Model, NodeId, OwnRow, START, Step,
-};
+use super::model::{Arm, END, Edge, ErrorRow, Join, Kind, Model, NodeId, OwnRow, START, Step};
 use super::names::Names;
 use super::text;
 use crate::errors::Errors;
@@ -190,7 +188,10 @@ impl Builder<'_> {
             self.errors.at(source.span(), message);
         }
         let first = self.edges.len() as u32;
-        self.targets(target, &Context::new(from, Kind::Error, Some(MATCH_AT_ERROR)));
+        self.targets(
+            target,
+            &Context::new(from, Kind::Error, Some(MATCH_AT_ERROR)),
+        );
         let edges = first..self.edges.len() as u32;
         self.error_rows.push(ErrorRow { from, edges });
     }
@@ -367,7 +368,8 @@ impl Builder<'_> {
             None => self.names.node(place, self.errors),
         };
         if to == END && matches!(kind, Kind::Input | Kind::Each) {
-            let message = "`end` takes no input\nhelp: write `end` alone; results belong in the state";
+            let message =
+                "`end` takes no input\nhelp: write `end` alone; results belong in the state";
             self.errors.at(place.span(), message);
         }
         self.edges.push(Edge {

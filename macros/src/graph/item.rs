@@ -45,13 +45,18 @@ impl Item {
             }
         }
         let own = fields.iter().map(|(member, field)| own(member, field));
-        let through = fields.iter().filter_map(|(member, field)| through(member, field));
+        let through = fields
+            .iter()
+            .filter_map(|(member, field)| through(member, field));
         let all: Vec<Provided> = own.chain(through).collect();
         two_of_one_type(&all, errors);
         two_parameters(&item, &all, errors);
         let mut provided: Vec<Provided> = Vec::new();
         for one in all {
-            if provided.iter().all(|other| same(&other.ty, &one.ty).is_none()) {
+            if provided
+                .iter()
+                .all(|other| same(&other.ty, &one.ty).is_none())
+            {
                 provided.push(one);
             }
         }
@@ -135,7 +140,9 @@ fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
         else {
             continue;
         };
-        let own = all.iter().any(|one| !one.through && same(&one.ty, &second.ty).is_some());
+        let own = all
+            .iter()
+            .any(|one| !one.through && same(&one.ty, &second.ty).is_some());
         if second.through && own {
             continue;
         }
@@ -154,7 +161,8 @@ fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
 fn two_parameters(item: &ItemStruct, all: &[Provided], errors: &mut Errors) {
     let bare = |one: &&Provided| {
         let mut parameters = item.generics.type_params();
-        parameters.any(|parameter| one.ty.to_token_stream().to_string() == parameter.ident.to_string())
+        parameters
+            .any(|parameter| one.ty.to_token_stream().to_string() == parameter.ident.to_string())
     };
     let bare: Vec<&Provided> = all.iter().filter(bare).collect();
     for second in bare.iter().skip(1) {

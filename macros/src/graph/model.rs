@@ -27,6 +27,8 @@ pub(super) struct Model {
 
 pub(super) struct Node {
     pub(super) name: String,
+    /// Whether the name is an instance's, given in this graph.
+    pub(super) named: bool,
     pub(super) path: Path,
     /// Where the rows first mention it.
     pub(super) at: Ident,

@@ -57,7 +57,9 @@ fn entry(input: ParseStream<'_>, table: &mut Table, errors: &mut Errors) -> syn:
     if input.peek(Token![=>]) {
         return Err(input.error("`=>` stands in the arms of a `match`\nhelp: rows go `a -> b`"));
     }
-    Err(input.error("expected `,` or `->`\nhelp: entries end with a comma: `start -> a, a -> b, b -> end`"))
+    Err(input.error(
+        "expected `,` or `->`\nhelp: entries end with a comma: `start -> a, a -> b, b -> end`",
+    ))
 }
 
 /// Leaves the rest of a wrong entry unread.
@@ -94,7 +96,10 @@ fn row(input: ParseStream<'_>) -> syn::Result<Row> {
     if input.peek(kw::on) {
         input.parse::<kw::on>()?;
         input.parse::<kw::error>().map_err(|error| {
-            syn::Error::new(error.span(), "expected `error`\nhelp: write `node on error -> target`")
+            syn::Error::new(
+                error.span(),
+                "expected `error`\nhelp: write `node on error -> target`",
+            )
         })?;
         arrow(input)?;
         let source = match source(first)? {

@@ -25,11 +25,23 @@ pub(super) fn read(
     errors: &mut Errors,
 ) -> syn::Result<bool> {
     let repeated = match name.to_string().as_str() {
-        "state" => settings.state.replace(value(name, input, "Type")?).is_some(),
-        "version" => settings.version.replace(number::<u32>(name, input)?).is_some(),
-        "max_steps" => settings.max_steps.replace(number::<u64>(name, input)?).is_some(),
+        "state" => settings
+            .state
+            .replace(value(name, input, "Type")?)
+            .is_some(),
+        "version" => settings
+            .version
+            .replace(number::<u32>(name, input)?)
+            .is_some(),
+        "max_steps" => settings
+            .max_steps
+            .replace(number::<u64>(name, input)?)
+            .is_some(),
         "conflict" => settings.conflict.replace(conflict(input)?).is_some(),
-        "crate" => settings.krate.replace(value(name, input, "::superstep")?).is_some(),
+        "crate" => settings
+            .krate
+            .replace(value(name, input, "::superstep")?)
+            .is_some(),
         "compatible" => settings.compatible.replace(fingerprints(input)?).is_some(),
         _ => return Ok(false),
     };

@@ -75,7 +75,10 @@ mod tests {
     fn white_space_between_tokens_does_not_show() {
         let spread = quote::quote!(Plan :: Search ( q ) if q . len ( ) > 1);
         assert_eq!(joined(spread), "Plan::Search(q)ifq.len()>1");
-        assert_eq!(joined(quote::quote!(Key("two words"))), "Key(\"two words\")");
+        assert_eq!(
+            joined(quote::quote!(Key("two words"))),
+            "Key(\"two words\")"
+        );
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn run(model: &Model, body: &TokenStream) -> TokenStream {
     let mut generics = model.generics.clone();
     generics.params.push(syn::parse_quote!(__G));
     let predicates = &mut generics.make_where_clause().predicates;
-    predicates.push(syn::parse_quote!(__G: #runtime::Graph<State = #state>));
+    predicates.push(syn::parse_quote!(__G: #runtime::Graph));
     for ty in model.provided() {
         predicates.push(syn::parse_quote!(__G: #runtime::Provides<#ty>));
     }

@@ -1,8 +1,8 @@
 use std::future::Future;
 
 use crate::cx::Cx;
-use crate::graph::{Graph, IntoOutcome, NodeOptions};
 use crate::graph::input::TaskInput;
+use crate::graph::{Graph, IntoOutcome, NodeOptions};
 use crate::state::{FieldSet, State};
 
 /// What a node is, apart from any graph: written by `#[node]`, never by hand.

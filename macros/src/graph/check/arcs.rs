@@ -106,7 +106,11 @@ impl Arcs {
                     open.push(next);
                 }
             }
-            for join in model.nodes.get(position).map_or(&[][..], |node| &node.joins) {
+            for join in model
+                .nodes
+                .get(position)
+                .map_or(&[][..], |node| &node.joins)
+            {
                 missing[*join as usize] -= 1;
                 if missing[*join as usize] == 0 {
                     fire(*join as usize, &mut seen, &mut open);

@@ -94,7 +94,11 @@ impl Ways {
             // Joins of the node itself, and what its row does whatever the arm, are no choice.
             arcs.from[edge as usize] != node || is_always(way(edge))
         });
-        let arms = out.iter().filter_map(|at| way(*at).1).max().map_or(0, |arm| arm + 1);
+        let arms = out
+            .iter()
+            .filter_map(|at| way(*at).1)
+            .max()
+            .map_or(0, |arm| arm + 1);
         let behind = |taken: &dyn Fn((Kind, Option<u32>)) -> bool| {
             let first = out.iter().filter(|at| taken(way(**at)));
             arcs.forward(first.map(|at| arcs.to[*at as usize]), |_| true)
@@ -113,7 +117,9 @@ impl Ways {
         };
         let sources: Vec<&Source> = sources.iter().filter(chosen).collect();
         sources.iter().enumerate().find_map(|(at, other)| {
-            let apart = sources[..at].iter().find(|one| self.apart(one.0, other.0))?;
+            let apart = sources[..at]
+                .iter()
+                .find(|one| self.apart(one.0, other.0))?;
             Some((**apart, **other))
         })
     }

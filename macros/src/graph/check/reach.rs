@@ -14,12 +14,7 @@ pub(super) fn check(model: &Model, arcs: &Arcs, errors: &mut Errors) {
 }
 
 /// No source of a join is reached only through that join.
-fn joins_can_open(
-    model: &Model,
-    arcs: &Arcs,
-    reached: &[bool],
-    errors: &mut Errors,
-) -> Vec<bool> {
+fn joins_can_open(model: &Model, arcs: &Arcs, reached: &[bool], errors: &mut Errors) -> Vec<bool> {
     let mut excused = vec![false; reached.len()];
     for (at, join) in model.joins.iter().enumerate() {
         if join.sources.iter().all(|(node, _)| reached[*node as usize]) {
@@ -112,7 +107,9 @@ fn nodes_reach_end(model: &Model, arcs: &Arcs, errors: &mut Errors) {
                 text::listed(&others)
             ),
         };
-        let message = format!("{round}\nhelp: let one of the nodes on the way go to `end`, e.g. by a `match`");
+        let message = format!(
+            "{round}\nhelp: let one of the nodes on the way go to `end`, e.g. by a `match`"
+        );
         errors.at(model.nodes[node].at.span(), message);
         leads
             .iter_mut()

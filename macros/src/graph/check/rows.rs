@@ -17,9 +17,8 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
 fn start(model: &Model, errors: &mut Errors) {
     if !model.has_start() {
         let first = model.nodes.first().map_or("node", |node| &node.name);
-        let message = format!(
-            "no row says where the graph starts\nhelp: add a row `start -> {first}`"
-        );
+        let message =
+            format!("no row says where the graph starts\nhelp: add a row `start -> {first}`");
         errors.at(Span::call_site(), message);
     }
 }
@@ -51,7 +50,10 @@ fn second_row(model: &Model, first: &OwnRow, second: &OwnRow) -> String {
         .collect();
     let help = match first.matches() || second.matches() {
         true => format!("put all of its targets into one `match`: `{name} -> match {{ … }}`"),
-        false => format!("to go to all of them, write one list: `{name} -> [{}]`", targets.join(", ")),
+        false => format!(
+            "to go to all of them, write one list: `{name} -> [{}]`",
+            targets.join(", ")
+        ),
     };
     format!("`{name}` has two rows\nhelp: {help}")
 }

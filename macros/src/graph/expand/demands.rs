@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use super::Code;
 use crate::graph::ast::Conflict;
-use crate::graph::model::{Edge, END, Kind, Step};
+use crate::graph::model::{END, Edge, Kind, Step};
 
 pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     let plain = plain(code);
@@ -61,7 +61,9 @@ fn siblings(code: &Code<'_>, steps: &[Step], fan_outs: &mut Vec<Vec<u32>>) {
     for step in steps {
         match step {
             Step::To { edge } | Step::Input { edge, .. } => edges.push(*edge),
-            Step::Each { edge, otherwise, .. } => {
+            Step::Each {
+                edge, otherwise, ..
+            } => {
                 edges.push(*edge);
                 siblings(code, otherwise.as_deref().unwrap_or_default(), fan_outs);
             }

@@ -32,7 +32,9 @@ pub(super) fn have_variants(code: &Code<'_>) -> Vec<bool> {
 /// `pub`, because an associated type must not be less visible than its trait;
 /// the name cannot be reached from outside of the block.
 pub(super) fn definition(code: &Code<'_>) -> TokenStream {
-    let Code { rt, name, generics, .. } = code;
+    let Code {
+        rt, name, generics, ..
+    } = code;
     let (params, ty, bounds) = generics.split_for_impl();
     let variants = taking(code).map(|(at, node)| {
         let (variant, node) = (variant(at), code.node(at, node.at.span()));
