@@ -40,7 +40,7 @@ fn a_bare_node() {
                 #[automatically_derived]
                 impl<__G> ::superstep::__private::Node<__G> for write
                 where
-                    __G: ::superstep::__private::Graph<State = Research>,
+                    __G: ::superstep::__private::Graph,
                 {
                     fn run<'__a>(
                         __graph: &'__a __G,
@@ -141,7 +141,7 @@ fn everything_at_once() {
                 impl<T: Fetch, __G> crate::engine::__private::Node<__G> for search<T>
                 where
                     T: Clone,
-                    __G: crate::engine::__private::Graph<State = Research>,
+                    __G: crate::engine::__private::Graph,
                     __G: crate::engine::__private::Provides<dyn Web>,
                     __G: crate::engine::__private::Provides<Cx>,
                 {
