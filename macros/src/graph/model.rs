@@ -99,7 +99,8 @@ pub(super) enum Step {
         items: Expr,
         otherwise: Option<Vec<Step>>,
     },
-    Match(Vec<Arm>),
+    /// The word `match`, and the arms.
+    Match(Span, Vec<Arm>),
 }
 
 pub(super) struct Arm {
@@ -136,6 +137,6 @@ impl OwnRow {
 
     pub(super) fn matches(&self) -> bool {
         let mut steps = self.steps.iter();
-        steps.any(|step| matches!(step, Step::Match(_)))
+        steps.any(|step| matches!(step, Step::Match(..)))
     }
 }
