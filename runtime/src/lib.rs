@@ -10,6 +10,7 @@ mod node_error;
 mod options;
 pub mod state;
 pub mod store;
+pub mod testing;
 
 pub use cx::Cx;
 pub use graph::{Graph, Route};
