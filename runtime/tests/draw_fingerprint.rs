@@ -40,7 +40,10 @@ fn the_canonical_text_is_written_down() {
 fn the_fingerprint_never_changes_by_itself() {
     // Runs that are stored today are resumed with the library of tomorrow.
     let fingerprint = researcher().info().fingerprint().to_string();
-    assert_eq!(fingerprint, "b1997b3b3ba9efd3814be35c595715224bb96070899c9171d105396ec815a58f");
+    assert_eq!(
+        fingerprint,
+        "b1997b3b3ba9efd3814be35c595715224bb96070899c9171d105396ec815a58f"
+    );
 }
 
 #[test]

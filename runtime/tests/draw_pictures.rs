@@ -1,5 +1,7 @@
 //! Graphs draw themselves, for every viewer in its own language.
 
+#![allow(clippy::unwrap_used)]
+
 mod draw_support;
 
 use draw_support::{Table, fulfilment, researcher};

@@ -1,6 +1,56 @@
-use proc_macro2::TokenStream;
+//! `#[graph]`: a table of arrows becomes an `impl Graph`.
 
-pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
-    let _ = options;
-    item
+mod ast;
+mod build;
+mod check;
+mod expand;
+mod item;
+mod model;
+mod names;
+mod parse;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use proc_macro2::{Span, TokenStream};
+
+use crate::errors::{self, Errors};
+use item::Item;
+use model::Model;
+
+pub(crate) fn expand(table: TokenStream, item: TokenStream) -> TokenStream {
+    let mut found = Errors::new();
+    let parsed = Item::parse(item.clone(), &mut found);
+    let model = model(table, &mut found);
+    let Some(item) = parsed else {
+        return match found.finish() {
+            Ok(()) => item,
+            Err(error) => errors::beside(&error, &item),
+        };
+    };
+    match found.finish() {
+        Ok(()) => expand::graph(&model, &item),
+        Err(error) => errors::beside(&error, &expand::stub(&model, &item)),
+    }
+}
+
+/// Reads the table, then, if it could be read, checks the graph.
+fn model(table: TokenStream, found: &mut Errors) -> Model {
+    let mut wrong = Errors::new();
+    let table = parse::table(table, &mut wrong);
+    let readable = wrong.finish().map_err(|error| found.push(error)).is_ok();
+    if readable && table.settings.state.is_none() {
+        let message = "a graph needs a state\n\
+            help: add `state = YourState`, a struct that derives `State`";
+        found.at(Span::call_site(), message);
+    }
+    let mut faults = Errors::new();
+    let model = build::model(table, &mut faults);
+    check::graph(&model, &mut faults);
+    // What an unreadable table lacks is no fault of the graph.
+    if let (Err(error), true) = (faults.finish(), readable) {
+        found.push(error);
+    }
+    model
 }

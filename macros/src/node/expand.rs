@@ -109,9 +109,11 @@ fn node_over(model: &Model) -> TokenStream {
         ..
     } = model;
     let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    let runtime = at(state.span(), quote!(#runtime));
+    let node_over = quote_spanned!(state.span()=> #runtime::NodeOver<#state>);
     quote! {
         #[automatically_derived]
-        impl #impl_generics #runtime::NodeOver<#state> for #name #ty_generics #where_clause {}
+        impl #impl_generics #node_over for #name #ty_generics #where_clause {}
     }
 }
 

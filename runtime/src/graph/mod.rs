@@ -3,11 +3,14 @@
 
 mod draw;
 mod fingerprint;
+pub mod glue;
 mod info;
+mod input;
 mod node;
 mod outcome;
 mod provides;
 mod route;
+mod writes;
 
 use std::future::Future;
 
@@ -16,12 +19,12 @@ pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
     RowInfo, START, Span,
 };
-pub use node::{
-    Given, HandlesFailure, NoInput, Node, NodeFn, NodeOver, TakesInput, TakesNoInput, TaskInput,
-};
+pub use input::{Given, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput, TaskInput};
+pub use node::{Is, Node, NodeFn, NodeOver};
 pub use outcome::{Done, HasRoute, Hop, Hops, IntoOutcome, NoRoute, RoutesNowhere};
 pub use provides::Provides;
 pub use route::Route;
+pub use writes::Writers;
 
 use crate::cx::Cx;
 use crate::encode::{DecodeError, EncodeError};

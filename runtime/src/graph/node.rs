@@ -1,10 +1,8 @@
 use std::future::Future;
 
-use serde::{Serialize, de::DeserializeOwned};
-
 use crate::cx::Cx;
+use crate::graph::input::TaskInput;
 use crate::graph::{Graph, IntoOutcome, NodeOptions};
-use crate::node_error::Failure;
 use crate::state::{FieldSet, State};
 
 /// What a node is, apart from any graph: written by `#[node]`, never by hand.
@@ -16,7 +14,8 @@ use crate::state::{FieldSet, State};
 pub trait NodeFn {
     /// The state it reads and updates.
     type State: State;
-    /// [`NoInput`], or [`Given<T>`](Given) if it takes a `T` by value.
+    /// [`NoInput`](crate::graph::NoInput), or [`Given<T>`](crate::graph::Given)
+    /// if it takes a `T` by value.
     type Input: TaskInput;
     /// What the function returns, as written.
     type Return: IntoOutcome<Self::State>;
@@ -57,70 +56,24 @@ pub trait Node<G: Graph>: NodeFn {
     label = "its first parameter is not `&{S}`",
     note = "a graph's nodes all take `&{S}` first and return `{S}`'s update"
 )]
-pub trait NodeOver<S> {}
+pub trait NodeOver<S: State>: NodeFn<State: Is<S>> {}
 
-/// What a task can carry as its input: nothing, or a value that survives a crash.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a task's input",
-    label = "a task's input is stored with the task",
-    note = "it is `Serialize + DeserializeOwned + Clone + Send + 'static`"
-)]
-pub trait TaskInput: Send {}
+/// Says that two names mean one state, so that a node over another state is an
+/// error of [`NodeOver`] and of nothing else.
+pub trait Is<S: State>: State {
+    /// The state itself.
+    fn same(state: &S) -> &Self;
 
-impl TaskInput for NoInput {}
-impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TaskInput for Given<T> {}
-
-/// The input of a node that takes none.
-#[derive(Clone, Copy, Debug)]
-pub struct NoInput;
-
-/// The input of a node that takes a `T` by value.
-#[derive(Clone, Copy, Debug)]
-pub struct Given<T>(pub T);
-
-/// Says that a node takes no input.
-#[diagnostic::on_unimplemented(
-    message = "this node takes an input, and this edge gives none",
-    label = "needs an input: `node(value)`, or `each node(values)` for one task per value"
-)]
-pub trait TakesNoInput {
-    /// The only value.
-    fn none() -> Self;
+    /// The update itself.
+    fn same_update(update: Self::Update) -> S::Update;
 }
 
-impl TakesNoInput for NoInput {
-    fn none() -> Self {
-        Self
+impl<S: State> Is<S> for S {
+    fn same(state: &S) -> &Self {
+        state
+    }
+
+    fn same_update(update: S::Update) -> S::Update {
+        update
     }
 }
-
-/// Says that a node takes an input, and of which type.
-#[diagnostic::on_unimplemented(
-    message = "this node takes no input, and this edge gives one",
-    label = "takes no input: write the node's name alone, or add a by-value parameter to the function"
-)]
-pub trait TakesInput {
-    /// The type of the by-value parameter.
-    type Item: Serialize + DeserializeOwned + Clone + Send + 'static;
-
-    /// Wraps a value.
-    fn given(item: Self::Item) -> Self;
-}
-
-impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TakesInput for Given<T> {
-    type Item = T;
-
-    fn given(item: T) -> Self {
-        Self(item)
-    }
-}
-
-/// Says that a node can stand behind `on error`.
-#[diagnostic::on_unimplemented(
-    message = "a node behind `on error` takes `Failure` or no input",
-    label = "its input is not `superstep::Failure`"
-)]
-pub trait HandlesFailure {}
-
-impl HandlesFailure for NoInput {}
-impl HandlesFailure for Given<Failure> {}

@@ -77,9 +77,14 @@ impl RoutesNowhere for NoRoute {}
     message = "this node returns no route, so its row cannot `match`",
     label = "returns no route: return `(update, route)` or a type that derives `Route`, or name the targets alone"
 )]
-pub trait HasRoute {}
+pub trait HasRoute {
+    /// The route itself.
+    type Route;
+}
 
-impl<R: Route> HasRoute for R {}
+impl<R: Route> HasRoute for R {
+    type Route = R;
+}
 
 /// What running one task gave: the update it wants and where it goes.
 #[derive(Debug)]

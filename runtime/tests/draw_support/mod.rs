@@ -1,6 +1,6 @@
 //! Edge tables written by hand.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::time::Duration;
 
@@ -142,6 +142,7 @@ impl Table {
             version: self.version,
             conflict: None,
             max_steps: None,
+            compatible: &[],
             nodes: self.nodes.leak(),
             edges: self.edges.leak(),
             joins: self.joins.leak(),

@@ -1,0 +1,51 @@
+//! `Graph::call`: static dispatch to the nodes.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+
+use super::{Code, inputs, rows};
+use crate::graph::model::{NodeId, OwnRow};
+
+pub(super) fn call(code: &Code<'_>) -> TokenStream {
+    let rt = code.rt;
+    let variants = inputs::have_variants(code);
+    let arms = (0..).zip(&code.model.nodes).map(|(at, node)| {
+        let ty = code.node(at, node.at.span());
+        let input = match variants[at as usize] {
+            true => {
+                let variant = inputs::variant(at);
+                quote!(match input { Some(__Input::#variant(item)) => Some(item), _ => None })
+            }
+            false => quote!(None),
+        };
+        let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
+        quote!(#at => #rt::glue::step::<Self, #ty>(self, #input, state, cx, #row).await,)
+    });
+    quote! {
+        async fn call(
+            &self,
+            node: #rt::NodeId,
+            input: ::core::option::Option<Self::Input>,
+            state: &Self::State,
+            cx: &#rt::Cx,
+        ) -> ::core::result::Result<#rt::Done<Self>, #rt::NodeError> {
+            match node {
+                #(#arms)*
+                _ => #rt::glue::no_such_node(node),
+            }
+        }
+    }
+}
+
+/// The function that expands the node's row.
+fn row(code: &Code<'_>, node: NodeId, row: Option<&OwnRow>) -> TokenStream {
+    let rt = code.rt;
+    match row {
+        Some(row) if !row.is_static() => rows::name(code, row.from),
+        _ => {
+            let at = row.map_or(code.model.nodes[node as usize].at.span(), |row| row.at);
+            let along: Ident = Ident::new("along_row", at);
+            quote_spanned!(at=> #rt::glue::#along)
+        }
+    }
+}

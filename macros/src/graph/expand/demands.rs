@@ -1,0 +1,106 @@
+//! What rustc has to find true of the graph beside the calls themselves.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use super::Code;
+use crate::graph::ast::Conflict;
+use crate::graph::model::{END, Edge, Kind, Step};
+
+pub(super) fn functions(code: &Code<'_>) -> TokenStream {
+    let plain = plain(code);
+    let writers = writers(code);
+    quote!(#plain #writers)
+}
+
+/// Nodes that an edge gives no input take none.
+fn plain(code: &Code<'_>) -> TokenStream {
+    let rt = code.rt;
+    let (params, _, bounds) = code.generics.split_for_impl();
+    let is_plain = |edge: &&Edge| {
+        let other = matches!(edge.kind, Kind::Input | Kind::Each | Kind::Error);
+        edge.to != END && !other
+    };
+    let demands = code.model.edges.iter().filter(is_plain).map(|edge| {
+        let node = code.node(edge.to, edge.at);
+        quote_spanned!(edge.at=> #rt::glue::plain::<#node>();)
+    });
+    quote! {
+        // Never called: to be type-checked is all it is for.
+        #[allow(dead_code)]
+        fn __plain #params () #bounds {
+            #(#demands)*
+        }
+    }
+}
+
+/// Direct siblings of one fan-out do not declare one field that takes one writer.
+fn writers(code: &Code<'_>) -> TokenStream {
+    // A free constant cannot name the parameters of a generic graph; then the
+    // engine finds the conflict at run time.
+    if code.model.conflict == Some(Conflict::LastWriterWins) || !code.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let mut fan_outs = Vec::new();
+    for row in &code.model.rows {
+        siblings(code, &row.steps, &mut fan_outs);
+    }
+    for row in &code.model.error_rows {
+        fan_outs.push(row.edges.clone().collect());
+    }
+    for join in &code.model.joins {
+        fan_outs.push(join.edges.clone().collect());
+    }
+    let checks = fan_outs.iter().map(|edges| writers_of(code, edges));
+    checks.collect()
+}
+
+/// The edges of each list of targets.
+fn siblings(code: &Code<'_>, steps: &[Step], fan_outs: &mut Vec<Vec<u32>>) {
+    let mut edges = Vec::new();
+    for step in steps {
+        match step {
+            Step::To { edge } | Step::Input { edge, .. } => edges.push(*edge),
+            Step::Each {
+                edge, otherwise, ..
+            } => {
+                edges.push(*edge);
+                siblings(code, otherwise.as_deref().unwrap_or_default(), fan_outs);
+            }
+            Step::Match(arms) => {
+                for arm in arms {
+                    siblings(code, &arm.steps, fan_outs);
+                }
+            }
+        }
+    }
+    // Deferred nodes run in a step of their own.
+    let kind = |edge: &u32| code.model.edges[*edge as usize].kind;
+    edges.retain(|edge| kind(edge) != Kind::Defer);
+    fan_outs.push(edges);
+}
+
+fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
+    let Code { rt, model, .. } = code;
+    let edges = edges.iter().map(|edge| &model.edges[*edge as usize]);
+    let mut seen = std::collections::HashSet::new();
+    let nodes: Vec<&Edge> = edges
+        .filter(|edge| edge.to != END && seen.insert(edge.to))
+        .collect();
+    if nodes.len() < 2 {
+        return TokenStream::new();
+    }
+    let (count, state) = (nodes.len(), &model.state);
+    let calls = nodes.iter().map(|edge| {
+        let (node, name) = (code.node(edge.to, edge.at), model.name(edge.to));
+        // The call is where rustc reports a conflict.
+        quote_spanned!(edge.at=> let writers = writers.and(#name, <#node as #rt::NodeFn>::WRITES);)
+    });
+    quote! {
+        const _: () = {
+            let writers = #rt::Writers::<#count>::new(<#state as #rt::State>::INFO);
+            #(#calls)*
+            let _ = writers;
+        };
+    }
+}

@@ -1,0 +1,117 @@
+//! The static edge table.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+
+use super::Code;
+use crate::graph::ast::Conflict;
+use crate::graph::model::{Edge, Join, Kind, Node};
+use crate::graph::text;
+
+pub(super) fn constant(code: &Code<'_>) -> TokenStream {
+    let Code { rt, model, .. } = code;
+    let name = text::name(code.name);
+    let version = model.version;
+    let conflict = match model.conflict {
+        Some(Conflict::Fail) => quote!(Some(#rt::ConflictPolicy::Fail)),
+        Some(Conflict::LastWriterWins) => quote!(Some(#rt::ConflictPolicy::LastWriterWins)),
+        None => quote!(None),
+    };
+    let max_steps = option(model.max_steps);
+    let compatible = &model.compatible;
+    let nodes = (0..).zip(&model.nodes).map(|(at, one)| node(code, at, one));
+    let edges = model.edges.iter().map(|one| edge(code, one));
+    let joins = model.joins.iter().map(|one| join(code, one));
+    quote! {
+        const INFO: &'static #rt::GraphInfo = &{
+            const __FILE: &str = ::core::file!();
+            const fn __at(line: u32, column: u32) -> #rt::Span {
+                #rt::Span { file: __FILE, line, column }
+            }
+            const fn __edge(
+                from: u32,
+                to: u32,
+                kind: #rt::EdgeKind,
+                label: Option<&'static str>,
+                line: u32,
+                column: u32,
+            ) -> #rt::EdgeInfo {
+                #rt::EdgeInfo { from, to, kind, label, span: __at(line, column) }
+            }
+            #rt::GraphInfo {
+                name: #name,
+                version: #version,
+                conflict: #conflict,
+                max_steps: #max_steps,
+                compatible: &[#(#compatible),*],
+                nodes: &[#(#nodes),*],
+                edges: &[#(#edges),*],
+                joins: &[#(#joins),*],
+                state: <Self::State as #rt::State>::INFO,
+            }
+        };
+    }
+}
+
+fn option<T: quote::ToTokens>(value: Option<T>) -> TokenStream {
+    match value {
+        Some(value) => quote!(Some(#value)),
+        None => quote!(None),
+    }
+}
+
+fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
+    let Code { rt, model, .. } = code;
+    let ty = code.node(at, node.at.span());
+    let (name, joins) = (&node.name, &node.joins);
+    let row = match node.row.map(|row| &model.rows[row]) {
+        None => quote!(#rt::RowInfo::None),
+        Some(row) if row.is_static() => {
+            let (from, to) = (row.edges.start, row.edges.end);
+            quote!(#rt::RowInfo::Static { from: #from, to: #to })
+        }
+        Some(_) => quote!(#rt::RowInfo::Dynamic),
+    };
+    let (line, column) = position(node.at.span());
+    quote!(#rt::NodeInfo::of::<#ty>(#name, #row, &[#(#joins),*], __at(#line, #column)))
+}
+
+fn edge(code: &Code<'_>, edge: &Edge) -> TokenStream {
+    let rt = code.rt;
+    let (from, to, label) = (edge.from, edge.to, option(edge.label.as_ref()));
+    let kind = match edge.kind {
+        Kind::Direct => quote!(Direct),
+        Kind::Input => quote!(Input),
+        Kind::Each => quote!(Each),
+        Kind::Else => quote!(Else),
+        Kind::Defer => quote!(Defer),
+        Kind::Error => quote!(Error),
+        Kind::Join(join) => quote!(Join(#join)),
+    };
+    let (line, column) = position(edge.at);
+    quote!(__edge(#from, #to, #rt::EdgeKind::#kind, #label, #line, #column))
+}
+
+fn join(code: &Code<'_>, join: &Join) -> TokenStream {
+    let rt = code.rt;
+    let sources = join.sources.iter().map(|(node, _)| node);
+    let (edges, deferred) = (join.edges.clone(), &join.deferred);
+    let (line, column) = position(join.at);
+    quote! {
+        #rt::JoinInfo {
+            sources: &[#(#sources),*],
+            edges: &[#(#edges),*],
+            deferred: &[#(#deferred),*],
+            span: __at(#line, #column),
+        }
+    }
+}
+
+/// Line and column, from 1; unit tests run outside of rustc and have none.
+fn position(span: Span) -> (u32, u32) {
+    if !proc_macro::is_available() {
+        return (1, 1);
+    }
+    let span = span.unwrap();
+    (span.line() as u32, span.column() as u32)
+}

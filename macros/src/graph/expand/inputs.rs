@@ -1,0 +1,110 @@
+//! The inputs that tasks carry, and their encoding.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+use super::Code;
+use crate::graph::model::{Kind, Node};
+
+/// The nodes with a variant: those that an edge gives an input, and those
+/// behind `on error`, which may take a `Failure`.
+fn taking<'a>(code: &Code<'a>) -> impl Iterator<Item = (u32, &'a Node)> {
+    let model = code.model;
+    let mut failures = vec![false; model.nodes.len()];
+    for edge in model.edges.iter().filter(|edge| edge.kind == Kind::Error) {
+        if let Some(failure) = failures.get_mut(edge.to as usize) {
+            *failure = true;
+        }
+    }
+    let nodes = (0..).zip(&model.nodes).zip(failures);
+    nodes.filter_map(|((at, node), failure)| (node.input || failure).then_some((at, node)))
+}
+
+/// For each node, whether tasks of it may carry an input.
+pub(super) fn have_variants(code: &Code<'_>) -> Vec<bool> {
+    let mut have = vec![false; code.model.nodes.len()];
+    for (at, _) in taking(code) {
+        have[at as usize] = true;
+    }
+    have
+}
+
+/// `pub`, because an associated type must not be less visible than its trait;
+/// the name cannot be reached from outside of the block.
+pub(super) fn definition(code: &Code<'_>) -> TokenStream {
+    let Code {
+        rt, name, generics, ..
+    } = code;
+    let (params, ty, bounds) = generics.split_for_impl();
+    let variants = taking(code).map(|(at, node)| {
+        let (variant, node) = (variant(at), code.node(at, node.at.span()));
+        quote!(#variant(#rt::glue::ItemOf<#node>))
+    });
+    let clones = taking(code).map(|(at, _)| {
+        let variant = variant(at);
+        quote!(Self::#variant(item) => Self::#variant(::core::clone::Clone::clone(item)),)
+    });
+    let generic = !generics.params.is_empty();
+    let rest = generic.then(|| {
+        quote!(__Never(::core::convert::Infallible, ::core::marker::PhantomData<fn() -> #name #ty>))
+    });
+    let never = generic.then(|| quote!(Self::__Never(never, _) => match *never {},));
+    let matching = match generic || taking(code).next().is_some() {
+        true => quote!(match self { #(#clones)* #never }),
+        false => quote!(match *self {}),
+    };
+    quote! {
+        // Nodes and their inputs may be private to the graph's module.
+        #[allow(private_interfaces, private_bounds)]
+        pub enum __Input #params #bounds {
+            #(#variants,)*
+            #rest
+        }
+        #[automatically_derived]
+        impl #params ::core::clone::Clone for __Input #ty #bounds {
+            fn clone(&self) -> Self {
+                #matching
+            }
+        }
+    }
+}
+
+pub(super) fn variant(node: u32) -> syn::Ident {
+    format_ident!("N{node}")
+}
+
+/// `encode_input` and `decode_input`.
+pub(super) fn codec(code: &Code<'_>) -> TokenStream {
+    let rt = code.rt;
+    let encodings = taking(code).map(|(at, _)| {
+        let variant = variant(at);
+        quote!(__Input::#variant(item) => #rt::encode::to_string(item),)
+    });
+    let generic = !code.generics.params.is_empty();
+    let never = generic.then(|| quote!(__Input::__Never(never, _) => match *never {},));
+    let encode = match generic || taking(code).next().is_some() {
+        true => quote!(match input { #(#encodings)* #never }),
+        false => quote!(match *input {}),
+    };
+    let decodings = taking(code).map(|(at, _)| {
+        let variant = variant(at);
+        quote!(#at => #rt::encode::from_str(json).map(__Input::#variant),)
+    });
+    quote! {
+        fn encode_input(
+            input: &Self::Input,
+        ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
+            #encode
+        }
+        fn decode_input(
+            node: #rt::NodeId,
+            json: &str,
+        ) -> ::core::result::Result<Self::Input, #rt::encode::DecodeError> {
+            let _ = json;
+            match node {
+                #(#decodings)*
+                _ => Err(#rt::glue::no_input(node)),
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The generated code.
+
+mod calls;
+mod demands;
+mod info;
+mod inputs;
+mod provides;
+mod rows;
+mod stub;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{GenericParam, Generics, Path};
+
+use super::item::Item;
+use super::model::{Model, NodeId};
+pub(super) use stub::stub;
+
+pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
+    let code = Code::new(model, item);
+    let written = &item.item;
+    let aliases = code.aliases();
+    let inputs = inputs::definition(&code);
+    let rows = rows::functions(&code);
+    let demands = demands::functions(&code);
+    let provides = provides::impls(&code);
+    let implementation = implementation(&code);
+    quote! {
+        #written
+        const _: () = {
+            #aliases
+            #inputs
+            #rows
+            #demands
+            #provides
+            #implementation
+        };
+    }
+}
+
+/// What all parts of the expansion share.
+struct Code<'a> {
+    model: &'a Model,
+    item: &'a Item,
+    /// The path of the runtime's private module.
+    rt: &'a Path,
+    name: &'a Ident,
+    generics: &'a Generics,
+}
+
+impl<'a> Code<'a> {
+    fn new(model: &'a Model, item: &'a Item) -> Self {
+        Self {
+            model,
+            item,
+            rt: &model.runtime,
+            name: &item.item.ident,
+            generics: &item.item.generics,
+        }
+    }
+
+    /// One alias for each node, so that an unknown node is one error, where it
+    /// is first mentioned.
+    fn aliases(&self) -> TokenStream {
+        let alias = |(at, node): (usize, &super::model::Node)| {
+            let (name, path) = (format_ident!("__N{at}"), &node.path);
+            let used = self.used(&path.to_token_stream());
+            let bare = used.iter().map(|parameter| match parameter {
+                GenericParam::Const(value) => {
+                    let (name, ty) = (&value.ident, &value.ty);
+                    quote!(const #name: #ty)
+                }
+                other => name_of(other).to_token_stream(),
+            });
+            let parameters = (!used.is_empty()).then(|| quote!(<#(#bare),*>));
+            quote_spanned!(node.at.span()=> type #name #parameters = #path;)
+        };
+        self.model.nodes.iter().enumerate().map(alias).collect()
+    }
+
+    /// The node's type, spanned where the rows mention it.
+    fn node(&self, node: NodeId, at: Span) -> TokenStream {
+        let name = Ident::new(&format!("__N{node}"), at);
+        let path = &self.model.nodes[node as usize].path;
+        let used = self.used(&path.to_token_stream());
+        let names = used.iter().map(|parameter| name_of(parameter));
+        let arguments = (!used.is_empty()).then(|| quote!(<#(#names),*>));
+        quote!(#name #arguments)
+    }
+
+    /// The graph's parameters that `tokens` mention.
+    fn used(&self, tokens: &TokenStream) -> Vec<&'a GenericParam> {
+        let parameters = self.generics.params.iter();
+        parameters
+            .filter(|parameter| mentions(tokens.clone(), name_of(parameter)))
+            .collect()
+    }
+
+    /// `::<T, U>` for a generic graph.
+    fn turbofish(&self) -> TokenStream {
+        let (_, ty, _) = self.generics.split_for_impl();
+        ty.as_turbofish().to_token_stream()
+    }
+
+    /// The enum of inputs with the graph's parameters.
+    fn input(&self) -> TokenStream {
+        let (_, ty, _) = self.generics.split_for_impl();
+        quote!(__Input #ty)
+    }
+}
+
+fn name_of(parameter: &GenericParam) -> &Ident {
+    match parameter {
+        GenericParam::Type(ty) => &ty.ident,
+        GenericParam::Const(value) => &value.ident,
+        GenericParam::Lifetime(lifetime) => &lifetime.lifetime.ident,
+    }
+}
+
+/// Whether an identifier stands in the tokens.
+fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        proc_macro2::TokenTree::Ident(other) => other == *ident,
+        proc_macro2::TokenTree::Group(group) => mentions(group.stream(), ident),
+        _ => false,
+    })
+}
+
+fn implementation(code: &Code<'_>) -> TokenStream {
+    let Code { rt, name, .. } = code;
+    let (params, ty, bounds) = code.generics.split_for_impl();
+    let state = &code.model.state;
+    let input = code.input();
+    let info = info::constant(code);
+    let start = rows::start(code);
+    let call = calls::call(code);
+    let on_error = rows::on_error(code);
+    let codec = inputs::codec(code);
+    quote! {
+        #[automatically_derived]
+        impl #params #rt::Graph for #name #ty #bounds {
+            type State = #state;
+            type Input = #input;
+            #info
+            #start
+            #call
+            #on_error
+            #codec
+        }
+    }
+}

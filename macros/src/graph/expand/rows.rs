@@ -1,0 +1,151 @@
+//! The rows as functions. They see the route and nothing else, so that what a
+//! graph does next depends on what its node returned alone.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use super::{Code, inputs};
+use crate::graph::model::{END, NodeId, OwnRow, START, Step};
+
+/// One function for each row that is more than a list of edges.
+pub(super) fn functions(code: &Code<'_>) -> TokenStream {
+    let dynamic = |row: &&OwnRow| row.from != START && !row.is_static();
+    let rows = code.model.rows.iter().filter(dynamic);
+    rows.map(|row| function(code, row)).collect()
+}
+
+/// The path of a row's function.
+pub(super) fn name(code: &Code<'_>, node: NodeId) -> TokenStream {
+    let name = format_ident!("__row_{node}");
+    let arguments = code.turbofish();
+    quote!(#name #arguments)
+}
+
+fn function(code: &Code<'_>, row: &OwnRow) -> TokenStream {
+    let rt = code.rt;
+    let name = format_ident!("__row_{}", row.from);
+    let (params, _, bounds) = code.generics.split_for_impl();
+    let node = code.node(row.from, row.at);
+    let input = code.input();
+    let route = route();
+    let ty = match row.matches() {
+        true => quote_spanned!(row.at=> #rt::glue::RouteOf<#node>),
+        false => quote_spanned!(row.at=> #rt::NoRoute),
+    };
+    let body = body(code, &row.steps);
+    quote! {
+        fn #name #params (#route: #ty) -> #rt::Hops<#input> #bounds {
+            #body
+        }
+    }
+}
+
+/// `Graph::start`.
+pub(super) fn start(code: &Code<'_>) -> TokenStream {
+    let rt = code.rt;
+    let start = code.model.rows.iter().find(|row| row.from == START);
+    let body = body(code, start.map_or(&[][..], |row| &row.steps));
+    quote! {
+        fn start() -> #rt::Hops<Self::Input> {
+            #body
+        }
+    }
+}
+
+/// `Graph::on_error`.
+pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
+    let rt = code.rt;
+    let arms = code.model.error_rows.iter().map(|row| {
+        let from = row.from;
+        let steps = row.edges.clone().map(|at| {
+            let edge = &code.model.edges[at as usize];
+            if edge.to == END {
+                return quote!(hops.to(#at););
+            }
+            let node = code.node(edge.to, edge.at);
+            let variant = inputs::variant(edge.to);
+            quote!(#rt::glue::failed::<#node, _>(&mut hops, #at, &failure, __Input::#variant);)
+        });
+        quote!(#from => { #(#steps)* })
+    });
+    quote! {
+        fn on_error(
+            node: #rt::NodeId,
+            failure: #rt::Failure,
+        ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
+            let mut hops = #rt::Hops::none();
+            match node {
+                #(#arms)*
+                _ => return None,
+            }
+            Some(hops)
+        }
+    }
+}
+
+/// Invisible to what users write in arms.
+fn route() -> Ident {
+    Ident::new("route", Span::mixed_site())
+}
+
+fn hops() -> Ident {
+    Ident::new("hops", Span::mixed_site())
+}
+
+fn body(code: &Code<'_>, steps: &[Step]) -> TokenStream {
+    let (rt, hops) = (code.rt, hops());
+    let steps = all(code, steps);
+    quote! {
+        let mut #hops = #rt::Hops::none();
+        #steps
+        #hops
+    }
+}
+
+fn all(code: &Code<'_>, steps: &[Step]) -> TokenStream {
+    steps.iter().map(|one| step(code, one)).collect()
+}
+
+fn step(code: &Code<'_>, step: &Step) -> TokenStream {
+    let (rt, hops) = (code.rt, hops());
+    let target = |edge: &u32| {
+        let edge = &code.model.edges[*edge as usize];
+        (code.node(edge.to, edge.at), inputs::variant(edge.to))
+    };
+    match step {
+        Step::To { edge } => quote!(#hops.to(#edge);),
+        Step::Input { edge, expr } => {
+            let (node, variant) = target(edge);
+            let item = Ident::new("item", Span::mixed_site());
+            quote! {
+                let #item: #rt::glue::InputOf<#node> = #expr;
+                #hops.with(#edge, __Input::#variant(#item));
+            }
+        }
+        Step::Each {
+            edge,
+            items,
+            otherwise,
+        } => {
+            let (node, variant) = target(edge);
+            let otherwise = match otherwise {
+                Some(targets) => all(code, targets),
+                None => quote!(#hops.empty(#edge);),
+            };
+            quote! {
+                if !#hops.each(#edge, #rt::glue::items::<#node, _>(#items).map(__Input::#variant)) {
+                    #otherwise
+                }
+            }
+        }
+        Step::Match(arms) => {
+            let route = route();
+            let arms = arms.iter().map(|arm| {
+                let (pattern, steps) = (&arm.pattern, all(code, &arm.steps));
+                let guard = arm.guard.as_ref().map(|guard| quote!(if #guard));
+                quote!(#pattern #guard => { #steps })
+            });
+            quote!(match #route { #(#arms)* })
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What stands in for a graph with faults, so that its users say nothing more.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::Code;
+use crate::graph::item::Item;
+use crate::graph::model::Model;
+use crate::graph::text;
+
+pub(in crate::graph) fn stub(model: &Model, item: &Item) -> TokenStream {
+    let written = &item.item;
+    let code = Code::new(model, item);
+    let implementation = implementation(&code);
+    quote!(#written #implementation)
+}
+
+/// Nothing, if not even the state is known.
+fn implementation(code: &Code<'_>) -> Option<TokenStream> {
+    let Code { rt, name, .. } = code;
+    let state = code.model.state.as_ref()?;
+    let (params, ty, bounds) = code.generics.split_for_impl();
+    let text = text::name(name);
+    Some(quote! {
+        const _: () = {
+            #[automatically_derived]
+            impl #params #rt::Graph for #name #ty #bounds {
+                type State = #state;
+                type Input = ::core::convert::Infallible;
+                const INFO: &'static #rt::GraphInfo = &#rt::GraphInfo {
+                    name: #text,
+                    version: 1,
+                    conflict: None,
+                    max_steps: None,
+                    compatible: &[],
+                    nodes: &[],
+                    edges: &[],
+                    joins: &[],
+                    state: <Self::State as #rt::State>::INFO,
+                };
+                fn start() -> #rt::Hops<Self::Input> {
+                    #rt::Hops::none()
+                }
+                async fn call(
+                    &self,
+                    node: #rt::NodeId,
+                    _: ::core::option::Option<Self::Input>,
+                    _: &Self::State,
+                    _: &#rt::Cx,
+                ) -> ::core::result::Result<#rt::Done<Self>, #rt::NodeError> {
+                    #rt::glue::no_such_node(node)
+                }
+                fn on_error(
+                    _: #rt::NodeId,
+                    _: #rt::Failure,
+                ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
+                    None
+                }
+                fn encode_input(
+                    input: &Self::Input,
+                ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
+                    match *input {}
+                }
+                fn decode_input(
+                    node: #rt::NodeId,
+                    _: &str,
+                ) -> ::core::result::Result<Self::Input, #rt::encode::DecodeError> {
+                    Err(#rt::glue::no_input(node))
+                }
+            }
+        };
+    })
+}

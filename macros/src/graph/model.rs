@@ -1,0 +1,139 @@
+//! The graph as numbers: nodes in order of first mention, edges in written order.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{Expr, LitStr, Path, Type};
+
+use super::ast::Conflict;
+
+/// A node's number, or [`START`] or [`END`]; the same numbers as in the runtime.
+pub(super) type NodeId = u32;
+pub(super) const START: NodeId = NodeId::MAX;
+pub(super) const END: NodeId = NodeId::MAX - 1;
+
+pub(super) struct Model {
+    pub(super) runtime: Path,
+    /// `None` only together with an error.
+    pub(super) state: Option<Type>,
+    pub(super) version: u32,
+    pub(super) conflict: Option<Conflict>,
+    pub(super) max_steps: Option<u64>,
+    pub(super) compatible: Vec<LitStr>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) edges: Vec<Edge>,
+    pub(super) rows: Vec<OwnRow>,
+    pub(super) error_rows: Vec<ErrorRow>,
+    pub(super) joins: Vec<Join>,
+}
+
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) path: Path,
+    /// Where the rows first mention it.
+    pub(super) at: Ident,
+    /// Its row in [`Model::rows`].
+    pub(super) row: Option<usize>,
+    pub(super) has_error_row: bool,
+    /// The joins it stands in as a source.
+    pub(super) joins: Vec<u32>,
+    /// Whether some edge gives it an input.
+    pub(super) input: bool,
+}
+
+pub(super) struct Edge {
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
+    pub(super) kind: Kind,
+    /// The arm of the row's `match` it stands in, counted from 0.
+    pub(super) arm: Option<u32>,
+    /// That arm's pattern and guard.
+    pub(super) label: Option<String>,
+    pub(super) at: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Direct,
+    Input,
+    Each,
+    Else,
+    Defer,
+    Error,
+    Join(u32),
+}
+
+/// The row of one node, or of `start`.
+pub(super) struct OwnRow {
+    pub(super) from: NodeId,
+    pub(super) at: Span,
+    pub(super) edges: std::ops::Range<u32>,
+    pub(super) steps: Vec<Step>,
+}
+
+pub(super) struct ErrorRow {
+    pub(super) from: NodeId,
+    pub(super) edges: std::ops::Range<u32>,
+}
+
+pub(super) struct Join {
+    pub(super) at: Span,
+    pub(super) sources: Vec<(NodeId, Span)>,
+    /// The edges of its first source.
+    pub(super) edges: std::ops::Range<u32>,
+    /// For each of these edges, whether its target is deferred.
+    pub(super) deferred: Vec<bool>,
+}
+
+/// What a row does when its node has finished, in order.
+pub(super) enum Step {
+    To {
+        edge: u32,
+    },
+    Input {
+        edge: u32,
+        expr: Expr,
+    },
+    Each {
+        edge: u32,
+        items: Expr,
+        otherwise: Option<Vec<Step>>,
+    },
+    Match(Vec<Arm>),
+}
+
+pub(super) struct Arm {
+    pub(super) pattern: TokenStream,
+    pub(super) guard: Option<TokenStream>,
+    pub(super) steps: Vec<Step>,
+}
+
+impl Model {
+    /// The node's name; `start` and `end` have theirs.
+    pub(super) fn name(&self, node: NodeId) -> &str {
+        match node {
+            START => "start",
+            END => "end",
+            node => &self.nodes[node as usize].name,
+        }
+    }
+
+    pub(super) fn has_start(&self) -> bool {
+        self.rows.iter().any(|row| row.from == START)
+    }
+
+    pub(super) fn edges_of(&self, row: &OwnRow) -> &[Edge] {
+        &self.edges[row.edges.start as usize..row.edges.end as usize]
+    }
+}
+
+impl OwnRow {
+    /// Whether the row is a list of edges and nothing to compute.
+    pub(super) fn is_static(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.all(|step| matches!(step, Step::To { .. }))
+    }
+
+    pub(super) fn matches(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step, Step::Match(_)))
+    }
+}

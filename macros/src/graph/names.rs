@@ -1,0 +1,106 @@
+//! Which node a mention means.
+
+use std::collections::HashMap;
+
+use quote::ToTokens;
+
+use super::ast::{Instance, Place};
+use super::model::{Node, NodeId};
+use super::{settings, text};
+use crate::errors::Errors;
+
+/// Numbers the nodes in the order in which they are first mentioned.
+pub(super) struct Names<'a> {
+    instances: HashMap<String, (&'a Instance, bool)>,
+    known: HashMap<String, Known>,
+    pub(super) nodes: Vec<Node>,
+}
+
+struct Known {
+    node: NodeId,
+    path: String,
+    /// A second path under this name was reported already.
+    reported: bool,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(written: &'a [Instance], errors: &mut Errors) -> Self {
+        let mut instances = HashMap::new();
+        for instance in written {
+            let name = text::name(&instance.name);
+            if instances.insert(name.clone(), (instance, false)).is_some() {
+                let message = format!(
+                    "two instances are called `{name}`\nhelp: give one of them another name"
+                );
+                errors.at(instance.name.span(), message);
+            }
+        }
+        Self {
+            instances,
+            known: HashMap::new(),
+            nodes: Vec::new(),
+        }
+    }
+
+    /// The node that `place` mentions.
+    pub(super) fn node(&mut self, place: &Place, errors: &mut Errors) -> NodeId {
+        let ident = place.ident();
+        let name = text::name(&ident);
+        let mut path = &place.path;
+        if place.path.get_ident().is_some()
+            && let Some((instance, used)) = self.instances.get_mut(&name)
+        {
+            *used = true;
+            path = &instance.path;
+        }
+        let written = text::joined(path.to_token_stream());
+        if let Some(known) = self.known.get_mut(&name) {
+            if known.path != written && !known.reported {
+                known.reported = true;
+                errors.at(ident.span(), two_paths(&name, &known.path, &written));
+            }
+            return known.node;
+        }
+        let node = self.nodes.len() as NodeId;
+        self.nodes.push(Node {
+            name: name.clone(),
+            path: path.clone(),
+            at: ident,
+            row: None,
+            has_error_row: false,
+            joins: Vec::new(),
+            input: false,
+        });
+        let known = Known {
+            node,
+            path: written,
+            reported: false,
+        };
+        self.known.insert(name, known);
+        node
+    }
+
+    /// Every instance stands in some row.
+    pub(super) fn check_used(&self, written: &[Instance], errors: &mut Errors) {
+        for instance in written {
+            let name = text::name(&instance.name);
+            if self.instances.get(&name).is_some_and(|(_, used)| *used) {
+                continue;
+            }
+            let help = match settings::closest(&instance.name) {
+                Some(known) => format!("did you mean the setting `{known}`?"),
+                None => format!("write a row for it, `{name} -> …`, or remove it"),
+            };
+            let message = format!("no row mentions `{name}`\nhelp: {help}");
+            errors.at(instance.name.span(), message);
+        }
+    }
+}
+
+fn two_paths(name: &str, one: &str, other: &str) -> String {
+    format!(
+        "two nodes are called `{name}`: `{one}` and `{other}`\n\
+         help: give one a name before the rows, e.g. `other_{name} = {other}`, and use that in the rows; \
+         if both are the same function, write one path throughout"
+    )
+}

@@ -1,0 +1,95 @@
+//! What the code that `#[graph]` writes calls, so that it can be short.
+
+use crate::cx::Cx;
+use crate::graph::{
+    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, NodeOver,
+    RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
+};
+use crate::node_error::{Failure, NodeError};
+
+/// What a task of node `N` carries.
+pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
+
+/// What an edge with an input must give node `N`.
+pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Item;
+
+/// What the outcome of node `N` says of where to go.
+type Routed<N> = <<N as NodeFn>::Return as IntoOutcome<<N as NodeFn>::State>>::Route;
+
+/// What the `match` of node `N` takes apart.
+pub type RouteOf<N> = <Routed<N> as HasRoute>::Route;
+
+/// Runs node `N` and expands its row by `row`.
+///
+/// # Errors
+/// The node's own error.
+pub async fn step<G, N>(
+    graph: &G,
+    input: Option<ItemOf<N>>,
+    state: &G::State,
+    cx: &Cx,
+    row: impl FnOnce(Routed<N>) -> Hops<G::Input> + Send,
+) -> Result<Done<G>, NodeError>
+where
+    G: Graph,
+    N: Node<G> + NodeOver<G::State>,
+{
+    let Some(input) = N::Input::from_item(input) else {
+        unreachable!("a task of a node that takes an input was run without one");
+    };
+    let state = <N::State as Is<G::State>>::same(state);
+    let (update, route) = N::run(graph, state, input, cx).await.into_outcome()?;
+    Ok(Done {
+        update: update.map(<N::State as Is<G::State>>::same_update),
+        hops: row(route),
+    })
+}
+
+/// The row of a node whose edges stand in the edge table.
+pub fn along_row<R: RoutesNowhere, I>(_: R) -> Hops<I> {
+    Hops::Row
+}
+
+/// The items of an `each`.
+pub fn items<N, I>(items: I) -> I::IntoIter
+where
+    N: NodeFn,
+    N::Input: TakesInput,
+    I: IntoIterator<Item = InputOf<N>>,
+{
+    items.into_iter()
+}
+
+/// Says that an edge gives node `N` no input.
+pub const fn plain<N: NodeFn>()
+where
+    N::Input: TakesNoInput,
+{
+}
+
+/// Goes along the edge of an `on error` row to node `N`.
+pub fn failed<N, I>(hops: &mut Hops<I>, edge: u32, failure: &Failure, wrap: fn(ItemOf<N>) -> I)
+where
+    N: NodeFn,
+    N::Input: HandlesFailure,
+{
+    match N::Input::item(failure.clone()) {
+        Some(item) => hops.with(edge, wrap(item)),
+        None => hops.to(edge),
+    }
+}
+
+/// A number that names no node can only come from a table of another graph.
+#[cold]
+pub fn no_such_node(node: NodeId) -> ! {
+    unreachable!("node {node} is not in this graph")
+}
+
+/// The error for a stored input of a node that takes none.
+#[cold]
+pub fn no_input(node: NodeId) -> crate::encode::DecodeError {
+    crate::encode::DecodeError {
+        ty: "no input",
+        reason: format!("node {node} takes no input"),
+    }
+}

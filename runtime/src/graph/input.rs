@@ -1,0 +1,105 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::DeserializeOwned};
+
+use crate::node_error::Failure;
+
+/// The input of a node that takes none.
+#[derive(Clone, Copy, Debug)]
+pub struct NoInput;
+
+/// The input of a node that takes a `T` by value.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<T>(pub T);
+
+/// What a task can carry to its node: nothing, or a value that survives a crash.
+///
+/// Every node's input is one, whether the node takes a value or not, so that a
+/// wrong edge is one error at that edge.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a task's input",
+    label = "a task's input is stored with the task",
+    note = "it is `Serialize + DeserializeOwned + Clone + Send + 'static`"
+)]
+pub trait TaskInput: Send + Sized {
+    /// The value; [`NoItem`] if the node takes none.
+    type Item: Serialize + DeserializeOwned + Clone + Send + 'static;
+
+    /// The node's argument; `None` if the task lacks what the node takes.
+    fn from_item(item: Option<Self::Item>) -> Option<Self>;
+}
+
+impl TaskInput for NoInput {
+    type Item = NoItem;
+
+    fn from_item(_: Option<NoItem>) -> Option<Self> {
+        Some(Self)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TaskInput for Given<T> {
+    type Item = T;
+
+    fn from_item(item: Option<T>) -> Option<Self> {
+        item.map(Self)
+    }
+}
+
+/// The value of an input that cannot be.
+#[derive(Clone, Copy, Debug)]
+pub enum NoItem {}
+
+impl Serialize for NoItem {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
+impl<'de> Deserialize<'de> for NoItem {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(de::Error::custom("the node takes no input"))
+    }
+}
+
+/// Says that a node takes no input.
+#[diagnostic::on_unimplemented(
+    message = "this node takes an input, and this edge gives none",
+    label = "needs an input: `node(value)`, or `each node(values)` for one task per value"
+)]
+pub trait TakesNoInput {}
+
+impl TakesNoInput for NoInput {}
+
+/// Says that a node takes an input, and of which type.
+#[diagnostic::on_unimplemented(
+    message = "this node takes no input, and this edge gives one",
+    label = "takes no input: write the node's name alone, or add a by-value parameter to the function"
+)]
+pub trait TakesInput {
+    /// The type of the by-value parameter.
+    type Item;
+}
+
+impl<T> TakesInput for Given<T> {
+    type Item = T;
+}
+
+/// Says that a node can stand behind `on error`.
+#[diagnostic::on_unimplemented(
+    message = "a node behind `on error` takes `Failure` or no input",
+    label = "its input is not `superstep::Failure`"
+)]
+pub trait HandlesFailure: TaskInput {
+    /// The input that says what failed; `None` if the node takes none.
+    fn item(failure: Failure) -> Option<Self::Item>;
+}
+
+impl HandlesFailure for NoInput {
+    fn item(_: Failure) -> Option<NoItem> {
+        None
+    }
+}
+
+impl HandlesFailure for Given<Failure> {
+    fn item(failure: Failure) -> Option<Failure> {
+        Some(failure)
+    }
+}

@@ -1,0 +1,85 @@
+use crate::state::{FieldSet, StateInfo};
+
+/// Finds two direct siblings of one fan-out that declare, by `writes(…)`, the
+/// same field that cannot take two writers. Runs in const evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct Writers<const N: usize> {
+    state: StateInfo,
+    seen: [(&'static str, FieldSet); N],
+    count: usize,
+}
+
+impl<const N: usize> Writers<N> {
+    /// No sibling yet, out of `N`.
+    pub const fn new(state: StateInfo) -> Self {
+        Self {
+            state,
+            seen: [("", FieldSet::EMPTY); N],
+            count: 0,
+        }
+    }
+
+    /// Adds a sibling.
+    ///
+    /// # Panics
+    /// If an earlier one writes the same field, which is a compile error where
+    /// this is called.
+    #[must_use]
+    #[track_caller]
+    pub const fn and(mut self, name: &'static str, writes: Option<FieldSet>) -> Self {
+        let Some(writes) = writes else { return self };
+        let writes = writes.and(self.state.conflicting());
+        let mut at = 0;
+        while at < self.count {
+            let (other, theirs) = self.seen[at];
+            if let Some(field) = theirs.and(writes).first() {
+                let text = Text::new()
+                    .and("`")
+                    .and(other)
+                    .and("` and `")
+                    .and(name)
+                    .and("` both write the field `")
+                    .and(self.state.fields[field].name)
+                    .and("` in one step\nhelp: give the field a reducer that combines, run one node after the other, or set `conflict = last_writer_wins`");
+                panic!("{}", text.as_str());
+            }
+            at += 1;
+        }
+        self.seen[self.count] = (name, writes);
+        self.count += 1;
+        self
+    }
+}
+
+/// A message put together in const evaluation, which cannot format.
+struct Text {
+    bytes: [u8; 1024],
+    len: usize,
+}
+
+impl Text {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; 1024],
+            len: 0,
+        }
+    }
+
+    const fn and(mut self, part: &str) -> Self {
+        let part = part.as_bytes();
+        let mut i = 0;
+        while i < part.len() && self.len < self.bytes.len() {
+            self.bytes[self.len] = part[i];
+            self.len += 1;
+            i += 1;
+        }
+        self
+    }
+
+    const fn as_str(&self) -> &str {
+        match std::str::from_utf8(self.bytes.split_at(self.len).0) {
+            Ok(text) => text,
+            Err(_) => "two siblings of one fan-out write the same field",
+        }
+    }
+}
