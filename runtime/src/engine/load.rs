@@ -51,7 +51,7 @@ pub(super) async fn check_graph<G: Graph>(
     Err(Error::GraphChanged {
         run: run(),
         graph: G::INFO.name,
-        differences: differences.into_lines(),
+        differences: differences.lines().to_vec(),
     })
 }
 

@@ -74,7 +74,9 @@ pub struct NodeInfo {
 }
 
 impl NodeInfo {
-    /// The description of node `N` under `name`; used by `#[graph]`.
+    /// The description of node `N`, which the graph calls by the last segment of
+    /// its path, `name`, unless `#[node(name = "…")]` says another; used by
+    /// `#[graph]`.
     pub const fn of<N: NodeFn>(
         name: &'static str,
         row: RowInfo,
@@ -82,7 +84,10 @@ impl NodeInfo {
         span: Span,
     ) -> Self {
         Self {
-            name,
+            name: match N::NAME {
+                Some(name) => name,
+                None => name,
+            },
             row,
             joins,
             options: N::OPTIONS,
@@ -92,13 +97,10 @@ impl NodeInfo {
         }
     }
 
-    /// What `N` is called in a graph that does not rename it: what
-    /// `#[node(name = "…")]` says, else `path`, the last segment of its path.
-    pub const fn own_name<N: NodeFn>(path: &'static str) -> &'static str {
-        match N::NAME {
-            Some(name) => name,
-            None => path,
-        }
+    /// The same under the name that the graph itself gives it.
+    #[must_use]
+    pub const fn called(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 }
 

@@ -19,11 +19,6 @@ impl Differences {
         &self.lines
     }
 
-    /// The same, to keep.
-    pub fn into_lines(self) -> Vec<String> {
-        self.lines
-    }
-
     /// Whether there is no difference.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
