@@ -27,7 +27,7 @@ pub(super) struct Drive<'a, G: Graph, L> {
 
 impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// Goes on until the run is done.
-    pub(super) async fn to_the_end(&mut self) -> Result<(), Error> {
+    pub(super) async fn finish(&mut self) -> Result<(), Error> {
         self.stop_if_stuck().await?;
         let mut kept = self.ledger.kept();
         while !self.machine.is_done() {
@@ -107,7 +107,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     async fn lone_task(&mut self) -> Result<(), Error> {
         let task = self.machine.frontier()[0].clone();
-        let done = match step::run_one(self.context(), task).await {
+        let mut done = match step::run_one(self.context(), task).await {
             Ok(done) => done,
             Err(error) => return self.fail(self.task_error(0, error)).await,
         };
@@ -116,7 +116,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             None => Ok(()),
         };
         let noted = checked.and_then(|()| self.note(once((done.update.as_ref(), &done))));
-        match self.merge(noted, |machine, ()| machine.advance_one(done)) {
+        match self.merge(noted, |machine, ()| machine.advance_one(&mut done)) {
             Ok(()) => Ok(()),
             Err(error) => self.fail(error).await,
         }
@@ -125,7 +125,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// Runs the tasks whose results are not kept; if one fails, the results of
     /// the others are kept and the first failure in frontier order is the error.
     async fn fan_out(&mut self, kept: Kept<G>) -> Result<(), Error> {
-        let finished = self.from_kept(kept);
+        let finished = self.kept_in_place(kept);
         let limits = self.core.settings.limits();
         let fanout = Fanout::new(self.context(), self.machine.frontier(), finished, limits);
         let StepResults {
@@ -149,7 +149,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     }
 
     /// The kept results at their tasks' places in the frontier.
-    fn from_kept(&self, mut kept: Kept<G>) -> Vec<Option<Finished<G>>> {
+    fn kept_in_place(&self, mut kept: Kept<G>) -> Vec<Option<Finished<G>>> {
         if kept.is_empty() {
             return Vec::new();
         }

@@ -88,7 +88,7 @@ impl<G: Graph> Core<G> {
             ledger,
             deadline,
         }
-        .to_the_end()
+        .finish()
         .await
     }
 

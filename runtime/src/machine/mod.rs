@@ -246,12 +246,12 @@ impl<G: Graph> Machine<G> {
 
     /// The same for a frontier of one task, which is the rule and is spared
     /// the lists.
-    pub(crate) fn advance_one(&mut self, mut done: Finished<G>) -> Result<(), StepError> {
+    pub(crate) fn advance_one(&mut self, done: &mut Finished<G>) -> Result<(), StepError> {
         self.apply(done.update.as_mut_slice())?;
         self.round += 1;
         let (node, key) = (self.frontier[0].node, self.frontier[0].key);
         self.frontier.clear();
-        self.hop(node, key, done.hops);
+        self.hop(node, key, std::mem::replace(&mut done.hops, Hops::Row));
         if done.failure.is_none() {
             self.arrive_everywhere(node, key);
         }

@@ -226,7 +226,7 @@ fn push_task<G: Graph>(
     }
     if let Some(failure) = &done.failure {
         out.extend_from_slice(b",\"failed\":");
-        encode::append(failure, out)?;
+        encode::append(&**failure, out)?;
     }
     out.push(b'}');
     Ok(())
@@ -270,7 +270,7 @@ pub(crate) fn result_text<G: Graph>(done: &Finished<G>) -> Result<String, Encode
         field("hops", format!("[{}]", hops?.join(",")));
     }
     if let Some(failure) = &done.failure {
-        field("failed", encode::to_string(failure)?);
+        field("failed", encode::to_string(&**failure)?);
     }
     out.push('}');
     Ok(out)
@@ -310,7 +310,7 @@ pub(crate) fn read_result<G: Graph>(json: &str) -> Result<Finished<G>, DecodeErr
     Ok(Finished {
         update: text.update,
         hops,
-        failure: text.failed,
+        failure: text.failed.map(Box::new),
     })
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Finished<G: Graph> {
     pub(crate) update: Option<UpdateOf<G>>,
     pub(crate) hops: Hops<G::Input>,
     /// Why it failed, if its `on error` row took over.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<Box<Failure>>,
 }
 
 /// The updates of one step in merge order, apart from their tasks.
