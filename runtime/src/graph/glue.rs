@@ -23,26 +23,31 @@ pub type RouteOf<N> = <Routed<N> as HasRoute>::Route;
 ///
 /// # Errors
 /// The node's own error.
-pub async fn step<G, N>(
+///
+/// That the future is `Send` is said here, so that rustc need not find it out
+/// again for every node.
+pub fn step<G, N>(
     graph: &G,
     input: Option<ItemOf<N>>,
     state: &G::State,
     cx: &Cx,
     row: impl FnOnce(Routed<N>) -> Hops<G::Input> + Send,
-) -> Result<Done<G>, NodeError>
+) -> impl Future<Output = Result<Done<G>, NodeError>> + Send
 where
     G: Graph,
     N: Node<G>,
 {
-    let Some(input) = N::Input::from_item(input) else {
-        unreachable!("a task of a node that takes an input was run without one");
-    };
-    let state = <N::State as Is<G::State>>::same(state);
-    let (update, route) = N::run(graph, state, input, cx).await.into_outcome()?;
-    Ok(Done {
-        update: update.map(<N::State as Is<G::State>>::same_update),
-        hops: row(route),
-    })
+    async move {
+        let Some(input) = N::Input::from_item(input) else {
+            unreachable!("a task of a node that takes an input was run without one");
+        };
+        let state = <N::State as Is<G::State>>::same(state);
+        let (update, route) = N::run(graph, state, input, cx).await.into_outcome()?;
+        Ok(Done {
+            update: update.map(<N::State as Is<G::State>>::same_update),
+            hops: row(route),
+        })
+    }
 }
 
 /// The row of a node whose edges stand in the edge table.
