@@ -3,7 +3,6 @@
 //! `cargo test -p superstep-ui-tests --test large_graph -- --nocapture` shows
 //! how long rustc takes; most of it is the nodes' own code.
 
-use std::fmt::Write as _;
 use std::time::Instant;
 
 /// Ten nodes: fan-out, join, a route over `each` and an input, and a chain.
@@ -28,15 +27,14 @@ fn program(nodes: usize) -> String {
     for first in (0..nodes).step_by(BLOCK) {
         let name = |at: usize| format!("n{}", first + at);
         for at in 0..BLOCK {
-            writeln!(items, "{}", node(&name(at), at)).unwrap();
+            items.push_str(&node(&name(at), at));
         }
         let [a, b, c, d, e, f, g, h, i, j] = std::array::from_fn(name);
         let next = match first + BLOCK < nodes {
             true => name(BLOCK),
             false => "end".into(),
         };
-        writeln!(
-            rows,
+        rows.push_str(&format!(
             "{a} -> [{b}, {c}] -> {d},
             {d} -> match {{
                 Way::Many(names) => each {e}(names) else {g},
@@ -44,8 +42,7 @@ fn program(nodes: usize) -> String {
                 Way::On => {g},
             }},
             {e} -> {g}, {f} -> {g}, {g} -> {h} -> {i} -> {j} -> {next},"
-        )
-        .unwrap();
+        ));
     }
     format!(
         "use serde::{{Deserialize, Serialize}};

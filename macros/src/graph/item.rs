@@ -165,9 +165,11 @@ fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
 /// Two type parameters could be one type, which rustc refuses in words of its own.
 fn two_parameters(item: &ItemStruct, all: &[Provided], errors: &mut Errors) {
     let bare = |one: &&Provided| {
+        let Type::Path(path) = &one.ty else {
+            return false;
+        };
         let mut parameters = item.generics.type_params();
-        parameters
-            .any(|parameter| one.ty.to_token_stream().to_string() == parameter.ident.to_string())
+        parameters.any(|parameter| path.path.is_ident(&parameter.ident))
     };
     let bare: Vec<&Provided> = all.iter().filter(bare).collect();
     for second in bare.iter().skip(1) {

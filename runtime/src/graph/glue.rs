@@ -23,9 +23,10 @@ pub type RouteOf<N> = <Routed<N> as HasRoute>::Route;
 ///
 /// # Errors
 /// The node's own error.
-///
-/// That the future is `Send` is said here, so that rustc need not find it out
-/// again for every node.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "rustc need not find out for every node that the future is `Send`"
+)]
 pub fn step<G, N>(
     graph: &G,
     input: Option<ItemOf<N>>,
