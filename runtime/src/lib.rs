@@ -4,23 +4,36 @@
 
 mod cx;
 pub mod encode;
+mod engine;
+mod error;
 pub mod graph;
 mod hash;
+mod machine;
 mod node_error;
 mod options;
+mod run;
 pub mod state;
+pub mod store;
+pub mod testing;
 
 pub use cx::Cx;
+pub use engine::{Engine, EngineBuilder, RunCall, TurnCall};
+pub use error::Error;
 pub use graph::{Graph, Route};
 pub use hash::Digest;
 pub use node_error::{Failure, NodeError};
-pub use options::ConflictPolicy;
+pub use options::{ConflictPolicy, Options};
+pub use run::{Run, StepInfo, TaskInfo};
 pub use state::{Merge, State};
+pub use store::{MemoryStore, Status, Store};
 pub use superstep_macros::{Route, State, graph, node};
 
 /// What most programs need: `use superstep::prelude::*;`.
 pub mod prelude {
-    pub use crate::{ConflictPolicy, Cx, Failure, Merge, NodeError};
+    pub use crate::{
+        ConflictPolicy, Cx, Engine, Error, Failure, MemoryStore, Merge, NodeError, Options, Run,
+        Status, Store,
+    };
     pub use superstep_macros::{Route, State, graph, node};
 }
 

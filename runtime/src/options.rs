@@ -1,16 +1,188 @@
 //! What can be set, in one place.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::graph::GraphInfo;
 
 /// What happens when two tasks of one step write different values to a field
 /// whose reducer does not combine them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictPolicy {
-    /// The step fails with `Error::MergeConflict` and nothing of it is
+    /// The step fails with [`Error::MergeConflict`] and nothing of it is
     /// committed. The default.
     #[default]
     Fail,
     /// The write that comes last in merge order stands.
     LastWriterWins,
+}
+
+/// Every setting of an engine; what is `None` has its default.
+///
+/// Serde reads it, so that it can stand in a program's own configuration;
+/// durations are text such as `"250ms"`, `"30s"`, `"10m"` or `"1h"`.
+///
+/// ```
+/// let options: superstep::Options =
+///     serde_json::from_str(r#"{"max_concurrency": 2, "default_timeout": "5s"}"#)?;
+/// assert_eq!(options.max_concurrency, Some(2));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// How many tasks of a run work at once. Default 8.
+    pub max_concurrency: Option<usize>,
+    /// How many tasks of one node of a run work at once. Default: as many as
+    /// `max_concurrency` allows.
+    pub max_per_node: Option<usize>,
+    /// The timeout of one attempt of a node that has none of its own. Default 30 s.
+    #[serde(with = "duration")]
+    pub default_timeout: Option<Duration>,
+    /// The wall-clock time of one driving call. Default 10 min.
+    #[serde(with = "duration")]
+    pub run_budget: Option<Duration>,
+    /// How many steps a turn may take. Default 1,000, or what the graph says.
+    pub max_steps: Option<u64>,
+    /// What two different writes to one field do. Default
+    /// [`ConflictPolicy::Fail`], or what the graph says.
+    pub conflict: Option<ConflictPolicy>,
+    /// How long a lease lasts unless it is renewed. Default 30 s.
+    #[serde(with = "duration")]
+    pub lease: Option<Duration>,
+    /// A snapshot is written at least every so many steps. By default only
+    /// when the updates since the last one have outgrown it.
+    pub snapshot_every: Option<u64>,
+    /// Whether every new value is decoded and encoded again to see that it
+    /// survives. Default: only in builds with debug assertions.
+    pub check_round_trip: Option<bool>,
+}
+
+/// Options with every default filled in.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) max_concurrency: usize,
+    pub(crate) max_per_node: Option<usize>,
+    pub(crate) default_timeout: Duration,
+    pub(crate) run_budget: Duration,
+    pub(crate) max_steps: u64,
+    pub(crate) conflict: ConflictPolicy,
+    pub(crate) lease: Duration,
+    pub(crate) snapshot_every: Option<u64>,
+    pub(crate) check_round_trip: bool,
+}
+
+const DEFAULT_CONCURRENCY: usize = 8;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_BUDGET: Duration = Duration::from_secs(600);
+const DEFAULT_MAX_STEPS: u64 = 1_000;
+const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+
+/// A lease has to outlive a slow disk and a late timer.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+
+impl Options {
+    /// The settings of an engine: these options over the graph's over the defaults.
+    pub(crate) fn settle(&self, graph: &GraphInfo) -> Result<Settings, Error> {
+        Ok(Settings {
+            max_concurrency: at_least_one("max_concurrency", self.max_concurrency)?
+                .unwrap_or(DEFAULT_CONCURRENCY),
+            max_per_node: at_least_one("max_per_node", self.max_per_node)?,
+            default_timeout: longer_than_zero("default_timeout", self.default_timeout)?
+                .unwrap_or(DEFAULT_TIMEOUT),
+            run_budget: longer_than_zero("run_budget", self.run_budget)?.unwrap_or(DEFAULT_BUDGET),
+            max_steps: at_least_one("max_steps", self.max_steps.or(graph.max_steps))?
+                .unwrap_or(DEFAULT_MAX_STEPS),
+            conflict: self.conflict.or(graph.conflict).unwrap_or_default(),
+            lease: long_enough(self.lease)?.unwrap_or(DEFAULT_LEASE),
+            snapshot_every: at_least_one("snapshot_every", self.snapshot_every)?,
+            check_round_trip: self.check_round_trip.unwrap_or(cfg!(debug_assertions)),
+        })
+    }
+}
+
+fn at_least_one<T: PartialEq + Default>(
+    option: &'static str,
+    value: Option<T>,
+) -> Result<Option<T>, Error> {
+    if value == Some(T::default()) {
+        return Err(Error::InvalidOption {
+            option,
+            value: "0".into(),
+            reason: "it must be at least 1",
+        });
+    }
+    Ok(value)
+}
+
+fn longer_than_zero(
+    option: &'static str,
+    value: Option<Duration>,
+) -> Result<Option<Duration>, Error> {
+    if value == Some(Duration::ZERO) {
+        return Err(Error::InvalidOption {
+            option,
+            value: "0s".into(),
+            reason: "nothing could ever finish in it",
+        });
+    }
+    Ok(value)
+}
+
+fn long_enough(lease: Option<Duration>) -> Result<Option<Duration>, Error> {
+    if let Some(short) = lease.filter(|lease| *lease < SHORTEST_LEASE) {
+        let reason = "a lease shorter than 1 s can lapse while a slow disk commits";
+        return Err(Error::InvalidOption {
+            option: "lease",
+            value: format!("{short:?}"),
+            reason,
+        });
+    }
+    Ok(lease)
+}
+
+/// Durations as text: `"250ms"`, `"30s"`, `"10m"`, `"1h"`.
+mod duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => serializer.collect_str(&format_args!("{}ms", duration.as_millis())),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
+        parse(&text).map(Some).ok_or_else(|| {
+            de::Error::custom(format_args!(
+                "`{text}` is no duration; write e.g. \"250ms\", \"30s\", \"10m\" or \"1h\""
+            ))
+        })
+    }
+
+    fn parse(text: &str) -> Option<Duration> {
+        let digits = text.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = text.split_at(digits);
+        let number: u64 = number.parse().ok()?;
+        match unit {
+            "ms" => Some(Duration::from_millis(number)),
+            "s" => Some(Duration::from_secs(number)),
+            "m" => number.checked_mul(60).map(Duration::from_secs),
+            "h" => number.checked_mul(3_600).map(Duration::from_secs),
+            _ => None,
+        }
+    }
 }

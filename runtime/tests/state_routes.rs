@@ -2,7 +2,7 @@
 
 use superstep::Route;
 
-fn is_a_route<R: superstep::Route>() {}
+fn is_a_route<R: Route>() {}
 
 #[test]
 fn enums_and_bool_are_routes() {

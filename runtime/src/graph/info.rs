@@ -42,6 +42,26 @@ pub struct GraphInfo {
     pub state: StateInfo,
 }
 
+impl GraphInfo {
+    /// The name of a node, `start` or `end`; empty for a number that is none of this graph's.
+    pub fn name_of(&self, id: NodeId) -> &'static str {
+        match id {
+            START => "start",
+            END => "end",
+            id => self.nodes.get(id as usize).map_or("", |node| node.name),
+        }
+    }
+
+    /// Where `join` leads when it fires: each target, and whether it is deferred.
+    pub fn join_targets(&self, join: &JoinInfo) -> impl Iterator<Item = (NodeId, bool)> {
+        let edges = join.edges.iter().zip(join.deferred);
+        edges.filter_map(|(edge, deferred)| {
+            let edge = self.edges.get(*edge as usize)?;
+            Some((edge.to, *deferred))
+        })
+    }
+}
+
 /// One node of a graph.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeInfo {

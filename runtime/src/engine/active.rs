@@ -1,0 +1,111 @@
+//! Runs that are being driven: two calls for one run share one execution.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Mutex;
+
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::run::Run;
+
+/// What driving a run comes to.
+pub(super) type RunResult<G> = Result<Run<<G as Graph>::State>, Error>;
+
+pub(super) type Driving<G> = Pin<Box<dyn Future<Output = RunResult<G>> + Send>>;
+
+/// One execution. It goes on as long as anybody waits for it: whoever holds
+/// the lock drives, and when that one goes away the next goes on from there.
+pub(super) struct Execution<G: Graph> {
+    /// The input it was started with, as text, if it was started with one.
+    pub(super) input: Option<String>,
+    progress: Mutex<Progress<G>>,
+}
+
+enum Progress<G: Graph> {
+    Driving(Driving<G>),
+    Done(RunResult<G>),
+}
+
+impl<G: Graph> Execution<G> {
+    pub(super) async fn join(self: Arc<Self>) -> RunResult<G> {
+        let mut progress = self.progress.lock().await;
+        let result = match &mut *progress {
+            Progress::Driving(driving) => driving.await,
+            Progress::Done(result) => return result.clone(),
+        };
+        *progress = Progress::Done(result.clone());
+        result
+    }
+}
+
+/// The executions of an engine, by run. Each has a number, so that one that
+/// was dropped cannot take away the entry of its successor.
+pub(super) struct Active<G: Graph>(SyncMutex<Executions<G>>);
+
+struct Executions<G: Graph> {
+    started: u64,
+    by_run: HashMap<String, (u64, Weak<Execution<G>>)>,
+}
+
+impl<G: Graph> Active<G> {
+    pub(super) fn new() -> Self {
+        Self(SyncMutex::new(Executions {
+            started: 0,
+            by_run: HashMap::new(),
+        }))
+    }
+
+    fn executions(&self) -> MutexGuard<'_, Executions<G>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The execution of `run`, if one is under way.
+    pub(super) fn get(&self, run: &str) -> Option<Arc<Execution<G>>> {
+        self.executions()
+            .by_run
+            .get(run)
+            .and_then(|(_, execution)| execution.upgrade())
+    }
+
+    /// The execution of `run` that is under way, or else a new one that `drive` makes.
+    pub(super) fn get_or_start(
+        &self,
+        run: &str,
+        input: Option<String>,
+        drive: impl FnOnce(u64) -> Driving<G>,
+    ) -> Arc<Execution<G>> {
+        let mut executions = self.executions();
+        if let Some(execution) = executions
+            .by_run
+            .get(run)
+            .and_then(|(_, execution)| execution.upgrade())
+        {
+            return execution;
+        }
+        executions.started += 1;
+        let number = executions.started;
+        let execution = Arc::new(Execution {
+            input,
+            progress: Mutex::new(Progress::Driving(drive(number))),
+        });
+        executions
+            .by_run
+            .insert(run.to_owned(), (number, Arc::downgrade(&execution)));
+        execution
+    }
+
+    /// Forgets execution `number` of `run`.
+    pub(super) fn end(&self, run: &str, number: u64) {
+        let mut executions = self.executions();
+        if executions
+            .by_run
+            .get(run)
+            .is_some_and(|(current, _)| *current == number)
+        {
+            executions.by_run.remove(run);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::Engine;
+use super::active::Active;
+use super::core::{Core, new_owner};
+use super::recent::Recent;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::machine::closed_circles;
+use crate::options::{ConflictPolicy, Options};
+use crate::store::{MemoryStore, Store};
+
+/// Settings for an [`Engine`]; of two calls for one setting the later wins.
+#[must_use = "call `build` for the engine"]
+pub struct EngineBuilder<G: Graph> {
+    graph: G,
+    options: Options,
+    store: Place,
+}
+
+/// Where runs are kept.
+enum Place {
+    Memory,
+    Store(Arc<dyn Store>),
+    Nowhere,
+}
+
+impl<G: Graph> EngineBuilder<G> {
+    pub(super) fn new(graph: G) -> Self {
+        Self {
+            graph,
+            options: Options::default(),
+            store: Place::Memory,
+        }
+    }
+
+    /// Keeps runs in `store`. Default: a [`MemoryStore`] of this engine's own.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Place::Store(Arc::new(store));
+        self
+    }
+
+    /// Keeps runs in a store that others use too.
+    pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Place::Store(store);
+        self
+    }
+
+    /// Keeps nothing and encodes nothing: no history, no resume, no
+    /// fingerprint. For graphs whose runs live as long as their call.
+    pub fn no_store(mut self) -> Self {
+        self.store = Place::Nowhere;
+        self
+    }
+
+    /// Takes every setting that `options` has.
+    pub fn options(mut self, options: Options) -> Self {
+        let Options {
+            max_concurrency,
+            max_per_node,
+            default_timeout,
+            run_budget,
+            max_steps,
+            conflict,
+            lease,
+            snapshot_every,
+            check_round_trip,
+        } = options;
+        let own = &mut self.options;
+        own.max_concurrency = max_concurrency.or(own.max_concurrency);
+        own.max_per_node = max_per_node.or(own.max_per_node);
+        own.default_timeout = default_timeout.or(own.default_timeout);
+        own.run_budget = run_budget.or(own.run_budget);
+        own.max_steps = max_steps.or(own.max_steps);
+        own.conflict = conflict.or(own.conflict);
+        own.lease = lease.or(own.lease);
+        own.snapshot_every = snapshot_every.or(own.snapshot_every);
+        own.check_round_trip = check_round_trip.or(own.check_round_trip);
+        self
+    }
+
+    /// How many tasks of a run work at once. Default 8.
+    pub fn max_concurrency(mut self, tasks: usize) -> Self {
+        self.options.max_concurrency = Some(tasks);
+        self
+    }
+
+    /// How many tasks of one node of a run work at once. Default: no limit
+    /// beside `max_concurrency`.
+    pub fn max_per_node(mut self, tasks: usize) -> Self {
+        self.options.max_per_node = Some(tasks);
+        self
+    }
+
+    /// The timeout of one attempt of a node that has none of its own. Default 30 s.
+    pub fn default_timeout(mut self, timeout: Duration) -> Self {
+        self.options.default_timeout = Some(timeout);
+        self
+    }
+
+    /// The wall-clock time of one driving call. Default 10 min.
+    pub fn run_budget(mut self, budget: Duration) -> Self {
+        self.options.run_budget = Some(budget);
+        self
+    }
+
+    /// How many steps a turn may take. Default 1,000, or what the graph says.
+    pub fn max_steps(mut self, steps: u64) -> Self {
+        self.options.max_steps = Some(steps);
+        self
+    }
+
+    /// What two different writes to one field in one step do. Default
+    /// [`ConflictPolicy::Fail`], or what the graph says.
+    pub fn conflict(mut self, policy: ConflictPolicy) -> Self {
+        self.options.conflict = Some(policy);
+        self
+    }
+
+    /// How long a lease lasts unless it is renewed; at least 1 s. Default 30 s.
+    pub fn lease(mut self, term: Duration) -> Self {
+        self.options.lease = Some(term);
+        self
+    }
+
+    /// Writes a snapshot at least every so many steps. By default one is
+    /// written when the updates since the last one have outgrown it.
+    pub fn snapshot_every(mut self, steps: u64) -> Self {
+        self.options.snapshot_every = Some(steps);
+        self
+    }
+
+    /// Whether every new value is decoded and encoded again to see that it
+    /// survives. Default: only in builds with debug assertions.
+    pub fn check_round_trip(mut self, check: bool) -> Self {
+        self.options.check_round_trip = Some(check);
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for a setting that makes no sense.
+    pub fn build(self) -> Result<Engine<G>, Error> {
+        let settings = self.options.settle(G::INFO)?;
+        let store: Option<Arc<dyn Store>> = match self.store {
+            Place::Memory => Some(Arc::new(MemoryStore::new())),
+            Place::Store(store) => Some(store),
+            Place::Nowhere => None,
+        };
+        let core = Core {
+            graph: Arc::new(self.graph),
+            settings,
+            store,
+            owner: new_owner(),
+            circles: closed_circles(G::INFO),
+            identity: OnceLock::new(),
+            active: Active::new(),
+            recent: Recent::new(),
+        };
+        Ok(Engine {
+            core: Arc::new(core),
+        })
+    }
+}
+
+impl<G: Graph> fmt::Debug for EngineBuilder<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineBuilder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

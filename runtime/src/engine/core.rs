@@ -1,0 +1,74 @@
+//! What all clones of an engine share.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher as _};
+use std::sync::{Arc, OnceLock};
+
+use super::active::Active;
+use super::recent::Recent;
+use super::step::Limits;
+use crate::cx::RunIdentity;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::{Circles, Machine};
+use crate::options::Settings;
+use crate::store::Store;
+
+pub(super) struct Core<G: Graph> {
+    pub(super) graph: Arc<G>,
+    pub(super) settings: Settings,
+    pub(super) store: Option<Arc<dyn Store>>,
+    /// Who this engine is to a store's leases.
+    pub(super) owner: String,
+    pub(super) circles: Option<Circles>,
+    /// The graph's canonical text and its fingerprint.
+    pub(super) identity: OnceLock<(String, Digest)>,
+    pub(super) active: Active<G>,
+    pub(super) recent: Recent<G>,
+}
+
+impl<G: Graph> Core<G> {
+    fn identity(&self) -> &(String, Digest) {
+        self.identity
+            .get_or_init(|| (G::INFO.canonical(), G::INFO.fingerprint()))
+    }
+
+    pub(super) fn fingerprint(&self) -> Digest {
+        self.identity().1
+    }
+
+    pub(super) fn description(&self) -> &str {
+        &self.identity().0
+    }
+
+    pub(super) fn machine(&self, run: Arc<RunIdentity>, state: G::State) -> Machine<G> {
+        let circles = self.circles.clone();
+        Machine::new(
+            G::INFO,
+            circles,
+            self.settings.conflict,
+            Arc::new(state),
+            run,
+        )
+    }
+
+    pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {
+        self.store.as_ref().ok_or(Error::NoStore { call })
+    }
+}
+
+impl Settings {
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            max_concurrency: self.max_concurrency,
+            max_per_node: self.max_per_node,
+        }
+    }
+}
+
+/// A name for one engine of one process, for people and for leases.
+pub(super) fn new_owner() -> String {
+    let random = RandomState::new().build_hasher().finish();
+    format!("process {}, engine {random:016x}", std::process::id())
+}

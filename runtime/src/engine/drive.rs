@@ -1,0 +1,316 @@
+//! Drives a run from step to step until nothing is left to do.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::task::coop::consume_budget;
+use tokio::time::Instant;
+
+use super::core::Core;
+use super::ledger::{Kept, Ledger};
+use super::step::{self, StepClock, StepContext, TaskError, TaskResult, panic_message};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::{Finished, Machine, StepError, Task};
+use crate::store::Status;
+
+/// The clock is read once in so many steps: reading it costs a quarter of a cheap step.
+const CLOCK_EVERY: u64 = 32;
+
+/// A run while it is being driven.
+pub(super) struct Drive<'a, G: Graph, L> {
+    pub(super) core: &'a Core<G>,
+    pub(super) machine: &'a mut Machine<G>,
+    pub(super) ledger: &'a mut L,
+    pub(super) deadline: Instant,
+}
+
+impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
+    /// Goes on until the run is done.
+    pub(super) async fn to_the_end(&mut self) -> Result<(), Error> {
+        self.stop_if_stuck().await?;
+        let mut kept = self.ledger.kept();
+        while !self.machine.is_done() {
+            if let Some(error) = self.limit() {
+                return self.fail(error).await;
+            }
+            if kept.is_empty() && self.machine.frontier().len() == 1 {
+                self.lone_task().await?;
+            } else {
+                self.fan_out(std::mem::take(&mut kept)).await?;
+            }
+            self.commit().await?;
+            consume_budget().await;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        let step = self.machine.step();
+        let stuck = (self.machine.stuck()).map_err(|error| self.step_error(step, error.into()))?;
+        let completed = stuck.is_none() && self.machine.is_done();
+        let status = if completed {
+            Status::Completed
+        } else {
+            Status::Running
+        };
+        self.ledger.commit(self.machine, status).await?;
+        match stuck {
+            Some(reason) => self.fail(self.no_progress(reason)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A run that was left without progress still has none.
+    async fn stop_if_stuck(&mut self) -> Result<(), Error> {
+        if !self.machine.is_done() {
+            return Ok(());
+        }
+        let step = self.machine.step();
+        match (self.machine.stuck()).map_err(|error| self.step_error(step, error.into()))? {
+            Some(reason) => self.fail(self.no_progress(reason)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The limit that the run has reached, if it has reached one.
+    fn limit(&self) -> Option<Error> {
+        let taken = self.machine.step() - self.machine.turn_step();
+        let max_steps = self.core.settings.max_steps;
+        if taken >= max_steps {
+            return Some(Error::MaxStepsExceeded {
+                run: self.run(),
+                step: self.machine.step(),
+                max_steps,
+            });
+        }
+        (taken.is_multiple_of(CLOCK_EVERY) && Instant::now() >= self.deadline)
+            .then(|| self.budget_exceeded())
+    }
+
+    fn clock(&self) -> StepClock {
+        StepClock {
+            step: self.open_step(),
+            default_timeout: self.core.settings.default_timeout,
+            deadline: self.deadline,
+        }
+    }
+
+    fn context(&self) -> StepContext<'_, G> {
+        StepContext {
+            graph: &self.core.graph,
+            state: self.machine.state(),
+            keys: self.machine.keys(),
+            clock: self.clock(),
+        }
+    }
+
+    async fn lone_task(&mut self) -> Result<(), Error> {
+        let task = self.machine.frontier()[0].clone();
+        let done = match step::run_one(self.context(), task).await {
+            Ok(done) => done,
+            Err(error) => return self.fail(self.task_error(0, error)).await,
+        };
+        let noted = self.note(std::slice::from_ref(&done));
+        match noted.and_then(|()| self.merge(|machine| machine.advance_one(done))) {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail(error).await,
+        }
+    }
+
+    /// Runs the tasks whose results are not kept; if one fails, the results of
+    /// the others are kept and the first failure in frontier order is the error.
+    async fn fan_out(&mut self, mut kept: Kept<G>) -> Result<(), Error> {
+        let keys = self.machine.keys();
+        let frontier = self.machine.frontier().iter();
+        let mut results: Vec<Option<TaskResult<G>>> = if kept.is_empty() {
+            frontier.map(|_| None).collect()
+        } else {
+            frontier
+                .map(|task| kept.remove(&keys.get(task.key)).map(Ok))
+                .collect()
+        };
+        let open: Vec<Task<G::Input>> = (self.machine.frontier().iter().zip(&results))
+            .filter(|(_, result)| result.is_none())
+            .map(|(task, _)| task.clone())
+            .collect();
+        let fresh = step::run_many(self.context(), open, self.core.settings.limits()).await;
+        let missing = results.iter_mut().filter(|result| result.is_none());
+        missing
+            .zip(fresh)
+            .for_each(|(slot, result)| *slot = Some(result));
+
+        let results: Vec<TaskResult<G>> = results.into_iter().flatten().collect();
+        if results.iter().any(Result::is_err) {
+            return self.keep_and_fail(results).await;
+        }
+        let mut finished: Vec<Finished<G>> = results.into_iter().flatten().collect();
+        let noted = self.note(&finished);
+        match noted.and_then(|()| self.merge(|machine| machine.advance(&mut finished))) {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail(error).await,
+        }
+    }
+
+    async fn keep_and_fail(&mut self, results: Vec<TaskResult<G>>) -> Result<(), Error> {
+        let mut first = None;
+        let mut keep = Vec::new();
+        for (position, result) in results.into_iter().enumerate() {
+            match result {
+                Err(error) if first.is_none() => first = Some(self.task_error(position, error)),
+                Err(_) => {}
+                Ok(done) => {
+                    let task = &self.machine.frontier()[position];
+                    // A result that has no encoding is not kept: its task runs again.
+                    if let Some(text) = self.ledger.result_text(&done) {
+                        let node = self.machine.info().node_name(task.node);
+                        keep.push((self.machine.keys().get(task.key), node, text));
+                    }
+                }
+            }
+        }
+        let Some(error) = first else { return Ok(()) };
+        self.park(keep, error).await
+    }
+
+    /// Checks that the step can be merged, and notes it while it can be read.
+    fn note(&mut self, finished: &[Finished<G>]) -> Result<(), Error> {
+        let noted = match self.machine.check(finished) {
+            Ok(()) => self
+                .ledger
+                .note(self.machine, finished)
+                .map_err(StepError::Encode),
+            Err(error) => Err(error),
+        };
+        noted.map_err(|error| self.step_error(self.open_step(), error))
+    }
+
+    /// The step happens: its updates are merged, its routes expanded.
+    fn merge(
+        &mut self,
+        advance: impl FnOnce(&mut Machine<G>) -> Result<(), StepError>,
+    ) -> Result<(), Error> {
+        let step = self.open_step();
+        let machine = &mut *self.machine;
+        let merged = catch_unwind(AssertUnwindSafe(|| advance(machine))).unwrap_or_else(|panic| {
+            let message = format!("a reducer panicked: {}", panic_message(&*panic));
+            Err(StepError::Reduce {
+                field: "?",
+                message,
+            })
+        });
+        merged.map_err(|error| self.step_error(step, error))
+    }
+
+    async fn fail<T>(&mut self, error: Error) -> Result<T, Error> {
+        self.park(Vec::new(), error).await
+    }
+
+    /// Leaves the open step because of `error`. That is what the caller has to
+    /// know, unless the run is somebody else's by now; if the store could not
+    /// keep the results, their tasks run again.
+    async fn park<T>(
+        &mut self,
+        results: Vec<(Digest, &'static str, String)>,
+        error: Error,
+    ) -> Result<T, Error> {
+        match self.ledger.park(self.machine.step(), results, &error).await {
+            Err(lost @ Error::LeaseLost { .. }) => Err(lost),
+            _ => Err(error),
+        }
+    }
+
+    fn run(&self) -> String {
+        self.machine.run().to_owned()
+    }
+
+    fn open_step(&self) -> u64 {
+        self.machine.step() + 1
+    }
+
+    fn budget_exceeded(&self) -> Error {
+        let budget = self.core.settings.run_budget;
+        Error::BudgetExceeded {
+            run: self.run(),
+            step: self.open_step(),
+            budget,
+        }
+    }
+
+    fn no_progress(&self, reason: String) -> Error {
+        Error::NoProgress {
+            run: self.run(),
+            step: self.machine.step(),
+            reason,
+        }
+    }
+
+    /// What the engine says of the task at `position` that failed for good.
+    fn task_error(&self, position: usize, error: TaskError) -> Error {
+        let info = self.machine.info();
+        let (run, step) = (self.run(), self.open_step());
+        let node = info.node_name(self.machine.frontier()[position].node);
+        match error {
+            TaskError::Failed { source, attempts } => Error::NodeFailed {
+                run,
+                step,
+                node,
+                attempts,
+                source: source.into_source(),
+            },
+            TaskError::TimedOut { timeout, attempts } => Error::NodeTimeout {
+                run,
+                step,
+                node,
+                timeout,
+                attempts,
+            },
+            TaskError::Panicked(message) => Error::NodePanicked {
+                run,
+                step,
+                node,
+                message,
+            },
+            TaskError::EmptyEach(edge) => {
+                let edge = &info.edges[edge as usize];
+                Error::EmptyEach {
+                    run,
+                    step,
+                    from: info.node_name(edge.from),
+                    to: info.node_name(edge.to),
+                }
+            }
+            TaskError::Budget => self.budget_exceeded(),
+        }
+    }
+
+    fn step_error(&self, step: u64, error: StepError) -> Error {
+        step_error(self.machine.run(), step, error)
+    }
+}
+
+/// What the engine says of a step that could not be merged.
+pub(super) fn step_error(run: &str, step: u64, error: StepError) -> Error {
+    let run = run.to_owned();
+    match error {
+        StepError::Conflict { field, nodes } => Error::MergeConflict {
+            run,
+            step,
+            field,
+            nodes,
+        },
+        StepError::Undeclared { field, node } => Error::UndeclaredWrite {
+            run,
+            step,
+            node,
+            field,
+        },
+        StepError::Reduce { field, message } => Error::MergeFailed {
+            run,
+            step,
+            field,
+            message,
+        },
+        StepError::Encode(source) => Error::NotRoundTrip { run, step, source },
+    }
+}

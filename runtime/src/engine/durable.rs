@@ -1,0 +1,263 @@
+//! The ledger of a run that lives in a store.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::core::Core;
+use super::lease::HeldLease;
+use super::ledger::{Kept, Ledger};
+use crate::encode::{self, EncodeError, check_round_trip};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::hash::{Digest, Hasher};
+use crate::machine::{Finished, Machine, Sealed, check_inputs, quoted, result_text};
+use crate::state::State;
+use crate::store::{
+    Access, Commit, Park, PendingResult, Snapshot, Status, StepKind, StepRecord, Store,
+};
+
+/// Below this many bytes of updates a snapshot is not worth its write.
+const SMALLEST_TAIL: u64 = 16 * 1024;
+
+/// Writes a run's steps into its store, under its lease.
+pub(super) struct Durable<G: Graph> {
+    store: Arc<dyn Store>,
+    run: String,
+    lease: HeldLease,
+    snapshots: SnapshotRule,
+    check: bool,
+    kept: Kept<G>,
+    /// What the open step's tasks did, noted before it is merged.
+    noted: Option<(Vec<Digest>, String)>,
+}
+
+impl<G: Graph> Durable<G> {
+    pub(super) fn new(
+        core: &Core<G>,
+        store: &Arc<dyn Store>,
+        lease: HeldLease,
+        run: &str,
+        tail: Tail,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            run: run.to_owned(),
+            lease,
+            snapshots: SnapshotRule::new(core, tail),
+            check: core.settings.check_round_trip,
+            kept: Kept::new(),
+            noted: None,
+        }
+    }
+
+    /// The results that an earlier attempt at the open step left.
+    pub(super) fn with_kept(mut self, kept: Kept<G>) -> Self {
+        self.kept = kept;
+        self
+    }
+
+    /// The run is done, and its last commit has given the lease back.
+    pub(super) fn finish(&mut self) {
+        self.lease.ended();
+    }
+
+    pub(super) const fn tail(&self) -> Tail {
+        self.snapshots.tail()
+    }
+
+    fn error(&self, error: crate::store::StoreError) -> Error {
+        Error::from_store(&self.run, error)
+    }
+}
+
+impl<G: Graph> Ledger<G> for Durable<G> {
+    fn kept(&mut self) -> Kept<G> {
+        std::mem::take(&mut self.kept)
+    }
+
+    fn note(&mut self, machine: &Machine<G>, finished: &[Finished<G>]) -> Result<(), EncodeError> {
+        if self.check {
+            for update in finished.iter().filter_map(|done| done.update.as_ref()) {
+                check_round_trip::<<G::State as State>::Update>(&encode::to_string(update)?)?;
+            }
+        }
+        self.noted = Some((machine.frontier_keys(), machine.updates_text(finished)?));
+        Ok(())
+    }
+
+    async fn commit(&mut self, machine: &mut Machine<G>, status: Status) -> Result<(), Error> {
+        let not_round_trip = |run: &str, step, source| Error::NotRoundTrip {
+            run: run.to_owned(),
+            step,
+            source,
+        };
+        let step = machine.step();
+        let (keys, updates) = self.noted.take().unwrap_or_default();
+        if self.check {
+            check_inputs::<G>(machine.frontier())
+                .map_err(|source| not_round_trip(&self.run, step, source))?;
+        }
+        let sealed = machine
+            .seal(&keys, updates)
+            .map_err(|source| not_round_trip(&self.run, step, source))?;
+        let snapshot = self
+            .snapshots
+            .after(step, sealed.updates.len(), &**machine.state())
+            .map_err(|source| not_round_trip(&self.run, step, source))?;
+        let access = Access::Held {
+            epoch: self.lease.epoch(),
+        };
+        let commit = Commit {
+            snapshot,
+            ..step_commit(machine, sealed, StepKind::Step, status, access)
+        };
+        self.store
+            .commit(commit)
+            .await
+            .map(|_| ())
+            .map_err(|error| self.error(error))
+    }
+
+    async fn park(
+        &mut self,
+        saw: u64,
+        results: Vec<(Digest, &'static str, String)>,
+        error: &Error,
+    ) -> Result<(), Error> {
+        let results = results
+            .into_iter()
+            .map(|(task, node, result)| PendingResult {
+                task,
+                node: node.to_owned(),
+                saw,
+                result,
+            })
+            .collect();
+        let error = Some(failure_text(error));
+        let epoch = self.lease.epoch();
+        self.lease.ended();
+        let park = Park {
+            run: self.run.clone(),
+            epoch,
+            status: Status::Failed,
+            error,
+            results,
+        };
+        self.store
+            .park(park)
+            .await
+            .map_err(|error| self.error(error))
+    }
+
+    fn result_text(&self, finished: &Finished<G>) -> Option<String> {
+        result_text(finished).ok()
+    }
+}
+
+/// How a failed run keeps its error: its word and its message.
+fn failure_text(error: &Error) -> String {
+    format!(
+        "{{\"code\":{},\"message\":{}}}",
+        quoted(error.code()),
+        quoted(&error.to_string())
+    )
+}
+
+/// The commit of the step that `machine` has just sealed.
+pub(super) fn step_commit<G: Graph>(
+    machine: &Machine<G>,
+    sealed: Sealed,
+    kind: StepKind,
+    status: Status,
+    access: Access,
+) -> Commit {
+    Commit {
+        run: machine.run().to_owned(),
+        create: None,
+        access,
+        release: status.is_final(),
+        previous: sealed.previous,
+        record: StepRecord {
+            step: machine.step(),
+            kind,
+            updates: sealed.updates,
+            frontier: sealed.frontier,
+            chain: sealed.chain,
+            digest: sealed.digest,
+            key: sealed.key,
+            committed: SystemTime::UNIX_EPOCH,
+        },
+        snapshot: None,
+        status,
+        turn: machine.turn(),
+        turn_step: machine.turn_step(),
+        token: None,
+        events: Vec::new(),
+    }
+}
+
+/// How much stands behind the last snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tail {
+    /// The snapshot's step.
+    pub(super) step: u64,
+    /// Its size in bytes.
+    pub(super) snapshot: u64,
+    /// The size of the updates since, in bytes.
+    pub(super) updates: u64,
+}
+
+/// When the state is written out as a whole: when the updates since the last
+/// time have outgrown it, so that loading stays within twice the state's size
+/// and all snapshots together within twice the updates'.
+#[derive(Debug)]
+pub(super) struct SnapshotRule {
+    tail: Tail,
+    every: Option<u64>,
+}
+
+impl SnapshotRule {
+    pub(super) fn new<G: Graph>(core: &Core<G>, tail: Tail) -> Self {
+        Self {
+            tail,
+            every: core.settings.snapshot_every,
+        }
+    }
+
+    /// The snapshot to commit with `step`, if it is time for one.
+    pub(super) fn after<S: State>(
+        &mut self,
+        step: u64,
+        updates: usize,
+        state: &S,
+    ) -> Result<Option<Snapshot>, EncodeError> {
+        self.tail.updates += updates as u64;
+        let outgrown = self.tail.updates > self.tail.snapshot.max(SMALLEST_TAIL);
+        let due = self
+            .every
+            .is_some_and(|every| step - self.tail.step >= every);
+        if !(outgrown || due) {
+            return Ok(None);
+        }
+        let state = encode::to_string(state)?;
+        self.tail = Tail {
+            step,
+            snapshot: state.len() as u64,
+            updates: 0,
+        };
+        Ok(Some(Snapshot {
+            step,
+            digest: snapshot_digest(&state),
+            state,
+        }))
+    }
+
+    pub(super) const fn tail(&self) -> Tail {
+        self.tail
+    }
+}
+
+/// What a snapshot's text is checked against.
+pub(super) fn snapshot_digest(state: &str) -> Digest {
+    Hasher::new().part(state).finish()
+}

@@ -1,0 +1,219 @@
+//! Reads a run back from its store and checks every byte on the way.
+
+use std::collections::HashMap;
+
+use super::core::Core;
+use super::drive::step_error;
+use super::durable::{Tail, snapshot_digest};
+use super::ledger::Kept;
+use crate::cx::RunIdentity;
+use crate::encode::{self, DecodeError};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::{Machine, RedoError, first_chain, read_result, step_digest};
+use crate::store::{Head, Loaded, PendingResult, Snapshot, StepRecord, Store};
+
+/// Checks that a run belongs to this engine's graph, and to the graph as it
+/// was when the run started. Fields added with a serde default are fine.
+pub(super) async fn check_graph<G: Graph>(
+    core: &Core<G>,
+    store: &dyn Store,
+    head: &Head,
+) -> Result<(), Error> {
+    let run = || head.run.clone();
+    if head.graph != G::INFO.name {
+        return Err(Error::WrongGraph {
+            run: run(),
+            stored: head.graph.clone(),
+            graph: G::INFO.name,
+        });
+    }
+    if head.fingerprint == core.fingerprint() {
+        return Ok(());
+    }
+    let stored = store
+        .graph(head.fingerprint)
+        .await
+        .map_err(|error| Error::from_store(&head.run, error))?;
+    let Some(stored) = stored else {
+        let reason = "the graph that the run was started with is not described".into();
+        return Err(Error::Corrupt {
+            run: run(),
+            place: "the graph".into(),
+            reason,
+        });
+    };
+    let differences = G::INFO.differences(&stored);
+    if differences.are_compatible() {
+        return Ok(());
+    }
+    Err(Error::GraphChanged {
+        run: run(),
+        graph: G::INFO.name,
+        differences: differences.lines().to_vec(),
+    })
+}
+
+/// The machine of a run as it stands at its head.
+pub(super) fn restore<G: Graph>(
+    core: &Core<G>,
+    loaded: &Loaded,
+) -> Result<(Machine<G>, Tail), Error> {
+    let head = &loaded.head;
+    let Loaded {
+        snapshot, steps, ..
+    } = loaded;
+    let (mut machine, tail) = replay_steps(core, head, snapshot.as_ref(), steps)?;
+    if machine.step() != head.step || machine.chain() != head.chain {
+        let reason = format!(
+            "the steps end at step {}, the head says step {}",
+            machine.step(),
+            head.step
+        );
+        return Err(corrupt(head, "the head".into(), reason));
+    }
+    if let Some(last) = steps.last() {
+        machine.restore_frontier(&last.frontier).map_err(|error| {
+            undecodable(head, format!("the frontier of step {}", last.step), error)
+        })?;
+    }
+    Ok((machine, tail))
+}
+
+/// Goes from a snapshot, or from the input, through the steps that follow it.
+pub(super) fn replay_steps<G: Graph>(
+    core: &Core<G>,
+    head: &Head,
+    snapshot: Option<&Snapshot>,
+    steps: &[StepRecord],
+) -> Result<(Machine<G>, Tail), Error> {
+    let base = snapshot.map_or(0, |snapshot| snapshot.step);
+    let Some((first, later)) = steps.split_first().filter(|(first, _)| first.step == base) else {
+        return Err(corrupt(
+            head,
+            format!("step {base}"),
+            "it is missing".into(),
+        ));
+    };
+    check_step(head, first)?;
+    let mut machine = match snapshot {
+        Some(snapshot) => from_snapshot(core, head, snapshot, first)?,
+        None => from_input(core, head, first)?,
+    };
+    machine.restore(base, first.chain, head.turn, head.turn_step);
+    for record in later {
+        if record.step != machine.step() + 1 {
+            return Err(corrupt(
+                head,
+                format!("step {}", machine.step() + 1),
+                "it is missing".into(),
+            ));
+        }
+        machine
+            .redo(&record.updates, &record.frontier)
+            .map_err(|error| redo_error(head, record.step, error))?;
+        if machine.chain() != record.chain {
+            return Err(altered(head, record.step));
+        }
+    }
+    let snapshot = snapshot.map_or(first.updates.len(), |snapshot| snapshot.state.len()) as u64;
+    let updates = later.iter().map(|record| record.updates.len() as u64).sum();
+    Ok((
+        machine,
+        Tail {
+            step: base,
+            snapshot,
+            updates,
+        },
+    ))
+}
+
+fn from_snapshot<G: Graph>(
+    core: &Core<G>,
+    head: &Head,
+    snapshot: &Snapshot,
+    record: &StepRecord,
+) -> Result<Machine<G>, Error> {
+    let place = || format!("the snapshot of step {}", snapshot.step);
+    if snapshot_digest(&snapshot.state) != snapshot.digest {
+        return Err(corrupt(head, place(), "it is not what was written".into()));
+    }
+    let state: G::State =
+        encode::from_str(&snapshot.state).map_err(|error| undecodable(head, place(), error))?;
+    let mut machine = core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
+    if record.step > 0 {
+        machine
+            .restore_skipped(&record.updates)
+            .map_err(|error| undecodable(head, format!("step {}", record.step), error))?;
+    }
+    Ok(machine)
+}
+
+fn from_input<G: Graph>(
+    core: &Core<G>,
+    head: &Head,
+    record: &StepRecord,
+) -> Result<Machine<G>, Error> {
+    if first_chain(head.fingerprint, head.seed, &record.updates) != record.chain {
+        return Err(altered(head, 0));
+    }
+    let state = encode::from_str(&record.updates)
+        .map_err(|error| undecodable(head, "the input".into(), error))?;
+    Ok(core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
+}
+
+fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
+    if step_digest(&record.updates, &record.frontier) == record.digest {
+        return Ok(());
+    }
+    Err(altered(head, record.step))
+}
+
+/// The kept results of the open step.
+pub(super) fn read_kept<G: Graph>(
+    head: &Head,
+    pending: &[PendingResult],
+) -> Result<Kept<G>, Error> {
+    let read = |kept: &PendingResult| -> Result<(Digest, _), Error> {
+        let place = || format!("the kept result of `{}`", kept.node);
+        let finished =
+            read_result(&kept.result).map_err(|error| undecodable(head, place(), error))?;
+        Ok((kept.task, finished))
+    };
+    pending
+        .iter()
+        .map(read)
+        .collect::<Result<HashMap<_, _>, _>>()
+}
+
+fn redo_error(head: &Head, step: u64, error: RedoError) -> Error {
+    match error {
+        RedoError::Decode(error) => undecodable(head, format!("step {step}"), error),
+        RedoError::Step(error) => step_error(&head.run, step, error),
+    }
+}
+
+fn altered(head: &Head, step: u64) -> Error {
+    corrupt(
+        head,
+        format!("step {step}"),
+        "it is not what was written: its hash differs".into(),
+    )
+}
+
+fn corrupt(head: &Head, place: String, reason: String) -> Error {
+    Error::Corrupt {
+        run: head.run.clone(),
+        place,
+        reason,
+    }
+}
+
+pub(super) fn undecodable(head: &Head, place: String, error: DecodeError) -> Error {
+    Error::Undecodable {
+        run: head.run.clone(),
+        place,
+        reason: error.to_string(),
+    }
+}

@@ -1,0 +1,333 @@
+//! The engine: tokio around the step machine.
+
+mod active;
+mod builder;
+mod call;
+mod core;
+mod drive;
+mod durable;
+mod lease;
+mod ledger;
+mod load;
+mod recent;
+mod start;
+mod step;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use builder::EngineBuilder;
+pub use call::{RunCall, TurnCall};
+
+use self::active::{Driving, Execution, RunResult};
+use self::core::Core;
+use self::start::{check_id, input_text};
+use crate::encode::{self, DecodeError};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::machine::{TaskText, UpdateOf};
+use crate::run::{Run, StepInfo, TaskInfo};
+use crate::store::{Head, StepKind, StepRecord};
+
+/// Drives runs of one graph. Clones are cheap and share everything.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use superstep::prelude::*;
+///
+/// #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+/// struct Greeting {
+///     name: String,
+///     text: String,
+/// }
+///
+/// #[node]
+/// fn greet(state: &Greeting) -> GreetingUpdate {
+///     Greeting::update().text(format!("Hello, {}!", state.name))
+/// }
+///
+/// #[graph(state = Greeting, start -> greet -> end)]
+/// struct Greeter;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let engine = Engine::builder(Greeter).build()?;
+/// let run = engine.run("run-1", Greeting { name: "Ada".into(), ..Default::default() }).await?;
+/// assert_eq!(run.state().text, "Hello, Ada!");
+/// # Ok::<(), Error>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Engine<G: Graph> {
+    core: Arc<Core<G>>,
+}
+
+impl<G: Graph> Clone for Engine<G> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+        }
+    }
+}
+
+impl<G: Graph> fmt::Debug for Engine<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("graph", &G::INFO.name)
+            .field("owner", &self.core.owner)
+            .field("settings", &self.core.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<G: Graph> Engine<G> {
+    /// Settings for an engine over `graph`, whose fields are what nodes ask for.
+    pub fn builder(graph: G) -> EngineBuilder<G> {
+        EngineBuilder::new(graph)
+    }
+
+    /// Starts run `id` with `state` as its input, and drives it to its end.
+    ///
+    /// The same id and input again goes on with the run, or gives the finished
+    /// one; two such calls at once share one execution. Awaiting drives the
+    /// run; dropping the future stops it where it is, to be resumed.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRunId`], [`Error::InputMismatch`], and whatever stops the run.
+    pub fn run(&self, id: impl Into<String>, state: G::State) -> RunCall<G> {
+        RunCall::new(self.clone(), id.into(), state)
+    }
+
+    /// Goes on with run `id` after a crash, a failure or a pause; gives a
+    /// finished run as it is.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`], [`Error::LeaseHeld`], [`Error::GraphChanged`], and
+    /// whatever stops the run.
+    pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
+        let store = Arc::clone(self.core.store("resume")?);
+        check_id(id)?;
+        let run = id.to_owned();
+        self.execution(id, None, move |core| {
+            Box::pin(async move { core.resume(&store, run).await })
+        })
+        .join()
+        .await
+    }
+
+    /// A look at run `id`, without advancing anything.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
+    pub async fn get(&self, id: &str) -> Result<Run<G::State>, Error> {
+        let store = self.core.store("get")?;
+        check_id(id)?;
+        let head = self.core.head(store, id).await?;
+        self.core.look(store, head).await
+    }
+
+    /// A further turn on a finished run: `update` commits as a step of its
+    /// own, then the run goes on from `start`.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFinished`] unless the run is final or ended in
+    /// [`Error::NoProgress`], and whatever stops the run.
+    pub fn turn(&self, id: impl Into<String>, update: UpdateOf<G>) -> TurnCall<G> {
+        TurnCall::new(self.clone(), id.into(), update)
+    }
+
+    /// An operator's correction: `update` commits as a step of its own, and
+    /// what was to run next stays as it was.
+    ///
+    /// # Errors
+    /// [`Error::LeaseHeld`] while somebody drives the run.
+    pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
+        let store = self.core.store("update")?;
+        check_id(id)?;
+        if self.core.active.get(id).is_some() {
+            let head = self.core.head(store, id).await?;
+            if let Some(lease) = head.lease {
+                return Err(Error::LeaseHeld {
+                    run: id.to_owned(),
+                    owner: lease.owner,
+                    expires: lease.expires,
+                });
+            }
+        }
+        self.core.update(store, id.to_owned(), update).await
+    }
+
+    /// Every committed step of run `id`, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
+    pub async fn history(&self, id: &str) -> Result<Vec<StepInfo>, Error> {
+        let store = self.core.store("history")?;
+        check_id(id)?;
+        let head = self.core.head(store, id).await?;
+        let steps = store
+            .steps(id, 0, head.step)
+            .await
+            .map_err(|error| Error::from_store(id, error))?;
+        steps
+            .into_iter()
+            .map(|record| step_info::<G>(&head, record))
+            .collect()
+    }
+
+    /// The state of run `id` after `step`; step 0 is the input.
+    ///
+    /// # Errors
+    /// [`Error::StepNotFound`], [`Error::RunNotFound`], [`Error::Undecodable`].
+    pub async fn state_at(&self, id: &str, step: u64) -> Result<G::State, Error> {
+        let store = self.core.store("state_at")?;
+        check_id(id)?;
+        let head = self.core.head(store, id).await?;
+        if step > head.step {
+            return Err(Error::StepNotFound {
+                run: id.to_owned(),
+                step,
+                last: head.step,
+            });
+        }
+        let said = |error| Error::from_store(id, error);
+        let snapshot = store.snapshot(id, step).await.map_err(said)?;
+        let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.step);
+        let steps = store.steps(id, from, step).await.map_err(said)?;
+        let (machine, _) = load::replay_steps(&self.core, &head, snapshot.as_ref(), &steps)?;
+        Ok(machine.state().as_ref().clone())
+    }
+
+    /// The execution of `run` that is under way, or a new one.
+    fn execution(
+        &self,
+        run: &str,
+        input: Option<String>,
+        drive: impl FnOnce(Arc<Core<G>>) -> Driving<G>,
+    ) -> Arc<Execution<G>> {
+        self.core.active.get_or_start(run, input, |number| {
+            let entry = Entry {
+                core: Arc::clone(&self.core),
+                run: run.to_owned(),
+                number,
+            };
+            let driving = drive(Arc::clone(&self.core));
+            Box::pin(async move {
+                let _entry = entry;
+                driving.await
+            })
+        })
+    }
+}
+
+/// An execution's entry among the active ones; goes when the execution ends
+/// or is dropped.
+struct Entry<G: Graph> {
+    core: Arc<Core<G>>,
+    run: String,
+    number: u64,
+}
+
+impl<G: Graph> Drop for Entry<G> {
+    fn drop(&mut self) {
+        self.core.active.end(&self.run, self.number);
+    }
+}
+
+impl<G: Graph> Engine<G> {
+    async fn start(self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
+        check_id(&run)?;
+        let Some(store) = &self.core.store else {
+            return self.core.run_unkept(run, state, seed).await;
+        };
+        let input = input_text(&self.core, &run, &state)?;
+        let (store, text, id) = (Arc::clone(store), input.clone(), run.clone());
+        let execution = self.execution(&run, Some(input.clone()), move |core| {
+            Box::pin(async move { core.run_kept(&store, id, state, text, seed).await })
+        });
+        if execution
+            .input
+            .as_ref()
+            .is_some_and(|other| *other != input)
+        {
+            return Err(Error::InputMismatch { run, what: "input" });
+        }
+        execution.join().await
+    }
+
+    async fn start_turn(
+        self,
+        run: String,
+        update: UpdateOf<G>,
+        token: Option<String>,
+    ) -> RunResult<G> {
+        let store = Arc::clone(self.core.store("turn")?);
+        check_id(&run)?;
+        if self.core.active.get(&run).is_some() {
+            let status = crate::store::Status::Running;
+            return Err(Error::RunNotFinished { run, status });
+        }
+        let id = run.clone();
+        let drive = |core: Arc<Core<G>>| -> Driving<G> {
+            Box::pin(async move { core.turn(&store, id, update, token).await })
+        };
+        self.execution(&run, None, drive).join().await
+    }
+}
+
+fn step_info<G: Graph>(head: &Head, record: StepRecord) -> Result<StepInfo, Error> {
+    let undecodable = |error| load::undecodable(head, format!("step {}", record.step), error);
+    let tasks = match record.kind {
+        StepKind::Input | StepKind::Fork => Vec::new(),
+        StepKind::Step | StepKind::Turn | StepKind::Update => {
+            let tasks: Vec<TaskText<Box<serde_json::value::RawValue>>> =
+                encode::from_str(&record.updates).map_err(undecodable)?;
+            tasks
+                .into_iter()
+                .map(task_info::<G>)
+                .collect::<Result<_, _>>()
+                .map_err(undecodable)?
+        }
+    };
+    let StepRecord {
+        step,
+        kind,
+        chain,
+        digest,
+        committed,
+        ..
+    } = record;
+    Ok(StepInfo {
+        step,
+        kind,
+        tasks,
+        chain,
+        digest,
+        committed,
+    })
+}
+
+fn task_info<G: Graph>(
+    task: TaskText<Box<serde_json::value::RawValue>>,
+) -> Result<TaskInfo, DecodeError> {
+    let unknown = |edge| DecodeError {
+        ty: "step",
+        reason: format!("this graph has no edge {edge}"),
+    };
+    let name = |(edge, items): (u32, u64)| {
+        let edge = G::INFO
+            .edges
+            .get(edge as usize)
+            .ok_or_else(|| unknown(edge))?;
+        Ok((G::INFO.node_name(edge.to), items))
+    };
+    let to = task
+        .to
+        .map(|edges| edges.into_iter().map(name).collect::<Result<_, _>>())
+        .transpose()?;
+    let update = task.update.map(|update| update.get().to_owned());
+    Ok(TaskInfo {
+        node: task.node,
+        update,
+        to,
+        failed: task.failed,
+    })
+}

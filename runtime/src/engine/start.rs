@@ -1,0 +1,448 @@
+//! How a run gets under way: created, taken up again, or told to go on.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::active::RunResult;
+use super::core::Core;
+use super::drive::{Drive, step_error};
+use super::durable::{Durable, SnapshotRule, Tail, step_commit};
+use super::lease::HeldLease;
+use super::ledger::{Ledger, Unkept};
+use super::load::{check_graph, read_kept, restore, undecodable};
+use crate::cx::{RunIdentity, default_seed};
+use crate::encode::{self, check_round_trip};
+use crate::error::{Error, NO_PROGRESS};
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::{Machine, UpdateOf, outside_text};
+use crate::run::Run;
+use crate::store::{
+    Access, Commit, Committed, Creation, Head, Loaded, Status, StepKind, Store, StoreError,
+};
+
+/// Runs longer ids than this nobody needs; a database index does.
+const LONGEST_ID: usize = 1_024;
+
+/// Says so, to nodes that still run, when the driving ends.
+struct Driven(Arc<RunIdentity>);
+
+impl Drop for Driven {
+    fn drop(&mut self) {
+        self.0.dropped.store(true, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn check_id(run: &str) -> Result<(), Error> {
+    let reason = match run.len() {
+        0 => "it is empty; name the run after what it is about, e.g. an order number",
+        1..=LONGEST_ID if run.contains('\0') => "it contains a NUL character",
+        1..=LONGEST_ID => return Ok(()),
+        _ => "it is longer than 1,024 bytes",
+    };
+    let run = run.chars().take(40).collect();
+    Err(Error::InvalidRunId { run, reason })
+}
+
+/// The input of a run as text.
+pub(super) fn input_text<G: Graph>(
+    core: &Core<G>,
+    run: &str,
+    state: &G::State,
+) -> Result<String, Error> {
+    let text = encode::to_string(state).and_then(|text| {
+        if core.settings.check_round_trip {
+            check_round_trip::<G::State>(&text).map(|()| text)
+        } else {
+            Ok(text)
+        }
+    });
+    text.map_err(|source| Error::NotRoundTrip {
+        run: run.to_owned(),
+        step: 0,
+        source,
+    })
+}
+
+impl<G: Graph> Core<G> {
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        // A budget beyond what the clock can count is no budget.
+        now.checked_add(self.settings.run_budget)
+            .unwrap_or_else(|| now + std::time::Duration::from_secs(1 << 30))
+    }
+
+    /// Drives a machine to the end of its run.
+    async fn drive<L: Ledger<G>>(
+        &self,
+        machine: &mut Machine<G>,
+        ledger: &mut L,
+    ) -> Result<(), Error> {
+        let _driven = Driven(Arc::clone(machine.keys().run()));
+        let deadline = self.deadline();
+        Drive {
+            core: self,
+            machine,
+            ledger,
+            deadline,
+        }
+        .to_the_end()
+        .await
+    }
+
+    /// Runs without a store.
+    pub(super) async fn run_unkept(
+        &self,
+        run: String,
+        state: G::State,
+        seed: Option<u64>,
+    ) -> RunResult<G> {
+        let mut machine = self.machine(RunIdentity::new(run, seed), state);
+        machine.begin();
+        self.drive(&mut machine, &mut Unkept).await?;
+        Ok(finished_run(&machine, None))
+    }
+
+    /// Creates a run, or goes on with the one that exists.
+    pub(super) async fn run_kept(
+        &self,
+        store: &Arc<dyn Store>,
+        run: String,
+        state: G::State,
+        input: String,
+        seed: Option<u64>,
+    ) -> RunResult<G> {
+        let seed = seed.unwrap_or_else(|| default_seed(&run));
+        let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
+        machine.begin();
+        let tail = Tail {
+            step: 0,
+            snapshot: input.len() as u64,
+            updates: 0,
+        };
+        let sealed = machine
+            .seal_input(self.fingerprint(), seed, input.clone())
+            .map_err(|source| Error::NotRoundTrip {
+                run: run.clone(),
+                step: 0,
+                source,
+            })?;
+        let commit = Commit {
+            create: Some(self.creation(seed)),
+            ..step_commit(
+                &machine,
+                sealed,
+                StepKind::Input,
+                status_of(&machine),
+                self.take_lease(),
+            )
+        };
+        match store.commit(commit).await {
+            Ok(Committed::Now(lease)) => {
+                let held = HeldLease::new(store, &run, &lease, self.settings.lease);
+                let ledger = Durable::new(self, store, held, &run, tail);
+                self.drive_kept(machine, ledger).await
+            }
+            Ok(Committed::Already) | Err(StoreError::IdempotencyViolation { .. }) => {
+                self.check_input(store, &run, &input, seed).await?;
+                self.resume(store, run).await
+            }
+            Err(error) => Err(Error::from_store(&run, error)),
+        }
+    }
+
+    fn creation(&self, seed: u64) -> Creation {
+        Creation {
+            graph: G::INFO.name.to_owned(),
+            fingerprint: self.fingerprint(),
+            version: G::INFO.version,
+            description: self.description().to_owned(),
+            seed,
+        }
+    }
+
+    /// The run exists: it must have been started with this input and seed.
+    async fn check_input(
+        &self,
+        store: &Arc<dyn Store>,
+        run: &str,
+        input: &str,
+        seed: u64,
+    ) -> Result<(), Error> {
+        let head = self.head(store, run).await?;
+        let mismatch = |what| {
+            Err(Error::InputMismatch {
+                run: run.to_owned(),
+                what,
+            })
+        };
+        if head.seed != seed {
+            return mismatch("seed");
+        }
+        let first = store
+            .steps(run, 0, 0)
+            .await
+            .map_err(|error| Error::from_store(run, error))?;
+        // Compared in today's types, so that an added field with a default is no difference.
+        let Some(first) = first.first() else {
+            return Ok(());
+        };
+        let stored: G::State = encode::from_str(&first.updates)
+            .map_err(|error| undecodable(&head, "the input".into(), error))?;
+        if encode::to_string(&stored).is_ok_and(|stored| stored == input) {
+            Ok(())
+        } else {
+            mismatch("input")
+        }
+    }
+
+    /// Goes on with a run where it stands, or gives the finished one.
+    pub(super) async fn resume(&self, store: &Arc<dyn Store>, run: String) -> RunResult<G> {
+        let head = self.head(store, &run).await?;
+        if head.status.is_final() {
+            return self.look(store, head).await;
+        }
+        let lease = store
+            .acquire(&run, &self.owner, self.settings.lease)
+            .await
+            .map_err(|error| Error::from_store(&run, error))?;
+        let held = HeldLease::new(store, &run, &lease, self.settings.lease);
+        let (loaded, machine, tail) = self.load(store, &run).await?;
+        let head = &loaded.head;
+        // Its driver may have finished it between the two looks.
+        if head.status.is_final() {
+            return Ok(run_at(head, &machine));
+        }
+        let ledger = Durable::new(self, store, held, &run, tail)
+            .with_kept(read_kept(head, &loaded.pending)?);
+        self.drive_kept(machine, ledger).await
+    }
+
+    async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
+        self.drive(&mut machine, &mut ledger).await?;
+        ledger.finish();
+        let run = finished_run(&machine, Some(machine.chain()));
+        self.recent.put(run.id(), machine, ledger.tail());
+        Ok(run)
+    }
+
+    /// Begins a further turn and drives it.
+    pub(super) async fn turn(
+        &self,
+        store: &Arc<dyn Store>,
+        run: String,
+        update: UpdateOf<G>,
+        token: Option<String>,
+    ) -> RunResult<G> {
+        let head = self.head(store, &run).await?;
+        if token.is_some() && token == head.token {
+            return self.resume(store, run).await;
+        }
+        if !(head.status.is_final() || is_without_progress(&head)) {
+            return Err(Error::RunNotFinished {
+                run,
+                status: head.status,
+            });
+        }
+        let (head, machine, tail) = self.machine_at(store, head).await?;
+        let step = self.outside_step(&head, machine, tail, update, StepKind::Turn)?;
+        match store
+            .commit(Commit {
+                token: token.clone(),
+                ..step.commit
+            })
+            .await
+        {
+            Ok(Committed::Now(lease)) => {
+                let held = HeldLease::new(store, &run, &lease, self.settings.lease);
+                let ledger = Durable::new(self, store, held, &run, step.tail);
+                self.drive_kept(step.machine, ledger).await
+            }
+            // A call with this token has been here before.
+            Ok(Committed::Already) if token.is_some() => self.resume(store, run).await,
+            Ok(Committed::Already) => Err(Error::IdempotencyViolation {
+                run,
+                step: step.machine.step(),
+            }),
+            Err(error) => Err(Error::from_store(&run, error)),
+        }
+    }
+
+    /// Commits a correction from outside as a step of its own.
+    pub(super) async fn update(
+        &self,
+        store: &Arc<dyn Store>,
+        run: String,
+        update: UpdateOf<G>,
+    ) -> RunResult<G> {
+        let head = self.head(store, &run).await?;
+        let (head, machine, tail) = self.machine_at(store, head).await?;
+        let step = self.outside_step(&head, machine, tail, update, StepKind::Update)?;
+        let commit = Commit {
+            release: true,
+            ..step.commit
+        };
+        store
+            .commit(commit)
+            .await
+            .map_err(|error| Error::from_store(&run, error))?;
+        let result = run_at(&head, &step.machine);
+        self.recent.put(&run, step.machine, step.tail);
+        Ok(result)
+    }
+
+    /// Merges an update from outside and seals it as a step of its own.
+    fn outside_step(
+        &self,
+        head: &Head,
+        mut machine: Machine<G>,
+        tail: Tail,
+        update: UpdateOf<G>,
+        kind: StepKind,
+    ) -> Result<OutsideStep<G>, Error> {
+        let run = &head.run;
+        let step = machine.step() + 1;
+        let not_round_trip = |source| Error::NotRoundTrip {
+            run: run.clone(),
+            step,
+            source,
+        };
+        let updates = outside_text(&update).map_err(not_round_trip)?;
+        if self.settings.check_round_trip {
+            let text = encode::to_string(&update).map_err(not_round_trip)?;
+            check_round_trip::<UpdateOf<G>>(&text).map_err(not_round_trip)?;
+        }
+        let merged = if kind == StepKind::Turn {
+            machine.next_turn(update)
+        } else {
+            machine.correct(update)
+        };
+        merged.map_err(|error| step_error(run, step, error))?;
+        let sealed = machine.seal(&[], updates).map_err(not_round_trip)?;
+        let mut snapshots = SnapshotRule::new(self, tail);
+        let snapshot = snapshots
+            .after(step, sealed.updates.len(), &**machine.state())
+            .map_err(not_round_trip)?;
+        let status = if kind == StepKind::Turn {
+            status_of(&machine)
+        } else {
+            head.status
+        };
+        let commit = Commit {
+            snapshot,
+            ..step_commit(&machine, sealed, kind, status, self.take_lease())
+        };
+        Ok(OutsideStep {
+            machine,
+            tail: snapshots.tail(),
+            commit,
+        })
+    }
+
+    fn take_lease(&self) -> Access {
+        Access::Take {
+            owner: self.owner.clone(),
+            term: self.settings.lease,
+        }
+    }
+
+    /// The head of a run of this engine's graph.
+    pub(super) async fn head(&self, store: &Arc<dyn Store>, run: &str) -> Result<Head, Error> {
+        let head = store
+            .head(run)
+            .await
+            .map_err(|error| Error::from_store(run, error))?;
+        let head = head.ok_or_else(|| Error::RunNotFound {
+            run: run.to_owned(),
+        })?;
+        check_graph(self, &**store, &head).await?;
+        Ok(head)
+    }
+
+    async fn load(
+        &self,
+        store: &Arc<dyn Store>,
+        run: &str,
+    ) -> Result<(Loaded, Machine<G>, Tail), Error> {
+        let loaded = store
+            .load(run)
+            .await
+            .map_err(|error| Error::from_store(run, error))?;
+        let loaded = loaded.ok_or_else(|| Error::RunNotFound {
+            run: run.to_owned(),
+        })?;
+        let (machine, tail) = restore(self, &loaded)?;
+        Ok((loaded, machine, tail))
+    }
+
+    /// The machine at `head`: from memory if it stands there, else loaded,
+    /// with the head that was loaded.
+    async fn machine_at(
+        &self,
+        store: &Arc<dyn Store>,
+        head: Head,
+    ) -> Result<(Head, Machine<G>, Tail), Error> {
+        if let Some((mut machine, tail)) = self.recent.take(&head.run, head.chain) {
+            // Its contexts were told that nobody drives it any more.
+            machine.belong_to(RunIdentity::new(head.run.clone(), Some(head.seed)));
+            return Ok((head, machine, tail));
+        }
+        let (loaded, machine, tail) = self.load(store, &head.run).await?;
+        Ok((loaded.head, machine, tail))
+    }
+
+    /// A run as it stands, without moving it.
+    pub(super) async fn look(&self, store: &Arc<dyn Store>, head: Head) -> RunResult<G> {
+        let (head, machine, tail) = self.machine_at(store, head).await?;
+        let run = run_at(&head, &machine);
+        self.recent.put(&head.run, machine, tail);
+        Ok(run)
+    }
+}
+
+/// An update from outside, merged and ready to be committed.
+struct OutsideStep<G: Graph> {
+    machine: Machine<G>,
+    tail: Tail,
+    commit: Commit,
+}
+
+fn status_of<G: Graph>(machine: &Machine<G>) -> Status {
+    if machine.is_done() {
+        Status::Completed
+    } else {
+        Status::Running
+    }
+}
+
+fn finished_run<G: Graph>(machine: &Machine<G>, fingerprint: Option<Digest>) -> Run<G::State> {
+    Run {
+        id: machine.run().to_owned(),
+        state: Arc::clone(machine.state()),
+        status: Status::Completed,
+        steps: machine.step(),
+        fingerprint,
+    }
+}
+
+fn run_at<G: Graph>(head: &Head, machine: &Machine<G>) -> Run<G::State> {
+    Run {
+        id: head.run.clone(),
+        state: Arc::clone(machine.state()),
+        status: head.status,
+        steps: machine.step(),
+        fingerprint: Some(machine.chain()),
+    }
+}
+
+/// Whether a failed run ended in `NoProgress`, so that a further turn may clear it.
+fn is_without_progress(head: &Head) -> bool {
+    let code = format!("\"code\":\"{NO_PROGRESS}\"");
+    head.status == Status::Failed
+        && head
+            .error
+            .as_ref()
+            .is_some_and(|error| error.contains(&code))
+}

@@ -1,0 +1,102 @@
+//! One attempt of one node: its panics caught, its time limited.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::node_error::NodeError;
+
+/// How one attempt failed.
+#[derive(Debug)]
+pub(super) enum AttemptError {
+    Failed(NodeError),
+    TimedOut(Duration),
+    Panicked(String),
+    /// The driving call's budget is used up.
+    Budget,
+}
+
+impl AttemptError {
+    /// Whether the same task may be tried again. A panic is a bug, and a
+    /// repetition would only repeat it.
+    pub(super) fn is_retried(&self, when: Option<fn(&NodeError) -> bool>) -> bool {
+        match self {
+            Self::Failed(error) => !error.is_permanent() && when.is_none_or(|when| when(error)),
+            Self::TimedOut(_) => true,
+            Self::Panicked(_) | Self::Budget => false,
+        }
+    }
+}
+
+/// The node's future with its limits. A timer is set only when the node does
+/// not finish at its first poll: most do.
+pub(super) struct Attempt<'a, F> {
+    /// Pinned where it was made: moving a large future costs more than a small node.
+    node: Pin<&'a mut F>,
+    timeout: Duration,
+    deadline: Instant,
+    timer: Option<(Pin<Box<Sleep>>, Limit)>,
+}
+
+/// Which limit a timer stands for.
+#[derive(Clone, Copy)]
+enum Limit {
+    Timeout,
+    Budget,
+}
+
+impl<'a, F> Attempt<'a, F> {
+    pub(super) fn new(node: Pin<&'a mut F>, timeout: Duration, deadline: Instant) -> Self {
+        Self {
+            node,
+            timeout,
+            deadline,
+            timer: None,
+        }
+    }
+}
+
+impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
+    type Output = Result<T, AttemptError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        // A node that panicked is dropped and never polled again.
+        match catch_unwind(AssertUnwindSafe(|| this.node.as_mut().poll(cx))) {
+            Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
+            Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
+            Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic_message(&*panic)))),
+        }
+    }
+}
+
+impl<F> Attempt<'_, F> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<AttemptError> {
+        let (timeout, deadline) = (self.timeout, self.deadline);
+        let (timer, limit) = self.timer.get_or_insert_with(|| {
+            let due = Instant::now().checked_add(timeout).unwrap_or(deadline);
+            let limit = if due < deadline {
+                Limit::Timeout
+            } else {
+                Limit::Budget
+            };
+            (Box::pin(sleep_until(due.min(deadline))), limit)
+        });
+        timer.as_mut().poll(cx).map(|()| match limit {
+            Limit::Timeout => AttemptError::TimedOut(timeout),
+            Limit::Budget => AttemptError::Budget,
+        })
+    }
+}
+
+/// What a panic said.
+pub(in crate::engine) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".into())
+}

@@ -1,0 +1,192 @@
+//! One task from its first attempt to its last.
+
+use std::fmt::Write as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::attempt::{Attempt, AttemptError};
+use super::{TaskError, TaskResult, backoff};
+use crate::cx::Cx;
+use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
+use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
+use crate::node_error::{Failure, NodeError};
+
+/// What all tasks of a step share, borrowed.
+pub(in crate::engine) struct StepContext<'a, G: Graph> {
+    pub(in crate::engine) graph: &'a Arc<G>,
+    pub(in crate::engine) state: &'a Arc<G::State>,
+    pub(in crate::engine) keys: &'a Keyring,
+    pub(in crate::engine) clock: StepClock,
+}
+
+/// The number of the open step, and the time its tasks have.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct StepClock {
+    pub(in crate::engine) step: u64,
+    pub(in crate::engine) default_timeout: Duration,
+    /// When the driving call's budget is used up.
+    pub(in crate::engine) deadline: Instant,
+}
+
+impl<G: Graph> Clone for StepContext<'_, G> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<G: Graph> Copy for StepContext<'_, G> {}
+
+impl<G: Graph> StepContext<'_, G> {
+    fn cx(&self, info: &NodeInfo, key: KeyId, attempt: u32) -> Cx {
+        Cx::new(self.keys.clone(), key, self.clock.step, info.name, attempt)
+    }
+}
+
+/// Runs a task until it succeeds, its retries are exhausted, or its `on error`
+/// row takes over.
+pub(super) async fn run_task<G: Graph>(
+    context: StepContext<'_, G>,
+    node: NodeId,
+    key: KeyId,
+    mut input: Option<G::Input>,
+) -> TaskResult<G> {
+    let info = &G::INFO.nodes[node as usize];
+    let retry = &info.options.retry;
+    let StepClock {
+        default_timeout,
+        deadline,
+        ..
+    } = context.clock;
+    let timeout = info.options.timeout.unwrap_or(default_timeout);
+    let mut number = 1;
+    let error = loop {
+        let is_last = number >= retry.attempts;
+        let given = if is_last { input.take() } else { input.clone() };
+        let cx = context.cx(info, key, number);
+        let result = if info.options.blocking {
+            // Boxed, so that the rare case does not make every task's future larger.
+            let mut call = Box::pin(on_blocking_pool(context, node, cx, given));
+            Attempt::new(call.as_mut(), timeout, deadline).await
+        } else {
+            let call = pin!(context.graph.call(node, given, context.state, &cx));
+            Attempt::new(call, timeout, deadline).await
+        };
+        match result {
+            Ok(Done { update, hops }) => return finished(update, hops, None),
+            Err(error) if is_last || !error.is_retried(retry.when) => break error,
+            Err(_) => {}
+        }
+        let seed = context.keys.run().seed();
+        let delay = backoff::delay(retry, number - 1, seed, context.keys.get(key));
+        if Instant::now()
+            .checked_add(delay)
+            .is_none_or(|due| due >= deadline)
+        {
+            sleep_until(deadline).await;
+            break AttemptError::Budget;
+        }
+        sleep(delay).await;
+        number += 1;
+    };
+    failed(node, info, error, number)
+}
+
+/// Runs a `blocking` node where it may block. It cannot be dropped there: if
+/// nobody waits any more it is told so, and its late result is discarded.
+async fn on_blocking_pool<G: Graph>(
+    context: StepContext<'_, G>,
+    node: NodeId,
+    cx: Cx,
+    input: Option<G::Input>,
+) -> Result<Done<G>, NodeError> {
+    let abandoned = Abandoned(Arc::new(AtomicBool::new(false)));
+    let cx = cx.abandoned_by(Arc::clone(&abandoned.0));
+    let (graph, state, runtime) = (
+        Arc::clone(context.graph),
+        Arc::clone(context.state),
+        Handle::current(),
+    );
+    let call = spawn_blocking(move || runtime.block_on(graph.call(node, input, &state, &cx)));
+    match call.await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(NodeError::transient(error)),
+        },
+    }
+}
+
+/// Tells a blocking node, when dropped, that nobody waits for it.
+struct Abandoned(Arc<AtomicBool>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn finished<G: Graph>(
+    update: Option<UpdateOf<G>>,
+    hops: Hops<G::Input>,
+    failure: Option<Failure>,
+) -> TaskResult<G> {
+    match hops {
+        Hops::Empty(edge) => Err(TaskError::EmptyEach(edge)),
+        hops => Ok(Finished {
+            update,
+            hops,
+            failure,
+        }),
+    }
+}
+
+/// The task failed for good: its error row takes it, if it has one.
+#[cold]
+fn failed<G: Graph>(
+    node: NodeId,
+    info: &NodeInfo,
+    error: AttemptError,
+    attempts: u32,
+) -> TaskResult<G> {
+    let (error, message) = match error {
+        AttemptError::Budget => return Err(TaskError::Budget),
+        AttemptError::Failed(source) => {
+            let message = with_causes(&source);
+            (TaskError::Failed { source, attempts }, message)
+        }
+        AttemptError::TimedOut(timeout) => {
+            let message = format!("took longer than {timeout:?}");
+            (TaskError::TimedOut { timeout, attempts }, message)
+        }
+        AttemptError::Panicked(panic) => {
+            let message = format!("panicked: {panic}");
+            (TaskError::Panicked(panic), message)
+        }
+    };
+    let failure = Failure {
+        node: info.name.into(),
+        attempts,
+        message,
+    };
+    match G::on_error(node, failure.clone()) {
+        Some(hops) => finished(None, hops, Some(failure)),
+        None => Err(error),
+    }
+}
+
+/// An error's message and those of its causes.
+fn with_causes(error: &NodeError) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source().source();
+    while let Some(next) = cause {
+        let _ = write!(message, ": {next}");
+        cause = next.source();
+    }
+    message
+}

@@ -1,0 +1,387 @@
+//! Everything that can go wrong with a run, as one enum to match on.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::encode::EncodeError;
+use crate::store::{Status, StoreError};
+
+/// The word under which a run that ended in [`Error::NoProgress`] keeps it.
+pub(crate) const NO_PROGRESS: &str = "no_progress";
+
+/// Why a run did not go on.
+///
+/// Every message names run, step and node where there are any, and says what
+/// to do next. Cloning is cheap: two calls that share one execution get the
+/// same error.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A node returned an error and no retry is left.
+    #[error(
+        "node `{node}` failed in step {step} of run `{run}` after {attempts} attempt(s): {source}; \
+         mend the cause and resume the run, or give the node an `on error` row"
+    )]
+    NodeFailed {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// How often it was tried, the first try included.
+        attempts: u32,
+        /// The last error.
+        source: Arc<dyn StdError + Send + Sync>,
+    },
+    /// A node took longer than its timeout, at its last attempt.
+    #[error(
+        "node `{node}` in step {step} of run `{run}` took longer than its timeout of {timeout:?}, at attempt {attempts}; \
+         resume the run, or raise `timeout` on the node or `default_timeout` on the engine"
+    )]
+    NodeTimeout {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// The timeout of one attempt.
+        timeout: Duration,
+        /// How often it was tried, the first try included.
+        attempts: u32,
+    },
+    /// A node panicked.
+    #[error(
+        "node `{node}` panicked in step {step} of run `{run}`: {message}; \
+         the process goes on, and the run can be resumed once the node is mended"
+    )]
+    NodePanicked {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// What it panicked with.
+        message: String,
+    },
+    /// Two tasks of one step wrote different values to one field.
+    #[error(
+        "nodes {} wrote different values to `{field}` in step {step} of run `{run}`; \
+         nothing of the step is committed; give the field a reducer, let one node write it, or set the conflict policy to last-writer-wins",
+        names(nodes)
+    )]
+    MergeConflict {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The field.
+        field: &'static str,
+        /// Who wrote it, in merge order.
+        nodes: Vec<&'static str>,
+    },
+    /// A reducer could not combine an update with the state.
+    #[error(
+        "field `{field}` could not be merged in step {step} of run `{run}`: {message}; nothing of the step is committed"
+    )]
+    MergeFailed {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The field, or `?` if a reducer panicked.
+        field: &'static str,
+        /// What happened.
+        message: String,
+    },
+    /// A node wrote a field that its `writes(…)` does not list.
+    #[error(
+        "node `{node}` wrote `{field}` in step {step} of run `{run}`, which its `writes(…)` does not list; \
+         add the field there or do not write it"
+    )]
+    UndeclaredWrite {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// An `each` had no items and no `else`.
+    #[error(
+        "`{from} -> each {to}(…)` had no items in step {step} of run `{run}`; \
+         add `else target` to that row, for the case that there is nothing to do"
+    )]
+    EmptyEach {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node whose row it is.
+        from: &'static str,
+        /// The node that was to run once per item.
+        to: &'static str,
+    },
+    /// Nothing can move any more, or nothing ever will.
+    #[error("run `{run}` makes no progress after step {step}: {reason}")]
+    NoProgress {
+        /// The run.
+        run: String,
+        /// The last committed step.
+        step: u64,
+        /// Which join waits and for whom, or which nodes go round in a circle.
+        reason: String,
+    },
+    /// The turn took as many steps as it may.
+    #[error(
+        "run `{run}` reached the limit of {max_steps} steps in one turn, at step {step}; \
+         raise `max_steps` and resume, or look for a loop that does not end"
+    )]
+    MaxStepsExceeded {
+        /// The run.
+        run: String,
+        /// The last committed step.
+        step: u64,
+        /// The limit.
+        max_steps: u64,
+    },
+    /// The driving call took longer than it may.
+    #[error(
+        "run `{run}` used up its budget of {budget:?} in step {step}; what finished is kept, resume the run to go on"
+    )]
+    BudgetExceeded {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The budget of one driving call.
+        budget: Duration,
+    },
+    /// There is no such run.
+    #[error(
+        "there is no run `{run}` in this store; check the id, or start it with `engine.run(id, state)`"
+    )]
+    RunNotFound {
+        /// The id.
+        run: String,
+    },
+    /// The id cannot name a run.
+    #[error("`{run}` cannot be a run's id: {reason}")]
+    InvalidRunId {
+        /// The id.
+        run: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The run exists with another input or seed.
+    #[error(
+        "run `{run}` exists and was started with another {what}; \
+         use `resume` to go on with it, `turn` for a further turn, or another id for another run"
+    )]
+    InputMismatch {
+        /// The run.
+        run: String,
+        /// `input` or `seed`.
+        what: &'static str,
+    },
+    /// The run has not finished, so that it cannot take a further turn.
+    #[error("run `{run}` is {} and not finished, so it cannot take a further turn; resume it first", status.as_str())]
+    RunNotFinished {
+        /// The run.
+        run: String,
+        /// Where it stands.
+        status: Status,
+    },
+    /// The step does not exist.
+    #[error("run `{run}` has no step {step}; its last is {last}")]
+    StepNotFound {
+        /// The run.
+        run: String,
+        /// The step that was asked for.
+        step: u64,
+        /// The last committed step.
+        last: u64,
+    },
+    /// The run belongs to another graph.
+    #[error(
+        "run `{run}` is a run of graph `{stored}`, not of `{graph}`; drive it with an engine of `{stored}`"
+    )]
+    WrongGraph {
+        /// The run.
+        run: String,
+        /// The graph it belongs to.
+        stored: String,
+        /// This engine's graph.
+        graph: &'static str,
+    },
+    /// The graph is not the one that the run was started with.
+    #[error(
+        "graph `{graph}` is not the one that run `{run}` was started with: {}; \
+         finish the run with the old program, or start a new run",
+        differences.join("; ")
+    )]
+    GraphChanged {
+        /// The run.
+        run: String,
+        /// The graph.
+        graph: &'static str,
+        /// What differs.
+        differences: Vec<String>,
+    },
+    /// Something stored no longer decodes into today's types.
+    #[error(
+        "{place} of run `{run}` does not decode into today's types: {reason}; \
+         nothing was changed; give added fields `#[serde(default)]`, or drive the run with the program that wrote it"
+    )]
+    Undecodable {
+        /// The run.
+        run: String,
+        /// What was read.
+        place: String,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// A stored row is not what was written.
+    #[error("{place} of run `{run}` is corrupt: {reason}; restore the database from a backup")]
+    Corrupt {
+        /// The run.
+        run: String,
+        /// Which row.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value would not come back from the store unchanged.
+    #[error("a value in step {step} of run `{run}` cannot be stored: {source}")]
+    NotRoundTrip {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// Type, path and reason.
+        source: EncodeError,
+    },
+    /// Another process or engine is driving the run.
+    #[error(
+        "run `{run}` is being driven by {owner}, whose lease lapses {}; \
+         wait for it, or stop that process: its runs can be taken over at once when it is gone",
+        when(*expires)
+    )]
+    LeaseHeld {
+        /// The run.
+        run: String,
+        /// Who drives it.
+        owner: String,
+        /// When the lease lapses unless it is renewed.
+        expires: SystemTime,
+    },
+    /// This process lost the run to another one.
+    #[error(
+        "run `{run}` was taken over by another process, since this one's lease (epoch {epoch}) had lapsed; \
+         nothing of the open step was committed here, and the other one goes on with it"
+    )]
+    LeaseLost {
+        /// The run.
+        run: String,
+        /// The epoch that was lost.
+        epoch: u64,
+    },
+    /// A step is committed already, as something else.
+    #[error(
+        "step {step} of run `{run}` is committed already, with another result; it stays as it is; \
+         resume the run to go on from there"
+    )]
+    IdempotencyViolation {
+        /// The run.
+        run: String,
+        /// The step.
+        step: u64,
+    },
+    /// The engine keeps nothing, so that there is nothing to ask for.
+    #[error(
+        "this engine has no store, so `{call}` has nothing to look at; build it without `.no_store()`"
+    )]
+    NoStore {
+        /// The call.
+        call: &'static str,
+    },
+    /// A setting makes no sense.
+    #[error("`{option}` cannot be {value}: {reason}")]
+    InvalidOption {
+        /// The setting.
+        option: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be.
+        reason: &'static str,
+    },
+    /// The store failed.
+    #[error(
+        "the store failed for run `{run}`: {source}; the run stands at its last commit, resume it when the store is well"
+    )]
+    Store {
+        /// The run.
+        run: String,
+        /// What the store said.
+        source: StoreError,
+    },
+}
+
+impl Error {
+    /// What a store said about `run`, as the run's error.
+    pub(crate) fn from_store(run: &str, error: StoreError) -> Self {
+        let run = run.to_owned();
+        match error {
+            StoreError::NoSuchRun { .. } => Self::RunNotFound { run },
+            StoreError::LeaseHeld { owner, expires, .. } => Self::LeaseHeld {
+                run,
+                owner,
+                expires,
+            },
+            StoreError::LeaseLost { epoch, .. } => Self::LeaseLost { run, epoch },
+            StoreError::IdempotencyViolation { step, .. } => {
+                Self::IdempotencyViolation { run, step }
+            }
+            StoreError::Corrupt { place, reason, .. } => Self::Corrupt { run, place, reason },
+            source => Self::Store { run, source },
+        }
+    }
+
+    /// The word under which a failed run keeps its error.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::NodeFailed { .. } => "node_failed",
+            Self::NodeTimeout { .. } => "node_timeout",
+            Self::NodePanicked { .. } => "node_panicked",
+            Self::MergeConflict { .. } => "merge_conflict",
+            Self::MergeFailed { .. } => "merge_failed",
+            Self::UndeclaredWrite { .. } => "undeclared_write",
+            Self::EmptyEach { .. } => "empty_each",
+            Self::NoProgress { .. } => NO_PROGRESS,
+            Self::MaxStepsExceeded { .. } => "max_steps_exceeded",
+            Self::BudgetExceeded { .. } => "budget_exceeded",
+            Self::NotRoundTrip { .. } => "not_round_trip",
+            _ => "other",
+        }
+    }
+}
+
+fn names(nodes: &[&str]) -> String {
+    nodes
+        .iter()
+        .map(|node| format!("`{node}`"))
+        .collect::<Vec<_>>()
+        .join(" and ")
+}
+
+fn when(expires: SystemTime) -> String {
+    match expires.duration_since(SystemTime::now()) {
+        Ok(left) => format!("in {:.1} s unless it is renewed", left.as_secs_f64()),
+        Err(_) => "now".into(),
+    }
+}

@@ -1,0 +1,334 @@
+//! The frontier as text: what runs next, which joins wait, what is deferred.
+//!
+//! ```json
+//! {"tasks":[{"node":"search","edge":2,"parent":"…","inputs":["a","b"]}],
+//!  "joins":[{"join":0,"arrived":[{"node":"left","key":"…"}]}],
+//!  "deferred":[{"node":"report","edge":7,"parent":"…"}]}
+//! ```
+//!
+//! The items of one `each` stand together under one parent. Keys are not
+//! stored: they follow from parent, node, edge and item.
+
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::encode::{DecodeError, EncodeError};
+use crate::graph::{Graph, GraphInfo, NodeId};
+use crate::hash::{Digest, Hasher};
+use crate::machine::joins::Joins;
+use crate::machine::loops::FrontierShape;
+use crate::machine::record::quoted;
+use crate::machine::{Arrow, Machine, Task};
+
+/// A stored frontier, borrowed from its text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FrontierText<'a> {
+    #[serde(default, borrow)]
+    tasks: Vec<GroupText<'a>>,
+    #[serde(default)]
+    joins: Vec<JoinText>,
+    #[serde(default, borrow)]
+    deferred: Vec<GroupText<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupText<'a> {
+    node: String,
+    edge: u32,
+    parent: Digest,
+    #[serde(default, borrow)]
+    inputs: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JoinText {
+    join: u32,
+    arrived: Vec<ArrivalText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArrivalText {
+    node: String,
+    key: Digest,
+}
+
+impl<G: Graph> Machine<G> {
+    /// The frontier's canonical text.
+    pub(crate) fn frontier_text(&self) -> Result<String, EncodeError> {
+        let mut text = Text::default();
+        text.tasks::<G>(self, &self.frontier)?;
+        text.joins(self);
+        text.deferred(self);
+        Ok(text.finish())
+    }
+
+    /// The frontier without keys, to recognise it when it comes again.
+    pub(crate) fn frontier_shape(&self) -> Result<FrontierShape, EncodeError> {
+        let mut hasher = Hasher::new();
+        for task in &self.frontier {
+            hasher = hasher.number(u64::from(task.node));
+            if let Some(input) = &task.input {
+                hasher = hasher.part(G::encode_input(input)?);
+            }
+        }
+        for (join, arrivals) in self.joins.waiting() {
+            hasher = hasher.part("join").number(u64::from(join));
+            hasher = arrivals.iter().fold(hasher, |hasher, (source, _)| {
+                hasher.number(u64::from(*source))
+            });
+        }
+        for (node, _) in &self.deferred {
+            hasher = hasher.part("defer").number(u64::from(*node));
+        }
+        let names: Vec<_> = self
+            .frontier
+            .iter()
+            .map(|task| format!("`{}`", self.info.node_name(task.node)))
+            .collect();
+        Ok(FrontierShape {
+            digest: hasher.finish(),
+            names: names.join(", "),
+        })
+    }
+
+    /// Puts a stored frontier in the place of this one.
+    pub(crate) fn restore_frontier(&mut self, json: &str) -> Result<(), DecodeError> {
+        let text: FrontierText<'_> = serde_json::from_str(json).map_err(|error| DecodeError {
+            ty: "frontier",
+            reason: error.to_string(),
+        })?;
+        self.frontier.clear();
+        self.deferred.clear();
+        self.joins = Joins::new(self.info);
+        for group in &text.tasks {
+            self.restore_group(group)?;
+        }
+        for group in &text.deferred {
+            let (node, parent) = self.place(group)?;
+            self.deferred.push((
+                node,
+                Arrow {
+                    parent,
+                    edge: group.edge,
+                    item: 0,
+                },
+            ));
+        }
+        for join in &text.joins {
+            self.restore_join(join)?;
+        }
+        Ok(())
+    }
+
+    fn restore_group(&mut self, group: &GroupText<'_>) -> Result<(), DecodeError> {
+        let (node, parent) = self.place(group)?;
+        let edge = group.edge;
+        let mut push = |item, input| {
+            let key = self.keys.task(parent, node, edge, item);
+            self.frontier.push(Task {
+                node,
+                key,
+                arrow: Arrow { parent, edge, item },
+                input,
+            });
+        };
+        match &group.inputs {
+            None => push(0, None),
+            Some(inputs) => {
+                for (item, input) in (0..).zip(inputs) {
+                    push(item, Some(G::decode_input(node, input.get())?));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_join(&mut self, text: &JoinText) -> Result<(), DecodeError> {
+        let unknown = || DecodeError {
+            ty: "frontier",
+            reason: format!("this graph has no join row {}", text.join),
+        };
+        let sources = self
+            .info
+            .joins
+            .get(text.join as usize)
+            .ok_or_else(unknown)?
+            .sources;
+        for arrival in &text.arrived {
+            let node = node_called(self.info, &arrival.node)?;
+            if !sources.contains(&node) {
+                return Err(unknown());
+            }
+            let key = self.keys.known(arrival.key);
+            let complete = self.joins.arrive(text.join, node, key);
+            if complete.is_some() {
+                return Err(DecodeError {
+                    ty: "frontier",
+                    reason: format!("join row {} is complete already", text.join),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, group: &GroupText<'_>) -> Result<(NodeId, u32), DecodeError> {
+        let node = node_called(self.info, &group.node)?;
+        let edge = self.info.edges.get(group.edge as usize);
+        if edge.is_none_or(|edge| edge.to != node) {
+            let reason = format!(
+                "edge {} of this graph does not lead to `{}`",
+                group.edge, group.node
+            );
+            return Err(DecodeError {
+                ty: "frontier",
+                reason,
+            });
+        }
+        Ok((node, self.keys.known(group.parent)))
+    }
+}
+
+fn node_called(info: &GraphInfo, name: &str) -> Result<NodeId, DecodeError> {
+    info.nodes
+        .iter()
+        .position(|node| node.name == name)
+        .and_then(|position| NodeId::try_from(position).ok())
+        .ok_or_else(|| DecodeError {
+            ty: "frontier",
+            reason: format!("this graph has no node `{name}`"),
+        })
+}
+
+/// The text while it is being written.
+#[derive(Default)]
+struct Text {
+    out: String,
+}
+
+impl Text {
+    /// Opens section `name`, or goes on in it.
+    fn item(&mut self, name: &str, first: bool) {
+        if first {
+            self.out.push(if self.out.is_empty() { '{' } else { ',' });
+            let _ = write!(self.out, "\"{name}\":[");
+        } else {
+            self.out.push(',');
+        }
+    }
+
+    fn group(&mut self, node: &str, edge: u32, parent: Digest) {
+        let _ = write!(
+            self.out,
+            "{{\"node\":{},\"edge\":{edge},\"parent\":\"{parent}\"",
+            quoted(node)
+        );
+    }
+
+    fn tasks<G: Graph>(
+        &mut self,
+        machine: &Machine<G>,
+        tasks: &[Task<G::Input>],
+    ) -> Result<(), EncodeError> {
+        let same = |one: &Task<G::Input>, next: &Task<G::Input>| {
+            next.arrow.item > 0
+                && one.arrow.parent == next.arrow.parent
+                && one.arrow.edge == next.arrow.edge
+        };
+        for (position, group) in tasks.chunk_by(same).enumerate() {
+            let first = &group[0];
+            self.item("tasks", position == 0);
+            self.group(
+                machine.info.node_name(first.node),
+                first.arrow.edge,
+                machine.keys.get(first.arrow.parent),
+            );
+            if first.input.is_some() {
+                self.out.push_str(",\"inputs\":[");
+                for (item, input) in group
+                    .iter()
+                    .filter_map(|task| task.input.as_ref())
+                    .enumerate()
+                {
+                    if item > 0 {
+                        self.out.push(',');
+                    }
+                    self.out.push_str(&G::encode_input(input)?);
+                }
+                self.out.push(']');
+            }
+            self.out.push('}');
+        }
+        self.close(!tasks.is_empty());
+        Ok(())
+    }
+
+    fn joins<G: Graph>(&mut self, machine: &Machine<G>) {
+        let mut any = false;
+        for (join, arrivals) in machine.joins.waiting() {
+            self.item("joins", !any);
+            any = true;
+            let _ = write!(self.out, "{{\"join\":{join},\"arrived\":[");
+            for (position, (source, key)) in arrivals.iter().enumerate() {
+                let comma = if position > 0 { "," } else { "" };
+                let (node, key) = (
+                    quoted(machine.info.node_name(*source)),
+                    machine.keys.get(*key),
+                );
+                let _ = write!(self.out, "{comma}{{\"node\":{node},\"key\":\"{key}\"}}");
+            }
+            self.out.push_str("]}");
+        }
+        self.close(any);
+    }
+
+    fn deferred<G: Graph>(&mut self, machine: &Machine<G>) {
+        for (position, (node, arrow)) in machine.deferred.iter().enumerate() {
+            self.item("deferred", position == 0);
+            self.group(
+                machine.info.node_name(*node),
+                arrow.edge,
+                machine.keys.get(arrow.parent),
+            );
+            self.out.push('}');
+        }
+        self.close(!machine.deferred.is_empty());
+    }
+
+    fn close(&mut self, opened: bool) {
+        if opened {
+            self.out.push(']');
+        }
+    }
+
+    fn finish(mut self) -> String {
+        if self.out.is_empty() {
+            self.out.push('{');
+        }
+        self.out.push('}');
+        self.out
+    }
+}
+
+/// Checks every input of the frontier for the round trip through its text.
+pub(crate) fn check_inputs<G: Graph>(tasks: &[Task<G::Input>]) -> Result<(), EncodeError> {
+    for task in tasks {
+        let Some(input) = &task.input else { continue };
+        let json = G::encode_input(input)?;
+        let fail = |reason: String| EncodeError {
+            ty: "the input of a task",
+            path: ".".into(),
+            reason,
+        };
+        let back = G::decode_input(task.node, &json).map_err(|error| fail(error.to_string()))?;
+        if G::encode_input(&back)? != json {
+            return Err(fail("decoded and encoded again it is another value".into()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,426 @@
+//! The heart: a pure step machine.
+//!
+//! It takes a frontier and what its tasks came to, and gives the next
+//! frontier and the text of the commit. It knows no tokio, no store and no
+//! clock, so the engine, replays, property tests and simulators drive the same
+//! machine.
+
+mod frontier;
+mod joins;
+mod keys;
+mod loops;
+mod names;
+mod record;
+mod task;
+
+use std::sync::Arc;
+
+pub(crate) use frontier::check_inputs;
+pub(crate) use keys::{KeyId, Keyring};
+pub(crate) use record::{
+    RedoError, Sealed, TaskText, first_chain, outside_text, quoted, read_result, result_text,
+    step_digest,
+};
+pub(crate) use task::{Arrow, Finished, Task};
+
+use crate::cx::RunIdentity;
+use crate::encode::EncodeError;
+use crate::graph::{END, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
+use crate::hash::Digest;
+use crate::options::ConflictPolicy;
+use crate::state::{ReduceError, State, Update};
+use joins::Joins;
+use loops::LoopWatch;
+pub(crate) use loops::{Circles, closed_circles};
+
+/// The update of a graph's state.
+pub(crate) type UpdateOf<G> = <<G as Graph>::State as State>::Update;
+
+/// Why a step whose tasks all finished cannot be committed.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    Conflict {
+        field: &'static str,
+        nodes: Vec<&'static str>,
+    },
+    Undeclared {
+        field: &'static str,
+        node: &'static str,
+    },
+    Reduce {
+        field: &'static str,
+        message: String,
+    },
+    Encode(EncodeError),
+}
+
+impl From<EncodeError> for StepError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+/// A run between two steps.
+#[derive(Debug)]
+pub(crate) struct Machine<G: Graph> {
+    info: &'static GraphInfo,
+    policy: ConflictPolicy,
+    state: Arc<G::State>,
+    /// The last step that happened.
+    step: u64,
+    chain: Digest,
+    turn: u64,
+    turn_step: u64,
+    keys: Keyring,
+    frontier: Vec<Task<G::Input>>,
+    joins: Joins,
+    /// What waits until nothing else is runnable, in order of first arrival.
+    deferred: Vec<(NodeId, Arrow)>,
+    loops: LoopWatch,
+    /// The frontier is built here and then takes the old one's place, so that
+    /// a run does not allocate for each step.
+    next: Vec<Task<G::Input>>,
+    /// For each node, the last round in which it was reached without an input.
+    reached: Vec<u64>,
+    round: u64,
+    updates: Vec<UpdateOf<G>>,
+}
+
+impl<G: Graph> Machine<G> {
+    /// A run that has its input and has not started.
+    pub(crate) fn new(
+        info: &'static GraphInfo,
+        circles: Option<Circles>,
+        policy: ConflictPolicy,
+        state: Arc<G::State>,
+        run: Arc<RunIdentity>,
+    ) -> Self {
+        Self {
+            info,
+            policy,
+            state,
+            step: 0,
+            chain: Digest::default(),
+            turn: 0,
+            turn_step: 0,
+            keys: Keyring::new(info, run),
+            frontier: Vec::new(),
+            joins: Joins::new(info),
+            deferred: Vec::new(),
+            loops: LoopWatch::new(info, circles),
+            next: Vec::new(),
+            reached: vec![0; info.nodes.len()],
+            round: 0,
+            updates: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn info(&self) -> &'static GraphInfo {
+        self.info
+    }
+
+    pub(crate) const fn state(&self) -> &Arc<G::State> {
+        &self.state
+    }
+
+    /// The last step that happened.
+    pub(crate) const fn step(&self) -> u64 {
+        self.step
+    }
+
+    pub(crate) const fn chain(&self) -> Digest {
+        self.chain
+    }
+
+    pub(crate) const fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    pub(crate) const fn turn_step(&self) -> u64 {
+        self.turn_step
+    }
+
+    /// The run's id.
+    pub(crate) fn run(&self) -> &str {
+        &self.keys.run().id
+    }
+
+    pub(crate) const fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// The tasks of the next step, in order.
+    pub(crate) fn frontier(&self) -> &[Task<G::Input>] {
+        &self.frontier
+    }
+
+    /// Starts the current turn: the frontier is where `start` leads.
+    pub(crate) fn begin(&mut self) {
+        self.frontier.clear();
+        self.joins.clear();
+        self.deferred.clear();
+        self.loops.reset();
+        self.round += 1;
+        let parent = self.keys.turn(self.turn);
+        self.hop(START, parent, G::start());
+        std::mem::swap(&mut self.frontier, &mut self.next);
+    }
+
+    /// A further turn: its update is a step of its own, then on from `start`.
+    pub(crate) fn next_turn(&mut self, update: UpdateOf<G>) -> Result<(), StepError> {
+        self.correct(update)?;
+        self.turn += 1;
+        self.turn_step = self.step;
+        self.begin();
+        Ok(())
+    }
+
+    /// A correction from outside, as a step of its own; the frontier stays.
+    pub(crate) fn correct(&mut self, mut update: UpdateOf<G>) -> Result<(), StepError> {
+        self.apply(std::slice::from_mut(&mut update))?;
+        self.loops.reset();
+        Ok(())
+    }
+
+    /// Checks, before anything changes, that the step can be merged.
+    pub(crate) fn check(&self, finished: &[Finished<G>]) -> Result<(), StepError> {
+        let writers = || {
+            finished
+                .iter()
+                .zip(&self.frontier)
+                .filter_map(|(done, task)| Some((done.update.as_ref()?, task)))
+        };
+        for (update, task) in writers() {
+            let node = &self.info.nodes[task.node as usize];
+            let undeclared = node
+                .writes
+                .and_then(|declared| update.fields().without(declared).first());
+            if let Some(field) = undeclared {
+                return Err(StepError::Undeclared {
+                    field: self.field(field),
+                    node: node.name,
+                });
+            }
+        }
+        if self.policy == ConflictPolicy::LastWriterWins || writers().nth(1).is_none() {
+            return Ok(());
+        }
+        let updates: Vec<UpdateOf<G>> = writers().map(|(update, _)| update.clone()).collect();
+        match G::State::conflict(&updates)? {
+            None => Ok(()),
+            Some(clash) => Err(StepError::Conflict {
+                field: self.field(clash.field),
+                nodes: [clash.first, clash.second]
+                    .iter()
+                    .filter_map(|&position| {
+                        Some(self.info.node_name(writers().nth(position)?.1.node))
+                    })
+                    .collect(),
+            }),
+        }
+    }
+
+    /// Merges what the tasks came to and expands their routes: the step happens.
+    ///
+    /// # Errors
+    /// A reducer that refuses; the machine is then of no use any more.
+    pub(crate) fn advance(&mut self, finished: &mut Vec<Finished<G>>) -> Result<(), StepError> {
+        self.updates
+            .extend(finished.iter_mut().filter_map(|done| done.update.take()));
+        let mut updates = std::mem::take(&mut self.updates);
+        self.apply(&mut updates)?;
+        updates.clear();
+        self.updates = updates;
+        self.expand(finished);
+        Ok(())
+    }
+
+    /// The same for a frontier of one task, which is the rule and is spared
+    /// the lists.
+    pub(crate) fn advance_one(&mut self, mut done: Finished<G>) -> Result<(), StepError> {
+        self.apply(done.update.as_mut_slice())?;
+        self.round += 1;
+        let (node, key) = (self.frontier[0].node, self.frontier[0].key);
+        self.frontier.clear();
+        self.hop(node, key, done.hops);
+        if done.failure.is_none() {
+            self.arrive_everywhere(node, key);
+        }
+        self.close_expansion();
+        Ok(())
+    }
+
+    fn apply(&mut self, updates: &mut [UpdateOf<G>]) -> Result<(), StepError> {
+        self.step += 1;
+        if updates.is_empty() && !G::State::INFO.ephemeral {
+            return Ok(());
+        }
+        self.loops.changed();
+        Arc::make_mut(&mut self.state)
+            .apply(updates)
+            .map_err(|ReduceError { field, message }| StepError::Reduce {
+                field: self.field(field),
+                message,
+            })
+    }
+
+    fn field(&self, position: usize) -> &'static str {
+        self.info.state.fields[position].name
+    }
+
+    /// The next frontier: the finished tasks in their order, each task's
+    /// targets in declared order, a node's own row before the joins it stands in.
+    fn expand(&mut self, finished: &mut Vec<Finished<G>>) {
+        self.round += 1;
+        let mut tasks = std::mem::take(&mut self.frontier);
+        let mut arrived: Vec<NodeId> = Vec::new();
+        for (task, done) in tasks.iter().zip(finished.drain(..)) {
+            self.hop(task.node, task.key, done.hops);
+            // All tasks of one source in a step are one arrival: its first that succeeded.
+            let joins = !self.info.nodes[task.node as usize].joins.is_empty();
+            if joins && done.failure.is_none() && !arrived.contains(&task.node) {
+                arrived.push(task.node);
+                self.arrive_everywhere(task.node, task.key);
+            }
+        }
+        tasks.clear();
+        self.frontier = tasks;
+        self.close_expansion();
+    }
+
+    fn close_expansion(&mut self) {
+        std::mem::swap(&mut self.frontier, &mut self.next);
+        if self.frontier.is_empty() {
+            self.release_deferred();
+        }
+    }
+
+    fn arrive_everywhere(&mut self, node: NodeId, key: KeyId) {
+        for join in self.info.nodes[node as usize].joins {
+            self.arrive(*join, node, key);
+        }
+    }
+
+    fn hop(&mut self, node: NodeId, parent: KeyId, hops: Hops<G::Input>) {
+        match hops {
+            Hops::Row => {
+                if let RowInfo::Static { from, to } = self.info.nodes[node as usize].row {
+                    (from..to).for_each(|edge| {
+                        self.reach(
+                            Arrow {
+                                parent,
+                                edge,
+                                item: 0,
+                            },
+                            None,
+                        )
+                    });
+                }
+            }
+            Hops::Taken(hops) => {
+                for hop in hops {
+                    self.reach(
+                        Arrow {
+                            parent,
+                            edge: hop.edge,
+                            item: hop.item,
+                        },
+                        hop.input,
+                    );
+                }
+            }
+            // The executor has made an error of it.
+            Hops::Empty(_) => {}
+        }
+    }
+
+    fn arrive(&mut self, join: u32, node: NodeId, key: KeyId) {
+        if let Some(arrivals) = self.joins.arrive(join, node, key) {
+            let parent = self.keys.join(arrivals);
+            let row = &self.info.joins[join as usize];
+            for (&edge, &deferred) in row.edges.iter().zip(row.deferred) {
+                let arrow = Arrow {
+                    parent,
+                    edge,
+                    item: 0,
+                };
+                if deferred {
+                    self.defer(arrow)
+                } else {
+                    self.reach(arrow, None)
+                }
+            }
+        }
+    }
+
+    /// Follows one arrow into the next frontier.
+    fn reach(&mut self, arrow: Arrow, input: Option<G::Input>) {
+        let edge = &self.info.edges[arrow.edge as usize];
+        if edge.to == END {
+            return;
+        }
+        if edge.kind == EdgeKind::Defer {
+            return self.defer(arrow);
+        }
+        // A node without input that is reached twice runs once, at its first place.
+        if input.is_none()
+            && std::mem::replace(&mut self.reached[edge.to as usize], self.round) == self.round
+        {
+            return;
+        }
+        let key = self
+            .keys
+            .task(arrow.parent, edge.to, arrow.edge, arrow.item);
+        self.next.push(Task {
+            node: edge.to,
+            key,
+            arrow,
+            input,
+        });
+    }
+
+    fn defer(&mut self, arrow: Arrow) {
+        let node = self.info.edges[arrow.edge as usize].to;
+        if node != END && !self.deferred.iter().any(|(waiting, _)| *waiting == node) {
+            self.deferred.push((node, arrow));
+        }
+    }
+
+    fn release_deferred(&mut self) {
+        for (node, arrow) in self.deferred.drain(..) {
+            let key = self.keys.task(arrow.parent, node, arrow.edge, arrow.item);
+            self.frontier.push(Task {
+                node,
+                key,
+                arrow,
+                input: None,
+            });
+        }
+    }
+
+    /// Whether nothing is left to run.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.frontier.is_empty()
+    }
+
+    /// Why the run can never go on from here, if that is so.
+    ///
+    /// # Errors
+    /// A state that cannot be encoded, when a loop has to be compared.
+    pub(crate) fn stuck(&mut self) -> Result<Option<String>, EncodeError> {
+        if self.frontier.is_empty() {
+            return Ok(self
+                .joins
+                .waiting()
+                .next()
+                .is_some()
+                .then(|| self.joins.describe()));
+        }
+        if !self.loops.is_watching(&self.frontier) {
+            return Ok(None);
+        }
+        let frontier = self.frontier_shape()?;
+        self.loops.recurs(frontier, &*self.state)
+    }
+}

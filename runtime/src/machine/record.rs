@@ -1,0 +1,339 @@
+//! Steps as text and the hashes over it: what a commit is made of, and how a
+//! run is read back.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::cx::RunIdentity;
+use crate::encode::{self, DecodeError, EncodeError};
+use crate::graph::{Graph, Hop, Hops};
+use crate::hash::{Digest, Hasher};
+use crate::machine::{Finished, Machine, StepError, UpdateOf};
+use crate::node_error::Failure;
+use crate::state::State;
+
+/// What one task of a step did, as it is stored: `{"node":…,"update":…,"to":…}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TaskText<U> {
+    /// The node; absent for what came from outside.
+    #[serde(default)]
+    #[allow(
+        dead_code,
+        reason = "read by `history`, through a `TaskText` of its own"
+    )]
+    pub(crate) node: Option<String>,
+    #[serde(default = "none")]
+    pub(crate) update: Option<U>,
+    /// Where a dynamic row went: edges and how many items.
+    #[serde(default)]
+    pub(crate) to: Option<Vec<(u32, u64)>>,
+    /// Why it failed, if its `on error` row took over.
+    #[serde(default)]
+    pub(crate) failed: Option<Failure>,
+}
+
+const fn none<U>() -> Option<U> {
+    None
+}
+
+/// The texts and hashes of a step that happened.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) updates: String,
+    pub(crate) frontier: String,
+    pub(crate) previous: Digest,
+    pub(crate) chain: Digest,
+    pub(crate) digest: Digest,
+    pub(crate) key: Digest,
+}
+
+/// `SHA-256(run_id, step, ordered frontier keys, chain(n))`.
+pub(crate) fn idempotency_key(run: &str, step: u64, tasks: &[Digest], chain: Digest) -> Digest {
+    tasks
+        .iter()
+        .fold(Hasher::new().part(run).number(step), |hasher, key| {
+            hasher.part(key.as_bytes())
+        })
+        .part(chain.as_bytes())
+        .finish()
+}
+
+/// `chain(0) = SHA-256(graph fingerprint, seed, input)`.
+pub(crate) fn first_chain(graph: Digest, seed: u64, input: &str) -> Digest {
+    Hasher::new()
+        .part(graph.as_bytes())
+        .number(seed)
+        .part(input)
+        .finish()
+}
+
+/// `chain(n) = SHA-256(chain(n-1) || updates(n) || next frontier, joins and deferred(n))`.
+pub(crate) fn next_chain(previous: Digest, updates: &str, frontier: &str) -> Digest {
+    Hasher::new()
+        .part(previous.as_bytes())
+        .part(updates)
+        .part(frontier)
+        .finish()
+}
+
+/// `digest(n) = SHA-256(updates(n) || next frontier, joins and deferred(n))`.
+pub(crate) fn step_digest(updates: &str, frontier: &str) -> Digest {
+    Hasher::new().part(updates).part(frontier).finish()
+}
+
+/// Text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    // A `&str` always has an encoding.
+    encode::to_string(text).unwrap_or_default()
+}
+
+impl<G: Graph> Machine<G> {
+    /// The canonical text of what the open step's tasks did, in merge order.
+    pub(crate) fn updates_text(&self, finished: &[Finished<G>]) -> Result<String, EncodeError> {
+        let mut out = String::from("[");
+        for (position, (done, task)) in finished.iter().zip(&self.frontier).enumerate() {
+            if position > 0 {
+                out.push(',');
+            }
+            push_task(&mut out, self.info.node_name(task.node), done)?;
+        }
+        out.push(']');
+        Ok(out)
+    }
+
+    /// The order keys of the open step's tasks.
+    pub(crate) fn frontier_keys(&self) -> Vec<Digest> {
+        self.frontier
+            .iter()
+            .map(|task| self.keys.get(task.key))
+            .collect()
+    }
+
+    /// Seals the input: step 0.
+    pub(crate) fn seal_input(
+        &mut self,
+        graph: Digest,
+        seed: u64,
+        input: String,
+    ) -> Result<Sealed, EncodeError> {
+        let frontier = self.frontier_text()?;
+        self.forget_ancestors();
+        self.chain = first_chain(graph, seed, &input);
+        Ok(Sealed {
+            digest: step_digest(&input, &frontier),
+            key: idempotency_key(&self.keys.run().id, 0, &[], self.chain),
+            updates: input,
+            frontier,
+            previous: Digest::default(),
+            chain: self.chain,
+        })
+    }
+
+    /// Seals the step that happened last: `tasks` are the keys that ran in it,
+    /// `updates` is the text of what they did.
+    pub(crate) fn seal(
+        &mut self,
+        tasks: &[Digest],
+        updates: String,
+    ) -> Result<Sealed, EncodeError> {
+        let frontier = self.frontier_text()?;
+        self.forget_ancestors();
+        let previous = self.chain;
+        self.chain = next_chain(previous, &updates, &frontier);
+        Ok(Sealed {
+            digest: step_digest(&updates, &frontier),
+            key: idempotency_key(&self.keys.run().id, self.step, tasks, self.chain),
+            updates,
+            frontier,
+            previous,
+            chain: self.chain,
+        })
+    }
+
+    /// The living keys are computed now, so that their ancestors can go.
+    fn forget_ancestors(&mut self) {
+        self.belong_to(Arc::clone(self.keys.run()));
+    }
+
+    /// The contexts of tasks from now on are `run`'s.
+    pub(crate) fn belong_to(&mut self, run: Arc<RunIdentity>) {
+        let tasks = self
+            .frontier
+            .iter_mut()
+            .flat_map(|task| [&mut task.key, &mut task.arrow.parent]);
+        let deferred = self.deferred.iter_mut().map(|(_, arrow)| &mut arrow.parent);
+        self.keys
+            .keep(run, tasks.chain(deferred).chain(self.joins.keys_mut()));
+    }
+
+    /// Puts the run back to where it was after `step`, before the steps that
+    /// [`redo`](Self::redo) goes through.
+    pub(crate) fn restore(&mut self, step: u64, chain: Digest, turn: u64, turn_step: u64) {
+        (self.step, self.chain, self.turn, self.turn_step) = (step, chain, turn, turn_step);
+    }
+
+    /// Applies the updates of a committed step to the state again.
+    pub(crate) fn redo(&mut self, updates: &str, frontier: &str) -> Result<(), RedoError> {
+        let tasks: Vec<TaskText<UpdateOf<G>>> =
+            encode::from_str(updates).map_err(RedoError::Decode)?;
+        let mut applied: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
+        self.apply(&mut applied).map_err(RedoError::Step)?;
+        self.chain = next_chain(self.chain, updates, frontier);
+        Ok(())
+    }
+
+    /// After a snapshot was decoded: what its step left in fields that the
+    /// state's own encoding skips.
+    pub(crate) fn restore_skipped(&mut self, updates: &str) -> Result<(), DecodeError> {
+        if !G::State::INFO.ephemeral {
+            return Ok(());
+        }
+        let tasks: Vec<TaskText<UpdateOf<G>>> = encode::from_str(updates)?;
+        let mut updates: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
+        Arc::make_mut(&mut self.state).restore_skipped(&mut updates);
+        Ok(())
+    }
+}
+
+/// Why a committed step could not be gone through again.
+#[derive(Debug)]
+pub(crate) enum RedoError {
+    Decode(DecodeError),
+    Step(StepError),
+}
+
+fn push_task<G: Graph>(
+    out: &mut String,
+    node: &str,
+    done: &Finished<G>,
+) -> Result<(), EncodeError> {
+    let _ = write!(out, "{{\"node\":{}", quoted(node));
+    if let Some(update) = &done.update {
+        let _ = write!(out, ",\"update\":{}", encode::to_string(update)?);
+    }
+    if let Hops::Taken(hops) = &done.hops {
+        let _ = write!(out, ",\"to\":{}", encode::to_string(&taken(hops))?);
+    }
+    if let Some(failure) = &done.failure {
+        let _ = write!(out, ",\"failed\":{}", encode::to_string(failure)?);
+    }
+    out.push('}');
+    Ok(())
+}
+
+/// Hops as edges with the number of their items; the inputs stand in the frontier.
+fn taken<I>(hops: &[Hop<I>]) -> Vec<(u32, u64)> {
+    hops.chunk_by(|one, next| one.edge == next.edge && next.item > 0)
+        .map(|group| (group[0].edge, group.len() as u64))
+        .collect()
+}
+
+/// The text of an update from outside, as the only entry of its step.
+pub(crate) fn outside_text<U: serde::Serialize>(update: &U) -> Result<String, EncodeError> {
+    Ok(format!("[{{\"update\":{}}}]", encode::to_string(update)?))
+}
+
+/// The kept result of one task, with its inputs, so that the task need not run again.
+pub(crate) fn result_text<G: Graph>(done: &Finished<G>) -> Result<String, EncodeError> {
+    let mut out = String::from("{");
+    let mut field = |name: &str, json: String| {
+        let comma = if out.len() > 1 { "," } else { "" };
+        let _ = write!(out, "{comma}\"{name}\":{json}");
+    };
+    if let Some(update) = &done.update {
+        field("update", encode::to_string(update)?);
+    }
+    if let Hops::Taken(hops) = &done.hops {
+        let hops: Result<Vec<String>, EncodeError> = hops
+            .iter()
+            .map(|hop| match &hop.input {
+                Some(input) => Ok(format!(
+                    "[{},{},{}]",
+                    hop.edge,
+                    hop.item,
+                    G::encode_input(input)?
+                )),
+                None => Ok(format!("[{},{}]", hop.edge, hop.item)),
+            })
+            .collect();
+        field("hops", format!("[{}]", hops?.join(",")));
+    }
+    if let Some(failure) = &done.failure {
+        field("failed", encode::to_string(failure)?);
+    }
+    out.push('}');
+    Ok(out)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResultText<'a, U> {
+    #[serde(default = "none")]
+    update: Option<U>,
+    #[serde(default, borrow)]
+    hops: Option<Vec<HopText<'a>>>,
+    #[serde(default)]
+    failed: Option<Failure>,
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct HopText<'a>(#[serde(borrow)] Vec<&'a serde_json::value::RawValue>);
+
+/// Reads what [`result_text`] wrote.
+pub(crate) fn read_result<G: Graph>(json: &str) -> Result<Finished<G>, DecodeError> {
+    let fail = |reason: String| DecodeError {
+        ty: "task result",
+        reason,
+    };
+    let text: ResultText<'_, UpdateOf<G>> =
+        serde_json::from_str(json).map_err(|error| fail(error.to_string()))?;
+    let hops = match text.hops {
+        None => Hops::Row,
+        Some(hops) => Hops::Taken(
+            hops.iter()
+                .map(|hop| read_hop::<G>(&hop.0))
+                .collect::<Result<_, _>>()?,
+        ),
+    };
+    Ok(Finished {
+        update: text.update,
+        hops,
+        failure: text.failed,
+    })
+}
+
+fn read_hop<G: Graph>(
+    parts: &[&serde_json::value::RawValue],
+) -> Result<Hop<G::Input>, DecodeError> {
+    let fail = |reason: &str| DecodeError {
+        ty: "task result",
+        reason: reason.to_owned(),
+    };
+    let number = |position: usize| {
+        let text = parts
+            .get(position)
+            .ok_or_else(|| fail("a hop lacks its edge or item"))?;
+        text.get()
+            .parse::<u64>()
+            .map_err(|_| fail("a hop's edge or item is no number"))
+    };
+    let edge = u32::try_from(number(0)?).map_err(|_| fail("a hop's edge is out of range"))?;
+    let target = G::INFO
+        .edges
+        .get(edge as usize)
+        .ok_or_else(|| fail("a hop's edge is not in this graph"))?
+        .to;
+    let input = parts
+        .get(2)
+        .map(|json| G::decode_input(target, json.get()))
+        .transpose()?;
+    Ok(Hop {
+        edge,
+        item: number(1)?,
+        input,
+    })
+}

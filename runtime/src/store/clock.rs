@@ -1,0 +1,45 @@
+//! The store's clock: whole milliseconds, so that what is written is what is read.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The last millisecond of the year 9999: further terms end here.
+const FAR: i64 = 253_402_300_799_999;
+
+/// Milliseconds since 1970; times before it count as 0.
+pub(super) fn to_millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(FAR).min(FAR)
+}
+
+/// The time that is `millis` after 1970.
+pub(super) fn from_millis(millis: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(millis.min(FAR.unsigned_abs()))
+}
+
+/// `time`, to the millisecond.
+pub(super) fn whole(time: SystemTime) -> SystemTime {
+    from_millis(to_millis(time).unsigned_abs())
+}
+
+/// When a term that starts `now` ends.
+pub(super) fn after(now: SystemTime, term: Duration) -> SystemTime {
+    now.checked_add(term)
+        .map_or_else(|| from_millis(FAR.unsigned_abs()), whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_term_ends_in_the_far_future() {
+        let end = after(whole(SystemTime::now()), Duration::MAX);
+        assert_eq!(to_millis(end), FAR);
+    }
+
+    #[test]
+    fn whole_milliseconds_round_trip() {
+        let now = whole(SystemTime::now());
+        assert_eq!(from_millis(to_millis(now).unsigned_abs()), now);
+    }
+}

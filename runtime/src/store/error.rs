@@ -1,0 +1,129 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::hash::Digest;
+
+/// Why a store could not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no run with that id.
+    #[error("there is no run `{run}`")]
+    NoSuchRun {
+        /// The id.
+        run: String,
+    },
+    /// Another owner holds the lease.
+    #[error("run `{run}` is being driven by {owner}")]
+    LeaseHeld {
+        /// The run.
+        run: String,
+        /// Who drives it.
+        owner: String,
+        /// When the lease lapses unless it is renewed.
+        expires: SystemTime,
+    },
+    /// The lease is no longer the caller's.
+    #[error("the lease of run `{run}` with epoch {epoch} was lost to another owner")]
+    LeaseLost {
+        /// The run.
+        run: String,
+        /// The epoch that the caller held.
+        epoch: u64,
+    },
+    /// The step was committed before, as something else.
+    #[error(
+        "step {step} of run `{run}` is committed with another idempotency key ({stored}, not {given})"
+    )]
+    IdempotencyViolation {
+        /// The run.
+        run: String,
+        /// The step.
+        step: u64,
+        /// The key in the store.
+        stored: Digest,
+        /// The key of the refused commit.
+        given: Digest,
+    },
+    /// The head is somewhere else than the caller thinks.
+    #[error("step {step} of run `{run}` does not follow its head, step {head}")]
+    NotNext {
+        /// The run.
+        run: String,
+        /// The step that was to be committed.
+        step: u64,
+        /// The step at the head.
+        head: u64,
+    },
+    /// A row that cannot be what was written.
+    #[error("{place} of run `{run}` is corrupt: {reason}")]
+    Corrupt {
+        /// The run.
+        run: String,
+        /// Which row.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No database can be opened or created there.
+    #[error("`{path}` cannot be opened as a database: {reason}")]
+    CannotOpen {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The file is not a database.
+    #[error("`{path}` is not a SQLite database; choose another path or move the file away")]
+    NotADatabase {
+        /// The file.
+        path: String,
+    },
+    /// The file is a database of something else.
+    #[error("`{path}` is a SQLite database, but not one of superstep's; choose another path")]
+    Foreign {
+        /// The file.
+        path: String,
+    },
+    /// The database was written by a newer version of this crate.
+    #[error(
+        "`{path}` has schema {found}, and this version of superstep knows schemas up to {known}; update superstep"
+    )]
+    NewerSchema {
+        /// The file.
+        path: String,
+        /// Its schema.
+        found: u32,
+        /// The newest schema known here.
+        known: u32,
+    },
+    /// The database cannot be written.
+    #[error("`{path}` is read-only; make the file and its folder writable for this process")]
+    ReadOnly {
+        /// The file.
+        path: String,
+    },
+    /// The disk is full.
+    #[error(
+        "the disk that holds `{path}` is full; nothing of the step was written, make room and resume"
+    )]
+    Full {
+        /// The file.
+        path: String,
+    },
+    /// Another process keeps the database locked.
+    #[error("`{path}` stayed locked by another process; nothing was written, try again")]
+    Busy {
+        /// The file.
+        path: String,
+    },
+    /// Anything else that the database said.
+    #[error("the database said: {message}")]
+    Backend {
+        /// Its words.
+        message: String,
+        /// Its error.
+        #[source]
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    },
+}

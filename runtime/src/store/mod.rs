@@ -1,0 +1,117 @@
+//! Where runs live: an object-safe async trait over encoded bytes.
+//!
+//! A store knows nothing of states, nodes or reducers. It keeps runs, their
+//! steps and their leases, and it keeps one promise above all: a
+//! [`commit`](Store::commit) happens completely or not at all, once, and only
+//! by the holder of the run's lease.
+
+mod clock;
+mod error;
+mod memory;
+mod records;
+mod rules;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use records::{
+    Access, Commit, Committed, Creation, Event, Head, Lease, Loaded, Park, PendingResult, Snapshot,
+    Status, StepKind, StepRecord,
+};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+
+use crate::hash::Digest;
+
+/// What every method of a [`Store`] returns.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Keeps runs.
+///
+/// Every method is atomic and may be called concurrently. A method's effect
+/// does not depend on its future being polled to the end: once polled, it
+/// happens or fails as a whole, even if the future is dropped.
+pub trait Store: Send + Sync + 'static {
+    /// The head of a run; `None` if there is no such run.
+    fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>>;
+
+    /// All that is needed to go on with a run, read in one consistent look:
+    /// head, newest snapshot, the steps from the snapshot's on (its own record
+    /// included; from step 0 if there is no snapshot), and the pending results.
+    fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>>;
+
+    /// The heads of all runs, ordered by id.
+    fn runs(&self) -> StoreFuture<'_, Vec<Head>>;
+
+    /// The records of steps `from..=to` of a run, in order; those that do not
+    /// exist are left out.
+    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>>;
+
+    /// The newest snapshot of a run at or before `step`.
+    fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>>;
+
+    /// The canonical text of a graph that some run was created with.
+    fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>>;
+
+    /// Takes the lease of an existing run for `owner`, with a new epoch.
+    ///
+    /// A lease is free if there is none, if it has expired by the store's
+    /// clock, if its owner is known to be dead, or if it is `owner`'s already
+    /// (whoever held it for that owner before loses it).
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseHeld`] if another owner's lease is alive,
+    /// [`StoreError::NoSuchRun`].
+    fn acquire<'a>(
+        &'a self,
+        run: &'a str,
+        owner: &'a str,
+        term: Duration,
+    ) -> StoreFuture<'a, Lease>;
+
+    /// Prolongs a lease to `term` from now.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if its epoch is no longer the run's.
+    fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease>;
+
+    /// Gives a lease back; harmless if it is lost already.
+    fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()>;
+
+    /// Commits one step: record, snapshot, events, head and lease, all or
+    /// nothing.
+    ///
+    /// If the step exists with the same idempotency key nothing changes and the
+    /// answer is [`Committed::Already`], whatever the lease.
+    ///
+    /// # Errors
+    /// - [`StoreError::IdempotencyViolation`] if the step exists with another key;
+    /// - [`StoreError::NotNext`] if the step is not the one after the head, or
+    ///   `previous` is not the head's chain value;
+    /// - [`StoreError::LeaseLost`] / [`StoreError::LeaseHeld`] as [`Commit::access`] asks;
+    /// - [`StoreError::NoSuchRun`] without [`Commit::create`].
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed>;
+
+    /// Leaves the open step: keeps the results of its finished tasks, sets
+    /// the run's status and error, and gives the lease back.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] if the epoch is no longer the run's.
+    fn park(&self, park: Park) -> StoreFuture<'_, ()>;
+
+    /// Up to `limit` events that are not marked yet, oldest first.
+    fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>>;
+
+    /// Marks events as delivered.
+    fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()>;
+
+    /// Runs that nothing will ever move again, by id: neither final nor failed,
+    /// and neither claimable, leased, timed nor waiting for an answer. Always
+    /// empty unless the database was changed by hand.
+    fn stuck(&self) -> StoreFuture<'_, Vec<String>>;
+}

@@ -1,0 +1,2 @@
+//! What the tests share. The tests themselves stand beside this folder, one
+//! file a guarantee.
