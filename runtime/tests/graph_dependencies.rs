@@ -20,6 +20,17 @@ impl Model for Parrot {
     }
 }
 
+/// Not `'static` by itself, as most traits.
+trait Voice: Send + Sync {
+    fn say(&self) -> String;
+}
+
+impl Voice for Parrot {
+    fn say(&self) -> String {
+        "hello".into()
+    }
+}
+
 fn visits(done: superstep::graph::Done<impl Graph<State = Trail>>) -> Vec<String> {
     let mut state = Trail::default();
     superstep::State::apply(&mut state, &mut [done.update.unwrap()]).unwrap();
@@ -30,18 +41,20 @@ fn visits(done: superstep::graph::Done<impl Graph<State = Trail>>) -> Vec<String
 fn asks(
     _: &Trail,
     model: &dyn Model,
+    voice: &dyn Voice,
     names: &[String],
     title: &str,
     shared: &Arc<u64>,
     number: &u64,
 ) -> TrailUpdate {
-    let (name, names) = (model.name(), names.join("+"));
+    let (name, names) = (model.name() + " " + &voice.say(), names.join("+"));
     Trail::update().visits([format!("{name} {names} {title} {}", **shared + number)])
 }
 
 #[graph(state = Trail, start -> asks -> end)]
 struct Fields {
     model: Box<dyn Model>,
+    voice: Arc<dyn Voice>,
     names: Vec<String>,
     title: String,
     shared: Arc<u64>,
@@ -53,13 +66,14 @@ struct Fields {
 fn fields_provide_their_type_and_what_it_holds() {
     let graph = Fields {
         model: Box::new(Parrot),
+        voice: Arc::new(Parrot),
         names: vec!["a".into(), "b".into()],
         title: "t".into(),
         shared: Arc::new(20),
         _hidden: Vec::new(),
     };
     let done = run_node(&graph, "asks", None, &Trail::default());
-    assert_eq!(visits(done), ["parrot a+b t 40"]);
+    assert_eq!(visits(done), ["parrot hello a+b t 40"]);
 }
 
 #[test]

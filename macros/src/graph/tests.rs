@@ -181,7 +181,8 @@ fn the_row_of_a_match_is_a_function_of_the_route_alone() {
                         hops.to(5u32);
                     }
                 }
-                hops"#]].assert_eq(row);
+                hops"#]]
+    .assert_eq(row);
 }
 
 #[test]

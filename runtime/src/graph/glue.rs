@@ -7,6 +7,10 @@ use crate::graph::{
 };
 use crate::node_error::{Failure, NodeError};
 
+/// The type itself. Written as `&'a Itself<dyn Trait>` a trait object is
+/// `'static`, which `&'a dyn Trait` is not.
+pub type Itself<T> = T;
+
 /// What a task of node `N` carries.
 pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 

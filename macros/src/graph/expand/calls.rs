@@ -84,7 +84,7 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
                 let variant = inputs::variant(at);
                 quote!(match input { Some(__Input::#variant(item)) => Some(item), _ => None })
             }
-            false => quote!(None),
+            false => quote_spanned!(node.at.span()=> None),
         };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
         let arguments = quote!(graph, #input, state, cx, #row);
