@@ -164,6 +164,17 @@ macro_rules! two_steps {
 #[node]
 fn other(_: &Trail) {}
 
+mod engine {
+    pub use superstep::*;
+}
+
+#[test]
+fn the_crate_may_be_renamed() {
+    #[engine::graph(crate = engine, state = Trail, start -> plain -> end)]
+    struct Renamed;
+    assert_eq!(Renamed::INFO.nodes.len(), 1);
+}
+
 two_steps!(Made, Trail, plain, other);
 
 #[test]
