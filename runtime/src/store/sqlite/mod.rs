@@ -1,6 +1,7 @@
 //! Runs in one SQLite file.
 
 mod cells;
+mod checkpointer;
 mod commit;
 mod errors;
 mod lease;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use self::checkpointer::Checkpointer;
 use self::errors::Fail;
 use self::open::Settings;
 use self::owners::Owners;
@@ -136,7 +138,8 @@ impl SqliteOptions {
         // What stays of the dead costs nothing but the look of the folder.
         let _ = owners.sweep(&conn);
         let owners = Arc::new(owners);
-        let writer = Writer::start(conn, path.clone(), Arc::clone(&owners))?;
+        let checkpointer = Checkpointer::start(&path)?;
+        let writer = Writer::start(conn, path.clone(), Arc::clone(&owners), checkpointer)?;
         let readers = Readers::new(path.clone(), self.settings.busy);
         let inner = Inner {
             path,

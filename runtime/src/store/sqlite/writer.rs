@@ -16,6 +16,7 @@ use std::thread::{Builder, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::checkpointer::Checkpointer;
 use super::errors::{Fail, backend, translate};
 use super::owners::Owners;
 use crate::store::StoreError;
@@ -69,11 +70,12 @@ impl Writer {
         conn: Connection,
         path: PathBuf,
         owners: Arc<Owners>,
+        checkpointer: Checkpointer,
     ) -> Result<Self, StoreError> {
         let (queue, jobs) = channel();
         let thread = Builder::new()
             .name("superstep-writer".to_owned())
-            .spawn(move || serve(&conn, &path, &owners, &jobs))
+            .spawn(move || serve(&conn, &path, &owners, checkpointer, &jobs))
             .map_err(|error| backend(format!("no thread for the writer: {error}")))?;
         Ok(Self {
             queue: RwLock::new(Some(queue)),
@@ -120,11 +122,18 @@ fn stopped() -> StoreError {
     backend("the thread that writes has stopped; open the store again")
 }
 
-fn serve(conn: &Connection, path: &Path, owners: &Owners, jobs: &Receiver<Box<dyn Job>>) {
+fn serve(
+    conn: &Connection,
+    path: &Path,
+    owners: &Owners,
+    mut checkpointer: Checkpointer,
+    jobs: &Receiver<Box<dyn Job>>,
+) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(jobs.try_iter().take(GROUP - 1));
         commit(conn, path, group);
+        checkpointer.count();
     }
     owners.leave(conn);
 }
