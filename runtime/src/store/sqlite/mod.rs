@@ -3,6 +3,7 @@
 mod cells;
 mod checkpointer;
 mod commit;
+mod desk;
 mod errors;
 mod lease;
 mod open;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use self::checkpointer::Checkpointer;
+use self::desk::Desk;
 use self::errors::Fail;
 use self::open::Settings;
 use self::owners::Owners;
@@ -139,7 +141,8 @@ impl SqliteOptions {
         let _ = owners.sweep(&conn);
         let owners = Arc::new(owners);
         let checkpointer = Checkpointer::start(&path)?;
-        let writer = Writer::start(conn, path.clone(), Arc::clone(&owners), checkpointer)?;
+        let desk = Desk::new(conn, path.clone(), self.settings.busy, checkpointer)?;
+        let writer = Writer::start(desk, Arc::clone(&owners))?;
         let readers = Readers::new(path.clone(), self.settings.busy);
         let inner = Inner {
             path,
