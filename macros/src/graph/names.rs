@@ -46,11 +46,11 @@ impl<'a> Names<'a> {
     pub(super) fn node(&mut self, place: &Place, errors: &mut Errors) -> NodeId {
         let ident = place.ident();
         let name = text::name(&ident);
-        let mut path = &place.path;
+        let (mut path, mut named) = (&place.path, false);
         if place.path.get_ident().is_some()
             && let Some((instance, used)) = self.instances.get_mut(&name)
         {
-            *used = true;
+            (*used, named) = (true, true);
             path = &instance.path;
         }
         let written = text::joined(path.to_token_stream());
@@ -64,6 +64,7 @@ impl<'a> Names<'a> {
         let node = self.nodes.len() as NodeId;
         self.nodes.push(Node {
             name: name.clone(),
+            named,
             path: path.clone(),
             at: ident,
             row: None,

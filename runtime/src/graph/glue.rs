@@ -2,7 +2,7 @@
 
 use crate::cx::Cx;
 use crate::graph::{
-    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, NodeOver,
+    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId,
     RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
@@ -11,7 +11,7 @@ use crate::node_error::{Failure, NodeError};
 pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 
 /// What an edge with an input must give node `N`.
-pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Item;
+pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Value;
 
 /// What the outcome of node `N` says of where to go.
 type Routed<N> = <<N as NodeFn>::Return as IntoOutcome<<N as NodeFn>::State>>::Route;
@@ -32,7 +32,7 @@ pub async fn step<G, N>(
 ) -> Result<Done<G>, NodeError>
 where
     G: Graph,
-    N: Node<G> + NodeOver<G::State>,
+    N: Node<G>,
 {
     let Some(input) = N::Input::from_item(input) else {
         unreachable!("a task of a node that takes an input was run without one");
@@ -51,13 +51,22 @@ pub fn along_row<R: RoutesNowhere, I>(_: R) -> Hops<I> {
 }
 
 /// The items of an `each`.
-pub fn items<N, I>(items: I) -> I::IntoIter
+pub fn items<N, I>(items: I) -> impl Iterator<Item = ItemOf<N>>
 where
     N: NodeFn,
     N::Input: TakesInput,
     I: IntoIterator<Item = InputOf<N>>,
 {
-    items.into_iter()
+    items.into_iter().map(N::Input::carried)
+}
+
+/// The input of one task.
+pub fn item<N>(value: InputOf<N>) -> ItemOf<N>
+where
+    N: NodeFn,
+    N::Input: TakesInput,
+{
+    N::Input::carried(value)
 }
 
 /// Says that an edge gives node `N` no input.
@@ -81,7 +90,7 @@ where
 
 /// A number that names no node can only come from a table of another graph.
 #[cold]
-pub fn no_such_node(node: NodeId) -> ! {
+pub fn no_such_node<T>(node: NodeId) -> T {
     unreachable!("node {node} is not in this graph")
 }
 

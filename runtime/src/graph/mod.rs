@@ -17,7 +17,7 @@ pub use info::{
     RowInfo, START, Span,
 };
 pub use input::{Given, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput, TaskInput};
-pub use node::{Is, Node, NodeFn, NodeOver};
+pub use node::{Is, Node, NodeFn};
 pub use outcome::{Done, HasRoute, Hop, Hops, IntoOutcome, NoRoute, RoutesNowhere};
 pub use provides::Provides;
 pub use route::Route;

@@ -19,7 +19,10 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
             false => quote!(None),
         };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
-        quote!(#at => #rt::glue::step::<Self, #ty>(self, #input, state, cx, #row).await,)
+        let arguments = quote!(self, #input, state, cx, #row);
+        // Spanned at the node, so that what rustc finds wrong is said there, once.
+        let call = quote_spanned!(node.at.span()=> #rt::glue::step::<Self, #ty>(#arguments).await);
+        quote!(#at => #call,)
     });
     quote! {
         async fn call(

@@ -67,7 +67,7 @@ fn siblings(code: &Code<'_>, steps: &[Step], fan_outs: &mut Vec<Vec<u32>>) {
                 edges.push(*edge);
                 siblings(code, otherwise.as_deref().unwrap_or_default(), fan_outs);
             }
-            Step::Match(arms) => {
+            Step::Match(_, arms) => {
                 for arm in arms {
                     siblings(code, &arm.steps, fan_outs);
                 }

@@ -64,6 +64,10 @@ fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
     let Code { rt, model, .. } = code;
     let ty = code.node(at, node.at.span());
     let (name, joins) = (&node.name, &node.joins);
+    let name = match node.named {
+        true => quote!(#name),
+        false => quote!(#rt::NodeInfo::own_name::<#ty>(#name)),
+    };
     let row = match node.row.map(|row| &model.rows[row]) {
         None => quote!(#rt::RowInfo::None),
         Some(row) if row.is_static() => {

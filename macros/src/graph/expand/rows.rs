@@ -27,7 +27,11 @@ fn function(code: &Code<'_>, row: &OwnRow) -> TokenStream {
     let (params, _, bounds) = code.generics.split_for_impl();
     let node = code.node(row.from, row.at);
     let input = code.input();
-    let route = route();
+    let at = row.steps.iter().find_map(|step| match step {
+        Step::Match(at, _) => Some(*at),
+        _ => None,
+    });
+    let route = route(at.unwrap_or(row.at));
     let ty = match row.matches() {
         true => quote_spanned!(row.at=> #rt::glue::RouteOf<#node>),
         false => quote_spanned!(row.at=> #rt::NoRoute),
@@ -83,11 +87,12 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
     }
 }
 
-/// Invisible to what users write in arms.
-fn route() -> Ident {
-    Ident::new("route", Span::mixed_site())
+/// At the word `match`, where rustc reports a route that no arm takes.
+fn route(at: Span) -> Ident {
+    Ident::new("__route", at)
 }
 
+/// Invisible to what users write in arms.
 fn hops() -> Ident {
     Ident::new("hops", Span::mixed_site())
 }
@@ -117,9 +122,10 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
         Step::Input { edge, expr } => {
             let (node, variant) = target(edge);
             let item = Ident::new("item", Span::mixed_site());
-            quote! {
+            let at = code.model.edges[*edge as usize].at;
+            quote_spanned! {at=>
                 let #item: #rt::glue::InputOf<#node> = #expr;
-                #hops.with(#edge, __Input::#variant(#item));
+                #hops.with(#edge, __Input::#variant(#rt::glue::item::<#node>(#item)));
             }
         }
         Step::Each {
@@ -132,20 +138,24 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
                 Some(targets) => all(code, targets),
                 None => quote!(#hops.empty(#edge);),
             };
+            let at = code.model.edges[*edge as usize].at;
+            let items =
+                quote_spanned!(at=> #rt::glue::items::<#node, _>(#items).map(__Input::#variant));
             quote! {
-                if !#hops.each(#edge, #rt::glue::items::<#node, _>(#items).map(__Input::#variant)) {
+                if !#hops.each(#edge, #items) {
                     #otherwise
                 }
             }
         }
-        Step::Match(arms) => {
-            let route = route();
+        Step::Match(at, arms) => {
+            let route = route(*at);
             let arms = arms.iter().map(|arm| {
                 let (pattern, steps) = (&arm.pattern, all(code, &arm.steps));
                 let guard = arm.guard.as_ref().map(|guard| quote!(if #guard));
                 quote!(#pattern #guard => { #steps })
             });
-            quote!(match #route { #(#arms)* })
+            let matching = Ident::new("match", *at);
+            quote!(#matching #route { #(#arms)* })
         }
     }
 }
