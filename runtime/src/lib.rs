@@ -14,6 +14,7 @@ mod options;
 mod run;
 pub mod state;
 pub mod store;
+pub mod testing;
 
 pub use cx::Cx;
 pub use engine::{Engine, EngineBuilder, RunCall, TurnCall};
