@@ -10,7 +10,7 @@ use super::core::Core;
 use super::drive::{Drive, step_error};
 use super::durable::{Durable, SnapshotRule, Tail, step_commit};
 use super::lease::HeldLease;
-use super::ledger::{Ledger, Unkept};
+use super::ledger::{Kept, Ledger, Unkept};
 use super::load::{check_graph, read_kept, restore, undecodable};
 use crate::cx::{RunIdentity, default_seed};
 use crate::encode::{self, check_round_trip};
@@ -220,15 +220,19 @@ impl<G: Graph> Core<G> {
             .acquire(&run, &self.owner, self.settings.lease)
             .await
             .map_err(|error| Error::from_store(&run, error))?;
-        let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-        let (loaded, machine, tail) = self.load(store, &run).await?;
-        let head = &loaded.head;
+        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
+        let (head, machine, tail, kept) = match self.open(store, &run).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                held.give_back().await;
+                return Err(error);
+            }
+        };
         // Its driver may have finished it between the two looks.
         if head.status.is_final() {
-            return Ok(run_at(head, &machine));
+            return Ok(run_at(&head, &machine));
         }
-        let ledger = Durable::new(self, store, held, &run, tail)
-            .with_kept(read_kept(head, &loaded.pending)?);
+        let ledger = Durable::new(self, store, held, &run, tail).with_kept(kept);
         self.drive_kept(run, head.seed, machine, ledger).await
     }
 
@@ -240,7 +244,10 @@ impl<G: Graph> Core<G> {
         mut ledger: Durable<G>,
     ) -> RunResult<G> {
         let run = RunIdentity::new(run, Some(seed));
-        self.drive(&run, &mut machine, &mut ledger).await?;
+        if let Err(error) = self.drive(&run, &mut machine, &mut ledger).await {
+            ledger.give_back().await;
+            return Err(error);
+        }
         ledger.finish();
         let (state, steps, chain) = (Arc::clone(machine.state()), machine.step(), machine.chain());
         self.recent.put(&run.id, machine, ledger.tail());
@@ -401,6 +408,17 @@ impl<G: Graph> Core<G> {
         })?;
         let (machine, tail) = restore(self, &loaded)?;
         Ok((loaded, machine, tail))
+    }
+
+    /// A run to be gone on with, and the kept results of its open step.
+    async fn open(
+        &self,
+        store: &Arc<dyn Store>,
+        run: &str,
+    ) -> Result<(Head, Machine<G>, Tail, Kept<G>), Error> {
+        let (loaded, machine, tail) = self.load(store, run).await?;
+        let kept = read_kept(&loaded.head, &loaded.pending)?;
+        Ok((loaded.head, machine, tail, kept))
     }
 
     /// The machine at `head`: from memory if it stands there, else loaded,
