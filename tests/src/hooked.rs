@@ -65,10 +65,27 @@ pub fn every_nth(
     moment: Moment,
     call: &'static str,
 ) -> impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static {
+    failing(moment, call, move |count| count.is_multiple_of(n))
+}
+
+/// A hook that fails the `n`th call of `call` at `moment`, and no other.
+pub fn only_nth(
+    n: u64,
+    moment: Moment,
+    call: &'static str,
+) -> impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static {
+    failing(moment, call, move |count| count == n)
+}
+
+fn failing(
+    moment: Moment,
+    call: &'static str,
+    which: impl Fn(u64) -> bool + Send + Sync + 'static,
+) -> impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static {
     let calls = AtomicU64::new(0);
     move |now, name| {
         let meant = now == moment && (call == "*" || call == name);
-        if meant && (calls.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(n) {
+        if meant && which(calls.fetch_add(1, Ordering::Relaxed) + 1) {
             return Box::pin(ready(Err(StoreError::Backend {
                 message: format!("no luck with `{name}`"),
                 source: None,

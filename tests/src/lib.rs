@@ -10,7 +10,7 @@ pub mod survey;
 mod trace;
 
 pub use dice::Dice;
-pub use hooked::{Hooked, Moment, every_nth, well};
+pub use hooked::{Hooked, Moment, every_nth, only_nth, well};
 pub use journal::Journal;
 pub use process::{child, child_folder, scale};
 pub use stores::{Place, memory, stores};

@@ -52,5 +52,5 @@ pub fn sqlite() -> Place {
 /// The SQLite store at `path`.
 #[cfg(feature = "sqlite")]
 pub fn sqlite_at(path: &std::path::Path) -> Arc<dyn Store> {
-    Arc::new(superstep::SqliteStore::open(path).expect("the database opens"))
+    Arc::new(superstep::store::SqliteStore::open(path).expect("the database opens"))
 }
