@@ -69,7 +69,7 @@ async fn every_nth_call_fails_and_the_run_ends_the_same() {
             assert_eq!(digests(&stored), digests(&expected), "{id}");
         }
     }
-    assert!(failures > 100, "only {failures} calls ever failed");
+    assert!(failures > 50, "only {failures} calls ever failed");
 }
 
 /// Resuming in the very engine, or in another one, makes no difference: not
