@@ -50,14 +50,20 @@ pub fn along_row<R: RoutesNowhere, I>(_: R) -> Hops<I> {
     Hops::Row
 }
 
-/// The items of an `each`.
-pub fn items<N, I>(items: I) -> impl Iterator<Item = ItemOf<N>>
+/// Goes along the edge of an `each` once for each item; gives whether there
+/// were any.
+pub fn each<N, I>(
+    hops: &mut Hops<I>,
+    edge: u32,
+    items: impl IntoIterator<Item = InputOf<N>>,
+    wrap: fn(ItemOf<N>) -> I,
+) -> bool
 where
     N: NodeFn,
     N::Input: TakesInput,
-    I: IntoIterator<Item = InputOf<N>>,
 {
-    items.into_iter().map(N::Input::carried)
+    let items = items.into_iter().map(N::Input::carried);
+    hops.each(edge, items.map(wrap))
 }
 
 /// The input of one task.

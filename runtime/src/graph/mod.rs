@@ -1,6 +1,8 @@
 //! What a graph is: the traits that the macros implement and the static table
 //! that describes the edges.
 
+mod draw;
+mod fingerprint;
 pub mod glue;
 mod info;
 mod input;
@@ -12,6 +14,7 @@ mod writes;
 
 use std::future::Future;
 
+pub use fingerprint::Differences;
 pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
     RowInfo, START, Span,
