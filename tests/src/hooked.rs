@@ -26,6 +26,7 @@ type Hook = dyn Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sy
 pub struct Hooked {
     inner: Arc<dyn Store>,
     hook: Arc<Hook>,
+    commits: u32,
 }
 
 impl Hooked {
@@ -37,7 +38,15 @@ impl Hooked {
         Self {
             inner,
             hook: Arc::new(hook),
+            commits: 1,
         }
+    }
+
+    /// Tries every commit so many times, and answers as the first time.
+    #[must_use]
+    pub fn committing(mut self, times: u32) -> Self {
+        self.commits = times;
+        self
     }
 
     fn around<'a, T: Send + 'a>(
@@ -138,7 +147,15 @@ impl Store for Hooked {
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
-        self.around("commit", self.inner.commit(commit))
+        let repeated = async move {
+            let first = self.inner.commit(commit.clone()).await?;
+            for _ in 1..self.commits {
+                let again = self.inner.commit(commit.clone()).await?;
+                assert_eq!(again, Committed::Already, "a commit was taken twice");
+            }
+            Ok(first)
+        };
+        self.around("commit", Box::pin(repeated))
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {

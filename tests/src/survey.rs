@@ -65,7 +65,8 @@ impl World {
 
     async fn work(&self, cx: &Cx) {
         let (run, step, node, key) = (cx.run_id(), cx.step(), cx.node(), cx.order_key());
-        self.journal.note(format_args!("ran {run} {step} {node} {key}"));
+        self.journal
+            .note(format_args!("ran {run} {step} {node} {key}"));
         self.dice.dawdle().await;
     }
 }

@@ -107,7 +107,13 @@ async fn the_default_fails_and_names_field_nodes_and_step() {
             other => panic!("{other}"),
         }
         let message = error.to_string();
-        for part in ["`legal` and `finance`", "`verdict`", "step 2", "`run`", "reducer"] {
+        for part in [
+            "`legal` and `finance`",
+            "`verdict`",
+            "step 2",
+            "`run`",
+            "reducer",
+        ] {
             assert!(message.contains(part), "{part} in {message}");
         }
 
@@ -176,7 +182,11 @@ async fn the_engine_overrides_the_graphs_policy() {
     };
     let lenient = Engine::builder(graph()).build().unwrap();
     let run = lenient.run("run", Desk::default()).await.unwrap();
-    assert_eq!(run.state().verdict, "yes", "`legal` is the last in edge order");
+    assert_eq!(
+        run.state().verdict,
+        "yes",
+        "`legal` is the last in edge order"
+    );
 
     let strict = Engine::builder(graph())
         .conflict(ConflictPolicy::Fail)
@@ -196,7 +206,11 @@ fn mark(_: &Desk, (key, value): (String, u32)) -> DeskUpdate {
 }
 
 fn marks(state: &Desk) -> Vec<(String, u32)> {
-    state.log.iter().map(|mark| (mark[..1].to_owned(), mark[1..].parse().expect("a number"))).collect()
+    state
+        .log
+        .iter()
+        .map(|mark| (mark[..1].to_owned(), mark[1..].parse().expect("a number")))
+        .collect()
 }
 
 #[derive(Route)]
@@ -232,7 +246,10 @@ async fn merge_types_converge_under_every_order() {
     let mut first = None;
     for round in 0..50 {
         dice.shuffle(&mut marks);
-        let run = engine.run(format!("run-{round}"), desk(&marks)).await.unwrap();
+        let run = engine
+            .run(format!("run-{round}"), desk(&marks))
+            .await
+            .unwrap();
         let first = first.get_or_insert_with(|| run.state().clone());
         assert_eq!(run.state().seen, first.seen);
         assert_eq!(run.state().marks, first.marks);
@@ -244,7 +261,10 @@ async fn merge_types_converge_under_every_order() {
 #[tokio::test]
 async fn one_key_written_twice_conflicts() {
     let engine = Engine::builder(Marking).build().unwrap();
-    let error = engine.run("run", desk(&["a1", "b2", "a3"])).await.unwrap_err();
+    let error = engine
+        .run("run", desk(&["a1", "b2", "a3"]))
+        .await
+        .unwrap_err();
     let Error::MergeConflict { field, step, .. } = &error else {
         panic!("{error}")
     };

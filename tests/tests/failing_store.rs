@@ -52,7 +52,10 @@ async fn every_nth_call_fails_and_the_run_ends_the_same() {
                 failures += 1;
                 assert!(matches!(error, Error::Store { .. }), "{id}: {error}");
                 let message = error.to_string();
-                assert!(message.contains(&id) && message.contains("resume"), "{message}");
+                assert!(
+                    message.contains(&id) && message.contains("resume"),
+                    "{message}"
+                );
                 result = match well.get(&id).await {
                     Err(Error::RunNotFound { .. }) => unwell.run(&id, input()).seed(1).await,
                     _ => unwell.resume(&id).await,
@@ -62,7 +65,10 @@ async fn every_nth_call_fails_and_the_run_ends_the_same() {
             assert_eq!(run.status(), Status::Completed);
             let stored = trace(&well, &id).await.unwrap();
             assert_eq!(stored.state, expected.state, "{id}");
-            assert_eq!(run.fingerprint(), stored.history.last().map(|step| step.chain));
+            assert_eq!(
+                run.fingerprint(),
+                stored.history.last().map(|step| step.chain)
+            );
             let digests = |trace: &Trace| -> Vec<_> {
                 trace.history.iter().map(|step| step.digest).collect()
             };
@@ -111,8 +117,10 @@ async fn a_failed_commit_leaves_the_old_step_or_the_new_one() {
                     .shared_store(Arc::clone(&place.store))
                     .build()
                     .unwrap();
-                let hooked =
-                    Hooked::new(Arc::clone(&place.store), only_nth(fail_at, moment, "commit"));
+                let hooked = Hooked::new(
+                    Arc::clone(&place.store),
+                    only_nth(fail_at, moment, "commit"),
+                );
                 let engine = Engine::builder(Surveyor::new())
                     .store(hooked)
                     .build()
@@ -146,7 +154,10 @@ async fn what_was_committed_does_not_run_again() {
             Arc::clone(&place.store),
             every_nth(3, Moment::Before, "commit"),
         );
-        let engine = Engine::builder(surveyor.clone()).store(hooked).build().unwrap();
+        let engine = Engine::builder(surveyor.clone())
+            .store(hooked)
+            .build()
+            .unwrap();
         let mut result = engine.run("survey", Survey::of(3, 3)).await;
         let mut ran: BTreeMap<String, usize> = BTreeMap::new();
         let mut committed = 0;
@@ -165,6 +176,9 @@ async fn what_was_committed_does_not_run_again() {
             };
             result = engine.resume("survey").await;
         }
-        assert!(ran.values().any(|times| *times > 1), "no step was interrupted");
+        assert!(
+            ran.values().any(|times| *times > 1),
+            "no step was interrupted"
+        );
     }
 }

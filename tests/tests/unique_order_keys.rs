@@ -34,10 +34,7 @@ async fn keys_are_unique_over_loops_fan_outs_joins_and_turns() {
             .unwrap();
         let mut run = engine.run("run", Survey::of(4, 5)).await.unwrap();
         for _ in 0..5 {
-            run = engine
-                .turn("run", Survey::update().round(0))
-                .await
-                .unwrap();
+            run = engine.turn("run", Survey::update().round(0)).await.unwrap();
         }
         assert_eq!(run.status(), Status::Completed);
         // A round has plan, 5 pages, sort, aside, detour, risk, mend and combine;
@@ -116,7 +113,8 @@ async fn ten_thousand_tasks_have_ten_thousand_keys() {
     let run = engine.run("run", Count::default()).await.unwrap();
     assert_eq!(run.state().tasks, 10_000);
     let mut keys: Vec<String> = journal.lines();
-    keys.iter_mut().for_each(|line| *line = line.split(' ').next_back().unwrap_or("").to_owned());
+    keys.iter_mut()
+        .for_each(|line| *line = line.split(' ').next_back().unwrap_or("").to_owned());
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), 10_000);
