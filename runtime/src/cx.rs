@@ -10,7 +10,6 @@ use crate::machine::{KeyId, Keyring};
 
 /// The context of one attempt of one task; a node that takes `&Cx` gets it.
 pub struct Cx {
-    run: Arc<RunIdentity>,
     keys: Keyring,
     key: KeyId,
     step: u64,
@@ -52,7 +51,6 @@ pub(crate) fn default_seed(run: &str) -> u64 {
 
 impl Cx {
     pub(crate) fn new(
-        run: Arc<RunIdentity>,
         keys: Keyring,
         key: KeyId,
         step: u64,
@@ -60,7 +58,6 @@ impl Cx {
         attempt: u32,
     ) -> Self {
         Self {
-            run,
             keys,
             key,
             step,
@@ -78,21 +75,14 @@ impl Cx {
     /// assert_eq!((cx.run_id(), cx.step(), cx.attempt()), ("test", 1, 1));
     /// ```
     pub fn test() -> Self {
-        let keys = Keyring::new(&NO_GRAPH);
+        let keys = Keyring::new(&NO_GRAPH, RunIdentity::new("test".into(), None));
         let key = keys.known(Hasher::new().part("test").finish());
-        Self::new(
-            RunIdentity::new("test".into(), None),
-            keys,
-            key,
-            1,
-            "test",
-            1,
-        )
+        Self::new(keys, key, 1, "test", 1)
     }
 
     /// The run's id.
     pub fn run_id(&self) -> &str {
-        &self.run.id
+        &self.keys.run().id
     }
 
     /// The step in which the task runs, from 1.
@@ -120,7 +110,7 @@ impl Cx {
     /// call: `SHA-256(run_id, order_key)`, the same on every attempt.
     pub fn idempotency_key(&self) -> Digest {
         Hasher::new()
-            .part(&self.run.id)
+            .part(&self.keys.run().id)
             .part(self.order_key().as_bytes())
             .finish()
     }
@@ -133,7 +123,7 @@ impl Cx {
             .given_up
             .as_ref()
             .is_some_and(|flag| flag.load(Ordering::Relaxed));
-        given_up || self.run.dropped.load(Ordering::Relaxed)
+        given_up || self.keys.run().dropped.load(Ordering::Relaxed)
     }
 
     /// Runs `f` and gives its value. It says to readers, and to the check in
@@ -160,7 +150,7 @@ impl Cx {
 impl fmt::Debug for Cx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cx")
-            .field("run", &self.run.id)
+            .field("run", &self.keys.run().id)
             .field("step", &self.step)
             .field("node", &self.node)
             .field("attempt", &self.attempt)

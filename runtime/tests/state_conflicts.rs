@@ -1,5 +1,8 @@
 //! What two updates of one step may not both say.
 
+// A test may panic anywhere, not in its own function only.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,8 @@
 //! What each reducer makes of the updates of one step.
 
+// A test may panic anywhere, not in its own function only.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 

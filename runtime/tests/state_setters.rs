@@ -1,5 +1,8 @@
 //! What setters take, and what calling one again does.
 
+// A test may panic anywhere, not in its own function only.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;

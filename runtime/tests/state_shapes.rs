@@ -1,5 +1,8 @@
 //! Structs that are not everyday structs: generic ones, odd names, odd places.
 
+// A test may panic anywhere, not in its own function only.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -207,4 +210,30 @@ fn a_hundred_and_twenty_eight_fields_are_allowed() {
     );
     let update = Wide::update().hf(1);
     assert_eq!(superstep::state::Update::fields(&update).first(), Some(127));
+}
+
+#[test]
+#[allow(non_upper_case_globals, non_camel_case_types, dead_code)]
+fn values_in_scope_do_not_get_in_the_way() {
+    const update: u8 = 0;
+    const updates: u8 = 0;
+    const record: u8 = 0;
+    struct look;
+
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    struct Item {
+        id: u8,
+    }
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    struct S {
+        #[reduce(append)]
+        list: Vec<u8>,
+        #[reduce(upsert = id)]
+        items: Vec<Item>,
+    }
+    let mut state = S::default();
+    state
+        .apply(&mut [S::update().list([1]).remove_items(1)])
+        .unwrap();
+    assert_eq!(state.list, [1]);
 }

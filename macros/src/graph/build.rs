@@ -291,7 +291,7 @@ impl Builder<'_> {
     }
 
     fn matching(&mut self, found: ast::Match, context: &Context, steps: &mut Vec<Step>) {
-        let second = steps.iter().any(|step| matches!(step, Step::Match(_)));
+        let second = steps.iter().any(|step| matches!(step, Step::Match(..)));
         if let Some(why) = context.no_match.or(second.then_some(MATCH_TWICE)) {
             self.errors.at(found.span, why);
         }
@@ -315,7 +315,7 @@ impl Builder<'_> {
             }
         });
         let arms = arms.collect();
-        steps.push(Step::Match(arms));
+        steps.push(Step::Match(found.span, arms));
     }
 
     /// A target with an input, which joins and error rows have none to give.

@@ -25,6 +25,8 @@ pub(super) struct Provided {
     /// Seen through a `String`, `Vec`, `Box` or `Arc`.
     through: bool,
     field: String,
+    /// The field's own type.
+    written: String,
 }
 
 impl Item {
@@ -96,6 +98,7 @@ fn own(member: &Member, field: &Field) -> Provided {
         at: field.ty.span(),
         through: false,
         field: name(member),
+        written: text::joined(field.ty.to_token_stream()),
     }
 }
 
@@ -121,6 +124,7 @@ fn through(member: &Member, field: &Field) -> Option<Provided> {
         at: field.ty.span(),
         through: true,
         field: name(member),
+        written: text::joined(field.ty.to_token_stream()),
     })
 }
 
@@ -148,10 +152,11 @@ fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
         }
         let message = format!(
             "`{}` and `{}` both provide `{ty}`, and nodes ask by type\n\
-             help: give each a type of its own, e.g. `struct {}({ty});`, or keep one from the nodes with `#[graph(skip)]`",
+             help: give each a type of its own, e.g. `struct {}({});`, or keep one from the nodes with `#[graph(skip)]`",
             first.field,
             second.field,
             camel(&second.field),
+            second.written,
         );
         errors.at(second.at, message);
     }
@@ -169,10 +174,10 @@ fn two_parameters(item: &ItemStruct, all: &[Provided], errors: &mut Errors) {
         if same(&bare[0].ty, &second.ty).is_some() {
             continue;
         }
-        let ty = text::joined(second.ty.to_token_stream());
+        let ty = &second.written;
         let message = format!(
             "`{}` and `{}` could be of one type, and nodes ask by type\n\
-             help: wrap one, e.g. `struct {}<{ty}>({ty});`, or keep it from the nodes with `#[graph(skip)]`",
+             help: wrap one, e.g. `struct My{}<{ty}>({ty});`, or keep it from the nodes with `#[graph(skip)]`",
             bare[0].field,
             second.field,
             camel(&second.field),

@@ -27,6 +27,8 @@ pub(super) struct Model {
 
 pub(super) struct Node {
     pub(super) name: String,
+    /// Whether the name is an instance's, given in this graph.
+    pub(super) named: bool,
     pub(super) path: Path,
     /// Where the rows first mention it.
     pub(super) at: Ident,
@@ -97,7 +99,8 @@ pub(super) enum Step {
         items: Expr,
         otherwise: Option<Vec<Step>>,
     },
-    Match(Vec<Arm>),
+    /// The word `match`, and the arms.
+    Match(Span, Vec<Arm>),
 }
 
 pub(super) struct Arm {
@@ -134,6 +137,6 @@ impl OwnRow {
 
     pub(super) fn matches(&self) -> bool {
         let mut steps = self.steps.iter();
-        steps.any(|step| matches!(step, Step::Match(_)))
+        steps.any(|step| matches!(step, Step::Match(..)))
     }
 }

@@ -12,15 +12,11 @@ use crate::errors::Errors;
 /// Numbers the nodes in the order in which they are first mentioned.
 pub(super) struct Names<'a> {
     instances: HashMap<String, (&'a Instance, bool)>,
-    known: HashMap<String, Known>,
+    /// By name and path: two paths under one name are an error, and then two nodes.
+    known: HashMap<(String, String), NodeId>,
+    /// The first path of each name.
+    paths: HashMap<String, String>,
     pub(super) nodes: Vec<Node>,
-}
-
-struct Known {
-    node: NodeId,
-    path: String,
-    /// A second path under this name was reported already.
-    reported: bool,
 }
 
 impl<'a> Names<'a> {
@@ -38,6 +34,7 @@ impl<'a> Names<'a> {
         Self {
             instances,
             known: HashMap::new(),
+            paths: HashMap::new(),
             nodes: Vec::new(),
         }
     }
@@ -46,24 +43,25 @@ impl<'a> Names<'a> {
     pub(super) fn node(&mut self, place: &Place, errors: &mut Errors) -> NodeId {
         let ident = place.ident();
         let name = text::name(&ident);
-        let mut path = &place.path;
+        let (mut path, mut named) = (&place.path, false);
         if place.path.get_ident().is_some()
             && let Some((instance, used)) = self.instances.get_mut(&name)
         {
-            *used = true;
+            (*used, named) = (true, true);
             path = &instance.path;
         }
         let written = text::joined(path.to_token_stream());
-        if let Some(known) = self.known.get_mut(&name) {
-            if known.path != written && !known.reported {
-                known.reported = true;
-                errors.at(ident.span(), two_paths(&name, &known.path, &written));
-            }
-            return known.node;
+        if let Some(node) = self.known.get(&(name.clone(), written.clone())) {
+            return *node;
+        }
+        match self.paths.get(&name) {
+            Some(first) => errors.at(ident.span(), two_paths(&name, first, &written)),
+            None => drop(self.paths.insert(name.clone(), written.clone())),
         }
         let node = self.nodes.len() as NodeId;
         self.nodes.push(Node {
             name: name.clone(),
+            named,
             path: path.clone(),
             at: ident,
             row: None,
@@ -71,12 +69,7 @@ impl<'a> Names<'a> {
             joins: Vec::new(),
             input: false,
         });
-        let known = Known {
-            node,
-            path: written,
-            reported: false,
-        };
-        self.known.insert(name, known);
+        self.known.insert((name, written), node);
         node
     }
 

@@ -24,9 +24,11 @@ pub(super) const RESERVED: [&str; 6] = ["start", "end", "each", "defer", "match"
 
 pub(super) fn table(tokens: TokenStream, errors: &mut Errors) -> Table {
     let mut table = Table::default();
+    let mut failed = false;
     let parser = |input: ParseStream<'_>| {
         while !input.is_empty() {
             if let Err(error) = entry(input, &mut table, errors) {
+                failed = true;
                 errors.push(error);
                 skip_to_comma(input);
             }
@@ -37,12 +39,15 @@ pub(super) fn table(tokens: TokenStream, errors: &mut Errors) -> Table {
         Ok(())
     };
     let read = parser.parse2(tokens);
-    errors.keep(read);
+    // What an error left unread is no error of its own.
+    if let (Err(error), false) = (read, failed) {
+        errors.push(error);
+    }
     table
 }
 
 fn entry(input: ParseStream<'_>, table: &mut Table, errors: &mut Errors) -> syn::Result<()> {
-    if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
+    if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![=>]) {
         let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
         if !settings::read(&name, input, &mut table.settings, errors)? {

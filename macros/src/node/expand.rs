@@ -21,7 +21,6 @@ pub(super) fn stub(model: &Model) -> TokenStream {
 fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
     let companion = companion(model);
     let node_fn = node_fn(model);
-    let node_over = node_over(model);
     let node = run(model, body);
     let writes = checked_writes(model);
     let cfgs = model.cfgs();
@@ -30,7 +29,6 @@ fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
         #(#cfgs)*
         const _: () = {
             #node_fn
-            #node_over
             #node
             #writes
         };
@@ -101,20 +99,6 @@ fn node_fn(model: &Model) -> TokenStream {
     }
 }
 
-fn node_over(model: &Model) -> TokenStream {
-    let Model {
-        runtime,
-        name,
-        state,
-        ..
-    } = model;
-    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics #runtime::NodeOver<#state> for #name #ty_generics #where_clause {}
-    }
-}
-
 fn run(model: &Model, body: &TokenStream) -> TokenStream {
     let Model {
         runtime,
@@ -125,7 +109,8 @@ fn run(model: &Model, body: &TokenStream) -> TokenStream {
     let mut generics = model.generics.clone();
     generics.params.push(syn::parse_quote!(__G));
     let predicates = &mut generics.make_where_clause().predicates;
-    predicates.push(syn::parse_quote!(__G: #runtime::Graph<State = #state>));
+    predicates.push(syn::parse_quote!(__G: #runtime::Graph));
+    predicates.push(syn::parse_quote!(#state: #runtime::Is<<__G as #runtime::Graph>::State>));
     for ty in model.provided() {
         predicates.push(syn::parse_quote!(__G: #runtime::Provides<#ty>));
     }

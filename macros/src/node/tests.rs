@@ -36,11 +36,12 @@ fn a_bare_node() {
                     const CLOSED: bool = true;
                 }
                 #[automatically_derived]
-                impl ::superstep::__private::NodeOver<Research> for write {}
-                #[automatically_derived]
                 impl<__G> ::superstep::__private::Node<__G> for write
                 where
-                    __G: ::superstep::__private::Graph<State = Research>,
+                    __G: ::superstep::__private::Graph,
+                    Research: ::superstep::__private::Is<
+                        <__G as ::superstep::__private::Graph>::State,
+                    >,
                 {
                     fn run<'__a>(
                         __graph: &'__a __G,
@@ -133,15 +134,13 @@ fn everything_at_once() {
                     );
                 }
                 #[automatically_derived]
-                impl<T: Fetch> crate::engine::__private::NodeOver<Research> for search<T>
-                where
-                    T: Clone,
-                {}
-                #[automatically_derived]
                 impl<T: Fetch, __G> crate::engine::__private::Node<__G> for search<T>
                 where
                     T: Clone,
-                    __G: crate::engine::__private::Graph<State = Research>,
+                    __G: crate::engine::__private::Graph,
+                    Research: crate::engine::__private::Is<
+                        <__G as crate::engine::__private::Graph>::State,
+                    >,
                     __G: crate::engine::__private::Provides<dyn Web>,
                     __G: crate::engine::__private::Provides<Cx>,
                 {

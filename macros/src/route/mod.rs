@@ -66,5 +66,9 @@ fn expand(input: &mut DeriveInput, krate: &Path) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #impl_generics #krate::__private::Route for #ident #ty_generics #clause {}
+        #[automatically_derived]
+        impl #impl_generics #krate::__private::HasRoute for #ident #ty_generics #clause {
+            type Route = Self;
+        }
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn state(state: &State<'_>) -> syn::Result<()> {
     no_lifetimes(state, &mut errors);
     not_too_many_fields(state, &mut errors);
     no_collisions(state, &mut errors);
+    no_shared_names(state, &mut errors);
     for field in &state.fields {
         no_random_order(field, &mut errors);
         no_skipped_field(field, &mut errors);
@@ -47,19 +48,16 @@ fn not_too_many_fields(state: &State<'_>, errors: &mut Errors) {
     }
 }
 
-/// Every slot and setter of the update needs a name of its own, in Rust and in
-/// the encoding.
+/// Every slot and setter of the update needs a name of its own.
 fn no_collisions(state: &State<'_>, errors: &mut Errors) {
-    let generated: HashMap<String, &Field<'_>> = state
-        .fields
-        .iter()
-        .flat_map(|field| {
-            let names = field.replacement().into_iter().chain(field.removal());
-            names.map(move |name| (name.to_string(), field))
-        })
-        .collect();
+    let mut made: HashMap<String, &Field<'_>> = HashMap::new();
     for field in &state.fields {
-        if let Some(owner) = generated.get(&field.name) {
+        for name in field.replacement().into_iter().chain(field.removal()) {
+            made.insert(name.to_string(), field);
+        }
+    }
+    for field in &state.fields {
+        if let Some(owner) = made.get(&field.name) {
             errors.at(
                 field.span(),
                 format!(
@@ -72,18 +70,52 @@ fn no_collisions(state: &State<'_>, errors: &mut Errors) {
     }
 }
 
+/// Every slot needs a name of its own in the encoding too. Names that serde
+/// derives by `rename_all` are left to serde.
+fn no_shared_names(state: &State<'_>, errors: &mut Errors) {
+    let mut names: HashMap<String, &Field<'_>> = HashMap::new();
+    for field in &state.fields {
+        let name = match &field.serde.rename {
+            Some(name) => name.value(),
+            None if state.serde.rename_all.is_none() => field.name.clone(),
+            None => continue,
+        };
+        let replacement = field.replacement().map(|_| format!("replace_{name}"));
+        let removal = field.removal().map(|_| format!("remove_{name}"));
+        for name in [Some(name), replacement, removal].into_iter().flatten() {
+            let Some(owner) = names.insert(name.clone(), field) else {
+                continue;
+            };
+            let renamed = [field, owner]
+                .iter()
+                .find_map(|one| one.serde.rename.as_ref());
+            // Without a `rename` it is the setters that collide.
+            if let Some(rename) = renamed {
+                errors.at(
+                    rename.span(),
+                    format!(
+                        "`{}` and `{}` are both called `{name}` in the encoded update\n\
+                         help: give one of them another name",
+                        owner.name, field.name
+                    ),
+                );
+            }
+        }
+    }
+}
+
 /// A state field has one order, the same in every process.
 fn no_random_order(field: &Field<'_>, errors: &mut Errors) {
     let Some((name, _)) = types::last_segment(field.ty) else {
         return;
     };
-    let ordered = match name.as_str() {
+    let ordered = match name.to_string().as_str() {
         "HashMap" => "BTreeMap",
         "HashSet" => "BTreeSet",
         _ => return,
     };
     errors.at(
-        field.ty.span(),
+        name.span(),
         format!(
             "a `{name}` iterates in another order in every process, so a node that walks it is not deterministic\n\
              help: use `std::collections::{ordered}`"

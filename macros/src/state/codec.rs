@@ -18,12 +18,12 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     let rt = super::runtime(state);
     let ty = field.ty;
     let encode = match &field.serde.encode {
-        Some(function) => quote!(#function(value, serializer)),
-        None => quote!(<#ty as #rt::serde::Serialize>::serialize(value, serializer)),
+        Some(function) => quote!(#function(__value, __serializer)),
+        None => quote!(<#ty as #rt::serde::Serialize>::serialize(__value, __serializer)),
     };
     let decode = match &field.serde.decode {
-        Some(function) => quote!(#function(deserializer)),
-        None => quote!(<#ty as #rt::serde::Deserialize<'de>>::deserialize(deserializer)),
+        Some(function) => quote!(#function(__deserializer)),
+        None => quote!(<#ty as #rt::serde::Deserialize<'de>>::deserialize(__deserializer)),
     };
     let (impl_generics, _, _) = state.generics.split_for_impl();
     let clause = generics::where_clause(state, []);
@@ -34,13 +34,13 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
         #[automatically_derived]
         impl #impl_generics #rt::reduce::Codec<#ty> for #ident #clause {
             fn encode<__S: #rt::serde::Serializer>(
-                value: &#ty,
-                serializer: __S,
+                __value: &#ty,
+                __serializer: __S,
             ) -> ::core::result::Result<__S::Ok, __S::Error> {
                 #encode
             }
             fn decode<'de, __D: #rt::serde::Deserializer<'de>>(
-                deserializer: __D,
+                __deserializer: __D,
             ) -> ::core::result::Result<#ty, __D::Error> {
                 #decode
             }

@@ -8,6 +8,7 @@ use super::{codec, impl_state, update};
 
 /// Everything that `#[derive(State)]` writes.
 pub(super) fn state(state: &State<'_>) -> TokenStream {
+    let rt = super::runtime(state);
     let update = update::definition(state);
     let codecs = state
         .fields
@@ -21,6 +22,7 @@ pub(super) fn state(state: &State<'_>) -> TokenStream {
         #update
         #(#codecs)*
         const _: () = {
+            use #rt as __rt;
             #setters
             #plain
             #graph

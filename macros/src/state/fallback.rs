@@ -4,13 +4,14 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{DeriveInput, Visibility};
+use syn::{Data, DeriveInput, Visibility};
 
 use super::parse;
 
 pub(super) fn state(input: &DeriveInput) -> TokenStream {
-    // A generic state is rare, and its bounds could be what is wrong.
-    if !input.generics.params.is_empty() {
+    // A generic state is rare, and its bounds could be what is wrong; a union
+    // cannot be serialized at all.
+    if !input.generics.params.is_empty() || matches!(input.data, Data::Union(_)) {
         return TokenStream::new();
     }
     let krate = parse::krate(&input.attrs).unwrap_or_else(|_| parse::default_krate());

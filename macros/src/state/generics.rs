@@ -63,7 +63,7 @@ pub(super) fn on_fields(state: &State<'_>, bound: &TokenStream) -> Vec<TokenStre
 
 /// What an update needs to be an update of its state.
 pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let value = quote!(
         ::core::clone::Clone
             + ::core::fmt::Debug
@@ -94,7 +94,7 @@ pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
 /// That the generic struct is a state, if it is generic.
 pub(super) fn state_holds(state: &State<'_>) -> Option<TokenStream> {
     state.generics.type_params().next()?;
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let (_, ty_generics, _) = state.generics.split_for_impl();
     let ident = state.ident;
     Some(quote! {

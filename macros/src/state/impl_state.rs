@@ -1,13 +1,13 @@
 //! `impl State`: the table of fields, conflicts, and how updates apply.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::model::{Field, Reducer, State};
 use super::{generics, reducer, types};
 
 pub(super) fn of(state: &State<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let State { ident, update, .. } = state;
     let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
     let is_state = generics::state_holds(state);
@@ -34,14 +34,16 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
             };
 
             fn conflict(
-                updates: &[#update #ty_generics],
+                __updates: &[#update #ty_generics],
             ) -> ::core::result::Result<::core::option::Option<#rt::Clash>, #rt::encode::EncodeError> {
-                #rt::reduce::Conflicts::among(updates) #(#looks)* .found()
+                let __look = #rt::reduce::Conflicts::among(__updates);
+                #(#looks)*
+                __look.found()
             }
 
             fn apply(
                 &mut self,
-                updates: &mut [#update #ty_generics],
+                __updates: &mut [#update #ty_generics],
             ) -> ::core::result::Result<(), #rt::ReduceError> {
                 #(#applies)*
                 ::core::result::Result::Ok(())
@@ -53,7 +55,7 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
 }
 
 fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let name = &field.name;
     let ty = types::joined(field.ty);
     let reducer = reducer::text(&field.reducer);
@@ -66,19 +68,27 @@ fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// Where two updates of one step can conflict in this field.
 fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
-    let (ident, ty) = (field.ident, field.ty);
-    let replacement = field.replacement().map(|slot| {
-        let replace = reducer::replace(state, field);
-        quote!(.field::<#replace, #ty>(#position, |update| &update.#slot))
-    });
+    let look = |reducer: &TokenStream, slot: &Ident| {
+        let reducer = reducer::fit(field, reducer);
+        reducer::at_type(
+            field,
+            quote!(let __look = __look.field(#reducer, #position, |__update| &__update.#slot);),
+        )
+    };
+    let replacement = field.replacement();
+    let replacement = replacement.map(|slot| look(&reducer::replace(state, field), &slot));
+    let ident = field.ident;
     let own = match &field.reducer {
         Reducer::Replace | Reducer::Ephemeral | Reducer::Merge => {
-            let reducer = reducer::of(state, field);
-            quote!(.field::<#reducer, #ty>(#position, |update| &update.#ident))
+            look(&reducer::of(state, field), ident)
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
-            quote!(.records(#position, |update| (&update.#ident, &update.#removal), |record| &record.#id))
+            quote! {
+                let __look = __look.records(
+                    #position, |__update| (&__update.#ident, &__update.#removal), |__record| &__record.#id,
+                );
+            }
         }
         _ => TokenStream::new(),
     };
@@ -86,39 +96,44 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
 }
 
 fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
-    let rt = super::runtime(state);
-    let (ident, ty) = (field.ident, field.ty);
-    let replacement = field.replacement().map(|slot| {
-        let replace = reducer::replace(state, field);
-        quote!(#rt::reduce::apply::<#replace, #ty, _>(#position, &mut self.#ident, updates, |update| &mut update.#slot)?;)
-    });
+    let rt = super::rt();
+    let apply = |reducer: &TokenStream, slot: &Ident| {
+        let ident = field.ident;
+        let reducer = reducer::fit(field, reducer);
+        reducer::at_type(
+            field,
+            quote!(#rt::reduce::apply(#reducer, #position, &mut self.#ident, __updates, |__update| &mut __update.#slot)?;),
+        )
+    };
+    let replacement = field.replacement();
+    let replacement = replacement.map(|slot| apply(&reducer::replace(state, field), &slot));
+    let ident = field.ident;
     let own = match &field.reducer {
-        Reducer::Ephemeral => {
-            quote!(#rt::reduce::ephemeral(&mut self.#ident, updates, |update| &mut update.#ident);)
-        }
+        Reducer::Ephemeral => reducer::at_type(
+            field,
+            quote!(#rt::reduce::ephemeral(&mut self.#ident, __updates, |__update| &mut __update.#ident);),
+        ),
         Reducer::With(path) => {
-            quote!(#rt::reduce::apply_with(&mut self.#ident, updates, #path, |update| &mut update.#ident);)
+            let function = reducer::function(field, path);
+            quote!(#rt::reduce::apply_with(&mut self.#ident, __updates, #function, |__update| &mut __update.#ident);)
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
             quote! {
                 #rt::reduce::apply_records(
-                    #position, &mut self.#ident, updates,
-                    |record| &record.#id, |update| (&mut update.#ident, &mut update.#removal),
+                    #position, &mut self.#ident, __updates,
+                    |__record| &__record.#id, |__update| (&mut __update.#ident, &mut __update.#removal),
                 )?;
             }
         }
-        _ => {
-            let reducer = reducer::of(state, field);
-            quote!(#rt::reduce::apply::<#reducer, #ty, _>(#position, &mut self.#ident, updates, |update| &mut update.#ident)?;)
-        }
+        _ => apply(&reducer::of(state, field), ident),
     };
     quote!(#replacement #own)
 }
 
 /// Ephemeral fields that the state's own encoding leaves out.
 fn restore(state: &State<'_>) -> Option<TokenStream> {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let skipped = |field: &&Field<'_>| field.is_ephemeral() && field.serde.skip.is_some();
     let fields: Vec<_> = state
         .fields
@@ -129,8 +144,8 @@ fn restore(state: &State<'_>) -> Option<TokenStream> {
     let (update, (_, ty_generics, _)) = (&state.update, state.generics.split_for_impl());
     (!fields.is_empty()).then(|| {
         quote! {
-            fn restore_skipped(&mut self, updates: &mut [#update #ty_generics]) {
-                #(#rt::reduce::restore(&mut self.#fields, updates, |update| &mut update.#fields);)*
+            fn restore_skipped(&mut self, __updates: &mut [#update #ty_generics]) {
+                #(#rt::reduce::restore(&mut self.#fields, __updates, |__update| &mut __update.#fields);)*
             }
         }
     })

@@ -12,6 +12,8 @@ mod reducer;
 mod serde_attrs;
 mod setters;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod types;
 mod update;
 
@@ -38,4 +40,9 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
 fn runtime(state: &model::State<'_>) -> TokenStream {
     let krate = &state.krate;
     quote!(#krate::__private)
+}
+
+/// [`runtime`] by the short name that it has beside the impls.
+fn rt() -> TokenStream {
+    quote!(__rt)
 }

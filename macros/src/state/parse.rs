@@ -112,10 +112,10 @@ fn reducer(attrs: &[Attribute]) -> syn::Result<Reducer> {
 impl Parse for Reducer {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         if input.is_empty() {
-            return Err(input.error(format!(
-                "`#[reduce()]` names no reducer\n{}",
-                list_of_reducers()
-            )));
+            return Err(syn::Error::new(
+                input.span(),
+                format!("`#[reduce()]` names no reducer\n{}", list_of_reducers()),
+            ));
         }
         let name = Ident::parse_any(input)?;
         let reducer = match name.to_string().as_str() {

@@ -1,9 +1,9 @@
 //! The reducers as types of the runtime, and as text.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-use syn::Type;
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::quote;
 use syn::spanned::Spanned;
+use syn::{Path, Type};
 
 use super::codec;
 use super::model::{Field, Reducer, State};
@@ -12,66 +12,78 @@ use super::types;
 /// The type that combines the field's contributions. `upsert` and `with` have
 /// none: they need an accessor and a function.
 pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let name = match &field.reducer {
-        Reducer::First => quote!(First),
-        Reducer::Append => quote!(Append),
-        Reducer::Sum => quote!(Sum),
-        Reducer::Union => quote!(Union),
-        Reducer::Merge => quote!(MergeIn),
-        Reducer::Max => ranked(state, field, &quote!(Max)),
-        Reducer::Min => ranked(state, field, &quote!(Min)),
-        _ => return replace(state, field),
-    };
-    at_type(state, field, &name)
+    let rt = super::rt();
+    let rank = || rank(&rt, field.ty);
+    match &field.reducer {
+        Reducer::First => quote!(#rt::reduce::First),
+        Reducer::Append => quote!(#rt::reduce::Append),
+        Reducer::Sum => quote!(#rt::reduce::Sum),
+        Reducer::Union => quote!(#rt::reduce::Union),
+        Reducer::Merge => quote!(#rt::reduce::MergeIn),
+        Reducer::Max => {
+            let rank = rank();
+            quote!(#rt::reduce::Max<#rank>)
+        }
+        Reducer::Min => {
+            let rank = rank();
+            quote!(#rt::reduce::Min<#rank>)
+        }
+        _ => replace(state, field),
+    }
 }
 
 /// The type that replaces the field's value, and compares by its encoding.
 pub(super) fn replace(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let codec = match codec::ident(state, field) {
-        Some(codec) => quote!(#codec),
-        None => at_type(state, field, &quote!(Plain)),
-    };
-    at_type(state, field, &quote!(Replace<#codec>))
-}
-
-fn ranked(state: &State<'_>, field: &Field<'_>, side: &TokenStream) -> TokenStream {
-    let rank = rank(state, field, field.ty);
-    quote!(#side<#rank>)
-}
-
-fn rank(state: &State<'_>, field: &Field<'_>, ty: &Type) -> TokenStream {
-    if let Some((name, arguments)) = types::last_segment(ty)
-        && let ("Option", [inner]) = (name.as_str(), arguments.as_slice())
-    {
-        let inner = rank(state, field, inner);
-        return at_type(state, field, &quote!(Present<#inner>));
+    let rt = super::rt();
+    match codec::ident(state, field) {
+        Some(codec) => quote!(#rt::reduce::Replace<#codec>),
+        None => quote!(#rt::reduce::Replace),
     }
-    let float = types::is_named(ty, "f32") || types::is_named(ty, "f64");
-    let order = if float {
-        quote!(ByTotalCmp)
-    } else {
-        quote!(ByOrd)
+}
+
+/// A reducer as a value, for this field.
+pub(super) fn fit(field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
+    let (rt, ty) = (super::rt(), field.ty);
+    quote!(#rt::reduce::fit::<#reducer, #ty>())
+}
+
+/// The user's function as a value.
+pub(super) fn function(field: &Field<'_>, path: &Path) -> TokenStream {
+    let (rt, ty) = (super::rt(), field.ty);
+    quote!(#rt::reduce::function::<#ty>(#path))
+}
+
+/// The order of a type: that of `Ord`, but floats have none and `None` takes no part.
+fn rank(rt: &TokenStream, ty: &Type) -> TokenStream {
+    match types::last_segment(ty) {
+        Some((name, arguments)) if name == "Option" && arguments.len() == 1 => {
+            let inner = rank(rt, arguments[0]);
+            quote!(#rt::reduce::Present<#inner>)
+        }
+        Some((name, _)) if name == "f32" || name == "f64" => quote!(#rt::reduce::ByTotalCmp),
+        _ => quote!(#rt::reduce::ByOrd),
+    }
+}
+
+/// Moves tokens to the field's type, so that a reducer that does not fit is
+/// reported there, once; what their names resolve to stays the same.
+pub(super) fn at_type(field: &Field<'_>, tokens: TokenStream) -> TokenStream {
+    place(tokens, field.ty.span())
+}
+
+fn place(tokens: TokenStream, span: Span) -> TokenStream {
+    let place = |token: TokenTree| {
+        let span = span.resolved_at(token.span());
+        let mut token = match token {
+            TokenTree::Group(group) => {
+                Group::new(group.delimiter(), place(group.stream(), span)).into()
+            }
+            token => token,
+        };
+        token.set_span(span);
+        token
     };
-    at_type(state, field, &order)
-}
-
-/// A type of the runtime's, spanned so that a reducer that does not fit is
-/// reported at the field's type.
-fn at_type(state: &State<'_>, field: &Field<'_>, name: &TokenStream) -> TokenStream {
-    let rt = super::runtime(state);
-    let prefix = quote_spanned!(field.ty.span()=> #rt::reduce::);
-    let name = respan(name.clone(), field.ty.span());
-    quote!(#prefix #name)
-}
-
-fn respan(tokens: TokenStream, span: proc_macro2::Span) -> TokenStream {
-    tokens
-        .into_iter()
-        .map(|mut token| {
-            token.set_span(span);
-            token
-        })
-        .collect()
+    tokens.into_iter().map(place).collect()
 }
 
 /// The reducer as written, for the table of fields.

@@ -17,8 +17,8 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// `field(value)`
 fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let (vis, ident, ty) = (state.vis, field.ident, field.ty);
-    let rt = super::runtime(state);
+    let (vis, ident) = (state.vis, field.ident);
+    let rt = super::rt();
     let (argument, value) = match (&field.reducer, types::is_named(field.ty, "String")) {
         (Reducer::Append, true) => (
             quote!(impl ::core::convert::AsRef<str>),
@@ -35,14 +35,18 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
-            quote!(#rt::reduce::join_records(&mut self.#ident, &mut self.#removal, #value, |record| &record.#id);)
+            quote!(#rt::reduce::join_records(&mut self.#ident, &mut self.#removal, #value, |__record| &__record.#id);)
         }
         Reducer::With(path) => {
-            quote!(#rt::reduce::join_with(&mut self.#ident, #value, #path);)
+            let function = reducer::function(field, path);
+            quote!(#rt::reduce::join_with(&mut self.#ident, #value, #function);)
         }
         _ => {
-            let reducer = reducer::of(state, field);
-            quote!(#rt::reduce::join::<#reducer, #ty>(#label, &mut self.#ident, #value);)
+            let reducer = reducer::fit(field, &reducer::of(state, field));
+            reducer::at_type(
+                field,
+                quote!(#rt::reduce::join(#reducer, #label, &mut self.#ident, #value);),
+            )
         }
     };
     let docs = docs(field);
@@ -82,7 +86,7 @@ fn removal(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     };
     let removal = field.removal()?;
     let (vis, ident) = (state.vis, field.ident);
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let label = format!("{}.{removal}", state.ident);
     let doc = format!(
         "Removes the record of `{}` with this id, if there is one.",
@@ -92,7 +96,7 @@ fn removal(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
         #[doc = #doc]
         #[track_caller]
         #vis fn #removal(mut self, key: impl #rt::serde::Serialize) -> Self {
-            #rt::reduce::remove_record(#label, &mut self.#ident, &mut self.#removal, |record| &record.#id, &key);
+            #rt::reduce::remove_record(#label, &mut self.#ident, &mut self.#removal, |__record| &__record.#id, &key);
             self
         }
     })

@@ -21,7 +21,7 @@ pub(super) fn shape(ty: &Type) -> Shape<'_> {
     let Some((name, arguments)) = last_segment(ty) else {
         return Shape::Plain;
     };
-    match (name.as_str(), arguments.as_slice()) {
+    match (name.to_string().as_str(), arguments.as_slice()) {
         ("String" | "PathBuf", []) => Shape::Text,
         ("Box" | "Arc", [inner]) if is_named(inner, "str") => Shape::Text,
         ("Vec" | "VecDeque" | "BTreeSet", [item]) => Shape::Items(item),
@@ -36,7 +36,7 @@ pub(super) fn is_named(ty: &Type, name: &str) -> bool {
 }
 
 /// The last segment of a type that is a path, and its type arguments.
-pub(super) fn last_segment(ty: &Type) -> Option<(String, Vec<&Type>)> {
+pub(super) fn last_segment(ty: &Type) -> Option<(&Ident, Vec<&Type>)> {
     let path = match ty {
         Type::Path(path) => &path.path,
         // What a macro handed on may be wrapped in invisible delimiters.
@@ -56,7 +56,7 @@ pub(super) fn last_segment(ty: &Type) -> Option<(String, Vec<&Type>)> {
             .collect(),
         _ => Vec::new(),
     };
-    Some((last.ident.to_string(), arguments))
+    Some((&last.ident, arguments))
 }
 
 /// Tokens joined without white space.

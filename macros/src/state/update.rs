@@ -132,7 +132,7 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
 
 /// `Default`, `Clone` and `Debug`.
 pub(super) fn plain_impls(state: &State<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let update = &state.update;
     let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
     let slots: Vec<Ident> = all_slots(state)
@@ -161,8 +161,8 @@ pub(super) fn plain_impls(state: &State<'_>) -> TokenStream {
         }
         #[automatically_derived]
         impl #impl_generics ::core::fmt::Debug for #update #ty_generics #debug {
-            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                #rt::reduce::debug(f, #label, &[#((#names, &self.#slots)),*])
+            fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                #rt::reduce::debug(__f, #label, &[#((#names, &self.#slots)),*])
             }
         }
     }
@@ -170,7 +170,7 @@ pub(super) fn plain_impls(state: &State<'_>) -> TokenStream {
 
 /// `Update` and `IntoOutcome`.
 pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
-    let rt = super::runtime(state);
+    let rt = super::rt();
     let State { ident, update, .. } = state;
     let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
     let of_update = generics::where_clause(state, generics::of_update(state));

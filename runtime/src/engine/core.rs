@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::active::Active;
 use super::recent::Recent;
 use super::step::Limits;
+use crate::cx::RunIdentity;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
@@ -41,8 +42,15 @@ impl<G: Graph> Core<G> {
         &self.identity().0
     }
 
-    pub(super) fn machine(&self, state: Arc<G::State>) -> Machine<G> {
-        Machine::new(G::INFO, self.circles.clone(), self.settings.conflict, state)
+    pub(super) fn machine(&self, run: Arc<RunIdentity>, state: G::State) -> Machine<G> {
+        let circles = self.circles.clone();
+        Machine::new(
+            G::INFO,
+            circles,
+            self.settings.conflict,
+            Arc::new(state),
+            run,
+        )
     }
 
     pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {

@@ -1,15 +1,13 @@
 //! Drives a run from step to step until nothing is left to do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::ledger::Ledger;
-use super::step::{self, StepContext, TaskError, TaskResult, panic_message};
-use crate::cx::RunIdentity;
+use super::ledger::{Kept, Ledger};
+use super::step::{self, StepClock, StepContext, TaskError, TaskResult, panic_message};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
@@ -22,7 +20,6 @@ const CLOCK_EVERY: u64 = 32;
 /// A run while it is being driven.
 pub(super) struct Drive<'a, G: Graph, L> {
     pub(super) core: &'a Core<G>,
-    pub(super) run: &'a Arc<RunIdentity>,
     pub(super) machine: &'a mut Machine<G>,
     pub(super) ledger: &'a mut L,
     pub(super) deadline: Instant,
@@ -33,36 +30,35 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     pub(super) async fn to_the_end(&mut self) -> Result<(), Error> {
         self.stop_if_stuck().await?;
         let mut kept = self.ledger.kept();
-        let mut finished = Vec::new();
         while !self.machine.is_done() {
             if let Some(error) = self.limit() {
                 return self.fail(error).await;
             }
             if kept.is_empty() && self.machine.frontier().len() == 1 {
-                self.run_lone_task(&mut finished).await?;
+                self.lone_task().await?;
             } else {
-                self.run_fan_out(std::mem::take(&mut kept), &mut finished)
-                    .await?;
+                self.fan_out(std::mem::take(&mut kept)).await?;
             }
-            if let Err(error) = self.merge(&mut finished) {
-                return self.fail(error).await;
-            }
-            let stuck = self
-                .machine
-                .stuck()
-                .map_err(|source| self.not_round_trip(source))?;
-            let status = if stuck.is_none() && self.machine.is_done() {
-                Status::Completed
-            } else {
-                Status::Running
-            };
-            self.ledger.commit(self.machine, status).await?;
-            if let Some(reason) = stuck {
-                return self.fail(self.no_progress(reason)).await;
-            }
+            self.commit().await?;
             consume_budget().await;
         }
         Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        let step = self.machine.step();
+        let stuck = (self.machine.stuck()).map_err(|error| self.step_error(step, error.into()))?;
+        let completed = stuck.is_none() && self.machine.is_done();
+        let status = if completed {
+            Status::Completed
+        } else {
+            Status::Running
+        };
+        self.ledger.commit(self.machine, status).await?;
+        match stuck {
+            Some(reason) => self.fail(self.no_progress(reason)).await,
+            None => Ok(()),
+        }
     }
 
     /// A run that was left without progress still has none.
@@ -70,11 +66,8 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         if !self.machine.is_done() {
             return Ok(());
         }
-        match self
-            .machine
-            .stuck()
-            .map_err(|source| self.not_round_trip(source))?
-        {
+        let step = self.machine.step();
+        match (self.machine.stuck()).map_err(|error| self.step_error(step, error.into()))? {
             Some(reason) => self.fail(self.no_progress(reason)).await,
             None => Ok(()),
         }
@@ -86,7 +79,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         let max_steps = self.core.settings.max_steps;
         if taken >= max_steps {
             return Some(Error::MaxStepsExceeded {
-                run: self.run.id.clone(),
+                run: self.run(),
                 step: self.machine.step(),
                 max_steps,
             });
@@ -95,47 +88,45 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             .then(|| self.budget_exceeded())
     }
 
-    fn context(&self) -> StepContext<G> {
-        StepContext {
-            graph: Arc::clone(&self.core.graph),
-            state: Arc::clone(self.machine.state()),
-            run: Arc::clone(self.run),
-            keys: self.machine.keys().clone(),
+    fn clock(&self) -> StepClock {
+        StepClock {
             step: self.open_step(),
             default_timeout: self.core.settings.default_timeout,
             deadline: self.deadline,
         }
     }
 
-    async fn run_lone_task(&mut self, finished: &mut Vec<Finished<G>>) -> Result<(), Error> {
-        let context = self.context();
+    fn context(&self) -> StepContext<'_, G> {
+        StepContext {
+            graph: &self.core.graph,
+            state: self.machine.state(),
+            keys: self.machine.keys(),
+            clock: self.clock(),
+        }
+    }
+
+    async fn lone_task(&mut self) -> Result<(), Error> {
         let task = self.machine.frontier()[0].clone();
-        match step::run_one(&context, task).await {
-            Ok(done) => {
-                finished.push(done);
-                Ok(())
-            }
-            Err(error) => {
-                let error = self.task_error(0, error);
-                self.fail(error).await
-            }
+        let done = match step::run_one(self.context(), task).await {
+            Ok(done) => done,
+            Err(error) => return self.fail(self.task_error(0, error)).await,
+        };
+        let noted = self.note(std::slice::from_ref(&done));
+        match noted.and_then(|()| self.merge(|machine| machine.advance_one(done))) {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail(error).await,
         }
     }
 
     /// Runs the tasks whose results are not kept; if one fails, the results of
     /// the others are kept and the first failure in frontier order is the error.
-    async fn run_fan_out(
-        &mut self,
-        mut kept: super::ledger::Kept<G>,
-        finished: &mut Vec<Finished<G>>,
-    ) -> Result<(), Error> {
+    async fn fan_out(&mut self, mut kept: Kept<G>) -> Result<(), Error> {
         let keys = self.machine.keys();
+        let frontier = self.machine.frontier().iter();
         let mut results: Vec<Option<TaskResult<G>>> = if kept.is_empty() {
-            self.machine.frontier().iter().map(|_| None).collect()
+            frontier.map(|_| None).collect()
         } else {
-            self.machine
-                .frontier()
-                .iter()
+            frontier
                 .map(|task| kept.remove(&keys.get(task.key)).map(Ok))
                 .collect()
         };
@@ -144,18 +135,21 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             .map(|(task, _)| task.clone())
             .collect();
         let fresh = step::run_many(self.context(), open, self.core.settings.limits()).await;
-        results
-            .iter_mut()
-            .filter(|result| result.is_none())
+        let missing = results.iter_mut().filter(|result| result.is_none());
+        missing
             .zip(fresh)
             .for_each(|(slot, result)| *slot = Some(result));
 
         let results: Vec<TaskResult<G>> = results.into_iter().flatten().collect();
-        if results.iter().all(Result::is_ok) {
-            finished.extend(results.into_iter().flatten());
-            return Ok(());
+        if results.iter().any(Result::is_err) {
+            return self.keep_and_fail(results).await;
         }
-        self.keep_and_fail(results).await
+        let mut finished: Vec<Finished<G>> = results.into_iter().flatten().collect();
+        let noted = self.note(&finished);
+        match noted.and_then(|()| self.merge(|machine| machine.advance(&mut finished))) {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail(error).await,
+        }
     }
 
     async fn keep_and_fail(&mut self, results: Vec<TaskResult<G>>) -> Result<(), Error> {
@@ -179,24 +173,32 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         self.park(keep, error).await
     }
 
-    /// The step happens: checked, noted, merged, its routes expanded.
-    fn merge(&mut self, finished: &mut Vec<Finished<G>>) -> Result<(), Error> {
+    /// Checks that the step can be merged, and notes it while it can be read.
+    fn note(&mut self, finished: &[Finished<G>]) -> Result<(), Error> {
+        let noted = match self.machine.check(finished) {
+            Ok(()) => self
+                .ledger
+                .note(self.machine, finished)
+                .map_err(StepError::Encode),
+            Err(error) => Err(error),
+        };
+        noted.map_err(|error| self.step_error(self.open_step(), error))
+    }
+
+    /// The step happens: its updates are merged, its routes expanded.
+    fn merge(
+        &mut self,
+        advance: impl FnOnce(&mut Machine<G>) -> Result<(), StepError>,
+    ) -> Result<(), Error> {
         let step = self.open_step();
-        self.machine
-            .check(finished)
-            .map_err(|error| self.step_error(step, error))?;
-        self.ledger
-            .note(self.machine, finished)
-            .map_err(|source| self.step_error(step, StepError::Encode(source)))?;
         let machine = &mut *self.machine;
-        let merged =
-            catch_unwind(AssertUnwindSafe(|| machine.advance(finished))).unwrap_or_else(|panic| {
-                let message = format!("a reducer panicked: {}", panic_message(&*panic));
-                Err(StepError::Reduce {
-                    field: "?",
-                    message,
-                })
-            });
+        let merged = catch_unwind(AssertUnwindSafe(|| advance(machine))).unwrap_or_else(|panic| {
+            let message = format!("a reducer panicked: {}", panic_message(&*panic));
+            Err(StepError::Reduce {
+                field: "?",
+                message,
+            })
+        });
         merged.map_err(|error| self.step_error(step, error))
     }
 
@@ -218,6 +220,10 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         }
     }
 
+    fn run(&self) -> String {
+        self.machine.run().to_owned()
+    }
+
     fn open_step(&self) -> u64 {
         self.machine.step() + 1
     }
@@ -225,7 +231,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     fn budget_exceeded(&self) -> Error {
         let budget = self.core.settings.run_budget;
         Error::BudgetExceeded {
-            run: self.run.id.clone(),
+            run: self.run(),
             step: self.open_step(),
             budget,
         }
@@ -233,24 +239,16 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     fn no_progress(&self, reason: String) -> Error {
         Error::NoProgress {
-            run: self.run.id.clone(),
+            run: self.run(),
             step: self.machine.step(),
             reason,
-        }
-    }
-
-    fn not_round_trip(&self, source: crate::encode::EncodeError) -> Error {
-        Error::NotRoundTrip {
-            run: self.run.id.clone(),
-            step: self.machine.step(),
-            source,
         }
     }
 
     /// What the engine says of the task at `position` that failed for good.
     fn task_error(&self, position: usize, error: TaskError) -> Error {
         let info = self.machine.info();
-        let (run, step) = (self.run.id.clone(), self.open_step());
+        let (run, step) = (self.run(), self.open_step());
         let node = info.node_name(self.machine.frontier()[position].node);
         match error {
             TaskError::Failed { source, attempts } => Error::NodeFailed {
@@ -287,7 +285,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     }
 
     fn step_error(&self, step: u64, error: StepError) -> Error {
-        step_error(&self.run.id, step, error)
+        step_error(self.machine.run(), step, error)
     }
 }
 

@@ -98,7 +98,7 @@ impl<G: Graph> Ledger<G> for Durable<G> {
                 .map_err(|source| not_round_trip(&self.run, step, source))?;
         }
         let sealed = machine
-            .seal(&self.run, &keys, updates)
+            .seal(&keys, updates)
             .map_err(|source| not_round_trip(&self.run, step, source))?;
         let snapshot = self
             .snapshots
@@ -109,7 +109,7 @@ impl<G: Graph> Ledger<G> for Durable<G> {
         };
         let commit = Commit {
             snapshot,
-            ..step_commit(&self.run, machine, sealed, StepKind::Step, status, access)
+            ..step_commit(machine, sealed, StepKind::Step, status, access)
         };
         self.store
             .commit(commit)
@@ -165,7 +165,6 @@ fn failure_text(error: &Error) -> String {
 
 /// The commit of the step that `machine` has just sealed.
 pub(super) fn step_commit<G: Graph>(
-    run: &str,
     machine: &Machine<G>,
     sealed: Sealed,
     kind: StepKind,
@@ -173,7 +172,7 @@ pub(super) fn step_commit<G: Graph>(
     access: Access,
 ) -> Commit {
     Commit {
-        run: run.to_owned(),
+        run: machine.run().to_owned(),
         create: None,
         access,
         release: status.is_final(),

@@ -1,12 +1,12 @@
 //! Reads a run back from its store and checks every byte on the way.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::core::Core;
 use super::drive::step_error;
 use super::durable::{Tail, snapshot_digest};
 use super::ledger::Kept;
+use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -51,7 +51,7 @@ pub(super) async fn check_graph<G: Graph>(
     Err(Error::GraphChanged {
         run: run(),
         graph: G::INFO.name,
-        differences: differences.into_lines(),
+        differences: differences.lines().to_vec(),
     })
 }
 
@@ -141,7 +141,7 @@ fn from_snapshot<G: Graph>(
     }
     let state: G::State =
         encode::from_str(&snapshot.state).map_err(|error| undecodable(head, place(), error))?;
-    let mut machine = core.machine(Arc::new(state));
+    let mut machine = core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
     if record.step > 0 {
         machine
             .restore_skipped(&record.updates)
@@ -160,7 +160,7 @@ fn from_input<G: Graph>(
     }
     let state = encode::from_str(&record.updates)
         .map_err(|error| undecodable(head, "the input".into(), error))?;
-    Ok(core.machine(Arc::new(state)))
+    Ok(core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
 }
 
 fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {

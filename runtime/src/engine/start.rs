@@ -16,6 +16,7 @@ use crate::cx::{RunIdentity, default_seed};
 use crate::encode::{self, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
+use crate::hash::Digest;
 use crate::machine::{Machine, outside_text};
 use crate::run::Run;
 use crate::state::State;
@@ -79,17 +80,16 @@ impl<G: Graph> Core<G> {
     /// Drives a machine to the end of its run.
     async fn drive<L: Ledger<G>>(
         &self,
-        run: &Arc<RunIdentity>,
         machine: &mut Machine<G>,
         ledger: &mut L,
     ) -> Result<(), Error> {
-        let _driven = Driven(Arc::clone(run));
+        let _driven = Driven(Arc::clone(machine.keys().run()));
+        let deadline = self.deadline();
         Drive {
             core: self,
-            run,
             machine,
             ledger,
-            deadline: self.deadline(),
+            deadline,
         }
         .to_the_end()
         .await
@@ -102,18 +102,10 @@ impl<G: Graph> Core<G> {
         state: G::State,
         seed: Option<u64>,
     ) -> RunResult<G> {
-        let mut machine = self.machine(Arc::new(state));
+        let mut machine = self.machine(RunIdentity::new(run, seed), state);
         machine.begin();
-        let run = RunIdentity::new(run, seed);
-        self.drive(&run, &mut machine, &mut Unkept).await?;
-        let (state, steps) = (Arc::clone(machine.state()), machine.step());
-        Ok(Run {
-            id: run.id.clone(),
-            state,
-            status: Status::Completed,
-            steps,
-            fingerprint: None,
-        })
+        self.drive(&mut machine, &mut Unkept).await?;
+        Ok(finished_run(&machine, None))
     }
 
     /// Creates a run, or goes on with the one that exists.
@@ -125,16 +117,16 @@ impl<G: Graph> Core<G> {
         input: String,
         seed: Option<u64>,
     ) -> RunResult<G> {
-        let mut machine = self.machine(Arc::new(state));
-        machine.begin();
         let seed = seed.unwrap_or_else(|| default_seed(&run));
+        let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
+        machine.begin();
         let tail = Tail {
             step: 0,
             snapshot: input.len() as u64,
             updates: 0,
         };
         let sealed = machine
-            .seal_input(&run, self.fingerprint(), seed, input.clone())
+            .seal_input(self.fingerprint(), seed, input.clone())
             .map_err(|source| Error::NotRoundTrip {
                 run: run.clone(),
                 step: 0,
@@ -143,7 +135,6 @@ impl<G: Graph> Core<G> {
         let commit = Commit {
             create: Some(self.creation(seed)),
             ..step_commit(
-                &run,
                 &machine,
                 sealed,
                 StepKind::Input,
@@ -155,7 +146,7 @@ impl<G: Graph> Core<G> {
             Ok(Committed::Now(lease)) => {
                 let held = HeldLease::new(store, &run, &lease, self.settings.lease);
                 let ledger = Durable::new(self, store, held, &run, tail);
-                self.drive_kept(run, seed, machine, ledger).await
+                self.drive_kept(machine, ledger).await
             }
             Ok(Committed::Already) | Err(StoreError::IdempotencyViolation { .. }) => {
                 self.check_input(store, &run, &input, seed).await?;
@@ -229,28 +220,15 @@ impl<G: Graph> Core<G> {
         }
         let ledger = Durable::new(self, store, held, &run, tail)
             .with_kept(read_kept(head, &loaded.pending)?);
-        self.drive_kept(run, head.seed, machine, ledger).await
+        self.drive_kept(machine, ledger).await
     }
 
-    async fn drive_kept(
-        &self,
-        run: String,
-        seed: u64,
-        mut machine: Machine<G>,
-        mut ledger: Durable<G>,
-    ) -> RunResult<G> {
-        let run = RunIdentity::new(run, Some(seed));
-        self.drive(&run, &mut machine, &mut ledger).await?;
+    async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
+        self.drive(&mut machine, &mut ledger).await?;
         ledger.finish();
-        let (state, steps, chain) = (Arc::clone(machine.state()), machine.step(), machine.chain());
-        self.recent.put(&run.id, machine, ledger.tail());
-        Ok(Run {
-            id: run.id.clone(),
-            state,
-            status: Status::Completed,
-            steps,
-            fingerprint: Some(chain),
-        })
+        let run = finished_run(&machine, Some(machine.chain()));
+        self.recent.put(run.id(), machine, ledger.tail());
+        Ok(run)
     }
 
     /// Begins a further turn and drives it.
@@ -271,7 +249,6 @@ impl<G: Graph> Core<G> {
                 status: head.status,
             });
         }
-        let seed = head.seed;
         let (head, machine, tail) = self.machine_at(store, head).await?;
         let step = self.outside_step(&head, machine, tail, update, StepKind::Turn)?;
         match store
@@ -284,7 +261,7 @@ impl<G: Graph> Core<G> {
             Ok(Committed::Now(lease)) => {
                 let held = HeldLease::new(store, &run, &lease, self.settings.lease);
                 let ledger = Durable::new(self, store, held, &run, step.tail);
-                self.drive_kept(run, seed, step.machine, ledger).await
+                self.drive_kept(step.machine, ledger).await
             }
             // A call with this token has been here before.
             Ok(Committed::Already) if token.is_some() => self.resume(store, run).await,
@@ -346,7 +323,7 @@ impl<G: Graph> Core<G> {
             machine.correct(update)
         };
         merged.map_err(|error| step_error(run, step, error))?;
-        let sealed = machine.seal(run, &[], updates).map_err(not_round_trip)?;
+        let sealed = machine.seal(&[], updates).map_err(not_round_trip)?;
         let mut snapshots = SnapshotRule::new(self, tail);
         let snapshot = snapshots
             .after(step, sealed.updates.len(), &**machine.state())
@@ -358,7 +335,7 @@ impl<G: Graph> Core<G> {
         };
         let commit = Commit {
             snapshot,
-            ..step_commit(run, &machine, sealed, kind, status, self.take_lease())
+            ..step_commit(&machine, sealed, kind, status, self.take_lease())
         };
         Ok(OutsideStep {
             machine,
@@ -410,7 +387,9 @@ impl<G: Graph> Core<G> {
         store: &Arc<dyn Store>,
         head: Head,
     ) -> Result<(Head, Machine<G>, Tail), Error> {
-        if let Some((machine, tail)) = self.recent.take(&head.run, head.chain) {
+        if let Some((mut machine, tail)) = self.recent.take(&head.run, head.chain) {
+            // Its contexts were told that nobody drives it any more.
+            machine.belong_to(RunIdentity::new(head.run.clone(), Some(head.seed)));
             return Ok((head, machine, tail));
         }
         let (loaded, machine, tail) = self.load(store, &head.run).await?;
@@ -438,6 +417,16 @@ fn status_of<G: Graph>(machine: &Machine<G>) -> Status {
         Status::Completed
     } else {
         Status::Running
+    }
+}
+
+fn finished_run<G: Graph>(machine: &Machine<G>, fingerprint: Option<Digest>) -> Run<G::State> {
+    Run {
+        id: machine.run().to_owned(),
+        state: Arc::clone(machine.state()),
+        status: Status::Completed,
+        steps: machine.step(),
+        fingerprint,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cx::Cx;
 use crate::graph::{
-    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, NodeOver,
+    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId,
     RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
@@ -11,7 +11,7 @@ use crate::node_error::{Failure, NodeError};
 pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 
 /// What an edge with an input must give node `N`.
-pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Item;
+pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Value;
 
 /// What the outcome of node `N` says of where to go.
 type Routed<N> = <<N as NodeFn>::Return as IntoOutcome<<N as NodeFn>::State>>::Route;
@@ -32,7 +32,7 @@ pub async fn step<G, N>(
 ) -> Result<Done<G>, NodeError>
 where
     G: Graph,
-    N: Node<G> + NodeOver<G::State>,
+    N: Node<G>,
 {
     let Some(input) = N::Input::from_item(input) else {
         unreachable!("a task of a node that takes an input was run without one");
@@ -50,14 +50,29 @@ pub fn along_row<R: RoutesNowhere, I>(_: R) -> Hops<I> {
     Hops::Row
 }
 
-/// The items of an `each`.
-pub fn items<N, I>(items: I) -> I::IntoIter
+/// Goes along the edge of an `each` once for each item; gives whether there
+/// were any.
+pub fn each<N, I>(
+    hops: &mut Hops<I>,
+    edge: u32,
+    items: impl IntoIterator<Item = InputOf<N>>,
+    wrap: fn(ItemOf<N>) -> I,
+) -> bool
 where
     N: NodeFn,
     N::Input: TakesInput,
-    I: IntoIterator<Item = InputOf<N>>,
 {
-    items.into_iter()
+    let items = items.into_iter().map(N::Input::carried);
+    hops.each(edge, items.map(wrap))
+}
+
+/// The input of one task.
+pub fn item<N>(value: InputOf<N>) -> ItemOf<N>
+where
+    N: NodeFn,
+    N::Input: TakesInput,
+{
+    N::Input::carried(value)
 }
 
 /// Says that an edge gives node `N` no input.
@@ -81,7 +96,7 @@ where
 
 /// A number that names no node can only come from a table of another graph.
 #[cold]
-pub fn no_such_node(node: NodeId) -> ! {
+pub fn no_such_node<T>(node: NodeId) -> T {
     unreachable!("node {node} is not in this graph")
 }
 

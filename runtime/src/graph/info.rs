@@ -42,6 +42,26 @@ pub struct GraphInfo {
     pub state: StateInfo,
 }
 
+impl GraphInfo {
+    /// The name of a node, `start` or `end`; empty for a number that is none of this graph's.
+    pub fn name_of(&self, id: NodeId) -> &'static str {
+        match id {
+            START => "start",
+            END => "end",
+            id => self.nodes.get(id as usize).map_or("", |node| node.name),
+        }
+    }
+
+    /// Where `join` leads when it fires: each target, and whether it is deferred.
+    pub fn join_targets(&self, join: &JoinInfo) -> impl Iterator<Item = (NodeId, bool)> {
+        let edges = join.edges.iter().zip(join.deferred);
+        edges.filter_map(|(edge, deferred)| {
+            let edge = self.edges.get(*edge as usize)?;
+            Some((edge.to, *deferred))
+        })
+    }
+}
+
 /// One node of a graph.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeInfo {
@@ -63,7 +83,9 @@ pub struct NodeInfo {
 }
 
 impl NodeInfo {
-    /// The description of node `N` under `name`; used by `#[graph]`.
+    /// The description of node `N`, which the graph calls by the last segment of
+    /// its path, `name`, unless `#[node(name = "…")]` says another; used by
+    /// `#[graph]`.
     pub const fn of<N: NodeFn>(
         name: &'static str,
         row: RowInfo,
@@ -71,7 +93,10 @@ impl NodeInfo {
         span: Span,
     ) -> Self {
         Self {
-            name,
+            name: match N::NAME {
+                Some(name) => name,
+                None => name,
+            },
             row,
             joins,
             options: N::OPTIONS,
@@ -81,13 +106,10 @@ impl NodeInfo {
         }
     }
 
-    /// What `N` is called in a graph that does not rename it: what
-    /// `#[node(name = "…")]` says, else `path`, the last segment of its path.
-    pub const fn own_name<N: NodeFn>(path: &'static str) -> &'static str {
-        match N::NAME {
-            Some(name) => name,
-            None => path,
-        }
+    /// The same under the name that the graph itself gives it.
+    #[must_use]
+    pub const fn called(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 }
 

@@ -73,13 +73,23 @@ impl TakesNoInput for NoInput {}
     message = "this node takes no input, and this edge gives one",
     label = "takes no input: write the node's name alone, or add a by-value parameter to the function"
 )]
-pub trait TakesInput {
+pub trait TakesInput: TaskInput {
     /// The type of the by-value parameter.
-    type Item;
+    type Value;
+
+    /// What a task with this value carries.
+    fn carried(value: Self::Value) -> Self::Item;
 }
 
-impl<T> TakesInput for Given<T> {
-    type Item = T;
+impl<T> TakesInput for Given<T>
+where
+    Self: TaskInput<Item = T>,
+{
+    type Value = T;
+
+    fn carried(value: T) -> T {
+        value
+    }
 }
 
 /// Says that a node can stand behind `on error`.

@@ -1,6 +1,8 @@
 //! What a graph is: the traits that the macros implement and the static table
 //! that describes the edges.
 
+mod draw;
+mod fingerprint;
 pub mod glue;
 mod info;
 mod input;
@@ -12,12 +14,13 @@ mod writes;
 
 use std::future::Future;
 
+pub use fingerprint::Differences;
 pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
     RowInfo, START, Span,
 };
 pub use input::{Given, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput, TaskInput};
-pub use node::{Is, Node, NodeFn, NodeOver};
+pub use node::{Is, Node, NodeFn};
 pub use outcome::{Done, HasRoute, Hop, Hops, IntoOutcome, NoRoute, RoutesNowhere};
 pub use provides::Provides;
 pub use route::Route;

@@ -33,10 +33,11 @@ pub trait NodeFn {
 /// A node that graph `G` can run: `G` has the node's state and every
 /// dependency. Written by `#[node]`, never by hand.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a node of `{G}`",
-    label = "not a node that `{G}` can run"
+    message = "`{Self}` is not a node",
+    label = "not a node",
+    note = "annotate the function with `#[node]`"
 )]
-pub trait Node<G: Graph>: NodeFn {
+pub trait Node<G: Graph>: NodeFn<State: Is<G::State>> {
     /// Calls the function with what it asks for.
     ///
     /// One lifetime for all, so that an `async` function's own future can be
@@ -49,23 +50,21 @@ pub trait Node<G: Graph>: NodeFn {
     ) -> impl Future<Output = Self::Return> + Send;
 }
 
-/// Says that a node works over state `S`; written by `#[node]`, so that a
-/// node over another state is one error at its name.
+/// Says that a node's state is its graph's, so that a node over another state
+/// is one error, at its name.
 #[diagnostic::on_unimplemented(
-    message = "node `{Self}` works on another state than this graph's `{S}`",
-    label = "its first parameter is not `&{S}`",
+    message = "this node works on `{Self}`, and its graph on `{S}`",
+    label = "its first parameter is `&{Self}`, not `&{S}`",
     note = "a graph's nodes all take `&{S}` first and return `{S}`'s update"
 )]
-pub trait NodeOver<S: State>: NodeFn<State: Is<S>> {}
-
-/// Says that two names mean one state, so that a node over another state is an
-/// error of [`NodeOver`] and of nothing else.
-pub trait Is<S: State>: State {
+pub trait Is<S: State>: Sized {
     /// The state itself.
     fn same(state: &S) -> &Self;
 
     /// The update itself.
-    fn same_update(update: Self::Update) -> S::Update;
+    fn same_update(update: Self::Update) -> S::Update
+    where
+        Self: State;
 }
 
 impl<S: State> Is<S> for S {

@@ -78,12 +78,8 @@ impl RoutesNowhere for NoRoute {}
     label = "returns no route: return `(update, route)` or a type that derives `Route`, or name the targets alone"
 )]
 pub trait HasRoute {
-    /// The route itself.
+    /// The route itself. An error, and so silent, where there is none.
     type Route;
-}
-
-impl<R: Route> HasRoute for R {
-    type Route = R;
 }
 
 /// What running one task gave: the update it wants and where it goes.

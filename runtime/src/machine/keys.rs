@@ -11,6 +11,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::cx::RunIdentity;
 use crate::graph::{GraphInfo, NodeId};
 use crate::hash::{Digest, Hasher};
 
@@ -20,9 +21,14 @@ pub(crate) type KeyId = u32;
 /// The keys of a run's living tasks and, as far as they are not computed yet,
 /// of their ancestors. Clones share one table.
 #[derive(Clone, Debug)]
-pub(crate) struct Keyring {
+pub(crate) struct Keyring(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
     info: &'static GraphInfo,
-    entries: Arc<Mutex<Vec<Entry>>>,
+    /// Whose keys these are: one shared pointer is all that a context costs.
+    run: Arc<RunIdentity>,
+    entries: Mutex<Vec<Entry>>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,16 +46,21 @@ enum Entry {
 }
 
 impl Keyring {
-    pub(crate) fn new(info: &'static GraphInfo) -> Self {
-        Self {
-            info,
-            entries: Arc::new(Mutex::new(Vec::with_capacity(8))),
-        }
+    pub(crate) fn new(info: &'static GraphInfo, run: Arc<RunIdentity>) -> Self {
+        let entries = Mutex::new(Vec::with_capacity(8));
+        Self(Arc::new(Table { info, run, entries }))
+    }
+
+    pub(crate) fn run(&self) -> &Arc<RunIdentity> {
+        &self.0.run
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
         // Every push is complete in itself, so a poisoned table is whole.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, entry: Entry) -> KeyId {
@@ -120,7 +131,7 @@ impl Keyring {
                 item,
             } => order_key(
                 known(entries, *parent),
-                self.info.nodes[*node as usize].name,
+                self.0.info.nodes[*node as usize].name,
                 *edge,
                 *item,
             ),
@@ -133,9 +144,13 @@ impl Keyring {
         }
     }
 
-    /// A new table that holds only the keys at `living`, and moves those ids over.
-    pub(crate) fn keep<'a>(&mut self, living: impl Iterator<Item = &'a mut KeyId>) {
-        let fresh = Self::new(self.info);
+    /// A new table, of `run`, that holds only the keys at `living`; moves those ids over.
+    pub(crate) fn keep<'a>(
+        &mut self,
+        run: Arc<RunIdentity>,
+        living: impl Iterator<Item = &'a mut KeyId>,
+    ) {
+        let fresh = Self::new(self.0.info, run);
         for id in living {
             *id = fresh.known(self.get(*id));
         }

@@ -49,9 +49,9 @@ impl LoopWatch {
         self.seen.clear();
     }
 
-    /// Notes whether a step had updates.
-    pub(crate) fn saw(&mut self, updates: bool) {
-        self.changes += u64::from(updates);
+    /// Notes that the state may have changed.
+    pub(crate) fn changed(&mut self) {
+        self.changes += 1;
     }
 
     /// Whether `frontier` could be part of an endless loop at all. If a task

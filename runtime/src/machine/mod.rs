@@ -23,6 +23,7 @@ pub(crate) use record::{
 };
 pub(crate) use task::{Arrow, Finished, Task};
 
+use crate::cx::RunIdentity;
 use crate::encode::EncodeError;
 use crate::graph::{END, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
 use crate::hash::Digest;
@@ -91,6 +92,7 @@ impl<G: Graph> Machine<G> {
         circles: Option<Circles>,
         policy: ConflictPolicy,
         state: Arc<G::State>,
+        run: Arc<RunIdentity>,
     ) -> Self {
         Self {
             info,
@@ -100,7 +102,7 @@ impl<G: Graph> Machine<G> {
             chain: Digest::default(),
             turn: 0,
             turn_step: 0,
-            keys: Keyring::new(info),
+            keys: Keyring::new(info, run),
             frontier: Vec::new(),
             joins: Joins::new(info),
             deferred: Vec::new(),
@@ -137,6 +139,11 @@ impl<G: Graph> Machine<G> {
         self.turn_step
     }
 
+    /// The run's id.
+    pub(crate) fn run(&self) -> &str {
+        &self.keys.run().id
+    }
+
     pub(crate) const fn keys(&self) -> &Keyring {
         &self.keys
     }
@@ -168,10 +175,8 @@ impl<G: Graph> Machine<G> {
     }
 
     /// A correction from outside, as a step of its own; the frontier stays.
-    pub(crate) fn correct(&mut self, update: UpdateOf<G>) -> Result<(), StepError> {
-        self.updates.push(update);
-        self.apply()?;
-        self.step += 1;
+    pub(crate) fn correct(&mut self, mut update: UpdateOf<G>) -> Result<(), StepError> {
+        self.apply(std::slice::from_mut(&mut update))?;
         self.loops.reset();
         Ok(())
     }
@@ -221,26 +226,41 @@ impl<G: Graph> Machine<G> {
     pub(crate) fn advance(&mut self, finished: &mut Vec<Finished<G>>) -> Result<(), StepError> {
         self.updates
             .extend(finished.iter_mut().filter_map(|done| done.update.take()));
-        let changed = !self.updates.is_empty();
-        self.apply()?;
-        self.step += 1;
+        let mut updates = std::mem::take(&mut self.updates);
+        self.apply(&mut updates)?;
+        updates.clear();
+        self.updates = updates;
         self.expand(finished);
-        self.loops.saw(changed);
         Ok(())
     }
 
-    fn apply(&mut self) -> Result<(), StepError> {
-        if self.updates.is_empty() && !G::State::INFO.ephemeral {
+    /// The same for a frontier of one task, which is the rule and is spared
+    /// the lists.
+    pub(crate) fn advance_one(&mut self, mut done: Finished<G>) -> Result<(), StepError> {
+        self.apply(done.update.as_mut_slice())?;
+        self.round += 1;
+        let (node, key) = (self.frontier[0].node, self.frontier[0].key);
+        self.frontier.clear();
+        self.hop(node, key, done.hops);
+        if done.failure.is_none() {
+            self.arrive_everywhere(node, key);
+        }
+        self.close_expansion();
+        Ok(())
+    }
+
+    fn apply(&mut self, updates: &mut [UpdateOf<G>]) -> Result<(), StepError> {
+        self.step += 1;
+        if updates.is_empty() && !G::State::INFO.ephemeral {
             return Ok(());
         }
+        self.loops.changed();
         Arc::make_mut(&mut self.state)
-            .apply(&mut self.updates)
+            .apply(updates)
             .map_err(|ReduceError { field, message }| StepError::Reduce {
-                field: self.info.state.fields[field].name,
+                field: self.field(field),
                 message,
-            })?;
-        self.updates.clear();
-        Ok(())
+            })
     }
 
     fn field(&self, position: usize) -> &'static str {
@@ -251,23 +271,32 @@ impl<G: Graph> Machine<G> {
     /// targets in declared order, a node's own row before the joins it stands in.
     fn expand(&mut self, finished: &mut Vec<Finished<G>>) {
         self.round += 1;
-        let tasks = std::mem::take(&mut self.frontier);
+        let mut tasks = std::mem::take(&mut self.frontier);
         let mut arrived: Vec<NodeId> = Vec::new();
         for (task, done) in tasks.iter().zip(finished.drain(..)) {
             self.hop(task.node, task.key, done.hops);
             // All tasks of one source in a step are one arrival: its first that succeeded.
-            let joins = self.info.nodes[task.node as usize].joins;
-            if done.failure.is_none() && !joins.is_empty() && !arrived.contains(&task.node) {
+            let joins = !self.info.nodes[task.node as usize].joins.is_empty();
+            if joins && done.failure.is_none() && !arrived.contains(&task.node) {
                 arrived.push(task.node);
-                joins
-                    .iter()
-                    .for_each(|join| self.arrive(*join, task.node, task.key));
+                self.arrive_everywhere(task.node, task.key);
             }
         }
-        self.frontier = std::mem::replace(&mut self.next, tasks);
-        self.next.clear();
+        tasks.clear();
+        self.frontier = tasks;
+        self.close_expansion();
+    }
+
+    fn close_expansion(&mut self) {
+        std::mem::swap(&mut self.frontier, &mut self.next);
         if self.frontier.is_empty() {
             self.release_deferred();
+        }
+    }
+
+    fn arrive_everywhere(&mut self, node: NodeId, key: KeyId) {
+        for join in self.info.nodes[node as usize].joins {
+            self.arrive(*join, node, key);
         }
     }
 

@@ -30,33 +30,3 @@ impl GraphInfo {
         }
     }
 }
-
-impl GraphInfo {
-    /// Temporary.
-    pub fn canonical(&self) -> String {
-        format!(
-            "{:?}",
-            self.nodes.iter().map(|n| n.name).collect::<Vec<_>>()
-        )
-    }
-    /// Temporary.
-    pub fn fingerprint(&self) -> crate::Digest {
-        crate::hash::Hasher::new().part(self.canonical()).finish()
-    }
-    /// Temporary.
-    pub fn differences(&self, _: &str) -> Differences {
-        Differences
-    }
-}
-/// Temporary.
-pub struct Differences;
-impl Differences {
-    /// Temporary.
-    pub fn are_compatible(&self) -> bool {
-        false
-    }
-    /// Temporary.
-    pub fn into_lines(self) -> Vec<String> {
-        vec![]
-    }
-}

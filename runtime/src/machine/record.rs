@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::graph::{Graph, Hop, Hops};
 use crate::hash::{Digest, Hasher};
@@ -114,7 +115,6 @@ impl<G: Graph> Machine<G> {
     /// Seals the input: step 0.
     pub(crate) fn seal_input(
         &mut self,
-        run: &str,
         graph: Digest,
         seed: u64,
         input: String,
@@ -124,7 +124,7 @@ impl<G: Graph> Machine<G> {
         self.chain = first_chain(graph, seed, &input);
         Ok(Sealed {
             digest: step_digest(&input, &frontier),
-            key: idempotency_key(run, 0, &[], self.chain),
+            key: idempotency_key(&self.keys.run().id, 0, &[], self.chain),
             updates: input,
             frontier,
             previous: Digest::default(),
@@ -136,7 +136,6 @@ impl<G: Graph> Machine<G> {
     /// `updates` is the text of what they did.
     pub(crate) fn seal(
         &mut self,
-        run: &str,
         tasks: &[Digest],
         updates: String,
     ) -> Result<Sealed, EncodeError> {
@@ -146,7 +145,7 @@ impl<G: Graph> Machine<G> {
         self.chain = next_chain(previous, &updates, &frontier);
         Ok(Sealed {
             digest: step_digest(&updates, &frontier),
-            key: idempotency_key(run, self.step, tasks, self.chain),
+            key: idempotency_key(&self.keys.run().id, self.step, tasks, self.chain),
             updates,
             frontier,
             previous,
@@ -156,13 +155,18 @@ impl<G: Graph> Machine<G> {
 
     /// The living keys are computed now, so that their ancestors can go.
     fn forget_ancestors(&mut self) {
+        self.belong_to(Arc::clone(self.keys.run()));
+    }
+
+    /// The contexts of tasks from now on are `run`'s.
+    pub(crate) fn belong_to(&mut self, run: Arc<RunIdentity>) {
         let tasks = self
             .frontier
             .iter_mut()
             .flat_map(|task| [&mut task.key, &mut task.arrow.parent]);
         let deferred = self.deferred.iter_mut().map(|(_, arrow)| &mut arrow.parent);
         self.keys
-            .keep(tasks.chain(deferred).chain(self.joins.keys_mut()));
+            .keep(run, tasks.chain(deferred).chain(self.joins.keys_mut()));
     }
 
     /// Puts the run back to where it was after `step`, before the steps that
@@ -175,10 +179,8 @@ impl<G: Graph> Machine<G> {
     pub(crate) fn redo(&mut self, updates: &str, frontier: &str) -> Result<(), RedoError> {
         let tasks: Vec<TaskText<UpdateOf<G>>> =
             encode::from_str(updates).map_err(RedoError::Decode)?;
-        self.updates
-            .extend(tasks.into_iter().filter_map(|task| task.update));
-        self.apply().map_err(RedoError::Step)?;
-        self.step += 1;
+        let mut applied: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
+        self.apply(&mut applied).map_err(RedoError::Step)?;
         self.chain = next_chain(self.chain, updates, frontier);
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! they call stand in [`reduce`].
 
 mod info;
+mod laws;
 mod merge;
 pub mod reduce;
 mod slot;
@@ -13,6 +14,7 @@ use std::fmt::{self, Debug};
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use info::{FieldInfo, FieldSet, StateInfo};
+pub use laws::check_merge_laws;
 pub use merge::Merge;
 pub use slot::Slot;
 
@@ -50,7 +52,8 @@ pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
     /// fields go back to their default first, also when `updates` is empty.
     ///
     /// # Errors
-    /// A checked sum that overflows. The state is then partly changed.
+    /// A checked sum that overflows, or a removal by a key that is no id of the
+    /// records. The state is then partly changed.
     fn apply(&mut self, updates: &mut [Self::Update]) -> Result<(), ReduceError>;
 
     /// Applies only what `updates` say of ephemeral fields that the state's
@@ -94,3 +97,5 @@ impl fmt::Display for ReduceError {
         f.write_str(&self.message)
     }
 }
+
+impl std::error::Error for ReduceError {}

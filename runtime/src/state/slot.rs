@@ -5,9 +5,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Unlike `Option` it is invisible in the encoding: a set value is encoded as
 /// itself and an unset one is left out, so that setting `None` is told apart
 /// from setting nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Slot<T> {
     /// The update says nothing.
+    #[default]
     Unset,
     /// The update says this.
     Set(T),
@@ -69,12 +70,6 @@ impl<T> Slot<T> {
             Self::Set(value) => value,
             Self::Unset => unreachable!("set just above"),
         }
-    }
-}
-
-impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self::Unset
     }
 }
 

@@ -50,6 +50,7 @@ impl Graph for Researcher {
         version: 1,
         conflict: None,
         max_steps: None,
+        compatible: &[],
         nodes: &[],
         edges: &[],
         joins: &[],

@@ -16,10 +16,12 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
 /// A graph has a `start` row.
 fn start(model: &Model, errors: &mut Errors) {
     if !model.has_start() {
-        let first = model.nodes.first().map_or("node", |node| &node.name);
+        let first = model.nodes.first();
+        let at = first.map_or(Span::call_site(), |node| node.at.span());
+        let first = first.map_or("node", |node| &node.name);
         let message =
             format!("no row says where the graph starts\nhelp: add a row `start -> {first}`");
-        errors.at(Span::call_site(), message);
+        errors.at(at, message);
     }
 }
 
@@ -43,11 +45,15 @@ fn second_row(model: &Model, first: &OwnRow, second: &OwnRow) -> String {
     if same(model.edges_of(first), model.edges_of(second)) {
         return format!("this row of `{name}` stands here twice\nhelp: remove one of the two");
     }
-    let targets: Vec<&str> = [first, second]
+    let mut targets: Vec<&str> = Vec::new();
+    for edge in [first, second]
         .into_iter()
         .flat_map(|row| model.edges_of(row))
-        .map(|edge| model.name(edge.to))
-        .collect();
+    {
+        if !targets.contains(&model.name(edge.to)) {
+            targets.push(model.name(edge.to));
+        }
+    }
     let help = match first.matches() || second.matches() {
         true => format!("put all of its targets into one `match`: `{name} -> match {{ … }}`"),
         false => format!(

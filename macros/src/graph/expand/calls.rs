@@ -1,6 +1,6 @@
 //! `Graph::call`: static dispatch to the nodes.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::{Code, inputs, rows};
@@ -19,7 +19,11 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
             false => quote!(None),
         };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
-        quote!(#at => #rt::glue::step::<Self, #ty>(self, #input, state, cx, #row).await,)
+        let arguments = quote!(self, #input, state, cx, #row);
+        // Spanned at the node, so that what rustc finds wrong is said there, once.
+        let step = code.path(node.at.span(), quote!(glue::step));
+        let call = quote_spanned!(node.at.span()=> #step::<Self, #ty>(#arguments).await);
+        quote!(#at => #call,)
     });
     quote! {
         async fn call(
@@ -39,13 +43,14 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
 
 /// The function that expands the node's row.
 fn row(code: &Code<'_>, node: NodeId, row: Option<&OwnRow>) -> TokenStream {
-    let rt = code.rt;
     match row {
-        Some(row) if !row.is_static() => rows::name(code, row.from),
+        Some(row) if !row.is_static() => {
+            let name = rows::name(code, row);
+            quote_spanned!(row.at=> |route| #name(route))
+        }
         _ => {
             let at = row.map_or(code.model.nodes[node as usize].at.span(), |row| row.at);
-            let along: Ident = Ident::new("along_row", at);
-            quote_spanned!(at=> #rt::glue::#along)
+            code.path(at, quote!(glue::along_row))
         }
     }
 }

@@ -15,7 +15,6 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
 
 /// Nodes that an edge gives no input take none.
 fn plain(code: &Code<'_>) -> TokenStream {
-    let rt = code.rt;
     let (params, _, bounds) = code.generics.split_for_impl();
     let is_plain = |edge: &&Edge| {
         let other = matches!(edge.kind, Kind::Input | Kind::Each | Kind::Error);
@@ -23,7 +22,8 @@ fn plain(code: &Code<'_>) -> TokenStream {
     };
     let demands = code.model.edges.iter().filter(is_plain).map(|edge| {
         let node = code.node(edge.to, edge.at);
-        quote_spanned!(edge.at=> #rt::glue::plain::<#node>();)
+        let plain = code.path(edge.at, quote!(glue::plain));
+        quote_spanned!(edge.at=> #plain::<#node>();)
     });
     quote! {
         // Never called: to be type-checked is all it is for.
@@ -67,7 +67,7 @@ fn siblings(code: &Code<'_>, steps: &[Step], fan_outs: &mut Vec<Vec<u32>>) {
                 edges.push(*edge);
                 siblings(code, otherwise.as_deref().unwrap_or_default(), fan_outs);
             }
-            Step::Match(arms) => {
+            Step::Match(_, arms) => {
                 for arm in arms {
                     siblings(code, &arm.steps, fan_outs);
                 }

@@ -1,7 +1,7 @@
 //! The static edge table.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::Code;
 use crate::graph::ast::Conflict;
@@ -11,7 +11,7 @@ use crate::graph::text;
 pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     let Code { rt, model, .. } = code;
     let name = text::name(code.name);
-    let version = model.version;
+    let (version, state) = (model.version, &model.state);
     let conflict = match model.conflict {
         Some(Conflict::Fail) => quote!(Some(#rt::ConflictPolicy::Fail)),
         Some(Conflict::LastWriterWins) => quote!(Some(#rt::ConflictPolicy::LastWriterWins)),
@@ -47,7 +47,7 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
                 nodes: &[#(#nodes),*],
                 edges: &[#(#edges),*],
                 joins: &[#(#joins),*],
-                state: <Self::State as #rt::State>::INFO,
+                state: <#state as #rt::State>::INFO,
             }
         };
     }
@@ -64,6 +64,7 @@ fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
     let Code { rt, model, .. } = code;
     let ty = code.node(at, node.at.span());
     let (name, joins) = (&node.name, &node.joins);
+    let called = node.named.then(|| quote!(.called(#name)));
     let row = match node.row.map(|row| &model.rows[row]) {
         None => quote!(#rt::RowInfo::None),
         Some(row) if row.is_static() => {
@@ -73,7 +74,9 @@ fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
         Some(_) => quote!(#rt::RowInfo::Dynamic),
     };
     let (line, column) = position(node.at.span());
-    quote!(#rt::NodeInfo::of::<#ty>(#name, #row, &[#(#joins),*], __at(#line, #column)))
+    let of = code.path(node.at.span(), quote!(NodeInfo::of));
+    let arguments = quote!(#name, #row, &[#(#joins),*], __at(#line, #column));
+    quote_spanned!(node.at.span()=> #of::<#ty>(#arguments) #called)
 }
 
 fn edge(code: &Code<'_>, edge: &Edge) -> TokenStream {

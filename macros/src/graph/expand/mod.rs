@@ -10,7 +10,7 @@ mod stub;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{GenericParam, Generics, Path};
+use syn::{GenericParam, Generics, Path, parse_quote};
 
 use super::item::Item;
 use super::model::{Model, NodeId};
@@ -45,7 +45,8 @@ struct Code<'a> {
     /// The path of the runtime's private module.
     rt: &'a Path,
     name: &'a Ident,
-    generics: &'a Generics,
+    /// The graph's generics, with what every graph has to be.
+    generics: Generics,
 }
 
 impl<'a> Code<'a> {
@@ -55,7 +56,7 @@ impl<'a> Code<'a> {
             item,
             rt: &model.runtime,
             name: &item.item.ident,
-            generics: &item.item.generics,
+            generics: bounded(&item.item.generics),
         }
     }
 
@@ -78,6 +79,13 @@ impl<'a> Code<'a> {
         self.model.nodes.iter().enumerate().map(alias).collect()
     }
 
+    /// The path of a function or type of the runtime, spanned at `at` from end
+    /// to end: a path that is only partly there is reported at the whole macro.
+    fn path(&self, at: Span, rest: TokenStream) -> TokenStream {
+        let rt = self.rt;
+        spanned(at, quote!(#rt::#rest))
+    }
+
     /// The node's type, spanned where the rows mention it.
     fn node(&self, node: NodeId, at: Span) -> TokenStream {
         let name = Ident::new(&format!("__N{node}"), at);
@@ -89,7 +97,7 @@ impl<'a> Code<'a> {
     }
 
     /// The graph's parameters that `tokens` mention.
-    fn used(&self, tokens: &TokenStream) -> Vec<&'a GenericParam> {
+    fn used(&self, tokens: &TokenStream) -> Vec<&GenericParam> {
         let parameters = self.generics.params.iter();
         parameters
             .filter(|parameter| mentions(tokens.clone(), name_of(parameter)))
@@ -107,6 +115,26 @@ impl<'a> Code<'a> {
         let (_, ty, _) = self.generics.split_for_impl();
         quote!(__Input #ty)
     }
+}
+
+/// A graph is `Send + Sync + 'static`, and so are its parameters.
+fn bounded(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    let types: Vec<Ident> = generics.type_params().map(|ty| ty.ident.clone()).collect();
+    for ty in types {
+        let bound = parse_quote!(#ty: ::core::marker::Send + ::core::marker::Sync + 'static);
+        generics.make_where_clause().predicates.push(bound);
+    }
+    generics
+}
+
+/// The tokens, all of them moved to `at`.
+fn spanned(at: Span, tokens: TokenStream) -> TokenStream {
+    let moved = tokens.into_iter().map(|mut token| {
+        token.set_span(at);
+        token
+    });
+    moved.collect()
 }
 
 fn name_of(parameter: &GenericParam) -> &Ident {

@@ -5,7 +5,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{Code, inputs};
-use crate::graph::model::{END, NodeId, OwnRow, START, Step};
+use crate::graph::model::{END, OwnRow, START, Step};
 
 /// One function for each row that is more than a list of edges.
 pub(super) fn functions(code: &Code<'_>) -> TokenStream {
@@ -15,8 +15,8 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
 }
 
 /// The path of a row's function.
-pub(super) fn name(code: &Code<'_>, node: NodeId) -> TokenStream {
-    let name = format_ident!("__row_{node}");
+pub(super) fn name(code: &Code<'_>, row: &OwnRow) -> TokenStream {
+    let name = Ident::new(&format!("__row_{}", row.from), row.at);
     let arguments = code.turbofish();
     quote!(#name #arguments)
 }
@@ -27,10 +27,17 @@ fn function(code: &Code<'_>, row: &OwnRow) -> TokenStream {
     let (params, _, bounds) = code.generics.split_for_impl();
     let node = code.node(row.from, row.at);
     let input = code.input();
-    let route = route();
+    let at = row.steps.iter().find_map(|step| match step {
+        Step::Match(at, _) => Some(*at),
+        _ => None,
+    });
+    let route = route(at.unwrap_or(row.at));
     let ty = match row.matches() {
-        true => quote_spanned!(row.at=> #rt::glue::RouteOf<#node>),
-        false => quote_spanned!(row.at=> #rt::NoRoute),
+        true => {
+            let route = code.path(row.at, quote!(glue::RouteOf));
+            quote_spanned!(row.at=> #route<#node>)
+        }
+        false => code.path(row.at, quote!(NoRoute)),
     };
     let body = body(code, &row.steps);
     quote! {
@@ -54,40 +61,54 @@ pub(super) fn start(code: &Code<'_>) -> TokenStream {
 
 /// `Graph::on_error`.
 pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
-    let rt = code.rt;
+    let (rt, hops) = (code.rt, hops());
+    let failure = Ident::new("failure", Span::mixed_site());
     let arms = code.model.error_rows.iter().map(|row| {
         let from = row.from;
         let steps = row.edges.clone().map(|at| {
             let edge = &code.model.edges[at as usize];
             if edge.to == END {
-                return quote!(hops.to(#at););
+                return quote!(#hops.to(#at););
             }
             let node = code.node(edge.to, edge.at);
             let variant = inputs::variant(edge.to);
-            quote!(#rt::glue::failed::<#node, _>(&mut hops, #at, &failure, __Input::#variant);)
+            let failed = code.path(edge.at, quote!(glue::failed));
+            quote_spanned! {edge.at=>
+                #failed::<#node, _>(&mut #hops, #at, &#failure, __Input::#variant);
+            }
         });
         quote!(#from => { #(#steps)* })
     });
-    quote! {
-        fn on_error(
-            node: #rt::NodeId,
-            failure: #rt::Failure,
-        ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
-            let mut hops = #rt::Hops::none();
+    let body = match code.model.error_rows.is_empty() {
+        true => quote! {
+            let _ = (node, #failure);
+            None
+        },
+        false => quote! {
+            let mut #hops = #rt::Hops::none();
             match node {
                 #(#arms)*
                 _ => return None,
             }
-            Some(hops)
+            Some(#hops)
+        },
+    };
+    quote! {
+        fn on_error(
+            node: #rt::NodeId,
+            #failure: #rt::Failure,
+        ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
+            #body
         }
     }
 }
 
-/// Invisible to what users write in arms.
-fn route() -> Ident {
-    Ident::new("route", Span::mixed_site())
+/// At the word `match`, where rustc reports a route that no arm takes.
+fn route(at: Span) -> Ident {
+    Ident::new("__route", at)
 }
 
+/// Invisible to what users write in arms.
 fn hops() -> Ident {
     Ident::new("hops", Span::mixed_site())
 }
@@ -107,7 +128,7 @@ fn all(code: &Code<'_>, steps: &[Step]) -> TokenStream {
 }
 
 fn step(code: &Code<'_>, step: &Step) -> TokenStream {
-    let (rt, hops) = (code.rt, hops());
+    let hops = hops();
     let target = |edge: &u32| {
         let edge = &code.model.edges[*edge as usize];
         (code.node(edge.to, edge.at), inputs::variant(edge.to))
@@ -116,10 +137,13 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
         Step::To { edge } => quote!(#hops.to(#edge);),
         Step::Input { edge, expr } => {
             let (node, variant) = target(edge);
-            let item = Ident::new("item", Span::mixed_site());
-            quote! {
-                let #item: #rt::glue::InputOf<#node> = #expr;
-                #hops.with(#edge, __Input::#variant(#item));
+            let at = code.model.edges[*edge as usize].at;
+            let item = Ident::new("__item", at);
+            let ty = code.path(at, quote!(glue::InputOf));
+            let wrap = code.path(at, quote!(glue::item));
+            quote_spanned! {at=>
+                let #item: #ty<#node> = #expr;
+                #hops.with(#edge, __Input::#variant(#wrap::<#node>(#item)));
             }
         }
         Step::Each {
@@ -132,20 +156,20 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
                 Some(targets) => all(code, targets),
                 None => quote!(#hops.empty(#edge);),
             };
-            quote! {
-                if !#hops.each(#edge, #rt::glue::items::<#node, _>(#items).map(__Input::#variant)) {
-                    #otherwise
-                }
-            }
+            let at = code.model.edges[*edge as usize].at;
+            let each = code.path(at, quote!(glue::each));
+            let any = quote_spanned!(at=> #each::<#node, _>(&mut #hops, #edge, #items, __Input::#variant));
+            quote!(if !#any { #otherwise })
         }
-        Step::Match(arms) => {
-            let route = route();
+        Step::Match(at, arms) => {
+            let route = route(*at);
             let arms = arms.iter().map(|arm| {
                 let (pattern, steps) = (&arm.pattern, all(code, &arm.steps));
                 let guard = arm.guard.as_ref().map(|guard| quote!(if #guard));
                 quote!(#pattern #guard => { #steps })
             });
-            quote!(match #route { #(#arms)* })
+            let matching = Ident::new("match", *at);
+            quote!(#matching #route { #(#arms)* })
         }
     }
 }

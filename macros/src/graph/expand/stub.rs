@@ -15,8 +15,11 @@ pub(in crate::graph) fn stub(model: &Model, item: &Item) -> TokenStream {
     quote!(#written #implementation)
 }
 
-/// Nothing, if not even the state is known.
+/// Nothing, if not even the state is known or the struct can be no graph.
 fn implementation(code: &Code<'_>) -> Option<TokenStream> {
+    if code.generics.lifetimes().next().is_some() {
+        return None;
+    }
     let Code { rt, name, .. } = code;
     let state = code.model.state.as_ref()?;
     let (params, ty, bounds) = code.generics.split_for_impl();

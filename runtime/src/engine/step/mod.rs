@@ -22,10 +22,10 @@ use tokio::task::{JoinSet, coop::consume_budget};
 use tokio::time::Instant;
 
 pub(super) use attempt::panic_message;
-pub(super) use task::StepContext;
+pub(super) use task::{StepClock, StepContext};
 
 use crate::graph::{Graph, NodeId};
-use crate::machine::{Finished, KeyId, Task};
+use crate::machine::{Finished, KeyId, Keyring, Task};
 use crate::node_error::NodeError;
 use queue::Queue;
 use task::run_task;
@@ -63,7 +63,7 @@ pub(super) struct Limits {
 
 /// Runs a step's only task.
 pub(super) async fn run_one<G: Graph>(
-    context: &StepContext<G>,
+    context: StepContext<'_, G>,
     task: Task<G::Input>,
 ) -> TaskResult<G> {
     let Task {
@@ -74,7 +74,7 @@ pub(super) async fn run_one<G: Graph>(
 
 /// Runs several tasks and gives their results in the same order.
 pub(super) async fn run_many<G: Graph>(
-    context: StepContext<G>,
+    context: StepContext<'_, G>,
     tasks: Vec<Task<G::Input>>,
     limits: Limits,
 ) -> Vec<TaskResult<G>> {
@@ -177,7 +177,10 @@ struct Job {
 
 /// What a step's workers share.
 struct Board<G: Graph> {
-    context: StepContext<G>,
+    graph: Arc<G>,
+    state: Arc<G::State>,
+    keys: Keyring,
+    clock: StepClock,
     inner: Mutex<Inner<G>>,
 }
 
@@ -189,7 +192,7 @@ struct Inner<G: Graph> {
 
 impl<G: Graph> Board<G> {
     fn new(
-        context: StepContext<G>,
+        context: StepContext<'_, G>,
         tasks: Vec<Task<G::Input>>,
         max_per_node: Option<usize>,
     ) -> Self {
@@ -200,7 +203,10 @@ impl<G: Graph> Board<G> {
             .map(|task| Some((task.node, task.key, task.input)))
             .collect();
         Self {
-            context,
+            graph: Arc::clone(context.graph),
+            state: Arc::clone(context.state),
+            keys: context.keys.clone(),
+            clock: context.clock,
             inner: Mutex::new(Inner {
                 queue,
                 tasks,
@@ -212,6 +218,22 @@ impl<G: Graph> Board<G> {
     fn inner(&self) -> MutexGuard<'_, Inner<G>> {
         // No user code runs under the lock.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn context(&self) -> StepContext<'_, G> {
+        let Self {
+            graph,
+            state,
+            keys,
+            clock,
+            ..
+        } = self;
+        StepContext {
+            graph,
+            state,
+            keys,
+            clock: *clock,
+        }
     }
 
     fn start(&self) -> Option<Job> {
@@ -228,7 +250,7 @@ impl<G: Graph> Board<G> {
     async fn call(self: Arc<Self>, position: usize) -> TaskResult<G> {
         let task = self.inner().tasks[position].take();
         match task {
-            Some((node, key, input)) => run_task(&self.context, node, key, input).await,
+            Some((node, key, input)) => run_task(self.context(), node, key, input).await,
             None => unreachable!("the queue gives each position once"),
         }
     }

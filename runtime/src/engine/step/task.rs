@@ -11,41 +11,46 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::{Attempt, AttemptError};
 use super::{TaskError, backoff};
-use crate::cx::{Cx, RunIdentity};
+use crate::cx::Cx;
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, KeyId, Keyring};
 use crate::node_error::{Failure, NodeError};
 
-/// What all tasks of a step share.
-pub(in crate::engine) struct StepContext<G: Graph> {
-    pub(in crate::engine) graph: Arc<G>,
-    pub(in crate::engine) state: Arc<G::State>,
-    pub(in crate::engine) run: Arc<RunIdentity>,
-    pub(in crate::engine) keys: Keyring,
-    /// The step that is open.
+/// What all tasks of a step share, borrowed.
+pub(in crate::engine) struct StepContext<'a, G: Graph> {
+    pub(in crate::engine) graph: &'a Arc<G>,
+    pub(in crate::engine) state: &'a Arc<G::State>,
+    pub(in crate::engine) keys: &'a Keyring,
+    pub(in crate::engine) clock: StepClock,
+}
+
+/// The number of the open step, and the time its tasks have.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct StepClock {
     pub(in crate::engine) step: u64,
     pub(in crate::engine) default_timeout: Duration,
     /// When the driving call's budget is used up.
     pub(in crate::engine) deadline: Instant,
 }
 
-impl<G: Graph> StepContext<G> {
+impl<G: Graph> Clone for StepContext<'_, G> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<G: Graph> Copy for StepContext<'_, G> {}
+
+impl<G: Graph> StepContext<'_, G> {
     fn cx(&self, info: &NodeInfo, key: KeyId, attempt: u32) -> Cx {
-        Cx::new(
-            Arc::clone(&self.run),
-            self.keys.clone(),
-            key,
-            self.step,
-            info.name,
-            attempt,
-        )
+        Cx::new(self.keys.clone(), key, self.clock.step, info.name, attempt)
     }
 }
 
 /// Runs a task until it succeeds, its retries are exhausted, or its `on error`
 /// row takes over.
 pub(super) async fn run_task<G: Graph>(
-    context: &StepContext<G>,
+    context: StepContext<'_, G>,
     node: NodeId,
     key: KeyId,
     mut input: Option<G::Input>,
@@ -67,12 +72,17 @@ pub(super) async fn run_task<G: Graph>(
             Err(error) if is_last || !error.is_retried(retry.when) => break error,
             Err(_) => {}
         }
-        let delay = backoff::delay(retry, number - 1, context.run.seed(), context.keys.get(key));
+        let delay = backoff::delay(
+            retry,
+            number - 1,
+            context.keys.run().seed(),
+            context.keys.get(key),
+        );
         if Instant::now()
             .checked_add(delay)
-            .is_none_or(|due| due >= context.deadline)
+            .is_none_or(|due| due >= context.clock.deadline)
         {
-            sleep_until(context.deadline).await;
+            sleep_until(context.clock.deadline).await;
             break AttemptError::Budget;
         }
         sleep(delay).await;
@@ -82,26 +92,29 @@ pub(super) async fn run_task<G: Graph>(
 }
 
 async fn attempt<G: Graph>(
-    context: &StepContext<G>,
+    context: StepContext<'_, G>,
     info: &NodeInfo,
     node: NodeId,
     cx: Cx,
     input: Option<G::Input>,
 ) -> Result<Done<G>, AttemptError> {
-    let timeout = info.options.timeout.unwrap_or(context.default_timeout);
+    let timeout = info
+        .options
+        .timeout
+        .unwrap_or(context.clock.default_timeout);
     if info.options.blocking {
         // Boxed, so that the rare case does not make every task's future larger.
         let call = Box::pin(on_blocking_pool(context, node, cx, input));
-        return Attempt::new(call, timeout, context.deadline).await;
+        return Attempt::new(call, timeout, context.clock.deadline).await;
     }
-    let call = context.graph.call(node, input, &context.state, &cx);
-    Attempt::new(call, timeout, context.deadline).await
+    let call = context.graph.call(node, input, context.state, &cx);
+    Attempt::new(call, timeout, context.clock.deadline).await
 }
 
 /// Runs a `blocking` node where it may block. It cannot be dropped there: if
 /// nobody waits any more it is told so, and its late result is discarded.
 async fn on_blocking_pool<G: Graph>(
-    context: &StepContext<G>,
+    context: StepContext<'_, G>,
     node: NodeId,
     cx: Cx,
     input: Option<G::Input>,
@@ -109,8 +122,8 @@ async fn on_blocking_pool<G: Graph>(
     let abandoned = Abandoned(Arc::new(AtomicBool::new(false)));
     let cx = cx.abandoned_by(Arc::clone(&abandoned.0));
     let (graph, state, runtime) = (
-        Arc::clone(&context.graph),
-        Arc::clone(&context.state),
+        Arc::clone(context.graph),
+        Arc::clone(context.state),
         Handle::current(),
     );
     let call = spawn_blocking(move || runtime.block_on(graph.call(node, input, &state, &cx)));

@@ -15,6 +15,7 @@ mod upsert;
 mod with;
 
 use std::fmt;
+use std::marker::PhantomData;
 
 pub use append::{Append, Appendable};
 pub use codec::{Codec, Plain, decode_slot, encode_slot};
@@ -24,7 +25,7 @@ pub use rank::{ByOrd, ByTotalCmp, Max, Min, Present, Rank};
 pub use sum::{Sum, Summable};
 pub use union::{Union, Unitable};
 pub use upsert::{apply_records, join_records, remove_record};
-pub use with::{apply_with, join_with};
+pub use with::{apply_with, function, join_with};
 
 use super::{Clash, ReduceError, Slot};
 use crate::encode::EncodeError;
@@ -56,12 +57,40 @@ pub trait Reducer<T> {
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String>;
 }
 
+/// The reducer `R` as a value, for a field of type `T`.
+///
+/// The only place where generated code asks whether the two fit: a reducer that
+/// does not is then one error, however often the field is mentioned.
+#[inline]
+pub fn fit<R: Reducer<T>, T>() -> impl Reducer<T> {
+    Fitted::<R>(PhantomData)
+}
+
+struct Fitted<R>(PhantomData<R>);
+
+impl<R: Reducer<T>, T> Reducer<T> for Fitted<R> {
+    fn conflict<'a>(
+        contributions: impl Iterator<Item = (usize, &'a T)>,
+    ) -> Result<Option<(usize, usize)>, EncodeError>
+    where
+        T: 'a,
+    {
+        R::conflict(contributions)
+    }
+
+    #[inline]
+    fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
+        R::reduce(into, contributions)
+    }
+}
+
 /// Applies what `updates` say of one field and leaves their slots unset.
 ///
 /// # Errors
 /// Those of the reducer, with the field's position.
 #[inline]
 pub fn apply<R: Reducer<T>, T, U>(
+    _: R,
     field: usize,
     into: &mut T,
     updates: &mut [U],
@@ -77,7 +106,7 @@ pub fn apply<R: Reducer<T>, T, U>(
 /// If the two cannot be joined, naming the field; a setter has no error to return.
 #[inline]
 #[track_caller]
-pub fn join<R: Reducer<T>, T>(name: &str, pending: &mut Slot<T>, value: T) {
+pub fn join<R: Reducer<T>, T>(_: R, name: &str, pending: &mut Slot<T>, value: T) {
     match pending {
         Slot::Unset => pending.set(value),
         Slot::Set(so_far) => {
@@ -109,6 +138,7 @@ impl<'a, U> Conflicts<'a, U> {
     #[must_use]
     pub fn field<R: Reducer<T>, T: 'a>(
         self,
+        _: R,
         field: usize,
         slot: impl Fn(&'a U) -> &'a Slot<T>,
     ) -> Self {

@@ -42,21 +42,11 @@ fn keep<R: Rank<T>, T>(into: &mut T, side: Ordering, contributions: impl Iterato
     }
 }
 
-/// What `#[reduce(max)]` and `#[reduce(min)]` can compare.
-#[diagnostic::on_unimplemented(
-    message = "`#[reduce(max)]` and `#[reduce(min)]` cannot compare `{Self}`",
-    label = "has no total order",
-    note = "use a number, a `Duration`, another type that implements `Ord`, or an `Option` of one of these; `f32` and `f64` are compared by `total_cmp` if written by these names"
-)]
-pub trait Comparable: Ord {}
-
-impl<T: Ord> Comparable for T {}
-
 /// The order of `Ord`.
 #[derive(Debug)]
 pub struct ByOrd;
 
-impl<T: Comparable> Rank<T> for ByOrd {
+impl<T: Ord> Rank<T> for ByOrd {
     #[inline]
     fn stands(new: &T, side: Ordering, old: &T) -> bool {
         new.cmp(old) == side

@@ -1,11 +1,17 @@
 use super::Slot;
 
+/// The user's function, checked: one that does not fit is then one error.
+#[inline]
+pub fn function<T>(function: fn(&mut T, T)) -> fn(&mut T, T) {
+    function
+}
+
 /// `with = path`: calls the user's function for each contribution, in merge order.
 #[inline]
 pub fn apply_with<T, U>(
     into: &mut T,
     updates: &mut [U],
-    function: impl Fn(&mut T, T),
+    function: fn(&mut T, T),
     slot: impl Fn(&mut U) -> &mut Slot<T>,
 ) {
     for update in updates {
@@ -17,7 +23,7 @@ pub fn apply_with<T, U>(
 
 /// What a setter does that is called again.
 #[inline]
-pub fn join_with<T>(pending: &mut Slot<T>, value: T, function: impl Fn(&mut T, T)) {
+pub fn join_with<T>(pending: &mut Slot<T>, value: T, function: fn(&mut T, T)) {
     match pending {
         Slot::Unset => pending.set(value),
         Slot::Set(so_far) => function(so_far, value),

@@ -1,0 +1,160 @@
+//! The canonical text of a graph, what its fingerprint is the hash of.
+
+mod differences;
+
+use serde::{Deserialize, Serialize};
+
+pub use differences::Differences;
+
+use crate::encode;
+use crate::graph::{EdgeInfo, EdgeKind, GraphInfo, JoinInfo};
+use crate::hash::{Digest, Hasher};
+use crate::state::FieldInfo;
+
+impl GraphInfo {
+    /// The text that the fingerprint stands for, as canonical JSON: topology,
+    /// node names, edge kinds, `match` labels, joins, and the state's fields
+    /// with their types and reducers.
+    ///
+    /// What does not change where a stored run goes on is not in it: the names
+    /// of graph and state, `version`, options of nodes, places in the source.
+    pub fn canonical(&self) -> String {
+        encode::to_string(&Canonical::of(self)).expect("text and numbers always encode")
+    }
+
+    /// SHA-256 over [`canonical`](Self::canonical). A run remembers it and goes
+    /// on only under an equal one, or one that is declared compatible.
+    pub fn fingerprint(&self) -> Digest {
+        Hasher::new().part(self.canonical()).finish()
+    }
+
+    /// What is different in this graph from the one whose canonical text was
+    /// stored.
+    pub fn differences(&self, stored: &str) -> Differences {
+        Differences::between(stored, self)
+    }
+}
+
+/// Everything by name, so that the text can be read and compared without the graph.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Canonical {
+    nodes: Vec<String>,
+    edges: Vec<Edge>,
+    joins: Vec<Join>,
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Edge {
+    from: String,
+    to: String,
+    kind: Kind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Direct,
+    Input,
+    Each,
+    Else,
+    Defer,
+    Error,
+    Join(u32),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Join {
+    sources: Vec<String>,
+    targets: Vec<Target>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Target {
+    to: String,
+    deferred: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Field {
+    name: String,
+    #[serde(rename = "type")]
+    ty: String,
+    reducer: String,
+}
+
+impl Canonical {
+    fn of(graph: &GraphInfo) -> Self {
+        Self {
+            nodes: graph
+                .nodes
+                .iter()
+                .map(|node| node.name.to_owned())
+                .collect(),
+            edges: graph
+                .edges
+                .iter()
+                .map(|edge| Edge::of(graph, edge))
+                .collect(),
+            joins: graph
+                .joins
+                .iter()
+                .map(|join| Join::of(graph, join))
+                .collect(),
+            fields: graph.state.fields.iter().map(Field::of).collect(),
+        }
+    }
+}
+
+impl Edge {
+    fn of(graph: &GraphInfo, edge: &EdgeInfo) -> Self {
+        Self {
+            from: graph.name_of(edge.from).to_owned(),
+            to: graph.name_of(edge.to).to_owned(),
+            kind: Kind::of(edge.kind),
+            label: edge.label.map(str::to_owned),
+        }
+    }
+}
+
+impl Kind {
+    const fn of(kind: EdgeKind) -> Self {
+        match kind {
+            EdgeKind::Direct => Self::Direct,
+            EdgeKind::Input => Self::Input,
+            EdgeKind::Each => Self::Each,
+            EdgeKind::Else => Self::Else,
+            EdgeKind::Defer => Self::Defer,
+            EdgeKind::Error => Self::Error,
+            EdgeKind::Join(join) => Self::Join(join),
+        }
+    }
+}
+
+impl Join {
+    fn of(graph: &GraphInfo, join: &JoinInfo) -> Self {
+        let sources = join.sources.iter();
+        Self {
+            sources: sources.map(|id| graph.name_of(*id).to_owned()).collect(),
+            targets: graph
+                .join_targets(join)
+                .map(|(to, deferred)| Target {
+                    to: graph.name_of(to).to_owned(),
+                    deferred,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Field {
+    fn of(field: &FieldInfo) -> Self {
+        Self {
+            name: field.name.to_owned(),
+            ty: field.ty.to_owned(),
+            reducer: field.reducer.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A small state and what the graph tests ask of a graph.
+#![allow(dead_code)]
+
+use serde::{Deserialize, Serialize};
+use superstep::graph::{Done, END, Graph, Hops};
+use superstep::prelude::*;
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Trail {
+    #[reduce(append)]
+    pub visits: Vec<String>,
+    pub seed: u32,
+}
+
+/// Runs a future that never waits.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("a test's node waits"),
+    }
+}
+
+pub fn number<G: Graph>(name: &str) -> u32 {
+    let at = G::INFO.nodes.iter().position(|node| node.name == name);
+    at.unwrap() as u32
+}
+
+/// The input of `node` that `json` encodes.
+pub fn with<G: Graph>(node: &str, json: &str) -> G::Input {
+    G::decode_input(number::<G>(node), json).unwrap()
+}
+
+pub fn run_node<G: Graph>(
+    graph: &G,
+    node: &str,
+    input: Option<G::Input>,
+    state: &G::State,
+) -> Done<G> {
+    let cx = Cx::test();
+    block_on(graph.call(number::<G>(node), input, state, &cx)).unwrap()
+}
+
+/// The hops as text: `node(input)#item`.
+pub fn to<G: Graph>(hops: &Hops<G::Input>) -> Vec<String> {
+    let Hops::Taken(hops) = hops else {
+        panic!("{hops:?}", hops = hops_kind(hops))
+    };
+    let hop = |hop: &superstep::graph::Hop<G::Input>| {
+        let edge = &G::INFO.edges[hop.edge as usize];
+        let name = match edge.to {
+            END => "end",
+            node => G::INFO.nodes[node as usize].name,
+        };
+        let input = hop
+            .input
+            .as_ref()
+            .map(|input| G::encode_input(input).unwrap());
+        let input = input.map(|json| format!("({json})")).unwrap_or_default();
+        let item = match edge.kind {
+            superstep::graph::EdgeKind::Each => format!("#{}", hop.item),
+            _ => String::new(),
+        };
+        format!("{name}{input}{item}")
+    };
+    hops.iter().map(hop).collect()
+}
+
+fn hops_kind<I>(hops: &Hops<I>) -> String {
+    match hops {
+        Hops::Row => "Row".into(),
+        Hops::Taken(_) => "Taken".into(),
+        Hops::Empty(edge) => format!("Empty({edge})"),
+    }
+}

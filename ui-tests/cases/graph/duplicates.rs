@@ -1,0 +1,29 @@
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Trip {
+    city: String,
+    #[reduce(append)]
+    notes: Vec<String>,
+}
+
+#[node]
+fn plan(_: &Trip) {}
+
+#[node]
+fn write(_: &Trip) {}
+
+#[node]
+fn read(_: &Trip) {}
+
+#[graph(
+    state = Trip,
+    start -> [plan, write, plan],
+    [plan, write, plan] -> read,
+    [write, plan] -> read,
+    read -> [end, end],
+)]
+struct Journey;
+
+fn main() {}

@@ -1,0 +1,38 @@
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Trip {
+    city: String,
+    #[reduce(append)]
+    notes: Vec<String>,
+}
+
+#[derive(Route)]
+enum Plan {
+    Search(Vec<String>),
+    Write,
+}
+
+#[node]
+fn plan(_: &Trip) -> Plan {
+    Plan::Write
+}
+
+#[node]
+fn search(_: &Trip, question: String) {
+    let _ = question;
+}
+
+#[graph(
+    state = Trip,
+    start -> plan,
+    plan -> match {
+        Plan::Search(questions) => [each search(questions), each search(questions)],
+        Plan::Write => end,
+    },
+    search -> end,
+)]
+struct Journey;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use std::rc::Rc;
+
+use superstep::prelude::*;
+
+#[derive(Route)]
+enum Next {
+    Go(Rc<str>),
+}
+
+fn main() {}
