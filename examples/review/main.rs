@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use superstep::Graph;
 use superstep::prelude::*;
 
 use crate::graph::{Review, Reviewing};

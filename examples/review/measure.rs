@@ -180,11 +180,10 @@ impl<'ast> Visit<'ast> for Finder {
         }
     }
 
-    fn visit_signature(&mut self, signature: &'ast syn::Signature) {
-        if let Some(token) = &signature.unsafety {
+    fn visit_safety(&mut self, safety: &'ast syn::Safety) {
+        if let syn::Safety::Unsafe(token) = safety {
             self.remark(Kind::Unsafe, token.span(), String::new());
         }
-        visit::visit_signature(self, signature);
     }
 
     fn visit_expr_unsafe(&mut self, expr: &'ast syn::ExprUnsafe) {

@@ -14,6 +14,7 @@ mod options;
 mod run;
 pub mod state;
 pub mod store;
+pub mod testing;
 
 pub use cx::Cx;
 pub use engine::{Engine, EngineBuilder, RunCall, TurnCall};
@@ -24,6 +25,8 @@ pub use node_error::{Failure, NodeError};
 pub use options::{ConflictPolicy, Options};
 pub use run::{Run, StepInfo, TaskInfo};
 pub use state::{Merge, State};
+#[cfg(feature = "sqlite")]
+pub use store::SqliteStore;
 pub use store::{MemoryStore, Status, Store};
 pub use superstep_macros::{Route, State, graph, node};
 
@@ -33,6 +36,8 @@ pub mod prelude {
         ConflictPolicy, Cx, Engine, Error, Failure, MemoryStore, Merge, NodeError, Options, Run,
         Status, Store,
     };
+    #[cfg(feature = "sqlite")]
+    pub use crate::SqliteStore;
     pub use superstep_macros::{Route, State, graph, node};
 }
 

@@ -65,6 +65,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No database can be opened or created there.
+    #[error("`{path}` cannot be opened as a database: {reason}")]
+    CannotOpen {
+        /// The path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
     /// The file is not a database.
     #[error("`{path}` is not a SQLite database; choose another path or move the file away")]
     NotADatabase {

@@ -10,6 +10,8 @@ mod error;
 mod memory;
 mod records;
 mod rules;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +23,8 @@ pub use records::{
     Access, Commit, Committed, Creation, Event, Head, Lease, Loaded, Park, PendingResult, Snapshot,
     Status, StepKind, StepRecord,
 };
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
 
 use crate::hash::Digest;
 

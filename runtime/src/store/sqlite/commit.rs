@@ -1,0 +1,248 @@
+//! One step, one transaction; and what is kept when a step stays open.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, params};
+
+use super::cells::{Cells, count, place};
+use super::errors::Fail;
+use super::lease::{self, Stored};
+use super::owners::Owners;
+use crate::hash::Digest;
+use crate::store::rules::{self, Facts, Verdict};
+use crate::store::{
+    Access, Commit, Committed, Creation, Event, Lease, Park, Snapshot, StepKind, StepRecord, clock,
+};
+
+/// Gives what happened, and the lock file of an owner that the lease was taken from.
+pub(super) fn commit(
+    conn: &Connection,
+    owners: &Owners,
+    commit: &Commit,
+) -> Result<(Committed, Option<String>), Fail> {
+    let now = clock::whole(SystemTime::now());
+    let stored = lease::stored(conn, &commit.run)?;
+    let facts = match &stored {
+        Some(stored) => Some(facts(conn, stored, commit)?),
+        None => None,
+    };
+    let dead = || stored.as_ref().is_some_and(|stored| stored.is_dead(owners));
+    let lease = match rules::judge(commit, facts.as_ref(), now, dead)? {
+        Verdict::Already => return Ok((Committed::Already, None)),
+        Verdict::Write(lease) => lease,
+    };
+    let number = match (&stored, &commit.create) {
+        (Some(stored), _) => {
+            advance(conn, stored.number, commit, now)?;
+            stored.number
+        }
+        (None, Some(create)) => create_run(conn, commit, create, now)?,
+        // `judge` has refused a run that is neither there nor to be created.
+        (None, None) => return Ok((Committed::Already, None)),
+    };
+    if matches!(commit.access, Access::Take { .. }) {
+        lease::put(conn, owners, number, Some(&lease))?;
+    }
+    if commit.release {
+        lease::put(conn, owners, number, None)?;
+    }
+    write_step(conn, number, &commit.record, now)?;
+    if let Some(snapshot) = &commit.snapshot {
+        write_snapshot(conn, number, snapshot)?;
+    }
+    write_events(conn, number, commit.record.step, &commit.events)?;
+    if let Some(token) = &commit.token {
+        write_token(conn, number, token, commit)?;
+    }
+    if stored.is_some() && commit.record.kind != StepKind::Update {
+        conn.prepare_cached("DELETE FROM results WHERE run = ?1")?
+            .execute([number])?;
+    }
+    let taken = matches!(commit.access, Access::Take { .. });
+    let left = stored
+        .filter(|_| taken)
+        .and_then(|stored| stored.left_behind(owners));
+    Ok((Committed::Now(lease), left))
+}
+
+fn facts(conn: &Connection, stored: &Stored, commit: &Commit) -> Result<Facts, Fail> {
+    let step = commit.record.step;
+    let key = if step <= stored.step {
+        key_of(conn, stored.number, &commit.run, step)?
+    } else {
+        None
+    };
+    Ok(Facts {
+        step: stored.step,
+        chain: stored.chain,
+        key,
+        lease: stored.lease.clone(),
+    })
+}
+
+fn key_of(conn: &Connection, number: i64, run: &str, step: u64) -> Result<Option<Digest>, Fail> {
+    let mut query = conn.prepare_cached("SELECT key FROM steps WHERE place = ?1")?;
+    let mut rows = query.query([place(number, step)?])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let cells = Cells {
+        row,
+        run,
+        place: &format_args!("step {step}"),
+    };
+    cells.digest(0).map(Some)
+}
+
+fn create_run(
+    conn: &Connection,
+    commit: &Commit,
+    create: &Creation,
+    now: SystemTime,
+) -> Result<i64, Fail> {
+    conn.prepare_cached("INSERT OR IGNORE INTO graphs (fingerprint, description) VALUES (?1, ?2)")?
+        .execute(params![create.fingerprint.as_bytes(), create.description])?;
+    let now = clock::to_millis(now);
+    conn.prepare_cached(
+        "INSERT INTO runs (id, graph, fingerprint, version, seed, created, updated, status, \
+         step, turn, turn_step, chain, epoch, expires, token) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?6, ?12)",
+    )?
+    .execute(params![
+        commit.run,
+        create.graph,
+        create.fingerprint.as_bytes(),
+        create.version,
+        create.seed.cast_signed(),
+        now,
+        commit.status.as_str(),
+        count(commit.record.step)?,
+        count(commit.turn)?,
+        count(commit.turn_step)?,
+        commit.record.chain.as_bytes(),
+        commit.token,
+    ])?;
+    Ok(conn.last_insert_rowid())
+}
+
+/// Moves the head. The lease has a statement of its own, so that a step that
+/// leaves it alone does not touch its index.
+fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> Result<(), Fail> {
+    conn.prepare_cached(
+        "UPDATE runs SET updated = ?2, status = ?3, step = ?4, turn = ?5, turn_step = ?6, \
+         chain = ?7, token = coalesce(?8, token), error = NULL WHERE number = ?1",
+    )?
+    .execute(params![
+        number,
+        clock::to_millis(now),
+        commit.status.as_str(),
+        count(commit.record.step)?,
+        count(commit.turn)?,
+        count(commit.turn_step)?,
+        commit.record.chain.as_bytes(),
+        commit.token,
+    ])?;
+    Ok(())
+}
+
+fn write_step(
+    conn: &Connection,
+    number: i64,
+    record: &StepRecord,
+    now: SystemTime,
+) -> Result<(), Fail> {
+    conn.prepare_cached(
+        "INSERT INTO steps (place, kind, committed, chain, digest, key, updates, frontier) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        place(number, record.step)?,
+        record.kind.as_str(),
+        clock::to_millis(now),
+        record.chain.as_bytes(),
+        record.digest.as_bytes(),
+        record.key.as_bytes(),
+        record.updates,
+        record.frontier,
+    ])?;
+    Ok(())
+}
+
+/// A fork goes back to the newest snapshot before the step it began at, so
+/// those stay.
+fn write_snapshot(conn: &Connection, number: i64, snapshot: &Snapshot) -> Result<(), Fail> {
+    let at = place(number, snapshot.step)?;
+    conn.prepare_cached(
+        "DELETE FROM snapshots WHERE place BETWEEN ?1 AND ?2 AND NOT EXISTS \
+         (SELECT 1 FROM forks WHERE origin = ?3 AND origin_step >= snapshots.step)",
+    )?
+    .execute([place(number, 0)?, at, number])?;
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO snapshots (place, digest, state) VALUES (?1, ?2, ?3)",
+    )?
+    .execute(params![at, snapshot.digest.as_bytes(), snapshot.state])?;
+    Ok(())
+}
+
+fn write_events(conn: &Connection, number: i64, step: u64, events: &[Event]) -> Result<(), Fail> {
+    for event in events {
+        conn.prepare_cached(
+            "INSERT INTO outbox (run, step, name, payload) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![number, count(step)?, event.name, event.payload])?;
+    }
+    Ok(())
+}
+
+fn write_token(conn: &Connection, number: i64, token: &str, commit: &Commit) -> Result<(), Fail> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO turn_tokens (run, token, turn, step) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        number,
+        token,
+        count(commit.turn)?,
+        count(commit.turn_step)?
+    ])?;
+    Ok(())
+}
+
+pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
+    let (number, _): (i64, Lease) = lease::held(conn, &park.run, park.epoch)?;
+    for kept in &park.results {
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO results (run, task, node, saw, result) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            number,
+            kept.task.as_bytes(),
+            kept.node,
+            count(kept.saw)?,
+            kept.result
+        ])?;
+    }
+    conn.prepare_cached(
+        "UPDATE runs SET updated = ?2, status = ?3, error = ?4, owner = NULL, lock = NULL \
+         WHERE number = ?1",
+    )?
+    .execute(params![
+        number,
+        clock::to_millis(SystemTime::now()),
+        park.status.as_str(),
+        park.error
+    ])?;
+    Ok(())
+}
+
+/// What is delivered leaves the outbox; its id never comes again.
+pub(super) fn mark_delivered(conn: &Connection, ids: &[u64]) -> Result<(), Fail> {
+    let mut delete = conn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?;
+    for id in ids {
+        // An id that does not fit was never given.
+        if let Ok(id) = i64::try_from(*id) {
+            delete.execute([id])?;
+        }
+    }
+    Ok(())
+}

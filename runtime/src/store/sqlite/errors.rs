@@ -1,0 +1,72 @@
+//! From what SQLite says to what a caller can act on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{ErrorCode, ffi};
+
+use crate::store::StoreError;
+
+/// Why a job or a query did not go through.
+///
+/// The difference matters to a group of jobs: a refusal has written nothing and
+/// leaves the others alone, an error of the database may have.
+#[derive(Debug)]
+pub(super) enum Fail {
+    /// An answer of ours.
+    Refused(StoreError),
+    /// An error of the database.
+    Sql(rusqlite::Error),
+}
+
+impl From<StoreError> for Fail {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Fail {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Fail {
+    pub(super) fn at(self, path: &Path) -> StoreError {
+        match self {
+            Self::Refused(error) => error,
+            Self::Sql(error) => translate(error, path),
+        }
+    }
+}
+
+/// The typed error for what SQLite said about the database at `path`.
+pub(super) fn translate(error: rusqlite::Error, path: &Path) -> StoreError {
+    let path = path.display().to_string();
+    if let rusqlite::Error::SqliteFailure(failure, _) = &error {
+        match failure.code {
+            ErrorCode::DiskFull => return StoreError::Full { path },
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+                return StoreError::Busy { path };
+            }
+            ErrorCode::NotADatabase => return StoreError::NotADatabase { path },
+            // The file under the connection was moved or deleted; nothing is read-only.
+            ErrorCode::ReadOnly if failure.extended_code != ffi::SQLITE_READONLY_DBMOVED => {
+                return StoreError::ReadOnly { path };
+            }
+            _ => {}
+        }
+    }
+    StoreError::Backend {
+        message: format!("{error} (`{path}`)"),
+        source: Some(Arc::new(error)),
+    }
+}
+
+/// A failure that has no error of SQLite's behind it.
+pub(super) fn backend(message: impl Into<String>) -> StoreError {
+    StoreError::Backend {
+        message: message.into(),
+        source: None,
+    }
+}

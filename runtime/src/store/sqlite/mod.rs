@@ -1,0 +1,294 @@
+//! Runs in one SQLite file.
+
+mod cells;
+mod commit;
+mod errors;
+mod lease;
+mod open;
+mod owners;
+mod read;
+mod reader;
+mod schema;
+mod writer;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use self::errors::Fail;
+use self::open::Settings;
+use self::owners::Owners;
+use self::reader::Readers;
+use self::writer::Writer;
+use super::{
+    Commit, Committed, Event, Head, Lease, Loaded, Park, Snapshot, StepRecord, Store, StoreError,
+    StoreFuture,
+};
+use crate::hash::Digest;
+
+/// Keeps runs in one SQLite file, which several processes may share.
+///
+/// A commit that was acknowledged is on disk. Reading never waits for writing.
+/// Commits that arrive together share one transaction. The runs of a process
+/// that was killed can be taken over at once.
+///
+/// Beside `runs.db` there are, while it is open, SQLite's `runs.db-wal` and
+/// `runs.db-shm`, and the folder `runs.db-owners` with one lock file for every
+/// process. Keep them together, on a local disk: SQLite's locks do not work on
+/// network file systems.
+///
+/// Clones are cheap and share everything. Opening and dropping the last clone
+/// block for some milliseconds; the methods want a tokio runtime.
+///
+/// ```
+/// use superstep::store::{SqliteStore, Store};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("runs.db");
+/// let store = SqliteStore::open(path)?;
+/// assert!(store.runs().await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    writer: Writer,
+    readers: Readers,
+    owners: Arc<Owners>,
+}
+
+/// When a commit counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// When the disk says that it has it. Survives a power cut. The default.
+    #[default]
+    Full,
+    /// When the operating system has it. Survives a killed process; a power
+    /// cut or a crash of the system may undo the last commits, as if they had
+    /// never been made: a run is then at an earlier step, never in between.
+    Normal,
+}
+
+impl Synchronous {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+        }
+    }
+}
+
+/// How to open a [`SqliteStore`]; from [`SqliteStore::options`].
+///
+/// ```no_run
+/// use superstep::store::{SqliteStore, Synchronous};
+///
+/// let store = SqliteStore::options()
+///     .synchronous(Synchronous::Normal)
+///     .open("runs.db")?;
+/// # Ok::<(), superstep::store::StoreError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    settings: Settings,
+}
+
+impl SqliteOptions {
+    /// When a commit counts as done; [`Synchronous::Full`] unless given.
+    #[must_use]
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.settings.synchronous = synchronous;
+        self
+    }
+
+    /// How long to wait for another process that is writing before giving up
+    /// with [`StoreError::Busy`]; 5 s unless given.
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.busy = timeout;
+        self
+    }
+
+    /// Opens the database at `path`; creates it if there is no file or an empty one.
+    ///
+    /// # Errors
+    /// - [`StoreError::CannotOpen`] if the path is empty, a folder, in a
+    ///   folder that does not exist or not readable;
+    /// - [`StoreError::NotADatabase`], [`StoreError::Foreign`] and
+    ///   [`StoreError::NewerSchema`] if something else is there, which is not
+    ///   changed;
+    /// - [`StoreError::ReadOnly`] if file or folder cannot be written;
+    /// - [`StoreError::Full`], [`StoreError::Busy`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
+        let path = path.as_ref().to_owned();
+        let conn = open::open(&path, &self.settings)?;
+        let owners = Owners::open(&path).map_err(|error| open::io_error(&error, &path))?;
+        // What stays of the dead costs nothing but the look of the folder.
+        let _ = owners.sweep(&conn);
+        let owners = Arc::new(owners);
+        let writer = Writer::start(conn, path.clone(), Arc::clone(&owners))?;
+        let readers = Readers::new(path.clone(), self.settings.busy);
+        let inner = Inner {
+            path,
+            writer,
+            readers,
+            owners,
+        };
+        Ok(SqliteStore {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+impl SqliteStore {
+    /// Opens the database at `path` with the default options; creates it if
+    /// there is no file or an empty one.
+    ///
+    /// # Errors
+    /// Those of [`SqliteOptions::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open(path)
+    }
+
+    /// The options, to change before [`open`](SqliteOptions::open).
+    pub fn options() -> SqliteOptions {
+        SqliteOptions {
+            settings: Settings {
+                synchronous: Synchronous::Full,
+                busy: Duration::from_secs(5),
+            },
+        }
+    }
+
+    /// The path it was opened with.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    fn read<'a, T, F>(&'a self, query: F) -> StoreFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fail> + Send + 'static,
+    {
+        Box::pin(self.inner.readers.read(query))
+    }
+
+    fn write<'a, T, F>(&'a self, work: F) -> StoreFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, Fail> + Send + 'static,
+    {
+        Box::pin(self.inner.writer.write(work))
+    }
+
+    /// Work that may take over a lease: it gives, beside its result, the lock
+    /// file of the owner it took it from, which is removed when no lease names
+    /// it any more.
+    fn take_over<'a, T, F>(&'a self, mut work: F) -> StoreFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection, &Owners) -> Result<(T, Option<String>), Fail> + Send + 'static,
+    {
+        let owners = Arc::clone(&self.inner.owners);
+        Box::pin(async move {
+            let work = self.inner.writer.write(move |conn| work(conn, &owners));
+            let (done, left_behind) = work.await?;
+            if let Some(name) = left_behind {
+                let owners = Arc::clone(&self.inner.owners);
+                let bury = move |conn: &Connection| Ok(owners.bury(conn, &name)?);
+                // A file that stays is buried when the database is opened next.
+                let _ = self.inner.writer.write(bury).await;
+            }
+            Ok(done)
+        })
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store for SqliteStore {
+    fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
+        let run = run.to_owned();
+        self.read(move |conn| read::head(conn, &run))
+    }
+
+    fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
+        let run = run.to_owned();
+        self.read(move |conn| read::load(conn, &run))
+    }
+
+    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
+        self.read(read::heads)
+    }
+
+    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
+        let run = run.to_owned();
+        self.read(move |conn| read::steps(conn, &run, from, to))
+    }
+
+    fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
+        let run = run.to_owned();
+        self.read(move |conn| read::snapshot(conn, &run, step))
+    }
+
+    fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
+        self.read(move |conn| read::graph(conn, fingerprint))
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        run: &'a str,
+        owner: &'a str,
+        term: Duration,
+    ) -> StoreFuture<'a, Lease> {
+        let (run, owner) = (run.to_owned(), owner.to_owned());
+        self.take_over(move |conn, owners| lease::acquire(conn, owners, &run, &owner, term))
+    }
+
+    fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
+        let run = run.to_owned();
+        self.write(move |conn| lease::renew(conn, &run, epoch, term))
+    }
+
+    fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
+        let run = run.to_owned();
+        self.write(move |conn| lease::release(conn, &run, epoch))
+    }
+
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
+        self.take_over(move |conn, owners| commit::commit(conn, owners, &commit))
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+        self.write(move |conn| commit::park(conn, &park))
+    }
+
+    fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
+        self.read(move |conn| read::outbox(conn, limit))
+    }
+
+    fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()> {
+        let ids = ids.to_vec();
+        self.write(move |conn| commit::mark_delivered(conn, &ids))
+    }
+
+    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
+        self.read(read::stuck)
+    }
+}

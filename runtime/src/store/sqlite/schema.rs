@@ -1,0 +1,73 @@
+//! What the file says it is, and how older files become current ones.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::errors::{Fail, translate};
+use crate::store::StoreError;
+
+/// Marks a file as ours: `sstp` in the header field that SQLite keeps for this.
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"sstp");
+
+/// What brings schema *n* to *n + 1*, from the empty file on. A released entry
+/// never changes; its golden database under `tests/golden` keeps opening.
+const MIGRATIONS: &[&str] = &[include_str!("v1.sql")];
+
+/// What a file is, by its own header.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// No tables and no marks.
+    Empty,
+    /// Ours, with that schema.
+    Ours(u32),
+    /// Somebody else's.
+    Foreign,
+}
+
+pub(super) fn kind(conn: &Connection) -> rusqlite::Result<Kind> {
+    let application: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (application, version, tables) {
+        (APPLICATION_ID, version, _) => Kind::Ours(version.unsigned_abs()),
+        (0, 0, 0) => Kind::Empty,
+        _ => Kind::Foreign,
+    })
+}
+
+/// Refuses what must not be touched.
+pub(super) fn check(kind: &Kind, path: &Path) -> Result<(), StoreError> {
+    let known = MIGRATIONS.len() as u32;
+    let path = path.display().to_string();
+    match *kind {
+        Kind::Foreign => Err(StoreError::Foreign { path }),
+        Kind::Ours(found) if found > known => Err(StoreError::NewerSchema { path, found, known }),
+        _ => Ok(()),
+    }
+}
+
+/// Creates the schema or brings it up to date, in one transaction. Another
+/// process may be at it too, so what there is to do is read inside.
+pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let upgrade = |conn: &mut Connection| -> Result<(), Fail> {
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let kind = kind(&tx)?;
+        check(&kind, path)?;
+        let version = match kind {
+            Kind::Ours(version) => version,
+            Kind::Empty | Kind::Foreign => 0,
+        };
+        for migration in MIGRATIONS.iter().skip(version as usize) {
+            tx.execute_batch(migration)?;
+        }
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
+        Ok(tx.commit()?)
+    };
+    let current = kind(conn).map_err(|error| translate(error, path))?;
+    if current == Kind::Ours(MIGRATIONS.len() as u32) {
+        return Ok(());
+    }
+    upgrade(conn).map_err(|fail| fail.at(path))
+}

@@ -1,0 +1,3 @@
+//! Help for tests of what people build on this crate.
+
+pub mod store_contract;

@@ -1,0 +1,81 @@
+//! Every promise of [`Store`], as tests over any store.
+//!
+//! A store of your own is right when this passes:
+//!
+//! ```
+//! use superstep::store::MemoryStore;
+//! use superstep::testing::store_contract;
+//!
+//! # #[tokio::main]
+//! # async fn main() {
+//! store_contract::run(|| async { MemoryStore::new() }).await;
+//! # }
+//! ```
+//!
+//! A broken promise is a panic whose message says which. Leases are made to
+//! lapse by waiting, so the clock must be a real one.
+
+mod commits;
+mod crowds;
+mod events;
+mod leases;
+mod make;
+mod open_steps;
+mod reads;
+
+use std::sync::Arc;
+
+use crate::store::Store;
+
+/// Runs every check, each on a fresh store from `open`.
+///
+/// Wants a tokio runtime with its timer; one with several threads tests more.
+///
+/// # Panics
+/// If the store breaks a promise.
+pub async fn run<S, F>(open: impl Fn() -> F)
+where
+    S: Store,
+    F: Future<Output = S>,
+{
+    macro_rules! each {
+        ($($check:path),+ $(,)?) => {
+            $($check(Arc::new(open().await)).await;)+
+        };
+    }
+    each!(
+        commits::a_created_run_reads_back_as_given,
+        commits::steps_read_back_as_given,
+        commits::the_same_step_twice_is_harmless,
+        commits::a_step_with_another_key_is_refused,
+        commits::a_step_out_of_place_is_refused,
+        commits::a_refused_commit_leaves_no_trace,
+        commits::nothing_is_committed_to_a_run_that_is_not_there,
+        commits::turns_and_tokens_are_kept,
+        commits::a_dropped_commit_is_whole_or_not_there,
+        leases::a_lease_is_for_one_owner,
+        leases::a_lapsed_lease_is_free,
+        leases::a_renewed_lease_does_not_lapse,
+        leases::a_lost_lease_commits_nothing,
+        leases::the_same_owner_again_makes_the_old_epoch_void,
+        leases::a_lease_goes_back_with_the_commit,
+        leases::epochs_never_come_again,
+        leases::of_no_run_there_is_no_lease,
+        open_steps::parking_keeps_results_and_gives_the_lease_back,
+        open_steps::without_the_lease_nothing_is_parked,
+        open_steps::a_step_clears_what_was_kept_and_an_update_does_not,
+        open_steps::nothing_is_stuck,
+        reads::a_new_snapshot_takes_the_place_of_the_old,
+        reads::a_snapshot_is_the_newest_at_or_before,
+        reads::what_is_not_there_is_none,
+        reads::runs_stand_in_the_order_of_their_ids,
+        reads::any_text_comes_back_unchanged,
+        reads::large_texts_come_back_unchanged,
+        reads::a_look_is_of_one_moment,
+        events::events_come_in_order_until_they_are_marked,
+        events::event_ids_never_come_again,
+        crowds::a_thousand_commits_of_one_step_commit_it_once,
+        crowds::a_thousand_runs_with_every_commit_tried_three_times,
+        crowds::of_many_owners_one_gets_the_lease,
+    );
+}

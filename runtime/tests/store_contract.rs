@@ -1,0 +1,37 @@
+//! The public contract suite over every store that ships.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use superstep::store::{MemoryStore, SqliteStore, Synchronous};
+use superstep::testing::store_contract;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_memory_store_keeps_every_promise() {
+    store_contract::run(|| async { MemoryStore::new() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_sqlite_store_keeps_every_promise() {
+    over_files(Synchronous::Full).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_sqlite_store_keeps_every_promise_without_waiting_for_the_disk() {
+    over_files(Synchronous::Normal).await;
+}
+
+#[tokio::test]
+async fn the_sqlite_store_keeps_every_promise_on_one_thread() {
+    over_files(Synchronous::Normal).await;
+}
+
+async fn over_files(synchronous: Synchronous) {
+    let folder = tempfile::tempdir().unwrap();
+    let count = AtomicU32::new(0);
+    let options = SqliteStore::options().synchronous(synchronous);
+    store_contract::run(|| async {
+        let name = format!("{}.db", count.fetch_add(1, Ordering::Relaxed));
+        options.clone().open(folder.path().join(name)).unwrap()
+    })
+    .await;
+}
