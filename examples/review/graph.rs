@@ -44,16 +44,20 @@ fn round(files: &[String], taken: usize) -> Vec<String> {
     files[taken..].iter().take(ROUND).cloned().collect()
 }
 
+/// Walks the tree once; what it finds is committed with its step.
 #[node]
 pub fn list(_state: &Review, tree: &Tree, progress: &ProgressBar) -> (ReviewUpdate, Next) {
     let found = tree.files();
     progress.set_length(found.paths.len() as u64);
     let first = round(&found.paths, 0);
-    let update = Review::update().taken(first.len()).files(found.paths).skipped(found.skipped);
+    let update = Review::update()
+        .taken(first.len())
+        .files(found.paths)
+        .skipped(found.skipped);
     (update, Next::Files(first))
 }
 
-/// One task a file; `path` is the task's own input.
+/// A quick look at one file; `path` is the task's own input.
 #[node(timeout = "2m")]
 pub async fn survey(
     _state: &Review,
@@ -74,19 +78,28 @@ pub fn set_aside(_state: &Review, failure: Failure, progress: &ProgressBar) -> R
     Review::update().skipped([failure.message])
 }
 
+/// The next round, until there is none.
 #[node]
 pub fn next(state: &Review) -> (ReviewUpdate, Next) {
     let files = round(&state.files, state.taken);
-    (Review::update().taken(state.taken + files.len()), Next::Files(files))
+    (
+        Review::update().taken(state.taken + files.len()),
+        Next::Files(files),
+    )
 }
 
+/// Whoever has the most points gets a close look.
 #[node]
 pub fn rank(state: &Review) -> (ReviewUpdate, Next) {
-    let worst: Vec<String> =
-        report::ranked(&state.surveyed).into_iter().take(WORST).map(|file| file.path.clone()).collect();
+    let worst: Vec<String> = report::ranked(&state.surveyed)
+        .into_iter()
+        .take(WORST)
+        .map(|file| file.path.clone())
+        .collect();
     (Review::update().worst(worst.clone()), Next::Files(worst))
 }
 
+/// A close look at one of the worst.
 #[node(timeout = "2m")]
 pub async fn look(
     _state: &Review,
@@ -98,17 +111,20 @@ pub async fn look(
     Ok(Review::update().looks([look]))
 }
 
+/// The end of every review that has found something to look at.
 #[node]
 pub fn write(state: &Review) -> ReviewUpdate {
     Review::update().report(report::render(state))
 }
 
+/// The end of a review of a tree without Rust files.
 #[node]
 pub fn nothing(state: &Review) -> ReviewUpdate {
     Review::update().report(report::nothing(state))
 }
 
-/// `next` is deferred, so that it sees the files that were set aside, too.
+/// Rounds of quick looks, a ranking, then close looks at the worst. `next` is
+/// deferred, so that a round is over when its failures are set aside, too.
 #[graph(
     state = Review,
     max_steps = 1_000_000,

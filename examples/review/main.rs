@@ -8,7 +8,7 @@ mod request;
 mod reviewer;
 mod tree;
 
-use std::path::Path;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use superstep::prelude::*;
 use crate::graph::{Review, Reviewing};
 use crate::request::{Request, USAGE};
 use crate::reviewer::{Parser, Reviewer};
-use crate::tree::{Files, Tree};
+use crate::tree::Tree;
 
 /// How much of the report goes to the screen.
 const HEAD: usize = 18;
@@ -27,13 +27,16 @@ const HEAD: usize = 18;
 /// Deeply nested code is parsed by recursion.
 const STACK: usize = 16 << 20;
 
+/// A large tree takes its time.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().skip(1).collect();
     if args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        println!("{USAGE}");
+        say(USAGE);
         return ExitCode::SUCCESS;
     }
-    let request = match Request::parse(args) {
+    let request = match Request::parse(args).and_then(draw) {
         Ok(request) => request,
         Err(message) => {
             eprintln!("error: {message}\n\n{USAGE}");
@@ -49,6 +52,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// Draws the graph into the folder for the results, the first thing written there.
+fn draw(request: Request) -> Result<Request, String> {
+    match std::fs::write(request.picture(), Reviewing::INFO.svg()) {
+        Ok(()) => Ok(request),
+        Err(error) => Err(format!(
+            "cannot write to `{}`: {error}",
+            request.out.display()
+        )),
+    }
+}
+
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 fn start(request: Request) -> Result<(), Failed> {
@@ -60,50 +74,59 @@ fn start(request: Request) -> Result<(), Failed> {
 
 async fn review(request: Request) -> Result<(), Failed> {
     let tree = Tree::open(&request.folder)?;
-    let reviewer = Parser { pause: request.pause };
+    let reviewer = Parser {
+        pause: request.pause,
+    };
     let files = tree.files();
-    let id = tree.review_id(&files, &[reviewer.name(), &Reviewing::INFO.fingerprint().to_string()]);
-    let name = tree.root().display().to_string();
+    let graph = Reviewing::INFO.fingerprint().to_string();
+    let id = tree.review_id(&files, &[reviewer.name(), &graph]);
+    let input = Review {
+        tree: tree.name(),
+        ..Review::default()
+    };
+
     let progress = progress_bar();
-
-    let (database, picture) = (request.out.join("review.db"), request.out.join("graph.svg"));
-    let graph = Reviewing { tree, reviewer: Box::new(reviewer), progress: progress.clone() };
+    let graph = Reviewing {
+        tree,
+        reviewer: Box::new(reviewer),
+        progress: progress.clone(),
+    };
     let engine = Engine::builder(graph)
-        .store(SqliteStore::open(&database)?)
-        .run_budget(Duration::from_secs(24 * 3600))
+        .store(SqliteStore::open(request.database())?)
+        .run_budget(A_DAY)
         .build()?;
-    std::fs::write(&picture, Reviewing::INFO.svg())?;
 
-    say_where_it_stands(&engine, &id, &name, &files, &progress).await?;
-    let run = engine.run(&id, Review { tree: name, ..Review::default() }).await?;
+    say_where_it_stands(&engine, &id, files.paths.len(), &progress).await?;
+    let run = engine.run(&id, input).await?;
     progress.finish_and_clear();
 
-    let report = request.out.join("report.md");
-    std::fs::write(&report, &run.state().report)?;
-    show(&run.state().report, &report, &picture, &database);
+    std::fs::write(request.report(), &run.state().report)?;
+    show(&run.state().report, &request);
     Ok(())
 }
 
 async fn say_where_it_stands(
     engine: &Engine<Reviewing>,
     id: &str,
-    name: &str,
-    files: &Files,
+    files: usize,
     progress: &ProgressBar,
 ) -> Result<(), Error> {
-    let files = files.paths.len();
     match engine.get(id).await {
-        Err(Error::RunNotFound { .. }) => println!("reviewing {files} Rust files in {name}, run {id}"),
+        Err(Error::RunNotFound { .. }) => say(format!("run {id}: {files} Rust files to review")),
         Err(error) => return Err(error),
         Ok(run) if run.status().is_final() => {
-            println!("nothing has changed since run {id} reviewed {name}: this is its report");
+            say(format!(
+                "run {id} is done and nothing has changed since; this is its report"
+            ));
         }
         Ok(run) => {
             let done = run.state().surveyed.len() + run.state().skipped.len();
             progress.set_length(files as u64);
             progress.set_position(done as u64);
             let step = run.steps() + 1;
-            println!("run {id} goes on from step {step}: {done} of {files} files were reviewed already");
+            say(format!(
+                "run {id}: going on from step {step}, {done} of {files} files were reviewed already"
+            ));
         }
     }
     Ok(())
@@ -117,15 +140,18 @@ fn progress_bar() -> ProgressBar {
     }
 }
 
-fn show(text: &str, report: &Path, picture: &Path, database: &Path) {
-    println!();
-    for line in text.lines().take(HEAD) {
-        println!("{line}");
+fn show(report: &str, request: &Request) {
+    say("");
+    report.lines().take(HEAD).for_each(say);
+    if report.lines().count() > HEAD {
+        say("…");
     }
-    if text.lines().count() > HEAD {
-        println!("…");
-    }
-    println!("\nreport    {}", report.display());
-    println!("picture   {}", picture.display());
-    println!("database  {}", database.display());
+    say(format!("\nreport    {}", request.report().display()));
+    say(format!("picture   {}", request.picture().display()));
+    say(format!("database  {}", request.database().display()));
+}
+
+/// Whoever closes standard output has seen enough; the review goes on.
+fn say(line: impl AsRef<str>) {
+    let _ = writeln!(std::io::stdout(), "{}", line.as_ref());
 }

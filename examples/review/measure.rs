@@ -35,6 +35,7 @@ pub struct Remark {
     pub name: String,
 }
 
+/// What kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -45,6 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The word in the report.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unwrap => "unwrap",
@@ -64,7 +66,9 @@ pub fn measure(source: &str) -> syn::Result<Measured> {
     }
     let mut found = finder.found;
     found.lines = source.lines().count();
-    found.remarks.sort_by_key(|remark| (remark.line, remark.kind));
+    found
+        .remarks
+        .sort_by_key(|remark| (remark.line, remark.kind));
     Ok(found)
 }
 
@@ -104,11 +108,24 @@ impl Finder {
 
     fn function(&mut self, name: String, span: Span, walk: impl FnOnce(&mut Self)) {
         let (line, last) = (span.start().line, span.end().line);
-        self.open.push(Nesting { line, ..Nesting::default() });
+        self.open.push(Nesting {
+            line,
+            ..Nesting::default()
+        });
         walk(self);
-        let Nesting { deepest, line: deepest_line, .. } = self.open.pop().unwrap_or_default();
+        let Nesting {
+            deepest,
+            line: deepest_line,
+            ..
+        } = self.open.pop().unwrap_or_default();
         let lines = last - line + 1;
-        self.found.functions.push(Function { name, line, lines, depth: deepest, deepest_line });
+        self.found.functions.push(Function {
+            name,
+            line,
+            lines,
+            depth: deepest,
+            deepest_line,
+        });
     }
 
     fn public(&mut self, vis: &Visibility, attrs: &[Attribute], name: &syn::Ident) {
@@ -146,7 +163,11 @@ impl<'ast> Visit<'ast> for Finder {
 
     fn visit_item_fn(&mut self, item: &'ast ItemFn) {
         let name = item.sig.ident.to_string();
-        let span = item.sig.span().join(item.block.span()).unwrap_or_else(|| item.span());
+        let span = item
+            .sig
+            .span()
+            .join(item.block.span())
+            .unwrap_or_else(|| item.span());
         self.function(name, span, |finder| visit::visit_item_fn(finder, item));
     }
 
@@ -166,16 +187,27 @@ impl<'ast> Visit<'ast> for Finder {
 
     fn visit_impl_item_fn(&mut self, item: &'ast syn::ImplItemFn) {
         let name = item.sig.ident.to_string();
-        let span = item.sig.span().join(item.block.span()).unwrap_or_else(|| item.span());
+        let span = item
+            .sig
+            .span()
+            .join(item.block.span())
+            .unwrap_or_else(|| item.span());
         self.function(name, span, |finder| visit::visit_impl_item_fn(finder, item));
     }
 
     fn visit_trait_item_fn(&mut self, item: &'ast syn::TraitItemFn) {
         let name = item.sig.ident.to_string();
         match &item.default {
-            Some(_) => self.function(name, item.sig.span().join(item.span()).unwrap_or_else(|| item.span()), |finder| {
-                visit::visit_trait_item_fn(finder, item);
-            }),
+            Some(_) => self.function(
+                name,
+                item.sig
+                    .span()
+                    .join(item.span())
+                    .unwrap_or_else(|| item.span()),
+                |finder| {
+                    visit::visit_trait_item_fn(finder, item);
+                },
+            ),
             None => visit::visit_trait_item_fn(self, item),
         }
     }
@@ -200,7 +232,12 @@ impl<'ast> Visit<'ast> for Finder {
 
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         let unfinished = ["todo", "unimplemented"];
-        if let Some(last) = call.path.segments.last().filter(|last| unfinished.iter().any(|name| last.ident == name)) {
+        if let Some(last) = call
+            .path
+            .segments
+            .last()
+            .filter(|last| unfinished.iter().any(|name| last.ident == name))
+        {
             self.remark(Kind::Todo, last.ident.span(), String::new());
         }
         visit::visit_macro(self, call);
@@ -208,8 +245,14 @@ impl<'ast> Visit<'ast> for Finder {
 
     fn visit_expr_if(&mut self, expr: &'ast syn::ExprIf) {
         self.visit_expr(&expr.cond);
-        self.nested(expr.if_token.span(), |finder| finder.visit_block(&expr.then_branch));
-        match expr.else_branch.as_ref().map(|(token, branch)| (token, &**branch)) {
+        self.nested(expr.if_token.span(), |finder| {
+            finder.visit_block(&expr.then_branch)
+        });
+        match expr
+            .else_branch
+            .as_ref()
+            .map(|(token, branch)| (token, &**branch))
+        {
             Some((token, syn::Expr::Block(last))) => {
                 self.nested(token.span(), |finder| finder.visit_block(&last.block));
             }
@@ -219,7 +262,9 @@ impl<'ast> Visit<'ast> for Finder {
     }
 
     fn visit_expr_match(&mut self, expr: &'ast syn::ExprMatch) {
-        self.nested(expr.match_token.span(), |finder| visit::visit_expr_match(finder, expr));
+        self.nested(expr.match_token.span(), |finder| {
+            visit::visit_expr_match(finder, expr)
+        });
     }
 
     fn visit_expr_for_loop(&mut self, expr: &'ast syn::ExprForLoop) {
@@ -246,9 +291,15 @@ impl Finder {
 /// `#[test]`, `#[tokio::test]`, `#[cfg(test)]` and their like.
 fn is_test(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| {
-        let is_test = attr.path().segments.last().is_some_and(|last| last.ident == "test");
+        let is_test = attr
+            .path()
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "test");
         let cfg_test = attr.path().is_ident("cfg")
-            && attr.parse_args::<syn::Ident>().is_ok_and(|flag| flag == "test");
+            && attr
+                .parse_args::<syn::Ident>()
+                .is_ok_and(|flag| flag == "test");
         is_test || cfg_test
     })
 }
@@ -271,14 +322,21 @@ mod tests {
 
     fn kinds(source: &str) -> Vec<(usize, Kind)> {
         let found = measure(source).unwrap();
-        found.remarks.iter().map(|remark| (remark.line, remark.kind)).collect()
+        found
+            .remarks
+            .iter()
+            .map(|remark| (remark.line, remark.kind))
+            .collect()
     }
 
     #[test]
     fn a_function_is_as_long_as_its_signature_and_body() {
         let found = measure("/// Says.\n#[inline]\nfn f(\n    a: u8,\n) {\n    a;\n}\n").unwrap();
         let f = &found.functions[0];
-        assert_eq!((f.name.as_str(), f.line, f.lines, found.lines), ("f", 3, 5, 7));
+        assert_eq!(
+            (f.name.as_str(), f.line, f.lines, found.lines),
+            ("f", 3, 5, 7)
+        );
     }
 
     #[test]
@@ -290,35 +348,53 @@ mod tests {
 
     #[test]
     fn a_chain_of_else_if_is_one_level() {
-        let f = &measure("fn f() { if a {} else if b {} else if c {} else {} }").unwrap().functions[0];
+        let f = &measure("fn f() { if a {} else if b {} else if c {} else {} }")
+            .unwrap()
+            .functions[0];
         assert_eq!(f.depth, 1);
     }
 
     #[test]
     fn a_nested_function_keeps_its_own_depth() {
         let found = measure("fn outer() { if a { fn inner() { if b { if c {} } } } }").unwrap();
-        let depths: Vec<_> = found.functions.iter().map(|f| (f.name.as_str(), f.depth)).collect();
+        let depths: Vec<_> = found
+            .functions
+            .iter()
+            .map(|f| (f.name.as_str(), f.depth))
+            .collect();
         assert_eq!(depths, [("inner", 2), ("outer", 1)]);
     }
 
     #[test]
     fn unwraps_unsafes_and_todos_are_found_with_their_lines() {
         let source = "fn f() {\n    a.unwrap();\n    unsafe { b() };\n    todo!();\n}\nunsafe impl X for Y {}\nunsafe fn g() {}\n";
-        let expected =
-            [(2, Kind::Unwrap), (3, Kind::Unsafe), (4, Kind::Todo), (6, Kind::Unsafe), (7, Kind::Unsafe)];
+        let expected = [
+            (2, Kind::Unwrap),
+            (3, Kind::Unsafe),
+            (4, Kind::Todo),
+            (6, Kind::Unsafe),
+            (7, Kind::Unsafe),
+        ];
         assert_eq!(kinds(source), expected);
     }
 
     #[test]
     fn unwrap_with_an_argument_or_another_name_is_none() {
-        assert_eq!(kinds("fn f() { a.unwrap_or(1); a.unwrap(2); unwrap(); }"), []);
+        assert_eq!(
+            kinds("fn f() { a.unwrap_or(1); a.unwrap(2); unwrap(); }"),
+            []
+        );
     }
 
     #[test]
     fn public_items_without_docs_are_named() {
         let source = "pub struct A;\n/// Said.\npub struct B;\nstruct C;\nimpl A {\n    pub fn m(&self) {}\n}\npub(crate) fn d() {}\npub mod e;\n";
         let found = measure(source).unwrap();
-        let names: Vec<_> = found.remarks.iter().map(|r| (r.line, r.name.as_str())).collect();
+        let names: Vec<_> = found
+            .remarks
+            .iter()
+            .map(|r| (r.line, r.name.as_str()))
+            .collect();
         assert_eq!(names, [(1, "A"), (6, "m")]);
     }
 

@@ -74,17 +74,33 @@ fn totals(review: &Review) -> String {
     );
     if !review.skipped.is_empty() {
         let skipped = review.skipped.len();
-        let _ = write!(text, "\n{skipped} could not be reviewed and stand at the end.");
+        let _ = write!(
+            text,
+            "\n{skipped} could not be reviewed and stand at the end."
+        );
     }
     text
 }
 
 fn table(review: &Review) -> String {
-    let mut text = "| points | file | longest | deepest | unwrap | unsafe | todo | undocumented |\n\
+    let mut text =
+        "| points | file | longest | deepest | unwrap | unsafe | todo | undocumented |\n\
                     |---:|---|---:|---:|---:|---:|---:|---:|"
-        .to_owned();
-    for file in ranked(&review.surveyed).into_iter().take(review.worst.len()) {
-        let Survey { path, longest, deepest, unwraps, unsafes, todos, undocumented, .. } = file;
+            .to_owned();
+    for file in ranked(&review.surveyed)
+        .into_iter()
+        .take(review.worst.len())
+    {
+        let Survey {
+            path,
+            longest,
+            deepest,
+            unwraps,
+            unsafes,
+            todos,
+            undocumented,
+            ..
+        } = file;
         let points = points(file);
         let _ = write!(
             text,
@@ -105,11 +121,25 @@ fn section(review: &Review, path: &str) -> String {
 
 fn close_look(look: &CloseLook) -> String {
     let mut lines = Vec::new();
-    for Function { name, line, lines: long, .. } in &look.long {
+    for Function {
+        name,
+        line,
+        lines: long,
+        ..
+    } in &look.long
+    {
         lines.push(format!("- line {line}: `{name}` is {long} lines long"));
     }
-    for Function { name, depth, deepest_line, .. } in &look.deep {
-        lines.push(format!("- line {deepest_line}: `{name}` is {depth} levels deep"));
+    for Function {
+        name,
+        depth,
+        deepest_line,
+        ..
+    } in &look.deep
+    {
+        lines.push(format!(
+            "- line {deepest_line}: `{name}` is {depth} levels deep"
+        ));
     }
     for kind in [Kind::Unsafe, Kind::Todo, Kind::Unwrap, Kind::Undocumented] {
         lines.extend(places(&look.remarks, kind));
@@ -119,8 +149,15 @@ fn close_look(look: &CloseLook) -> String {
 
 /// All remarks of one kind in one line.
 fn places(remarks: &[Remark], kind: Kind) -> Option<String> {
-    let of_kind: Vec<_> = remarks.iter().filter(|remark| remark.kind == kind).collect();
-    let shown: Vec<_> = of_kind.iter().take(NAMED).map(|remark| place(remark)).collect();
+    let of_kind: Vec<_> = remarks
+        .iter()
+        .filter(|remark| remark.kind == kind)
+        .collect();
+    let shown: Vec<_> = of_kind
+        .iter()
+        .take(NAMED)
+        .map(|remark| place(remark))
+        .collect();
     let rest = match of_kind.len().checked_sub(NAMED) {
         None | Some(0) => String::new(),
         Some(more) => format!(" and {more} more"),
@@ -138,12 +175,20 @@ fn place(remark: &Remark) -> String {
 }
 
 fn skipped(review: &Review) -> Option<String> {
-    let lines: Vec<_> = review.skipped.iter().map(|why| format!("- {why}")).collect();
+    let lines: Vec<_> = review
+        .skipped
+        .iter()
+        .map(|why| format!("- {why}"))
+        .collect();
     (!lines.is_empty()).then(|| format!("## Not reviewed\n\n{}", lines.join("\n")))
 }
 
 fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+    if count == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{count} {what}s")
+    }
 }
 
 #[cfg(test)]
@@ -151,26 +196,56 @@ mod tests {
     use super::*;
 
     fn file(path: &str, unwraps: usize) -> Survey {
-        Survey { path: path.into(), lines: 10, functions: 1, unwraps, ..Survey::default() }
+        Survey {
+            path: path.into(),
+            lines: 10,
+            functions: 1,
+            unwraps,
+            ..Survey::default()
+        }
     }
 
     fn review(surveyed: Vec<Survey>) -> Review {
-        let worst = ranked(&surveyed).into_iter().map(|file| file.path.clone()).collect();
-        Review { tree: "demo".into(), surveyed, worst, ..Review::default() }
+        let worst = ranked(&surveyed)
+            .into_iter()
+            .map(|file| file.path.clone())
+            .collect();
+        Review {
+            tree: "demo".into(),
+            surveyed,
+            worst,
+            ..Review::default()
+        }
     }
 
     #[test]
     fn the_worst_file_comes_first_and_clean_ones_are_left_out() {
-        let files = [file("a.rs", 1), file("b.rs", 3), file("clean.rs", 0), file("c.rs", 3)];
-        let paths: Vec<_> = ranked(&files).iter().map(|file| file.path.as_str()).collect();
+        let files = [
+            file("a.rs", 1),
+            file("b.rs", 3),
+            file("clean.rs", 0),
+            file("c.rs", 3),
+        ];
+        let paths: Vec<_> = ranked(&files)
+            .iter()
+            .map(|file| file.path.as_str())
+            .collect();
         assert_eq!(paths, ["b.rs", "c.rs", "a.rs"]);
     }
 
     #[test]
     fn only_what_is_beyond_the_limits_counts() {
-        let at_the_limits = Survey { longest: LONG, deepest: DEEP, ..Survey::default() };
+        let at_the_limits = Survey {
+            longest: LONG,
+            deepest: DEEP,
+            ..Survey::default()
+        };
         assert_eq!(points(&at_the_limits), 0);
-        let beyond = Survey { longest: LONG + 20, deepest: DEEP + 1, ..Survey::default() };
+        let beyond = Survey {
+            longest: LONG + 20,
+            deepest: DEEP + 1,
+            ..Survey::default()
+        };
         assert_eq!(points(&beyond), 7);
     }
 
@@ -186,14 +261,27 @@ mod tests {
 
     #[test]
     fn a_close_look_names_lines() {
-        let function =
-            Function { name: "f".into(), line: 3, lines: 80, depth: 5, deepest_line: 40 };
-        let remark = |line, kind, name: &str| Remark { line, kind, name: name.into() };
+        let function = Function {
+            name: "f".into(),
+            line: 3,
+            lines: 80,
+            depth: 5,
+            deepest_line: 40,
+        };
+        let remark = |line, kind, name: &str| Remark {
+            line,
+            kind,
+            name: name.into(),
+        };
         let look = CloseLook {
             path: "a.rs".into(),
             long: vec![function.clone()],
             deep: vec![function],
-            remarks: vec![remark(7, Kind::Unwrap, ""), remark(9, Kind::Unwrap, ""), remark(1, Kind::Undocumented, "f")],
+            remarks: vec![
+                remark(7, Kind::Unwrap, ""),
+                remark(9, Kind::Unwrap, ""),
+                remark(1, Kind::Undocumented, "f"),
+            ],
         };
         assert_eq!(
             close_look(&look),
@@ -204,9 +292,17 @@ mod tests {
 
     #[test]
     fn more_remarks_than_fit_are_counted() {
-        let remarks: Vec<_> =
-            (1..=10).map(|line| Remark { line, kind: Kind::Todo, name: String::new() }).collect();
-        assert_eq!(places(&remarks, Kind::Todo).unwrap(), "- todo: lines 1, 2, 3, 4, 5, 6, 7, 8 and 2 more");
+        let remarks: Vec<_> = (1..=10)
+            .map(|line| Remark {
+                line,
+                kind: Kind::Todo,
+                name: String::new(),
+            })
+            .collect();
+        assert_eq!(
+            places(&remarks, Kind::Todo).unwrap(),
+            "- todo: lines 1, 2, 3, 4, 5, 6, 7, 8 and 2 more"
+        );
     }
 
     #[test]
@@ -214,8 +310,14 @@ mod tests {
         let mut review = review(vec![file("gone.rs", 1)]);
         review.skipped = vec!["bad.rs: not UTF-8 from byte 0".into()];
         let report = render(&review);
-        assert!(report.contains("### gone.rs\n\n- it could not be read a second time\n"), "{report}");
-        assert!(report.ends_with("## Not reviewed\n\n- bad.rs: not UTF-8 from byte 0\n"), "{report}");
+        assert!(
+            report.contains("### gone.rs\n\n- it could not be read a second time\n"),
+            "{report}"
+        );
+        assert!(
+            report.ends_with("## Not reviewed\n\n- bad.rs: not UTF-8 from byte 0\n"),
+            "{report}"
+        );
     }
 
     #[test]

@@ -36,7 +36,11 @@ impl Request {
         }
         let folder = PathBuf::from(folder.ok_or("which folder?")?);
         if !folder.is_dir() {
-            let what = if folder.exists() { "is not a folder" } else { "does not exist" };
+            let what = if folder.exists() {
+                "is not a folder"
+            } else {
+                "does not exist"
+            };
             return Err(format!("`{}` {what}", folder.display()));
         }
         let out = out.map_or_else(|| "target/review".into(), PathBuf::from);
@@ -44,9 +48,23 @@ impl Request {
             .map_err(|error| format!("cannot write to `{}`: {error}", out.display()))?;
         Ok(Self { folder, out, pause })
     }
+
+    pub fn report(&self) -> PathBuf {
+        self.out.join("report.md")
+    }
+
+    pub fn picture(&self) -> PathBuf {
+        self.out.join("graph.svg")
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.out.join("review.db")
+    }
 }
 
 fn millis(arg: Option<OsString>) -> Result<Duration, String> {
     let number = arg.and_then(|arg| arg.to_str()?.parse().ok());
-    number.map(Duration::from_millis).ok_or_else(|| "`--pause-ms` needs a number".into())
+    number
+        .map(Duration::from_millis)
+        .ok_or_else(|| "`--pause-ms` needs a number".into())
 }

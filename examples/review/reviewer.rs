@@ -94,7 +94,13 @@ impl Reviewer for Parser {
 }
 
 fn survey(path: &str, found: &Measured) -> Survey {
-    let count = |kind| found.remarks.iter().filter(|remark| remark.kind == kind).count();
+    let count = |kind| {
+        found
+            .remarks
+            .iter()
+            .filter(|remark| remark.kind == kind)
+            .count()
+    };
     let most = |size: fn(&Function) -> usize| found.functions.iter().map(size).max().unwrap_or(0);
     Survey {
         path: path.to_owned(),
@@ -111,25 +117,41 @@ fn survey(path: &str, found: &Measured) -> Survey {
 
 fn look(path: &str, found: Measured) -> CloseLook {
     let worst = |size: fn(&Function) -> usize, limit: usize| {
-        let mut over: Vec<_> = found.functions.iter().filter(|f| size(f) > limit).cloned().collect();
+        let mut over: Vec<_> = found
+            .functions
+            .iter()
+            .filter(|f| size(f) > limit)
+            .cloned()
+            .collect();
         over.sort_by_key(|f| (std::cmp::Reverse(size(f)), f.line));
         over.truncate(NAMED);
         over
     };
     let (long, deep) = (worst(|f| f.lines, LONG), worst(|f| f.depth, DEEP));
-    CloseLook { path: path.to_owned(), long, deep, remarks: found.remarks }
+    CloseLook {
+        path: path.to_owned(),
+        long,
+        deep,
+        remarks: found.remarks,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SOURCE: &str = "pub fn f() {\n    a.unwrap();\n    if a { if b { if c { if d {} } } }\n}\n";
+    const SOURCE: &str =
+        "pub fn f() {\n    a.unwrap();\n    if a { if b { if c { if d {} } } }\n}\n";
 
     #[test]
     fn a_survey_counts() {
         let survey = survey("a.rs", &measure(SOURCE).unwrap());
-        let counts = (survey.lines, survey.functions, survey.longest, survey.deepest);
+        let counts = (
+            survey.lines,
+            survey.functions,
+            survey.longest,
+            survey.deepest,
+        );
         assert_eq!(counts, (4, 1, 4, 4));
         assert_eq!((survey.unwraps, survey.undocumented), (1, 1));
     }
@@ -137,7 +159,13 @@ mod tests {
     #[test]
     fn a_close_look_names_what_is_over_the_limits_only() {
         let look = look("a.rs", measure(SOURCE).unwrap());
-        assert_eq!(look.deep.iter().map(|f| (f.depth, f.deepest_line)).collect::<Vec<_>>(), [(4, 3)]);
+        assert_eq!(
+            look.deep
+                .iter()
+                .map(|f| (f.depth, f.deepest_line))
+                .collect::<Vec<_>>(),
+            [(4, 3)]
+        );
         assert!(look.long.is_empty());
         assert_eq!(look.remarks.len(), 2);
     }

@@ -30,11 +30,16 @@ pub struct SourceFile {
 impl Tree {
     /// The tree below `root`, which is a folder.
     pub fn open(root: &Path) -> io::Result<Self> {
-        Ok(Self { root: root.canonicalize()? })
+        Ok(Self {
+            root: root.canonicalize()?,
+        })
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The folder's own name.
+    pub fn name(&self) -> String {
+        self.root
+            .file_name()
+            .map_or("/".into(), |name| name.to_string_lossy().into_owned())
     }
 
     /// All Rust files, sorted; `target` and hidden folders are left out, and
@@ -50,17 +55,25 @@ impl Tree {
     fn walk(&self, folder: &Path, files: &mut Files) {
         let entries = match folder.read_dir() {
             Ok(entries) => entries,
-            Err(error) => return files.skipped.push(format!("{}: {error}", self.shown(folder))),
+            Err(error) => {
+                return files
+                    .skipped
+                    .push(format!("{}: {error}", self.shown(folder)));
+            }
         };
         for entry in entries.flatten() {
             let (path, name) = (entry.path(), entry.file_name());
-            let Ok(kind) = entry.file_type() else { continue };
+            let Ok(kind) = entry.file_type() else {
+                continue;
+            };
             if kind.is_dir() && name != "target" && !name.as_encoded_bytes().starts_with(b".") {
                 self.walk(&path, files);
             } else if kind.is_file() && path.extension().is_some_and(|end| end == "rs") {
                 match path.to_str() {
                     Some(_) => files.paths.push(self.shown(&path)),
-                    None => files.skipped.push(format!("{}: its name is not UTF-8", self.shown(&path))),
+                    None => files
+                        .skipped
+                        .push(format!("{}: its name is not UTF-8", self.shown(&path))),
                 }
             }
         }
@@ -69,7 +82,11 @@ impl Tree {
     fn shown(&self, path: &Path) -> String {
         let below = path.strip_prefix(&self.root).unwrap_or(path);
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-        if parts.is_empty() { ".".into() } else { parts.join("/") }
+        if parts.is_empty() {
+            ".".into()
+        } else {
+            parts.join("/")
+        }
     }
 
     /// Reads one file. A retry would find the same bytes, so no error here is
@@ -78,9 +95,15 @@ impl Tree {
         let said = |why: String| NodeError::permanent(format!("{path}: {why}"));
         let bytes = std::fs::read(self.root.join(path)).map_err(|error| said(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            said(format!("not UTF-8 from byte {}", error.utf8_error().valid_up_to()))
+            said(format!(
+                "not UTF-8 from byte {}",
+                error.utf8_error().valid_up_to()
+            ))
         })?;
-        Ok(SourceFile { path: path.to_owned(), text })
+        Ok(SourceFile {
+            path: path.to_owned(),
+            text,
+        })
     }
 
     /// A hash over where the tree stands and every byte of its files, and over
@@ -97,8 +120,7 @@ impl Tree {
             part(path.as_bytes());
             part(&std::fs::read(self.root.join(path)).unwrap_or_default());
         }
-        let name = self.root.file_name().map_or("root".into(), |name| name.to_string_lossy());
-        let mut id = format!("{name}-");
+        let mut id = format!("{}-", self.name());
         for byte in &hash.finalize()[..8] {
             let _ = write!(id, "{byte:02x}");
         }
