@@ -1,4 +1,4 @@
-//! The smallest durable run: greet every guest, then count them.
+//! The smallest durable run with a fan-out: one greeting a guest.
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
@@ -8,17 +8,16 @@ struct Party {
     guests: Vec<String>,
     #[reduce(append)]
     greetings: Vec<String>,
-    summary: String,
 }
 
 #[derive(Route)]
 enum Door {
-    Guests(Vec<String>),
+    Open(Vec<String>),
 }
 
 #[node]
 fn open(state: &Party) -> Door {
-    Door::Guests(state.guests.clone())
+    Door::Open(state.guests.clone())
 }
 
 #[node]
@@ -26,16 +25,11 @@ async fn greet(_state: &Party, guest: String) -> PartyUpdate {
     Party::update().greetings([format!("Hello, {guest}!")])
 }
 
-#[node]
-fn count(state: &Party) -> PartyUpdate {
-    Party::update().summary(format!("{} guests greeted", state.greetings.len()))
-}
-
 #[graph(
     state = Party,
     start -> open,
-    open -> match { Door::Guests(guests) => each greet(guests) else count },
-    greet -> count -> end,
+    open -> match { Door::Open(guests) => each greet(guests) else end },
+    greet -> end,
 )]
 struct Host;
 
@@ -43,16 +37,16 @@ struct Host;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = SqliteStore::open("quickstart.db")?;
     let engine = Engine::builder(Host).store(store).build()?;
-    let guests = ["Ada", "Grace", "Katherine"].map(String::from).to_vec();
-    let run = engine
-        .run(
-            "party-1",
-            Party {
-                guests,
-                ..Default::default()
-            },
-        )
-        .await?;
-    println!("{:#?}\nafter {} steps", run.state(), run.steps());
+    let guests = ["Ada", "Grace", "Alan"].map(String::from).to_vec();
+    let input = Party {
+        guests,
+        ..Default::default()
+    };
+    let run = engine.run("party-1", input).await?;
+    println!(
+        "{} after {} steps",
+        run.state().greetings.join(" "),
+        run.steps()
+    );
     Ok(())
 }
