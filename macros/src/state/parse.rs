@@ -149,7 +149,9 @@ impl Parse for Reducer {
             if input.peek(Token![=]) {
                 format!("`{name}` takes no value\nhelp: write `#[reduce({name})]`")
             } else {
-                format!("a field has one reducer\nhelp: write `#[reduce({name})]`")
+                format!(
+                    "a field has one reducer, and here is more\nhelp: remove what follows `{name}`"
+                )
             },
         ))
     }

@@ -5,9 +5,9 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
 use super::Engine;
-use super::start::UpdateOf;
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::machine::UpdateOf;
 use crate::run::Run;
 
 type Driven<G> = Pin<Box<dyn Future<Output = Result<Run<<G as Graph>::State>, Error>> + Send>>;

@@ -21,11 +21,11 @@ pub use call::{RunCall, TurnCall};
 
 use self::active::{Driving, Execution, RunResult};
 use self::core::Core;
-use self::start::{UpdateOf, check_id, input_text};
+use self::start::{check_id, input_text};
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::TaskText;
+use crate::machine::{TaskText, UpdateOf};
 use crate::run::{Run, StepInfo, TaskInfo};
 use crate::store::{Head, StepKind, StepRecord};
 

@@ -17,17 +17,14 @@ use crate::encode::{self, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Machine, outside_text};
+use crate::machine::{Machine, UpdateOf, outside_text};
 use crate::run::Run;
-use crate::state::State;
 use crate::store::{
     Access, Commit, Committed, Creation, Head, Loaded, Status, StepKind, Store, StoreError,
 };
 
 /// Runs longer ids than this nobody needs; a database index does.
 const LONGEST_ID: usize = 1_024;
-
-pub(super) type UpdateOf<G> = <<G as Graph>::State as State>::Update;
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);

@@ -33,7 +33,8 @@ use joins::Joins;
 use loops::LoopWatch;
 pub(crate) use loops::{Circles, closed_circles};
 
-type UpdateOf<G> = <<G as Graph>::State as State>::Update;
+/// The update of a graph's state.
+pub(crate) type UpdateOf<G> = <<G as Graph>::State as State>::Update;
 
 /// Why a step whose tasks all finished cannot be committed.
 #[derive(Debug)]
@@ -398,6 +399,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// Whether nothing is left to run.
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.frontier.is_empty()
     }

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::node_error::NodeError;
@@ -34,16 +33,14 @@ impl AttemptError {
     }
 }
 
-pin_project! {
-    /// The node's future with its limits. A timer is set only when the node
-    /// does not finish at its first poll: most do.
-    pub(super) struct Attempt<F> {
-        #[pin]
-        node: F,
-        timeout: Duration,
-        deadline: Instant,
-        timer: Option<(Pin<Box<Sleep>>, Limit)>,
-    }
+/// The node's future with its limits. A timer is set only when the node does
+/// not finish at its first poll: most do.
+pub(super) struct Attempt<'a, F> {
+    /// Pinned where it was made: moving a large future costs more than a small node.
+    node: Pin<&'a mut F>,
+    timeout: Duration,
+    deadline: Instant,
+    timer: Option<(Pin<Box<Sleep>>, Limit)>,
 }
 
 /// Which limit a timer stands for.
@@ -53,8 +50,8 @@ enum Limit {
     Budget,
 }
 
-impl<F> Attempt<F> {
-    pub(super) fn new(node: F, timeout: Duration, deadline: Instant) -> Self {
+impl<'a, F> Attempt<'a, F> {
+    pub(super) fn new(node: Pin<&'a mut F>, timeout: Duration, deadline: Instant) -> Self {
         Self {
             node,
             timeout,
@@ -64,33 +61,35 @@ impl<F> Attempt<F> {
     }
 }
 
-impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<F> {
+impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
     type Output = Result<T, AttemptError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let this = self.get_mut();
         // A node that panicked is dropped and never polled again.
-        match catch_unwind(AssertUnwindSafe(|| this.node.poll(cx))) {
-            Ok(Poll::Ready(result)) => return Poll::Ready(result.map_err(AttemptError::Failed)),
-            Ok(Poll::Pending) => {}
-            Err(panic) => return Poll::Ready(Err(AttemptError::Panicked(panic_message(&*panic)))),
+        match catch_unwind(AssertUnwindSafe(|| this.node.as_mut().poll(cx))) {
+            Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
+            Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
+            Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic_message(&*panic)))),
         }
-        let (timer, limit) = this.timer.get_or_insert_with(|| {
-            let timeout = Instant::now()
-                .checked_add(*this.timeout)
-                .unwrap_or(*this.deadline);
-            let limit = if timeout < *this.deadline {
+    }
+}
+
+impl<F> Attempt<'_, F> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<AttemptError> {
+        let (timeout, deadline) = (self.timeout, self.deadline);
+        let (timer, limit) = self.timer.get_or_insert_with(|| {
+            let due = Instant::now().checked_add(timeout).unwrap_or(deadline);
+            let limit = if due < deadline {
                 Limit::Timeout
             } else {
                 Limit::Budget
             };
-            (Box::pin(sleep_until(timeout.min(*this.deadline))), limit)
+            (Box::pin(sleep_until(due.min(deadline))), limit)
         });
-        timer.as_mut().poll(cx).map(|()| {
-            Err(match limit {
-                Limit::Timeout => AttemptError::TimedOut(*this.timeout),
-                Limit::Budget => AttemptError::Budget,
-            })
+        timer.as_mut().poll(cx).map(|()| match limit {
+            Limit::Timeout => AttemptError::TimedOut(timeout),
+            Limit::Budget => AttemptError::Budget,
         })
     }
 }

@@ -62,14 +62,11 @@ pub(super) struct Limits {
 }
 
 /// Runs a step's only task.
-pub(super) async fn run_one<G: Graph>(
-    context: StepContext<'_, G>,
+pub(super) fn run_one<'a, G: Graph>(
+    context: StepContext<'a, G>,
     task: Task<G::Input>,
-) -> TaskResult<G> {
-    let Task {
-        node, key, input, ..
-    } = task;
-    run_task(context, node, key, input).await
+) -> impl Future<Output = TaskResult<G>> + Send + use<'a, G> {
+    run_task(context, task.node, task.key, task.input)
 }
 
 /// Runs several tasks and gives their results in the same order.

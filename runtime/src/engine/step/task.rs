@@ -1,6 +1,7 @@
 //! One task from its first attempt to its last.
 
 use std::fmt::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,10 +11,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::{Attempt, AttemptError};
-use super::{TaskError, backoff};
+use super::{TaskError, TaskResult, backoff};
 use crate::cx::Cx;
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
-use crate::machine::{Finished, KeyId, Keyring};
+use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
 use crate::node_error::{Failure, NodeError};
 
 /// What all tasks of a step share, borrowed.
@@ -54,61 +55,46 @@ pub(super) async fn run_task<G: Graph>(
     node: NodeId,
     key: KeyId,
     mut input: Option<G::Input>,
-) -> Result<Finished<G>, TaskError> {
+) -> TaskResult<G> {
     let info = &G::INFO.nodes[node as usize];
     let retry = &info.options.retry;
+    let StepClock {
+        default_timeout,
+        deadline,
+        ..
+    } = context.clock;
+    let timeout = info.options.timeout.unwrap_or(default_timeout);
     let mut number = 1;
     let error = loop {
         let is_last = number >= retry.attempts;
         let given = if is_last { input.take() } else { input.clone() };
-        match attempt(context, info, node, context.cx(info, key, number), given).await {
-            Ok(Done { update, hops }) => {
-                return finished(Finished {
-                    update,
-                    hops,
-                    failure: None,
-                });
-            }
+        let cx = context.cx(info, key, number);
+        let result = if info.options.blocking {
+            // Boxed, so that the rare case does not make every task's future larger.
+            let mut call = Box::pin(on_blocking_pool(context, node, cx, given));
+            Attempt::new(call.as_mut(), timeout, deadline).await
+        } else {
+            let call = pin!(context.graph.call(node, given, context.state, &cx));
+            Attempt::new(call, timeout, deadline).await
+        };
+        match result {
+            Ok(Done { update, hops }) => return finished(update, hops, None),
             Err(error) if is_last || !error.is_retried(retry.when) => break error,
             Err(_) => {}
         }
-        let delay = backoff::delay(
-            retry,
-            number - 1,
-            context.keys.run().seed(),
-            context.keys.get(key),
-        );
+        let seed = context.keys.run().seed();
+        let delay = backoff::delay(retry, number - 1, seed, context.keys.get(key));
         if Instant::now()
             .checked_add(delay)
-            .is_none_or(|due| due >= context.clock.deadline)
+            .is_none_or(|due| due >= deadline)
         {
-            sleep_until(context.clock.deadline).await;
+            sleep_until(deadline).await;
             break AttemptError::Budget;
         }
         sleep(delay).await;
         number += 1;
     };
     failed(node, info, error, number)
-}
-
-async fn attempt<G: Graph>(
-    context: StepContext<'_, G>,
-    info: &NodeInfo,
-    node: NodeId,
-    cx: Cx,
-    input: Option<G::Input>,
-) -> Result<Done<G>, AttemptError> {
-    let timeout = info
-        .options
-        .timeout
-        .unwrap_or(context.clock.default_timeout);
-    if info.options.blocking {
-        // Boxed, so that the rare case does not make every task's future larger.
-        let call = Box::pin(on_blocking_pool(context, node, cx, input));
-        return Attempt::new(call, timeout, context.clock.deadline).await;
-    }
-    let call = context.graph.call(node, input, context.state, &cx);
-    Attempt::new(call, timeout, context.clock.deadline).await
 }
 
 /// Runs a `blocking` node where it may block. It cannot be dropped there: if
@@ -145,56 +131,52 @@ impl Drop for Abandoned {
     }
 }
 
-fn finished<G: Graph>(finished: Finished<G>) -> Result<Finished<G>, TaskError> {
-    match finished.hops {
+fn finished<G: Graph>(
+    update: Option<UpdateOf<G>>,
+    hops: Hops<G::Input>,
+    failure: Option<Failure>,
+) -> TaskResult<G> {
+    match hops {
         Hops::Empty(edge) => Err(TaskError::EmptyEach(edge)),
-        _ => Ok(finished),
+        hops => Ok(Finished {
+            update,
+            hops,
+            failure,
+        }),
     }
 }
 
 /// The task failed for good: its error row takes it, if it has one.
+#[cold]
 fn failed<G: Graph>(
     node: NodeId,
     info: &NodeInfo,
     error: AttemptError,
     attempts: u32,
-) -> Result<Finished<G>, TaskError> {
+) -> TaskResult<G> {
     let (error, message) = match error {
         AttemptError::Budget => return Err(TaskError::Budget),
         AttemptError::Failed(source) => {
             let message = with_causes(&source);
             (TaskError::Failed { source, attempts }, message)
         }
-        AttemptError::TimedOut(timeout) => (
-            TaskError::TimedOut { timeout, attempts },
-            format!("took longer than {timeout:?}"),
-        ),
-        AttemptError::Panicked(message) => (
-            TaskError::Panicked(message.clone()),
-            format!("panicked: {message}"),
-        ),
-    };
-    match G::on_error(
-        node,
-        Failure {
-            node: info.name.into(),
-            attempts,
-            message: message.clone(),
-        },
-    ) {
-        None => Err(error),
-        Some(hops) => {
-            let failure = Some(Failure {
-                node: info.name.into(),
-                attempts,
-                message,
-            });
-            finished(Finished {
-                update: None,
-                hops,
-                failure,
-            })
+        AttemptError::TimedOut(timeout) => {
+            let message = format!("took longer than {timeout:?}");
+            (TaskError::TimedOut { timeout, attempts }, message)
         }
+        AttemptError::Panicked(panic) => {
+            let message = format!("panicked: {panic}");
+            (TaskError::Panicked(panic), message)
+        }
+    };
+    let failure = Failure {
+        node: info.name.into(),
+        attempts,
+        message,
+    };
+    match G::on_error(node, failure.clone()) {
+        Some(hops) => finished(None, hops, Some(failure)),
+        None => Err(error),
     }
 }
 
