@@ -24,7 +24,7 @@ fn rules() -> String {
     format!(
         "Points: 1 for every 10 lines of the longest function beyond {LONG}, 5 for each level of nesting \
          beyond {DEEP}, 5 for each `unsafe`, 3 for each `todo!`, 1 for each `unwrap` and each undocumented \
-         `pub` item. Tests are left out, and so is what stands inside macro calls."
+         `pub` item. Test functions, `#[cfg(test)]` items and what stands inside macro calls are left out."
     )
 }
 

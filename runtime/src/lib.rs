@@ -3,6 +3,8 @@
 #![deny(missing_docs)]
 
 mod cx;
+#[cfg(doctest)]
+mod doctests;
 pub mod encode;
 mod engine;
 mod error;
