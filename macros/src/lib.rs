@@ -24,7 +24,7 @@ pub fn derive_route(item: TokenStream) -> TokenStream {
     route::derive(item.into()).into()
 }
 
-/// Makes a function a node. See the crate `superstep`.
+#[doc = include_str!("node/node.md")]
 #[proc_macro_attribute]
 pub fn node(options: TokenStream, item: TokenStream) -> TokenStream {
     node::expand(options.into(), item.into()).into()

@@ -140,6 +140,11 @@ fn display_name(input: ParseStream<'_>) -> syn::Result<LitStr> {
             help: leave `name` out, then the node is called like its function";
         return Err(syn::Error::new(name.span(), message));
     }
+    if ["start", "end"].contains(&name.value().as_str()) {
+        let message = "`start` and `end` are the ends of every graph\n\
+            help: give the node another name";
+        return Err(syn::Error::new(name.span(), message));
+    }
     Ok(name)
 }
 

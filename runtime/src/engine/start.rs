@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::active::RunResult;
 use super::core::Core;
 use super::drive::{Drive, step_error};
-use super::durable::{Durable, SnapshotRule, Tail, step_commit};
+use super::durable::{Durable, SnapshotRule, Tail, check_update, step_commit};
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, read_kept, restore, undecodable};
@@ -88,7 +88,7 @@ impl<G: Graph> Core<G> {
             ledger,
             deadline,
         }
-        .to_the_end()
+        .finish()
         .await
     }
 
@@ -311,8 +311,7 @@ impl<G: Graph> Core<G> {
         };
         let updates = outside_text(&update).map_err(not_round_trip)?;
         if self.settings.check_round_trip {
-            let text = encode::to_string(&update).map_err(not_round_trip)?;
-            check_round_trip::<UpdateOf<G>>(&text).map_err(not_round_trip)?;
+            check_update::<G>(&update).map_err(not_round_trip)?;
         }
         let merged = if kind == StepKind::Turn {
             machine.next_turn(update)

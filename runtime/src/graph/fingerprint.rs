@@ -111,8 +111,8 @@ impl Canonical {
 impl Edge {
     fn of(graph: &GraphInfo, edge: &EdgeInfo) -> Self {
         Self {
-            from: graph.name_of(edge.from).to_owned(),
-            to: graph.name_of(edge.to).to_owned(),
+            from: graph.node_name(edge.from).to_owned(),
+            to: graph.node_name(edge.to).to_owned(),
             kind: Kind::of(edge.kind),
             label: edge.label.map(str::to_owned),
         }
@@ -137,11 +137,11 @@ impl Join {
     fn of(graph: &GraphInfo, join: &JoinInfo) -> Self {
         let sources = join.sources.iter();
         Self {
-            sources: sources.map(|id| graph.name_of(*id).to_owned()).collect(),
+            sources: sources.map(|id| graph.node_name(*id).to_owned()).collect(),
             targets: graph
                 .join_targets(join)
                 .map(|(to, deferred)| Target {
-                    to: graph.name_of(to).to_owned(),
+                    to: graph.node_name(to).to_owned(),
                     deferred,
                 })
                 .collect(),

@@ -43,15 +43,6 @@ pub struct GraphInfo {
 }
 
 impl GraphInfo {
-    /// The name of a node, `start` or `end`; empty for a number that is none of this graph's.
-    pub fn name_of(&self, id: NodeId) -> &'static str {
-        match id {
-            START => "start",
-            END => "end",
-            id => self.nodes.get(id as usize).map_or("", |node| node.name),
-        }
-    }
-
     /// Where `join` leads when it fires: each target, and whether it is deferred.
     pub fn join_targets(&self, join: &JoinInfo) -> impl Iterator<Item = (NodeId, bool)> {
         let edges = join.edges.iter().zip(join.deferred);

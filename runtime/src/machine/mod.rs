@@ -21,7 +21,7 @@ pub(crate) use record::{
     RedoError, Sealed, TaskText, first_chain, outside_text, quoted, read_result, result_text,
     step_digest,
 };
-pub(crate) use task::{Arrow, Finished, Task};
+pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
 use crate::cx::RunIdentity;
 use crate::encode::EncodeError;
@@ -83,7 +83,6 @@ pub(crate) struct Machine<G: Graph> {
     /// For each node, the last round in which it was reached without an input.
     reached: Vec<u64>,
     round: u64,
-    updates: Vec<UpdateOf<G>>,
 }
 
 impl<G: Graph> Machine<G> {
@@ -111,7 +110,6 @@ impl<G: Graph> Machine<G> {
             next: Vec::new(),
             reached: vec![0; info.nodes.len()],
             round: 0,
-            updates: Vec::new(),
         }
     }
 
@@ -182,67 +180,78 @@ impl<G: Graph> Machine<G> {
         Ok(())
     }
 
-    /// Checks, before anything changes, that the step can be merged.
-    pub(crate) fn check(&self, finished: &[Finished<G>]) -> Result<(), StepError> {
-        let writers = || {
-            finished
-                .iter()
-                .zip(&self.frontier)
-                .filter_map(|(done, task)| Some((done.update.as_ref()?, task)))
-        };
-        for (update, task) in writers() {
-            let node = &self.info.nodes[task.node as usize];
-            let undeclared = node
-                .writes
-                .and_then(|declared| update.fields().without(declared).first());
-            if let Some(field) = undeclared {
-                return Err(StepError::Undeclared {
-                    field: self.field(field),
-                    node: node.name,
-                });
-            }
-        }
-        if self.policy == ConflictPolicy::LastWriterWins || writers().nth(1).is_none() {
-            return Ok(());
-        }
-        let updates: Vec<UpdateOf<G>> = writers().map(|(update, _)| update.clone()).collect();
-        match G::State::conflict(&updates)? {
+    /// Checks, before anything changes, that the update of the task at
+    /// `position` says nothing of fields that its node does not declare.
+    pub(crate) fn check_writes(
+        &self,
+        position: usize,
+        update: &UpdateOf<G>,
+    ) -> Result<(), StepError> {
+        let node = &self.info.nodes[self.frontier[position].node as usize];
+        let undeclared = node
+            .writes
+            .and_then(|writes| update.fields().without(writes).first());
+        match undeclared {
             None => Ok(()),
-            Some(clash) => Err(StepError::Conflict {
-                field: self.field(clash.field),
-                nodes: [clash.first, clash.second]
-                    .iter()
-                    .filter_map(|&position| {
-                        Some(self.info.node_name(writers().nth(position)?.1.node))
-                    })
-                    .collect(),
+            Some(field) => Err(StepError::Undeclared {
+                field: self.field(field),
+                node: node.name,
             }),
         }
     }
 
-    /// Merges what the tasks came to and expands their routes: the step happens.
+    /// Takes the updates out of what the tasks came to, and checks, before
+    /// anything changes, that they can be merged.
+    pub(crate) fn gather(
+        &self,
+        finished: &mut [Option<Finished<G>>],
+    ) -> Result<Gathered<UpdateOf<G>>, StepError> {
+        let mut gathered = Gathered::with_capacity(finished.len());
+        for (position, done) in finished.iter_mut().enumerate() {
+            if let Some(update) = done.as_mut().and_then(|done| done.update.take()) {
+                self.check_writes(position, &update)?;
+                gathered.push(position, update);
+            }
+        }
+        if self.policy == ConflictPolicy::LastWriterWins || gathered.updates.len() < 2 {
+            return Ok(gathered);
+        }
+        let Some(clash) = G::State::conflict(&gathered.updates)? else {
+            return Ok(gathered);
+        };
+        let writer = |update: usize| {
+            self.info
+                .node_name(self.frontier[gathered.writers[update]].node)
+        };
+        let nodes = vec![writer(clash.first), writer(clash.second)];
+        Err(StepError::Conflict {
+            field: self.field(clash.field),
+            nodes,
+        })
+    }
+
+    /// Merges the updates and expands the tasks' routes: the step happens.
     ///
     /// # Errors
     /// A reducer that refuses; the machine is then of no use any more.
-    pub(crate) fn advance(&mut self, finished: &mut Vec<Finished<G>>) -> Result<(), StepError> {
-        self.updates
-            .extend(finished.iter_mut().filter_map(|done| done.update.take()));
-        let mut updates = std::mem::take(&mut self.updates);
-        self.apply(&mut updates)?;
-        updates.clear();
-        self.updates = updates;
-        self.expand(finished);
+    pub(crate) fn advance(
+        &mut self,
+        mut gathered: Gathered<UpdateOf<G>>,
+        finished: Vec<Option<Finished<G>>>,
+    ) -> Result<(), StepError> {
+        self.apply(&mut gathered.updates)?;
+        self.expand(finished.into_iter().flatten());
         Ok(())
     }
 
     /// The same for a frontier of one task, which is the rule and is spared
     /// the lists.
-    pub(crate) fn advance_one(&mut self, mut done: Finished<G>) -> Result<(), StepError> {
+    pub(crate) fn advance_one(&mut self, done: &mut Finished<G>) -> Result<(), StepError> {
         self.apply(done.update.as_mut_slice())?;
         self.round += 1;
         let (node, key) = (self.frontier[0].node, self.frontier[0].key);
         self.frontier.clear();
-        self.hop(node, key, done.hops);
+        self.hop(node, key, std::mem::replace(&mut done.hops, Hops::Row));
         if done.failure.is_none() {
             self.arrive_everywhere(node, key);
         }
@@ -270,11 +279,11 @@ impl<G: Graph> Machine<G> {
 
     /// The next frontier: the finished tasks in their order, each task's
     /// targets in declared order, a node's own row before the joins it stands in.
-    fn expand(&mut self, finished: &mut Vec<Finished<G>>) {
+    fn expand(&mut self, finished: impl Iterator<Item = Finished<G>>) {
         self.round += 1;
         let mut tasks = std::mem::take(&mut self.frontier);
         let mut arrived: Vec<NodeId> = Vec::new();
-        for (task, done) in tasks.iter().zip(finished.drain(..)) {
+        for (task, done) in tasks.iter().zip(finished) {
             self.hop(task.node, task.key, done.hops);
             // All tasks of one source in a step are one arrival: its first that succeeded.
             let joins = !self.info.nodes[task.node as usize].joins.is_empty();

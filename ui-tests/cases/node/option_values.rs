@@ -20,4 +20,7 @@ fn read(state: &Research) {}
 #[node(timeout("30s"), name = "", writes = topic)]
 fn write(state: &Research) {}
 
+#[node(name = "end")]
+fn finish(state: &Research) {}
+
 fn main() {}

@@ -156,8 +156,8 @@ impl Edge {
             EdgeKind::Join(join) => ("join", Some(join)),
         };
         Self {
-            from: graph.name_of(edge.from),
-            to: graph.name_of(edge.to),
+            from: graph.node_name(edge.from),
+            to: graph.node_name(edge.to),
             kind,
             join,
             label: edge.label,
@@ -169,11 +169,11 @@ impl Edge {
 impl Join {
     fn of(graph: &GraphInfo, join: &JoinInfo) -> Self {
         let targets = graph.join_targets(join).map(|(to, deferred)| Target {
-            to: graph.name_of(to),
+            to: graph.node_name(to),
             deferred,
         });
         Self {
-            sources: join.sources.iter().map(|id| graph.name_of(*id)).collect(),
+            sources: join.sources.iter().map(|id| graph.node_name(*id)).collect(),
             targets: targets.collect(),
             at: Place::of(join.span),
         }

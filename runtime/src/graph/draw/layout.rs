@@ -9,6 +9,7 @@ mod order;
 mod place;
 mod rank;
 mod route;
+mod straighten;
 
 /// Width and height.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,6 +22,13 @@ pub(super) struct Size {
 pub(super) struct Point {
     pub(super) x: f64,
     pub(super) y: f64,
+}
+
+/// A box, and how much room beside it is kept free on each side.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Shape {
+    pub(super) size: Size,
+    pub(super) beside: f64,
 }
 
 /// An arrow between two different boxes, and how large its label is.
@@ -52,9 +60,23 @@ pub(super) struct Route {
 /// What a rank holds: a box, or a stretch of a link on its way.
 #[derive(Clone, Copy, Debug)]
 struct Item {
+    /// With the room beside it.
     size: Size,
     rank: usize,
-    is_box: bool,
+    /// The width of a box; nothing for a link.
+    solid: Option<f64>,
+}
+
+impl Item {
+    const fn is_box(&self) -> bool {
+        self.solid.is_some()
+    }
+
+    /// How far from its centre an arrow can touch a box.
+    fn reach(&self) -> f64 {
+        self.solid
+            .map_or(0.0, |width| (width / 2.0 - straighten::CORNER).max(0.0))
+    }
 }
 
 /// A link as the items it passes, from the upper box to the lower one.
@@ -77,6 +99,17 @@ struct Ranked {
 }
 
 impl Ranked {
+    /// Each item's place in its rank.
+    fn places(&self) -> Vec<usize> {
+        let mut place = vec![0; self.items.len()];
+        for rank in &self.ranks {
+            for (at, item) in rank.iter().enumerate() {
+                place[*item] = at;
+            }
+        }
+        place
+    }
+
     /// For each item, the items it is linked with on the rank above and below.
     fn neighbours(&self) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
         let mut above = vec![Vec::new(); self.items.len()];
@@ -92,7 +125,7 @@ impl Ranked {
 }
 
 /// Lays out boxes of these sizes; the first one comes on top.
-pub(super) fn lay_out(boxes: &[Size], links: &[Link]) -> Layout {
+pub(super) fn lay_out(boxes: &[Shape], links: &[Link]) -> Layout {
     let mut ranked = rank::assign(boxes, links);
     order::reduce_crossings(&mut ranked);
     let centres = place::centres(&ranked);

@@ -2,7 +2,7 @@
 
 mod canvas;
 
-use super::layout::{self, Layout, Link, Point, Size};
+use super::layout::{self, Layout, Link, Point, Shape, Size};
 use super::picture::{Arrow, Picture, Style, Vertex};
 use canvas::Canvas;
 
@@ -16,8 +16,11 @@ pub(super) fn draw(picture: &Picture, name: &str) -> String {
     let bundles = bundles(&picture.arrows);
     let (loops, links): (Vec<_>, Vec<_>) =
         bundles.iter().partition(|bundle| bundle.from == bundle.to);
-    let boxes: Vec<Size> = (picture.vertices.iter().enumerate())
-        .map(|(id, vertex)| with_loop(size(picture, id, vertex), &loops, id))
+    let boxes: Vec<Shape> = (picture.vertices.iter().enumerate())
+        .map(|(id, vertex)| Shape {
+            size: size(picture, id, vertex),
+            beside: room_for_loops(&loops, id),
+        })
         .collect();
     let layout = layout::lay_out(&boxes, &as_links(&links));
 
@@ -107,17 +110,14 @@ fn size(picture: &Picture, id: usize, vertex: &Vertex) -> Size {
     }
 }
 
-/// Room on both sides for a loop on the right, so that the box stays centred.
-fn with_loop(size: Size, loops: &[&Bundle], id: usize) -> Size {
-    let label = |bundle: &&Bundle| bundle.label_size().map_or(0.0, |size| size.width);
+/// Loops reach out on the right; the same room on the left keeps the box centred.
+fn room_for_loops(loops: &[&Bundle], id: usize) -> f64 {
     let of_box = loops.iter().filter(|bundle| bundle.from == id);
-    match of_box.map(label).reduce(f64::max) {
-        Some(label) => Size {
-            width: size.width + 2.0 * (LOOP + label),
-            height: size.height,
-        },
-        None => size,
-    }
+    let label = |bundle: &&Bundle| bundle.label_size().map_or(0.0, |size| size.width);
+    of_box
+        .map(label)
+        .reduce(f64::max)
+        .map_or(0.0, |label| LOOP + label)
 }
 
 fn draw_loop(canvas: &mut Canvas, bundle: &Bundle, centre: Point, size: Size) {

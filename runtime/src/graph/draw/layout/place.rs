@@ -1,10 +1,10 @@
 use super::isotonic::{Wish, settle};
-use super::{Item, Point, Ranked, Size};
+use super::{Item, Point, Ranked, Size, straighten};
 
 /// Space between two items of one rank.
-const GAP: f64 = 22.0;
+pub(super) const GAP: f64 = 22.0;
 /// Space between two ranks.
-const RANK_GAP: f64 = 22.0;
+const RANK_GAP: f64 = 25.0;
 const SWEEPS: usize = 60;
 
 /// The centre of each item.
@@ -74,6 +74,7 @@ fn columns(ranked: &Ranked) -> Vec<f64> {
             settle_rank(ranked, rank, neighbours, &mut xs);
         }
     }
+    straighten::links(ranked, &mut xs);
     let left = (ranked.items.iter().zip(&xs))
         .map(|(item, x)| x - item.size.width / 2.0)
         .fold(f64::INFINITY, f64::min);
@@ -100,7 +101,8 @@ fn settle_rank(ranked: &Ranked, rank: usize, neighbours: &[Vec<usize>], xs: &mut
 fn wish(ranked: &Ranked, id: usize, neighbours: &[usize], xs: &[f64]) -> (f64, f64) {
     let (mut sum, mut weights) = (0.0, 0.0);
     for other in neighbours {
-        let boxes = usize::from(ranked.items[id].is_box) + usize::from(ranked.items[*other].is_box);
+        let boxes =
+            usize::from(ranked.items[id].is_box()) + usize::from(ranked.items[*other].is_box());
         let weight = [8.0, 2.0, 1.0][boxes];
         sum += weight * xs[*other];
         weights += weight;

@@ -1,11 +1,11 @@
-use super::{Chain, Item, Link, Ranked, Size};
+use super::{Chain, Item, Link, Ranked, Shape, Size};
 
 /// How wide the way of a link is where it has no label.
 const WAY: f64 = 10.0;
 
 /// Turns links that close a loop round, ranks the boxes, and cuts every link
 /// into one item for each rank it passes.
-pub(super) fn assign(boxes: &[Size], links: &[Link]) -> Ranked {
+pub(super) fn assign(boxes: &[Shape], links: &[Link]) -> Ranked {
     let (reversed, order) = acyclic(boxes.len(), links);
     let ends = |at: usize| match reversed[at] {
         true => (links[at].to, links[at].from),
@@ -27,8 +27,15 @@ pub(super) fn assign(boxes: &[Size], links: &[Link]) -> Ranked {
         chains: Vec::new(),
         ranks: vec![Vec::new(); rank.iter().max().map_or(0, |last| last + 1)],
     };
-    for (size, rank) in boxes.iter().zip(&rank) {
-        ranked.add(*size, *rank, true);
+    for (shape, rank) in boxes.iter().zip(&rank) {
+        let Shape { mut size, beside } = *shape;
+        let solid = Some(size.width);
+        size.width += 2.0 * beside;
+        ranked.add(Item {
+            size,
+            rank: *rank,
+            solid,
+        });
     }
     for (at, link) in links.iter().enumerate() {
         let (upper, lower) = ends(at);
@@ -38,11 +45,10 @@ pub(super) fn assign(boxes: &[Size], links: &[Link]) -> Ranked {
 }
 
 impl Ranked {
-    fn add(&mut self, size: Size, rank: usize, is_box: bool) -> usize {
-        let item = self.items.len();
-        self.items.push(Item { size, rank, is_box });
-        self.ranks[rank].push(item);
-        item
+    fn add(&mut self, item: Item) -> usize {
+        self.ranks[item.rank].push(self.items.len());
+        self.items.push(item);
+        self.items.len() - 1
     }
 
     /// The label stands next to the source, where the choice is made.
@@ -56,7 +62,11 @@ impl Ranked {
                 height: 0.0,
             };
             let size = label.filter(|_| rank == label_rank).unwrap_or(way);
-            items.push(self.add(size, rank, false));
+            items.push(self.add(Item {
+                size,
+                rank,
+                solid: None,
+            }));
         }
         items.push(lower);
         self.chains.push(Chain {

@@ -3,8 +3,6 @@ use super::{Chain, Point, Ranked, Route};
 
 /// Space between two arrows at one side of a box.
 const PORT_GAP: f64 = 16.0;
-/// How close to a box's corner an arrow may come.
-const CORNER: f64 = 12.0;
 
 pub(super) fn all(ranked: &Ranked, centres: &[Point]) -> Vec<Route> {
     let leaving = ports(ranked, centres, |chain| (chain.items[0], chain.items[1]));
@@ -30,7 +28,7 @@ fn ports(ranked: &Ranked, centres: &[Point], end: impl Fn(&Chain) -> (usize, usi
     for (item, mut chains) in at_box.into_iter().enumerate() {
         chains.sort_by(|one, other| one.0.total_cmp(&other.0));
         let centre = centres[item].x;
-        let reach = (ranked.items[item].size.width / 2.0 - CORNER).max(0.0);
+        let reach = ranked.items[item].reach();
         let gaps = chains.len().saturating_sub(1).max(1) as f64;
         let gap = PORT_GAP.min(2.0 * reach / gaps);
         let wishes: Vec<Wish> = chains
