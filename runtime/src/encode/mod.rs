@@ -54,12 +54,25 @@ pub struct DecodeError {
 /// A value that JSON cannot hold unchanged, with its path.
 pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, EncodeError> {
     let mut out = Vec::new();
-    serializer::write(value, &mut out).map_err(|failure| EncodeError {
+    append(value, &mut out)?;
+    Ok(text(out))
+}
+
+/// Encodes `value` behind what `out` holds already.
+pub(crate) fn append<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    serializer::write(value, out).map_err(|failure| EncodeError {
         ty: type_name::<T>(),
         path: failure.path(),
         reason: failure.reason,
-    })?;
-    Ok(String::from_utf8(out).unwrap_or_default())
+    })
+}
+
+/// Encoded bytes as text, which they always are.
+pub(crate) fn text(encoded: Vec<u8>) -> String {
+    String::from_utf8(encoded).unwrap_or_default()
 }
 
 /// Decodes what [`to_string`] gave.

@@ -1,17 +1,17 @@
 //! Drives a run from step to step until nothing is left to do.
 
+use std::iter::once;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::ledger::{Kept, Ledger};
-use super::step::{self, StepClock, StepContext, TaskError, TaskResult, panic_message};
+use super::ledger::{Kept, Ledger, TaskText};
+use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError, panic_message};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::hash::Digest;
-use crate::machine::{Finished, Machine, StepError, Task};
+use crate::machine::{DoneTask, Finished, Machine, StepError};
 use crate::store::Status;
 
 /// The clock is read once in so many steps: reading it costs a quarter of a cheap step.
@@ -27,7 +27,7 @@ pub(super) struct Drive<'a, G: Graph, L> {
 
 impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// Goes on until the run is done.
-    pub(super) async fn to_the_end(&mut self) -> Result<(), Error> {
+    pub(super) async fn finish(&mut self) -> Result<(), Error> {
         self.stop_if_stuck().await?;
         let mut kept = self.ledger.kept();
         while !self.machine.is_done() {
@@ -107,12 +107,16 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     async fn lone_task(&mut self) -> Result<(), Error> {
         let task = self.machine.frontier()[0].clone();
-        let done = match step::run_one(self.context(), task).await {
+        let mut done = match step::run_one(self.context(), task).await {
             Ok(done) => done,
             Err(error) => return self.fail(self.task_error(0, error)).await,
         };
-        let noted = self.note(std::slice::from_ref(&done));
-        match noted.and_then(|()| self.merge(|machine| machine.advance_one(done))) {
+        let checked = match &done.update {
+            Some(update) => self.machine.check_writes(0, update),
+            None => Ok(()),
+        };
+        let noted = checked.and_then(|()| self.note(once((done.update.as_ref(), &done))));
+        match self.merge(noted, |machine, ()| machine.advance_one(&mut done)) {
             Ok(()) => Ok(()),
             Err(error) => self.fail(error).await,
         }
@@ -120,79 +124,78 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     /// Runs the tasks whose results are not kept; if one fails, the results of
     /// the others are kept and the first failure in frontier order is the error.
-    async fn fan_out(&mut self, mut kept: Kept<G>) -> Result<(), Error> {
-        let keys = self.machine.keys();
-        let frontier = self.machine.frontier().iter();
-        let mut results: Vec<Option<TaskResult<G>>> = if kept.is_empty() {
-            frontier.map(|_| None).collect()
-        } else {
-            frontier
-                .map(|task| kept.remove(&keys.get(task.key)).map(Ok))
-                .collect()
-        };
-        let open: Vec<Task<G::Input>> = (self.machine.frontier().iter().zip(&results))
-            .filter(|(_, result)| result.is_none())
-            .map(|(task, _)| task.clone())
-            .collect();
-        let fresh = step::run_many(self.context(), open, self.core.settings.limits()).await;
-        let missing = results.iter_mut().filter(|result| result.is_none());
-        missing
-            .zip(fresh)
-            .for_each(|(slot, result)| *slot = Some(result));
-
-        let results: Vec<TaskResult<G>> = results.into_iter().flatten().collect();
-        if results.iter().any(Result::is_err) {
-            return self.keep_and_fail(results).await;
+    async fn fan_out(&mut self, kept: Kept<G>) -> Result<(), Error> {
+        let finished = self.kept_in_place(kept);
+        let limits = self.core.settings.limits();
+        let fanout = Fanout::new(self.context(), self.machine.frontier(), finished, limits);
+        let StepResults {
+            mut finished,
+            failed,
+        } = fanout.run().await;
+        if let Some((position, error)) = failed.into_iter().next() {
+            let error = self.task_error(position, error);
+            return self.park(self.results(&finished), error).await;
         }
-        let mut finished: Vec<Finished<G>> = results.into_iter().flatten().collect();
-        let noted = self.note(&finished);
-        match noted.and_then(|()| self.merge(|machine| machine.advance(&mut finished))) {
+        let gathered = self.machine.gather(&mut finished).and_then(|gathered| {
+            self.note(gathered.beside(&finished))?;
+            Ok(gathered)
+        });
+        match self.merge(gathered, |machine, gathered| {
+            machine.advance(gathered, finished)
+        }) {
             Ok(()) => Ok(()),
             Err(error) => self.fail(error).await,
         }
     }
 
-    async fn keep_and_fail(&mut self, results: Vec<TaskResult<G>>) -> Result<(), Error> {
-        let mut first = None;
-        let mut keep = Vec::new();
-        for (position, result) in results.into_iter().enumerate() {
-            match result {
-                Err(error) if first.is_none() => first = Some(self.task_error(position, error)),
-                Err(_) => {}
-                Ok(done) => {
-                    let task = &self.machine.frontier()[position];
-                    // A result that has no encoding is not kept: its task runs again.
-                    if let Some(text) = self.ledger.result_text(&done) {
-                        let node = self.machine.info().node_name(task.node);
-                        keep.push((self.machine.keys().get(task.key), node, text));
-                    }
-                }
-            }
+    /// The kept results at their tasks' places in the frontier.
+    fn kept_in_place(&self, mut kept: Kept<G>) -> Vec<Option<Finished<G>>> {
+        if kept.is_empty() {
+            return Vec::new();
         }
-        let Some(error) = first else { return Ok(()) };
-        self.park(keep, error).await
+        let keys = self.machine.keys();
+        self.machine
+            .frontier()
+            .iter()
+            .map(|task| kept.remove(&keys.get(task.key)))
+            .collect()
     }
 
-    /// Checks that the step can be merged, and notes it while it can be read.
-    fn note(&mut self, finished: &[Finished<G>]) -> Result<(), Error> {
-        let noted = match self.machine.check(finished) {
-            Ok(()) => self
-                .ledger
-                .note(self.machine, finished)
-                .map_err(StepError::Encode),
-            Err(error) => Err(error),
-        };
-        noted.map_err(|error| self.step_error(self.open_step(), error))
+    /// The results of a step that failed in part, as text. One that has no
+    /// encoding is not kept: its task runs again.
+    fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<TaskText> {
+        let tasks = self.machine.frontier().iter().zip(finished);
+        tasks
+            .filter_map(|(task, done)| {
+                let result = self.ledger.result_text(done.as_ref()?)?;
+                let node = self.machine.info().node_name(task.node);
+                Some(TaskText {
+                    task: self.machine.keys().get(task.key),
+                    node,
+                    result,
+                })
+            })
+            .collect()
     }
 
-    /// The step happens: its updates are merged, its routes expanded.
-    fn merge(
+    /// Notes what the tasks did while it can be read.
+    fn note<'b>(&mut self, done: impl Iterator<Item = DoneTask<'b, G>>) -> Result<(), StepError> {
+        self.ledger
+            .note(self.machine, done)
+            .map_err(StepError::Encode)
+    }
+
+    /// The step happens, if what its tasks did can be merged: their updates
+    /// are merged, their routes expanded.
+    fn merge<T>(
         &mut self,
-        advance: impl FnOnce(&mut Machine<G>) -> Result<(), StepError>,
+        mergeable: Result<T, StepError>,
+        advance: impl FnOnce(&mut Machine<G>, T) -> Result<(), StepError>,
     ) -> Result<(), Error> {
         let step = self.open_step();
         let machine = &mut *self.machine;
-        let merged = catch_unwind(AssertUnwindSafe(|| advance(machine))).unwrap_or_else(|panic| {
+        let merge = || mergeable.and_then(|noted| advance(machine, noted));
+        let merged = catch_unwind(AssertUnwindSafe(merge)).unwrap_or_else(|panic| {
             let message = format!("a reducer panicked: {}", panic_message(&*panic));
             Err(StepError::Reduce {
                 field: "?",
@@ -209,11 +212,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// Leaves the open step because of `error`. That is what the caller has to
     /// know, unless the run is somebody else's by now; if the store could not
     /// keep the results, their tasks run again.
-    async fn park<T>(
-        &mut self,
-        results: Vec<(Digest, &'static str, String)>,
-        error: Error,
-    ) -> Result<T, Error> {
+    async fn park<T>(&mut self, results: Vec<TaskText>, error: Error) -> Result<T, Error> {
         match self.ledger.park(self.machine.step(), results, &error).await {
             Err(lost @ Error::LeaseLost { .. }) => Err(lost),
             _ => Err(error),

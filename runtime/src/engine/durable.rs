@@ -5,12 +5,14 @@ use std::time::SystemTime;
 
 use super::core::Core;
 use super::lease::HeldLease;
-use super::ledger::{Kept, Ledger};
+use super::ledger::{Kept, Ledger, TaskText};
 use crate::encode::{self, EncodeError, check_round_trip};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::{Digest, Hasher};
-use crate::machine::{Finished, Machine, Sealed, check_inputs, quoted, result_text};
+use crate::machine::{
+    DoneTask, Finished, Machine, Sealed, UpdateOf, check_inputs, quoted, result_text,
+};
 use crate::state::State;
 use crate::store::{
     Access, Commit, Park, PendingResult, Snapshot, Status, StepKind, StepRecord, Store,
@@ -61,6 +63,11 @@ impl<G: Graph> Durable<G> {
         self.lease.ended();
     }
 
+    /// The driving ended with an error that left the lease behind.
+    pub(super) async fn give_back(&mut self) {
+        self.lease.give_back().await;
+    }
+
     pub(super) const fn tail(&self) -> Tail {
         self.snapshots.tail()
     }
@@ -75,13 +82,22 @@ impl<G: Graph> Ledger<G> for Durable<G> {
         std::mem::take(&mut self.kept)
     }
 
-    fn note(&mut self, machine: &Machine<G>, finished: &[Finished<G>]) -> Result<(), EncodeError> {
-        if self.check {
-            for update in finished.iter().filter_map(|done| done.update.as_ref()) {
-                check_round_trip::<<G::State as State>::Update>(&encode::to_string(update)?)?;
-            }
-        }
-        self.noted = Some((machine.frontier_keys(), machine.updates_text(finished)?));
+    fn note<'a>(
+        &mut self,
+        machine: &Machine<G>,
+        done: impl Iterator<Item = DoneTask<'a, G>>,
+    ) -> Result<(), EncodeError> {
+        let check = |(update, done): DoneTask<'a, G>| {
+            let survives = update
+                .filter(|_| self.check)
+                .map_or(Ok(()), check_update::<G>);
+            survives.map(|()| (update, done))
+        };
+        let done = done.map(check).collect::<Result<Vec<_>, _>>()?;
+        self.noted = Some((
+            machine.frontier_keys(),
+            machine.updates_text(done.into_iter())?,
+        ));
         Ok(())
     }
 
@@ -118,15 +134,10 @@ impl<G: Graph> Ledger<G> for Durable<G> {
             .map_err(|error| self.error(error))
     }
 
-    async fn park(
-        &mut self,
-        saw: u64,
-        results: Vec<(Digest, &'static str, String)>,
-        error: &Error,
-    ) -> Result<(), Error> {
+    async fn park(&mut self, saw: u64, results: Vec<TaskText>, error: &Error) -> Result<(), Error> {
         let results = results
             .into_iter()
-            .map(|(task, node, result)| PendingResult {
+            .map(|TaskText { task, node, result }| PendingResult {
                 task,
                 node: node.to_owned(),
                 saw,
@@ -152,6 +163,11 @@ impl<G: Graph> Ledger<G> for Durable<G> {
     fn result_text(&self, finished: &Finished<G>) -> Option<String> {
         result_text(finished).ok()
     }
+}
+
+/// Checks that an update survives its encoding.
+pub(super) fn check_update<G: Graph>(update: &UpdateOf<G>) -> Result<(), EncodeError> {
+    check_round_trip::<UpdateOf<G>>(&encode::to_string(update)?)
 }
 
 /// How a failed run keeps its error: its word and its message.

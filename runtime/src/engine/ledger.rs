@@ -7,11 +7,19 @@ use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Finished, Machine};
+use crate::machine::{DoneTask, Finished, Machine};
 use crate::store::Status;
 
 /// The results of tasks of the open step that need not run again, by order key.
 pub(super) type Kept<G> = HashMap<Digest, Finished<G>>;
+
+/// The result of one task as text, to be kept while its step is open.
+pub(super) struct TaskText {
+    /// Its order key.
+    pub(super) task: Digest,
+    pub(super) node: &'static str,
+    pub(super) result: String,
+}
 
 /// Writes down what a driven run does.
 pub(super) trait Ledger<G: Graph>: Send {
@@ -19,7 +27,11 @@ pub(super) trait Ledger<G: Graph>: Send {
     fn kept(&mut self) -> Kept<G>;
 
     /// Notes what the open step's tasks did, before it is merged.
-    fn note(&mut self, machine: &Machine<G>, finished: &[Finished<G>]) -> Result<(), EncodeError>;
+    fn note<'a>(
+        &mut self,
+        machine: &Machine<G>,
+        done: impl Iterator<Item = DoneTask<'a, G>>,
+    ) -> Result<(), EncodeError>;
 
     /// Commits the step that was noted and merged; `status` is where the run
     /// stands after it, and a final one ends the driving.
@@ -34,7 +46,7 @@ pub(super) trait Ledger<G: Graph>: Send {
     fn park(
         &mut self,
         saw: u64,
-        results: Vec<(Digest, &'static str, String)>,
+        results: Vec<TaskText>,
         error: &Error,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -50,10 +62,10 @@ impl<G: Graph> Ledger<G> for Unkept {
         HashMap::new()
     }
 
-    fn note(
+    fn note<'a>(
         &mut self,
         _machine: &Machine<G>,
-        _finished: &[Finished<G>],
+        _done: impl Iterator<Item = DoneTask<'a, G>>,
     ) -> Result<(), EncodeError> {
         Ok(())
     }
@@ -65,7 +77,7 @@ impl<G: Graph> Ledger<G> for Unkept {
     async fn park(
         &mut self,
         _saw: u64,
-        _results: Vec<(Digest, &'static str, String)>,
+        _results: Vec<TaskText>,
         _error: &Error,
     ) -> Result<(), Error> {
         Ok(())

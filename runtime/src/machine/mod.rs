@@ -21,7 +21,7 @@ pub(crate) use record::{
     RedoError, Sealed, TaskText, first_chain, outside_text, quoted, read_result, result_text,
     step_digest,
 };
-pub(crate) use task::{Arrow, Finished, Task};
+pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
 use crate::cx::RunIdentity;
 use crate::encode::EncodeError;
@@ -35,6 +35,9 @@ pub(crate) use loops::{Circles, closed_circles};
 
 /// The update of a graph's state.
 pub(crate) type UpdateOf<G> = <<G as Graph>::State as State>::Update;
+
+/// Frontiers below this many tasks are searched instead of indexed.
+const SMALL: usize = 16;
 
 /// Why a step whose tasks all finished cannot be committed.
 #[derive(Debug)]
@@ -80,10 +83,12 @@ pub(crate) struct Machine<G: Graph> {
     /// The frontier is built here and then takes the old one's place, so that
     /// a run does not allocate for each step.
     next: Vec<Task<G::Input>>,
-    /// For each node, the last round in which it was reached without an input.
+    /// For each node, the last round in which it was reached without an input;
+    /// used by frontiers of at least [`SMALL`] tasks.
     reached: Vec<u64>,
+    /// The last round whose frontier was indexed.
+    indexed: u64,
     round: u64,
-    updates: Vec<UpdateOf<G>>,
 }
 
 impl<G: Graph> Machine<G> {
@@ -109,9 +114,9 @@ impl<G: Graph> Machine<G> {
             deferred: Vec::new(),
             loops: LoopWatch::new(info, circles),
             next: Vec::new(),
-            reached: vec![0; info.nodes.len()],
+            reached: Vec::new(),
+            indexed: 0,
             round: 0,
-            updates: Vec::new(),
         }
     }
 
@@ -182,67 +187,78 @@ impl<G: Graph> Machine<G> {
         Ok(())
     }
 
-    /// Checks, before anything changes, that the step can be merged.
-    pub(crate) fn check(&self, finished: &[Finished<G>]) -> Result<(), StepError> {
-        let writers = || {
-            finished
-                .iter()
-                .zip(&self.frontier)
-                .filter_map(|(done, task)| Some((done.update.as_ref()?, task)))
-        };
-        for (update, task) in writers() {
-            let node = &self.info.nodes[task.node as usize];
-            let undeclared = node
-                .writes
-                .and_then(|declared| update.fields().without(declared).first());
-            if let Some(field) = undeclared {
-                return Err(StepError::Undeclared {
-                    field: self.field(field),
-                    node: node.name,
-                });
-            }
-        }
-        if self.policy == ConflictPolicy::LastWriterWins || writers().nth(1).is_none() {
-            return Ok(());
-        }
-        let updates: Vec<UpdateOf<G>> = writers().map(|(update, _)| update.clone()).collect();
-        match G::State::conflict(&updates)? {
+    /// Checks, before anything changes, that the update of the task at
+    /// `position` says nothing of fields that its node does not declare.
+    pub(crate) fn check_writes(
+        &self,
+        position: usize,
+        update: &UpdateOf<G>,
+    ) -> Result<(), StepError> {
+        let node = &self.info.nodes[self.frontier[position].node as usize];
+        let undeclared = node
+            .writes
+            .and_then(|writes| update.fields().without(writes).first());
+        match undeclared {
             None => Ok(()),
-            Some(clash) => Err(StepError::Conflict {
-                field: self.field(clash.field),
-                nodes: [clash.first, clash.second]
-                    .iter()
-                    .filter_map(|&position| {
-                        Some(self.info.node_name(writers().nth(position)?.1.node))
-                    })
-                    .collect(),
+            Some(field) => Err(StepError::Undeclared {
+                field: self.field(field),
+                node: node.name,
             }),
         }
     }
 
-    /// Merges what the tasks came to and expands their routes: the step happens.
+    /// Takes the updates out of what the tasks came to, and checks, before
+    /// anything changes, that they can be merged.
+    pub(crate) fn gather(
+        &self,
+        finished: &mut [Option<Finished<G>>],
+    ) -> Result<Gathered<UpdateOf<G>>, StepError> {
+        let mut gathered = Gathered::with_capacity(finished.len());
+        for (position, done) in finished.iter_mut().enumerate() {
+            if let Some(update) = done.as_mut().and_then(|done| done.update.take()) {
+                self.check_writes(position, &update)?;
+                gathered.push(position, update);
+            }
+        }
+        if self.policy == ConflictPolicy::LastWriterWins || gathered.updates.len() < 2 {
+            return Ok(gathered);
+        }
+        let Some(clash) = G::State::conflict(&gathered.updates)? else {
+            return Ok(gathered);
+        };
+        let writer = |update: usize| {
+            self.info
+                .node_name(self.frontier[gathered.writers[update]].node)
+        };
+        let nodes = vec![writer(clash.first), writer(clash.second)];
+        Err(StepError::Conflict {
+            field: self.field(clash.field),
+            nodes,
+        })
+    }
+
+    /// Merges the updates and expands the tasks' routes: the step happens.
     ///
     /// # Errors
     /// A reducer that refuses; the machine is then of no use any more.
-    pub(crate) fn advance(&mut self, finished: &mut Vec<Finished<G>>) -> Result<(), StepError> {
-        self.updates
-            .extend(finished.iter_mut().filter_map(|done| done.update.take()));
-        let mut updates = std::mem::take(&mut self.updates);
-        self.apply(&mut updates)?;
-        updates.clear();
-        self.updates = updates;
-        self.expand(finished);
+    pub(crate) fn advance(
+        &mut self,
+        mut gathered: Gathered<UpdateOf<G>>,
+        finished: Vec<Option<Finished<G>>>,
+    ) -> Result<(), StepError> {
+        self.apply(&mut gathered.updates)?;
+        self.expand(finished.into_iter().flatten());
         Ok(())
     }
 
     /// The same for a frontier of one task, which is the rule and is spared
     /// the lists.
-    pub(crate) fn advance_one(&mut self, mut done: Finished<G>) -> Result<(), StepError> {
+    pub(crate) fn advance_one(&mut self, done: &mut Finished<G>) -> Result<(), StepError> {
         self.apply(done.update.as_mut_slice())?;
         self.round += 1;
         let (node, key) = (self.frontier[0].node, self.frontier[0].key);
         self.frontier.clear();
-        self.hop(node, key, done.hops);
+        self.hop(node, key, std::mem::replace(&mut done.hops, Hops::Row));
         if done.failure.is_none() {
             self.arrive_everywhere(node, key);
         }
@@ -270,11 +286,11 @@ impl<G: Graph> Machine<G> {
 
     /// The next frontier: the finished tasks in their order, each task's
     /// targets in declared order, a node's own row before the joins it stands in.
-    fn expand(&mut self, finished: &mut Vec<Finished<G>>) {
+    fn expand(&mut self, finished: impl Iterator<Item = Finished<G>>) {
         self.round += 1;
         let mut tasks = std::mem::take(&mut self.frontier);
         let mut arrived: Vec<NodeId> = Vec::new();
-        for (task, done) in tasks.iter().zip(finished.drain(..)) {
+        for (task, done) in tasks.iter().zip(finished) {
             self.hop(task.node, task.key, done.hops);
             // All tasks of one source in a step are one arrival: its first that succeeded.
             let joins = !self.info.nodes[task.node as usize].joins.is_empty();
@@ -363,9 +379,7 @@ impl<G: Graph> Machine<G> {
             return self.defer(arrow);
         }
         // A node without input that is reached twice runs once, at its first place.
-        if input.is_none()
-            && std::mem::replace(&mut self.reached[edge.to as usize], self.round) == self.round
-        {
+        if input.is_none() && self.is_reached(edge.to) {
             return;
         }
         let key = self
@@ -377,6 +391,23 @@ impl<G: Graph> Machine<G> {
             arrow,
             input,
         });
+    }
+
+    /// Whether `node` stands in the next frontier without an input; from now on
+    /// it does.
+    fn is_reached(&mut self, node: NodeId) -> bool {
+        let plain = |task: &&Task<G::Input>| task.input.is_none();
+        if self.next.len() < SMALL {
+            return self.next.iter().filter(plain).any(|task| task.node == node);
+        }
+        if self.indexed != self.round {
+            self.indexed = self.round;
+            self.reached.resize(self.info.nodes.len(), 0);
+            for task in self.next.iter().filter(plain) {
+                self.reached[task.node as usize] = self.round;
+            }
+        }
+        std::mem::replace(&mut self.reached[node as usize], self.round) == self.round
     }
 
     fn defer(&mut self, arrow: Arrow) {

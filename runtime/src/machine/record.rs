@@ -10,7 +10,7 @@ use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::graph::{Graph, Hop, Hops};
 use crate::hash::{Digest, Hasher};
-use crate::machine::{Finished, Machine, StepError, UpdateOf};
+use crate::machine::{DoneTask, Finished, Machine, StepError, UpdateOf};
 use crate::node_error::Failure;
 use crate::state::State;
 
@@ -92,16 +92,19 @@ pub(crate) fn quoted(text: &str) -> String {
 
 impl<G: Graph> Machine<G> {
     /// The canonical text of what the open step's tasks did, in merge order.
-    pub(crate) fn updates_text(&self, finished: &[Finished<G>]) -> Result<String, EncodeError> {
-        let mut out = String::from("[");
-        for (position, (done, task)) in finished.iter().zip(&self.frontier).enumerate() {
+    pub(crate) fn updates_text<'a>(
+        &self,
+        done: impl Iterator<Item = DoneTask<'a, G>>,
+    ) -> Result<String, EncodeError> {
+        let mut out = b"[".to_vec();
+        for (position, ((update, done), task)) in done.zip(&self.frontier).enumerate() {
             if position > 0 {
-                out.push(',');
+                out.push(b',');
             }
-            push_task(&mut out, self.info.node_name(task.node), done)?;
+            push_task(&mut out, self.info.node_name(task.node), update, done)?;
         }
-        out.push(']');
-        Ok(out)
+        out.push(b']');
+        Ok(encode::text(out))
     }
 
     /// The order keys of the open step's tasks.
@@ -206,21 +209,26 @@ pub(crate) enum RedoError {
 }
 
 fn push_task<G: Graph>(
-    out: &mut String,
+    out: &mut Vec<u8>,
     node: &str,
+    update: Option<&UpdateOf<G>>,
     done: &Finished<G>,
 ) -> Result<(), EncodeError> {
-    let _ = write!(out, "{{\"node\":{}", quoted(node));
-    if let Some(update) = &done.update {
-        let _ = write!(out, ",\"update\":{}", encode::to_string(update)?);
+    out.extend_from_slice(b"{\"node\":");
+    encode::append(node, out)?;
+    if let Some(update) = update {
+        out.extend_from_slice(b",\"update\":");
+        encode::append(update, out)?;
     }
     if let Hops::Taken(hops) = &done.hops {
-        let _ = write!(out, ",\"to\":{}", encode::to_string(&taken(hops))?);
+        out.extend_from_slice(b",\"to\":");
+        encode::append(&taken(hops), out)?;
     }
     if let Some(failure) = &done.failure {
-        let _ = write!(out, ",\"failed\":{}", encode::to_string(failure)?);
+        out.extend_from_slice(b",\"failed\":");
+        encode::append(&**failure, out)?;
     }
-    out.push('}');
+    out.push(b'}');
     Ok(())
 }
 
@@ -262,7 +270,7 @@ pub(crate) fn result_text<G: Graph>(done: &Finished<G>) -> Result<String, Encode
         field("hops", format!("[{}]", hops?.join(",")));
     }
     if let Some(failure) = &done.failure {
-        field("failed", encode::to_string(failure)?);
+        field("failed", encode::to_string(&**failure)?);
     }
     out.push('}');
     Ok(out)
@@ -302,7 +310,7 @@ pub(crate) fn read_result<G: Graph>(json: &str) -> Result<Finished<G>, DecodeErr
     Ok(Finished {
         update: text.update,
         hops,
-        failure: text.failed,
+        failure: text.failed.map(Box::new),
     })
 }
 

@@ -1,7 +1,7 @@
 use crate::graph::{Graph, Hops, NodeId};
+use crate::machine::UpdateOf;
 use crate::machine::keys::KeyId;
 use crate::node_error::Failure;
-use crate::state::State;
 
 /// A task of the frontier: one node, to be run once.
 #[derive(Clone, Debug)]
@@ -24,8 +24,54 @@ pub(crate) struct Arrow {
 /// What one task came to.
 #[derive(Debug)]
 pub(crate) struct Finished<G: Graph> {
-    pub(crate) update: Option<<G::State as State>::Update>,
+    pub(crate) update: Option<UpdateOf<G>>,
     pub(crate) hops: Hops<G::Input>,
     /// Why it failed, if its `on error` row took over.
-    pub(crate) failure: Option<Failure>,
+    pub(crate) failure: Option<Box<Failure>>,
+}
+
+/// The updates of one step in merge order, apart from their tasks.
+#[derive(Debug)]
+pub(crate) struct Gathered<U> {
+    pub(crate) updates: Vec<U>,
+    /// For each update the position of its task in the frontier.
+    pub(crate) writers: Vec<usize>,
+}
+
+impl<U> Gathered<U> {
+    pub(crate) fn with_capacity(tasks: usize) -> Self {
+        Self {
+            updates: Vec::with_capacity(tasks),
+            writers: Vec::with_capacity(tasks),
+        }
+    }
+
+    pub(crate) fn push(&mut self, position: usize, update: U) {
+        self.updates.push(update);
+        self.writers.push(position);
+    }
+}
+
+/// What one task did: its update, which may have been gathered, and the rest.
+pub(crate) type DoneTask<'a, G> = (Option<&'a UpdateOf<G>>, &'a Finished<G>);
+
+impl<U> Gathered<U> {
+    /// The finished tasks, each beside its update again.
+    pub(crate) fn beside<'a, G: Graph>(
+        &'a self,
+        finished: &'a [Option<Finished<G>>],
+    ) -> impl Iterator<Item = DoneTask<'a, G>>
+    where
+        G::State: crate::state::State<Update = U>,
+    {
+        let mut updates = self.writers.iter().zip(&self.updates).peekable();
+        finished
+            .iter()
+            .flatten()
+            .enumerate()
+            .map(move |(position, done)| {
+                let update = updates.next_if(|(writer, _)| **writer == position);
+                (update.map(|(_, update)| update), done)
+            })
+    }
 }

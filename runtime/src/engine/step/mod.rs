@@ -9,12 +9,13 @@
 
 mod attempt;
 mod backoff;
+mod board;
 mod queue;
 mod task;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,10 +25,10 @@ use tokio::time::Instant;
 pub(super) use attempt::panic_message;
 pub(super) use task::{StepClock, StepContext};
 
-use crate::graph::{Graph, NodeId};
-use crate::machine::{Finished, KeyId, Keyring, Task};
+use crate::graph::Graph;
+use crate::machine::{Finished, Task};
 use crate::node_error::NodeError;
-use queue::Queue;
+use board::{Board, Job};
 use task::run_task;
 
 /// How long the tasks of a fan-out are polled in place before workers take over.
@@ -54,6 +55,13 @@ pub(super) enum TaskError {
 /// What one task came to.
 pub(super) type TaskResult<G> = Result<Finished<G>, TaskError>;
 
+/// What the tasks of a step came to, in frontier order, and which of them
+/// failed, with their positions.
+pub(super) struct StepResults<G: Graph> {
+    pub(super) finished: Vec<Option<Finished<G>>>,
+    pub(super) failed: Vec<(usize, TaskError)>,
+}
+
 /// How many tasks work at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -69,79 +77,118 @@ pub(super) fn run_one<'a, G: Graph>(
     run_task(context, task.node, task.key, task.input)
 }
 
-/// Runs several tasks and gives their results in the same order.
-pub(super) async fn run_many<G: Graph>(
-    context: StepContext<'_, G>,
-    tasks: Vec<Task<G::Input>>,
-    limits: Limits,
-) -> Vec<TaskResult<G>> {
-    let board = Arc::new(Board::new(context, tasks, limits.max_per_node));
-    let mut workers = Workers::default();
-    let started = Instant::now();
-    let mut spare = None;
-    while workers.len() < limits.max_concurrency && started.elapsed() < SLICE {
-        let Some(job) = board.start() else { break };
-        let call = Arc::clone(&board).call(job.position);
-        // One allocation serves all tasks that are ready at once.
-        let mut future = match spare.take() {
-            None => Box::pin(Some(call)),
-            Some(free) => refill(free, call),
-        };
-        match poll_once(&mut future).await {
-            Poll::Ready(result) => {
-                board.finish(job, result);
-                spare = Some(future);
-            }
-            Poll::Pending => workers.spawn(finish_and_work(Arc::clone(&board), job, future)),
+/// The tasks of a step, to be [run](Fanout::run); those of `tasks` that stand
+/// in `finished` already do not run again.
+pub(super) struct Fanout<G: Graph> {
+    board: Arc<Board<G>>,
+    max_concurrency: usize,
+}
+
+impl<G: Graph> Fanout<G> {
+    pub(super) fn new(
+        context: StepContext<'_, G>,
+        tasks: &[Task<G::Input>],
+        finished: Vec<Option<Finished<G>>>,
+        limits: Limits,
+    ) -> Self {
+        let board = Arc::new(Board::new(context, tasks, finished, limits.max_per_node));
+        Self {
+            board,
+            max_concurrency: limits.max_concurrency,
         }
     }
-    let missing = limits
-        .max_concurrency
-        .saturating_sub(workers.len())
-        .min(board.waiting());
-    for _ in 0..missing {
-        workers.spawn(work(Arc::clone(&board)));
+
+    pub(super) async fn run(self) -> StepResults<G> {
+        let Self {
+            board,
+            max_concurrency,
+        } = self;
+        let mut workers = Workers::default();
+        let started = Instant::now();
+        let mut spare = None;
+        while workers.len() < max_concurrency && started.elapsed() < SLICE {
+            let Some(job) = board.start() else { break };
+            let mut running = refill(spare.take(), run_job(Arc::clone(&board), job));
+            if poll_once(&mut running).await {
+                spare = Some(running);
+            } else {
+                workers.spawn(finish_and_work(Arc::clone(&board), running));
+            }
+        }
+        drop(spare);
+        let missing = max_concurrency
+            .saturating_sub(workers.len())
+            .min(board.waiting());
+        for _ in 0..missing {
+            workers.spawn(work(Arc::clone(&board)));
+        }
+        workers.join().await;
+        board.results()
     }
-    workers.join().await;
-    board.results()
 }
 
-fn refill<F>(mut free: Pin<Box<Option<F>>>, call: F) -> Pin<Box<Option<F>>> {
-    free.set(Some(call));
-    free
+/// A pinned place for one future after the other: one allocation serves all
+/// tasks that are ready at once.
+type Place<F> = Pin<Box<Option<F>>>;
+
+fn refill<F>(place: Option<Place<F>>, future: F) -> Place<F> {
+    match place {
+        None => Box::pin(Some(future)),
+        Some(mut place) => {
+            place.set(Some(future));
+            place
+        }
+    }
 }
 
-async fn poll_once<F: Future>(slot: &mut Pin<Box<Option<F>>>) -> Poll<F::Output> {
-    poll_fn(|cx| match slot.as_mut().as_pin_mut() {
-        Some(future) => Poll::Ready(future.poll(cx)),
-        None => Poll::Ready(Poll::Pending),
-    })
-    .await
+/// Polls what is in the place and says whether it is done.
+async fn poll_once<F: Future<Output = ()>>(place: &mut Place<F>) -> bool {
+    poll_fn(|cx| Poll::Ready(poll_place(place, cx).is_ready())).await
+}
+
+fn poll_place<F: Future<Output = ()>>(
+    place: &mut Place<F>,
+    cx: &mut std::task::Context<'_>,
+) -> Poll<()> {
+    place
+        .as_mut()
+        .as_pin_mut()
+        .map_or(Poll::Ready(()), |future| future.poll(cx))
+}
+
+/// Runs one task and puts its result on the board.
+async fn run_job<G: Graph>(board: Arc<Board<G>>, job: Job<G>) {
+    let Job {
+        at,
+        node,
+        key,
+        input,
+    } = job;
+    let result = run_task(board.context(), node, key, input).await;
+    board.finish(at, result);
 }
 
 /// Finishes a task that was polled before, then goes on as a worker.
-async fn finish_and_work<G: Graph, F>(
-    board: Arc<Board<G>>,
-    job: Job,
-    mut future: Pin<Box<Option<F>>>,
-) where
-    F: Future<Output = TaskResult<G>> + Send,
+async fn finish_and_work<G: Graph, F>(board: Arc<Board<G>>, mut place: Place<F>)
+where
+    F: Future<Output = ()> + Send,
 {
-    let result = poll_fn(|cx| match future.as_mut().as_pin_mut() {
-        Some(future) => future.poll(cx),
-        None => Poll::Pending,
-    })
-    .await;
-    board.finish(job, result);
-    drop(future);
+    poll_fn(|cx| poll_place(&mut place, cx)).await;
+    drop(place);
     work(board).await;
 }
 
 /// Goes from task to task until none is left.
 async fn work<G: Graph>(board: Arc<Board<G>>) {
     while let Some(job) = board.start() {
-        let result = Arc::clone(&board).call(job.position).await;
-        board.finish(job, result);
+        let Job {
+            at,
+            node,
+            key,
+            input,
+        } = job;
+        let result = run_task(board.context(), node, key, input).await;
+        board.finish(at, result);
         consume_budget().await;
     }
 }
@@ -162,112 +209,5 @@ impl Workers {
 
     async fn join(mut self) {
         while self.0.join_next().await.is_some() {}
-    }
-}
-
-/// A started task: its lane in the queue and its position in the frontier.
-#[derive(Clone, Copy)]
-struct Job {
-    lane: usize,
-    position: usize,
-}
-
-/// What a step's workers share.
-struct Board<G: Graph> {
-    graph: Arc<G>,
-    state: Arc<G::State>,
-    keys: Keyring,
-    clock: StepClock,
-    inner: Mutex<Inner<G>>,
-}
-
-struct Inner<G: Graph> {
-    queue: Queue,
-    tasks: Vec<Option<(NodeId, KeyId, Option<G::Input>)>>,
-    results: Vec<Option<TaskResult<G>>>,
-}
-
-impl<G: Graph> Board<G> {
-    fn new(
-        context: StepContext<'_, G>,
-        tasks: Vec<Task<G::Input>>,
-        max_per_node: Option<usize>,
-    ) -> Self {
-        let queue = Queue::new(tasks.iter().map(|task| task.node).enumerate(), max_per_node);
-        let results = tasks.iter().map(|_| None).collect();
-        let tasks = tasks
-            .into_iter()
-            .map(|task| Some((task.node, task.key, task.input)))
-            .collect();
-        Self {
-            graph: Arc::clone(context.graph),
-            state: Arc::clone(context.state),
-            keys: context.keys.clone(),
-            clock: context.clock,
-            inner: Mutex::new(Inner {
-                queue,
-                tasks,
-                results,
-            }),
-        }
-    }
-
-    fn inner(&self) -> MutexGuard<'_, Inner<G>> {
-        // No user code runs under the lock.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn context(&self) -> StepContext<'_, G> {
-        let Self {
-            graph,
-            state,
-            keys,
-            clock,
-            ..
-        } = self;
-        StepContext {
-            graph,
-            state,
-            keys,
-            clock: *clock,
-        }
-    }
-
-    fn start(&self) -> Option<Job> {
-        self.inner()
-            .queue
-            .start()
-            .map(|(lane, position)| Job { lane, position })
-    }
-
-    fn waiting(&self) -> usize {
-        self.inner().queue.len()
-    }
-
-    async fn call(self: Arc<Self>, position: usize) -> TaskResult<G> {
-        let task = self.inner().tasks[position].take();
-        match task {
-            Some((node, key, input)) => run_task(self.context(), node, key, input).await,
-            None => unreachable!("the queue gives each position once"),
-        }
-    }
-
-    fn finish(&self, job: Job, result: TaskResult<G>) {
-        let mut inner = self.inner();
-        inner.queue.finish(job.lane);
-        inner.results[job.position] = Some(result);
-    }
-
-    fn results(&self) -> Vec<TaskResult<G>> {
-        let missing = || {
-            Err(TaskError::Panicked(
-                "the worker that ran this task was lost".into(),
-            ))
-        };
-        self.inner()
-            .results
-            .drain(..)
-            .map(|result| result.unwrap_or_else(missing))
-            .collect()
     }
 }

@@ -2,22 +2,38 @@
 //! `max_per_node` of one node.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::graph::NodeId;
 
 /// The tasks of a step that have not started, by position in the frontier.
 #[derive(Debug)]
-pub(super) struct Queue {
-    /// One lane without a limit, or one for each node with it.
-    lanes: Vec<Lane>,
-    limit: usize,
+pub(super) enum Queue {
+    /// No limit by node: one after the other.
+    InOrder {
+        open: Box<[usize]>,
+        next: AtomicUsize,
+    },
+    /// One lane for each node.
+    ByNode {
+        lanes: Mutex<Vec<Lane>>,
+        limit: usize,
+    },
 }
 
 #[derive(Debug)]
-struct Lane {
+pub(super) struct Lane {
     node: NodeId,
     waiting: VecDeque<usize>,
     running: usize,
+}
+
+/// A started task: its position in the frontier, and its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Started {
+    pub(super) position: usize,
+    lane: usize,
 }
 
 impl Queue {
@@ -25,54 +41,73 @@ impl Queue {
         tasks: impl Iterator<Item = (usize, NodeId)>,
         max_per_node: Option<usize>,
     ) -> Self {
+        let Some(limit) = max_per_node else {
+            let open = tasks.map(|(position, _)| position).collect();
+            return Self::InOrder {
+                open,
+                next: AtomicUsize::new(0),
+            };
+        };
         let mut lanes: Vec<Lane> = Vec::new();
         for (position, node) in tasks {
-            let lane = match max_per_node {
-                None => lanes.first_mut(),
-                Some(_) => lanes.iter_mut().find(|lane| lane.node == node),
-            };
-            match lane {
+            match lanes.iter_mut().find(|lane| lane.node == node) {
                 Some(lane) => lane.waiting.push_back(position),
-                None => lanes.push(Lane {
-                    node,
-                    waiting: VecDeque::from([position]),
-                    running: 0,
-                }),
+                None => {
+                    lanes.push(Lane {
+                        node,
+                        waiting: VecDeque::from([position]),
+                        running: 0,
+                    });
+                }
             }
         }
-        Self {
-            lanes,
-            limit: max_per_node.unwrap_or(usize::MAX),
+        Self::ByNode {
+            lanes: Mutex::new(lanes),
+            limit,
         }
     }
 
     /// How many have not started.
     pub(super) fn len(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.waiting.len()).sum()
+        match self {
+            Self::InOrder { open, next } => open.len().saturating_sub(next.load(Ordering::Relaxed)),
+            Self::ByNode { lanes, .. } => lock(lanes).iter().map(|lane| lane.waiting.len()).sum(),
+        }
     }
 
-    /// Starts the first task in frontier order whose node is below its limit:
-    /// its lane and its position.
-    pub(super) fn start(&mut self) -> Option<(usize, usize)> {
-        let limit = self.limit;
-        let (lane, _) = self
-            .lanes
-            .iter()
-            .enumerate()
-            .filter(|(_, lane)| lane.running < limit)
-            .filter_map(|(index, lane)| Some((index, *lane.waiting.front()?)))
-            .min_by_key(|(_, position)| *position)?;
-        self.lanes[lane].running += 1;
-        self.lanes[lane]
-            .waiting
-            .pop_front()
-            .map(|position| (lane, position))
+    /// Starts the first task in frontier order whose node is below its limit.
+    pub(super) fn start(&self) -> Option<Started> {
+        match self {
+            Self::InOrder { open, next } => {
+                let position = *open.get(next.fetch_add(1, Ordering::Relaxed))?;
+                Some(Started { position, lane: 0 })
+            }
+            Self::ByNode { lanes, limit } => start_in_lane(&mut lock(lanes), *limit),
+        }
     }
 
-    /// A task of `lane` has finished.
-    pub(super) fn finish(&mut self, lane: usize) {
-        self.lanes[lane].running -= 1;
+    /// A started task has finished.
+    pub(super) fn finish(&self, started: Started) {
+        if let Self::ByNode { lanes, .. } = self {
+            lock(lanes)[started.lane].running -= 1;
+        }
     }
+}
+
+fn lock(lanes: &Mutex<Vec<Lane>>) -> MutexGuard<'_, Vec<Lane>> {
+    lanes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start_in_lane(lanes: &mut [Lane], limit: usize) -> Option<Started> {
+    let free = lanes
+        .iter()
+        .enumerate()
+        .filter(|(_, lane)| lane.running < limit);
+    let first = free.filter_map(|(index, lane)| Some((*lane.waiting.front()?, index)));
+    let (position, lane) = first.min()?;
+    lanes[lane].running += 1;
+    lanes[lane].waiting.pop_front();
+    Some(Started { position, lane })
 }
 
 #[cfg(test)]
@@ -83,23 +118,26 @@ mod tests {
         Queue::new(nodes.iter().copied().enumerate(), limit)
     }
 
-    fn drain(queue: &mut Queue) -> Vec<usize> {
-        std::iter::from_fn(|| queue.start().map(|(_, position)| position)).collect()
+    fn drain(queue: &Queue) -> Vec<usize> {
+        std::iter::from_fn(|| queue.start().map(|started| started.position)).collect()
     }
 
     #[test]
     fn tasks_start_in_frontier_order() {
-        assert_eq!(drain(&mut queue(&[5, 3, 5, 1], None)), [0, 1, 2, 3]);
+        let queue = queue(&[5, 3, 5, 1], None);
+        assert_eq!(queue.len(), 4);
+        assert_eq!(drain(&queue), [0, 1, 2, 3]);
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]
     fn a_full_node_is_passed_over_until_one_of_its_tasks_finishes() {
-        let mut queue = queue(&[5, 5, 3, 5], Some(1));
-        let (lane, first) = queue.start().unwrap();
-        assert_eq!(first, 0);
-        assert_eq!(drain(&mut queue), [2]);
-        queue.finish(lane);
-        assert_eq!(drain(&mut queue), [1]);
+        let queue = queue(&[5, 5, 3, 5], Some(1));
+        let first = queue.start().unwrap();
+        assert_eq!(first.position, 0);
+        assert_eq!(drain(&queue), [2]);
+        queue.finish(first);
+        assert_eq!(drain(&queue), [1]);
         assert_eq!(queue.len(), 1);
     }
 }

@@ -134,7 +134,7 @@ impl Drop for Abandoned {
 fn finished<G: Graph>(
     update: Option<UpdateOf<G>>,
     hops: Hops<G::Input>,
-    failure: Option<Failure>,
+    failure: Option<Box<Failure>>,
 ) -> TaskResult<G> {
     match hops {
         Hops::Empty(edge) => Err(TaskError::EmptyEach(edge)),
@@ -175,7 +175,7 @@ fn failed<G: Graph>(
         message,
     };
     match G::on_error(node, failure.clone()) {
-        Some(hops) => finished(None, hops, Some(failure)),
+        Some(hops) => finished(None, hops, Some(Box::new(failure))),
         None => Err(error),
     }
 }
