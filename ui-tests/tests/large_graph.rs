@@ -66,7 +66,8 @@ fn program(nodes: usize) -> String {
             use superstep::Graph;
             assert_eq!(Large::INFO.nodes.len(), {nodes});
             let (graph, state, cx) = (Large {{ llm: Llm }}, Log::default(), Cx::test());
-            for node in (0..{nodes} as u32).filter(|node| !matches!(node % 10, 4 | 5)) {{
+            for (node, info) in (0..).zip(Large::INFO.nodes) {{
+                if info.name.ends_with(['4', '5']) {{ continue; }}
                 let mut call = std::pin::pin!(graph.call(node, None, &state, &cx));
                 let mut context = std::task::Context::from_waker(std::task::Waker::noop());
                 assert!(matches!(call.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(_))));
