@@ -1,4 +1,5 @@
 //! Rows that cannot be what was written are named, never trusted and never a panic.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 
 mod store_support;

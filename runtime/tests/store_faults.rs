@@ -1,4 +1,5 @@
 //! A commit that fails leaves the old step, never a mix, and the store goes on.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 
 mod store_support;

@@ -1,6 +1,7 @@
 //! Writes the golden database of the current schema:
 //! `GOLDEN=tests/golden/v1.sqlite cargo test --test store_golden -- --ignored`,
 //! once per schema, before it is released.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 
 mod store_support;

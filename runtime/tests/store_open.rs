@@ -1,4 +1,5 @@
 //! Opening: what is there is recognised, and nothing of others is touched.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 
 use std::fs;

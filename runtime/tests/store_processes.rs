@@ -2,6 +2,7 @@
 //!
 //! A child is this test binary again, running `the_child` with its orders in
 //! the environment.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(all(feature = "sqlite", unix))]
 
 mod store_support;

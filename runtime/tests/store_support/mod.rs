@@ -1,5 +1,6 @@
 //! Commits for the tests of stores, and a look at all that a store shows.
 #![allow(dead_code, reason = "not every test file needs all of it")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
