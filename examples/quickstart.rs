@@ -1,2 +1,52 @@
-//! placeholder
-fn main() {}
+//! The smallest durable run with a fan-out: one greeting a guest.
+
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Party {
+    guests: Vec<String>,
+    #[reduce(append)]
+    greetings: Vec<String>,
+}
+
+#[derive(Route)]
+enum Door {
+    Open(Vec<String>),
+}
+
+#[node]
+fn open(state: &Party) -> Door {
+    Door::Open(state.guests.clone())
+}
+
+#[node]
+async fn greet(_state: &Party, guest: String) -> PartyUpdate {
+    Party::update().greetings([format!("Hello, {guest}!")])
+}
+
+#[graph(
+    state = Party,
+    start -> open,
+    open -> match { Door::Open(guests) => each greet(guests) else end },
+    greet -> end,
+)]
+struct Host;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let store = SqliteStore::open("quickstart.db")?;
+    let engine = Engine::builder(Host).store(store).build()?;
+    let guests = ["Ada", "Grace", "Alan"].map(String::from).to_vec();
+    let input = Party {
+        guests,
+        ..Default::default()
+    };
+    let run = engine.run("party-1", input).await?;
+    println!(
+        "{} after {} steps",
+        run.state().greetings.join(" "),
+        run.steps()
+    );
+    Ok(())
+}

@@ -3,6 +3,8 @@
 #![deny(missing_docs)]
 
 mod cx;
+#[cfg(doctest)]
+mod doctests;
 pub mod encode;
 mod engine;
 mod error;
@@ -25,6 +27,8 @@ pub use node_error::{Failure, NodeError};
 pub use options::{ConflictPolicy, Options};
 pub use run::{Run, StepInfo, TaskInfo};
 pub use state::{Merge, State};
+#[cfg(feature = "sqlite")]
+pub use store::SqliteStore;
 pub use store::{MemoryStore, Status, Store};
 pub use superstep_macros::{Route, State, graph, node};
 
@@ -34,6 +38,8 @@ pub mod prelude {
         ConflictPolicy, Cx, Engine, Error, Failure, MemoryStore, Merge, NodeError, Options, Run,
         Status, Store,
     };
+    #[cfg(feature = "sqlite")]
+    pub use crate::SqliteStore;
     pub use superstep_macros::{Route, State, graph, node};
 }
 

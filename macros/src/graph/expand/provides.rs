@@ -15,7 +15,7 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
         quote! {
             #[automatically_derived]
             impl #params #head #bounds {
-                fn provide<'a>(&'a self, _: &'a #rt::Cx) -> &'a #field {
+                fn provide<'a>(&'a self, _: &'a #rt::Cx) -> &'a #rt::glue::Itself<#field> {
                     #expr
                 }
             }

@@ -1,0 +1,172 @@
+//! Who reviews: a trait, so that a language model can take the place of the
+//! parser without a change to the graph.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use superstep::NodeError;
+
+use crate::measure::{Function, Kind, Measured, Remark, measure};
+use crate::tree::SourceFile;
+
+/// What a reviewer's answers come as; a model's take a while.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Send + 'a>>;
+
+/// Looks at files.
+pub trait Reviewer: Send + Sync {
+    /// Its name; reviews of two reviewers are two runs.
+    fn name(&self) -> &str;
+
+    /// A quick look at every file.
+    fn survey<'a>(&'a self, file: &'a SourceFile) -> Answer<'a, Survey>;
+
+    /// A close look at one of the worst.
+    fn look<'a>(&'a self, file: &'a SourceFile) -> Answer<'a, CloseLook>;
+}
+
+/// What a quick look at a file gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    pub path: String,
+    pub lines: usize,
+    pub functions: usize,
+    /// Lines of the longest function.
+    pub longest: usize,
+    /// Depth of the deepest one.
+    pub deepest: usize,
+    pub unwraps: usize,
+    pub unsafes: usize,
+    pub todos: usize,
+    pub undocumented: usize,
+}
+
+/// What a close look at a file gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloseLook {
+    pub path: String,
+    /// The longest functions, the longest first.
+    pub long: Vec<Function>,
+    /// The most deeply nested ones, the deepest first.
+    pub deep: Vec<Function>,
+    /// Everything else worth a look, in the order of the file.
+    pub remarks: Vec<Remark>,
+}
+
+/// How long a function and how deep its nesting may be before they are worth a word.
+pub const LONG: usize = 50;
+pub const DEEP: usize = 3;
+
+/// How many functions of each kind a close look names.
+const NAMED: usize = 3;
+
+/// The reviewer that needs no network: it parses and counts.
+pub struct Parser {
+    /// Added to every answer, so that there is time to kill the program.
+    pub pause: Duration,
+}
+
+impl Parser {
+    async fn measure(&self, file: &SourceFile) -> Result<Measured, NodeError> {
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+        measure(&file.text).map_err(|error| {
+            let (path, at) = (&file.path, error.span().start());
+            NodeError::permanent(format!("{path}:{}: does not parse: {error}", at.line))
+        })
+    }
+}
+
+impl Reviewer for Parser {
+    fn name(&self) -> &str {
+        "parser-1"
+    }
+
+    fn survey<'a>(&'a self, file: &'a SourceFile) -> Answer<'a, Survey> {
+        Box::pin(async move { Ok(survey(&file.path, &self.measure(file).await?)) })
+    }
+
+    fn look<'a>(&'a self, file: &'a SourceFile) -> Answer<'a, CloseLook> {
+        Box::pin(async move { Ok(look(&file.path, self.measure(file).await?)) })
+    }
+}
+
+fn survey(path: &str, found: &Measured) -> Survey {
+    let count = |kind| {
+        found
+            .remarks
+            .iter()
+            .filter(|remark| remark.kind == kind)
+            .count()
+    };
+    let most = |size: fn(&Function) -> usize| found.functions.iter().map(size).max().unwrap_or(0);
+    Survey {
+        path: path.to_owned(),
+        lines: found.lines,
+        functions: found.functions.len(),
+        longest: most(|function| function.lines),
+        deepest: most(|function| function.depth),
+        unwraps: count(Kind::Unwrap),
+        unsafes: count(Kind::Unsafe),
+        todos: count(Kind::Todo),
+        undocumented: count(Kind::Undocumented),
+    }
+}
+
+fn look(path: &str, found: Measured) -> CloseLook {
+    let worst = |size: fn(&Function) -> usize, limit: usize| {
+        let mut over: Vec<_> = found
+            .functions
+            .iter()
+            .filter(|f| size(f) > limit)
+            .cloned()
+            .collect();
+        over.sort_by_key(|f| (std::cmp::Reverse(size(f)), f.line));
+        over.truncate(NAMED);
+        over
+    };
+    let (long, deep) = (worst(|f| f.lines, LONG), worst(|f| f.depth, DEEP));
+    CloseLook {
+        path: path.to_owned(),
+        long,
+        deep,
+        remarks: found.remarks,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str =
+        "pub fn f() {\n    a.unwrap();\n    if a { if b { if c { if d {} } } }\n}\n";
+
+    #[test]
+    fn a_survey_counts() {
+        let survey = survey("a.rs", &measure(SOURCE).unwrap());
+        let counts = (
+            survey.lines,
+            survey.functions,
+            survey.longest,
+            survey.deepest,
+        );
+        assert_eq!(counts, (4, 1, 4, 4));
+        assert_eq!((survey.unwraps, survey.undocumented), (1, 1));
+    }
+
+    #[test]
+    fn a_close_look_names_what_is_over_the_limits_only() {
+        let look = look("a.rs", measure(SOURCE).unwrap());
+        assert_eq!(
+            look.deep
+                .iter()
+                .map(|f| (f.depth, f.deepest_line))
+                .collect::<Vec<_>>(),
+            [(4, 3)]
+        );
+        assert!(look.long.is_empty());
+        assert_eq!(look.remarks.len(), 2);
+    }
+}

@@ -1,0 +1,13 @@
+//! The code in the guides, compiled and run with the tests.
+
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+#[doc = include_str!("../../docs/conflict-policies.md")]
+struct ConflictPolicies;
+
+#[doc = include_str!("../../docs/getting-started.md")]
+struct GettingStarted;
+
+#[doc = include_str!("../../docs/state-and-reducers.md")]
+struct StateAndReducers;
