@@ -1,2 +1,19 @@
 //! What the tests share. The tests themselves stand beside this folder, one
 //! file a guarantee.
+
+mod dice;
+mod hooked;
+mod journal;
+mod process;
+mod stores;
+pub mod survey;
+mod trace;
+
+pub use dice::Dice;
+pub use hooked::{Hooked, Moment, every_nth, only_nth, well};
+pub use journal::Journal;
+pub use process::{child, child_folder, scale};
+pub use stores::{Place, memory, stores};
+#[cfg(feature = "sqlite")]
+pub use stores::{sqlite, sqlite_at};
+pub use trace::{Trace, trace};

@@ -4,7 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Field, GenericArgument, Ident, ItemStruct, Member, PathArguments, Type, parse2,
+    Attribute, Field, GenericArgument, Ident, ItemStruct, Member, PathArguments, Type, TypeParam,
+    WherePredicate, parse2,
 };
 
 use super::text;
@@ -52,7 +53,7 @@ impl Item {
             .filter_map(|(member, field)| through(member, field));
         let all: Vec<Provided> = own.chain(through).collect();
         two_of_one_type(&all, errors);
-        two_parameters(&item, &all, errors);
+        parameters(&item, &all, errors);
         let mut provided: Vec<Provided> = Vec::new();
         for one in all {
             if provided
@@ -93,7 +94,7 @@ fn skipped(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> bool {
 
 fn own(member: &Member, field: &Field) -> Provided {
     Provided {
-        ty: field.ty.clone(),
+        ty: peel(&field.ty).clone(),
         expr: quote!(&self.#member),
         at: field.ty.span(),
         through: false,
@@ -104,7 +105,7 @@ fn own(member: &Member, field: &Field) -> Provided {
 
 /// `str` for `String`, `[T]` for `Vec<T>`, `T` for `Box<T>` and `Arc<T>`.
 fn through(member: &Member, field: &Field) -> Option<Provided> {
-    let Type::Path(path) = &field.ty else {
+    let Type::Path(path) = peel(&field.ty) else {
         return None;
     };
     let last = path.path.segments.last()?;
@@ -162,27 +163,52 @@ fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
     }
 }
 
-/// Two type parameters could be one type, which rustc refuses in words of its own.
-fn two_parameters(item: &ItemStruct, all: &[Provided], errors: &mut Errors) {
-    let bare = |one: &&Provided| {
+/// A field whose type is a parameter needs a bound by which rustc can tell it
+/// from the other types, and two such fields could be of one type.
+fn parameters(item: &ItemStruct, all: &[Provided], errors: &mut Errors) {
+    let mut first: Option<&Provided> = None;
+    for field in all {
         let mut parameters = item.generics.type_params();
-        parameters
-            .any(|parameter| one.ty.to_token_stream().to_string() == parameter.ident.to_string())
-    };
-    let bare: Vec<&Provided> = all.iter().filter(bare).collect();
-    for second in bare.iter().skip(1) {
-        if same(&bare[0].ty, &second.ty).is_some() {
+        let Some(parameter) = parameters.find(|one| is_bare(&field.ty, &one.ident)) else {
             continue;
+        };
+        let (name, ty) = (&field.field, &parameter.ident);
+        if !is_bounded(item, parameter) {
+            let message = format!(
+                "`{name}` could be of any type, and nodes ask by type\n\
+                 help: bound it by a trait of this crate, `{ty}: YourTrait`, or keep it from the nodes with `#[graph(skip)]`"
+            );
+            errors.at(field.at, message);
+        } else if let Some(first) = first.filter(|first| same(&first.ty, &field.ty).is_none()) {
+            let message = format!(
+                "`{}` and `{name}` could be of one type, and nodes ask by type\n\
+                 help: wrap one, e.g. `struct My{}<{ty}>({ty});`, or keep it from the nodes with `#[graph(skip)]`",
+                first.field,
+                camel(name),
+            );
+            errors.at(field.at, message);
         }
-        let ty = &second.written;
-        let message = format!(
-            "`{}` and `{}` could be of one type, and nodes ask by type\n\
-             help: wrap one, e.g. `struct My{}<{ty}>({ty});`, or keep it from the nodes with `#[graph(skip)]`",
-            bare[0].field,
-            second.field,
-            camel(&second.field),
-        );
-        errors.at(second.at, message);
+        first.get_or_insert(field);
+    }
+}
+
+fn is_bare(ty: &Type, parameter: &Ident) -> bool {
+    matches!(ty, Type::Path(path) if path.path.is_ident(parameter))
+}
+
+fn is_bounded(item: &ItemStruct, parameter: &TypeParam) -> bool {
+    let clause = item.generics.where_clause.iter();
+    let mut predicates = clause.flat_map(|clause| &clause.predicates);
+    let bounds_it = |predicate: &WherePredicate| matches!(predicate, WherePredicate::Type(ty) if is_bare(&ty.bounded_ty, &parameter.ident));
+    !parameter.bounds.is_empty() || predicates.any(bounds_it)
+}
+
+/// The type without the invisible group around what a `macro_rules!` carries.
+fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(paren) => peel(&paren.elem),
+        other => other,
     }
 }
 

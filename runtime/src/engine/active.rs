@@ -19,9 +19,22 @@ pub(super) type Driving<G> = Pin<Box<dyn Future<Output = RunResult<G>> + Send>>;
 /// One execution. It goes on as long as anybody waits for it: whoever holds
 /// the lock drives, and when that one goes away the next goes on from there.
 pub(super) struct Execution<G: Graph> {
-    /// The input it was started with, as text, if it was started with one.
-    pub(super) input: Option<String>,
+    /// What it was started with, unless the run was there before.
+    pub(super) origin: Option<Origin>,
     progress: Mutex<Progress<G>>,
+}
+
+/// What a run is started with: its input as text, and its seed.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) input: String,
+    pub(super) seed: u64,
+}
+
+/// Whether an execution is new.
+pub(super) enum Entered<G: Graph> {
+    New(Arc<Execution<G>>),
+    UnderWay(Arc<Execution<G>>),
 }
 
 enum Progress<G: Graph> {
@@ -74,27 +87,27 @@ impl<G: Graph> Active<G> {
     pub(super) fn get_or_start(
         &self,
         run: &str,
-        input: Option<String>,
+        origin: Option<Origin>,
         drive: impl FnOnce(u64) -> Driving<G>,
-    ) -> Arc<Execution<G>> {
+    ) -> Entered<G> {
         let mut executions = self.executions();
         if let Some(execution) = executions
             .by_run
             .get(run)
             .and_then(|(_, execution)| execution.upgrade())
         {
-            return execution;
+            return Entered::UnderWay(execution);
         }
         executions.started += 1;
         let number = executions.started;
         let execution = Arc::new(Execution {
-            input,
+            origin,
             progress: Mutex::new(Progress::Driving(drive(number))),
         });
         executions
             .by_run
             .insert(run.to_owned(), (number, Arc::downgrade(&execution)));
-        execution
+        Entered::New(execution)
     }
 
     /// Forgets execution `number` of `run`.

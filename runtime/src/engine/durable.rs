@@ -63,6 +63,11 @@ impl<G: Graph> Durable<G> {
         self.lease.ended();
     }
 
+    /// The driving ended with an error that left the lease behind.
+    pub(super) async fn give_back(&mut self) {
+        self.lease.give_back().await;
+    }
+
     pub(super) const fn tail(&self) -> Tail {
         self.snapshots.tail()
     }

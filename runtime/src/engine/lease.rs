@@ -41,6 +41,15 @@ impl HeldLease {
         self.held = false;
         self.renewal.abort();
     }
+
+    /// Gives it back before the caller learns that the driving ended, so that
+    /// another engine can go on at once. If the store refuses, it lapses.
+    pub(super) async fn give_back(&mut self) {
+        if std::mem::take(&mut self.held) {
+            self.renewal.abort();
+            let _ = self.store.release(&self.run, self.epoch).await;
+        }
+    }
 }
 
 impl Drop for HeldLease {

@@ -19,15 +19,16 @@ use std::sync::Arc;
 pub use builder::EngineBuilder;
 pub use call::{RunCall, TurnCall};
 
-use self::active::{Driving, Execution, RunResult};
+use self::active::{Driving, Entered, Origin, RunResult};
 use self::core::Core;
 use self::start::{check_id, input_text};
+use crate::cx::default_seed;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{TaskText, UpdateOf};
 use crate::run::{Run, StepInfo, TaskInfo};
-use crate::store::{Head, StepKind, StepRecord};
+use crate::store::{Head, Status, StepKind, StepRecord};
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///
@@ -105,12 +106,18 @@ impl<G: Graph> Engine<G> {
     pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
         let store = Arc::clone(self.core.store("resume")?);
         check_id(id)?;
+        // Only a run that exists has an execution, so that `run` can tell whether it does.
+        let head = self.core.head(&store, id).await?;
+        if head.status.is_final() {
+            return self.core.look(&store, head).await;
+        }
         let run = id.to_owned();
-        self.execution(id, None, move |core| {
+        let drive = |core: Arc<Core<G>>| -> Driving<G> {
             Box::pin(async move { core.resume(&store, run).await })
-        })
-        .join()
-        .await
+        };
+        match self.execution(id, None, drive) {
+            Entered::New(execution) | Entered::UnderWay(execution) => execution.join().await,
+        }
     }
 
     /// A look at run `id`, without advancing anything.
@@ -200,10 +207,10 @@ impl<G: Graph> Engine<G> {
     fn execution(
         &self,
         run: &str,
-        input: Option<String>,
+        origin: Option<Origin>,
         drive: impl FnOnce(Arc<Core<G>>) -> Driving<G>,
-    ) -> Arc<Execution<G>> {
-        self.core.active.get_or_start(run, input, |number| {
+    ) -> Entered<G> {
+        self.core.active.get_or_start(run, origin, |number| {
             let entry = Entry {
                 core: Arc::clone(&self.core),
                 run: run.to_owned(),
@@ -238,19 +245,24 @@ impl<G: Graph> Engine<G> {
         let Some(store) = &self.core.store else {
             return self.core.run_unkept(run, state, seed).await;
         };
-        let input = input_text(&self.core, &run, &state)?;
-        let (store, text, id) = (Arc::clone(store), input.clone(), run.clone());
-        let execution = self.execution(&run, Some(input.clone()), move |core| {
-            Box::pin(async move { core.run_kept(&store, id, state, text, seed).await })
-        });
-        if execution
-            .input
-            .as_ref()
-            .is_some_and(|other| *other != input)
-        {
-            return Err(Error::InputMismatch { run, what: "input" });
+        let origin = Origin {
+            input: input_text(&self.core, &run, &state)?,
+            seed: seed.unwrap_or_else(|| default_seed(&run)),
+        };
+        let (at, id, own) = (Arc::clone(store), run.clone(), origin.clone());
+        let drive = |core: Arc<Core<G>>| -> Driving<G> {
+            Box::pin(async move { core.run_kept(&at, id, state, own).await })
+        };
+        match self.execution(&run, Some(origin.clone()), drive) {
+            Entered::New(execution) => execution.join().await,
+            Entered::UnderWay(execution) => {
+                match &execution.origin {
+                    Some(other) => origin.is_same(other, &run)?,
+                    None => self.core.check_origin(store, &run, &origin).await?,
+                }
+                execution.join().await
+            }
         }
-        execution.join().await
     }
 
     async fn start_turn(
@@ -261,15 +273,18 @@ impl<G: Graph> Engine<G> {
     ) -> RunResult<G> {
         let store = Arc::clone(self.core.store("turn")?);
         check_id(&run)?;
-        if self.core.active.get(&run).is_some() {
-            let status = crate::store::Status::Running;
-            return Err(Error::RunNotFinished { run, status });
-        }
-        let id = run.clone();
+        let head = self.core.head(&store, &run).await?;
         let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.turn(&store, id, update, token).await })
+            Box::pin(async move { core.turn(&store, head, update, token).await })
         };
-        self.execution(&run, None, drive).join().await
+        match self.execution(&run, None, drive) {
+            Entered::New(execution) => execution.join().await,
+            // Its update would be lost in somebody else's execution.
+            Entered::UnderWay(_) => Err(Error::RunNotFinished {
+                run,
+                status: Status::Running,
+            }),
+        }
     }
 }
 

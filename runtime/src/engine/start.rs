@@ -5,14 +5,14 @@ use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
-use super::active::RunResult;
+use super::active::{Origin, RunResult};
 use super::core::Core;
 use super::drive::{Drive, step_error};
 use super::durable::{Durable, SnapshotRule, Tail, check_update, step_commit};
 use super::lease::HeldLease;
-use super::ledger::{Ledger, Unkept};
+use super::ledger::{Kept, Ledger, Unkept};
 use super::load::{check_graph, read_kept, restore, undecodable};
-use crate::cx::{RunIdentity, default_seed};
+use crate::cx::RunIdentity;
 use crate::encode::{self, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
@@ -111,10 +111,9 @@ impl<G: Graph> Core<G> {
         store: &Arc<dyn Store>,
         run: String,
         state: G::State,
-        input: String,
-        seed: Option<u64>,
+        origin: Origin,
     ) -> RunResult<G> {
-        let seed = seed.unwrap_or_else(|| default_seed(&run));
+        let Origin { input, seed } = origin.clone();
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
         machine.begin();
         let tail = Tail {
@@ -123,7 +122,7 @@ impl<G: Graph> Core<G> {
             updates: 0,
         };
         let sealed = machine
-            .seal_input(self.fingerprint(), seed, input.clone())
+            .seal_input(self.fingerprint(), seed, input)
             .map_err(|source| Error::NotRoundTrip {
                 run: run.clone(),
                 step: 0,
@@ -146,7 +145,7 @@ impl<G: Graph> Core<G> {
                 self.drive_kept(machine, ledger).await
             }
             Ok(Committed::Already) | Err(StoreError::IdempotencyViolation { .. }) => {
-                self.check_input(store, &run, &input, seed).await?;
+                self.check_origin(store, &run, &origin).await?;
                 self.resume(store, run).await
             }
             Err(error) => Err(Error::from_store(&run, error)),
@@ -164,23 +163,13 @@ impl<G: Graph> Core<G> {
     }
 
     /// The run exists: it must have been started with this input and seed.
-    async fn check_input(
+    pub(super) async fn check_origin(
         &self,
         store: &Arc<dyn Store>,
         run: &str,
-        input: &str,
-        seed: u64,
+        origin: &Origin,
     ) -> Result<(), Error> {
         let head = self.head(store, run).await?;
-        let mismatch = |what| {
-            Err(Error::InputMismatch {
-                run: run.to_owned(),
-                what,
-            })
-        };
-        if head.seed != seed {
-            return mismatch("seed");
-        }
         let first = store
             .steps(run, 0, 0)
             .await
@@ -191,11 +180,11 @@ impl<G: Graph> Core<G> {
         };
         let stored: G::State = encode::from_str(&first.updates)
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
-        if encode::to_string(&stored).is_ok_and(|stored| stored == input) {
-            Ok(())
-        } else {
-            mismatch("input")
-        }
+        let stored = Origin {
+            input: encode::to_string(&stored).unwrap_or_default(),
+            seed: head.seed,
+        };
+        origin.is_same(&stored, run)
     }
 
     /// Goes on with a run where it stands, or gives the finished one.
@@ -208,20 +197,27 @@ impl<G: Graph> Core<G> {
             .acquire(&run, &self.owner, self.settings.lease)
             .await
             .map_err(|error| Error::from_store(&run, error))?;
-        let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-        let (loaded, machine, tail) = self.load(store, &run).await?;
-        let head = &loaded.head;
+        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
+        let (head, machine, tail, kept) = match self.open(store, &run).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                held.give_back().await;
+                return Err(error);
+            }
+        };
         // Its driver may have finished it between the two looks.
         if head.status.is_final() {
-            return Ok(run_at(head, &machine));
+            return Ok(run_at(&head, &machine));
         }
-        let ledger = Durable::new(self, store, held, &run, tail)
-            .with_kept(read_kept(head, &loaded.pending)?);
+        let ledger = Durable::new(self, store, held, &run, tail).with_kept(kept);
         self.drive_kept(machine, ledger).await
     }
 
     async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
-        self.drive(&mut machine, &mut ledger).await?;
+        if let Err(error) = self.drive(&mut machine, &mut ledger).await {
+            ledger.give_back().await;
+            return Err(error);
+        }
         ledger.finish();
         let run = finished_run(&machine, Some(machine.chain()));
         self.recent.put(run.id(), machine, ledger.tail());
@@ -232,21 +228,21 @@ impl<G: Graph> Core<G> {
     pub(super) async fn turn(
         &self,
         store: &Arc<dyn Store>,
-        run: String,
+        head: Head,
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
-        let head = self.head(store, &run).await?;
+        let run = head.run.clone();
         if token.is_some() && token == head.token {
             return self.resume(store, run).await;
         }
+        let (head, machine, tail) = self.machine_at(store, head).await?;
         if !(head.status.is_final() || is_without_progress(&head)) {
             return Err(Error::RunNotFinished {
                 run,
                 status: head.status,
             });
         }
-        let (head, machine, tail) = self.machine_at(store, head).await?;
         let step = self.outside_step(&head, machine, tail, update, StepKind::Turn)?;
         match store
             .commit(Commit {
@@ -260,12 +256,14 @@ impl<G: Graph> Core<G> {
                 let ledger = Durable::new(self, store, held, &run, step.tail);
                 self.drive_kept(step.machine, ledger).await
             }
-            // A call with this token has been here before.
-            Ok(Committed::Already) if token.is_some() => self.resume(store, run).await,
-            Ok(Committed::Already) => Err(Error::IdempotencyViolation {
-                run,
-                step: step.machine.step(),
-            }),
+            // The same update is committed: by a call with this token, or by somebody else.
+            Ok(Committed::Already) => {
+                if token.is_some() && token == self.head(store, &run).await?.token {
+                    return self.resume(store, run).await;
+                }
+                let step = step.machine.step();
+                Err(Error::IdempotencyViolation { run, step })
+            }
             Err(error) => Err(Error::from_store(&run, error)),
         }
     }
@@ -376,6 +374,17 @@ impl<G: Graph> Core<G> {
         Ok((loaded, machine, tail))
     }
 
+    /// A run to be gone on with, and the kept results of its open step.
+    async fn open(
+        &self,
+        store: &Arc<dyn Store>,
+        run: &str,
+    ) -> Result<(Head, Machine<G>, Tail, Kept<G>), Error> {
+        let (loaded, machine, tail) = self.load(store, run).await?;
+        let kept = read_kept(&loaded.head, &loaded.pending)?;
+        Ok((loaded.head, machine, tail, kept))
+    }
+
     /// The machine at `head`: from memory if it stands there, else loaded,
     /// with the head that was loaded.
     async fn machine_at(
@@ -398,6 +407,23 @@ impl<G: Graph> Core<G> {
         let run = run_at(&head, &machine);
         self.recent.put(&head.run, machine, tail);
         Ok(run)
+    }
+}
+
+impl Origin {
+    /// Refuses to take a run that was started with `other` for one that starts with this.
+    pub(super) fn is_same(&self, other: &Self, run: &str) -> Result<(), Error> {
+        let what = if self.seed != other.seed {
+            "seed"
+        } else if self.input != other.input {
+            "input"
+        } else {
+            return Ok(());
+        };
+        Err(Error::InputMismatch {
+            run: run.to_owned(),
+            what,
+        })
     }
 }
 

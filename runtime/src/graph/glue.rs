@@ -7,6 +7,10 @@ use crate::graph::{
 };
 use crate::node_error::{Failure, NodeError};
 
+/// The type itself. Written as `&'a Itself<dyn Trait>` a trait object is
+/// `'static`, which `&'a dyn Trait` is not.
+pub type Itself<T> = T;
+
 /// What a task of node `N` carries.
 pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 
@@ -23,26 +27,32 @@ pub type RouteOf<N> = <Routed<N> as HasRoute>::Route;
 ///
 /// # Errors
 /// The node's own error.
-pub async fn step<G, N>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "rustc need not find out for every node that the future is `Send`"
+)]
+pub fn step<G, N>(
     graph: &G,
     input: Option<ItemOf<N>>,
     state: &G::State,
     cx: &Cx,
     row: impl FnOnce(Routed<N>) -> Hops<G::Input> + Send,
-) -> Result<Done<G>, NodeError>
+) -> impl Future<Output = Result<Done<G>, NodeError>> + Send
 where
     G: Graph,
     N: Node<G>,
 {
-    let Some(input) = N::Input::from_item(input) else {
-        unreachable!("a task of a node that takes an input was run without one");
-    };
-    let state = <N::State as Is<G::State>>::same(state);
-    let (update, route) = N::run(graph, state, input, cx).await.into_outcome()?;
-    Ok(Done {
-        update: update.map(<N::State as Is<G::State>>::same_update),
-        hops: row(route),
-    })
+    async move {
+        let Some(input) = N::Input::from_item(input) else {
+            unreachable!("a task of a node that takes an input was run without one");
+        };
+        let state = <N::State as Is<G::State>>::same(state);
+        let (update, route) = N::run(graph, state, input, cx).await.into_outcome()?;
+        Ok(Done {
+            update: update.map(<N::State as Is<G::State>>::same_update),
+            hops: row(route),
+        })
+    }
 }
 
 /// The row of a node whose edges stand in the edge table.

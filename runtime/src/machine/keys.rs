@@ -34,6 +34,8 @@ struct Table {
 #[derive(Clone, Debug)]
 enum Entry {
     Known(Digest),
+    /// The parent of a turn's `start` tasks.
+    Turn(u64),
     /// A task: an arrow from a parent to a node.
     Task {
         parent: KeyId,
@@ -71,9 +73,7 @@ impl Keyring {
 
     /// The parent of a `start` task: SHA-256 of the word `turn` and the turn's number.
     pub(crate) fn turn(&self, turn: u64) -> KeyId {
-        self.push(Entry::Known(
-            Hasher::new().part("turn").number(turn).finish(),
-        ))
+        self.push(Entry::Turn(turn))
     }
 
     pub(crate) fn known(&self, key: Digest) -> KeyId {
@@ -124,6 +124,7 @@ impl Keyring {
     fn compute(&self, entry: &Entry, entries: &[Entry]) -> Digest {
         match entry {
             Entry::Known(key) => *key,
+            Entry::Turn(turn) => Hasher::new().part("turn").number(*turn).finish(),
             Entry::Task {
                 parent,
                 node,

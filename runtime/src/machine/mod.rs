@@ -36,6 +36,9 @@ pub(crate) use loops::{Circles, closed_circles};
 /// The update of a graph's state.
 pub(crate) type UpdateOf<G> = <<G as Graph>::State as State>::Update;
 
+/// Frontiers below this many tasks are searched instead of indexed.
+const SMALL: usize = 16;
+
 /// Why a step whose tasks all finished cannot be committed.
 #[derive(Debug)]
 pub(crate) enum StepError {
@@ -80,8 +83,11 @@ pub(crate) struct Machine<G: Graph> {
     /// The frontier is built here and then takes the old one's place, so that
     /// a run does not allocate for each step.
     next: Vec<Task<G::Input>>,
-    /// For each node, the last round in which it was reached without an input.
+    /// For each node, the last round in which it was reached without an input;
+    /// used by frontiers of at least [`SMALL`] tasks.
     reached: Vec<u64>,
+    /// The last round whose frontier was indexed.
+    indexed: u64,
     round: u64,
 }
 
@@ -108,7 +114,8 @@ impl<G: Graph> Machine<G> {
             deferred: Vec::new(),
             loops: LoopWatch::new(info, circles),
             next: Vec::new(),
-            reached: vec![0; info.nodes.len()],
+            reached: Vec::new(),
+            indexed: 0,
             round: 0,
         }
     }
@@ -372,9 +379,7 @@ impl<G: Graph> Machine<G> {
             return self.defer(arrow);
         }
         // A node without input that is reached twice runs once, at its first place.
-        if input.is_none()
-            && std::mem::replace(&mut self.reached[edge.to as usize], self.round) == self.round
-        {
+        if input.is_none() && self.is_reached(edge.to) {
             return;
         }
         let key = self
@@ -386,6 +391,23 @@ impl<G: Graph> Machine<G> {
             arrow,
             input,
         });
+    }
+
+    /// Whether `node` stands in the next frontier without an input; from now on
+    /// it does.
+    fn is_reached(&mut self, node: NodeId) -> bool {
+        let plain = |task: &&Task<G::Input>| task.input.is_none();
+        if self.next.len() < SMALL {
+            return self.next.iter().filter(plain).any(|task| task.node == node);
+        }
+        if self.indexed != self.round {
+            self.indexed = self.round;
+            self.reached.resize(self.info.nodes.len(), 0);
+            for task in self.next.iter().filter(plain) {
+                self.reached[task.node as usize] = self.round;
+            }
+        }
+        std::mem::replace(&mut self.reached[node as usize], self.round) == self.round
     }
 
     fn defer(&mut self, arrow: Arrow) {

@@ -23,7 +23,17 @@ struct Journey<'a> {
 }
 
 #[graph(state = Trip, start -> plan -> end)]
-struct Generic<A, B> {
+struct Unbounded<A> {
+    a: A,
+}
+
+trait Model: Send + Sync + 'static {}
+
+#[graph(state = Trip, start -> plan -> end)]
+struct Two<A: Model, B>
+where
+    B: Model,
+{
     a: A,
     b: B,
 }

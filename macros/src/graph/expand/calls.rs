@@ -1,30 +1,60 @@
 //! `Graph::call`: static dispatch to the nodes.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 
 use super::{Code, inputs, rows};
 use crate::graph::model::{NodeId, OwnRow};
 
+/// How many nodes share one function: the time that rustc takes for a function
+/// grows faster than its length.
+const TOGETHER: usize = 32;
+
+/// The arms of `Graph::call`, in functions of at most [`TOGETHER`] nodes; none,
+/// if they all stand in `call` itself.
+pub(super) fn parts(code: &Code<'_>) -> TokenStream {
+    let arms = arms(code);
+    if arms.len() <= TOGETHER {
+        return TokenStream::new();
+    }
+    let Code { rt, name, .. } = code;
+    let (params, ty, bounds) = code.generics.split_for_impl();
+    let (state, input) = (&code.model.state, code.input());
+    let parts = arms.chunks(TOGETHER).enumerate().map(|(at, arms)| {
+        let part = format_ident!("__call_{at}");
+        quote! {
+            async fn #part #params (
+                graph: &#name #ty,
+                node: #rt::NodeId,
+                input: ::core::option::Option<#input>,
+                state: &#state,
+                cx: &#rt::Cx,
+            ) -> ::core::result::Result<#rt::Done<#name #ty>, #rt::NodeError> #bounds {
+                match node {
+                    #(#arms)*
+                    _ => #rt::glue::no_such_node(node),
+                }
+            }
+        }
+    });
+    parts.collect()
+}
+
 pub(super) fn call(code: &Code<'_>) -> TokenStream {
     let rt = code.rt;
-    let variants = inputs::have_variants(code);
-    let arms = (0..).zip(&code.model.nodes).map(|(at, node)| {
-        let ty = code.node(at, node.at.span());
-        let input = match variants[at as usize] {
-            true => {
-                let variant = inputs::variant(at);
-                quote!(match input { Some(__Input::#variant(item)) => Some(item), _ => None })
-            }
-            false => quote!(None),
-        };
-        let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
-        let arguments = quote!(self, #input, state, cx, #row);
-        // Spanned at the node, so that what rustc finds wrong is said there, once.
-        let step = code.path(node.at.span(), quote!(glue::step));
-        let call = quote_spanned!(node.at.span()=> #step::<Self, #ty>(#arguments).await);
-        quote!(#at => #call,)
-    });
+    let arms = arms(code);
+    let arms = match arms.len() {
+        ..=TOGETHER => quote!(#(#arms)*),
+        nodes => {
+            let turbofish = code.turbofish();
+            let parts = (0..nodes.div_ceil(TOGETHER)).map(|at| {
+                let part = format_ident!("__call_{at}");
+                let end = ((at + 1) * TOGETHER) as u32;
+                quote!(..#end => #part #turbofish (graph, node, input, state, cx).await,)
+            });
+            parts.collect()
+        }
+    };
     quote! {
         async fn call(
             &self,
@@ -33,12 +63,37 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
             state: &Self::State,
             cx: &#rt::Cx,
         ) -> ::core::result::Result<#rt::Done<Self>, #rt::NodeError> {
+            let graph = self;
             match node {
-                #(#arms)*
+                #arms
                 _ => #rt::glue::no_such_node(node),
             }
         }
     }
+}
+
+/// One arm for each node.
+fn arms(code: &Code<'_>) -> Vec<TokenStream> {
+    let (_, graph, _) = code.generics.split_for_impl();
+    let name = code.name;
+    let variants = inputs::have_variants(code);
+    let arms = (0..).zip(&code.model.nodes).map(|(at, node)| {
+        let ty = code.node(at, node.at.span());
+        let input = match variants[at as usize] {
+            true => {
+                let variant = inputs::variant(at);
+                quote!(match input { Some(__Input::#variant(item)) => Some(item), _ => None })
+            }
+            false => quote_spanned!(node.at.span()=> None),
+        };
+        let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
+        let arguments = quote!(graph, #input, state, cx, #row);
+        // Spanned at the node, so that what rustc finds wrong is said there, once.
+        let step = code.path(node.at.span(), quote!(glue::step));
+        let call = quote_spanned!(node.at.span()=> #step::<#name #graph, #ty>(#arguments).await);
+        quote!(#at => #call,)
+    });
+    arms.collect()
 }
 
 /// The function that expands the node's row.

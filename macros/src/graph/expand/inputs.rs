@@ -55,7 +55,7 @@ pub(super) fn definition(code: &Code<'_>) -> TokenStream {
     };
     quote! {
         // Nodes and their inputs may be private to the graph's module.
-        #[allow(private_interfaces, private_bounds)]
+        #[allow(private_interfaces, private_bounds, unreachable_pub)]
         pub enum __Input #params #bounds {
             #(#variants,)*
             #rest

@@ -24,6 +24,7 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let rows = rows::functions(&code);
     let demands = demands::functions(&code);
     let provides = provides::impls(&code);
+    let parts = calls::parts(&code);
     let implementation = implementation(&code);
     quote! {
         #written
@@ -33,6 +34,7 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
             #rows
             #demands
             #provides
+            #parts
             #implementation
         };
     }

@@ -1,8 +1,7 @@
 //! What the nodes may ask for.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
-use syn::{Type, TypeParamBound};
+use quote::{quote, quote_spanned};
 
 use super::Code;
 
@@ -13,11 +12,10 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
         let (field, expr) = (&provided.ty, &provided.expr);
         // Spanned at the field's type, where rustc reports an overlap.
         let head = quote_spanned!(provided.at=> #rt::Provides<#field> for #name #ty);
-        let given = given(field);
         quote! {
             #[automatically_derived]
             impl #params #head #bounds {
-                fn provide<'a>(&'a self, _: &'a #rt::Cx) -> &'a #given {
+                fn provide<'a>(&'a self, _: &'a #rt::Cx) -> &'a #rt::glue::Itself<#field> {
                     #expr
                 }
             }
@@ -31,21 +29,5 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
                 cx
             }
         }
-    }
-}
-
-/// The type behind the reference. Behind a reference `dyn Trait` would mean
-/// `dyn Trait + 'a`, and in the list of a trait's arguments `dyn Trait + 'static`.
-fn given(field: &Type) -> TokenStream {
-    match field {
-        Type::TraitObject(object)
-            if !object
-                .bounds
-                .iter()
-                .any(|bound| matches!(bound, TypeParamBound::Lifetime(_))) =>
-        {
-            quote!((#object + 'static))
-        }
-        other => other.to_token_stream(),
     }
 }

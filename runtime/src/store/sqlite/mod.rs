@@ -1,7 +1,9 @@
 //! Runs in one SQLite file.
 
 mod cells;
+mod checkpointer;
 mod commit;
+mod desk;
 mod errors;
 mod lease;
 mod open;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use self::checkpointer::Checkpointer;
+use self::desk::Desk;
 use self::errors::Fail;
 use self::open::Settings;
 use self::owners::Owners;
@@ -136,7 +140,9 @@ impl SqliteOptions {
         // What stays of the dead costs nothing but the look of the folder.
         let _ = owners.sweep(&conn);
         let owners = Arc::new(owners);
-        let writer = Writer::start(conn, path.clone(), Arc::clone(&owners))?;
+        let checkpointer = Checkpointer::start(&path)?;
+        let desk = Desk::new(conn, path.clone(), self.settings.busy, checkpointer)?;
+        let writer = Writer::start(desk, Arc::clone(&owners))?;
         let readers = Readers::new(path.clone(), self.settings.busy);
         let inner = Inner {
             path,

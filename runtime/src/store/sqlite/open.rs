@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Synchronous;
+use super::checkpointer::longest_log;
 use super::errors::translate;
 use super::{reader, schema};
 use crate::store::StoreError;
@@ -38,6 +39,12 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Connection, Store
         }
         error => error,
     })
+}
+
+/// A second connection to a database that is open already.
+pub(super) fn beside_the_writer(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|error| unopened(error, path))
 }
 
 fn refuse_what_is_no_file(path: &Path) -> Result<(), StoreError> {
@@ -89,6 +96,12 @@ fn set_up(
     use_wal(&conn, path, settings.busy)?;
     conn.pragma_update(None, "synchronous", settings.synchronous.word())
         .map_err(say)?;
+    conn.pragma_update(
+        None,
+        "wal_autocheckpoint",
+        longest_log(settings.synchronous),
+    )
+    .map_err(say)?;
     // A reader that stays open for long lets the log grow; this shrinks it again.
     conn.pragma_update(None, "journal_size_limit", 64 << 20)
         .map_err(say)?;

@@ -1,0 +1,188 @@
+//! Where transactions are written: the connection, and the work that is put on it.
+
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::checkpointer::Checkpointer;
+use super::errors::{Fail, backend, translate};
+use super::owners::Owners;
+use crate::store::StoreError;
+
+/// How long to sleep at most before asking again whether another process is done.
+const NAP: Duration = Duration::from_millis(25);
+
+pub(super) trait Job: Send {
+    /// Does the work inside a transaction; an error means that the transaction
+    /// must not be committed. May be called again after a rollback.
+    fn run(&mut self, conn: &Connection) -> rusqlite::Result<()>;
+
+    /// Tells the caller, once the transaction is on disk or has failed.
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+pub(super) type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+/// A job that does `work`, and where its answer arrives.
+pub(super) fn job<T, F>(work: F) -> (Box<dyn Job>, Answer<T>)
+where
+    T: Send + 'static,
+    F: FnMut(&Connection) -> Result<T, Fail> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    let done = None;
+    (Box::new(Work { work, done, reply }), answer)
+}
+
+struct Work<T, F> {
+    work: F,
+    done: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Work<T, F>
+where
+    T: Send,
+    F: FnMut(&Connection) -> Result<T, Fail> + Send,
+{
+    fn run(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        self.done = Some(match (self.work)(conn) {
+            Ok(value) => Ok(value),
+            Err(Fail::Refused(error)) => Err(error),
+            Err(Fail::Sql(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let done = self.done.unwrap_or_else(|| Err(dropped()));
+        // Nobody listens if the caller's future was dropped; the work is done all the same.
+        let _ = self.reply.send(outcome.and(done));
+    }
+}
+
+pub(super) fn dropped() -> StoreError {
+    backend("the writer dropped the work; look at the run to learn whether it was done")
+}
+
+/// Whether to wait for another process that is writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    None,
+    /// For the time that the store was opened with.
+    Some,
+}
+
+pub(super) struct Desk {
+    conn: Connection,
+    path: PathBuf,
+    busy: Duration,
+    checkpointer: Checkpointer,
+}
+
+impl Desk {
+    pub(super) fn new(
+        conn: Connection,
+        path: PathBuf,
+        busy: Duration,
+        checkpointer: Checkpointer,
+    ) -> Result<Self, StoreError> {
+        // Waiting is up to `begin`: who writes in place must not be kept.
+        conn.busy_timeout(Duration::ZERO)
+            .map_err(|error| translate(error, &path))?;
+        Ok(Self {
+            conn,
+            path,
+            busy,
+            checkpointer,
+        })
+    }
+
+    /// Writes a group in one transaction and answers it. Gives it back if
+    /// another process is writing and there is no patience.
+    pub(super) fn write(
+        &mut self,
+        mut group: Vec<Box<dyn Job>>,
+        patience: Patience,
+    ) -> Result<(), Vec<Box<dyn Job>>> {
+        if let Err(error) = self.begin(patience) {
+            if patience == Patience::None && is_busy(&error) {
+                return Err(group);
+            }
+            self.answer(group, Err(error));
+            return Ok(());
+        }
+        let written = group
+            .iter_mut()
+            .try_for_each(|job| job.run(&self.conn))
+            .and_then(|()| self.execute("COMMIT"));
+        self.checkpointer.count();
+        let Err(error) = written else {
+            self.answer(group, Ok(()));
+            return Ok(());
+        };
+        self.roll_back();
+        if group.len() == 1 {
+            self.answer(group, Err(error));
+            return Ok(());
+        }
+        for job in group {
+            self.write(vec![job], Patience::Some)?;
+        }
+        Ok(())
+    }
+
+    /// In WAL mode this is the one place where another process can be in the way.
+    fn begin(&self, patience: Patience) -> rusqlite::Result<()> {
+        // Left open by a job that panicked.
+        self.roll_back();
+        let deadline = Instant::now() + self.busy;
+        let mut nap = Duration::from_millis(1);
+        loop {
+            match self.execute("BEGIN IMMEDIATE") {
+                Err(error)
+                    if is_busy(&error)
+                        && patience == Patience::Some
+                        && Instant::now() < deadline =>
+                {
+                    sleep(nap);
+                    nap = (nap * 2).min(NAP);
+                }
+                begun => return begun,
+            }
+        }
+    }
+
+    /// SQLite has done it by itself after some errors, a full disk among them.
+    fn roll_back(&self) {
+        if !self.conn.is_autocommit() {
+            let _ = self.execute("ROLLBACK");
+        }
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn answer(&self, group: Vec<Box<dyn Job>>, outcome: rusqlite::Result<()>) {
+        let outcome = outcome.map_err(|error| translate(error, &self.path));
+        for job in group {
+            job.answer(outcome.clone());
+        }
+    }
+
+    /// The last thing before the store closes.
+    pub(super) fn leave(&self, owners: &Owners) {
+        owners.leave(&self.conn);
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}

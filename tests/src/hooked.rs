@@ -1,0 +1,176 @@
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use superstep::Digest;
+use superstep::store::{
+    Commit, Committed, Event, Head, Lease, Loaded, Park, Snapshot, StepRecord, Store, StoreError,
+    StoreFuture,
+};
+
+/// When a hook is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The store has not seen the call yet: an error keeps it away.
+    Before,
+    /// The store has done it: an error hides that from the caller.
+    After,
+}
+
+type Hook = dyn Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync;
+
+/// A store with a hook around every call, which may fail it, count it, or
+/// keep it waiting.
+#[derive(Clone)]
+pub struct Hooked {
+    inner: Arc<dyn Store>,
+    hook: Arc<Hook>,
+    commits: u32,
+}
+
+impl Hooked {
+    /// `inner` with `hook`, which gets the moment and the call's name.
+    pub fn new(
+        inner: Arc<dyn Store>,
+        hook: impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            inner,
+            hook: Arc::new(hook),
+            commits: 1,
+        }
+    }
+
+    /// Tries every commit so many times, and answers as the first time.
+    #[must_use]
+    pub fn committing(mut self, times: u32) -> Self {
+        self.commits = times;
+        self
+    }
+
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        call: &'static str,
+        inner: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            (self.hook)(Moment::Before, call).await?;
+            let value = inner.await?;
+            (self.hook)(Moment::After, call).await?;
+            Ok(value)
+        })
+    }
+}
+
+/// What a hook gives when it lets the call pass.
+pub fn well() -> StoreFuture<'static, ()> {
+    Box::pin(ready(Ok(())))
+}
+
+/// A hook that fails every `n`th call of `call` at `moment`; `*` is any call.
+pub fn every_nth(
+    n: u64,
+    moment: Moment,
+    call: &'static str,
+) -> impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static {
+    failing(moment, call, move |count| count.is_multiple_of(n))
+}
+
+/// A hook that fails the `n`th call of `call` at `moment`, and no other.
+pub fn only_nth(
+    n: u64,
+    moment: Moment,
+    call: &'static str,
+) -> impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static {
+    failing(moment, call, move |count| count == n)
+}
+
+fn failing(
+    moment: Moment,
+    call: &'static str,
+    which: impl Fn(u64) -> bool + Send + Sync + 'static,
+) -> impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static {
+    let calls = AtomicU64::new(0);
+    move |now, name| {
+        let meant = now == moment && (call == "*" || call == name);
+        if meant && which(calls.fetch_add(1, Ordering::Relaxed) + 1) {
+            return Box::pin(ready(Err(StoreError::Backend {
+                message: format!("no luck with `{name}`"),
+                source: None,
+            })));
+        }
+        well()
+    }
+}
+
+impl Store for Hooked {
+    fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
+        self.around("head", self.inner.head(run))
+    }
+
+    fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
+        self.around("load", self.inner.load(run))
+    }
+
+    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
+        self.around("runs", self.inner.runs())
+    }
+
+    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
+        self.around("steps", self.inner.steps(run, from, to))
+    }
+
+    fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
+        self.around("snapshot", self.inner.snapshot(run, step))
+    }
+
+    fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
+        self.around("graph", self.inner.graph(fingerprint))
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        run: &'a str,
+        owner: &'a str,
+        term: Duration,
+    ) -> StoreFuture<'a, Lease> {
+        self.around("acquire", self.inner.acquire(run, owner, term))
+    }
+
+    fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
+        self.around("renew", self.inner.renew(run, epoch, term))
+    }
+
+    fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
+        self.around("release", self.inner.release(run, epoch))
+    }
+
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
+        let repeated = async move {
+            let first = self.inner.commit(commit.clone()).await?;
+            for _ in 1..self.commits {
+                let again = self.inner.commit(commit.clone()).await?;
+                assert_eq!(again, Committed::Already, "a commit was taken twice");
+            }
+            Ok(first)
+        };
+        self.around("commit", Box::pin(repeated))
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+        self.around("park", self.inner.park(park))
+    }
+
+    fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
+        self.around("outbox", self.inner.outbox(limit))
+    }
+
+    fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()> {
+        self.around("mark_delivered", self.inner.mark_delivered(ids))
+    }
+
+    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
+        self.around("stuck", self.inner.stuck())
+    }
+}

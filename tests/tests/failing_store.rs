@@ -1,0 +1,184 @@
+//! A store that fails gives an error from the run, never a success; the run
+//! goes on when the store is well again and ends as if nothing had happened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use superstep::prelude::*;
+use superstep_tests::survey::{Survey, Surveyor};
+use superstep_tests::{Hooked, Moment, Trace, every_nth, only_nth, stores, trace};
+
+async fn undisturbed(input: Survey) -> Trace {
+    let engine = Engine::builder(Surveyor::new()).build().unwrap();
+    engine.run("survey", input).await.unwrap();
+    trace(&engine, "survey").await.unwrap()
+}
+
+/// Every call a driven run makes, at both moments.
+fn faults() -> impl Iterator<Item = (&'static str, Moment, u64)> {
+    let calls = ["commit", "*", "load", "acquire", "head", "park", "release"];
+    calls.into_iter().flat_map(|call| {
+        [Moment::Before, Moment::After]
+            .into_iter()
+            .flat_map(move |moment| [2, 3, 5, 7].map(|n| (call, moment, n)))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_nth_call_fails_and_the_run_ends_the_same() {
+    let input = Survey::of(2, 3);
+    let expected = undisturbed(input.clone()).await;
+    let mut failures = 0;
+    for place in stores() {
+        for (call, moment, n) in faults() {
+            // To resume takes five calls: with fewer between two faults nothing could ever go on.
+            if call == "*" && n < 7 {
+                continue;
+            }
+            let well = Engine::builder(Surveyor::new())
+                .shared_store(Arc::clone(&place.store))
+                .build()
+                .unwrap();
+            let hooked = Hooked::new(Arc::clone(&place.store), every_nth(n, moment, call));
+            let unwell = Engine::builder(Surveyor::new())
+                .store(hooked)
+                .build()
+                .unwrap();
+            let id = format!("{call} {moment:?} {n}");
+            let input = || input.clone();
+            let mut result = unwell.run(&id, input()).seed(1).await;
+            for _ in 0..100 {
+                let Err(error) = &result else { break };
+                failures += 1;
+                assert!(matches!(error, Error::Store { .. }), "{id}: {error}");
+                let message = error.to_string();
+                assert!(
+                    message.contains(&id) && message.contains("resume"),
+                    "{message}"
+                );
+                result = match well.get(&id).await {
+                    Err(Error::RunNotFound { .. }) => unwell.run(&id, input()).seed(1).await,
+                    _ => unwell.resume(&id).await,
+                };
+            }
+            let run = result.unwrap();
+            assert_eq!(run.status(), Status::Completed);
+            let stored = trace(&well, &id).await.unwrap();
+            assert_eq!(stored.state, expected.state, "{id}");
+            assert_eq!(
+                run.fingerprint(),
+                stored.history.last().map(|step| step.chain)
+            );
+            let digests = |trace: &Trace| -> Vec<_> {
+                trace.history.iter().map(|step| step.digest).collect()
+            };
+            assert_eq!(digests(&stored), digests(&expected), "{id}");
+        }
+    }
+    assert!(failures > 50, "only {failures} calls ever failed");
+}
+
+/// Resuming in the very engine, or in another one, makes no difference: not
+/// even in the fingerprint.
+#[tokio::test]
+async fn another_engine_goes_on_at_once() {
+    let expected = undisturbed(Survey::of(2, 3)).await;
+    for place in stores() {
+        let hooked = Hooked::new(
+            Arc::clone(&place.store),
+            every_nth(4, Moment::Before, "commit"),
+        );
+        let engine = || {
+            Engine::builder(Surveyor::new())
+                .store(hooked.clone())
+                .build()
+                .unwrap()
+        };
+        let mut result = engine().run("survey", Survey::of(2, 3)).await;
+        let mut engines = 1;
+        while let Err(error) = result {
+            assert!(matches!(error, Error::Store { .. }), "{error}");
+            engines += 1;
+            result = engine().resume("survey").await;
+        }
+        assert!(engines > 3);
+        assert_eq!(trace(&engine(), "survey").await.unwrap(), expected);
+    }
+}
+
+/// A commit that failed leaves the step before it, and one whose answer was
+/// lost leaves the step itself: never a mix.
+#[tokio::test]
+async fn a_failed_commit_leaves_the_old_step_or_the_new_one() {
+    for place in stores() {
+        for (moment, shift) in [(Moment::Before, 0), (Moment::After, 1)] {
+            for fail_at in 1..8 {
+                let well = Engine::builder(Surveyor::new())
+                    .shared_store(Arc::clone(&place.store))
+                    .build()
+                    .unwrap();
+                let hooked = Hooked::new(
+                    Arc::clone(&place.store),
+                    only_nth(fail_at, moment, "commit"),
+                );
+                let engine = Engine::builder(Surveyor::new())
+                    .store(hooked)
+                    .build()
+                    .unwrap();
+                let id = format!("{moment:?} {fail_at}");
+                engine.run(&id, Survey::of(2, 3)).await.unwrap_err();
+                // Commit 1 is step 0.
+                let steps = fail_at - 1 + shift;
+                if steps == 0 {
+                    let error = well.get(&id).await.unwrap_err();
+                    assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
+                    continue;
+                }
+                let stands = trace(&well, &id).await.unwrap();
+                assert_eq!(stands.history.len() as u64, steps);
+                let done = engine.resume(&id).await.unwrap();
+                assert_eq!(done.status(), Status::Completed);
+                let after = trace(&well, &id).await.unwrap();
+                assert_eq!(after.history[..steps as usize], stands.history);
+            }
+        }
+    }
+}
+
+/// No task of a committed step runs again.
+#[tokio::test]
+async fn what_was_committed_does_not_run_again() {
+    for place in stores() {
+        let surveyor = Surveyor::new();
+        let hooked = Hooked::new(
+            Arc::clone(&place.store),
+            every_nth(3, Moment::Before, "commit"),
+        );
+        let engine = Engine::builder(surveyor.clone())
+            .store(hooked)
+            .build()
+            .unwrap();
+        let mut result = engine.run("survey", Survey::of(3, 3)).await;
+        let mut ran: BTreeMap<String, usize> = BTreeMap::new();
+        let mut committed = 0;
+        loop {
+            for line in surveyor.world.journal.take() {
+                let step: u64 = line.split(' ').nth(2).unwrap().parse().unwrap();
+                assert!(step > committed, "{line} ran again after step {committed}");
+                *ran.entry(line).or_default() += 1;
+            }
+            if result.is_ok() {
+                break;
+            }
+            committed = match engine.get("survey").await {
+                Ok(run) => run.steps(),
+                Err(error) => panic!("{error}"),
+            };
+            result = engine.resume("survey").await;
+        }
+        assert!(
+            ran.values().any(|times| *times > 1),
+            "no step was interrupted"
+        );
+    }
+}

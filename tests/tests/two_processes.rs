@@ -1,0 +1,140 @@
+//! Two processes on one database never both advance a run.
+#![cfg(feature = "sqlite")]
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+use superstep_tests::survey::{Survey, Surveyor, World};
+use superstep_tests::{Dice, Journal, child, child_folder, sqlite_at, trace};
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Word {
+    said: String,
+}
+
+/// Says that it has begun, and goes on when it reads a line.
+#[node(blocking)]
+fn wait(_: &Word) -> Result<WordUpdate, std::io::Error> {
+    eprintln!("driving");
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(Word::update().said(line.trim()))
+}
+
+#[graph(state = Word, start -> wait -> end)]
+struct Waiting;
+
+#[test]
+fn the_driver() {
+    let Some(folder) = child_folder() else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = sqlite_at(&folder.join("runs.db"));
+        let engine = Engine::builder(Waiting).shared_store(store).build().unwrap();
+        engine.run("run", Word::default()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_another_process_drives_is_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = child("the_driver", folder.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(driver.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap() == "driving"));
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = sqlite_at(&folder.path().join("runs.db"));
+        let engine = Engine::builder(Waiting).shared_store(store).build().unwrap();
+        for result in [
+            engine.resume("run").await,
+            engine.run("run", Word::default()).await,
+            engine.update("run", Word::update().said("no")).await,
+        ] {
+            let error = result.unwrap_err();
+            let Error::LeaseHeld { owner, .. } = &error else {
+                panic!("{error}")
+            };
+            assert!(owner.contains(&driver.id().to_string()), "{owner}");
+        }
+        driver.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+        assert!(driver.wait().unwrap().success());
+        let run = engine.resume("run").await.unwrap();
+        assert_eq!((run.state().said.as_str(), run.steps()), ("go on", 1));
+    });
+}
+
+const RUNS: u64 = 12;
+
+#[test]
+fn a_rival() {
+    let Some(folder) = child_folder() else { return };
+    let journal = Journal::in_file(&folder.join("journal"));
+    let world = World {
+        dice: Dice::from_env(),
+        journal,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let engine = Engine::builder(Surveyor { world })
+            .shared_store(sqlite_at(&folder.join("runs.db")))
+            .build()
+            .unwrap();
+        let rivals = (0..RUNS).map(|run| {
+            let engine = engine.clone();
+            tokio::spawn(async move {
+                loop {
+                    match engine.run(format!("run-{run}"), Survey::of(2, 3)).await {
+                        Err(Error::LeaseHeld { .. }) => tokio::task::yield_now().await,
+                        other => return other,
+                    }
+                }
+            })
+        });
+        for rival in rivals.collect::<Vec<_>>() {
+            rival.await.unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn rivals_run_each_task_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let rivals: Vec<_> = (0..3)
+        .map(|_| child("a_rival", folder.path()).spawn().unwrap())
+        .collect();
+    for mut rival in rivals {
+        assert!(rival.wait().unwrap().success());
+    }
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let alone = Surveyor::new();
+        let undisturbed = Engine::builder(alone.clone()).build().unwrap();
+        let engine = Engine::builder(Surveyor::new())
+            .shared_store(sqlite_at(&folder.path().join("runs.db")))
+            .build()
+            .unwrap();
+        for run in 0..RUNS {
+            let id = format!("run-{run}");
+            undisturbed.run(&id, Survey::of(2, 3)).await.unwrap();
+            let expected = trace(&undisturbed, &id).await.unwrap();
+            assert_eq!(trace(&engine, &id).await.unwrap(), expected);
+        }
+        let text = std::fs::read_to_string(folder.path().join("journal")).unwrap();
+        let mut ran: Vec<&str> = text.lines().collect();
+        ran.sort_unstable();
+        let mut expected = alone.world.journal.lines();
+        expected.sort();
+        let tasks: BTreeSet<&str> = ran.iter().copied().collect();
+        assert!(tasks.len() > RUNS as usize * 20);
+        assert_eq!(ran, expected, "some task ran twice, or not at all");
+    });
+}
