@@ -111,12 +111,19 @@ impl<G: Graph> Engine<G> {
         if head.status.is_final() {
             return self.core.look(&store, head).await;
         }
-        let run = id.to_owned();
-        let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.resume(&store, run).await })
-        };
-        match self.execution(id, None, drive) {
-            Entered::New(execution) | Entered::UnderWay(execution) => execution.join().await,
+        loop {
+            let (store, run) = (Arc::clone(&store), id.to_owned());
+            let drive = |core: Arc<Core<G>>| -> Driving<G> {
+                Box::pin(async move { core.resume(&store, run).await })
+            };
+            let result = match self.execution(id, None, drive) {
+                Entered::New(execution) => return execution.join().await,
+                Entered::UnderWay(execution) => execution.join().await,
+            };
+            // That was a `run` with another input, which moved nothing.
+            if !matches!(result, Err(Error::InputMismatch { .. })) {
+                return result;
+            }
         }
     }
 
