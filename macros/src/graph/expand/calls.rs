@@ -20,9 +20,11 @@ pub(super) fn parts(code: &Code<'_>) -> TokenStream {
     let Code { rt, name, .. } = code;
     let (params, ty, bounds) = code.generics.split_for_impl();
     let (state, input) = (&code.model.state, code.input());
+    let allow = allow();
     let parts = arms.chunks(TOGETHER).enumerate().map(|(at, arms)| {
         let part = format_ident!("__call_{at}");
         quote! {
+            #allow
             async fn #part #params (
                 graph: &#name #ty,
                 node: #rt::NodeId,
@@ -55,7 +57,9 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
             parts.collect()
         }
     };
+    let allow = allow();
     quote! {
+        #allow
         async fn call(
             &self,
             node: #rt::NodeId,
@@ -70,6 +74,12 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
             }
         }
     }
+}
+
+/// The rows' functions are called through closures, which stand at the users'
+/// own tokens, so that Clippy takes them for the users' own code.
+fn allow() -> TokenStream {
+    quote!(#[allow(clippy::redundant_closure)])
 }
 
 /// One arm for each node.
