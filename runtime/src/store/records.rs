@@ -208,7 +208,7 @@ pub struct Event {
     pub payload: String,
 }
 
-/// What [`Store::load`] reads.
+/// What [`Store::load`](super::Store::load) reads.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The head.
