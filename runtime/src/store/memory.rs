@@ -161,7 +161,9 @@ impl Kept {
             expires: lease.expires,
         };
         run.head.status = commit.status;
-        run.head.error = None;
+        if commit.status != Status::Failed {
+            run.head.error = None;
+        }
         run.head.step = commit.record.step;
         run.head.chain = commit.record.chain;
         run.head.turn = commit.turn;

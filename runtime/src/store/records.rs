@@ -271,7 +271,7 @@ pub struct Commit {
     /// The state after the step, if it is time for a snapshot. It takes the
     /// place of older snapshots of this run that nothing else stands on.
     pub snapshot: Option<Snapshot>,
-    /// The run's status from now on.
+    /// The run's status from now on. A failed run that stays so keeps its error.
     pub status: Status,
     /// The turn that the step belongs to.
     pub turn: u64,

@@ -130,7 +130,8 @@ fn create_run(
 fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> Result<(), Fail> {
     conn.prepare_cached(
         "UPDATE runs SET updated = ?2, status = ?3, step = ?4, turn = ?5, turn_step = ?6, \
-         chain = ?7, token = coalesce(?8, token), error = NULL WHERE number = ?1",
+         chain = ?7, token = coalesce(?8, token), \
+         error = CASE ?3 WHEN 'failed' THEN error END WHERE number = ?1",
     )?
     .execute(params![
         number,
