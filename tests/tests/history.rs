@@ -25,20 +25,41 @@ async fn history_only_grows() {
         for round in 0..6 {
             match round {
                 0 => {}
-                1 => drop(engine.update("run", Survey::update().total(1)).await.unwrap()),
+                1 => drop(
+                    engine
+                        .update("run", Survey::update().total(1))
+                        .await
+                        .unwrap(),
+                ),
                 2 => drop(go_on.resume("run").await.unwrap()),
-                4 => drop(go_on.update("run", Survey::update().round(0)).await.unwrap()),
+                4 => drop(
+                    go_on
+                        .update("run", Survey::update().round(0))
+                        .await
+                        .unwrap(),
+                ),
                 _ => drop(go_on.turn("run", Survey::update().rounds(1)).await.unwrap()),
             }
             let now = go_on.history("run").await.unwrap();
             assert!(round == 0 || now.len() > before.len());
             assert_eq!(now[..before.len()], before);
-            assert!(now.iter().zip(0..).all(|(step, number)| step.step == number));
+            assert!(
+                now.iter()
+                    .zip(0..)
+                    .all(|(step, number)| step.step == number)
+            );
             assert!(now.is_sorted_by_key(|step| step.committed));
             before = now;
         }
         let kinds = |kind| before.iter().filter(|step| step.kind == kind).count();
-        assert_eq!((kinds(StepKind::Input), kinds(StepKind::Update), kinds(StepKind::Turn)), (1, 2, 2));
+        assert_eq!(
+            (
+                kinds(StepKind::Input),
+                kinds(StepKind::Update),
+                kinds(StepKind::Turn)
+            ),
+            (1, 2, 2)
+        );
     }
 }
 
@@ -100,7 +121,11 @@ async fn a_step_says_what_its_tasks_did() {
         engine.run("run", Survey::of(1, 2)).await.unwrap();
         let history = engine.history("run").await.unwrap();
         let nodes = |step: usize| -> Vec<&str> {
-            (history[step].tasks.iter().filter_map(|task| task.node.as_deref())).collect()
+            (history[step]
+                .tasks
+                .iter()
+                .filter_map(|task| task.node.as_deref()))
+            .collect()
         };
         assert!(history[0].tasks.is_empty());
         assert_eq!(nodes(1), ["plan"]);
@@ -127,7 +152,10 @@ async fn looking_changes_nothing() {
             .build()
             .unwrap();
         engine.run("run", Survey::of(1, 2)).await.unwrap();
-        let before = (trace(&engine, "run").await.unwrap(), place.store.head("run").await.unwrap());
+        let before = (
+            trace(&engine, "run").await.unwrap(),
+            place.store.head("run").await.unwrap(),
+        );
         for step in 0..3 {
             engine.get("run").await.unwrap();
             engine.history("run").await.unwrap();
@@ -135,7 +163,10 @@ async fn looking_changes_nothing() {
             engine.resume("run").await.unwrap();
             engine.run("run", Survey::of(1, 2)).await.unwrap();
         }
-        let after = (trace(&engine, "run").await.unwrap(), place.store.head("run").await.unwrap());
+        let after = (
+            trace(&engine, "run").await.unwrap(),
+            place.store.head("run").await.unwrap(),
+        );
         assert_eq!(after, before);
     }
 }

@@ -33,7 +33,11 @@ fn refused(builder: superstep::EngineBuilder<Summing>) -> (&'static str, String)
                 value: value.clone(),
                 reason,
             };
-            assert!(error.to_string().starts_with(&format!("`{option}` cannot be {value}: ")));
+            assert!(
+                error
+                    .to_string()
+                    .starts_with(&format!("`{option}` cannot be {value}: "))
+            );
             (option, value)
         }
         Err(other) => panic!("{other}"),
@@ -46,14 +50,26 @@ fn nonsensical_values_are_named_by_build() {
     let builder = || Engine::builder(Summing);
     let zero = Duration::ZERO;
     let cases = [
-        (refused(builder().max_concurrency(0)), "max_concurrency", "0"),
+        (
+            refused(builder().max_concurrency(0)),
+            "max_concurrency",
+            "0",
+        ),
         (refused(builder().max_per_node(0)), "max_per_node", "0"),
-        (refused(builder().default_timeout(zero)), "default_timeout", "0s"),
+        (
+            refused(builder().default_timeout(zero)),
+            "default_timeout",
+            "0s",
+        ),
         (refused(builder().run_budget(zero)), "run_budget", "0s"),
         (refused(builder().max_steps(0)), "max_steps", "0"),
         (refused(builder().snapshot_every(0)), "snapshot_every", "0"),
         (refused(builder().lease(zero)), "lease", "0ns"),
-        (refused(builder().lease(Duration::from_millis(999))), "lease", "999ms"),
+        (
+            refused(builder().lease(Duration::from_millis(999))),
+            "lease",
+            "999ms",
+        ),
     ];
     for ((option, value), expected, shown) in cases {
         assert_eq!((option, value.as_str()), (expected, shown));
@@ -71,9 +87,13 @@ fn later_calls_win() {
         max_concurrency: Some(0),
         ..Options::default()
     };
-    let builder = Engine::builder(Summing).options(options()).max_concurrency(2);
+    let builder = Engine::builder(Summing)
+        .options(options())
+        .max_concurrency(2);
     assert!(builder.build().is_ok());
-    let builder = Engine::builder(Summing).max_concurrency(2).options(options());
+    let builder = Engine::builder(Summing)
+        .max_concurrency(2)
+        .options(options());
     assert!(builder.build().is_err());
     // What an `Options` leaves out stays as it was.
     let builder = Engine::builder(Summing)
@@ -104,14 +124,20 @@ fn options_are_read_with_serde() {
     assert_eq!(options, expected);
     let again: Options = serde_json::from_str(&serde_json::to_string(&options).unwrap()).unwrap();
     assert_eq!(again, options);
-    assert_eq!(serde_json::from_str::<Options>("{}").unwrap(), Options::default());
+    assert_eq!(
+        serde_json::from_str::<Options>("{}").unwrap(),
+        Options::default()
+    );
 
     let error = serde_json::from_str::<Options>(r#"{"max_concurency": 3}"#).unwrap_err();
     assert!(error.to_string().contains("max_concurency"), "{error}");
     for bad in ["5", "5 s", "s", "-1s", "99999999999999999999s", ""] {
         let text = format!(r#"{{"lease": "{bad}"}}"#);
         let error = serde_json::from_str::<Options>(&text).unwrap_err();
-        assert!(error.to_string().contains("is no duration; write e.g."), "{error}");
+        assert!(
+            error.to_string().contains("is no duration; write e.g."),
+            "{error}"
+        );
     }
 }
 
@@ -168,7 +194,10 @@ async fn without_a_store_nothing_is_kept_and_everything_says_so() {
         ("resume", engine.resume("run").await.unwrap_err()),
         ("get", engine.get("run").await.unwrap_err()),
         ("turn", engine.turn("run", Sum::update()).await.unwrap_err()),
-        ("update", engine.update("run", Sum::update()).await.unwrap_err()),
+        (
+            "update",
+            engine.update("run", Sum::update()).await.unwrap_err(),
+        ),
         ("history", engine.history("run").await.unwrap_err()),
         ("state_at", engine.state_at("run", 0).await.unwrap_err()),
     ];
@@ -177,6 +206,9 @@ async fn without_a_store_nothing_is_kept_and_everything_says_so() {
             panic!("{error}")
         };
         assert_eq!(*call, called);
-        assert!(error.to_string().contains("without `.no_store()`"), "{error}");
+        assert!(
+            error.to_string().contains("without `.no_store()`"),
+            "{error}"
+        );
     }
 }

@@ -64,13 +64,19 @@ async fn thousands_of_turns_live_under_one_id() {
             if turn % 500 == 0 {
                 engine = chatting(&place);
             }
-            let run = engine.turn("chat", say(&format!("message {turn}"))).await.unwrap();
+            let run = engine
+                .turn("chat", say(&format!("message {turn}")))
+                .await
+                .unwrap();
             assert_eq!(run.status(), Status::Completed);
             assert_eq!(run.steps(), 1 + 2 * turn);
             assert_eq!(run.state().replies.len() as u64, 1 + turn);
         }
         let history = engine.history("chat").await.unwrap();
-        let begun = history.iter().filter(|step| step.kind == StepKind::Turn).count();
+        let begun = history
+            .iter()
+            .filter(|step| step.kind == StepKind::Turn)
+            .count();
         assert_eq!(begun as u64, turns);
         let first = engine.state_at("chat", 1).await.unwrap();
         assert_eq!(first.replies, ["hello, you say?"]);
@@ -84,11 +90,17 @@ async fn a_late_turn_writes_no_more_than_an_early_one() {
         let engine = chatting(&place);
         engine.run("chat", hello()).await.unwrap();
         for turn in 0..1_000 {
-            engine.turn("chat", say(&format!("message {turn:04}"))).await.unwrap();
+            engine
+                .turn("chat", say(&format!("message {turn:04}")))
+                .await
+                .unwrap();
         }
         let sizes = async |step| {
             let steps = place.store.steps("chat", step, step + 1).await.unwrap();
-            steps.iter().map(|step| step.updates.len() + step.frontier.len()).sum::<usize>()
+            steps
+                .iter()
+                .map(|step| step.updates.len() + step.frontier.len())
+                .sum::<usize>()
         };
         assert_eq!(sizes(1_990).await, sizes(20).await);
     }
@@ -103,14 +115,21 @@ async fn a_turn_is_for_finished_runs() {
 
         engine.run("chat", hello()).await.unwrap();
         let error = engine.turn("chat", say("fail")).await.unwrap_err();
-        assert!(matches!(error, Error::NodeFailed { step: 3, .. }), "{error}");
+        assert!(
+            matches!(error, Error::NodeFailed { step: 3, .. }),
+            "{error}"
+        );
         let error = engine.turn("chat", say("next")).await.unwrap_err();
         let Error::RunNotFinished { run, status } = &error else {
             panic!("{error}")
         };
         assert_eq!((run.as_str(), *status), ("chat", Status::Failed));
         assert!(error.to_string().contains("resume it first"), "{error}");
-        assert_eq!(engine.get("chat").await.unwrap().steps(), 2, "nothing was written");
+        assert_eq!(
+            engine.get("chat").await.unwrap().steps(),
+            2,
+            "nothing was written"
+        );
 
         // Corrected and resumed it is finished, and takes a further turn.
         engine.update("chat", say("better")).await.unwrap();
@@ -132,15 +151,25 @@ async fn a_token_is_remembered_over_failures_and_restarts() {
         for _ in 0..3 {
             // The turn has begun; the same call goes on with it.
             let error = turn().await.unwrap_err();
-            assert!(matches!(error, Error::NodeFailed { step: 3, .. }), "{error}");
+            assert!(
+                matches!(error, Error::NodeFailed { step: 3, .. }),
+                "{error}"
+            );
         }
-        chatting(&place).update("chat", say("mended")).await.unwrap();
+        chatting(&place)
+            .update("chat", say("mended"))
+            .await
+            .unwrap();
         for _ in 0..3 {
             let run = turn().await.unwrap();
             assert_eq!(run.state().replies, ["hello, you say?", "mended, you say?"]);
             assert_eq!(run.steps(), 4);
         }
-        let run = chatting(&place).turn("chat", say("fail not")).token("msg-2").await.unwrap();
+        let run = chatting(&place)
+            .turn("chat", say("fail not"))
+            .token("msg-2")
+            .await
+            .unwrap();
         assert_eq!(run.state().replies.len(), 3);
     }
 }
@@ -150,7 +179,10 @@ async fn an_update_is_a_step_of_its_own() {
     for place in stores() {
         let engine = chatting(&place);
         let done = engine.run("chat", hello()).await.unwrap();
-        let run = engine.update("chat", Chat::update().limit(2)).await.unwrap();
+        let run = engine
+            .update("chat", Chat::update().limit(2))
+            .await
+            .unwrap();
         assert_eq!((run.steps(), run.status()), (2, Status::Completed));
         assert_eq!(run.state().limit, 2);
         assert_ne!(run.fingerprint(), done.fingerprint());
@@ -158,7 +190,10 @@ async fn an_update_is_a_step_of_its_own() {
         let history = engine.history("chat").await.unwrap();
         assert_eq!(history[2].kind, StepKind::Update);
         let task = &history[2].tasks[0];
-        assert_eq!((&task.node, task.update.as_deref()), (&None, Some(r#"{"limit":2}"#)));
+        assert_eq!(
+            (&task.node, task.update.as_deref()),
+            (&None, Some(r#"{"limit":2}"#))
+        );
 
         let error = engine.update("nobody", Chat::update()).await.unwrap_err();
         assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
@@ -180,4 +215,18 @@ async fn a_held_state_does_not_change() {
         engine.turn("chat", say("on")).await.unwrap();
     }
     assert_eq!(held.state().replies, ["hello, you say?"]);
+}
+
+#[tokio::test]
+#[ignore = "a store tells the token of the last turn only, so that an older one begins a turn again"]
+async fn a_token_of_an_earlier_turn_is_remembered_too() {
+    for place in stores() {
+        let engine = chatting(&place);
+        engine.run("chat", hello()).await.unwrap();
+        for token in ["msg-1", "msg-2", "msg-1"] {
+            engine.turn("chat", say(token)).token(token).await.unwrap();
+        }
+        let run = engine.get("chat").await.unwrap();
+        assert_eq!(run.state().replies.len(), 3);
+    }
 }
