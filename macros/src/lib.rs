@@ -9,6 +9,7 @@ mod graph;
 mod node;
 mod route;
 mod state;
+mod suggest;
 
 use proc_macro::TokenStream;
 
@@ -30,7 +31,7 @@ pub fn node(options: TokenStream, item: TokenStream) -> TokenStream {
     node::expand(options.into(), item.into()).into()
 }
 
-/// Makes a struct a graph. See the crate `superstep`.
+#[doc = include_str!("graph/graph.md")]
 #[proc_macro_attribute]
 pub fn graph(rows: TokenStream, item: TokenStream) -> TokenStream {
     graph::expand(rows.into(), item.into()).into()

@@ -218,7 +218,6 @@ async fn a_held_state_does_not_change() {
 }
 
 #[tokio::test]
-#[ignore = "a store tells the token of the last turn only, so that an older one begins a turn again"]
 async fn a_token_of_an_earlier_turn_is_remembered_too() {
     for place in stores() {
         let engine = chatting(&place);

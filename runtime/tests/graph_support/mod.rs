@@ -1,5 +1,5 @@
 //! A small state and what the graph tests ask of a graph.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use serde::{Deserialize, Serialize};
 use superstep::graph::{Done, END, Graph, Hops};

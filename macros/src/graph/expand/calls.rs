@@ -23,6 +23,8 @@ pub(super) fn parts(code: &Code<'_>) -> TokenStream {
     let parts = arms.chunks(TOGETHER).enumerate().map(|(at, arms)| {
         let part = format_ident!("__call_{at}");
         quote! {
+            // The closure keeps a row that cannot `match` to one error.
+            #[allow(clippy::redundant_closure)]
             async fn #part #params (
                 graph: &#name #ty,
                 node: #rt::NodeId,
@@ -56,6 +58,7 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
         }
     };
     quote! {
+        #[allow(clippy::redundant_closure)]
         async fn call(
             &self,
             node: #rt::NodeId,

@@ -10,7 +10,7 @@ mod stub;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{GenericParam, Generics, Path, parse_quote};
+use syn::{GenericParam, Generics, Path, TypeParamBound, parse_quote};
 
 use super::item::Item;
 use super::model::{Model, NodeId};
@@ -119,14 +119,25 @@ impl<'a> Code<'a> {
     }
 }
 
-/// A graph is `Send + Sync + 'static`, and so are its parameters.
+/// A graph is `Send + Sync + 'static`, and so are its parameters. Said where the
+/// user bounds them, since clippy warns of bounds in two places.
 fn bounded(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
-    let types: Vec<Ident> = generics.type_params().map(|ty| ty.ident.clone()).collect();
-    for ty in types {
-        let bound = parse_quote!(#ty: ::core::marker::Send + ::core::marker::Sync + 'static);
-        generics.make_where_clause().predicates.push(bound);
+    let mut clause = generics.where_clause.take();
+    for parameter in generics.type_params_mut() {
+        let name = &parameter.ident;
+        match &mut clause {
+            Some(clause) if parameter.bounds.is_empty() => clause.predicates.push(parse_quote!(
+                #name: ::core::marker::Send + ::core::marker::Sync + 'static
+            )),
+            _ => parameter.bounds.extend::<[TypeParamBound; 3]>([
+                parse_quote!(::core::marker::Send),
+                parse_quote!(::core::marker::Sync),
+                parse_quote!('static),
+            ]),
+        }
     }
+    generics.where_clause = clause;
     generics
 }
 

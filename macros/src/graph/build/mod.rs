@@ -1,14 +1,14 @@
 //! From the table as written to numbers.
 
-use std::collections::HashSet;
+mod targets;
 
 use proc_macro2::Span;
 
-use super::ast::{self, Place, Row, Source, Table, Target, Word};
-use super::model::{Arm, END, Edge, ErrorRow, Join, Kind, Model, NodeId, OwnRow, START, Step};
+use super::ast::{Place, Row, Source, Table, Target, Word};
+use super::model::{Edge, ErrorRow, Join, Kind, Model, NodeId, OwnRow, START};
 use super::names::Names;
-use super::text;
 use crate::errors::Errors;
+use targets::{Context, MATCH_AT_ERROR, MATCH_AT_JOIN, MATCH_AT_START};
 
 /// Gives a model for a wrong table too, so that the checks can go on: what is
 /// reported here is repaired in the model in the way that hides no other fault.
@@ -88,29 +88,6 @@ struct Builder<'a> {
     error_rows: Vec<ErrorRow>,
     joins: Vec<Join>,
 }
-
-/// Where a target stands.
-#[derive(Clone)]
-struct Context {
-    from: NodeId,
-    /// The kind of a plain target.
-    kind: Kind,
-    arm: Option<u32>,
-    label: Option<String>,
-    /// `None` where a `match` may stand, else why it may not.
-    no_match: Option<&'static str>,
-}
-
-const MATCH_AT_START: &str = "`start` returns no route to `match` on\n\
-    help: go to a node that returns one: `start -> node, node -> match { … }`";
-const MATCH_AT_JOIN: &str = "a join has no single route to `match` on\n\
-    help: join into a node that returns a route: `[a, b] -> node, node -> match { … }`";
-const MATCH_AT_ERROR: &str = "a failed node returned no route to `match` on\n\
-    help: go to a node that takes `Failure` and returns a route: `a on error -> node, node -> match { … }`";
-const MATCH_IN_ARM: &str = "a `match` inside an arm\n\
-    help: the node's one route is taken apart by one `match`; nest the patterns instead";
-const MATCH_TWICE: &str = "a second `match` in one row\n\
-    help: the node's one route is taken apart by one `match`; put all targets into its arms";
 
 impl Builder<'_> {
     fn row(&mut self, row: Row) {
@@ -243,175 +220,6 @@ impl Builder<'_> {
             edges: first as u32..last as u32,
             deferred,
         });
-    }
-
-    /// One row's, arm's or `else`'s targets, lists laid flat.
-    fn targets(&mut self, target: Target, context: &Context) -> Vec<Step> {
-        let mut steps = Vec::new();
-        self.target(target, context, &mut steps);
-        self.check_duplicates(&steps);
-        steps
-    }
-
-    fn target(&mut self, target: Target, context: &Context, steps: &mut Vec<Step>) {
-        match target {
-            Target::List(targets, _) => {
-                for target in targets {
-                    self.target(target, context, steps);
-                }
-            }
-            Target::To(place) => {
-                let edge = self.edge(&place, context.kind, context);
-                steps.push(Step::To { edge });
-            }
-            Target::Defer(place) => {
-                let edge = self.defer(&place, context);
-                steps.push(Step::To { edge });
-            }
-            Target::Input(place, expr) => {
-                let edge = self.input(&place, Kind::Input, context);
-                steps.push(Step::Input { edge, expr });
-            }
-            Target::Each(each) => {
-                let edge = self.input(&each.place, Kind::Each, context);
-                let inside = Context {
-                    kind: Kind::Else,
-                    no_match: Some(MATCH_IN_ARM),
-                    ..context.clone()
-                };
-                let otherwise = each.otherwise.map(|target| self.targets(target, &inside));
-                steps.push(Step::Each {
-                    edge,
-                    items: each.items,
-                    otherwise,
-                });
-            }
-            Target::Match(found) => self.matching(found, context, steps),
-        }
-    }
-
-    fn matching(&mut self, found: ast::Match, context: &Context, steps: &mut Vec<Step>) {
-        let second = steps.iter().any(|step| matches!(step, Step::Match(..)));
-        if let Some(why) = context.no_match.or(second.then_some(MATCH_TWICE)) {
-            self.errors.at(found.span, why);
-        }
-        let arms = found.arms.into_iter().enumerate().map(|(at, arm)| {
-            let mut label = text::joined(arm.pattern.clone());
-            if let Some(guard) = &arm.guard {
-                label.push_str("if");
-                label.push_str(&text::joined(guard.clone()));
-            }
-            let context = Context {
-                arm: Some(at as u32),
-                label: Some(label),
-                // Reported where the outer `match` stands, if that is wrong.
-                no_match: Some(MATCH_IN_ARM),
-                ..context.clone()
-            };
-            Arm {
-                steps: self.targets(arm.target, &context),
-                pattern: arm.pattern,
-                guard: arm.guard,
-            }
-        });
-        let arms = arms.collect();
-        steps.push(Step::Match(found.span, arms));
-    }
-
-    /// A target with an input, which joins and error rows have none to give.
-    fn input(&mut self, place: &Place, kind: Kind, context: &Context) -> u32 {
-        let name = place.ident();
-        match context.kind {
-            Kind::Join(_) => {
-                let message = format!(
-                    "a join gives its target no input\nhelp: write `{name}` alone and let it read the state, or put a node between: `[a, b] -> node, node -> {name}(…)`"
-                );
-                self.errors.at(place.span(), message);
-            }
-            Kind::Error => {
-                let message = format!(
-                    "an `on error` row gives `Failure` and nothing else\nhelp: write `{name}` alone; it takes `Failure` or no input"
-                );
-                self.errors.at(place.span(), message);
-            }
-            _ => {}
-        }
-        self.edge(place, kind, context)
-    }
-
-    fn defer(&mut self, place: &Place, context: &Context) -> u32 {
-        if place.word().is_some() {
-            let message = format!(
-                "`{}` cannot be deferred\nhelp: only nodes wait; leave `defer` out",
-                place.ident()
-            );
-            self.errors.at(place.span(), message);
-        }
-        if context.kind == Kind::Error {
-            let message = "a deferred node behind `on error`\n\
-                help: leave `defer` out, or go to a node whose own row defers";
-            self.errors.at(place.span(), message);
-        }
-        self.edge(place, Kind::Defer, context)
-    }
-
-    fn edge(&mut self, place: &Place, kind: Kind, context: &Context) -> u32 {
-        let to = match place.word() {
-            Some(Word::End) => END,
-            // As if it were `end`, so that this is the only error.
-            Some(Word::Start) => {
-                let message = "nothing goes back to `start`\n\
-                    help: name the first node instead, or `end`";
-                self.errors.at(place.span(), message);
-                END
-            }
-            None => self.names.node(place, self.errors),
-        };
-        if to == END && matches!(kind, Kind::Input | Kind::Each) {
-            let message =
-                "`end` takes no input\nhelp: write `end` alone; results belong in the state";
-            self.errors.at(place.span(), message);
-        }
-        self.edges.push(Edge {
-            from: context.from,
-            to,
-            kind,
-            arm: context.arm,
-            label: context.label.clone(),
-            at: place.span(),
-        });
-        self.edges.len() as u32 - 1
-    }
-
-    /// A task without input runs once a step, so naming it twice in one list
-    /// says nothing.
-    fn check_duplicates(&mut self, steps: &[Step]) {
-        let mut seen = HashSet::new();
-        for step in steps {
-            let Step::To { edge } = step else { continue };
-            let Edge { to, at, .. } = self.edges[*edge as usize];
-            if !seen.insert(to) {
-                let name = match to {
-                    END => "end",
-                    to => &self.names.nodes[to as usize].name,
-                };
-                let message =
-                    format!("this list names `{name}` twice\nhelp: name each target once");
-                self.errors.at(at, message);
-            }
-        }
-    }
-}
-
-impl Context {
-    fn new(from: NodeId, kind: Kind, no_match: Option<&'static str>) -> Self {
-        Self {
-            from,
-            kind,
-            arm: None,
-            label: None,
-            no_match,
-        }
     }
 }
 
