@@ -479,15 +479,15 @@ mod files {
 
     /// Breaks the stored run with `sql`, and gives what `get` says then.
     async fn altered(sql: &str) -> Error {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("it works");
         let path = folder.path().join("runs.db");
         let place = || engine_at(&path);
-        place().run("run", item("ball")).await.unwrap();
-        let database = Connection::open(&path).unwrap();
-        let changed = database.execute(sql, []).unwrap();
+        place().run("run", item("ball")).await.expect("it works");
+        let database = Connection::open(&path).expect("it works");
+        let changed = database.execute(sql, []).expect("it works");
         assert!(changed > 0, "{sql} changed nothing");
         drop(database);
-        let error = place().get("run").await.unwrap_err();
+        let error = place().get("run").await.expect_err("it is refused");
         assert!(place().turn("run", first::Order::update()).await.is_err());
         error
     }

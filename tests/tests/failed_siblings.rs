@@ -66,7 +66,7 @@ async fn work(_: &Batch, item: u32, world: &World) -> Result<(BatchUpdate, Then)
     if world.fails(item) {
         return Err(NodeError::permanent(format!("item {item} fails")));
     }
-    let then = if item % 2 == 0 {
+    let then = if item.is_multiple_of(2) {
         Then::Follow(vec![format!("{item}a"), format!("{item}b")])
     } else {
         Then::Stop
