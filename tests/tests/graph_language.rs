@@ -52,7 +52,9 @@ async fn visits<G: superstep::Graph<State = Trail>>(graph: impl Fn() -> G, input
                 None => builder.no_store(),
             };
             let engine = builder.build().expect("the settings make sense");
-            let run = engine.run(format!("run-{concurrency}"), input.clone()).await;
+            let run = engine
+                .run(format!("run-{concurrency}"), input.clone())
+                .await;
             let run = run.expect("it finishes");
             assert_eq!(run.status(), Status::Completed);
             all.push(run.state().visits.join(" "));
@@ -390,7 +392,7 @@ mod deep {
         use crate::{Trail, TrailUpdate};
 
         #[node]
-        pub(in crate) fn stop(_: &Trail, cx: &Cx) -> TrailUpdate {
+        pub(crate) fn stop(_: &Trail, cx: &Cx) -> TrailUpdate {
             crate::visit(cx)
         }
     }

@@ -234,7 +234,10 @@ async fn free_form_json_is_stored_as_it_would_be_without_features() {
 /// Nothing was written, and the run says why.
 async fn refused(place: &Place, id: &str, update: ValuesUpdate, path: &str) {
     let engine = engine(place, update);
-    let error = engine.run(id, Values::default()).await.unwrap_err();
+    let error = engine
+        .run(id, Values::default())
+        .await
+        .expect_err("it is refused");
     let Error::NotRoundTrip { run, step, source } = &error else {
         panic!("{error}")
     };
@@ -243,7 +246,7 @@ async fn refused(place: &Place, id: &str, update: ValuesUpdate, path: &str) {
     assert_eq!(source.path, path);
     assert!(source.reason.contains("NaN"), "{}", source.reason);
     assert!(error.to_string().contains(path), "{error}");
-    let run = engine.get(id).await.unwrap();
+    let run = engine.get(id).await.expect("it works");
     assert_eq!((run.steps(), run.status()), (0, Status::Failed));
     assert_eq!(*run.state(), Values::default());
 }
@@ -313,8 +316,11 @@ async fn sprung(update: TrapsUpdate) -> Error {
     let engine = Engine::builder(Trapped { trap })
         .check_round_trip(true)
         .build()
-        .unwrap();
-    engine.run("run", Traps::default()).await.unwrap_err()
+        .expect("it works");
+    engine
+        .run("run", Traps::default())
+        .await
+        .expect_err("it is refused")
 }
 
 #[tokio::test]

@@ -199,14 +199,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         let step = self.open_step();
         let machine = &mut *self.machine;
         let merge = || mergeable.and_then(|noted| advance(machine, noted));
-        let merged = catch_unwind(AssertUnwindSafe(merge)).unwrap_or_else(|panic| {
-            let message = format!("a reducer panicked: {}", panic_message(&*panic));
-            Err(StepError::Reduce {
-                field: "?",
-                message,
-            })
-        });
-        merged.map_err(|error| self.step_error(step, error))
+        catch_reducers(merge).map_err(|error| self.step_error(step, error))
     }
 
     async fn fail<T>(&mut self, error: Error) -> Result<T, Error> {
@@ -290,6 +283,19 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     fn step_error(&self, step: u64, error: StepError) -> Error {
         step_error(self.machine.run(), step, error)
     }
+}
+
+/// Merges with the user's reducers, whose panics are errors of the step.
+pub(super) fn catch_reducers(
+    merge: impl FnOnce() -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    catch_unwind(AssertUnwindSafe(merge)).unwrap_or_else(|panic| {
+        let message = format!("a reducer panicked: {}", panic_message(&*panic));
+        Err(StepError::Reduce {
+            field: "?",
+            message,
+        })
+    })
 }
 
 /// What the engine says of a step that could not be merged.

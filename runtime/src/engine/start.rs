@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::active::{Origin, RunResult};
 use super::core::Core;
-use super::drive::{Drive, step_error};
+use super::drive::{Drive, catch_reducers, step_error};
 use super::durable::{Durable, SnapshotRule, Tail, check_update, step_commit};
 use super::lease::HeldLease;
 use super::ledger::{Kept, Ledger, Unkept};
@@ -320,11 +320,10 @@ impl<G: Graph> Core<G> {
         if self.settings.check_round_trip {
             check_update::<G>(&update).map_err(not_round_trip)?;
         }
-        let merged = if kind == StepKind::Turn {
-            machine.next_turn(update)
-        } else {
-            machine.correct(update)
-        };
+        let merged = catch_reducers(|| match kind {
+            StepKind::Turn => machine.next_turn(update),
+            _ => machine.correct(update),
+        });
         merged.map_err(|error| step_error(run, step, error))?;
         let sealed = machine.seal(&[], updates).map_err(not_round_trip)?;
         let mut snapshots = SnapshotRule::new(self, tail);

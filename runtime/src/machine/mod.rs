@@ -268,10 +268,11 @@ impl<G: Graph> Machine<G> {
 
     fn apply(&mut self, updates: &mut [UpdateOf<G>]) -> Result<(), StepError> {
         self.step += 1;
-        if updates.is_empty() && !G::State::INFO.ephemeral {
+        let ephemeral = G::State::INFO.ephemeral;
+        if updates.is_empty() && !ephemeral {
             return Ok(());
         }
-        self.loops.changed();
+        self.loops.changed(ephemeral && !updates.is_empty());
         Arc::make_mut(&mut self.state)
             .apply(updates)
             .map_err(|ReduceError { field, message }| StepError::Reduce {
