@@ -6,11 +6,17 @@ struct Readme;
 #[doc = include_str!("../../docs/conflict-policies.md")]
 struct ConflictPolicies;
 
+#[doc = include_str!("../../docs/determinism.md")]
+struct Determinism;
+
 #[doc = include_str!("../../docs/getting-started.md")]
 struct GettingStarted;
 
 #[doc = include_str!("../../docs/state-and-reducers.md")]
 struct StateAndReducers;
+
+#[doc = include_str!("../../docs/store-guarantees.md")]
+struct StoreGuarantees;
 
 #[doc = include_str!("../../docs/the-graph-language.md")]
 struct TheGraphLanguage;

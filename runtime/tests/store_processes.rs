@@ -171,7 +171,8 @@ async fn race(store: &SqliteStore, owner: &str) {
             let access = Access::Held { epoch: lease.epoch };
             match store.commit(next("run", step, access)).await {
                 Ok(Committed::Now(_)) => say(step),
-                Ok(Committed::Already) | Err(StoreError::LeaseLost { .. }) => break,
+                Ok(Committed::Already | Committed::TokenSpent)
+                | Err(StoreError::LeaseLost { .. }) => break,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -90,15 +90,18 @@ impl<G: Graph> Board<G> {
     /// Starts the next task.
     pub(super) fn start(&self) -> Option<Job<G>> {
         let at = self.queue.start()?;
-        match std::mem::replace(&mut *self.slot(at.position), Slot::Running) {
-            Slot::Open(node, key, input) => Some(Job {
-                at,
-                node,
-                key,
-                input,
-            }),
-            _ => unreachable!("the queue gives each open task once"),
-        }
+        let mut slot = self.slot(at.position);
+        let Slot::Open(node, key, input) = &mut *slot else {
+            unreachable!("the queue gives each open task once")
+        };
+        let (node, key, input) = (*node, *key, input.take());
+        *slot = Slot::Running;
+        Some(Job {
+            at,
+            node,
+            key,
+            input,
+        })
     }
 
     /// How many tasks have not started.
