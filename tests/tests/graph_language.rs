@@ -420,3 +420,44 @@ async fn one_function_stands_in_a_graph_under_several_names() {
         "legal@1 finance@1 stop@2 by its own name@2"
     );
 }
+
+// What `start` leads to
+
+fn none() -> Vec<u32> {
+    Vec::new()
+}
+
+#[graph(state = Trail, start -> each take(none()), take -> end)]
+struct NothingToStart;
+
+#[graph(state = Trail, late = stop, start -> each take(none()) else late, take -> end, late -> end)]
+struct NothingToStartElse;
+
+#[graph(state = Trail, late = stop, later = stop, start -> [defer later, defer late], late -> end, later -> end)]
+struct StartDeferred;
+
+#[tokio::test]
+async fn start_expands_like_any_other_row() {
+    for place in stores() {
+        let engine = Engine::builder(NothingToStart)
+            .shared_store(place.store.clone())
+            .build()
+            .unwrap();
+        let error = engine.run("run", planned(&[])).await.unwrap_err();
+        let Error::EmptyEach { from, to, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!((*from, *to), ("start", "take"));
+        let error = engine.get("run").await.unwrap_err();
+        assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
+    }
+    let engine = Engine::builder(NothingToStart).no_store().build().unwrap();
+    let error = engine.run("run", planned(&[])).await.unwrap_err();
+    assert!(matches!(error, Error::EmptyEach { .. }), "{error}");
+
+    assert_eq!(visits(|| NothingToStartElse, planned(&[])).await, "late@1");
+    assert_eq!(
+        visits(|| StartDeferred, planned(&[])).await,
+        "later@1 late@1"
+    );
+}

@@ -321,5 +321,11 @@ pub(super) fn step_error(run: &str, step: u64, error: StepError) -> Error {
             message,
         },
         StepError::Encode(source) => Error::NotRoundTrip { run, step, source },
+        StepError::NothingToStart { node } => Error::EmptyEach {
+            run,
+            step,
+            from: "start",
+            to: node,
+        },
     }
 }

@@ -100,7 +100,9 @@ impl<G: Graph> Core<G> {
         seed: Option<u64>,
     ) -> RunResult<G> {
         let mut machine = self.machine(RunIdentity::new(run, seed), state);
-        machine.begin();
+        if let Err(error) = machine.begin() {
+            return Err(step_error(machine.run(), 0, error));
+        }
         self.drive(&mut machine, &mut Unkept).await?;
         Ok(finished_run(&machine, None))
     }
@@ -115,7 +117,9 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         let Origin { input, seed } = origin.clone();
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
-        machine.begin();
+        if let Err(error) = machine.begin() {
+            return Err(step_error(machine.run(), 0, error));
+        }
         let tail = Tail {
             step: 0,
             snapshot: input.len() as u64,
