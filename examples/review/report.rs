@@ -22,9 +22,10 @@ pub fn points(file: &Survey) -> usize {
 
 fn rules() -> String {
     format!(
-        "Points: 1 for every 10 lines of the longest function beyond {LONG}, 5 for each level of nesting \
-         beyond {DEEP}, 5 for each `unsafe`, 3 for each `todo!`, 1 for each `unwrap` and each undocumented \
-         `pub` item. Test functions, `#[cfg(test)]` items and what stands inside macro calls are left out."
+        "Points: 1 for every 10 lines of the longest function beyond {LONG}, 5 for each level of \
+         nesting beyond {DEEP}, 5 for each `unsafe`, 3 for each `todo!`, 1 for each `unwrap` and \
+         each undocumented `pub` item. Test functions and what stands inside macro calls are left \
+         out; below a `tests` folder only functions count."
     )
 }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What `--help` says.
 pub const USAGE: &str = "\
 usage: review <folder> [--out <folder>] [--pause-ms <number>]
 
@@ -49,14 +50,17 @@ impl Request {
         Ok(Self { folder, out, pause })
     }
 
+    /// Where the report goes.
     pub fn report(&self) -> PathBuf {
         self.out.join("report.md")
     }
 
+    /// Where the picture of the graph goes.
     pub fn picture(&self) -> PathBuf {
         self.out.join("graph.svg")
     }
 
+    /// Where the runs are kept.
     pub fn database(&self) -> PathBuf {
         self.out.join("review.db")
     }

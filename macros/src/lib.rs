@@ -9,6 +9,7 @@ mod graph;
 mod node;
 mod route;
 mod state;
+mod suggest;
 
 use proc_macro::TokenStream;
 

@@ -11,3 +11,9 @@ struct GettingStarted;
 
 #[doc = include_str!("../../docs/state-and-reducers.md")]
 struct StateAndReducers;
+
+#[doc = include_str!("../../docs/store-guarantees.md")]
+struct StoreGuarantees;
+
+#[doc = include_str!("../../docs/the-graph-language.md")]
+struct TheGraphLanguage;

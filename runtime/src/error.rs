@@ -310,6 +310,17 @@ pub enum Error {
         /// The call.
         call: &'static str,
     },
+    /// Two nodes of the graph have one name, by `#[node(name = "…")]`.
+    #[error(
+        "graph `{graph}` has two nodes called `{node}`; \
+         give one of them another name in the graph: `other = path` before the rows"
+    )]
+    DuplicateNode {
+        /// The graph.
+        graph: &'static str,
+        /// The name.
+        node: &'static str,
+    },
     /// A setting makes no sense.
     #[error("`{option}` cannot be {value}: {reason}")]
     InvalidOption {

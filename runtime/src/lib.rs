@@ -34,12 +34,12 @@ pub use superstep_macros::{Route, State, graph, node};
 
 /// What most programs need: `use superstep::prelude::*;`.
 pub mod prelude {
+    #[cfg(feature = "sqlite")]
+    pub use crate::SqliteStore;
     pub use crate::{
         ConflictPolicy, Cx, Engine, Error, Failure, MemoryStore, Merge, NodeError, Options, Run,
         Status, Store,
     };
-    #[cfg(feature = "sqlite")]
-    pub use crate::SqliteStore;
     pub use superstep_macros::{Route, State, graph, node};
 }
 

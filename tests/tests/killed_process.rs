@@ -92,7 +92,10 @@ impl Account {
                 let known = self.committed.entry(run.to_owned()).or_default();
                 *known = step.max(*known);
                 let known = self.chains.insert((run.to_owned(), step), chain.to_owned());
-                assert!(known.is_none_or(|known| known == chain), "two chains: {line}");
+                assert!(
+                    known.is_none_or(|known| known == chain),
+                    "two chains: {line}"
+                );
             }
             _ => panic!("the journal says {line:?}"),
         }
@@ -132,7 +135,10 @@ fn kills_lose_no_commit_and_repeat_none() {
             journal.note(format_args!("committed {id} {} {}", head.step, head.chain));
         }
     }
-    assert!(interrupted > 10 || kills < 50, "only {interrupted} kills hit a run");
+    assert!(
+        interrupted > 10 || kills < 50,
+        "only {interrupted} kills hit a run"
+    );
 
     // The last run is finished here, at once.
     let last = format!("run-{}", finished.len());
@@ -142,7 +148,10 @@ fn kills_lose_no_commit_and_repeat_none() {
     let mut account = Account::default();
     let text = std::fs::read_to_string(folder.path().join("journal")).unwrap();
     text.lines().for_each(|line| account.read(line));
-    assert_eq!(account.repeated, [""; 0], "tasks of committed steps ran again");
+    assert_eq!(
+        account.repeated, [""; 0],
+        "tasks of committed steps ran again"
+    );
 
     let engine = Engine::builder(Surveyor::new())
         .shared_store(Arc::clone(&store))
@@ -153,12 +162,18 @@ fn kills_lose_no_commit_and_repeat_none() {
         let stored = runtime.block_on(trace(&engine, id)).unwrap();
         for step in &stored.history {
             if let Some(chain) = account.chains.get(&(id.clone(), step.step)) {
-                assert_eq!(*chain, step.chain.to_string(), "an acknowledged commit is lost");
+                assert_eq!(
+                    *chain,
+                    step.chain.to_string(),
+                    "an acknowledged commit is lost"
+                );
             }
         }
         let last = stored.history.last().unwrap().step;
         assert_eq!(account.committed[id], last);
-        runtime.block_on(undisturbed.run(id.clone(), input()).into_future()).unwrap();
+        runtime
+            .block_on(undisturbed.run(id.clone(), input()).into_future())
+            .unwrap();
         let expected = runtime.block_on(trace(&undisturbed, id)).unwrap();
         assert_eq!(stored, expected, "{id} ended otherwise");
     }

@@ -33,7 +33,10 @@ fn the_driver() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = sqlite_at(&folder.join("runs.db"));
-        let engine = Engine::builder(Waiting).shared_store(store).build().unwrap();
+        let engine = Engine::builder(Waiting)
+            .shared_store(store)
+            .build()
+            .unwrap();
         engine.run("run", Word::default()).await.unwrap();
     });
 }
@@ -52,7 +55,10 @@ fn a_run_that_another_process_drives_is_left_to_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = sqlite_at(&folder.path().join("runs.db"));
-        let engine = Engine::builder(Waiting).shared_store(store).build().unwrap();
+        let engine = Engine::builder(Waiting)
+            .shared_store(store)
+            .build()
+            .unwrap();
         for result in [
             engine.resume("run").await,
             engine.run("run", Word::default()).await,

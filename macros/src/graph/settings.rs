@@ -5,8 +5,9 @@ use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Token, bracketed};
 
 use super::ast::{Conflict, Settings};
-use super::text;
+
 use crate::errors::Errors;
+use crate::suggest;
 
 const NAMES: [&str; 6] = [
     "state",
@@ -64,7 +65,7 @@ pub(super) fn unknown(name: &Ident) -> syn::Error {
 
 /// The setting that `name` may have been meant to be.
 pub(super) fn closest(name: &Ident) -> Option<&'static str> {
-    text::closest(&name.to_string(), NAMES.into_iter())
+    suggest::nearest(&name.to_string(), &NAMES)
 }
 
 fn value<T: syn::parse::Parse>(

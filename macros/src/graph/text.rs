@@ -44,29 +44,6 @@ pub(super) fn listed<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
-/// The name nearest to `wrong`, if one is near enough to have been meant.
-pub(super) fn closest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|name| (distance(wrong, name), name))
-        .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .map(|(_, name)| name)
-}
-
-/// How many letters to insert, delete or replace.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in other.bytes().enumerate() {
-            let kept = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = kept.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[other.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,14 +56,6 @@ mod tests {
             joined(quote::quote!(Key("two words"))),
             "Key(\"two words\")"
         );
-    }
-
-    #[test]
-    fn a_slip_of_the_pen_is_recognised_and_another_word_is_not() {
-        let names = ["version", "max_steps"];
-        assert_eq!(closest("verison", names.into_iter()), Some("version"));
-        assert_eq!(closest("max_step", names.into_iter()), Some("max_steps"));
-        assert_eq!(closest("review", names.into_iter()), None);
     }
 
     #[test]

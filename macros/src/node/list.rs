@@ -7,6 +7,7 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 
 use crate::errors::Errors;
+use crate::suggest;
 
 /// Calls `read` with the name of each item and what follows the name. Unknown
 /// and repeated names are errors; `what` says what the names are.
@@ -63,43 +64,11 @@ fn skip(input: ParseStream<'_>) -> syn::Result<()> {
 
 fn unknown(name: &Ident, known: &[&str], what: &str) -> syn::Error {
     let text = name.to_string();
-    let close = known
-        .iter()
-        .map(|known| (distance(&text, known), known))
-        .min()
-        .filter(|(distance, _)| *distance <= 1 + text.len() / 3);
+    let close = suggest::nearest(&text, known);
     let known = known.join("`, `");
     let help = match close {
-        Some((_, close)) => format!("help: did you mean `{close}`?\nnote: there are `{known}`"),
+        Some(close) => format!("help: did you mean `{close}`?\nnote: there are `{known}`"),
         None => format!("help: there are `{known}`"),
     };
     syn::Error::new(name.span(), format!("`{text}` is not {what}\n{help}"))
-}
-
-/// How many letters to insert, delete or replace.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, a) in one.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distance_counts_letters() {
-        assert_eq!(distance("timeuot", "timeout"), 2);
-        assert_eq!(distance("retries", "retry"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("same", "same"), 0);
-    }
 }

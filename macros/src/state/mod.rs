@@ -11,7 +11,6 @@ mod parse;
 mod reducer;
 mod serde_attrs;
 mod setters;
-mod suggest;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -8,8 +8,8 @@ use syn::{Attribute, Data, DeriveInput, Fields, Path, Token};
 
 use super::model::{Field, Reducer, State};
 use super::serde_attrs::{ContainerSerde, FieldSerde};
-use super::suggest;
 use crate::errors::Errors;
+use crate::suggest;
 
 /// Every reducer as it is written, for messages and did-you-mean.
 const REDUCERS: [&str; 11] = [

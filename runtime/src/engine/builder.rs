@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use super::active::Active;
 use super::core::{Core, new_owner};
 use super::recent::Recent;
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphInfo};
 use crate::machine::closed_circles;
 use crate::options::{ConflictPolicy, Options};
 use crate::store::{MemoryStore, Store};
@@ -142,8 +143,10 @@ impl<G: Graph> EngineBuilder<G> {
     /// The engine.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] for a setting that makes no sense.
+    /// [`Error::InvalidOption`] for a setting that makes no sense,
+    /// [`Error::DuplicateNode`] for two nodes of one name.
     pub fn build(self) -> Result<Engine<G>, Error> {
+        check_names(G::INFO)?;
         let settings = self.options.settle(G::INFO)?;
         let store: Option<Arc<dyn Store>> = match self.store {
             Place::Memory => Some(Arc::new(MemoryStore::new())),
@@ -163,6 +166,19 @@ impl<G: Graph> EngineBuilder<G> {
         Ok(Engine {
             core: Arc::new(core),
         })
+    }
+}
+
+/// A node's name is its identity in stored runs. The macro sees to the names
+/// that the graph writes; those that nodes give themselves are known only here.
+fn check_names(graph: &GraphInfo) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    match graph.nodes.iter().find(|node| !seen.insert(node.name)) {
+        None => Ok(()),
+        Some(node) => Err(Error::DuplicateNode {
+            graph: graph.name,
+            node: node.name,
+        }),
     }
 }
 

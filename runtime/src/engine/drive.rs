@@ -54,7 +54,11 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         } else {
             Status::Running
         };
-        self.ledger.commit(self.machine, status).await?;
+        match self.ledger.commit(self.machine, status).await {
+            // The store is well: the step itself cannot be committed.
+            Err(error @ Error::NotRoundTrip { .. }) => return self.fail(error).await,
+            committed => committed?,
+        }
         match stuck {
             Some(reason) => self.fail(self.no_progress(reason)).await,
             None => Ok(()),

@@ -144,7 +144,8 @@ impl<G: Graph> Core<G> {
                 let ledger = Durable::new(self, store, held, &run, tail);
                 self.drive_kept(machine, ledger).await
             }
-            Ok(Committed::Already) | Err(StoreError::IdempotencyViolation { .. }) => {
+            Ok(Committed::Already | Committed::TokenSpent)
+            | Err(StoreError::IdempotencyViolation { .. }) => {
                 self.check_origin(store, &run, &origin).await?;
                 self.resume(store, run).await
             }
@@ -256,6 +257,7 @@ impl<G: Graph> Core<G> {
                 let ledger = Durable::new(self, store, held, &run, step.tail);
                 self.drive_kept(step.machine, ledger).await
             }
+            Ok(Committed::TokenSpent) => self.resume(store, run).await,
             // The same update is committed: by a call with this token, or by somebody else.
             Ok(Committed::Already) => {
                 if token.is_some() && token == self.head(store, &run).await?.token {
@@ -282,10 +284,17 @@ impl<G: Graph> Core<G> {
             release: true,
             ..step.commit
         };
-        store
-            .commit(commit)
-            .await
-            .map_err(|error| Error::from_store(&run, error))?;
+        let committed = store.commit(commit).await;
+        if !matches!(
+            committed.map_err(|error| Error::from_store(&run, error))?,
+            Committed::Now(_)
+        ) {
+            // Somebody else's, which says the same.
+            return Err(Error::IdempotencyViolation {
+                run,
+                step: step.machine.step(),
+            });
+        }
         let result = run_at(&head, &step.machine);
         self.recent.put(&run, step.machine, step.tail);
         Ok(result)

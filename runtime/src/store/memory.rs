@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -46,6 +46,8 @@ struct Run {
     steps: BTreeMap<u64, StepRecord>,
     snapshots: BTreeMap<u64, Snapshot>,
     pending: BTreeMap<Digest, PendingResult>,
+    /// Of all turns so far.
+    tokens: BTreeSet<String>,
 }
 
 impl Default for MemoryStore {
@@ -100,10 +102,12 @@ impl Kept {
             step: run.head.step,
             chain: run.head.chain,
             key: run.steps.get(&commit.record.step).map(|step| step.key),
+            token_spent: (commit.token.as_ref()).is_some_and(|token| run.tokens.contains(token)),
             lease: run.lease.clone(),
         });
         match rules::judge(&commit, facts.as_ref(), now, || false)? {
             Verdict::Already => Ok(Committed::Already),
+            Verdict::TokenSpent => Ok(Committed::TokenSpent),
             Verdict::Write(lease) => {
                 self.write(commit, &lease, now);
                 Ok(Committed::Now(lease))
@@ -149,6 +153,7 @@ impl Kept {
                 steps: BTreeMap::new(),
                 snapshots: BTreeMap::new(),
                 pending: BTreeMap::new(),
+                tokens: BTreeSet::new(),
             };
             self.runs.entry(commit.run.clone()).or_insert(run);
         }
@@ -161,7 +166,10 @@ impl Kept {
             expires: lease.expires,
         };
         run.head.status = commit.status;
-        run.head.error = None;
+        if commit.record.kind != StepKind::Update {
+            run.head.error = None;
+        }
+        run.tokens.extend(commit.token.clone());
         run.head.step = commit.record.step;
         run.head.chain = commit.record.chain;
         run.head.turn = commit.turn;

@@ -87,7 +87,11 @@ pub trait Store: Send + Sync + 'static {
     /// nothing.
     ///
     /// If the step exists with the same idempotency key nothing changes and the
-    /// answer is [`Committed::Already`], whatever the lease.
+    /// answer is [`Committed::Already`], whatever the lease. If an earlier turn
+    /// of the run began with the commit's token, nothing changes either, and
+    /// the answer is [`Committed::TokenSpent`]. A step of kind
+    /// [`Update`](StepKind::Update) keeps the head's error and the pending
+    /// results; any other clears both.
     ///
     /// # Errors
     /// - [`StoreError::IdempotencyViolation`] if the step exists with another key;

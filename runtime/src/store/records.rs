@@ -208,7 +208,7 @@ pub struct Event {
     pub payload: String,
 }
 
-/// What [`Store::load`] reads.
+/// What [`Store::load`](super::Store::load) reads.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The head.
@@ -277,7 +277,8 @@ pub struct Commit {
     pub turn: u64,
     /// The step that began that turn.
     pub turn_step: u64,
-    /// The turn's token, with the step that begins a turn; `None` leaves the last one.
+    /// The turn's token, with the step that begins a turn: no other turn of
+    /// the run begins with it. `None` leaves the last one.
     pub token: Option<String>,
     /// Events for the outbox.
     pub events: Vec<Event>,
@@ -290,6 +291,8 @@ pub enum Committed {
     Now(Lease),
     /// The step was committed before, with the same key.
     Already,
+    /// The commit's token began an earlier turn of the run; nothing changed.
+    TokenSpent,
 }
 
 /// What is kept when a step stays open.

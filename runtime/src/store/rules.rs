@@ -86,6 +86,8 @@ pub(super) struct Facts {
     pub(super) chain: Digest,
     /// The key of the step that is to be committed, if it exists.
     pub(super) key: Option<Digest>,
+    /// Whether a turn of the run began with the commit's token.
+    pub(super) token_spent: bool,
     pub(super) lease: LeaseState,
 }
 
@@ -94,6 +96,8 @@ pub(super) struct Facts {
 pub(super) enum Verdict {
     /// Nothing, it is there.
     Already,
+    /// Nothing, its turn is there.
+    TokenSpent,
     /// Write it, under this lease.
     Write(Lease),
 }
@@ -135,6 +139,9 @@ pub(super) fn judge(
             stored,
             given,
         });
+    }
+    if facts.token_spent {
+        return Ok(Verdict::TokenSpent);
     }
     // The lease comes before the place: who lost it is told so.
     let lease = access(commit, &facts.lease, now, dead)?;

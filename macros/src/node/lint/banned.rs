@@ -61,15 +61,21 @@ impl Call {
             Kind::Spawn => "starts work that the run neither waits for nor records",
             Kind::Env => "reads the process's environment, and the next process may have another",
         };
-        let on_context = |method| match cx {
-            Some(cx) => format!("write `{cx}.{method}`"),
-            None => format!("take `cx: &Cx` and write `cx.{method}`"),
+        let key = match cx {
+            Some(cx) => format!("`{cx}.order_key()`"),
+            None => "`cx.order_key()` (take `cx: &Cx`)".to_owned(),
         };
         let help = match self.kind {
-            Kind::Clock => on_context("now()"),
-            Kind::Random => on_context("rng()"),
-            Kind::Uuid => on_context("uuid()"),
-            Kind::Sleep => on_context("sleep(duration).await"),
+            Kind::Clock => "take the time from the state or the node's input".to_owned(),
+            Kind::Random => {
+                format!("seed a generator of your own with {key}, the same on every attempt")
+            }
+            Kind::Uuid => {
+                format!("make it from {key}, the same on every attempt, e.g. with `Uuid::new_v5`")
+            }
+            Kind::Sleep => {
+                "end the run here, and give it a further turn when it is time".to_owned()
+            }
             Kind::Spawn => "await it here, or make it a node of its own".to_owned(),
             Kind::Env => "read it into a field of the graph and take that as `&T`".to_owned(),
         };
@@ -77,8 +83,7 @@ impl Call {
         format!(
             "`{written}` {what}\n\
              help: {help}\n\
-             note: inside `{cx}.effect(…).run(|| …)` it is fine; `{cx}.untracked(|| …)` excuses one expression, \
-             `#[node(allow(nondeterminism))]` the node"
+             note: `{cx}.untracked(|| …)` excuses one expression, `#[node(allow(nondeterminism))]` the node"
         )
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn commit(
     let dead = || stored.as_ref().is_some_and(|stored| stored.is_dead(owners));
     let lease = match rules::judge(commit, facts.as_ref(), now, dead)? {
         Verdict::Already => return Ok((Committed::Already, None)),
+        Verdict::TokenSpent => return Ok((Committed::TokenSpent, None)),
         Verdict::Write(lease) => lease,
     };
     let number = match (&stored, &commit.create) {
@@ -76,8 +77,18 @@ fn facts(conn: &Connection, stored: &Stored, commit: &Commit) -> Result<Facts, F
         step: stored.step,
         chain: stored.chain,
         key,
+        token_spent: is_token_spent(conn, stored.number, commit)?,
         lease: stored.lease.clone(),
     })
+}
+
+fn is_token_spent(conn: &Connection, number: i64, commit: &Commit) -> Result<bool, Fail> {
+    let Some(token) = &commit.token else {
+        return Ok(false);
+    };
+    let mut query =
+        conn.prepare_cached("SELECT 1 FROM turn_tokens WHERE run = ?1 AND token = ?2")?;
+    Ok(query.exists(params![number, token])?)
 }
 
 fn key_of(conn: &Connection, number: i64, run: &str, step: u64) -> Result<Option<Digest>, Fail> {
@@ -130,7 +141,7 @@ fn create_run(
 fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> Result<(), Fail> {
     conn.prepare_cached(
         "UPDATE runs SET updated = ?2, status = ?3, step = ?4, turn = ?5, turn_step = ?6, \
-         chain = ?7, token = coalesce(?8, token), error = NULL WHERE number = ?1",
+         chain = ?7, token = coalesce(?8, token), error = iif(?9, error, NULL) WHERE number = ?1",
     )?
     .execute(params![
         number,
@@ -141,6 +152,7 @@ fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> 
         count(commit.turn_step)?,
         commit.record.chain.as_bytes(),
         commit.token,
+        commit.record.kind == StepKind::Update,
     ])?;
     Ok(())
 }

@@ -11,6 +11,8 @@ mod owners;
 mod read;
 mod reader;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;

@@ -41,7 +41,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Connection, Store
     })
 }
 
-/// A second connection to a database that is open already.
+/// A second connection to a database that is there.
 pub(super) fn beside_the_writer(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags).map_err(|error| unopened(error, path))
@@ -65,8 +65,11 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads, without the right to write, what the file says it is.
+/// Reads, without the right to write, what the file says it is; first whether
+/// it can be written, because even reading makes files beside a database, and
+/// those of a read-only one would be read-only too.
 fn look(path: &Path, settings: &Settings) -> Result<(), StoreError> {
+    refuse_read_only(&beside_the_writer(path)?, path)?;
     let kind = reader::open(path, settings.busy).and_then(|conn| schema::kind(&conn));
     match kind {
         Ok(kind) => schema::check(&kind, path),
@@ -78,6 +81,17 @@ fn look(path: &Path, settings: &Settings) -> Result<(), StoreError> {
     }
 }
 
+/// SQLite opens for reading what it cannot open for writing, without a word.
+fn refuse_read_only(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    match conn.is_readonly("main") {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(StoreError::ReadOnly {
+            path: path.display().to_string(),
+        }),
+        Err(error) => Err(translate(error, path)),
+    }
+}
+
 fn set_up(
     mut conn: Connection,
     path: &Path,
@@ -85,11 +99,7 @@ fn set_up(
 ) -> Result<Connection, StoreError> {
     let say = |error| translate(error, path);
     conn.busy_timeout(settings.busy).map_err(say)?;
-    if conn.is_readonly("main").map_err(say)? {
-        return Err(StoreError::ReadOnly {
-            path: path.display().to_string(),
-        });
-    }
+    refuse_read_only(&conn, path)?;
     // Before WAL is switched on, so that the marks of a new file are in the
     // file itself and not in its log only.
     schema::migrate(&mut conn, path)?;
@@ -106,6 +116,9 @@ fn set_up(
     conn.pragma_update(None, "journal_size_limit", 64 << 20)
         .map_err(say)?;
     conn.set_prepared_statement_cache_capacity(64);
+    // Better to learn now than at the first commit that nothing can be written.
+    conn.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+        .map_err(say)?;
     Ok(conn)
 }
 
@@ -142,10 +155,13 @@ fn unopened(error: rusqlite::Error, path: &Path) -> StoreError {
     if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
         return translate(error, path);
     }
-    if path.exists() {
-        return cannot_open(path, "this process may not read it");
-    }
-    folder_error(path).unwrap_or_else(|| cannot_open(path, &error.to_string()))
+    folder_error(path).unwrap_or_else(|| {
+        if path.exists() {
+            cannot_open(path, "this process may not read it")
+        } else {
+            cannot_open(path, &error.to_string())
+        }
+    })
 }
 
 /// Why no file can be created beside `path`, if that is so.

@@ -234,6 +234,10 @@ pub(super) async fn turns_and_tokens_are_kept(store: Arc<impl Store>) {
     now(&*store, turn(4, 2, Some("msg-2"))).await;
     let head = done(store.head("run").await).expect("the run");
     assert_eq!((head.turn, head.token.as_deref()), (2, Some("msg-2")));
+    let again = done(store.commit(turn(5, 3, Some("msg-1"))).await);
+    assert_eq!(again, Committed::TokenSpent, "a token begins one turn");
+    let unmoved = done(store.head("run").await).expect("the run");
+    assert_eq!((unmoved.turn, unmoved.step), (2, 4));
 }
 
 pub(super) async fn a_dropped_commit_is_whole_or_not_there(store: Arc<impl Store>) {

@@ -1,7 +1,7 @@
 //! Did you mean?
 
 /// The one of `words` that `typed` is nearest to, if any is near at all.
-pub(super) fn nearest<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
     let near = 1 + typed.len() / 3;
     words
         .iter()

@@ -1,0 +1,57 @@
+//! The queries of the page about the store's guarantees work as they stand there.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(feature = "sqlite")]
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+#[test]
+fn every_documented_query_works() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(here.join("../docs/store-guarantees.md")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("runs.db");
+    fs::copy(here.join("tests/golden/v1.sqlite"), &database).unwrap();
+    let conn = Connection::open(database).unwrap();
+    let rows: Vec<usize> = page
+        .split("```sql\n")
+        .skip(1)
+        .map(|block| {
+            let sql = block.split("```").next().unwrap();
+            let mut query = conn
+                .prepare(sql)
+                .unwrap_or_else(|error| panic!("{sql}: {error}"));
+            query
+                .query_map([], |_| Ok(()))
+                .unwrap()
+                .map(Result::unwrap)
+                .count()
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [2, 4, 1, 1, 0, 2, 0],
+        "what they find in the golden database"
+    );
+}
+
+#[test]
+fn the_history_of_one_run_is_found_without_a_scan() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let conn = Connection::open_in_memory().unwrap();
+    let schema = fs::read_to_string(here.join("../docs/schema/v1.sql")).unwrap();
+    conn.execute_batch(&schema).unwrap();
+    let plan: Vec<String> = conn
+        .prepare("EXPLAIN QUERY PLAN SELECT * FROM history WHERE run = 'a'")
+        .unwrap()
+        .query_map([], |row| row.get(3))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(
+        plan.iter().all(|line| line.starts_with("SEARCH")),
+        "{plan:?}"
+    );
+}

@@ -1,0 +1,144 @@
+//! Commits for the tests of stores, and a look at all that a store shows.
+#![allow(dead_code, reason = "not every test file needs all of it")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+use superstep::Digest;
+use superstep::store::{
+    Access, Commit, Committed, Creation, Event, Lease, PendingResult, Snapshot, SqliteStore,
+    Status, StepKind, StepRecord, Store, StoreError,
+};
+
+pub const LONG: Duration = Duration::from_secs(600);
+
+/// Some 32 bytes, different for every word and number.
+pub fn digest(word: &str, number: u64) -> Digest {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    for (byte, letter) in bytes[8..].iter_mut().zip(word.bytes()) {
+        *byte = letter;
+    }
+    Digest::from_bytes(bytes)
+}
+
+pub fn take(owner: &str) -> Access {
+    Access::Take {
+        owner: owner.to_owned(),
+        term: LONG,
+    }
+}
+
+pub fn first(run: &str, access: Access) -> Commit {
+    Commit {
+        create: Some(Creation {
+            graph: "Researcher".to_owned(),
+            fingerprint: digest("graph", 0),
+            version: 1,
+            description: "start -> plan; plan -> end".to_owned(),
+            seed: u64::MAX,
+        }),
+        ..next(run, 0, access)
+    }
+}
+
+pub fn next(run: &str, step: u64, access: Access) -> Commit {
+    Commit {
+        run: run.to_owned(),
+        create: None,
+        access,
+        release: false,
+        previous: digest("chain", step.saturating_sub(1)),
+        record: StepRecord {
+            step,
+            kind: if step == 0 {
+                StepKind::Input
+            } else {
+                StepKind::Step
+            },
+            updates: format!(r#"{{"step":{step}}}"#),
+            frontier: r#"["plan"]"#.to_owned(),
+            chain: digest("chain", step),
+            digest: digest("digest", step),
+            key: digest("key", step),
+            committed: SystemTime::UNIX_EPOCH,
+        },
+        snapshot: None,
+        status: Status::Running,
+        turn: 0,
+        turn_step: 0,
+        token: None,
+        events: Vec::new(),
+    }
+}
+
+/// A commit that writes to every table a commit can write to.
+pub fn fullest(run: &str, step: u64, access: Access) -> Commit {
+    Commit {
+        release: true,
+        snapshot: Some(Snapshot {
+            step,
+            state: format!(r#"{{"after":{step}}}"#),
+            digest: digest("state", step),
+        }),
+        token: Some(format!("msg-{step}")),
+        events: vec![event("one"), event("two")],
+        status: Status::Completed,
+        ..next(run, step, access)
+    }
+}
+
+pub fn event(name: &str) -> Event {
+    Event {
+        id: 0,
+        run: String::new(),
+        step: 0,
+        name: name.to_owned(),
+        payload: "{}".to_owned(),
+    }
+}
+
+pub fn result(task: u64) -> PendingResult {
+    PendingResult {
+        task: digest("task", task),
+        node: "plan".to_owned(),
+        saw: 1,
+        result: "{}".to_owned(),
+    }
+}
+
+pub async fn now(store: &SqliteStore, commit: Commit) -> Lease {
+    match store.commit(commit).await {
+        Ok(Committed::Now(lease)) => lease,
+        other => panic!("not committed now: {other:?}"),
+    }
+}
+
+/// A run at step `last`, held by `anna`.
+pub async fn run_to(store: &SqliteStore, run: &str, last: u64) -> Lease {
+    let lease = now(store, first(run, take("anna"))).await;
+    for step in 1..=last {
+        let access = Access::Held { epoch: lease.epoch };
+        now(store, next(run, step, access)).await;
+    }
+    lease
+}
+
+pub async fn all(store: &SqliteStore, run: &str) -> Result<String, StoreError> {
+    let loaded = store.load(run).await?;
+    let steps = store.steps(run, 0, u64::MAX).await?;
+    let snapshot = store.snapshot(run, u64::MAX).await?;
+    let events = store.outbox(usize::MAX).await?;
+    Ok(format!(
+        "{loaded:#?}\n{steps:#?}\n{snapshot:#?}\n{events:#?}"
+    ))
+}
+
+/// Somebody else's connection, past the store.
+pub fn behind(path: &Path) -> Connection {
+    let conn = Connection::open(path).unwrap();
+    conn.busy_timeout(Duration::from_secs(5)).unwrap();
+    conn
+}
