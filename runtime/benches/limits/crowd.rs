@@ -9,7 +9,7 @@ use superstep::store::Synchronous;
 use tokio::task::JoinSet;
 
 use crate::bare::Rows;
-use crate::sequential::{Count, Rounds};
+use crate::sequential::{Count, Pace, Rounds};
 use crate::timing::in_turns;
 use crate::{Bench, Outcome, folder, table};
 
@@ -39,7 +39,7 @@ pub fn measure(bench: &Bench) -> Outcome {
 }
 
 fn runs(bench: &Bench, path: &Path) -> Outcome<Duration> {
-    let engine = Engine::builder(Rounds)
+    let engine = Engine::builder(Rounds { pace: Pace })
         .store(SqliteStore::open(path)?)
         .build()?;
     let started = Instant::now();

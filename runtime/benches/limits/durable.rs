@@ -8,7 +8,7 @@ use superstep::prelude::*;
 use superstep::store::Synchronous;
 
 use crate::bare::Rows;
-use crate::sequential::{Count, Rounds};
+use crate::sequential::{Count, Pace, Rounds};
 use crate::timing::in_turns;
 use crate::{Bench, Outcome, folder, table};
 
@@ -34,7 +34,9 @@ pub fn measure(bench: &Bench) -> Outcome {
 
 fn run(bench: &Bench, path: &Path, synchronous: Synchronous, steps: u64) -> Outcome<Duration> {
     let store = SqliteStore::options().synchronous(synchronous).open(path)?;
-    let engine = Engine::builder(Rounds).store(store).build()?;
+    let engine = Engine::builder(Rounds { pace: Pace })
+        .store(store)
+        .build()?;
     let started = Instant::now();
     bench
         .tokio

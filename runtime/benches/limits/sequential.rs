@@ -2,12 +2,13 @@
 //! as boxed futures.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 
-use crate::timing::{Pair, in_turns, mean_of};
+use crate::timing::{Pair, in_turns};
 use crate::{Bench, Outcome, table};
 
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
@@ -22,13 +23,31 @@ async fn step(state: &Count) -> CountUpdate {
 
 /// Goes round until nothing is left.
 #[node]
-async fn round(state: &Count) -> (CountUpdate, bool) {
+async fn round(state: &Count, _pace: &Pace) -> (CountUpdate, bool) {
     let left = state.left - 1;
     (Count::update().left(left), left > 0)
 }
 
+/// Asks for nothing, so that the engine watches it for a loop without an end.
+#[node]
+async fn closed_round(state: &Count) -> (CountUpdate, bool) {
+    round(state, &Pace).await
+}
+
+/// What `round` asks for, as most nodes ask for something.
+pub struct Pace;
+
 #[graph(state = Count, start -> round, round -> match { true => round, false => end })]
-pub struct Rounds;
+pub struct Rounds {
+    pub pace: Pace,
+}
+
+#[graph(
+    state = Count,
+    start -> closed_round,
+    closed_round -> match { true => closed_round, false => end },
+)]
+struct ClosedRounds;
 
 macro_rules! chain {
     ($graph:ident: $($name:ident)*) => {
@@ -49,66 +68,58 @@ chain!(Hundred:
 const AIM: Duration = Duration::from_nanos(100);
 
 pub fn measure(bench: &Bench) -> Outcome {
-    let awaits = |nodes: u64| {
-        move || async move {
-            for left in (1..=nodes).rev() {
-                let state = Count { left };
-                let _ = black_box(Box::pin(async { step(black_box(&state)).await }).await);
-            }
-        }
-    };
-    let rounds = |nodes: u64| {
-        move || async move {
-            for left in (1..=nodes).rev() {
-                let state = Count { left };
-                let _ = black_box(Box::pin(async { round(black_box(&state)).await }).await);
-            }
-        }
-    };
-    report(3, "a chain of 3 nodes", pair(bench, 3, Three, awaits(3))?);
+    let chain = |left| Box::pin(async move { step(black_box(&Count { left })).await });
+    report("a chain of 3 nodes", 3, pair(bench, 3, Three, chain)?);
     report(
-        100,
         "a chain of 100 nodes",
-        pair(bench, 100, Hundred, awaits(100))?,
+        100,
+        pair(bench, 100, Hundred, chain)?,
     );
-    report(
-        1_000,
-        "1,000 rounds of a loop",
-        pair(bench, 1_000, Rounds, rounds(1_000))?,
-    );
+    let rounds = |left| Box::pin(async move { round(black_box(&Count { left }), &Pace).await.0 });
+    let open = pair(bench, 1_000, Rounds { pace: Pace }, rounds)?;
+    report("1,000 rounds of a loop", 1_000, open);
+    let closed = pair(bench, 1_000, ClosedRounds, rounds)?;
+    report("the same by a node that asks for nothing", 1_000, closed);
     Ok(())
 }
 
-fn pair<G, F>(bench: &Bench, nodes: u64, graph: G, limit: impl Fn() -> F) -> Outcome<Pair>
+/// The limit is the same function once for every node, boxed and awaited.
+fn pair<G, F>(
+    bench: &Bench,
+    nodes: u64,
+    graph: G,
+    call: impl Fn(u64) -> Pin<Box<F>>,
+) -> Outcome<Pair>
 where
     G: superstep::Graph<State = Count>,
-    F: Future<Output = ()>,
+    F: Future<Output = CountUpdate>,
 {
     let engine = Engine::builder(graph).no_store().build()?;
     let times = (20_000 / nodes) as u32;
+    let awaits = async || {
+        let started = Instant::now();
+        for _ in 0..times {
+            for left in (1..=nodes).rev() {
+                let _ = black_box(call(left).await);
+            }
+        }
+        Ok(started.elapsed() / times)
+    };
+    let runs = async || {
+        let started = Instant::now();
+        for _ in 0..times {
+            black_box(engine.run("run", Count { left: nodes }).await?);
+        }
+        Ok(started.elapsed() / times)
+    };
     in_turns(
         bench.rounds(101, 31),
-        || {
-            bench.tokio.block_on(async {
-                let started = std::time::Instant::now();
-                for _ in 0..times {
-                    limit().await;
-                }
-                Ok(started.elapsed() / times)
-            })
-        },
-        || {
-            mean_of(times, || {
-                bench
-                    .tokio
-                    .block_on(engine.run("run", Count { left: nodes }).into_future())?;
-                Ok(())
-            })
-        },
+        || bench.tokio.block_on(awaits()),
+        || bench.tokio.block_on(runs()),
     )
 }
 
-fn report(nodes: u32, what: &str, pair: Pair) {
+fn report(what: &str, nodes: u32, pair: Pair) {
     let above = pair.ours.saturating_sub(pair.limit) / nodes;
     table::row(
         &format!("{what}, no store; limit: boxed awaits"),
