@@ -1,0 +1,120 @@
+//! The rows of finished runs, written once more by bare `rusqlite`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use superstep::store::Synchronous;
+
+use crate::Outcome;
+
+/// All that the steps of some runs left in a database.
+pub struct Rows {
+    schema: Vec<String>,
+    runs: Table,
+    /// In the order in which runs that go on side by side commit them.
+    steps: Table,
+    heads: Vec<[Value; 4]>,
+}
+
+struct Table {
+    insert: String,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    /// Reads them from the database of a store.
+    pub fn read(path: &Path) -> Outcome<Self> {
+        let conn = Connection::open(path)?;
+        let schema = column(
+            &conn,
+            "SELECT sql FROM sqlite_schema WHERE tbl_name IN ('runs', 'steps') AND sql IS NOT NULL \
+             AND type IN ('table', 'index') ORDER BY type DESC",
+        )?;
+        let mut heads =
+            conn.prepare("SELECT run, step, chain, committed FROM steps ORDER BY step, run")?;
+        let heads = heads
+            .query_map([], |row| {
+                Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            schema,
+            runs: Table::read(&conn, "runs", "number")?,
+            steps: Table::read(&conn, "steps", "step, run")?,
+            heads,
+        })
+    }
+
+    pub fn steps(&self) -> usize {
+        self.steps.rows.len()
+    }
+
+    /// Writes them into a new file, every step with its row and its run's head,
+    /// `group` steps to a transaction. Gives the time without opening the file.
+    pub fn write(&self, path: &Path, synchronous: Synchronous, group: usize) -> Outcome<Duration> {
+        let conn = self.create(path, synchronous)?;
+        let mut begin = conn.prepare("BEGIN IMMEDIATE")?;
+        let mut commit = conn.prepare("COMMIT")?;
+        let mut run = conn.prepare(&self.runs.insert)?;
+        let mut step = conn.prepare(&self.steps.insert)?;
+        let mut head =
+            conn.prepare("UPDATE runs SET step = ?2, chain = ?3, updated = ?4 WHERE number = ?1")?;
+        let mut runs = self.runs.rows.iter();
+        let steps: Vec<_> = self.steps.rows.iter().zip(&self.heads).collect();
+        let started = Instant::now();
+        for group in steps.chunks(group) {
+            begin.execute([])?;
+            for (row, moved) in group {
+                match runs.next() {
+                    Some(row) => run.execute(params_from_iter(row))?,
+                    None => head.execute(params_from_iter(moved.iter()))?,
+                };
+                step.execute(params_from_iter(row.iter()))?;
+            }
+            commit.execute([])?;
+        }
+        Ok(started.elapsed())
+    }
+
+    /// With the settings of the store's own connection.
+    fn create(&self, path: &Path, synchronous: Synchronous) -> Outcome<Connection> {
+        let conn = Connection::open(path)?;
+        conn.pragma_update(None, "journal_mode", "wal")?;
+        let (synchronous, longest_log) = match synchronous {
+            Synchronous::Full => ("FULL", 1_000),
+            Synchronous::Normal => ("NORMAL", 8_000),
+        };
+        conn.pragma_update(None, "synchronous", synchronous)?;
+        conn.pragma_update(None, "wal_autocheckpoint", longest_log)?;
+        for sql in &self.schema {
+            conn.execute_batch(sql)?;
+        }
+        Ok(conn)
+    }
+}
+
+impl Table {
+    fn read(conn: &Connection, table: &str, order: &str) -> Outcome<Self> {
+        // Generated columns are not in `table_info`.
+        let columns = column(
+            conn,
+            &format!("SELECT name FROM pragma_table_info('{table}')"),
+        )?;
+        let names = columns.join(", ");
+        let marks = vec!["?"; columns.len()].join(", ");
+        let mut query = conn.prepare(&format!("SELECT {names} FROM {table} ORDER BY {order}"))?;
+        let rows = query
+            .query_map([], |row| (0..columns.len()).map(|at| row.get(at)).collect())?
+            .collect::<Result<_, _>>()?;
+        let insert = format!("INSERT INTO {table} ({names}) VALUES ({marks})");
+        Ok(Self { insert, rows })
+    }
+}
+
+fn column(conn: &Connection, sql: &str) -> Outcome<Vec<String>> {
+    let mut query = conn.prepare(sql)?;
+    let rows = query.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

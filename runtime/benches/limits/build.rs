@@ -1,0 +1,162 @@
+//! What building costs: the crates of the lean core, its build from nothing,
+//! and `cargo check` of a graph beside the same functions without macros.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::timing::{in_turns, median};
+use crate::{Bench, Outcome, folder, table};
+
+const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
+
+pub fn crates(_: &Bench) -> Outcome {
+    let arguments = [
+        "tree",
+        "--no-default-features",
+        "-e",
+        "normal",
+        "--prefix",
+        "none",
+    ];
+    let tree = cargo(&arguments, Path::new(PACKAGE)).output()?;
+    let tree = String::from_utf8(tree.stdout)?;
+    // A crate that stands there before ends in ` (*)`.
+    let crates: BTreeSet<_> = tree
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .collect();
+    let count = crates.len();
+    let (count_text, met) = (count.to_string(), count > 0 && count < 30);
+    table::row(
+        "crates of the lean core, itself included",
+        "",
+        &count_text,
+        "",
+        "under 30",
+        met,
+    );
+    Ok(())
+}
+
+pub fn core(bench: &Bench) -> Outcome {
+    for (name, profile) in [("debug", "dev"), ("release", "release")] {
+        let mut samples = Vec::new();
+        for _ in 0..bench.rounds(3, 1) {
+            let target = folder()?;
+            let started = Instant::now();
+            let mut build = cargo(
+                &["build", "--no-default-features", "--profile", profile],
+                Path::new(PACKAGE),
+            );
+            run(build.arg("--target-dir").arg(target.path()))?;
+            samples.push(started.elapsed());
+        }
+        let what = format!("the lean core built from nothing, {name}");
+        table::note(&what, "", &table::time(median(samples)), "");
+    }
+    Ok(())
+}
+
+pub fn graphs(bench: &Bench) -> Outcome {
+    let krate = Crate::create()?;
+    for nodes in [100, 500] {
+        let pair = in_turns(
+            bench.rounds(5, 1),
+            || krate.check(&program(nodes, false)),
+            || krate.check(&program(nodes, true)),
+        )?;
+        let above = pair.ours.saturating_sub(pair.limit) / nodes as u32;
+        table::note(
+            &format!(
+                "`cargo check` of a graph of {nodes} nodes; limit: its functions without macros"
+            ),
+            &table::time(pair.limit),
+            &table::time(pair.ours),
+            &format!("+{} a node", table::time(above)),
+        );
+    }
+    Ok(())
+}
+
+/// A crate that depends on this one, whose dependencies are built already.
+struct Crate {
+    folder: tempfile::TempDir,
+}
+
+impl Crate {
+    fn create() -> Outcome<Self> {
+        let folder = folder()?;
+        let manifest = format!(
+            "[package]\nname = \"large\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+             serde = \"1\"\nsuperstep = {{ path = {PACKAGE:?}, default-features = false }}\n"
+        );
+        fs::write(folder.path().join("Cargo.toml"), manifest)?;
+        let lock = PathBuf::from(PACKAGE).join("../Cargo.lock");
+        fs::copy(lock, folder.path().join("Cargo.lock"))?;
+        fs::create_dir(folder.path().join("src"))?;
+        Ok(Self { folder })
+    }
+
+    fn check(&self, program: &str) -> Outcome<Duration> {
+        fs::write(self.folder.path().join("src/lib.rs"), program)?;
+        let mut check = cargo(&["check", "--offline"], self.folder.path());
+        let check = check.env("CARGO_TARGET_DIR", self.folder.path().join("target"));
+        let check = check.env("CARGO_INCREMENTAL", "0");
+        let started = Instant::now();
+        run(check)?;
+        Ok(started.elapsed())
+    }
+}
+
+fn cargo(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.args(arguments).current_dir(folder);
+    command
+}
+
+fn run(command: &mut Command) -> Outcome {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into())
+}
+
+/// Blocks of five nodes: a fan-out, a join and a route, forward or back.
+fn program(nodes: usize, macros: bool) -> String {
+    let mut functions = String::new();
+    let mut rows = String::new();
+    for first in (0..nodes).step_by(5) {
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|at| format!("n{}", first + at));
+        let next = if first + 5 < nodes {
+            format!("n{}", first + 5)
+        } else {
+            "end".into()
+        };
+        rows += &format!(
+            "{a} -> [{b}, {c}] -> {d}, {d} -> match {{ true => {e}, false => {a} }}, {e} -> {next},\n"
+        );
+        let attribute = if macros { "#[node] " } else { "" };
+        for name in [a, b, c, e] {
+            functions += &format!(
+                "{attribute}pub async fn {name}(state: &Log) -> Result<LogUpdate, NodeError> \
+                 {{ Ok(Log::update().lines([state.lines.len().to_string()])) }}\n"
+            );
+        }
+        functions +=
+            &format!("{attribute}pub fn {d}(state: &Log) -> bool {{ state.lines.len() > 3 }}\n");
+    }
+    let graph = if macros {
+        format!("#[graph(state = Log, start -> n0, {rows})] pub struct Large;")
+    } else {
+        String::new()
+    };
+    format!(
+        "#![allow(unused_imports)]\nuse serde::{{Deserialize, Serialize}};\nuse superstep::prelude::*;\n\
+         #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]\n\
+         pub struct Log {{ #[reduce(append)] lines: Vec<String> }}\n{functions}{graph}\n"
+    )
+}
