@@ -381,3 +381,57 @@ async fn an_input_of_a_task_that_cannot_be_stored_fails_its_run() {
         assert_eq!((run.steps(), run.status()), (0, Status::Failed));
     }
 }
+
+#[node]
+fn take(_: &Traps, loose: Loose) -> TrapsUpdate {
+    Traps::update().loose(Some(loose))
+}
+
+#[graph(state = Traps, start -> take(Loose::Whole(3)), take -> end)]
+struct GivenAtStart;
+
+#[tokio::test]
+async fn an_input_that_start_gives_is_checked_like_any_other() {
+    let engine = Engine::builder(GivenAtStart)
+        .check_round_trip(true)
+        .build()
+        .unwrap();
+    let error = engine.run("run", Traps::default()).await.unwrap_err();
+    assert!(
+        matches!(error, Error::NotRoundTrip { step: 0, .. }),
+        "{error}"
+    );
+    let error = engine.get("run").await.unwrap_err();
+    assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
+}
+
+#[derive(Debug)]
+struct FailsOnce(std::sync::atomic::AtomicBool);
+
+#[node]
+fn stumble(_: &Traps, once: &FailsOnce) -> Result<(), String> {
+    match once.0.swap(true, std::sync::atomic::Ordering::SeqCst) {
+        false => Err("not yet".into()),
+        true => Ok(()),
+    }
+}
+
+#[graph(state = Traps, start -> [spring, stumble] -> end)]
+struct Stumbling {
+    trap: Trap,
+    once: FailsOnce,
+}
+
+#[tokio::test]
+async fn a_result_that_would_change_is_not_kept() {
+    let trap = Trap(Arc::new(Traps::update().loose(Some(Loose::Whole(3)))));
+    let once = FailsOnce(Default::default());
+    let engine = Engine::builder(Stumbling { trap, once })
+        .check_round_trip(true)
+        .build()
+        .unwrap();
+    let error = engine.run("run", Traps::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NodeFailed { .. }), "{error}");
+    let error = engine.resume("run").await.unwrap_err();
+    assert!(matches!(error, Error::NotRoundTrip { .. }), "{error}");
+}

@@ -17,7 +17,7 @@ use crate::encode::{self, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Machine, UpdateOf, outside_text};
+use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
 use crate::run::Run;
 use crate::store::{
     Access, Commit, Committed, Creation, Head, Loaded, Status, StepKind, Store, StoreError,
@@ -125,6 +125,7 @@ impl<G: Graph> Core<G> {
             snapshot: input.len() as u64,
             updates: 0,
         };
+        self.check_inputs(&machine)?;
         let sealed = machine
             .seal_input(self.fingerprint(), seed, input)
             .map_err(|source| Error::NotRoundTrip {
@@ -329,6 +330,7 @@ impl<G: Graph> Core<G> {
             _ => machine.correct(update),
         });
         merged.map_err(|error| step_error(run, step, error))?;
+        self.check_inputs(&machine)?;
         let sealed = machine.seal(&[], updates).map_err(not_round_trip)?;
         let mut snapshots = SnapshotRule::new(self, tail);
         let snapshot = snapshots
@@ -347,6 +349,18 @@ impl<G: Graph> Core<G> {
             machine,
             tail: snapshots.tail(),
             commit,
+        })
+    }
+
+    /// Checks that the inputs in the frontier survive their encoding.
+    fn check_inputs(&self, machine: &Machine<G>) -> Result<(), Error> {
+        if !self.settings.check_round_trip {
+            return Ok(());
+        }
+        check_inputs::<G>(machine.frontier()).map_err(|source| Error::NotRoundTrip {
+            run: machine.run().to_owned(),
+            step: machine.step(),
+            source,
         })
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::queue::Queue;
+use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
 use super::{StepResults, TaskError, TaskResult};
 use crate::graph::{Graph, NodeId};
@@ -29,14 +29,11 @@ enum Slot<G: Graph> {
 
 /// A started task.
 pub(super) struct Job<G: Graph> {
-    pub(super) at: Place,
+    pub(super) at: Started,
     pub(super) node: NodeId,
     pub(super) key: KeyId,
     pub(super) input: Option<G::Input>,
 }
-
-/// Where a started task stands in the frontier.
-pub(super) type Place = super::queue::Started;
 
 impl<G: Graph> Board<G> {
     pub(super) fn new(
@@ -109,7 +106,7 @@ impl<G: Graph> Board<G> {
         self.queue.len()
     }
 
-    pub(super) fn finish(&self, at: Place, result: TaskResult<G>) {
+    pub(super) fn finish(&self, at: Started, result: TaskResult<G>) {
         *self.slot(at.position) = match result {
             Ok(done) => Slot::Finished(done),
             Err(error) => Slot::Failed(error),
