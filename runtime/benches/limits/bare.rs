@@ -24,7 +24,8 @@ struct Table {
 }
 
 impl Rows {
-    /// Reads them from the database of a store.
+    /// Reads them from the database of a store, without the run that came
+    /// first: it is there to warm up the file.
     pub fn read(path: &Path) -> Outcome<Self> {
         let conn = Connection::open(path)?;
         let schema = column(
@@ -32,8 +33,9 @@ impl Rows {
             "SELECT sql FROM sqlite_schema WHERE tbl_name IN ('runs', 'steps') AND sql IS NOT NULL \
              AND type IN ('table', 'index') ORDER BY type DESC",
         )?;
-        let mut heads =
-            conn.prepare("SELECT run, step, chain, committed FROM steps ORDER BY step, run")?;
+        let mut heads = conn.prepare(
+            "SELECT run, step, chain, committed FROM steps WHERE run > 1 ORDER BY step, run",
+        )?;
         let heads = heads
             .query_map([], |row| {
                 Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
@@ -41,8 +43,8 @@ impl Rows {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             schema,
-            runs: Table::read(&conn, "runs", "number")?,
-            steps: Table::read(&conn, "steps", "step, run")?,
+            runs: Table::read(&conn, "runs", "number > 1 ORDER BY number")?,
+            steps: Table::read(&conn, "steps", "run > 1 ORDER BY step, run")?,
             heads,
         })
     }
@@ -96,7 +98,7 @@ impl Rows {
 }
 
 impl Table {
-    fn read(conn: &Connection, table: &str, order: &str) -> Outcome<Self> {
+    fn read(conn: &Connection, table: &str, picked: &str) -> Outcome<Self> {
         // Generated columns are not in `table_info`.
         let columns = column(
             conn,
@@ -104,7 +106,7 @@ impl Table {
         )?;
         let names = columns.join(", ");
         let marks = vec!["?"; columns.len()].join(", ");
-        let mut query = conn.prepare(&format!("SELECT {names} FROM {table} ORDER BY {order}"))?;
+        let mut query = conn.prepare(&format!("SELECT {names} FROM {table} WHERE {picked}"))?;
         let rows = query
             .query_map([], |row| (0..columns.len()).map(|at| row.get(at)).collect())?
             .collect::<Result<_, _>>()?;

@@ -9,6 +9,7 @@ use superstep::store::Synchronous;
 use tokio::task::JoinSet;
 
 use crate::bare::Rows;
+use crate::durable::warm_up;
 use crate::sequential::{Count, Pace, Rounds};
 use crate::timing::in_turns;
 use crate::{Bench, Outcome, folder, table};
@@ -42,6 +43,7 @@ fn runs(bench: &Bench, path: &Path) -> Outcome<Duration> {
     let engine = Engine::builder(Rounds { pace: Pace })
         .store(SqliteStore::open(path)?)
         .build()?;
+    warm_up(bench, &engine)?;
     let started = Instant::now();
     bench.tokio.block_on(async {
         let mut runs = JoinSet::new();
