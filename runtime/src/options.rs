@@ -54,7 +54,7 @@ pub struct Options {
     #[serde(with = "duration")]
     pub lease: Option<Duration>,
     /// A snapshot is written at least every so many steps. By default only
-    /// when the updates since the last one have outgrown it.
+    /// when the steps since the last one have outgrown it.
     pub snapshot_every: Option<u64>,
     /// Whether every new value is decoded and encoded again to see that it
     /// survives. Default: only in builds with debug assertions.

@@ -127,7 +127,7 @@ impl<G: Graph> EngineBuilder<G> {
     }
 
     /// Writes a snapshot at least every so many steps. By default one is
-    /// written when the updates since the last one have outgrown it.
+    /// written when the steps since the last one have outgrown it.
     pub fn snapshot_every(mut self, steps: u64) -> Self {
         self.options.snapshot_every = Some(steps);
         self

@@ -18,8 +18,11 @@ use crate::store::{
     Access, Commit, Park, PendingResult, Snapshot, Status, StepKind, StepRecord, Store,
 };
 
-/// Below this many bytes of updates a snapshot is not worth its write.
+/// Below this many bytes of steps a snapshot is not worth its write.
 const SMALLEST_TAIL: u64 = 16 * 1024;
+
+/// What loading a step costs beside its updates, as if they were so many bytes more.
+const STEP_COST: u64 = 512;
 
 /// Writes a run's steps into its store, under its lease.
 pub(super) struct Durable<G: Graph> {
@@ -221,13 +224,20 @@ pub(super) struct Tail {
     pub(super) step: u64,
     /// Its size in bytes.
     pub(super) snapshot: u64,
-    /// The size of the updates since, in bytes.
-    pub(super) updates: u64,
+    /// What the steps since cost a loader, in bytes.
+    pub(super) steps: u64,
 }
 
-/// When the state is written out as a whole: when the updates since the last
-/// time have outgrown it, so that loading stays within twice the state's size
-/// and all snapshots together within twice the updates'.
+impl Tail {
+    /// Counts one more step.
+    pub(super) const fn add(&mut self, updates: usize) {
+        self.steps += updates as u64 + STEP_COST;
+    }
+}
+
+/// When the state is written out as a whole: when the steps since the last
+/// time have outgrown it, so that loading costs at most about twice what the
+/// state itself costs, and all snapshots together at most as much as the steps.
 #[derive(Debug)]
 pub(super) struct SnapshotRule {
     tail: Tail,
@@ -249,8 +259,8 @@ impl SnapshotRule {
         updates: usize,
         state: &S,
     ) -> Result<Option<Snapshot>, EncodeError> {
-        self.tail.updates += updates as u64;
-        let outgrown = self.tail.updates > self.tail.snapshot.max(SMALLEST_TAIL);
+        self.tail.add(updates);
+        let outgrown = self.tail.steps > self.tail.snapshot.max(SMALLEST_TAIL);
         let due = self
             .every
             .is_some_and(|every| step - self.tail.step >= every);
@@ -261,7 +271,7 @@ impl SnapshotRule {
         self.tail = Tail {
             step,
             snapshot: state.len() as u64,
-            updates: 0,
+            steps: 0,
         };
         Ok(Some(Snapshot {
             step,

@@ -118,15 +118,15 @@ pub(super) fn replay_steps<G: Graph>(
         }
     }
     let snapshot = snapshot.map_or(first.updates.len(), |snapshot| snapshot.state.len()) as u64;
-    let updates = later.iter().map(|record| record.updates.len() as u64).sum();
-    Ok((
-        machine,
-        Tail {
-            step: base,
-            snapshot,
-            updates,
-        },
-    ))
+    let mut tail = Tail {
+        step: base,
+        snapshot,
+        steps: 0,
+    };
+    later
+        .iter()
+        .for_each(|record| tail.add(record.updates.len()));
+    Ok((machine, tail))
 }
 
 fn from_snapshot<G: Graph>(

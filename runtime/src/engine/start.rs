@@ -123,7 +123,7 @@ impl<G: Graph> Core<G> {
         let tail = Tail {
             step: 0,
             snapshot: input.len() as u64,
-            updates: 0,
+            steps: 0,
         };
         self.check_inputs(&machine)?;
         let sealed = machine

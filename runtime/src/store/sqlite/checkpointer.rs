@@ -11,7 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use rusqlite::Connection;
 
 use super::errors::backend;
-use super::{Synchronous, open};
+use super::open;
 use crate::store::StoreError;
 
 /// How many transactions of the writer make it worth a checkpoint; a plain step
@@ -21,15 +21,9 @@ const TRANSACTIONS: u32 = 256;
 /// In pages: a log that is longer than this, because it is written to without a
 /// pause or in large pieces, is finished and begun again by the writer itself.
 ///
-/// Where every commit waits for the disk, a short log is better: to write over
-/// a file syncs twice as fast as to let it grow. Where none does, the syncs of
-/// the writer's own checkpoint are what there is to save.
-pub(super) fn longest_log(synchronous: Synchronous) -> u32 {
-    match synchronous {
-        Synchronous::Full => 1_000,
-        Synchronous::Normal => 8_000,
-    }
-}
+/// A short log is better: to write over a file syncs twice as fast as to let it
+/// grow, and the first process after a kill reads the whole log again.
+pub(super) const LONGEST_LOG: u32 = 1_000;
 
 pub(super) struct Checkpointer {
     poke: Option<SyncSender<()>>,

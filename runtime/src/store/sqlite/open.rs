@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Synchronous;
-use super::checkpointer::longest_log;
+use super::checkpointer::LONGEST_LOG;
 use super::errors::translate;
 use super::{reader, schema};
 use crate::store::StoreError;
@@ -106,12 +106,8 @@ fn set_up(
     use_wal(&conn, path, settings.busy)?;
     conn.pragma_update(None, "synchronous", settings.synchronous.word())
         .map_err(say)?;
-    conn.pragma_update(
-        None,
-        "wal_autocheckpoint",
-        longest_log(settings.synchronous),
-    )
-    .map_err(say)?;
+    conn.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG)
+        .map_err(say)?;
     // A reader that stays open for long lets the log grow; this shrinks it again.
     conn.pragma_update(None, "journal_size_limit", 64 << 20)
         .map_err(say)?;
