@@ -25,7 +25,7 @@ use rusqlite::Connection;
 use self::checkpointer::Checkpointer;
 use self::desk::Desk;
 use self::errors::Fail;
-use self::open::Settings;
+use self::open::{Opened, Settings};
 use self::owners::Owners;
 use self::reader::Readers;
 use self::writer::Writer;
@@ -137,7 +137,10 @@ impl SqliteOptions {
     /// - [`StoreError::Full`], [`StoreError::Busy`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         let path = path.as_ref().to_owned();
-        let conn = open::open(&path, &self.settings)?;
+        let Opened {
+            writer: conn,
+            reader,
+        } = open::open(&path, &self.settings)?;
         let owners = Owners::open(&path).map_err(|error| open::io_error(&error, &path))?;
         // What stays of the dead costs nothing but the look of the folder.
         let _ = owners.sweep(&conn);
@@ -145,7 +148,7 @@ impl SqliteOptions {
         let checkpointer = Checkpointer::start(&path)?;
         let desk = Desk::new(conn, path.clone(), self.settings.busy, checkpointer)?;
         let writer = Writer::start(desk, Arc::clone(&owners))?;
-        let readers = Readers::new(path.clone(), self.settings.busy);
+        let readers = Readers::new(path.clone(), self.settings.busy, reader);
         let inner = Inner {
             path,
             writer,

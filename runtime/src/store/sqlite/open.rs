@@ -20,14 +20,28 @@ pub(super) struct Settings {
     pub(super) busy: Duration,
 }
 
-/// Opens the connection that writes. Nothing is written to a file that is not
-/// ours, and it is never opened but through SQLite: closing any other handle
-/// would drop the locks that SQLite holds in this process.
-pub(super) fn open(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
+/// The connection that writes, and the one that looked at the file before, if
+/// there was a file. As long as that one is open, the next need not read
+/// through the log that a killed process left.
+pub(super) struct Opened {
+    pub(super) writer: Connection,
+    pub(super) reader: Option<Connection>,
+}
+
+/// Opens a database. Nothing is written to a file that is not ours, and it is
+/// never opened but through SQLite: closing any other handle would drop the
+/// locks that SQLite holds in this process.
+pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     refuse_what_is_no_file(path)?;
-    if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
-        look(path, settings)?;
-    }
+    let reader = match fs::metadata(path) {
+        Ok(file) if file.len() > 0 => look(path, settings)?,
+        _ => None,
+    };
+    let writer = open_writer(path, settings)?;
+    Ok(Opened { writer, reader })
+}
+
+fn open_writer(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -68,14 +82,15 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), StoreError> {
 /// Reads, without the right to write, what the file says it is; first whether
 /// it can be written, because even reading makes files beside a database, and
 /// those of a read-only one would be read-only too.
-fn look(path: &Path, settings: &Settings) -> Result<(), StoreError> {
+fn look(path: &Path, settings: &Settings) -> Result<Option<Connection>, StoreError> {
     refuse_read_only(&beside_the_writer(path)?, path)?;
-    let kind = reader::open(path, settings.busy).and_then(|conn| schema::kind(&conn));
-    match kind {
-        Ok(kind) => schema::check(&kind, path),
+    let looked = reader::open(path, settings.busy)
+        .and_then(|conn| schema::kind(&conn).map(|kind| (conn, kind)));
+    match looked {
+        Ok((conn, kind)) => schema::check(&kind, path).map(|()| Some(conn)),
         Err(error) => match error.sqlite_error_code() {
             // Left behind by a crash: a journal that only a writer can put back.
-            Some(ErrorCode::ReadOnly) => Ok(()),
+            Some(ErrorCode::ReadOnly) => Ok(None),
             _ => Err(unopened(error, path)),
         },
     }

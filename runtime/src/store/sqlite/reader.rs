@@ -28,12 +28,13 @@ struct Shared {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, busy: Duration) -> Self {
+    /// Begins with `first`, if there is one.
+    pub(super) fn new(path: PathBuf, busy: Duration, first: Option<Connection>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 path,
                 busy,
-                idle: Mutex::default(),
+                idle: Mutex::new(first.into_iter().collect()),
                 permits: Semaphore::new(READERS),
             }),
         }
