@@ -96,7 +96,7 @@ impl Cx {
     }
 
     /// The task's order key: `SHA-256(parent_path, node_id, edge_index)`,
-    /// unique in the run and the same on every attempt, resume and replay.
+    /// unique in the run and the same on every attempt and after a resume.
     pub fn order_key(&self) -> Digest {
         self.keys.get(self.key)
     }

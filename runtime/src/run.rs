@@ -47,8 +47,8 @@ impl<S> Run<S> {
         self.steps
     }
 
-    /// The chain value of the last committed step: equal for equal runs, and
-    /// for no others. `None` without a store.
+    /// The chain value of the last committed step: equal for runs of one graph
+    /// with equal seeds, inputs and histories. `None` without a store.
     pub const fn fingerprint(&self) -> Option<Digest> {
         self.fingerprint
     }

@@ -1,6 +1,12 @@
 //! What `#[node]` makes of a function: it stays callable as written, and the
 //! type beside it says how a graph runs it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::assertions_on_constants,
+    reason = "what a node says of itself is constant"
+)]
+
 mod node_support;
 
 use std::fmt::Display;

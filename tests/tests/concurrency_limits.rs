@@ -47,7 +47,11 @@ impl Meter {
 
     fn most(&self) -> (usize, usize, usize) {
         let reading = self.0.lock().expect("nobody panics");
-        (reading.most_of_all, reading.most["left"], reading.most["right"])
+        (
+            reading.most_of_all,
+            reading.most["left"],
+            reading.most["right"],
+        )
     }
 }
 
@@ -79,7 +83,15 @@ struct Wide {
 async fn the_limits_hold_and_do_not_show_in_the_result() {
     let pace = Pace::Random(Dice::from_env());
     let mut results = Vec::new();
-    for (concurrency, per_node) in [(1, None), (2, None), (8, None), (8, Some(1)), (5, Some(3)), (100, Some(2)), (usize::MAX, None)] {
+    for (concurrency, per_node) in [
+        (1, None),
+        (2, None),
+        (8, None),
+        (8, Some(1)),
+        (5, Some(3)),
+        (100, Some(2)),
+        (usize::MAX, None),
+    ] {
         let meter = Meter::default();
         let graph = Wide {
             meter: meter.clone(),
@@ -95,7 +107,10 @@ async fn the_limits_hold_and_do_not_show_in_the_result() {
         let (all, left, right) = meter.most();
         assert!(all <= concurrency, "{all} of {concurrency}");
         let per_node = per_node.unwrap_or(usize::MAX);
-        assert!(left <= per_node && right <= per_node, "{left}, {right} of {per_node}");
+        assert!(
+            left <= per_node && right <= per_node,
+            "{left}, {right} of {per_node}"
+        );
         results.push((run.state().clone(), run.fingerprint()));
     }
     results.dedup();
@@ -114,9 +129,15 @@ async fn timed(concurrency: usize, per_node: Option<usize>) -> (Duration, (usize
         max_per_node: per_node,
         ..Options::default()
     };
-    let engine = Engine::builder(graph).options(options).build().expect("it makes sense");
+    let engine = Engine::builder(graph)
+        .options(options)
+        .build()
+        .expect("it makes sense");
     let started = Instant::now();
-    engine.run("run", Work::default()).await.expect("it finishes");
+    engine
+        .run("run", Work::default())
+        .await
+        .expect("it finishes");
     (started.elapsed(), meter.most())
 }
 
@@ -125,7 +146,10 @@ async fn timed(concurrency: usize, per_node: Option<usize>) -> (Duration, (usize
 async fn the_limits_are_used_to_the_full() {
     let close = |(elapsed, most): (Duration, _), seconds| {
         let expected = Duration::from_secs(seconds);
-        assert!(elapsed >= expected && elapsed < expected + Duration::from_millis(100), "{elapsed:?}");
+        assert!(
+            elapsed >= expected && elapsed < expected + Duration::from_millis(100),
+            "{elapsed:?}"
+        );
         most
     };
     assert_eq!(close(timed(1, None).await, 40), (1, 1, 1));

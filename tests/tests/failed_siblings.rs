@@ -36,11 +36,17 @@ impl World {
     }
 
     fn fails(&self, item: u32) -> bool {
-        self.failing.lock().expect("nobody panics with it").contains(&item)
+        self.failing
+            .lock()
+            .expect("nobody panics with it")
+            .contains(&item)
     }
 
     fn panics(&self, item: u32) -> bool {
-        self.panicking.lock().expect("nobody panics with it").contains(&item)
+        self.panicking
+            .lock()
+            .expect("nobody panics with it")
+            .contains(&item)
     }
 }
 
@@ -60,7 +66,7 @@ async fn work(_: &Batch, item: u32, world: &World) -> Result<(BatchUpdate, Then)
     if world.fails(item) {
         return Err(NodeError::permanent(format!("item {item} fails")));
     }
-    let then = if item % 2 == 0 {
+    let then = if item.is_multiple_of(2) {
         Then::Follow(vec![format!("{item}a"), format!("{item}b")])
     } else {
         Then::Stop
@@ -114,14 +120,22 @@ fn failed_node(error: &Error) -> String {
 async fn siblings_run_to_their_end_and_only_what_failed_runs_again() {
     let alone = World::failing(&[]);
     for place in stores() {
-        engine(&place, &alone, 8).run("alone", Batch::default()).seed(1).await.unwrap();
+        engine(&place, &alone, 8)
+            .run("alone", Batch::default())
+            .seed(1)
+            .await
+            .unwrap();
         let expected = trace(&engine(&place, &alone, 8), "alone").await.unwrap();
         for (concurrency, other_engine) in [(1, false), (8, false), (1, true), (8, true)] {
             let world = World::failing(&[1, 4]);
             let mut engine = engine(&place, &world, concurrency);
             let id = format!("run-{concurrency}-{other_engine}");
             let error = engine.run(&id, Batch::default()).seed(1).await.unwrap_err();
-            assert_eq!(failed_node(&error), "work: item 1 fails", "the first in frontier order");
+            assert_eq!(
+                failed_node(&error),
+                "work: item 1 fails",
+                "the first in frontier order"
+            );
             let mut ran = world.journal.take();
             ran.sort();
             assert_eq!(ran, ["0", "1", "2", "3", "4", "5"]);
@@ -172,7 +186,13 @@ async fn a_panic_does_not_undo_its_siblings_either() {
             world.panicking.lock().unwrap().clear();
             let run = engine.resume(&id).await.unwrap();
             let again: Vec<String> = world.journal.take();
-            assert_eq!(again.iter().filter(|item| item.parse::<u32>().is_ok()).count(), 1);
+            assert_eq!(
+                again
+                    .iter()
+                    .filter(|item| item.parse::<u32>().is_ok())
+                    .count(),
+                1
+            );
             assert_eq!(run.state().done[..6], ["0", "1", "2", "3", "4", "5"]);
         }
     }
@@ -187,7 +207,10 @@ async fn an_update_in_between_leaves_the_kept_results_kept() {
         let engine = engine(&place, &world, 8);
         engine.run("run", Batch::default()).await.unwrap_err();
         world.journal.take();
-        let run = engine.update("run", Batch::update().note("!")).await.unwrap();
+        let run = engine
+            .update("run", Batch::update().note("!"))
+            .await
+            .unwrap();
         assert_eq!((run.steps(), run.state().note.as_str()), (1, "!"));
 
         world.fail(&[]);

@@ -9,9 +9,9 @@ use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Hooked, Moment, Trace, every_nth, only_nth, stores, trace};
 
 async fn undisturbed(input: Survey) -> Trace {
-    let engine = Engine::builder(Surveyor::new()).build().unwrap();
-    engine.run("survey", input).await.unwrap();
-    trace(&engine, "survey").await.unwrap()
+    let engine = Engine::builder(Surveyor::new()).build().expect("it works");
+    engine.run("survey", input).await.expect("it works");
+    trace(&engine, "survey").await.expect("it works")
 }
 
 /// Every call a driven run makes, at both moments.

@@ -52,7 +52,9 @@ async fn visits<G: superstep::Graph<State = Trail>>(graph: impl Fn() -> G, input
                 None => builder.no_store(),
             };
             let engine = builder.build().expect("the settings make sense");
-            let run = engine.run(format!("run-{concurrency}"), input.clone()).await;
+            let run = engine
+                .run(format!("run-{concurrency}"), input.clone())
+                .await;
             let run = run.expect("it finishes");
             assert_eq!(run.status(), Status::Completed);
             all.push(run.state().visits.join(" "));
@@ -390,7 +392,7 @@ mod deep {
         use crate::{Trail, TrailUpdate};
 
         #[node]
-        pub(in crate) fn stop(_: &Trail, cx: &Cx) -> TrailUpdate {
+        pub(crate) fn stop(_: &Trail, cx: &Cx) -> TrailUpdate {
             crate::visit(cx)
         }
     }
@@ -416,5 +418,46 @@ async fn one_function_stands_in_a_graph_under_several_names() {
     assert_eq!(
         visits(|| Named, planned(&[])).await,
         "legal@1 finance@1 stop@2 by its own name@2"
+    );
+}
+
+// What `start` leads to
+
+fn none() -> Vec<u32> {
+    Vec::new()
+}
+
+#[graph(state = Trail, start -> each take(none()), take -> end)]
+struct NothingToStart;
+
+#[graph(state = Trail, late = stop, start -> each take(none()) else late, take -> end, late -> end)]
+struct NothingToStartElse;
+
+#[graph(state = Trail, late = stop, later = stop, start -> [defer later, defer late], late -> end, later -> end)]
+struct StartDeferred;
+
+#[tokio::test]
+async fn start_expands_like_any_other_row() {
+    for place in stores() {
+        let engine = Engine::builder(NothingToStart)
+            .shared_store(place.store.clone())
+            .build()
+            .unwrap();
+        let error = engine.run("run", planned(&[])).await.unwrap_err();
+        let Error::EmptyEach { from, to, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!((*from, *to), ("start", "take"));
+        let error = engine.get("run").await.unwrap_err();
+        assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
+    }
+    let engine = Engine::builder(NothingToStart).no_store().build().unwrap();
+    let error = engine.run("run", planned(&[])).await.unwrap_err();
+    assert!(matches!(error, Error::EmptyEach { .. }), "{error}");
+
+    assert_eq!(visits(|| NothingToStartElse, planned(&[])).await, "late@1");
+    assert_eq!(
+        visits(|| StartDeferred, planned(&[])).await,
+        "later@1 late@1"
     );
 }

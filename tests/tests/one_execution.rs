@@ -81,17 +81,20 @@ async fn callers_that_give_up_do_not_disturb_those_that_wait() {
     let dice = Dice::from_env();
     for place in stores() {
         let (engine, journal) = surveyor_at(&place);
-        let mut quitters = Vec::new();
-        for _ in 0..50 {
-            let engine = engine.clone();
-            quitters.push(tokio::spawn(async move {
-                engine.run("survey", Survey::of(3, 4)).await
-            }));
+        let call = || engine.run("survey", Survey::of(3, 4)).into_future();
+        let mut quitters = vec![tokio::spawn(call())];
+        while engine.get("survey").await.is_err() {
+            tokio::task::yield_now().await;
         }
-        let stays = tokio::spawn({
-            let engine = engine.clone();
-            async move { engine.run("survey", Survey::of(3, 4)).await }
-        });
+        // Polled once it waits: from now on there is always somebody who does.
+        let mut stays = call();
+        tokio::select! {
+            biased;
+            _ = &mut stays => panic!("{place:?}: it was over before anybody could give up"),
+            () = std::future::ready(()) => {}
+        }
+        let stays = tokio::spawn(stays);
+        quitters.extend((1..50).map(|_| tokio::spawn(call())));
         for quitter in quitters {
             dice.dawdle().await;
             quitter.abort();

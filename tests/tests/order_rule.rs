@@ -60,7 +60,7 @@ fn side(_: &Trail, journal: &Journal, cx: &Cx) -> TrailUpdate {
 
 #[node]
 fn risky(_: &Trail, journal: &Journal, cx: &Cx) -> Result<TrailUpdate, NodeError> {
-    visit(journal, cx, "");
+    let _ = visit(journal, cx, "");
     Err(NodeError::permanent("no"))
 }
 

@@ -87,7 +87,10 @@ fn input(blow: &str) -> Fuse {
 
 fn builder<G: superstep::Graph<State = Fuse>>(place: &Place, graph: G) -> Engine<G> {
     let store = Arc::clone(&place.store);
-    Engine::builder(graph).shared_store(store).build().expect("the settings make sense")
+    Engine::builder(graph)
+        .shared_store(store)
+        .build()
+        .expect("the settings make sense")
 }
 
 /// Runs until `blow` blows, then mends it and resumes.
@@ -102,10 +105,16 @@ async fn blow<G: superstep::Graph<State = Fuse>>(
     let error = engine.run(id, input(blow)).await.expect_err("it blows");
     let run = engine.get(id).await.expect("it is stored");
     assert_eq!((run.steps(), run.status()), (1, Status::Failed), "{blow}");
-    assert_eq!((run.state().log.as_slice(), run.state().burnt), (&["calm".to_owned()][..], 2));
+    assert_eq!(
+        (run.state().log.as_slice(), run.state().burnt),
+        (&["calm".to_owned()][..], 2)
+    );
 
     // The engine goes on with other runs.
-    let other = engine.run(format!("{id} other"), input("")).await.expect("it finishes");
+    let other = engine
+        .run(format!("{id} other"), input(""))
+        .await
+        .expect("it finishes");
     assert_eq!(other.status(), Status::Completed);
 
     broken.0.store(false, Ordering::SeqCst);
@@ -124,8 +133,20 @@ async fn a_panic_in_a_node_is_an_error_of_its_run() {
     ];
     for place in stores() {
         for (what, said) in cases {
-            let alone = blow(&place, |broken| Alone { broken }, &format!("alone {what}"), what).await;
-            let wide = blow(&place, |broken| Wide { broken }, &format!("wide {what}"), what).await;
+            let alone = blow(
+                &place,
+                |broken| Alone { broken },
+                &format!("alone {what}"),
+                what,
+            )
+            .await;
+            let wide = blow(
+                &place,
+                |broken| Wide { broken },
+                &format!("wide {what}"),
+                what,
+            )
+            .await;
             assert_eq!(alone.1.log, ["calm", "risky"]);
             assert_eq!(wide.1.log, ["calm", "risky", "heavy", "calm"]);
             for (error, _) in [alone, wide] {
@@ -144,7 +165,11 @@ async fn a_panic_in_a_node_is_an_error_of_its_run() {
             }
         }
         let heavy = blow(&place, |broken| Wide { broken }, "heavy", "heavy").await;
-        assert!(matches!(&heavy.0, Error::NodePanicked { node: "heavy", .. }), "{}", heavy.0);
+        assert!(
+            matches!(&heavy.0, Error::NodePanicked { node: "heavy", .. }),
+            "{}",
+            heavy.0
+        );
     }
 }
 
@@ -211,7 +236,10 @@ async fn a_panic_in_when_is_an_error_of_its_run() {
         alone.run("run", input("")).await.unwrap_err(),
         beside.run("run", input("")).await.unwrap_err(),
     ] {
-        assert!(matches!(error, Error::NodePanicked { node: "odd", .. }), "{error}");
+        assert!(
+            matches!(error, Error::NodePanicked { node: "odd", .. }),
+            "{error}"
+        );
         assert!(error.to_string().contains("`when` is broken"), "{error}");
     }
 }

@@ -126,7 +126,9 @@ macro_rules! graphs {
 graphs!(Once: once, Call: call, Hurry: hurry, GiveUp: give_up, Choosy: choosy, Panics: panics);
 
 async fn run<G: superstep::Graph<State = Tries>>(graph: G) -> Result<Run<Tries>, Error> {
-    let engine = Engine::builder(graph).build().expect("the settings make sense");
+    let engine = Engine::builder(graph)
+        .build()
+        .expect("the settings make sense");
     engine.run("run", Tries::default()).await
 }
 
@@ -139,34 +141,72 @@ fn failed(result: Result<Run<Tries>, Error>) -> (u32, u32) {
     let outer = error.source().expect("it has a source");
     let cause = outer.source().expect("it has a cause");
     let refused: &Refused = cause.downcast_ref().expect("the cause survives");
-    assert!(error.to_string().contains(&format!("after {attempts} attempt")), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("after {attempts} attempt")),
+        "{error}"
+    );
     (*attempts, refused.0)
 }
 
 #[tokio::test(start_paused = true)]
 async fn attempts_count_the_first_try() {
     let flaky = Flaky::failing(1);
-    assert_eq!(failed(run(Once { flaky: flaky.clone() }).await), (1, 1), "one unless given");
+    assert_eq!(
+        failed(
+            run(Once {
+                flaky: flaky.clone()
+            })
+            .await
+        ),
+        (1, 1),
+        "one unless given"
+    );
     assert_eq!(flaky.attempts(), [1]);
 
     let flaky = Flaky::failing(5);
-    let done = run(Call { flaky: flaky.clone() }).await.unwrap();
+    let done = run(Call {
+        flaky: flaky.clone(),
+    })
+    .await
+    .unwrap();
     assert_eq!(done.state().tried, [6]);
     assert_eq!(flaky.attempts(), [1, 2, 3, 4, 5, 6]);
 
     let flaky = Flaky::failing(6);
-    assert_eq!(failed(run(Call { flaky: flaky.clone() }).await), (6, 6));
+    assert_eq!(
+        failed(
+            run(Call {
+                flaky: flaky.clone()
+            })
+            .await
+        ),
+        (6, 6)
+    );
     assert_eq!(flaky.attempts().len(), 6);
 }
 
 #[tokio::test(start_paused = true)]
 async fn permanent_errors_and_panics_are_not_retried() {
     let flaky = Flaky::failing(1);
-    assert_eq!(failed(run(GiveUp { flaky: flaky.clone() }).await), (1, 1));
+    assert_eq!(
+        failed(
+            run(GiveUp {
+                flaky: flaky.clone()
+            })
+            .await
+        ),
+        (1, 1)
+    );
     assert_eq!(flaky.attempts(), [1]);
 
     let flaky = Flaky::failing(1);
-    let error = run(Panics { flaky: flaky.clone() }).await.unwrap_err();
+    let error = run(Panics {
+        flaky: flaky.clone(),
+    })
+    .await
+    .unwrap_err();
     assert!(matches!(error, Error::NodePanicked { .. }), "{error}");
     assert_eq!(flaky.attempts(), [1]);
 }
@@ -174,34 +214,59 @@ async fn permanent_errors_and_panics_are_not_retried() {
 #[tokio::test(start_paused = true)]
 async fn when_decides_which_errors_are_retried() {
     let flaky = Flaky::failing(1);
-    run(Choosy { flaky: flaky.clone() }).await.unwrap();
+    run(Choosy {
+        flaky: flaky.clone(),
+    })
+    .await
+    .unwrap();
     assert_eq!(flaky.attempts(), [1, 2]);
 
     let flaky = Flaky::failing(4);
-    assert_eq!(failed(run(Choosy { flaky: flaky.clone() }).await), (2, 2));
+    assert_eq!(
+        failed(
+            run(Choosy {
+                flaky: flaky.clone()
+            })
+            .await
+        ),
+        (2, 2)
+    );
     assert_eq!(flaky.attempts(), [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn delays_double_from_the_base_with_jitter_below_it_and_a_cap() {
     let flaky = Flaky::failing(5);
-    run(Call { flaky: flaky.clone() }).await.unwrap();
+    run(Call {
+        flaky: flaky.clone(),
+    })
+    .await
+    .unwrap();
     let bounds = [(1.0, 2.0), (2.0, 3.0), (4.0, 5.0), (6.0, 6.0), (6.0, 6.0)];
     for (delay, (low, high)) in flaky.delays().iter().zip(bounds) {
         let delay = delay.as_secs_f64();
         // Timers have a resolution of a millisecond.
-        assert!(delay >= low && delay <= high + 0.002, "{delay} not in [{low}, {high}]");
+        assert!(
+            delay >= low && delay <= high + 0.002,
+            "{delay} not in [{low}, {high}]"
+        );
     }
     assert_eq!(flaky.delays().len(), 5);
 }
 
 async fn delays(seed: u64, concurrency: usize) -> Vec<Duration> {
     let flaky = Flaky::failing(5);
-    let engine = Engine::builder(Call { flaky: flaky.clone() })
-        .max_concurrency(concurrency)
-        .build()
-        .expect("the settings make sense");
-    engine.run("run", Tries::default()).seed(seed).await.expect("it finishes");
+    let engine = Engine::builder(Call {
+        flaky: flaky.clone(),
+    })
+    .max_concurrency(concurrency)
+    .build()
+    .expect("the settings make sense");
+    engine
+        .run("run", Tries::default())
+        .seed(seed)
+        .await
+        .expect("it finishes");
     flaky.delays()
 }
 
@@ -215,7 +280,11 @@ async fn delays_are_equal_for_equal_runs_and_differ_between_seeds() {
 #[tokio::test(start_paused = true)]
 async fn a_zero_base_means_no_delay() {
     let flaky = Flaky::failing(3);
-    run(Hurry { flaky: flaky.clone() }).await.unwrap();
+    run(Hurry {
+        flaky: flaky.clone(),
+    })
+    .await
+    .unwrap();
     let longest = flaky.delays().into_iter().max().unwrap();
     assert!(longest <= Duration::from_millis(2), "{longest:?}");
 }
@@ -233,10 +302,12 @@ struct Endless {
 #[tokio::test(start_paused = true)]
 async fn huge_attempt_numbers_are_safe_and_end_with_the_budget() {
     let flaky = Flaky::failing(u32::MAX);
-    let engine = Engine::builder(Endless { flaky: flaky.clone() })
-        .run_budget(Duration::from_secs(2))
-        .build()
-        .unwrap();
+    let engine = Engine::builder(Endless {
+        flaky: flaky.clone(),
+    })
+    .run_budget(Duration::from_secs(2))
+    .build()
+    .unwrap();
     let error = engine.run("run", Tries::default()).await.unwrap_err();
     assert!(matches!(error, Error::BudgetExceeded { .. }), "{error}");
     assert!(flaky.attempts().len() > 200, "{}", flaky.attempts().len());

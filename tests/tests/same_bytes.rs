@@ -20,7 +20,7 @@ fn settings() -> impl Iterator<Item = Setting> {
     (0..).map(|run: usize| Setting {
         store: run % 2,
         concurrency: [1, 2, 8][run % 3],
-        threads: run / 6 % 2 == 0,
+        threads: (run / 6).is_multiple_of(2),
     })
 }
 

@@ -135,7 +135,10 @@ async fn the_default_is_thirty_seconds_and_can_be_set() {
         builder.build().unwrap().run("run", Wait::default()).await
     };
     run(29, None).await.unwrap();
-    assert_eq!(timed_out(&run(31, None).await.unwrap_err()), ("plain", 2, 30 * SECOND));
+    assert_eq!(
+        timed_out(&run(31, None).await.unwrap_err()),
+        ("plain", 2, 30 * SECOND)
+    );
     run(60, Some(61 * SECOND)).await.unwrap();
     let error = run(60, Some(59 * SECOND)).await.unwrap_err();
     assert_eq!(timed_out(&error), ("plain", 2, 59 * SECOND));
@@ -228,10 +231,15 @@ struct Stubborn {
 
 #[tokio::test(start_paused = true)]
 async fn the_timeout_is_per_attempt_and_a_timeout_is_retried() {
-    let engine = Engine::builder(Stubborn { bed: Bed::of(60) }).build().unwrap();
+    let engine = Engine::builder(Stubborn { bed: Bed::of(60) })
+        .build()
+        .unwrap();
     let started = Instant::now();
     let error = engine.run("run", Wait::default()).await.unwrap_err();
-    let Error::NodeTimeout { attempts, timeout, .. } = &error else {
+    let Error::NodeTimeout {
+        attempts, timeout, ..
+    } = &error
+    else {
         panic!("{error}")
     };
     assert_eq!((*attempts, *timeout), (3, 2 * SECOND));
@@ -245,7 +253,9 @@ async fn the_timeout_is_per_attempt_and_a_timeout_is_retried() {
 #[tokio::test]
 async fn dropping_the_driving_future_drops_the_nodes_at_once() {
     let bed = Bed::of(3_600);
-    let engine = Engine::builder(Several { bed: bed.clone() }).build().unwrap();
+    let engine = Engine::builder(Several { bed: bed.clone() })
+        .build()
+        .unwrap();
     let driving = tokio::spawn(engine.run("run", Wait::default()).into_future());
     bed.entered.notified().await;
     while bed.sleeping() < 3 {
@@ -265,7 +275,11 @@ async fn dropping_the_driving_future_drops_the_nodes_at_once() {
         _ = engine.run("run", Wait::default()).into_future() => unreachable!("it sleeps"),
         () = bed.entered.notified() => {}
     }
-    assert_eq!(bed.sleeping(), 0, "a lone task goes with the future that drives it");
+    assert_eq!(
+        bed.sleeping(),
+        0,
+        "a lone task goes with the future that drives it"
+    );
 }
 
 #[derive(Clone, Debug, Default)]

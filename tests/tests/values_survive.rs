@@ -234,7 +234,10 @@ async fn free_form_json_is_stored_as_it_would_be_without_features() {
 /// Nothing was written, and the run says why.
 async fn refused(place: &Place, id: &str, update: ValuesUpdate, path: &str) {
     let engine = engine(place, update);
-    let error = engine.run(id, Values::default()).await.unwrap_err();
+    let error = engine
+        .run(id, Values::default())
+        .await
+        .expect_err("it is refused");
     let Error::NotRoundTrip { run, step, source } = &error else {
         panic!("{error}")
     };
@@ -243,7 +246,7 @@ async fn refused(place: &Place, id: &str, update: ValuesUpdate, path: &str) {
     assert_eq!(source.path, path);
     assert!(source.reason.contains("NaN"), "{}", source.reason);
     assert!(error.to_string().contains(path), "{error}");
-    let run = engine.get(id).await.unwrap();
+    let run = engine.get(id).await.expect("it works");
     assert_eq!((run.steps(), run.status()), (0, Status::Failed));
     assert_eq!(*run.state(), Values::default());
 }
@@ -313,8 +316,11 @@ async fn sprung(update: TrapsUpdate) -> Error {
     let engine = Engine::builder(Trapped { trap })
         .check_round_trip(true)
         .build()
-        .unwrap();
-    engine.run("run", Traps::default()).await.unwrap_err()
+        .expect("it works");
+    engine
+        .run("run", Traps::default())
+        .await
+        .expect_err("it is refused")
 }
 
 #[tokio::test]
@@ -374,4 +380,58 @@ async fn an_input_of_a_task_that_cannot_be_stored_fails_its_run() {
         let run = engine.get("run").await.unwrap();
         assert_eq!((run.steps(), run.status()), (0, Status::Failed));
     }
+}
+
+#[node]
+fn take(_: &Traps, loose: Loose) -> TrapsUpdate {
+    Traps::update().loose(Some(loose))
+}
+
+#[graph(state = Traps, start -> take(Loose::Whole(3)), take -> end)]
+struct GivenAtStart;
+
+#[tokio::test]
+async fn an_input_that_start_gives_is_checked_like_any_other() {
+    let engine = Engine::builder(GivenAtStart)
+        .check_round_trip(true)
+        .build()
+        .unwrap();
+    let error = engine.run("run", Traps::default()).await.unwrap_err();
+    assert!(
+        matches!(error, Error::NotRoundTrip { step: 0, .. }),
+        "{error}"
+    );
+    let error = engine.get("run").await.unwrap_err();
+    assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
+}
+
+#[derive(Debug)]
+struct FailsOnce(std::sync::atomic::AtomicBool);
+
+#[node]
+fn stumble(_: &Traps, once: &FailsOnce) -> Result<(), String> {
+    match once.0.swap(true, std::sync::atomic::Ordering::SeqCst) {
+        false => Err("not yet".into()),
+        true => Ok(()),
+    }
+}
+
+#[graph(state = Traps, start -> [spring, stumble] -> end)]
+struct Stumbling {
+    trap: Trap,
+    once: FailsOnce,
+}
+
+#[tokio::test]
+async fn a_result_that_would_change_is_not_kept() {
+    let trap = Trap(Arc::new(Traps::update().loose(Some(Loose::Whole(3)))));
+    let once = FailsOnce(Default::default());
+    let engine = Engine::builder(Stumbling { trap, once })
+        .check_round_trip(true)
+        .build()
+        .unwrap();
+    let error = engine.run("run", Traps::default()).await.unwrap_err();
+    assert!(matches!(error, Error::NodeFailed { .. }), "{error}");
+    let error = engine.resume("run").await.unwrap_err();
+    assert!(matches!(error, Error::NotRoundTrip { .. }), "{error}");
 }

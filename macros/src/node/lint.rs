@@ -1,7 +1,7 @@
-//! The determinism lint: calls that would give another value on replay.
+//! The determinism lint: calls that would give another value at the next attempt.
 //!
 //! It reads the function's own tokens and nothing more. What a helper does, and
-//! what stands in another macro's arguments, escapes it; strict replay finds that.
+//! what stands in another macro's arguments, escapes it.
 
 mod banned;
 mod imports;

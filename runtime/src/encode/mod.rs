@@ -63,10 +63,10 @@ pub(crate) fn append<T: Serialize + ?Sized>(
     value: &T,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    serializer::write(value, out).map_err(|failure| EncodeError {
+    serializer::write(value, out).map_err(|refusal| EncodeError {
         ty: type_name::<T>(),
-        path: failure.path(),
-        reason: failure.reason,
+        path: refusal.path(),
+        reason: refusal.reason,
     })
 }
 

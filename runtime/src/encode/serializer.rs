@@ -19,12 +19,12 @@ const RAW: [&str; 2] = [
 
 /// Why a value has no encoding; the path is collected on the way out.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct Refusal {
     pub(super) reason: String,
     segments: Vec<String>,
 }
 
-impl Failure {
+impl Refusal {
     pub(super) fn new(reason: impl Display) -> Self {
         Self {
             reason: reason.to_string(),
@@ -48,21 +48,21 @@ impl Failure {
     }
 }
 
-impl Display for Failure {
+impl Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for Failure {}
+impl std::error::Error for Refusal {}
 
-impl ser::Error for Failure {
+impl ser::Error for Refusal {
     fn custom<T: Display>(message: T) -> Self {
         Self::new(message)
     }
 }
 
-pub(super) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Failure> {
+pub(super) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Refusal> {
     value.serialize(Serializer { out, depth: 0 })
 }
 
@@ -73,22 +73,22 @@ pub(super) struct Serializer<'a> {
 
 impl<'a> Serializer<'a> {
     /// Writes a value whose text `serde_json` and we agree on.
-    fn leaf<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
-        serde_json::to_writer(self.out, value).map_err(Failure::new)
+    fn leaf<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refusal> {
+        serde_json::to_writer(self.out, value).map_err(Refusal::new)
     }
 
-    fn finite(self, finite: bool, value: &impl Serialize) -> Result<(), Failure> {
+    fn finite(self, finite: bool, value: &impl Serialize) -> Result<(), Refusal> {
         if finite {
             return self.leaf(value);
         }
-        Err(Failure::new(
+        Err(Refusal::new(
             "JSON has no NaN and no infinities; store an `Option` or an enum instead",
         ))
     }
 
-    fn open(self, bracket: u8) -> Result<Compound<'a>, Failure> {
+    fn open(self, bracket: u8) -> Result<Compound<'a>, Refusal> {
         if self.depth == MAX_DEPTH {
-            return Err(Failure::new(format!(
+            return Err(Refusal::new(format!(
                 "nested deeper than {MAX_DEPTH} levels, which cannot be read back; use a flat list with indices"
             )));
         }
@@ -107,7 +107,7 @@ impl<'a> Serializer<'a> {
         variant: &'static str,
         bracket: u8,
         close: &'static [u8],
-    ) -> Result<Compound<'a>, Failure> {
+    ) -> Result<Compound<'a>, Refusal> {
         let Self { out, depth } = self;
         out.push(b'{');
         Serializer { out, depth }.leaf(variant)?;
@@ -124,7 +124,7 @@ impl<'a> Serializer<'a> {
 
 impl<'a> ser::Serializer for Serializer<'a> {
     type Ok = ();
-    type Error = Failure;
+    type Error = Refusal;
     type SerializeSeq = Compound<'a>;
     type SerializeTuple = Compound<'a>;
     type SerializeTupleStruct = Compound<'a>;
@@ -133,73 +133,73 @@ impl<'a> ser::Serializer for Serializer<'a> {
     type SerializeStruct = Struct<'a>;
     type SerializeStructVariant = Compound<'a>;
 
-    fn serialize_bool(self, v: bool) -> Result<(), Failure> {
+    fn serialize_bool(self, v: bool) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_i8(self, v: i8) -> Result<(), Failure> {
+    fn serialize_i8(self, v: i8) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_i16(self, v: i16) -> Result<(), Failure> {
+    fn serialize_i16(self, v: i16) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_i32(self, v: i32) -> Result<(), Failure> {
+    fn serialize_i32(self, v: i32) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_i64(self, v: i64) -> Result<(), Failure> {
+    fn serialize_i64(self, v: i64) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_i128(self, v: i128) -> Result<(), Failure> {
+    fn serialize_i128(self, v: i128) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_u8(self, v: u8) -> Result<(), Failure> {
+    fn serialize_u8(self, v: u8) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_u16(self, v: u16) -> Result<(), Failure> {
+    fn serialize_u16(self, v: u16) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_u32(self, v: u32) -> Result<(), Failure> {
+    fn serialize_u32(self, v: u32) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_u64(self, v: u64) -> Result<(), Failure> {
+    fn serialize_u64(self, v: u64) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_u128(self, v: u128) -> Result<(), Failure> {
+    fn serialize_u128(self, v: u128) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_f32(self, v: f32) -> Result<(), Failure> {
+    fn serialize_f32(self, v: f32) -> Result<(), Refusal> {
         self.finite(v.is_finite(), &v)
     }
-    fn serialize_f64(self, v: f64) -> Result<(), Failure> {
+    fn serialize_f64(self, v: f64) -> Result<(), Refusal> {
         self.finite(v.is_finite(), &v)
     }
-    fn serialize_char(self, v: char) -> Result<(), Failure> {
+    fn serialize_char(self, v: char) -> Result<(), Refusal> {
         self.leaf(&v)
     }
-    fn serialize_str(self, v: &str) -> Result<(), Failure> {
+    fn serialize_str(self, v: &str) -> Result<(), Refusal> {
         self.leaf(v)
     }
-    fn serialize_bytes(self, v: &[u8]) -> Result<(), Failure> {
+    fn serialize_bytes(self, v: &[u8]) -> Result<(), Refusal> {
         self.leaf(v)
     }
-    fn serialize_none(self) -> Result<(), Failure> {
+    fn serialize_none(self) -> Result<(), Refusal> {
         self.serialize_unit()
     }
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refusal> {
         let Self { out, depth } = self;
         let start = out.len();
         value.serialize(Serializer { out, depth })?;
         if &out[start..] == b"null" {
-            return Err(Failure::new(
+            return Err(Refusal::new(
                 "this `Some` holds a value that encodes as `null` and would come back as `None`; use an enum instead",
             ));
         }
         Ok(())
     }
-    fn serialize_unit(self) -> Result<(), Failure> {
+    fn serialize_unit(self) -> Result<(), Refusal> {
         self.out.extend_from_slice(b"null");
         Ok(())
     }
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Failure> {
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Refusal> {
         self.serialize_unit()
     }
     fn serialize_unit_variant(
@@ -207,14 +207,14 @@ impl<'a> ser::Serializer for Serializer<'a> {
         _name: &'static str,
         _index: u32,
         variant: &'static str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         self.leaf(variant)
     }
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         _name: &'static str,
         value: &T,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         value.serialize(self)
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -223,22 +223,22 @@ impl<'a> ser::Serializer for Serializer<'a> {
         _index: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         let mut compound = self.open(b'{')?;
         compound.field(variant, value)?;
         compound.end(b"}")
     }
-    fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'a>, Failure> {
+    fn serialize_seq(self, _len: Option<usize>) -> Result<Compound<'a>, Refusal> {
         self.open(b'[')
     }
-    fn serialize_tuple(self, _len: usize) -> Result<Compound<'a>, Failure> {
+    fn serialize_tuple(self, _len: usize) -> Result<Compound<'a>, Refusal> {
         self.open(b'[')
     }
     fn serialize_tuple_struct(
         self,
         _name: &'static str,
         _len: usize,
-    ) -> Result<Compound<'a>, Failure> {
+    ) -> Result<Compound<'a>, Refusal> {
         self.open(b'[')
     }
     fn serialize_tuple_variant(
@@ -247,17 +247,17 @@ impl<'a> ser::Serializer for Serializer<'a> {
         _index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Compound<'a>, Failure> {
+    ) -> Result<Compound<'a>, Refusal> {
         self.open_variant(variant, b'[', b"]}")
     }
-    fn serialize_map(self, _len: Option<usize>) -> Result<Map<'a>, Failure> {
+    fn serialize_map(self, _len: Option<usize>) -> Result<Map<'a>, Refusal> {
         let compound = self.open(b'{')?;
         Ok(Map {
             compound,
             entries: Vec::new(),
         })
     }
-    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Struct<'a>, Failure> {
+    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Struct<'a>, Refusal> {
         if RAW.contains(&name) {
             return Ok(Struct::Raw(self.out));
         }
@@ -269,7 +269,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
         _index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Compound<'a>, Failure> {
+    ) -> Result<Compound<'a>, Refusal> {
         self.open_variant(variant, b'{', b"}}")
     }
 }
@@ -291,33 +291,33 @@ impl Compound<'_> {
         self.items += 1;
     }
 
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         value.serialize(Serializer {
             out: self.out,
             depth: self.depth,
         })
     }
 
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         let index = self.items;
         self.separate();
         self.value(value)
-            .map_err(|failure| failure.at(format_args!("[{index}]")))
+            .map_err(|refusal| refusal.at(format_args!("[{index}]")))
     }
 
     fn field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         self.separate();
-        serde_json::to_writer(&mut *self.out, name).map_err(Failure::new)?;
+        serde_json::to_writer(&mut *self.out, name).map_err(Refusal::new)?;
         self.out.push(b':');
         self.value(value)
-            .map_err(|failure| failure.at(format_args!(".{name}")))
+            .map_err(|refusal| refusal.at(format_args!(".{name}")))
     }
 
-    fn end(self, close: &[u8]) -> Result<(), Failure> {
+    fn end(self, close: &[u8]) -> Result<(), Refusal> {
         self.out.extend_from_slice(close);
         Ok(())
     }
@@ -325,44 +325,44 @@ impl Compound<'_> {
 
 impl ser::SerializeSeq for Compound<'_> {
     type Ok = ();
-    type Error = Failure;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    type Error = Refusal;
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         self.element(value)
     }
-    fn end(self) -> Result<(), Failure> {
+    fn end(self) -> Result<(), Refusal> {
         Compound::end(self, b"]")
     }
 }
 
 impl ser::SerializeTuple for Compound<'_> {
     type Ok = ();
-    type Error = Failure;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    type Error = Refusal;
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         self.element(value)
     }
-    fn end(self) -> Result<(), Failure> {
+    fn end(self) -> Result<(), Refusal> {
         Compound::end(self, b"]")
     }
 }
 
 impl ser::SerializeTupleStruct for Compound<'_> {
     type Ok = ();
-    type Error = Failure;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    type Error = Refusal;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         self.element(value)
     }
-    fn end(self) -> Result<(), Failure> {
+    fn end(self) -> Result<(), Refusal> {
         Compound::end(self, b"]")
     }
 }
 
 impl ser::SerializeTupleVariant for Compound<'_> {
     type Ok = ();
-    type Error = Failure;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    type Error = Refusal;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         self.element(value)
     }
-    fn end(self) -> Result<(), Failure> {
+    fn end(self) -> Result<(), Refusal> {
         let close = self.close;
         Compound::end(self, close)
     }
@@ -370,15 +370,15 @@ impl ser::SerializeTupleVariant for Compound<'_> {
 
 impl ser::SerializeStructVariant for Compound<'_> {
     type Ok = ();
-    type Error = Failure;
+    type Error = Refusal;
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         self.field(name, value)
     }
-    fn end(self) -> Result<(), Failure> {
+    fn end(self) -> Result<(), Refusal> {
         let close = self.close;
         Compound::end(self, close)
     }
@@ -392,12 +392,12 @@ pub(super) enum Struct<'a> {
 
 impl ser::SerializeStruct for Struct<'_> {
     type Ok = ();
-    type Error = Failure;
+    type Error = Refusal;
     fn serialize_field<T: Serialize + ?Sized>(
         &mut self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refusal> {
         match self {
             Self::Fields(compound) => compound.field(name, value),
             Self::Raw(out) => {
@@ -406,7 +406,7 @@ impl ser::SerializeStruct for Struct<'_> {
             }
         }
     }
-    fn end(self) -> Result<(), Failure> {
+    fn end(self) -> Result<(), Refusal> {
         match self {
             Self::Fields(compound) => compound.end(b"}"),
             Self::Raw(_) => Ok(()),
@@ -428,13 +428,13 @@ struct Entry {
 
 impl ser::SerializeMap for Map<'_> {
     type Ok = ();
-    type Error = Failure;
+    type Error = Refusal;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         let key = key::text(value)?;
         self.compound.separate();
         let start = self.compound.out.len();
-        serde_json::to_writer(&mut *self.compound.out, &key).map_err(Failure::new)?;
+        serde_json::to_writer(&mut *self.compound.out, &key).map_err(Refusal::new)?;
         let end = self.compound.out.len();
         self.compound.out.push(b':');
         self.entries.push(Entry {
@@ -444,17 +444,17 @@ impl ser::SerializeMap for Map<'_> {
         Ok(())
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         let Some(entry) = self.entries.last_mut() else {
-            return Err(Failure::new("a map gave a value before its key"));
+            return Err(Refusal::new("a map gave a value before its key"));
         };
         let result = self.compound.value(value);
         entry.end = self.compound.out.len();
         let key = &self.compound.out[entry.key.clone()];
-        result.map_err(|failure| failure.at(format_args!("[{}]", String::from_utf8_lossy(key))))
+        result.map_err(|refusal| refusal.at(format_args!("[{}]", String::from_utf8_lossy(key))))
     }
 
-    fn end(self) -> Result<(), Failure> {
+    fn end(self) -> Result<(), Refusal> {
         let out = &*self.compound.out;
         let key = |entry: &Entry| &out[entry.key.clone()];
         let in_order = self.entries.is_sorted_by(|one, next| key(one) < key(next));
@@ -470,7 +470,7 @@ impl ser::SerializeMap for Map<'_> {
 
 impl Map<'_> {
     /// The entries' text in the order of their keys.
-    fn sorted(&self) -> Result<Vec<u8>, Failure> {
+    fn sorted(&self) -> Result<Vec<u8>, Refusal> {
         let out = &*self.compound.out;
         let mut order: Vec<&Entry> = self.entries.iter().collect();
         order.sort_by_key(|entry| &out[entry.key.clone()]);
@@ -479,7 +479,7 @@ impl Map<'_> {
             .find(|pair| out[pair[0].key.clone()] == out[pair[1].key.clone()]);
         if let Some(pair) = twice {
             let key = String::from_utf8_lossy(&out[pair[0].key.clone()]);
-            return Err(Failure::new(format!(
+            return Err(Refusal::new(format!(
                 "two keys of this map have one encoding, {key}, and one would be lost"
             )));
         }

@@ -7,7 +7,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::ledger::{Kept, Ledger, TaskText};
+use super::ledger::{Kept, KeptText, Ledger};
 use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError, panic_message};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -46,8 +46,10 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
-        let step = self.machine.step();
-        let stuck = (self.machine.stuck()).map_err(|error| self.step_error(step, error.into()))?;
+        let stuck = match self.stuck() {
+            Ok(stuck) => stuck,
+            Err(error) => return self.fail(error).await,
+        };
         let completed = stuck.is_none() && self.machine.is_done();
         let status = if completed {
             Status::Completed
@@ -70,11 +72,17 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         if !self.machine.is_done() {
             return Ok(());
         }
-        let step = self.machine.step();
-        match (self.machine.stuck()).map_err(|error| self.step_error(step, error.into()))? {
-            Some(reason) => self.fail(self.no_progress(reason)).await,
-            None => Ok(()),
+        match self.stuck() {
+            Ok(Some(reason)) => self.fail(self.no_progress(reason)).await,
+            Ok(None) => Ok(()),
+            Err(error) => self.fail(error).await,
         }
+    }
+
+    /// Why the run can never go on from here, if that is so.
+    fn stuck(&mut self) -> Result<Option<String>, Error> {
+        let step = self.machine.step();
+        (self.machine.stuck()).map_err(|error| self.step_error(step, error.into()))
     }
 
     /// The limit that the run has reached, if it has reached one.
@@ -167,13 +175,13 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     /// The results of a step that failed in part, as text. One that has no
     /// encoding is not kept: its task runs again.
-    fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<TaskText> {
+    fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<KeptText> {
         let tasks = self.machine.frontier().iter().zip(finished);
         tasks
             .filter_map(|(task, done)| {
                 let result = self.ledger.result_text(done.as_ref()?)?;
                 let node = self.machine.info().node_name(task.node);
-                Some(TaskText {
+                Some(KeptText {
                     task: self.machine.keys().get(task.key),
                     node,
                     result,
@@ -199,14 +207,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         let step = self.open_step();
         let machine = &mut *self.machine;
         let merge = || mergeable.and_then(|noted| advance(machine, noted));
-        let merged = catch_unwind(AssertUnwindSafe(merge)).unwrap_or_else(|panic| {
-            let message = format!("a reducer panicked: {}", panic_message(&*panic));
-            Err(StepError::Reduce {
-                field: "?",
-                message,
-            })
-        });
-        merged.map_err(|error| self.step_error(step, error))
+        catch_reducers(merge).map_err(|error| self.step_error(step, error))
     }
 
     async fn fail<T>(&mut self, error: Error) -> Result<T, Error> {
@@ -216,7 +217,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// Leaves the open step because of `error`. That is what the caller has to
     /// know, unless the run is somebody else's by now; if the store could not
     /// keep the results, their tasks run again.
-    async fn park<T>(&mut self, results: Vec<TaskText>, error: Error) -> Result<T, Error> {
+    async fn park<T>(&mut self, results: Vec<KeptText>, error: Error) -> Result<T, Error> {
         match self.ledger.park(self.machine.step(), results, &error).await {
             Err(lost @ Error::LeaseLost { .. }) => Err(lost),
             _ => Err(error),
@@ -292,6 +293,19 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     }
 }
 
+/// Merges with the user's reducers, whose panics are errors of the step.
+pub(super) fn catch_reducers(
+    merge: impl FnOnce() -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    catch_unwind(AssertUnwindSafe(merge)).unwrap_or_else(|panic| {
+        let message = format!("a reducer panicked: {}", panic_message(&*panic));
+        Err(StepError::Reduce {
+            field: "?",
+            message,
+        })
+    })
+}
+
 /// What the engine says of a step that could not be merged.
 pub(super) fn step_error(run: &str, step: u64, error: StepError) -> Error {
     let run = run.to_owned();
@@ -315,5 +329,11 @@ pub(super) fn step_error(run: &str, step: u64, error: StepError) -> Error {
             message,
         },
         StepError::Encode(source) => Error::NotRoundTrip { run, step, source },
+        StepError::NothingToStart { node } => Error::EmptyEach {
+            run,
+            step,
+            from: "start",
+            to: node,
+        },
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::core::Core;
 use super::lease::HeldLease;
-use super::ledger::{Kept, Ledger, TaskText};
+use super::ledger::{Kept, KeptText, Ledger};
 use crate::encode::{self, EncodeError, check_round_trip};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -134,10 +134,10 @@ impl<G: Graph> Ledger<G> for Durable<G> {
             .map_err(|error| self.error(error))
     }
 
-    async fn park(&mut self, saw: u64, results: Vec<TaskText>, error: &Error) -> Result<(), Error> {
+    async fn park(&mut self, saw: u64, results: Vec<KeptText>, error: &Error) -> Result<(), Error> {
         let results = results
             .into_iter()
-            .map(|TaskText { task, node, result }| PendingResult {
+            .map(|KeptText { task, node, result }| PendingResult {
                 task,
                 node: node.to_owned(),
                 saw,
@@ -161,6 +161,8 @@ impl<G: Graph> Ledger<G> for Durable<G> {
     }
 
     fn result_text(&self, finished: &Finished<G>) -> Option<String> {
+        let update = finished.update.as_ref().filter(|_| self.check);
+        update.map_or(Ok(()), check_update::<G>).ok()?;
         result_text(finished).ok()
     }
 }

@@ -14,7 +14,7 @@ use crate::store::Status;
 pub(super) type Kept<G> = HashMap<Digest, Finished<G>>;
 
 /// The result of one task as text, to be kept while its step is open.
-pub(super) struct TaskText {
+pub(super) struct KeptText {
     /// Its order key.
     pub(super) task: Digest,
     pub(super) node: &'static str,
@@ -46,7 +46,7 @@ pub(super) trait Ledger<G: Graph>: Send {
     fn park(
         &mut self,
         saw: u64,
-        results: Vec<TaskText>,
+        results: Vec<KeptText>,
         error: &Error,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -77,7 +77,7 @@ impl<G: Graph> Ledger<G> for Unkept {
     async fn park(
         &mut self,
         _saw: u64,
-        _results: Vec<TaskText>,
+        _results: Vec<KeptText>,
         _error: &Error,
     ) -> Result<(), Error> {
         Ok(())

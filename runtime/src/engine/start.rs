@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::active::{Origin, RunResult};
 use super::core::Core;
-use super::drive::{Drive, step_error};
+use super::drive::{Drive, catch_reducers, step_error};
 use super::durable::{Durable, SnapshotRule, Tail, check_update, step_commit};
 use super::lease::HeldLease;
 use super::ledger::{Kept, Ledger, Unkept};
@@ -17,7 +17,7 @@ use crate::encode::{self, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Machine, UpdateOf, outside_text};
+use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
 use crate::run::Run;
 use crate::store::{
     Access, Commit, Committed, Creation, Head, Loaded, Status, StepKind, Store, StoreError,
@@ -100,7 +100,9 @@ impl<G: Graph> Core<G> {
         seed: Option<u64>,
     ) -> RunResult<G> {
         let mut machine = self.machine(RunIdentity::new(run, seed), state);
-        machine.begin();
+        if let Err(error) = machine.begin() {
+            return Err(step_error(machine.run(), 0, error));
+        }
         self.drive(&mut machine, &mut Unkept).await?;
         Ok(finished_run(&machine, None))
     }
@@ -115,12 +117,15 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         let Origin { input, seed } = origin.clone();
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
-        machine.begin();
+        if let Err(error) = machine.begin() {
+            return Err(step_error(machine.run(), 0, error));
+        }
         let tail = Tail {
             step: 0,
             snapshot: input.len() as u64,
             updates: 0,
         };
+        self.check_inputs(&machine)?;
         let sealed = machine
             .seal_input(self.fingerprint(), seed, input)
             .map_err(|source| Error::NotRoundTrip {
@@ -320,12 +325,12 @@ impl<G: Graph> Core<G> {
         if self.settings.check_round_trip {
             check_update::<G>(&update).map_err(not_round_trip)?;
         }
-        let merged = if kind == StepKind::Turn {
-            machine.next_turn(update)
-        } else {
-            machine.correct(update)
-        };
+        let merged = catch_reducers(|| match kind {
+            StepKind::Turn => machine.next_turn(update),
+            _ => machine.correct(update),
+        });
         merged.map_err(|error| step_error(run, step, error))?;
+        self.check_inputs(&machine)?;
         let sealed = machine.seal(&[], updates).map_err(not_round_trip)?;
         let mut snapshots = SnapshotRule::new(self, tail);
         let snapshot = snapshots
@@ -344,6 +349,18 @@ impl<G: Graph> Core<G> {
             machine,
             tail: snapshots.tail(),
             commit,
+        })
+    }
+
+    /// Checks that the inputs in the frontier survive their encoding.
+    fn check_inputs(&self, machine: &Machine<G>) -> Result<(), Error> {
+        if !self.settings.check_round_trip {
+            return Ok(());
+        }
+        check_inputs::<G>(machine.frontier()).map_err(|source| Error::NotRoundTrip {
+            run: machine.run().to_owned(),
+            step: machine.step(),
+            source,
         })
     }
 

@@ -23,6 +23,9 @@ pub(crate) struct LoopWatch {
     circles: Option<Circles>,
     seen: HashMap<Digest, Seen>,
     changes: u64,
+    /// The last step may have left something in an ephemeral field that the
+    /// state's encoding skips, so that equal encodings prove nothing.
+    hidden: bool,
 }
 
 /// One frontier that occurred since the last task that was not closed.
@@ -41,6 +44,7 @@ impl LoopWatch {
             circles,
             seen: HashMap::new(),
             changes: 0,
+            hidden: false,
         }
     }
 
@@ -49,9 +53,11 @@ impl LoopWatch {
         self.seen.clear();
     }
 
-    /// Notes that the state may have changed.
-    pub(crate) fn changed(&mut self) {
+    /// Notes that the state may have changed, and whether in a way that does
+    /// not show in its encoding.
+    pub(crate) fn changed(&mut self, hidden: bool) {
         self.changes += 1;
+        self.hidden = hidden;
     }
 
     /// Whether `frontier` could be part of an endless loop at all. If a task
@@ -66,7 +72,7 @@ impl LoopWatch {
         if !closed {
             self.seen.clear();
         }
-        closed && frontier.iter().any(|task| circles[task.node as usize])
+        closed && !self.hidden && frontier.iter().any(|task| circles[task.node as usize])
     }
 
     /// Notes a frontier (nodes, inputs, join arrivals, deferred tasks) and its

@@ -55,6 +55,10 @@ pub(crate) enum StepError {
         message: String,
     },
     Encode(EncodeError),
+    /// The `each` to this node, out of `start`, had no items.
+    NothingToStart {
+        node: &'static str,
+    },
 }
 
 impl From<EncodeError> for StepError {
@@ -160,15 +164,24 @@ impl<G: Graph> Machine<G> {
     }
 
     /// Starts the current turn: the frontier is where `start` leads.
-    pub(crate) fn begin(&mut self) {
+    ///
+    /// # Errors
+    /// An `each` of `start` without items and without `else`.
+    pub(crate) fn begin(&mut self) -> Result<(), StepError> {
         self.frontier.clear();
         self.joins.clear();
         self.deferred.clear();
         self.loops.reset();
         self.round += 1;
         let parent = self.keys.turn(self.turn);
-        self.hop(START, parent, G::start());
-        std::mem::swap(&mut self.frontier, &mut self.next);
+        let hops = G::start();
+        if let Hops::Empty(edge) = hops {
+            let node = self.info.node_name(self.info.edges[edge as usize].to);
+            return Err(StepError::NothingToStart { node });
+        }
+        self.hop(START, parent, hops);
+        self.close_expansion();
+        Ok(())
     }
 
     /// A further turn: its update is a step of its own, then on from `start`.
@@ -176,8 +189,7 @@ impl<G: Graph> Machine<G> {
         self.correct(update)?;
         self.turn += 1;
         self.turn_step = self.step;
-        self.begin();
-        Ok(())
+        self.begin()
     }
 
     /// A correction from outside, as a step of its own; the frontier stays.
@@ -268,10 +280,11 @@ impl<G: Graph> Machine<G> {
 
     fn apply(&mut self, updates: &mut [UpdateOf<G>]) -> Result<(), StepError> {
         self.step += 1;
-        if updates.is_empty() && !G::State::INFO.ephemeral {
+        let ephemeral = G::State::INFO.ephemeral;
+        if updates.is_empty() && !ephemeral {
             return Ok(());
         }
-        self.loops.changed();
+        self.loops.changed(ephemeral && !updates.is_empty());
         Arc::make_mut(&mut self.state)
             .apply(updates)
             .map_err(|ReduceError { field, message }| StepError::Reduce {

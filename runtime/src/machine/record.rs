@@ -20,10 +20,6 @@ use crate::state::State;
 pub(crate) struct TaskText<U> {
     /// The node; absent for what came from outside.
     #[serde(default)]
-    #[allow(
-        dead_code,
-        reason = "read by `history`, through a `TaskText` of its own"
-    )]
     pub(crate) node: Option<String>,
     #[serde(default = "none")]
     pub(crate) update: Option<U>,

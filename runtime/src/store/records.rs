@@ -75,7 +75,8 @@ pub struct Head {
     pub seed: u64,
     /// Where it stands.
     pub status: Status,
-    /// The message of the error that a failed run ended with.
+    /// The error that a failed run ended with, as the engine encodes it:
+    /// `{"code":…,"message":…}`.
     pub error: Option<String>,
     /// The last committed step.
     pub step: u64,
@@ -304,7 +305,8 @@ pub struct Park {
     pub epoch: u64,
     /// The run's status from now on.
     pub status: Status,
-    /// The error's message, for a failed run.
+    /// The error of a failed run, as the engine encodes it:
+    /// `{"code":…,"message":…}`.
     pub error: Option<String>,
     /// Results to keep, beside those that are kept already.
     pub results: Vec<PendingResult>,

@@ -54,16 +54,18 @@ impl Call {
     /// the node, if it takes one.
     pub(super) fn message(&self, written: &str, cx: Option<&str>) -> String {
         let what = match self.kind {
-            Kind::Clock => "reads the clock, which a replay would read anew",
-            Kind::Random => "draws from a global random source, which a replay cannot repeat",
-            Kind::Uuid => "makes a random id, and a replay would make another",
-            Kind::Sleep => "forgets its deadline in a crash, and a replay would wait again",
+            Kind::Clock => "reads the clock, which another attempt would read anew",
+            Kind::Random => {
+                "draws from a global random source, which another attempt cannot repeat"
+            }
+            Kind::Uuid => "makes a random id, and another attempt would make another",
+            Kind::Sleep => "forgets its deadline in a crash, and another attempt would wait again",
             Kind::Spawn => "starts work that the run neither waits for nor records",
             Kind::Env => "reads the process's environment, and the next process may have another",
         };
         let key = match cx {
-            Some(cx) => format!("`{cx}.order_key()`"),
-            None => "`cx.order_key()` (take `cx: &Cx`)".to_owned(),
+            Some(cx) => format!("`{cx}.idempotency_key()`"),
+            None => "`cx.idempotency_key()` (take `cx: &Cx`)".to_owned(),
         };
         let help = match self.kind {
             Kind::Clock => "take the time from the state or the node's input".to_owned(),

@@ -22,13 +22,20 @@ pub(super) enum AttemptError {
 }
 
 impl AttemptError {
-    /// Whether the same task may be tried again. A panic is a bug, and a
-    /// repetition would only repeat it.
-    pub(super) fn is_retried(&self, when: Option<fn(&NodeError) -> bool>) -> bool {
-        match self {
-            Self::Failed(error) => !error.is_permanent() && when.is_none_or(|when| when(error)),
-            Self::TimedOut(_) => true,
-            Self::Panicked(_) | Self::Budget => false,
+    /// The error with which to give up, unless the same task may be tried
+    /// again. A panic is a bug, and a repetition would only repeat it.
+    pub(super) fn unless_retried(self, when: Option<fn(&NodeError) -> bool>) -> Option<Self> {
+        let worth_it = |error: &NodeError| match when {
+            None => Ok(true),
+            Some(when) => catch_unwind(AssertUnwindSafe(|| when(error))),
+        };
+        match &self {
+            Self::Failed(error) if !error.is_permanent() => match worth_it(error) {
+                Ok(retried) => (!retried).then_some(self),
+                Err(panic) => Some(Self::Panicked(panic_message(&*panic))),
+            },
+            Self::TimedOut(_) => None,
+            _ => Some(self),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::queue::Queue;
+use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
 use super::{StepResults, TaskError, TaskResult};
 use crate::graph::{Graph, NodeId};
@@ -29,14 +29,11 @@ enum Slot<G: Graph> {
 
 /// A started task.
 pub(super) struct Job<G: Graph> {
-    pub(super) at: Place,
+    pub(super) at: Started,
     pub(super) node: NodeId,
     pub(super) key: KeyId,
     pub(super) input: Option<G::Input>,
 }
-
-/// Where a started task stands in the frontier.
-pub(super) type Place = super::queue::Started;
 
 impl<G: Graph> Board<G> {
     pub(super) fn new(
@@ -90,15 +87,18 @@ impl<G: Graph> Board<G> {
     /// Starts the next task.
     pub(super) fn start(&self) -> Option<Job<G>> {
         let at = self.queue.start()?;
-        match std::mem::replace(&mut *self.slot(at.position), Slot::Running) {
-            Slot::Open(node, key, input) => Some(Job {
-                at,
-                node,
-                key,
-                input,
-            }),
-            _ => unreachable!("the queue gives each open task once"),
-        }
+        let mut slot = self.slot(at.position);
+        let Slot::Open(node, key, input) = &mut *slot else {
+            unreachable!("the queue gives each open task once")
+        };
+        let (node, key, input) = (*node, *key, input.take());
+        *slot = Slot::Running;
+        Some(Job {
+            at,
+            node,
+            key,
+            input,
+        })
     }
 
     /// How many tasks have not started.
@@ -106,7 +106,7 @@ impl<G: Graph> Board<G> {
         self.queue.len()
     }
 
-    pub(super) fn finish(&self, at: Place, result: TaskResult<G>) {
+    pub(super) fn finish(&self, at: Started, result: TaskResult<G>) {
         *self.slot(at.position) = match result {
             Ok(done) => Slot::Finished(done),
             Err(error) => Slot::Failed(error),

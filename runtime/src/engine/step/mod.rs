@@ -106,7 +106,7 @@ impl<G: Graph> Fanout<G> {
         let mut workers = Workers::default();
         let started = Instant::now();
         let mut spare = None;
-        while workers.len() < max_concurrency && started.elapsed() < SLICE {
+        while workers.are_fewer_than(max_concurrency) && started.elapsed() < SLICE {
             let Some(job) = board.start() else { break };
             let mut running = refill(spare.take(), run_job(Arc::clone(&board), job));
             if poll_once(&mut running).await {
@@ -116,10 +116,10 @@ impl<G: Graph> Fanout<G> {
             }
         }
         drop(spare);
-        let missing = max_concurrency
-            .saturating_sub(workers.len())
-            .min(board.waiting());
-        for _ in 0..missing {
+        for _ in 0..board.waiting() {
+            if !workers.are_fewer_than(max_concurrency) {
+                break;
+            }
             workers.spawn(work(Arc::clone(&board)));
         }
         workers.join().await;
@@ -198,9 +198,12 @@ async fn work<G: Graph>(board: Arc<Board<G>>) {
 struct Workers(JoinSet<()>);
 
 impl Workers {
-    fn len(&mut self) -> usize {
-        while self.0.try_join_next().is_some() {}
-        self.0.len()
+    fn are_fewer_than(&mut self, limit: usize) -> bool {
+        // Those that have ended are counted out only when it matters.
+        self.0.len() < limit || {
+            while self.0.try_join_next().is_some() {}
+            self.0.len() < limit
+        }
     }
 
     fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {

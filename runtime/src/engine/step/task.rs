@@ -79,8 +79,12 @@ pub(super) async fn run_task<G: Graph>(
         };
         match result {
             Ok(Done { update, hops }) => return finished(update, hops, None),
-            Err(error) if is_last || !error.is_retried(retry.when) => break error,
-            Err(_) => {}
+            Err(error) if is_last => break error,
+            Err(error) => {
+                if let Some(error) = error.unless_retried(retry.when) {
+                    break error;
+                }
+            }
         }
         let seed = context.keys.run().seed();
         let delay = backoff::delay(retry, number - 1, seed, context.keys.get(key));
