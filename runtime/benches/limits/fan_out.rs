@@ -93,7 +93,12 @@ fn pair(bench: &Bench, items: u64) -> Outcome<Pair> {
     let rounds = if items > 10_000 { 21 } else { 101 };
     in_turns(
         bench.rounds(rounds, 21),
-        || mean_of(times, || Ok(bench.tokio.block_on(unordered(items)))),
+        || {
+            mean_of(times, || {
+                bench.tokio.block_on(unordered(items));
+                Ok(())
+            })
+        },
         || {
             mean_of(times, || {
                 let run = engine.run("run", Total { items, sum: 0 });

@@ -12,10 +12,10 @@ use std::process::{Command, Stdio, exit};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::Synchronous;
 
 use crate::timing::{Pair, in_turns};
 use crate::{Bench, Outcome, folder, table};
@@ -102,7 +102,7 @@ fn pair(bench: &Bench, update: usize) -> Outcome<(Pair, i64)> {
 
 /// The number of steps behind the input, if the run is as it was meant to be.
 fn check(path: &Path) -> Outcome<i64> {
-    let conn = Connection::open(path)?;
+    let conn = open(path)?;
     let (snapshots, steps, bytes): (i64, i64, i64) = conn.query_row(
         "SELECT (SELECT count(*) FROM snapshots), count(*), sum(length(updates)) FROM steps WHERE step > 0",
         [],
@@ -138,11 +138,10 @@ impl Child {
             .enable_all()
             .build()?;
         let resumed = matches!(self, Self::Resume);
-        let options = SqliteStore::options().synchronous(Synchronous::Normal);
         let engine = Engine::builder(Resumed {
             probe: Probe { started, resumed },
         })
-        .store(options.open(&path)?)
+        .store(SqliteStore::open(&path)?)
         .max_steps(1 << 20)
         .build()?;
         tokio.block_on(async {
@@ -188,9 +187,9 @@ impl Child {
     }
 }
 
-/// What cannot be spared: the input, and every update since, as values.
+/// What cannot be spared: the log, the input, and every update since, as values.
 fn read(path: &Path, started: Instant) -> Outcome {
-    let conn = Connection::open(path)?;
+    let conn = open(path)?;
     let mut query = conn.prepare("SELECT step, updates FROM steps ORDER BY place")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
@@ -203,4 +202,11 @@ fn read(path: &Path, started: Instant) -> Outcome {
     }
     println!("{}", started.elapsed().as_nanos());
     Ok(())
+}
+
+/// The log that the killed process left stays for the next one.
+fn open(path: &Path) -> Outcome<Connection> {
+    let conn = Connection::open(path)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(conn)
 }
