@@ -11,7 +11,8 @@ use super::owners::Owners;
 use crate::hash::Digest;
 use crate::store::rules::{self, Facts, Verdict};
 use crate::store::{
-    Access, Commit, Committed, Creation, Event, Lease, Park, Snapshot, StepKind, StepRecord, clock,
+    Access, Commit, Committed, Creation, Event, Lease, Park, Snapshot, Status, StepKind,
+    StepRecord, clock,
 };
 
 /// Gives what happened, and the lock file of an owner that the lease was taken from.
@@ -55,7 +56,11 @@ pub(super) fn commit(
     if let Some(token) = &commit.token {
         write_token(conn, number, token, commit)?;
     }
-    if stored.is_some() && commit.record.kind != StepKind::Update {
+    // Only a run that was parked has kept results.
+    let parked = stored
+        .as_ref()
+        .is_some_and(|stored| stored.status != Status::Running);
+    if parked && commit.record.kind != StepKind::Update {
         conn.prepare_cached("DELETE FROM results WHERE run = ?1")?
             .execute([number])?;
     }

@@ -9,13 +9,14 @@ use super::errors::Fail;
 use super::owners::Owners;
 use crate::hash::Digest;
 use crate::store::rules::{self, LeaseState};
-use crate::store::{Lease, StoreError, clock};
+use crate::store::{Lease, Status, StoreError, clock};
 
 /// What a write has to know of a run.
 pub(super) struct Stored {
     pub(super) number: i64,
     pub(super) step: u64,
     pub(super) chain: Digest,
+    pub(super) status: Status,
     pub(super) lease: LeaseState,
     /// The lock file of the owner.
     lock: Option<String>,
@@ -39,7 +40,7 @@ impl Stored {
 
 pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fail> {
     let mut query = conn.prepare_cached(
-        "SELECT number, step, chain, owner, epoch, expires, lock FROM runs WHERE id = ?1",
+        "SELECT number, step, chain, owner, epoch, expires, lock, status FROM runs WHERE id = ?1",
     )?;
     let mut rows = query.query([run])?;
     let Some(row) = rows.next()? else {
@@ -54,6 +55,7 @@ pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fai
         number: row.get(0)?,
         step: cells.number(1)?,
         chain: cells.digest(2)?,
+        status: cells.word(7, Status::parse)?,
         lease: LeaseState {
             owner: cells.optional_text(3)?,
             epoch: cells.number(4)?,
