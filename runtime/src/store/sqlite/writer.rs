@@ -19,7 +19,7 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -34,6 +34,9 @@ use crate::store::StoreError;
 
 /// More than this does not make a group cheaper, only its first caller wait longer.
 const GROUP: usize = 256;
+
+/// A caller who is alone looks for others once in so many transactions.
+const LOOK_EVERY: u32 = 8;
 
 /// A transaction that is shorter than this may keep an executor's thread.
 const QUICK: Duration = Duration::from_millis(1);
@@ -51,6 +54,8 @@ struct Shared {
     /// Whoever holds it writes. It is never waited for while `queue` is held.
     desk: Mutex<Desk>,
     quick: AtomicBool,
+    /// How many transactions in a row carried one job.
+    lonely: AtomicU32,
 }
 
 #[derive(Default)]
@@ -66,6 +71,7 @@ impl Writer {
             called: Condvar::new(),
             desk: Mutex::new(desk),
             quick: AtomicBool::new(false),
+            lonely: AtomicU32::new(0),
         });
         let serving = Arc::clone(&shared);
         let thread = Builder::new()
@@ -86,10 +92,12 @@ impl Writer {
     {
         let (job, answer) = desk::job(work);
         if self.shared.push(job) {
-            // Others that are ready on this thread now join the queue.
-            let dropped = CallOnDrop(&self.shared);
-            yield_now().await;
-            mem::forget(dropped);
+            if self.shared.looks_around() {
+                // Others that are ready on this thread now join the queue.
+                let dropped = CallOnDrop(&self.shared);
+                yield_now().await;
+                mem::forget(dropped);
+            }
             self.shared.write_in_place();
         }
         answer.await.unwrap_or_else(|_| Err(desk::dropped()))
@@ -127,6 +135,14 @@ impl Shared {
             self.called.notify_one();
         }
         in_place
+    }
+
+    /// Whether a caller who seems to be alone makes sure of it first. To let
+    /// others go ahead may wake a thread, so who has long been alone does it
+    /// only now and then.
+    fn looks_around(&self) -> bool {
+        let lonely = self.lonely.load(Ordering::Relaxed);
+        lonely < LOOK_EVERY || lonely.is_multiple_of(LOOK_EVERY)
     }
 
     /// Writes the one job that waits; calls the thread if there are more, if it
@@ -184,6 +200,11 @@ impl Shared {
         group: Vec<Box<dyn Job>>,
         patience: Patience,
     ) -> Result<(), Vec<Box<dyn Job>>> {
+        if group.len() == 1 {
+            self.lonely.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.lonely.store(0, Ordering::Relaxed);
+        }
         let started = Instant::now();
         let written = desk.write(group, patience);
         self.quick
