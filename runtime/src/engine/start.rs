@@ -1,5 +1,6 @@
 //! How a run gets under way: created, taken up again, or told to go on.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,6 +19,7 @@ use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
+use crate::panics::Caught;
 use crate::run::Run;
 use crate::store::{
     Access, Commit, Committed, Creation, Head, Loaded, Status, StepKind, Store, StoreError,
@@ -82,14 +84,17 @@ impl<G: Graph> Core<G> {
     ) -> Result<(), Error> {
         let _driven = Driven(Arc::clone(machine.keys().run()));
         let deadline = self.deadline();
-        Drive {
+        let mut drive = Drive {
             core: self,
             machine,
             ledger,
             deadline,
+        };
+        let driven = Caught(pin!(drive.finish())).await;
+        match driven {
+            Ok(result) => result,
+            Err(message) => drive.panicked(message).await,
         }
-        .finish()
-        .await
     }
 
     /// Runs without a store.
