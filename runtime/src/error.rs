@@ -67,6 +67,18 @@ pub enum Error {
         /// What it panicked with.
         message: String,
     },
+    /// The program's own code panicked while the engine handled its values:
+    /// in a `Clone` or a `Drop` of a state, an update or an input.
+    #[error(
+        "the program panicked while the engine handled the values of run `{run}`: {message}; \
+         look at the `Clone` and `Drop` of its state, updates and inputs, then resume the run from its last commit"
+    )]
+    Panicked {
+        /// The run.
+        run: String,
+        /// What it panicked with.
+        message: String,
+    },
     /// Two tasks of one step wrote different values to one field.
     #[error(
         "nodes {} wrote different values to `{field}` in step {step} of run `{run}`; \
@@ -369,6 +381,7 @@ impl Error {
             Self::NodeFailed { .. } => "node_failed",
             Self::NodeTimeout { .. } => "node_timeout",
             Self::NodePanicked { .. } => "node_panicked",
+            Self::Panicked { .. } => "panicked",
             Self::MergeConflict { .. } => "merge_conflict",
             Self::MergeFailed { .. } => "merge_failed",
             Self::UndeclaredWrite { .. } => "undeclared_write",

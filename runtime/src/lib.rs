@@ -13,6 +13,7 @@ mod hash;
 mod machine;
 mod node_error;
 mod options;
+mod panics;
 mod run;
 pub mod state;
 pub mod store;

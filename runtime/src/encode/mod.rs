@@ -17,6 +17,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use round_trip::check as check_round_trip;
 
+use crate::panics::caught;
+
 /// A value that has no encoding which would come back unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{ty}` does not survive its encoding at `{path}`: {reason}")]
@@ -63,11 +65,14 @@ pub(crate) fn append<T: Serialize + ?Sized>(
     value: &T,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    serializer::write(value, out).map_err(|refusal| EncodeError {
+    let fail = |path, reason| EncodeError {
         ty: type_name::<T>(),
-        path: refusal.path(),
-        reason: refusal.reason,
-    })
+        path,
+        reason,
+    };
+    caught(|| serializer::write(value, out))
+        .map_err(|panic| fail(".".into(), format!("its `Serialize` panicked: {panic}")))?
+        .map_err(|refusal| fail(refusal.path(), refusal.reason))
 }
 
 /// Encoded bytes as text, which they always are.
@@ -80,8 +85,11 @@ pub(crate) fn text(encoded: Vec<u8>) -> String {
 /// # Errors
 /// Text that is not a `T`.
 pub fn from_str<T: DeserializeOwned>(json: &str) -> Result<T, DecodeError> {
-    serde_json::from_str(json).map_err(|error| DecodeError {
+    let fail = |reason| DecodeError {
         ty: type_name::<T>(),
-        reason: error.to_string(),
-    })
+        reason,
+    };
+    caught(|| serde_json::from_str(json))
+        .map_err(|panic| fail(format!("its `Deserialize` panicked: {panic}")))?
+        .map_err(|error| fail(error.to_string()))
 }

@@ -1,17 +1,17 @@
 //! Drives a run from step to step until nothing is left to do.
 
 use std::iter::once;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::core::Core;
 use super::ledger::{Kept, KeptText, Ledger};
-use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError, panic_message};
+use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{DoneTask, Finished, Machine, StepError};
+use crate::panics::caught;
 use crate::store::Status;
 
 /// The clock is read once in so many steps: reading it costs a quarter of a cheap step.
@@ -224,6 +224,12 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         }
     }
 
+    /// Users' code panicked outside a node and a reducer.
+    pub(super) async fn panicked(&mut self, message: String) -> Result<(), Error> {
+        let run = self.run();
+        self.fail(Error::Panicked { run, message }).await
+    }
+
     fn run(&self) -> String {
         self.machine.run().to_owned()
     }
@@ -297,8 +303,8 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 pub(super) fn catch_reducers(
     merge: impl FnOnce() -> Result<(), StepError>,
 ) -> Result<(), StepError> {
-    catch_unwind(AssertUnwindSafe(merge)).unwrap_or_else(|panic| {
-        let message = format!("a reducer panicked: {}", panic_message(&*panic));
+    caught(merge).unwrap_or_else(|panic| {
+        let message = format!("a reducer panicked: {panic}");
         Err(StepError::Reduce {
             field: "?",
             message,

@@ -1,5 +1,6 @@
 //! How a run gets under way: created, taken up again, or told to go on.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,12 +14,14 @@ use super::lease::HeldLease;
 use super::ledger::{Kept, Ledger, Unkept};
 use super::load::{check_graph, read_kept, restore, undecodable};
 use crate::cx::RunIdentity;
-use crate::encode::{self, check_round_trip};
+use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
+use crate::panics::Caught;
 use crate::run::Run;
+use crate::state::State;
 use crate::store::{
     Access, Commit, Committed, Creation, Head, Loaded, Status, StepKind, Store, StoreError,
 };
@@ -66,6 +69,23 @@ pub(super) fn input_text<G: Graph>(
     })
 }
 
+/// A fresh run sees what a resumed one would: of fields that the encoding
+/// skips, which only ephemeral ones may be, nothing is left.
+fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::State, Error> {
+    if !G::State::INFO.ephemeral {
+        return Ok(state);
+    }
+    encode::from_str(input).map_err(|DecodeError { ty, reason }| Error::NotRoundTrip {
+        run: run.to_owned(),
+        step: 0,
+        source: EncodeError {
+            ty,
+            path: ".".into(),
+            reason,
+        },
+    })
+}
+
 impl<G: Graph> Core<G> {
     fn deadline(&self) -> Instant {
         let now = Instant::now();
@@ -82,14 +102,17 @@ impl<G: Graph> Core<G> {
     ) -> Result<(), Error> {
         let _driven = Driven(Arc::clone(machine.keys().run()));
         let deadline = self.deadline();
-        Drive {
+        let mut drive = Drive {
             core: self,
             machine,
             ledger,
             deadline,
+        };
+        let driven = Caught(pin!(drive.finish())).await;
+        match driven {
+            Ok(result) => result,
+            Err(message) => drive.panicked(message).await,
         }
-        .finish()
-        .await
     }
 
     /// Runs without a store.
@@ -116,6 +139,7 @@ impl<G: Graph> Core<G> {
         origin: Origin,
     ) -> RunResult<G> {
         let Origin { input, seed } = origin.clone();
+        let state = as_stored::<G>(&run, state, &input)?;
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));

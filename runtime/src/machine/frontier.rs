@@ -20,7 +20,7 @@ use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
 use crate::machine::loops::FrontierShape;
 use crate::machine::record::quoted;
-use crate::machine::{Arrow, Machine, Task};
+use crate::machine::{Arrow, KeyId, Machine, Task};
 
 /// A stored frontier, borrowed from its text.
 #[derive(Deserialize)]
@@ -235,10 +235,14 @@ impl Text {
         machine: &Machine<G>,
         tasks: &[Task<G::Input>],
     ) -> Result<(), EncodeError> {
+        // One parent may go under several ids, as after a look at an open run.
+        let siblings = |one: KeyId, next: KeyId| {
+            one == next || machine.keys.get(one) == machine.keys.get(next)
+        };
         let same = |one: &Task<G::Input>, next: &Task<G::Input>| {
             next.arrow.item > 0
-                && one.arrow.parent == next.arrow.parent
                 && one.arrow.edge == next.arrow.edge
+                && siblings(one.arrow.parent, next.arrow.parent)
         };
         for (position, group) in tasks.chunk_by(same).enumerate() {
             let first = &group[0];

@@ -1,8 +1,6 @@
 //! One attempt of one node: its panics caught, its time limited.
 
-use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::node_error::NodeError;
+use crate::panics::caught;
 
 /// How one attempt failed.
 #[derive(Debug)]
@@ -27,12 +26,12 @@ impl AttemptError {
     pub(super) fn unless_retried(self, when: Option<fn(&NodeError) -> bool>) -> Option<Self> {
         let worth_it = |error: &NodeError| match when {
             None => Ok(true),
-            Some(when) => catch_unwind(AssertUnwindSafe(|| when(error))),
+            Some(when) => caught(|| when(error)),
         };
         match &self {
             Self::Failed(error) if !error.is_permanent() => match worth_it(error) {
                 Ok(retried) => (!retried).then_some(self),
-                Err(panic) => Some(Self::Panicked(panic_message(&*panic))),
+                Err(panic) => Some(Self::Panicked(panic)),
             },
             Self::TimedOut(_) => None,
             _ => Some(self),
@@ -74,10 +73,10 @@ impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         // A node that panicked is dropped and never polled again.
-        match catch_unwind(AssertUnwindSafe(|| this.node.as_mut().poll(cx))) {
+        match caught(|| this.node.as_mut().poll(cx)) {
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
             Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
-            Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic_message(&*panic)))),
+            Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic))),
         }
     }
 }
@@ -99,11 +98,4 @@ impl<F> Attempt<'_, F> {
             Limit::Budget => AttemptError::Budget,
         })
     }
-}
-
-/// What a panic said.
-pub(in crate::engine) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".into())
 }

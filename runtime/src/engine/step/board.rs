@@ -121,7 +121,7 @@ impl<G: Graph> Board<G> {
             let error = match std::mem::replace(&mut *self.slot(position), Slot::Running) {
                 Slot::Finished(done) => return Some(done),
                 Slot::Failed(error) => error,
-                // A worker can only be lost to a panic in the drop of a node's values.
+                // A worker is only lost with the runtime that it ran on.
                 Slot::Open(..) | Slot::Running => {
                     TaskError::Panicked("the worker that ran this task was lost".into())
                 }

@@ -22,7 +22,6 @@ use std::time::Duration;
 use tokio::task::{JoinSet, coop::consume_budget};
 use tokio::time::Instant;
 
-pub(super) use attempt::panic_message;
 pub(super) use task::{StepClock, StepContext};
 
 use crate::graph::Graph;

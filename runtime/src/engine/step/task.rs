@@ -16,6 +16,7 @@ use crate::cx::Cx;
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
 use crate::node_error::{Failure, NodeError};
+use crate::panics::Caught;
 
 /// What all tasks of a step share, borrowed.
 pub(in crate::engine) struct StepContext<'a, G: Graph> {
@@ -51,6 +52,18 @@ impl<G: Graph> StepContext<'_, G> {
 /// Runs a task until it succeeds, its retries are exhausted, or its `on error`
 /// row takes over.
 pub(super) async fn run_task<G: Graph>(
+    context: StepContext<'_, G>,
+    node: NodeId,
+    key: KeyId,
+    input: Option<G::Input>,
+) -> TaskResult<G> {
+    // Beside the node itself, users' values are cloned and dropped on the way.
+    let task = Caught(pin!(try_task(context, node, key, input)));
+    task.await
+        .unwrap_or_else(|panic| Err(TaskError::Panicked(panic)))
+}
+
+async fn try_task<G: Graph>(
     context: StepContext<'_, G>,
     node: NodeId,
     key: KeyId,

@@ -1,0 +1,117 @@
+//! A driving call may be dropped at any of its waits: the run goes on from its
+//! last commit, to the same fingerprint.
+
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use superstep::prelude::*;
+use superstep_tests::survey::{Survey, SurveyUpdate, Surveyor};
+use superstep_tests::{Hooked, Place, stores, trace};
+
+/// A store whose every call waits before and after its work.
+fn slow(place: &Place) -> Hooked {
+    Hooked::new(Arc::clone(&place.store), |_, _| {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            Ok(())
+        })
+    })
+}
+
+fn engine(place: &Place, surveyor: Surveyor) -> Engine<Surveyor> {
+    Engine::builder(surveyor)
+        .store(slow(place))
+        .build()
+        .unwrap()
+}
+
+type Call = Pin<Box<dyn Future<Output = Result<Run, Error>> + Send>>;
+type Run = superstep::Run<Survey>;
+
+/// Drops `call` after `polls` polls; whether it finished before.
+async fn poll_times(mut call: Call, polls: u32) -> bool {
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        call.as_mut().poll(cx).map(|result| {
+            result.expect("nothing else goes wrong");
+            true
+        })
+    })
+    .await
+}
+
+/// Steps and keys of the tasks that ran, with the steps committed before each.
+fn reran(journal: &[String], committed: u64) -> Vec<String> {
+    let step = |line: &String| line.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
+    journal
+        .iter()
+        .filter(|line| step(line) <= committed)
+        .cloned()
+        .collect()
+}
+
+fn turn() -> SurveyUpdate {
+    Survey::update().round(0)
+}
+
+#[tokio::test]
+async fn a_call_dropped_at_any_wait_loses_nothing() {
+    let reference = &stores()[0];
+    let whole = engine(reference, Surveyor::new());
+    whole.run("run", Survey::of(2, 3)).seed(1).await.unwrap();
+    whole.turn("run", turn()).token("again").await.unwrap();
+    let whole = trace(&whole, "run").await.unwrap();
+    for place in stores() {
+        let mut polls = 0;
+        loop {
+            polls += 1;
+            let run = format!("run {polls}");
+            let surveyor = Surveyor::new();
+            let same = engine(&place, surveyor.clone());
+            let call = same
+                .run(run.as_str(), Survey::of(2, 3))
+                .seed(1)
+                .into_future();
+            let finished = poll_times(call, polls).await;
+            let noted = surveyor.world.journal.lines();
+            let committed = place
+                .store
+                .head(&run)
+                .await
+                .unwrap()
+                .map_or(0, |head| head.step);
+            same.run(run.as_str(), Survey::of(2, 3))
+                .seed(1)
+                .await
+                .unwrap();
+            let later = &surveyor.world.journal.lines()[noted.len()..];
+            assert_eq!(
+                reran(later, committed),
+                [""; 0],
+                "{place:?} after {polls} polls"
+            );
+            let call = same.turn(run.as_str(), turn()).token("again").into_future();
+            let turned = poll_times(call, polls).await;
+            same.turn(run.as_str(), turn())
+                .token("again")
+                .await
+                .unwrap();
+            let now = trace(&same, &run).await.unwrap();
+            assert_eq!(now.state, whole.state, "{place:?} after {polls} polls");
+            for (now, then) in now.history.iter().zip(&whole.history) {
+                assert_eq!(now.digest, then.digest, "{place:?} after {polls} polls");
+            }
+            assert_eq!(now.history.len(), whole.history.len());
+            if finished && turned {
+                eprintln!("{polls} polls");
+                break;
+            }
+        }
+    }
+}
