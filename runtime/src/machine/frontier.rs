@@ -18,7 +18,6 @@ use crate::encode::{DecodeError, EncodeError};
 use crate::graph::{Graph, GraphInfo, NodeId};
 use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
-use crate::machine::loops::FrontierShape;
 use crate::machine::record::quoted;
 use crate::machine::{Arrow, KeyId, Machine, Task};
 
@@ -68,8 +67,8 @@ impl<G: Graph> Machine<G> {
         Ok(text.finish())
     }
 
-    /// The frontier without keys, to recognise it when it comes again.
-    pub(crate) fn frontier_shape(&self) -> Result<FrontierShape, EncodeError> {
+    /// The hash of the frontier without its keys, which differ in every round.
+    pub(crate) fn frontier_shape(&self) -> Result<Digest, EncodeError> {
         let mut hasher = Hasher::new();
         for task in &self.frontier {
             hasher = hasher.number(u64::from(task.node));
@@ -86,15 +85,7 @@ impl<G: Graph> Machine<G> {
         for (node, _) in &self.deferred {
             hasher = hasher.part("defer").number(u64::from(*node));
         }
-        let names: Vec<_> = self
-            .frontier
-            .iter()
-            .map(|task| format!("`{}`", self.info.node_name(task.node)))
-            .collect();
-        Ok(FrontierShape {
-            digest: hasher.finish(),
-            names: names.join(", "),
-        })
+        Ok(hasher.finish())
     }
 
     /// Puts a stored frontier in the place of this one.

@@ -75,46 +75,35 @@ impl LoopWatch {
         closed && !self.hidden && frontier.iter().any(|task| circles[task.node as usize])
     }
 
-    /// Notes a frontier (nodes, inputs, join arrivals, deferred tasks) and its
-    /// state; if both were there before, how the loop is to be described.
+    /// Notes a frontier (the hash of its nodes, inputs, join arrivals and
+    /// deferred tasks) and its state; whether both were there before.
     pub(crate) fn recurs(
         &mut self,
-        frontier: FrontierShape,
+        frontier: Digest,
         state: &impl State,
-    ) -> Result<Option<String>, EncodeError> {
+    ) -> Result<bool, EncodeError> {
         let changes = self.changes;
-        let seen = self.seen.entry(frontier.digest).or_default();
+        let seen = self.seen.entry(frontier).or_default();
         seen.times += 1;
         let unchanged = seen.times > 1 && seen.changes == changes;
         seen.changes = changes;
         if !unchanged {
             if !is_compared(seen.times) {
-                return Ok(None);
+                return Ok(false);
             }
             let state = Hasher::new().part(encode::to_string(state)?).finish();
             if !seen.states.contains(&state) {
                 seen.states.push(state);
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Ok(Some(format!(
-            "the same tasks ({}) come round again with the state unchanged, and no node among them asks for anything \
-             from outside, so this would go on for ever; change the state on the way or route out of the loop",
-            frontier.names
-        )))
+        Ok(true)
     }
 }
 
 fn is_compared(times: u64) -> bool {
     let power = 1 << times.ilog2();
     times <= ALWAYS || times - power < 2
-}
-
-/// A frontier without its order keys, which differ in every round.
-#[derive(Debug)]
-pub(crate) struct FrontierShape {
-    pub(crate) digest: Digest,
-    pub(crate) names: String,
 }
 
 /// For each node, whether it lies on a circle of closed nodes, or between two.

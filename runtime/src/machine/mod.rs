@@ -465,6 +465,19 @@ impl<G: Graph> Machine<G> {
             return Ok(None);
         }
         let frontier = self.frontier_shape()?;
-        self.loops.recurs(frontier, &*self.state)
+        let recurs = self.loops.recurs(frontier, &*self.state)?;
+        Ok(recurs.then(|| self.describe_loop()))
+    }
+
+    fn describe_loop(&self) -> String {
+        let names = self
+            .frontier
+            .iter()
+            .map(|task| format!("`{}`", self.info.node_name(task.node)));
+        format!(
+            "the same tasks ({}) come round again with the state unchanged, and no node among them asks for anything \
+             from outside, so this would go on for ever; change the state on the way or route out of the loop",
+            names.collect::<Vec<_>>().join(", ")
+        )
     }
 }

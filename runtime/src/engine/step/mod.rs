@@ -2,7 +2,7 @@
 //!
 //! A lone task runs inline. The tasks of a fan-out are polled once in place;
 //! what stays pending becomes the first job of a worker on the runtime, and
-//! once polling in place has taken [`SLICE`], workers take what is left. A
+//! once polling in place has taken its [`Slice`], workers take what is left. A
 //! worker goes from task to task until none is left, so that a cheap task costs
 //! no task switch while slow ones really run in parallel, and there are never
 //! more workers than `max_concurrency`.
@@ -11,6 +11,7 @@ mod attempt;
 mod backoff;
 mod board;
 mod queue;
+mod slice;
 mod task;
 
 use std::future::{Future, poll_fn};
@@ -20,7 +21,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::{JoinSet, coop::consume_budget};
-use tokio::time::Instant;
 
 pub(super) use task::{StepClock, StepContext};
 
@@ -28,10 +28,8 @@ use crate::graph::Graph;
 use crate::machine::{Finished, Task};
 use crate::node_error::NodeError;
 use board::{Board, Job};
+use slice::Slice;
 use task::run_task;
-
-/// How long the tasks of a fan-out are polled in place before workers take over.
-const SLICE: Duration = Duration::from_micros(50);
 
 /// How a task failed for good.
 #[derive(Debug)]
@@ -103,9 +101,9 @@ impl<G: Graph> Fanout<G> {
             max_concurrency,
         } = self;
         let mut workers = Workers::default();
-        let started = Instant::now();
+        let mut slice = Slice::begin();
         let mut spare = None;
-        while workers.are_fewer_than(max_concurrency) && started.elapsed() < SLICE {
+        while workers.are_fewer_than(max_concurrency) && !slice.is_over() {
             let Some(job) = board.start() else { break };
             let mut running = refill(spare.take(), run_job(Arc::clone(&board), job));
             if poll_once(&mut running).await {
