@@ -314,6 +314,14 @@ pub enum Error {
         /// The step.
         step: u64,
     },
+    /// The call was polled outside of tokio, which engines and stores work on.
+    #[error(
+        "`{call}` was called without a tokio runtime; call it under `#[tokio::main]` or in `Runtime::block_on`"
+    )]
+    NoRuntime {
+        /// The call.
+        call: &'static str,
+    },
     /// The engine keeps nothing, so that there is nothing to ask for.
     #[error(
         "this engine has no store, so `{call}` has nothing to look at; build it without `.no_store()`"

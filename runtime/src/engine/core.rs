@@ -4,6 +4,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
 use std::sync::{Arc, OnceLock};
 
+use tokio::runtime::Handle;
+
 use super::active::Active;
 use super::recent::Recent;
 use super::step::Limits;
@@ -54,7 +56,11 @@ impl<G: Graph> Core<G> {
     }
 
     pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {
-        self.store.as_ref().ok_or(Error::NoStore { call })
+        let store = self.store.as_ref().ok_or(Error::NoStore { call })?;
+        // Said before anything is written: a lease could not be renewed.
+        Handle::try_current()
+            .map(|_| store)
+            .map_err(|_| Error::NoRuntime { call })
     }
 }
 

@@ -249,9 +249,10 @@ impl<G: Graph> Drop for Entry<G> {
 impl<G: Graph> Engine<G> {
     async fn start(self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
         check_id(&run)?;
-        let Some(store) = &self.core.store else {
+        if self.core.store.is_none() {
             return self.core.run_unkept(run, state, seed).await;
-        };
+        }
+        let store = self.core.store("run")?;
         let origin = Origin {
             input: input_text(&self.core, &run, &state)?,
             seed: seed.unwrap_or_else(|| default_seed(&run)),

@@ -103,6 +103,15 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
+    /// The file at the path is not the one that was opened.
+    #[error(
+        "`{path}` was moved, deleted or replaced while it was open; nothing was written, \
+         put the file back or open the store again"
+    )]
+    Moved {
+        /// The path.
+        path: String,
+    },
     /// The disk is full.
     #[error(
         "the disk that holds `{path}` is full; nothing of the step was written, make room and resume"

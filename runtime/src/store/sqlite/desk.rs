@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 
 use super::checkpointer::Checkpointer;
 use super::errors::{Fail, backend, translate};
+use super::identity::Identity;
+use super::open::io_error;
 use super::owners::Owners;
 use crate::store::StoreError;
 
@@ -79,6 +81,7 @@ pub(super) enum Patience {
 pub(super) struct Desk {
     conn: Connection,
     path: PathBuf,
+    file: Identity,
     busy: Duration,
     checkpointer: Checkpointer,
 }
@@ -93,9 +96,11 @@ impl Desk {
         // Waiting is up to `begin`: who writes in place must not be kept.
         conn.busy_timeout(Duration::ZERO)
             .map_err(|error| translate(error, &path))?;
+        let file = Identity::of(&path).map_err(|error| io_error(&error, &path))?;
         Ok(Self {
             conn,
             path,
+            file,
             busy,
             checkpointer,
         })
@@ -108,6 +113,12 @@ impl Desk {
         mut group: Vec<Box<dyn Job>>,
         patience: Patience,
     ) -> Result<(), Vec<Box<dyn Job>>> {
+        if let Err(moved) = self.file.check() {
+            for job in group {
+                job.answer(Err(moved.clone()));
+            }
+            return Ok(());
+        }
         if let Err(error) = self.begin(patience) {
             if patience == Patience::None && is_busy(&error) {
                 return Err(group);

@@ -5,6 +5,7 @@ mod checkpointer;
 mod commit;
 mod desk;
 mod errors;
+mod identity;
 mod lease;
 mod open;
 mod owners;
