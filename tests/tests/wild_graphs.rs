@@ -4,6 +4,8 @@
 //! The walk is a function of each task's order key, so the reference, which
 //! computes keys by hand, knows where every task goes.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use superstep::graph::{END, EdgeKind, GraphInfo, NodeId, RowInfo, START};
 use superstep::prelude::*;
 use superstep::{Graph, encode};
-use superstep_tests::{Dice, Place, scale, stores, trace};
+use superstep_tests::{Dice, Place, stores, trace};
 
 type Key = [u8; 32];
 
