@@ -1,7 +1,6 @@
 //! A row that is not what was written is an error that names it, and nothing
 //! goes on from it.
 #![cfg(feature = "sqlite")]
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;

@@ -4,8 +4,6 @@
 //! The walk is a function of each task's order key, so the reference, which
 //! computes keys by hand, knows where every task goes.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
