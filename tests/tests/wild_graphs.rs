@@ -430,10 +430,10 @@ async fn compare<G: Graph<State = Walk>>(graph: fn(World) -> G, walks: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thicket_goes_by_the_rules() {
-    compare(|world| Thicket { world }, 15).await;
+    compare(|world| Thicket { world }, scale("SUPERSTEP_WALKS", 15)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_knot_goes_by_the_rules() {
-    compare(|world| Knot { world }, 25).await;
+    compare(|world| Knot { world }, scale("SUPERSTEP_WALKS", 25)).await;
 }
