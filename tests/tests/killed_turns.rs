@@ -51,7 +51,7 @@ fn engine(store: &Arc<dyn Store>, world: World) -> Engine<Chatting> {
         .shared_store(Arc::clone(store))
         .lease(Duration::from_secs(1))
         .build()
-        .unwrap()
+        .expect("the settings make sense")
 }
 
 fn turns() -> u64 {

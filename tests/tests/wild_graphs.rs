@@ -28,7 +28,7 @@ fn sha256(parts: &[&[u8]]) -> Key {
 /// The walk: what a task with this key does.
 fn fate(key: &Key, seed: u64, of: u64) -> u64 {
     let hash = sha256(&[b"fate", key, &seed.to_le_bytes(), &of.to_le_bytes()]);
-    u64::from_le_bytes(hash[..8].try_into().unwrap()) % of
+    u64::from_le_bytes(hash[..8].try_into().expect("eight bytes")) % of
 }
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -420,7 +420,7 @@ async fn compare<G: Graph<State = Walk>>(graph: fn(World) -> G, walks: u64) {
                 trace,
                 &traces[0],
                 "{walk:?} {}",
-                encode::to_string(&walk).unwrap()
+                encode::to_string(&walk).expect("it has an encoding")
             );
         }
     }
