@@ -87,7 +87,12 @@ impl fmt::Display for Wrapped {
     }
 }
 
-impl StdError for Wrapped {}
+impl StdError for Wrapped {
+    /// What is shown here is the error inside, so the next in line is its cause.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.source()
+    }
+}
 
 impl From<NodeError> for Box<dyn StdError + Send + Sync> {
     fn from(error: NodeError) -> Self {
@@ -115,6 +120,18 @@ mod tests {
     fn the_kind_survives_a_box() {
         let boxed: Box<dyn StdError + Send + Sync> = NodeError::permanent("no").into();
         assert!(NodeError::transient(boxed).is_permanent());
+    }
+
+    #[test]
+    fn a_box_keeps_the_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no such page")]
+        struct NoPage(#[source] std::num::ParseIntError);
+        let error = NodeError::permanent(NoPage("x".parse::<i32>().unwrap_err()));
+        let boxed: Box<dyn StdError + Send + Sync> = error.into();
+        assert_eq!(boxed.to_string(), "no such page");
+        let cause = boxed.source().unwrap();
+        assert!(cause.is::<std::num::ParseIntError>(), "{cause}");
     }
 
     #[test]

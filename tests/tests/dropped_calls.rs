@@ -24,7 +24,7 @@ fn engine(place: &Place, surveyor: Surveyor) -> Engine<Surveyor> {
     Engine::builder(surveyor)
         .store(slow(place))
         .build()
-        .unwrap()
+        .expect("the settings make sense")
 }
 
 type Call = Pin<Box<dyn Future<Output = Result<Run, Error>> + Send>>;
@@ -48,10 +48,14 @@ async fn poll_times(mut call: Call, polls: u32) -> bool {
 
 /// Steps and keys of the tasks that ran, with the steps committed before each.
 fn reran(journal: &[String], committed: u64) -> Vec<String> {
-    let step = |line: &String| line.split(' ').nth(2).unwrap().parse::<u64>().unwrap();
+    let step = |line: &String| {
+        line.split(' ')
+            .nth(2)
+            .and_then(|step| step.parse::<u64>().ok())
+    };
     journal
         .iter()
-        .filter(|line| step(line) <= committed)
+        .filter(|line| step(line).is_none_or(|step| step <= committed))
         .cloned()
         .collect()
 }

@@ -25,7 +25,11 @@ struct World {
 #[node]
 async fn work(_: &Batch, item: u32, world: &World, cx: &Cx) -> Result<BatchUpdate, NodeError> {
     let key = cx.order_key().to_string();
-    world.keys.lock().unwrap().push((item, key));
+    world
+        .keys
+        .lock()
+        .expect("nobody panics with it")
+        .push((item, key));
     if item == 2 && !world.mended.load(Ordering::SeqCst) {
         return Err(NodeError::permanent("not yet"));
     }

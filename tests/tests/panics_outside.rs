@@ -155,7 +155,7 @@ async fn breaks<G: superstep::Graph<State = Shelf>>(
         .shared_store(Arc::clone(&place.store))
         .max_concurrency(concurrency)
         .build()
-        .unwrap()
+        .expect("the settings make sense")
     };
     let one = engine();
     let (id_of, one_of) = (id.clone(), one.clone());
@@ -171,11 +171,14 @@ async fn breaks<G: superstep::Graph<State = Shelf>>(
         Err(error) => assert!(error.to_string().contains("blown"), "{error}"),
     }
     // Another engine can go on at once: the lease was given back.
-    let run = engine().resume(&id).await.unwrap();
+    let run = engine().resume(&id).await.expect("it is mended");
     assert_eq!(run.state().count, count);
     let items: Vec<_> = run.state().items.iter().map(|item| item.0).collect();
     assert_eq!(items, [9, 0, 1, 2, 3]);
-    assert_eq!(one.resume(&id).await.unwrap().state(), run.state());
+    assert_eq!(
+        one.resume(&id).await.expect("it is mended").state(),
+        run.state()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

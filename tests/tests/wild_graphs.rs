@@ -28,7 +28,7 @@ fn sha256(parts: &[&[u8]]) -> Key {
 /// The walk: what a task with this key does.
 fn fate(key: &Key, seed: u64, of: u64) -> u64 {
     let hash = sha256(&[b"fate", key, &seed.to_le_bytes(), &of.to_le_bytes()]);
-    u64::from_le_bytes(hash[..8].try_into().unwrap()) % of
+    u64::from_le_bytes(hash[..8].try_into().expect("eight bytes")) % of
 }
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -420,7 +420,7 @@ async fn compare<G: Graph<State = Walk>>(graph: fn(World) -> G, walks: u64) {
                 trace,
                 &traces[0],
                 "{walk:?} {}",
-                encode::to_string(&walk).unwrap()
+                encode::to_string(&walk).expect("it has an encoding")
             );
         }
     }
@@ -430,10 +430,10 @@ async fn compare<G: Graph<State = Walk>>(graph: fn(World) -> G, walks: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thicket_goes_by_the_rules() {
-    compare(|world| Thicket { world }, 15).await;
+    compare(|world| Thicket { world }, scale("SUPERSTEP_WALKS", 15)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_knot_goes_by_the_rules() {
-    compare(|world| Knot { world }, 25).await;
+    compare(|world| Knot { world }, scale("SUPERSTEP_WALKS", 25)).await;
 }
