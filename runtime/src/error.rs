@@ -1,10 +1,12 @@
 //! Everything that can go wrong with a run, as one enum to match on.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::encode::EncodeError;
+use crate::hash::Digest;
 use crate::store::{Status, StoreError};
 
 /// The word under which a run that ended in [`Error::NoProgress`] keeps it.
@@ -13,15 +15,16 @@ pub(crate) const NO_PROGRESS: &str = "no_progress";
 /// Why a run did not go on.
 ///
 /// Every message names run, step and node where there are any, and says what
-/// to do next. Cloning is cheap: two calls that share one execution get the
+/// to do next. `Debug` shows the message too, since that is what a `main` that
+/// returns an error prints. Cloning is cheap: two calls that share one execution get the
 /// same error.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A node returned an error and no retry is left.
     #[error(
         "node `{node}` failed in step {step} of run `{run}` after {attempts} attempt(s): {source}; \
-         mend the cause and resume the run, or give the node an `on error` row"
+         mend the cause and resume the run; for new runs, an `on error` row can take over"
     )]
     NodeFailed {
         /// The run.
@@ -82,7 +85,8 @@ pub enum Error {
     /// Two tasks of one step wrote different values to one field.
     #[error(
         "nodes {} wrote different values to `{field}` in step {step} of run `{run}`; \
-         nothing of the step is committed; give the field a reducer, let one node write it, or set the conflict policy to last-writer-wins",
+         nothing of the step is committed; this run can go on under the conflict policy last-writer-wins; \
+         for new runs, give the field a reducer or let one node write it",
         names(nodes)
     )]
     MergeConflict {
@@ -234,7 +238,8 @@ pub enum Error {
     /// The graph is not the one that the run was started with.
     #[error(
         "graph `{graph}` is not the one that run `{run}` was started with: {}; \
-         finish the run with the old program, or start a new run",
+         finish the run with the old program or start a new run, or, if it can go on all the same, \
+         raise the graph's `version` and add `compatible = [\"{stored}\"]`",
         differences.join("; ")
     )]
     GraphChanged {
@@ -242,6 +247,8 @@ pub enum Error {
         run: String,
         /// The graph.
         graph: &'static str,
+        /// The fingerprint that the run was started with.
+        stored: Digest,
         /// What differs.
         differences: Vec<String>,
     },
@@ -361,6 +368,12 @@ pub enum Error {
         /// What the store said.
         source: StoreError,
     },
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Error {

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use superstep::graph::{END, EdgeKind, GraphInfo, NodeId, RowInfo, START};
 use superstep::prelude::*;
 use superstep::{Graph, encode};
-use superstep_tests::{Dice, Place, stores, trace};
+use superstep_tests::{Dice, Place, scale, stores, trace};
 
 type Key = [u8; 32];
 

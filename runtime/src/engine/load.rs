@@ -9,7 +9,7 @@ use super::ledger::Kept;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{Machine, RedoError, first_chain, read_result, step_digest};
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepRecord, Store};
@@ -45,14 +45,27 @@ pub(super) async fn check_graph<G: Graph>(
         });
     };
     let differences = G::INFO.differences(&stored);
-    if differences.are_compatible() {
+    if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
         return Ok(());
     }
     Err(Error::GraphChanged {
         run: run(),
         graph: G::INFO.name,
+        stored: head.fingerprint,
         differences: differences.lines().to_vec(),
     })
+}
+
+/// Whether the graph has a higher version than the run's and lists the run's
+/// fingerprint as compatible.
+fn is_declared_compatible(graph: &GraphInfo, head: &Head) -> bool {
+    let listed = || {
+        graph
+            .compatible
+            .iter()
+            .any(|text| Digest::parse(text) == Some(head.fingerprint))
+    };
+    graph.version > head.version && listed()
 }
 
 /// The machine of a run as it stands at its head.

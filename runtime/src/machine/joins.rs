@@ -91,7 +91,8 @@ impl Joins {
                 .map(|source| name(*source))
                 .collect();
             format!(
-                "the join into {} has {} and still waits for {}, which can no longer run",
+                "the join into {} has {} and still waits for {}, which can no longer run; \
+                 where one way may not be taken, collect with `defer` instead of a join",
                 targets.join(", "),
                 here.join(", "),
                 missing.join(", ")

@@ -1,0 +1,172 @@
+//! A run goes on under another graph only if that graph's version rises and it
+//! lists the old fingerprint as compatible; an added field with a default needs
+//! neither.
+
+use std::sync::Arc;
+
+use superstep::prelude::*;
+use superstep::{Graph, MemoryStore};
+
+/// The program as it was.
+mod old {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Order {
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    #[node]
+    pub fn pack(_: &Order) -> OrderUpdate {
+        Order::update().log(["packed"])
+    }
+
+    #[node]
+    pub fn ship(_: &Order) -> Result<OrderUpdate, String> {
+        Err("no van".into())
+    }
+
+    #[graph(state = Order, start -> pack -> ship -> end)]
+    pub struct Shop;
+}
+
+/// The program as it is: `ship` works, and the post is told. The edges that
+/// were there keep their places.
+mod new {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Order {
+        #[reduce(append)]
+        pub log: Vec<String>,
+        #[serde(default)]
+        #[reduce(last)]
+        pub post: String,
+    }
+
+    #[node]
+    pub fn pack(_: &Order) -> OrderUpdate {
+        Order::update().log(["packed"])
+    }
+
+    #[node]
+    pub fn ship(_: &Order) -> OrderUpdate {
+        Order::update().log(["shipped"])
+    }
+
+    #[node]
+    pub fn tell(_: &Order) -> OrderUpdate {
+        Order::update().post("told")
+    }
+
+    pub mod same_edges {
+        use super::{Order, pack, ship};
+        use superstep::prelude::*;
+
+        #[graph(state = Order, start -> pack -> ship -> end)]
+        pub struct Shop;
+    }
+
+    pub mod unlisted {
+        use super::{Order, pack, ship, tell};
+        use superstep::prelude::*;
+
+        #[graph(state = Order, version = 2, start -> pack -> ship -> tell -> end)]
+        pub struct Shop;
+    }
+
+    pub mod listed {
+        use super::{Order, pack, ship, tell};
+        use superstep::prelude::*;
+
+        #[graph(
+            state = Order,
+            version = 2,
+            compatible = ["281eb76360364f9656c10a295b6608022d2e67448704a041044afd34bbb10354"],
+            start -> pack -> ship -> tell -> end,
+        )]
+        pub struct Shop;
+    }
+
+    pub mod listed_without_version {
+        use super::{Order, pack, ship, tell};
+        use superstep::prelude::*;
+
+        #[graph(
+            state = Order,
+            compatible = ["281eb76360364f9656c10a295b6608022d2e67448704a041044afd34bbb10354"],
+            start -> pack -> ship -> tell -> end,
+        )]
+        pub struct Shop;
+    }
+}
+
+async fn left_by_the_old_program() -> Arc<dyn Store> {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let engine = engine(old::Shop, &store);
+    let error = engine
+        .run("order", old::Order::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::NodeFailed { .. }), "{error}");
+    store
+}
+
+fn engine<G: Graph>(graph: G, store: &Arc<dyn Store>) -> Engine<G> {
+    Engine::builder(graph)
+        .shared_store(Arc::clone(store))
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_added_field_with_a_default_is_no_change() {
+    let store = left_by_the_old_program().await;
+    let run = engine(new::same_edges::Shop, &store)
+        .resume("order")
+        .await
+        .unwrap();
+    assert_eq!(run.state().log, ["packed", "shipped"]);
+}
+
+#[tokio::test]
+async fn another_graph_is_refused_with_what_differs_and_what_to_write() {
+    let store = left_by_the_old_program().await;
+    let error = engine(new::unlisted::Shop, &store)
+        .resume("order")
+        .await
+        .unwrap_err();
+    let Error::GraphChanged { stored, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(*stored, old::Shop::INFO.fingerprint());
+    assert!(
+        error
+            .to_string()
+            .contains(&format!("compatible = [\"{stored}\"]")),
+        "{error}"
+    );
+    assert!(error.to_string().contains("tell"), "{error}");
+}
+
+#[tokio::test]
+async fn a_listed_fingerprint_goes_on_where_the_run_stood() {
+    let store = left_by_the_old_program().await;
+    let run = engine(new::listed::Shop, &store)
+        .resume("order")
+        .await
+        .unwrap();
+    assert_eq!(run.state().log, ["packed", "shipped"]);
+    assert_eq!(run.state().post, "told");
+}
+
+#[tokio::test]
+async fn a_listed_fingerprint_without_a_higher_version_is_not_enough() {
+    let store = left_by_the_old_program().await;
+    let graph = new::listed_without_version::Shop;
+    let error = engine(graph, &store).resume("order").await.unwrap_err();
+    assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+}
