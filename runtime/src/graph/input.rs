@@ -15,7 +15,7 @@ pub struct Given<T>(pub T);
 /// Every node's input is one, whether the node takes a value or not, so that a
 /// wrong edge is one error at that edge.
 #[diagnostic::on_unimplemented(
-    message = "this by-value parameter cannot be a task's input",
+    message = "the node's by-value parameter cannot be a task's input",
     label = "stored with the task, so it must be `Serialize + DeserializeOwned + Clone + Send + 'static`",
     note = "a by-value parameter is the task's input; take a dependency by reference: `&Bank`"
 )]

@@ -32,7 +32,8 @@ impl<S: State> IntoOutcome<S> for () {
 }
 
 impl<S: State, R: Route> IntoOutcome<S> for R {
-    type Route = R;
+    // By way of `HasRoute`, so that it is silent for what is no route.
+    type Route = <R as HasRoute>::Route;
 
     fn into_outcome(self) -> Result<(Option<S::Update>, R), NodeError> {
         Ok((None, self))

@@ -162,8 +162,8 @@ impl<'a, U> Conflicts<'a, U> {
         id: impl Fn(&T) -> &I,
     ) -> Self
     where
-        T: serde::Serialize + 'a,
-        I: serde::Serialize,
+        T: Serialize + 'a,
+        I: Serialize,
     {
         self.look(field, |updates| upsert::conflict(updates, id, slots))
     }
