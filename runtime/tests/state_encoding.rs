@@ -254,3 +254,31 @@ fn decoded_updates_do_what_the_originals_do() {
         assert_eq!(to_string(&original), to_string(&decoded));
     }
 }
+
+#[test]
+fn updates_are_compared_by_what_they_say() {
+    let update = || S::update().status("x").notes([1, 2]);
+    assert_eq!(update(), update());
+    assert_ne!(update(), update().answer(None));
+    assert_ne!(update(), S::update().status("x").notes([2, 1]));
+    assert_ne!(S::update().notes([]), S::update().replace_notes([]));
+    assert_eq!(S::update(), S::update());
+}
+
+/// Neither the field's type nor the state is `PartialEq`.
+#[derive(State, Debug, Clone, Serialize, Deserialize)]
+struct Measured<T> {
+    at: Point,
+    value: T,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Point(f64);
+
+#[test]
+fn a_value_without_an_encoding_equals_nothing() {
+    let measured = |value| Measured::<u8>::update().at(Point(value)).value(1);
+    assert_eq!(measured(0.5), measured(0.5));
+    assert_ne!(measured(0.5), measured(0.25));
+    assert_ne!(measured(f64::NAN), measured(f64::NAN));
+}

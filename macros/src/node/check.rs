@@ -3,7 +3,7 @@
 use quote::ToTokens;
 use syn::{Error, FnArg, GenericParam, PatType, ReturnType, Safety, Type, TypeReference};
 
-use super::model::{Function, names_context, peel};
+use super::model::{Function, is_context, names_context, peel};
 use super::options::Options;
 use super::owned::what_is_borrowed;
 use crate::errors::Errors;
@@ -105,6 +105,14 @@ fn check_parameters(function: &Function, errors: &mut Errors) {
         }
         match peel(&arg.ty) {
             Type::Reference(reference) => check_dependency(reference, errors),
+            ty if is_context(ty) => {
+                let name = arg.pat.to_token_stream();
+                let message = format!(
+                    "take the context by reference\nhelp: write `{name}: &{}`",
+                    ty.to_token_stream().to_string().replace(' ', "")
+                );
+                errors.push(Error::new_spanned(ty, message));
+            }
             ty if input.is_some() => {
                 let message = "a task has one input, and this is the second by-value parameter\n\
                     help: make one struct of the two, or take a dependency by reference: `&T`";

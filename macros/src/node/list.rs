@@ -21,7 +21,12 @@ pub(super) fn each(
     let mut seen = Vec::new();
     for item in split(tokens) {
         let parser = |input: ParseStream<'_>| {
-            let name = input.call(Ident::parse_any)?;
+            let name = input.call(Ident::parse_any).map_err(|error| {
+                let known = known.join("`, `");
+                let message = format!("expected {what}\nhelp: there are `{known}`");
+                syn::Error::new(error.span(), message)
+            });
+            let name = name.inspect_err(|_| drop(skip(input)))?;
             let text = name.to_string();
             if !known.contains(&text.as_str()) {
                 skip(input)?;

@@ -61,14 +61,18 @@ fn head(item: TokenStream) -> TokenStream {
 /// Whether this is `&Cx`, as far as its spelling tells.
 pub(super) fn names_context(ty: &Type) -> bool {
     match peel(ty) {
-        Type::Reference(reference) => match peel(&reference.elem) {
-            Type::Path(path) => path
-                .path
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "Cx"),
-            _ => false,
-        },
+        Type::Reference(reference) => is_context(&reference.elem),
+        _ => false,
+    }
+}
+
+/// Whether this is `Cx` itself, as far as its spelling tells.
+pub(super) fn is_context(ty: &Type) -> bool {
+    match peel(ty) {
+        Type::Path(path) => {
+            let last = path.path.segments.last();
+            last.is_some_and(|last| last.ident == "Cx")
+        }
         _ => false,
     }
 }
@@ -193,6 +197,8 @@ impl Arg {
     fn new(ty: &Type) -> Self {
         match peel(ty) {
             Type::Reference(reference) => Self::Provided(peel(&reference.elem).clone()),
+            // An error already; as an input it would be a second one.
+            other if is_context(other) => Self::Provided(other.clone()),
             other => Self::Input(other.clone()),
         }
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Nothing, Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Ident, LitInt, LitStr, Path, Token, parenthesized};
@@ -69,6 +69,7 @@ impl Retry {
         let mut retry = Self::default();
         let (mut base, mut max) = (None, None);
         let tokens = in_parens(input, "retry(attempts = 4, base = \"250ms\", max = \"8s\")")?;
+        check_named(&tokens)?;
         let what = "an option of `retry`";
         list::each(tokens, &RETRY, what, errors, |name, input, errors| {
             match name.to_string().as_str() {
@@ -94,6 +95,20 @@ impl Retry {
         retry.base = base.map(|time| time.value);
         retry.max = max.map(|time| time.value);
         Ok(retry)
+    }
+}
+
+/// `retry(3)` is what one tries first, and has one reading.
+fn check_named(tokens: &TokenStream) -> syn::Result<()> {
+    match tokens.clone().into_iter().next() {
+        Some(TokenTree::Literal(literal)) => {
+            let attempts = syn::parse2::<LitInt>(tokens.clone());
+            let attempts = attempts.map_or("4".into(), |given| given.to_string());
+            let message =
+                format!("`retry` takes named settings\nhelp: write `retry(attempts = {attempts})`");
+            Err(syn::Error::new(literal.span(), message))
+        }
+        _ => Ok(()),
     }
 }
 

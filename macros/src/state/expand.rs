@@ -16,6 +16,7 @@ pub(super) fn state(state: &State<'_>) -> TokenStream {
         .filter_map(|field| codec::of(state, field));
     let setters = update::setters(state);
     let plain = update::plain_impls(state);
+    let equality = update::equality(state);
     let graph = update::graph_impls(state);
     let state = impl_state::of(state);
     quote! {
@@ -25,6 +26,7 @@ pub(super) fn state(state: &State<'_>) -> TokenStream {
             use #rt as __rt;
             #setters
             #plain
+            #equality
             #graph
             #state
         };

@@ -19,7 +19,7 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
     let (vis, ident, update) = (&input.vis, &input.ident, parse::update_ident(input));
     let setters = setters(input, vis);
     quote! {
-        #[derive(::core::default::Default, ::core::clone::Clone, ::core::fmt::Debug)]
+        #[derive(::core::default::Default, ::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
         #vis struct #update;
         const _: () = {
             impl #ident {

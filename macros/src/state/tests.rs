@@ -112,6 +112,14 @@ fn a_field_that_combines() {
                         )
                     }
                 }
+                /// Equal if both set the same fields to values of the same encoding; a
+                /// value without an encoding (a NaN) equals nothing, itself included.
+                #[automatically_derived]
+                impl ::core::cmp::PartialEq for RunUpdate {
+                    fn eq(&self, __other: &Self) -> bool {
+                        __rt::reduce::same_encoding(self, __other)
+                    }
+                }
                 #[automatically_derived]
                 impl __rt::Update for RunUpdate {
                     fn fields(&self) -> __rt::FieldSet {

@@ -168,6 +168,25 @@ pub(super) fn plain_impls(state: &State<'_>) -> TokenStream {
     }
 }
 
+/// Compared by encoding: `PartialEq` cannot be asked of the fields' types, since
+/// a bound that does not hold is an error on a type without parameters.
+pub(super) fn equality(state: &State<'_>) -> TokenStream {
+    let rt = super::rt();
+    let update = &state.update;
+    let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
+    let clause = generics::where_clause(state, generics::of_update(state));
+    quote! {
+        /// Equal if both set the same fields to values of the same encoding; a
+        /// value without an encoding (a NaN) equals nothing, itself included.
+        #[automatically_derived]
+        impl #impl_generics ::core::cmp::PartialEq for #update #ty_generics #clause {
+            fn eq(&self, __other: &Self) -> bool {
+                #rt::reduce::same_encoding(self, __other)
+            }
+        }
+    }
+}
+
 /// `Update` and `IntoOutcome`.
 pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
     let rt = super::rt();

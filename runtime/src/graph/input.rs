@@ -15,9 +15,9 @@ pub struct Given<T>(pub T);
 /// Every node's input is one, whether the node takes a value or not, so that a
 /// wrong edge is one error at that edge.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a task's input",
-    label = "a task's input is stored with the task",
-    note = "it is `Serialize + DeserializeOwned + Clone + Send + 'static`"
+    message = "the node's by-value parameter cannot be a task's input",
+    label = "stored with the task, so it must be `Serialize + DeserializeOwned + Clone + Send + 'static`",
+    note = "a by-value parameter is the task's input; take a dependency by reference: `&Bank`"
 )]
 pub trait TaskInput: Send + Sized {
     /// The value; [`NoItem`] if the node takes none.
@@ -35,6 +35,8 @@ impl TaskInput for NoInput {
     }
 }
 
+// The words at the trait say all of it once, the bounds one by one.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TaskInput for Given<T> {
     type Item = T;
 

@@ -9,7 +9,8 @@ use crate::state::State;
 #[diagnostic::on_unimplemented(
     message = "a node over `{S}` cannot return `{Self}`",
     label = "not an update of `{S}`, a route, or a `Result` of one",
-    note = "return `{S}`'s update, `(update, route)`, a type that derives `Route`, or `()`, each bare or in a `Result`"
+    note = "return `{S}`'s update, `(update, route)`, a type that derives `Route`, or `()`, each bare or in a `Result`",
+    note = "if it is meant as a route, add `#[derive(Route)]` to the enum"
 )]
 pub trait IntoOutcome<S: State> {
     /// The route type, or [`NoRoute`].
@@ -31,7 +32,8 @@ impl<S: State> IntoOutcome<S> for () {
 }
 
 impl<S: State, R: Route> IntoOutcome<S> for R {
-    type Route = R;
+    // By way of `HasRoute`, so that it is silent for what is no route.
+    type Route = <R as HasRoute>::Route;
 
     fn into_outcome(self) -> Result<(Option<S::Update>, R), NodeError> {
         Ok((None, self))

@@ -20,4 +20,10 @@ fn read(state: &Research) {}
 #[node(retry = 3)]
 fn write(state: &Research) {}
 
+#[node(retry(3))]
+fn check(state: &Research) {}
+
+#[node(retry("1s"))]
+fn publish(state: &Research) {}
+
 fn main() {}

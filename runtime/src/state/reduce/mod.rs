@@ -27,8 +27,10 @@ pub use union::{Union, Unitable};
 pub use upsert::{apply_records, join_records, remove_record};
 pub use with::{apply_with, function, join_with};
 
+use serde::Serialize;
+
 use super::{Clash, ReduceError, Slot};
-use crate::encode::EncodeError;
+use crate::encode::{self, EncodeError};
 
 /// How the contributions of one step to a field of type `T` combine.
 ///
@@ -82,6 +84,12 @@ impl<R: Reducer<T>, T> Reducer<T> for Fitted<R> {
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
         R::reduce(into, contributions)
     }
+}
+
+/// Whether both encode, and alike: how updates are compared.
+pub fn same_encoding<U: Serialize>(one: &U, other: &U) -> bool {
+    let encodings = (encode::to_string(one), encode::to_string(other));
+    matches!(encodings, (Ok(one), Ok(other)) if one == other)
 }
 
 /// Applies what `updates` say of one field and leaves their slots unset.
@@ -154,8 +162,8 @@ impl<'a, U> Conflicts<'a, U> {
         id: impl Fn(&T) -> &I,
     ) -> Self
     where
-        T: serde::Serialize + 'a,
-        I: serde::Serialize,
+        T: Serialize + 'a,
+        I: Serialize,
     {
         self.look(field, |updates| upsert::conflict(updates, id, slots))
     }
