@@ -111,6 +111,24 @@ fn one_fault_is_one_error() {
 }
 
 #[test]
+fn one_slip_of_the_pen_is_one_error_and_hides_no_other() {
+    let graphs = [
+        quote!(start -> pack -> [shpi, charge], [ship, charge] -> done -> end),
+        quote!(start -> pack, pakc -> plan -> end),
+        quote!(start -> pack -> charge -> end, chrage on error -> end),
+        quote!(start -> [ship, charge], ship -> pack -> end, [shpi, charge] -> done -> end),
+    ];
+    for graph in graphs {
+        assert_eq!(faults(graph.clone()).len(), 1, "{graph}");
+        let two = faults(quote!(#graph, elsewhere -> end));
+        assert_eq!(two.len(), 2, "{two:#?}");
+    }
+    // Names that stand side by side are two.
+    let faults = faults(quote!(start -> [step_a, step_b], step_a -> end));
+    assert_eq!(faults, ["no row says where `step_b` goes next"]);
+}
+
+#[test]
 fn unreadable_entries_are_reported_together() {
     let faults = faults(quote!(start -> a, a => b, 3, b -> each c, conflict = newest, c -> end));
     assert_eq!(faults.len(), 4, "{faults:#?}");
@@ -128,9 +146,9 @@ fn checks_of_a_large_graph_take_no_time() {
     let table = quote!(start -> #first, #(#rows)* #last -> end);
     let mut found = Errors::new();
     let parsed = super::parse::table(table, &mut found);
-    let model = super::build::model(parsed, &mut found);
+    let mut model = super::build::model(parsed, &mut found);
     let started = std::time::Instant::now();
-    super::check::graph(&model, &mut found);
+    super::check::graph(&mut model, &mut found);
     let took = started.elapsed();
     assert!(
         took.as_millis() < 1_000,
