@@ -84,7 +84,7 @@ fn lone(model: &Model, slip: usize, meant: usize, goes_on: bool) -> Slip {
             format!("name it as a target in some row, e.g. `start -> {name}`"),
         ),
     };
-    let message = format!("{}; if not, {otherwise}", did_you_mean(lacks, one, other));
+    let message = format!("{} if not, {otherwise}", did_you_mean(lacks, one, other));
     Slip {
         at: slip,
         message,
