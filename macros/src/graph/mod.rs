@@ -46,8 +46,8 @@ fn model(table: TokenStream, found: &mut Errors) -> Model {
         found.at(Span::call_site(), message);
     }
     let mut faults = Errors::new();
-    let model = build::model(table, &mut faults);
-    check::graph(&model, &mut faults);
+    let mut model = build::model(table, &mut faults);
+    check::graph(&mut model, &mut faults);
     // What an unreadable table lacks is no fault of the graph.
     if let (Err(error), true) = (faults.finish(), readable) {
         found.push(error);

@@ -32,6 +32,8 @@ pub(super) struct Node {
     pub(super) path: Path,
     /// Where the rows first mention it.
     pub(super) at: Ident,
+    /// How often the rows mention it; a hop counts as target and as source.
+    pub(super) mentions: u32,
     /// Its row in [`Model::rows`].
     pub(super) row: Option<usize>,
     pub(super) has_error_row: bool,
@@ -83,6 +85,8 @@ pub(super) struct Join {
     pub(super) edges: std::ops::Range<u32>,
     /// For each of these edges, whether its target is deferred.
     pub(super) deferred: Vec<bool>,
+    /// Whether `end` is all that it is written to lead to.
+    pub(super) into_end: bool,
 }
 
 /// What a row does when its node has finished, in order.
@@ -117,6 +121,63 @@ impl Model {
             END => "end",
             node => &self.nodes[node as usize].name,
         }
+    }
+
+    /// Tells each node about its rows and joins.
+    pub(super) fn link(&mut self) {
+        for node in &mut self.nodes {
+            (node.row, node.has_error_row, node.input) = (None, false, false);
+            node.joins.clear();
+        }
+        for (at, row) in self.rows.iter().enumerate() {
+            if let Some(node) = self.nodes.get_mut(row.from as usize) {
+                node.row.get_or_insert(at);
+            }
+        }
+        for row in &self.error_rows {
+            if let Some(node) = self.nodes.get_mut(row.from as usize) {
+                node.has_error_row = true;
+            }
+        }
+        for (at, join) in self.joins.iter().enumerate() {
+            for (source, _) in &join.sources {
+                self.nodes[*source as usize].joins.push(at as u32);
+            }
+        }
+        for edge in &self.edges {
+            if let (Kind::Input | Kind::Each, Some(node)) =
+                (edge.kind, self.nodes.get_mut(edge.to as usize))
+            {
+                node.input = true;
+            }
+        }
+    }
+
+    /// Takes every mention of the node `other` for one of the node `kept`.
+    pub(super) fn merge(&mut self, other: NodeId, kept: NodeId) {
+        let nodes = self.nodes.len() as NodeId;
+        let rename = |node: &mut NodeId| {
+            if *node == other {
+                *node = kept;
+            }
+            if (other..nodes).contains(node) {
+                *node -= 1;
+            }
+        };
+        for edge in &mut self.edges {
+            rename(&mut edge.from);
+            rename(&mut edge.to);
+        }
+        self.rows.iter_mut().for_each(|row| rename(&mut row.from));
+        let error_rows = self.error_rows.iter_mut();
+        error_rows.for_each(|row| rename(&mut row.from));
+        let sources = self.joins.iter_mut().flat_map(|join| &mut join.sources);
+        sources.for_each(|(source, _)| rename(source));
+        let gone = self.nodes.remove(other as usize);
+        let mut kept = kept;
+        kept -= NodeId::from(kept > other);
+        self.nodes[kept as usize].mentions += gone.mentions;
+        self.link();
     }
 
     pub(super) fn has_start(&self) -> bool {

@@ -52,6 +52,7 @@ impl<'a> Names<'a> {
         }
         let written = text::joined(path.to_token_stream());
         if let Some(node) = self.known.get(&(name.clone(), written.clone())) {
+            self.nodes[*node as usize].mentions += 1;
             return *node;
         }
         match self.paths.get(&name) {
@@ -64,6 +65,7 @@ impl<'a> Names<'a> {
             named,
             path: path.clone(),
             at: ident,
+            mentions: 1,
             row: None,
             has_error_row: false,
             joins: Vec::new(),

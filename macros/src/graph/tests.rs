@@ -22,16 +22,16 @@ fn good_graphs_have_no_faults() {
     let graphs = [
         quote!(start -> end),
         quote!(start -> a -> b -> end),
-        quote!(start -> [a, b], [a, b] -> end),
+        quote!(start -> [a, b], [a, b] -> c -> end),
         // A loop with a way out, and one that only an error leaves.
         quote!(start -> a -> match { true => a, false => end }),
         quote!(start -> a -> a, a on error -> end),
         // A node with its own row in two joins.
-        quote!(start -> [a, b, c], [a, b] -> d -> end, [a, c] -> end, a -> match { _ => [d, end] }),
+        quote!(start -> [a, b, c], [a, b] -> d -> end, [a, c] -> e -> end, a -> match { _ => [d, end] }),
         // A join that first fires without the loop behind it.
         quote!(start -> [a, b], [a, b] -> c -> match { true => [a, b], false => end }),
         // The same function twice.
-        quote!(legal = review, finance = review, start -> [legal, finance] -> end),
+        quote!(legal = review, finance = review, start -> [legal, finance] -> sign -> end),
         quote!(start -> each a(items()) else defer b, a -> end, b -> end),
         quote!(start -> [a(1), a(2)], a -> end),
         quote!(start -> plan::first -> r#match -> end),
@@ -50,22 +50,22 @@ fn joins_are_refused_only_when_they_can_never_fire() {
             b -> f, c -> end, e -> end, d -> end, f -> end, #join
         ))
     };
-    assert_eq!(arms(quote!([b, c] -> end)).len(), 1);
-    assert_eq!(arms(quote!([f, c, e] -> end)).len(), 1);
-    assert_eq!(arms(quote!([b, e] -> end)), [""; 0]);
-    assert_eq!(arms(quote!([a, b] -> end)), [""; 0]);
+    assert_eq!(arms(quote!([b, c] -> z -> end)).len(), 1);
+    assert_eq!(arms(quote!([f, c, e] -> z -> end)).len(), 1);
+    assert_eq!(arms(quote!([b, e] -> z -> end)), [""; 0]);
+    assert_eq!(arms(quote!([a, b] -> z -> end)), [""; 0]);
     // With a loop, or with several tasks, one run takes both arms.
-    let looped =
-        quote!(start -> a, a -> match { X => [b, a], Y => c }, b -> end, c -> end, [b, c] -> end);
+    let looped = quote!(start -> a, a -> match { X => [b, a], Y => c }, b -> end, c -> end, [b, c] -> y -> end);
     assert_eq!(faults(looped), [""; 0]);
-    let several = quote!(start -> each a(x), a -> match { X => b, Y => c }, [b, c] -> end);
+    let several = quote!(start -> each a(x), a -> match { X => b, Y => c }, [b, c] -> y -> end);
     assert_eq!(faults(several), [""; 0]);
-    let twice = quote!(start -> [a, z], z -> a, a -> match { X => b, Y => c }, [b, c] -> end);
+    let twice = quote!(start -> [a, z], z -> a, a -> match { X => b, Y => c }, [b, c] -> y -> end);
     assert_eq!(faults(twice), [""; 0]);
     // A failed node takes no arm.
-    let failed = quote!(start -> a, a -> b, a on error -> c, [b, c] -> end);
+    let failed = quote!(start -> a, a -> b, a on error -> c, [b, c] -> y -> end);
     assert_eq!(faults(failed).len(), 0, "a plain row is no `match`");
-    let failed = quote!(start -> a -> match { X => b, Y => end }, a on error -> c, [b, c] -> end);
+    let failed =
+        quote!(start -> a -> match { X => b, Y => end }, a on error -> c, [b, c] -> y -> end);
     assert_eq!(faults(failed).len(), 1);
 }
 
@@ -99,6 +99,10 @@ fn one_fault_is_one_error() {
             quote!(start -> a -> [b, c] -> match { _ => d }, d -> end),
             "a join has no single route to `match` on",
         ),
+        (
+            quote!(start -> a -> match { X => b, Y => c }, [b, c] -> end),
+            "a join into `end` waits for nothing",
+        ),
     ];
     for (graph, fault) in graphs {
         let first = faults(graph.clone());
@@ -108,6 +112,24 @@ fn one_fault_is_one_error() {
             .filter(|error| !error.contains("round and round through `c` and `d`"));
         assert_eq!(expected.collect::<Vec<_>>(), [fault], "{graph}");
     }
+}
+
+#[test]
+fn one_slip_of_the_pen_is_one_error_and_hides_no_other() {
+    let graphs = [
+        quote!(start -> pack -> [shpi, charge], [ship, charge] -> done -> end),
+        quote!(start -> pack, pakc -> plan -> end),
+        quote!(start -> pack -> charge -> end, chrage on error -> end),
+        quote!(start -> [ship, charge], ship -> pack -> end, [shpi, charge] -> done -> end),
+    ];
+    for graph in graphs {
+        assert_eq!(faults(graph.clone()).len(), 1, "{graph}");
+        let two = faults(quote!(#graph, elsewhere -> end));
+        assert_eq!(two.len(), 2, "{two:#?}");
+    }
+    // Names that stand side by side are two.
+    let faults = faults(quote!(start -> [step_a, step_b], step_a -> end));
+    assert_eq!(faults, ["no row says where `step_b` goes next"]);
 }
 
 #[test]
@@ -128,9 +150,9 @@ fn checks_of_a_large_graph_take_no_time() {
     let table = quote!(start -> #first, #(#rows)* #last -> end);
     let mut found = Errors::new();
     let parsed = super::parse::table(table, &mut found);
-    let model = super::build::model(parsed, &mut found);
+    let mut model = super::build::model(parsed, &mut found);
     let started = std::time::Instant::now();
-    super::check::graph(&model, &mut found);
+    super::check::graph(&mut model, &mut found);
     let took = started.elapsed();
     assert!(
         took.as_millis() < 1_000,

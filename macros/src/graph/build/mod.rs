@@ -39,7 +39,7 @@ pub(super) fn model(table: Table, errors: &mut Errors) -> Model {
         error_rows: builder.error_rows,
         joins: builder.joins,
     };
-    link(&mut model);
+    model.link();
     model
 }
 
@@ -52,32 +52,6 @@ fn runtime(krate: Option<syn::Path>) -> syn::Path {
 /// Reading the setting has checked the number already.
 fn parsed<T: std::str::FromStr + Default>(literal: &syn::LitInt) -> T {
     literal.base10_digits().parse().unwrap_or_default()
-}
-
-/// Tells each node about its rows and joins.
-fn link(model: &mut Model) {
-    for (at, row) in model.rows.iter().enumerate() {
-        if let Some(node) = model.nodes.get_mut(row.from as usize) {
-            node.row.get_or_insert(at);
-        }
-    }
-    for row in &model.error_rows {
-        if let Some(node) = model.nodes.get_mut(row.from as usize) {
-            node.has_error_row = true;
-        }
-    }
-    for (at, join) in model.joins.iter().enumerate() {
-        for (source, _) in &join.sources {
-            model.nodes[*source as usize].joins.push(at as u32);
-        }
-    }
-    for edge in &model.edges {
-        if let (Kind::Input | Kind::Each, Some(node)) =
-            (edge.kind, model.nodes.get_mut(edge.to as usize))
-        {
-            node.input = true;
-        }
-    }
 }
 
 struct Builder<'a> {
@@ -196,6 +170,7 @@ impl Builder<'_> {
             }
         }
         let kind = Kind::Join(self.joins.len() as u32);
+        let into_end = target.is_end();
         let first = self.edges.len();
         let from = sources.first().map_or(START, |(node, _)| *node);
         self.targets(target, &Context::new(from, kind, Some(MATCH_AT_JOIN)));
@@ -219,6 +194,7 @@ impl Builder<'_> {
             sources,
             edges: first as u32..last as u32,
             deferred,
+            into_end,
         });
     }
 }

@@ -7,11 +7,15 @@ mod arcs;
 mod exclusive;
 mod reach;
 mod rows;
+mod spelling;
 
 use super::model::Model;
 use crate::errors::Errors;
 
-pub(super) fn graph(model: &Model, errors: &mut Errors) {
+pub(super) fn graph(model: &mut Model, errors: &mut Errors) {
+    if model.has_start() {
+        spelling::repair(model, errors);
+    }
     rows::check(model, errors);
     if model.has_start() {
         let arcs = arcs::Arcs::new(model);

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 
 use crate::errors::Errors;
-use crate::graph::model::{Edge, Model, NodeId, OwnRow, START};
+use crate::graph::model::{END, Edge, Model, Node, NodeId, OwnRow, START};
 use crate::graph::text;
 
 pub(super) fn check(model: &Model, errors: &mut Errors) {
@@ -11,6 +11,7 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
     one_row_each(model, errors);
     every_node_goes_on(model, errors);
     joins_differ(model, errors);
+    joins_lead_to_nodes(model, errors);
 }
 
 /// A graph has a `start` row.
@@ -50,16 +51,19 @@ fn second_row(model: &Model, first: &OwnRow, second: &OwnRow) -> String {
         .into_iter()
         .flat_map(|row| model.edges_of(row))
     {
-        if !targets.contains(&model.name(edge.to)) {
+        // Where a row goes on, `end` says nothing.
+        if edge.to != END && !targets.contains(&model.name(edge.to)) {
             targets.push(model.name(edge.to));
         }
     }
-    let help = match first.matches() || second.matches() {
-        true => format!("put all of its targets into one `match`: `{name} -> match {{ … }}`"),
-        false => format!(
-            "to go to all of them, write one list: `{name} -> [{}]`",
-            targets.join(", ")
-        ),
+    let ends = |row| model.edges_of(row).iter().all(|edge| edge.to == END);
+    let help = if first.matches() || second.matches() {
+        format!("put all of its targets into one `match`: `{name} -> match {{ … }}`")
+    } else if ends(first) || ends(second) {
+        "remove the one into `end`, which says nothing beside the other".to_owned()
+    } else {
+        let targets = targets.join(", ");
+        format!("to go to all of them, write one list: `{name} -> [{targets}]`")
     };
     format!("`{name}` has two rows\nhelp: {help}")
 }
@@ -100,5 +104,26 @@ fn joins_differ(model: &Model, errors: &mut Errors) {
                 break;
             }
         }
+    }
+}
+
+/// What waits for others does so to do something afterwards.
+fn joins_lead_to_nodes(model: &Model, errors: &mut Errors) {
+    for join in model.joins.iter().filter(|join| join.into_end) {
+        let sources = join
+            .sources
+            .iter()
+            .map(|(node, _)| &model.nodes[*node as usize]);
+        let elsewhere = |node: &&Node| node.row.is_some() || node.joins.len() > 1;
+        let rows: Vec<String> = sources
+            .filter(|node| !elsewhere(node))
+            .map(|node| format!("{} -> end", node.name))
+            .collect();
+        let help = match rows.is_empty() {
+            true => "remove it; its sources have other rows".to_owned(),
+            false => format!("write `{}`", rows.join(", ")),
+        };
+        let message = format!("a join into `end` waits for nothing\nhelp: {help}");
+        errors.at(join.at, message);
     }
 }

@@ -1,7 +1,7 @@
 //! What stands in for a graph with faults, so that its users say nothing more.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote, quote_spanned};
 
 use super::Code;
 use crate::graph::item::Item;
@@ -15,13 +15,13 @@ pub(in crate::graph) fn stub(model: &Model, item: &Item) -> TokenStream {
     quote!(#written #implementation)
 }
 
-/// Nothing, if not even the state is known or the struct can be no graph.
+/// Nothing, if neither a state nor a node is known or the struct can be no graph.
 fn implementation(code: &Code<'_>) -> Option<TokenStream> {
     if code.generics.lifetimes().next().is_some() {
         return None;
     }
     let Code { rt, name, .. } = code;
-    let state = code.model.state.as_ref()?;
+    let state = state(code)?;
     let (params, ty, bounds) = code.generics.split_for_impl();
     let text = text::name(name);
     Some(quote! {
@@ -73,4 +73,15 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
             }
         };
     })
+}
+
+/// The state as set, else that of the node which the table confirms most.
+fn state(code: &Code<'_>) -> Option<TokenStream> {
+    let Code { model, rt, .. } = code;
+    if let Some(state) = &model.state {
+        return Some(state.to_token_stream());
+    }
+    let node = model.nodes.iter().max_by_key(|node| node.mentions)?;
+    let path = &node.path;
+    Some(quote_spanned!(node.at.span()=> <#path as #rt::NodeFn>::State))
 }

@@ -1,0 +1,60 @@
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Order {
+    city: String,
+}
+
+#[node]
+fn plan(_: &Order) -> bool {
+    true
+}
+
+#[node]
+fn pack(_: &Order) {}
+
+#[node]
+fn ship(_: &Order) {}
+
+#[node]
+fn charge(_: &Order) {}
+
+#[node]
+fn done(_: &Order) {}
+
+#[graph(
+    state = Order,
+    start -> plan -> match { true => [shpi, charge], false => pack },
+    pack -> end,
+    [ship, charge] -> done -> end,
+)]
+struct TargetBesideJoin;
+
+#[graph(
+    state = Order,
+    start -> plan -> match { true => [shpi, charge], false => ship },
+    ship -> end,
+    charge -> end,
+)]
+struct TargetOnly;
+
+#[graph(
+    state = Order,
+    start -> pack,
+    pakc -> plan,
+    plan -> match { true => ship, false => pack },
+    ship -> end,
+)]
+struct Source;
+
+#[graph(state = Order, start -> paln, plan -> match { _ => ship }, ship -> end, plan on error -> end)]
+struct First;
+
+#[graph(state = Order, start -> [ship, charge], ship -> pack -> end, [shpi, charge] -> done -> end)]
+struct JoinSource;
+
+#[graph(state = Order, start -> [plan, plan_b], plan -> end)]
+struct NoSlip;
+
+fn main() {}
