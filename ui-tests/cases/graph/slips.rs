@@ -57,4 +57,7 @@ struct JoinSource;
 #[graph(state = Order, start -> [plan, plan_b], plan -> end)]
 struct NoSlip;
 
+#[graph(state = Order, strat -> ship -> end)]
+struct Start;
+
 fn main() {}

@@ -5,6 +5,7 @@ use proc_macro2::Span;
 use crate::errors::Errors;
 use crate::graph::model::{END, Edge, Model, Node, NodeId, OwnRow, START};
 use crate::graph::text;
+use crate::suggest;
 
 pub(super) fn check(model: &Model, errors: &mut Errors) {
     start(model, errors);
@@ -17,11 +18,21 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
 /// A graph has a `start` row.
 fn start(model: &Model, errors: &mut Errors) {
     if !model.has_start() {
-        let first = model.nodes.first();
+        let names: Vec<&str> = model.nodes.iter().map(|node| &*node.name).collect();
+        let slip = suggest::nearest("start", &names);
+        let first = match slip {
+            Some(slip) => model.nodes.iter().find(|node| node.name == slip),
+            None => model.nodes.first(),
+        };
         let at = first.map_or(Span::call_site(), |node| node.at.span());
-        let first = first.map_or("node", |node| &node.name);
-        let message =
-            format!("no row says where the graph starts\nhelp: add a row `start -> {first}`");
+        let help = match (slip, first) {
+            (Some(slip), _) => {
+                format!("did you mean `start` by `{slip}`? if not, add a row `start -> {slip}`")
+            }
+            (None, Some(first)) => format!("add a row `start -> {}`", first.name),
+            (None, None) => "add a row `start -> node`".to_owned(),
+        };
+        let message = format!("no row says where the graph starts\nhelp: {help}");
         errors.at(at, message);
     }
 }
