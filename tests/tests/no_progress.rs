@@ -369,3 +369,47 @@ async fn the_graphs_own_limit_stands_unless_the_engine_sets_one() {
         "{error}"
     );
 }
+
+mod into_end {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Walk {
+        pub both: bool,
+    }
+
+    #[derive(Route)]
+    pub enum Ways {
+        Left,
+        Both,
+    }
+
+    #[node]
+    pub fn fork(state: &Walk) -> Ways {
+        if state.both { Ways::Both } else { Ways::Left }
+    }
+
+    #[node]
+    pub fn left(_: &Walk) {}
+
+    #[node]
+    pub fn right(_: &Walk) {}
+
+    #[graph(
+        state = Walk,
+        start -> fork,
+        fork -> match { Ways::Left => left, Ways::Both => [left, right] },
+        [left, right] -> end,
+    )]
+    pub struct Walking;
+}
+
+#[tokio::test]
+async fn a_join_into_end_waits_for_nobody() {
+    let engine = Engine::builder(into_end::Walking).build().unwrap();
+    for (id, both) in [("left", false), ("both", true)] {
+        let run = engine.run(id, into_end::Walk { both }).await.unwrap();
+        assert_eq!((run.status(), run.steps()), (Status::Completed, 2));
+    }
+}

@@ -416,7 +416,7 @@ fn stumble(_: &Traps, once: &FailsOnce) -> Result<(), String> {
     }
 }
 
-#[graph(state = Traps, start -> [spring, stumble], spring -> end, stumble -> end)]
+#[graph(state = Traps, start -> [spring, stumble] -> end)]
 struct Stumbling {
     trap: Trap,
     once: FailsOnce,

@@ -99,17 +99,6 @@ pub(super) enum Target {
     Match(Match),
 }
 
-impl Target {
-    /// Whether nothing but `end` is written here.
-    pub(super) fn is_end(&self) -> bool {
-        match self {
-            Self::To(place) => place.word() == Some(Word::End),
-            Self::List(targets, _) => targets.iter().all(Self::is_end),
-            _ => false,
-        }
-    }
-}
-
 /// `each node(expr) else target`
 pub(super) struct Each {
     pub(super) place: Place,

@@ -85,8 +85,6 @@ pub(super) struct Join {
     pub(super) edges: std::ops::Range<u32>,
     /// For each of these edges, whether its target is deferred.
     pub(super) deferred: Vec<bool>,
-    /// Whether `end` is all that it is written to lead to.
-    pub(super) into_end: bool,
 }
 
 /// What a row does when its node has finished, in order.

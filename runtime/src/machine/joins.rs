@@ -1,6 +1,6 @@
 //! Joins: who has arrived where.
 
-use crate::graph::{GraphInfo, NodeId};
+use crate::graph::{END, GraphInfo, NodeId};
 use crate::machine::keys::KeyId;
 
 /// The arrivals at every join row of a graph. Set semantics: a source has
@@ -28,7 +28,13 @@ impl Joins {
     /// Notes that `node` arrived at `join`; if that completes it, the
     /// arrivals in source order, and the join is clear again.
     pub(crate) fn arrive(&mut self, join: u32, node: NodeId, key: KeyId) -> Option<Box<[KeyId]>> {
-        let sources = self.info.joins[join as usize].sources;
+        let row = &self.info.joins[join as usize];
+        let is_end = |edge: &u32| self.info.edges[*edge as usize].to == END;
+        // What leads to `end` alone waits for nothing, so it cannot be left waiting.
+        if row.edges.iter().all(is_end) {
+            return None;
+        }
+        let sources = row.sources;
         let arrived = &mut self.arrived[join as usize];
         for (slot, source) in arrived.iter_mut().zip(sources) {
             if *source == node && slot.is_none() {

@@ -170,7 +170,6 @@ impl Builder<'_> {
             }
         }
         let kind = Kind::Join(self.joins.len() as u32);
-        let into_end = target.is_end();
         let first = self.edges.len();
         let from = sources.first().map_or(START, |(node, _)| *node);
         self.targets(target, &Context::new(from, kind, Some(MATCH_AT_JOIN)));
@@ -194,7 +193,6 @@ impl Builder<'_> {
             sources,
             edges: first as u32..last as u32,
             deferred,
-            into_end,
         });
     }
 }

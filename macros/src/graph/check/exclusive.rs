@@ -12,7 +12,7 @@ pub(super) fn check(model: &Model, arcs: &Arcs, errors: &mut Errors) {
         return;
     }
     let once = once(model, arcs);
-    let mut reported: Vec<bool> = model.joins.iter().map(|join| join.into_end).collect();
+    let mut reported = vec![false; model.joins.len()];
     let matches = model.rows.iter().filter(|row| row.matches());
     for row in matches.filter(|row| once.get(row.from as usize) == Some(&true)) {
         let ways = Ways::through(model, arcs, row.from as usize);

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 
 use crate::errors::Errors;
-use crate::graph::model::{END, Edge, Model, Node, NodeId, OwnRow, START};
+use crate::graph::model::{END, Edge, Model, NodeId, OwnRow, START};
 use crate::graph::text;
 use crate::suggest;
 
@@ -12,7 +12,6 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
     one_row_each(model, errors);
     every_node_goes_on(model, errors);
     joins_differ(model, errors);
-    joins_lead_to_nodes(model, errors);
 }
 
 /// A graph has a `start` row.
@@ -115,26 +114,5 @@ fn joins_differ(model: &Model, errors: &mut Errors) {
                 break;
             }
         }
-    }
-}
-
-/// What waits for others does so to do something afterwards.
-fn joins_lead_to_nodes(model: &Model, errors: &mut Errors) {
-    for join in model.joins.iter().filter(|join| join.into_end) {
-        let sources = join
-            .sources
-            .iter()
-            .map(|(node, _)| &model.nodes[*node as usize]);
-        let elsewhere = |node: &&Node| node.row.is_some() || node.joins.len() > 1;
-        let rows: Vec<String> = sources
-            .filter(|node| !elsewhere(node))
-            .map(|node| format!("{} -> end", node.name))
-            .collect();
-        let help = match rows.is_empty() {
-            true => "remove it; its sources have other rows".to_owned(),
-            false => format!("write `{}`", rows.join(", ")),
-        };
-        let message = format!("a join into `end` waits for nothing\nhelp: {help}");
-        errors.at(join.at, message);
     }
 }
