@@ -49,7 +49,7 @@
 //!
 //! This run lives in memory; `.store(SqliteStore::open("party.db")?)` before `.build()` keeps it in a file.
 //!
-//! - [`node`] makes a function a node, and [`graph`] a struct a graph.
+//! - [`macro@node`] makes a function a node, and [`macro@graph`] a struct a graph.
 //! - [`derive@State`] says how the updates of a step combine, and [`derive@Route`] where a node can go next.
 //! - [`Engine`] starts, resumes, corrects and shows runs; [`Run`] is what it gives.
 //! - [`Cx`] is what a node may ask about its task.
