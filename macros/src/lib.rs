@@ -13,13 +13,33 @@ mod suggest;
 
 use proc_macro::TokenStream;
 
-/// Makes a struct the state of graphs. See the crate `superstep`.
+/// Makes a struct the state of graphs, and writes its update with a setter for each field.
+///
+/// | attribute of a field | what a step makes of it |
+/// |---|---|
+/// | none | the new value; two writers of different values conflict |
+/// | `#[reduce(last)]`, `#[reduce(first)]` | the last or first value in merge order |
+/// | `#[reduce(append)]` | goes to the end of a `Vec`, `VecDeque` or `String` |
+/// | `#[reduce(sum)]` | is added; overflow is an error |
+/// | `#[reduce(max)]`, `#[reduce(min)]` | the outermost, the value so far included |
+/// | `#[reduce(union)]` | elements join a `BTreeSet` |
+/// | `#[reduce(merge)]` | keys join a `BTreeMap`; other types decide by `Merge` |
+/// | `#[reduce(upsert = id)]` | records of a `Vec` are replaced or added by their field `id` |
+/// | `#[reduce(with = path)]` | a `fn(&mut T, T)` decides |
+/// | `#[reduce(ephemeral)]` | visible in the next step, then `Default` again |
+///
+/// `#[superstep(crate = path)]` on the struct says where the crate `superstep` is, if it was renamed. Names and codecs
+/// of `#[serde(…)]` carry over to the update.
 #[proc_macro_derive(State, attributes(reduce, serde, superstep))]
 pub fn derive_state(item: TokenStream) -> TokenStream {
     state::derive(item.into()).into()
 }
 
-/// Makes an enum a route that nodes return. See the crate `superstep`.
+/// Makes an enum a route that nodes return, for the graph's `match` to take apart.
+///
+/// | attribute of the enum | meaning | default |
+/// |---|---|---|
+/// | `#[superstep(crate = path)]` | where the crate `superstep` is, if it was renamed | `::superstep` |
 #[proc_macro_derive(Route, attributes(superstep))]
 pub fn derive_route(item: TokenStream) -> TokenStream {
     route::derive(item.into()).into()

@@ -6,6 +6,9 @@ struct Readme;
 #[doc = include_str!("../../docs/conflict-policies.md")]
 struct ConflictPolicies;
 
+#[doc = include_str!("../../docs/conversations.md")]
+struct Conversations;
+
 #[doc = include_str!("../../docs/determinism.md")]
 struct Determinism;
 

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
 
 #[test]
 fn every_documented_query_works() {
@@ -32,9 +34,52 @@ fn every_documented_query_works() {
         .collect();
     assert_eq!(
         rows,
-        [2, 4, 1, 1, 0, 2, 0],
+        [2, 4, 0, 1, 0, 2, 0],
         "what they find in the golden database"
     );
+}
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Research {
+    #[reduce(append)]
+    notes: Vec<String>,
+}
+
+#[node]
+fn plan(_: &Research) {}
+
+#[node]
+fn search(_: &Research) -> ResearchUpdate {
+    Research::update().notes(["one", "two"])
+}
+
+#[graph(state = Research, start -> plan -> search -> end)]
+struct Researcher;
+
+#[tokio::test]
+async fn the_documented_query_finds_the_notes_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("runs.db");
+    let store = SqliteStore::open(&database).unwrap();
+    let engine = Engine::builder(Researcher).store(store).build().unwrap();
+    let notes = vec!["from the input".to_owned()];
+    engine.run("research-42", Research { notes }).await.unwrap();
+
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(here.join("../docs/store-guarantees.md")).unwrap();
+    let (_, after) = page.split_once("Who writes the notes?").unwrap();
+    let (_, sql) = after.split_once("```sql\n").unwrap();
+    let sql = sql.split("```").next().unwrap();
+    let conn = Connection::open(database).unwrap();
+    let found: Vec<(i64, String, String)> = conn
+        .prepare(sql)
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let note = |text: &str| (2, "search".to_owned(), text.to_owned());
+    assert_eq!(found, [note("one"), note("two")]);
 }
 
 #[test]
