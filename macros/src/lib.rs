@@ -10,6 +10,7 @@ mod node;
 mod route;
 mod state;
 mod suggest;
+mod text;
 
 use proc_macro::TokenStream;
 

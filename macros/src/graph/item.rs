@@ -8,8 +8,8 @@ use syn::{
     WherePredicate, parse2,
 };
 
-use super::text;
 use crate::errors::Errors;
+use crate::text;
 
 pub(super) struct Item {
     /// The struct without our helper attributes.

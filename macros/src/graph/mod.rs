@@ -11,7 +11,6 @@ mod parse;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod text;
 
 use proc_macro2::{Span, TokenStream};
 

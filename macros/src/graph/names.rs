@@ -6,8 +6,9 @@ use quote::ToTokens;
 
 use super::ast::{Instance, Place};
 use super::model::{Node, NodeId};
-use super::{settings, text};
+use super::settings;
 use crate::errors::Errors;
+use crate::text;
 
 /// Numbers the nodes in the order in which they are first mentioned.
 pub(super) struct Names<'a> {

@@ -5,6 +5,7 @@ use quote::quote;
 
 use super::model::{Field, Reducer, State};
 use super::{generics, reducer, types};
+use crate::text;
 
 pub(super) fn of(state: &State<'_>) -> TokenStream {
     let rt = super::rt();
@@ -57,7 +58,7 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
 fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     let rt = super::rt();
     let name = &field.name;
-    let ty = types::joined(field.ty);
+    let ty = text::joined(field.ty);
     let reducer = reducer::text(&field.reducer);
     let conflicts = matches!(field.reducer, Reducer::Replace | Reducer::Ephemeral);
     let default = state.serde.default || field.serde.default || field.serde.skip.is_some();

@@ -99,7 +99,7 @@ pub(super) fn text(reducer: &Reducer) -> String {
         Reducer::Union => "union".into(),
         Reducer::Merge => "merge".into(),
         Reducer::Upsert(id) => format!("upsert={id}"),
-        Reducer::With(path) => format!("with={}", types::joined(path)),
+        Reducer::With(path) => format!("with={}", crate::text::joined(path)),
         Reducer::Ephemeral => "ephemeral".into(),
     }
 }

@@ -1,7 +1,6 @@
 //! What can be told from a type as it is written.
 
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
-use quote::ToTokens;
+use proc_macro2::Ident;
 use syn::ext::IdentExt;
 use syn::{GenericArgument, PathArguments, Type};
 
@@ -57,32 +56,6 @@ pub(super) fn last_segment(ty: &Type) -> Option<(&Ident, Vec<&Type>)> {
         _ => Vec::new(),
     };
     Some((&last.ident, arguments))
-}
-
-/// Tokens joined without white space.
-pub(super) fn joined(tokens: impl ToTokens) -> String {
-    let mut text = String::new();
-    join(tokens.to_token_stream(), &mut text);
-    text
-}
-
-fn join(tokens: TokenStream, text: &mut String) {
-    for token in tokens {
-        match token {
-            TokenTree::Group(group) => {
-                let (open, close) = match group.delimiter() {
-                    Delimiter::Parenthesis => ("(", ")"),
-                    Delimiter::Brace => ("{", "}"),
-                    Delimiter::Bracket => ("[", "]"),
-                    Delimiter::None => ("", ""),
-                };
-                text.push_str(open);
-                join(group.stream(), text);
-                text.push_str(close);
-            }
-            other => text.push_str(&other.to_string()),
-        }
-    }
 }
 
 /// A name without `r#`.

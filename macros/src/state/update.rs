@@ -48,7 +48,7 @@ pub(super) fn definition(state: &State<'_>) -> TokenStream {
         "A partial update of [`{}`]: what is not set stays as it is.",
         state.ident
     );
-    let serde = types::joined(quote!(#rt::serde));
+    let serde = crate::text::joined(quote!(#rt::serde));
     let container = container_attributes(state);
     let slots = all_slots(state).into_iter().map(|slot| {
         let attributes = slot_attributes(state, &slot);
@@ -88,7 +88,7 @@ fn container_attributes(state: &State<'_>) -> TokenStream {
 fn slot_attributes(state: &State<'_>, slot: &SlotOf<'_>) -> TokenStream {
     let rt = super::runtime(state);
     let field = slot.field;
-    let unset = types::joined(quote!(#rt::Slot::is_unset));
+    let unset = crate::text::joined(quote!(#rt::Slot::is_unset));
     let rename = field.serde.rename.iter().map(|name| {
         let name = format!("{}{}", slot.verb, name.value());
         quote!(, rename = #name)

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Builder;
 use crate::graph::ast::{self, Place, Target, Word};
 use crate::graph::model::{Arm, END, Edge, Kind, NodeId, Step};
-use crate::graph::text;
+use crate::text;
 
 /// Where a target stands.
 #[derive(Clone)]

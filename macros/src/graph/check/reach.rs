@@ -3,7 +3,7 @@
 use super::arcs::Arcs;
 use crate::errors::Errors;
 use crate::graph::model::Model;
-use crate::graph::text;
+use crate::text;
 
 pub(super) fn check(model: &Model, arcs: &Arcs, errors: &mut Errors) {
     let reached = arcs.reached(model, |_| false);

@@ -4,8 +4,8 @@ use proc_macro2::Span;
 
 use crate::errors::Errors;
 use crate::graph::model::{END, Edge, Model, NodeId, OwnRow, START};
-use crate::graph::text;
 use crate::suggest;
+use crate::text;
 
 pub(super) fn check(model: &Model, errors: &mut Errors) {
     start(model, errors);

@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use super::Code;
 use crate::graph::ast::Conflict;
 use crate::graph::model::{Edge, Join, Kind, Node};
-use crate::graph::text;
+use crate::text;
 
 pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     let Code { rt, model, .. } = code;

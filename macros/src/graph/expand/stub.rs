@@ -6,7 +6,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use super::Code;
 use crate::graph::item::Item;
 use crate::graph::model::Model;
-use crate::graph::text;
+use crate::text;
 
 pub(in crate::graph) fn stub(model: &Model, item: &Item) -> TokenStream {
     let written = &item.item;

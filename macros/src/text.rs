@@ -1,11 +1,12 @@
 //! Names and tokens as text.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
 
 /// The tokens joined without white space, the same whatever the user's layout.
-pub(super) fn joined(tokens: TokenStream) -> String {
+pub(crate) fn joined(tokens: impl ToTokens) -> String {
     let mut out = String::new();
-    join(tokens, &mut out);
+    join(tokens.to_token_stream(), &mut out);
     out
 }
 
@@ -29,13 +30,13 @@ fn join(tokens: TokenStream, out: &mut String) {
 }
 
 /// The identifier without `r#`.
-pub(super) fn name(ident: &proc_macro2::Ident) -> String {
+pub(crate) fn name(ident: &proc_macro2::Ident) -> String {
     let text = ident.to_string();
     text.strip_prefix("r#").map_or(text.clone(), str::to_owned)
 }
 
 /// `` `a`, `b` and `c` ``
-pub(super) fn listed<T: AsRef<str>>(names: &[T]) -> String {
+pub(crate) fn listed<T: AsRef<str>>(names: &[T]) -> String {
     let quoted: Vec<String> = names.iter().map(|n| format!("`{}`", n.as_ref())).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
