@@ -377,6 +377,15 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    /// What becomes of a value of `step` that has no encoding.
+    pub(crate) fn not_round_trip(run: &str, step: u64) -> impl Fn(EncodeError) -> Self {
+        move |source| Self::NotRoundTrip {
+            run: run.to_owned(),
+            step,
+            source,
+        }
+    }
+
     /// What a store said about `run`, as the run's error.
     pub(crate) fn from_store(run: &str, error: StoreError) -> Self {
         let run = run.to_owned();

@@ -105,24 +105,19 @@ impl<G: Graph> Ledger<G> for Durable<G> {
     }
 
     async fn commit(&mut self, machine: &mut Machine<G>, status: Status) -> Result<(), Error> {
-        let not_round_trip = |run: &str, step, source| Error::NotRoundTrip {
-            run: run.to_owned(),
-            step,
-            source,
-        };
         let step = machine.step();
         let (keys, updates) = self.noted.take().unwrap_or_default();
         if self.check {
             check_inputs::<G>(machine.frontier())
-                .map_err(|source| not_round_trip(&self.run, step, source))?;
+                .map_err(Error::not_round_trip(&self.run, step))?;
         }
         let sealed = machine
             .seal(&keys, updates)
-            .map_err(|source| not_round_trip(&self.run, step, source))?;
+            .map_err(Error::not_round_trip(&self.run, step))?;
         let snapshot = self
             .snapshots
             .after(step, sealed.updates.len(), &**machine.state())
-            .map_err(|source| not_round_trip(&self.run, step, source))?;
+            .map_err(Error::not_round_trip(&self.run, step))?;
         let access = Access::Held {
             epoch: self.lease.epoch(),
         };

@@ -62,11 +62,7 @@ pub(super) fn input_text<G: Graph>(
             Ok(text)
         }
     });
-    text.map_err(|source| Error::NotRoundTrip {
-        run: run.to_owned(),
-        step: 0,
-        source,
-    })
+    text.map_err(Error::not_round_trip(run, 0))
 }
 
 /// A fresh run sees what a resumed one would: of fields that the encoding
@@ -75,15 +71,14 @@ fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::Sta
     if !G::State::INFO.ephemeral {
         return Ok(state);
     }
-    encode::from_str(input).map_err(|DecodeError { ty, reason }| Error::NotRoundTrip {
-        run: run.to_owned(),
-        step: 0,
-        source: EncodeError {
-            ty,
-            path: ".".into(),
-            reason,
-        },
-    })
+    let lost = |DecodeError { ty, reason }| EncodeError {
+        ty,
+        path: ".".into(),
+        reason,
+    };
+    encode::from_str(input)
+        .map_err(lost)
+        .map_err(Error::not_round_trip(run, 0))
 }
 
 impl<G: Graph> Core<G> {
@@ -152,11 +147,7 @@ impl<G: Graph> Core<G> {
         self.check_inputs(&machine)?;
         let sealed = machine
             .seal_input(self.fingerprint(), seed, input)
-            .map_err(|source| Error::NotRoundTrip {
-                run: run.clone(),
-                step: 0,
-                source,
-            })?;
+            .map_err(Error::not_round_trip(&run, 0))?;
         let commit = Commit {
             create: Some(self.creation(seed)),
             ..step_commit(
@@ -340,14 +331,10 @@ impl<G: Graph> Core<G> {
     ) -> Result<OutsideStep<G>, Error> {
         let run = &head.run;
         let step = machine.step() + 1;
-        let not_round_trip = |source| Error::NotRoundTrip {
-            run: run.clone(),
-            step,
-            source,
-        };
-        let updates = outside_text(&update).map_err(not_round_trip)?;
+        let not_round_trip = Error::not_round_trip(run, step);
+        let updates = outside_text(&update).map_err(&not_round_trip)?;
         if self.settings.check_round_trip {
-            check_update::<G>(&update).map_err(not_round_trip)?;
+            check_update::<G>(&update).map_err(&not_round_trip)?;
         }
         let merged = catch_reducers(|| match kind {
             StepKind::Turn => machine.next_turn(update),
@@ -355,11 +342,11 @@ impl<G: Graph> Core<G> {
         });
         merged.map_err(|error| step_error(run, step, error))?;
         self.check_inputs(&machine)?;
-        let sealed = machine.seal(&[], updates).map_err(not_round_trip)?;
+        let sealed = machine.seal(&[], updates).map_err(&not_round_trip)?;
         let mut snapshots = SnapshotRule::new(self, tail);
         let snapshot = snapshots
             .after(step, sealed.updates.len(), &**machine.state())
-            .map_err(not_round_trip)?;
+            .map_err(&not_round_trip)?;
         let status = if kind == StepKind::Turn {
             status_of(&machine)
         } else {
@@ -381,11 +368,8 @@ impl<G: Graph> Core<G> {
         if !self.settings.check_round_trip {
             return Ok(());
         }
-        check_inputs::<G>(machine.frontier()).map_err(|source| Error::NotRoundTrip {
-            run: machine.run().to_owned(),
-            step: machine.step(),
-            source,
-        })
+        check_inputs::<G>(machine.frontier())
+            .map_err(Error::not_round_trip(machine.run(), machine.step()))
     }
 
     fn take_lease(&self) -> Access {
