@@ -103,13 +103,13 @@ pub trait Store: Send + Sync + 'static {
     /// of the run began with the commit's token, nothing changes either, and
     /// the answer is [`Committed::TokenSpent`]. A step of kind
     /// [`Update`](StepKind::Update) keeps the head's error, the pending
-    /// results, and the effects of the open step, which is one further on then;
-    /// any other clears error and results.
+    /// results, and the effects and questions of the open step, which is one
+    /// further on then; any other clears error and results.
     ///
     /// # Errors
     /// - [`StoreError::IdempotencyViolation`] if the step exists with another key;
-    /// - [`StoreError::NotNext`] if the step is not the one after the head, or
-    ///   `previous` is not the head's chain value;
+    /// - [`StoreError::NotNext`] if the step is not the one after the head, if
+    ///   `previous` is not the head's chain value, or if an effect is of another step;
     /// - [`StoreError::LeaseLost`] / [`StoreError::LeaseHeld`] as [`Commit::access`] asks;
     /// - [`StoreError::NoSuchRun`] without [`Commit::create`];
     /// - [`StoreError::NoSuchStep`] if a fork's origin has no such step, or one
@@ -127,20 +127,26 @@ pub trait Store: Send + Sync + 'static {
     /// effects and its questions, sets the run's status and error, and gives
     /// the lease back.
     ///
+    /// A question whose id is there already stays as it is, answered or not:
+    /// an answer may come while the run is driven. One that comes with the very
+    /// answer that is stored, because that was of no use, is open again.
+    ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] if the epoch is no longer the run's.
+    /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;
+    /// - [`StoreError::NotNext`] if an effect or a question is not of the step
+    ///   after the head.
     fn park(&self, park: Park) -> StoreFuture<'_, ()>;
 
     /// Answers an open question, and writes what it says of an effect.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchQuestion`], [`StoreError::Answered`],
-    /// [`StoreError::NoSuchRun`]; [`StoreError::NotNext`] if the effect is not
-    /// of the step after the head.
+    /// - [`StoreError::NoSuchQuestion`], also if its step was committed meanwhile;
+    /// - [`StoreError::Answered`], [`StoreError::NoSuchRun`];
+    /// - [`StoreError::NotNext`] if the effect is not of the step after the head.
     fn answer(&self, answer: Answer) -> StoreFuture<'_, ()>;
 
     /// Writes a snapshot of the head's state, in the place of older ones that
-    /// nothing else stands on.
+    /// neither a fork stands on nor the steps after a pruned part of the history.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`]; [`StoreError::NotNext`] if its step is not the head.
@@ -160,10 +166,14 @@ pub trait Store: Send + Sync + 'static {
     fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()>;
 
     /// The labels of a run with their steps, by label; those of a fork's
-    /// origin, up to where it branches off, included.
+    /// origin, up to where it branches off, included, unless it has one of that
+    /// name itself.
     fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>>;
 
     /// Drops runs or parts of their history. Whatever a resume or a fork needs stays.
+    ///
+    /// Atomic for each run, not for all of them: commits of others go on in
+    /// between, and if the future is dropped the rest is left to the next call.
     fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned>;
 
     /// Up to `limit` events that are not marked yet, oldest first.
@@ -173,7 +183,9 @@ pub trait Store: Send + Sync + 'static {
     fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()>;
 
     /// Runs that nothing will ever move again, by id: neither final nor failed,
-    /// and neither claimable, leased, timed nor with a question in their open step. Always
-    /// empty unless the database was changed by hand.
+    /// and neither claimable, leased, timed nor with a question in their open
+    /// step; whose questions are all answered waits for a resume. Always empty
+    /// unless the database was changed by hand, or a run was parked as
+    /// interrupted without a question.
     fn stuck(&self) -> StoreFuture<'_, Vec<String>>;
 }

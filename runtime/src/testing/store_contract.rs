@@ -17,11 +17,17 @@
 
 mod commits;
 mod crowds;
+mod effects;
 mod events;
+mod forks;
+mod labels;
 mod leases;
 mod make;
 mod open_steps;
+mod questions;
 mod reads;
+mod retention;
+mod snapshots;
 
 use std::sync::Arc;
 
@@ -74,6 +80,35 @@ where
         reads::a_look_is_of_one_moment,
         events::events_come_in_order_until_they_are_marked,
         events::event_ids_never_come_again,
+        effects::effects_read_back_as_given,
+        effects::the_last_record_of_a_call_counts,
+        effects::without_the_lease_nothing_is_journaled,
+        effects::effects_of_another_step_are_refused,
+        effects::parking_keeps_effects,
+        effects::an_update_takes_the_open_step_along,
+        questions::a_run_asks_until_it_is_answered,
+        questions::a_question_is_answered_once,
+        questions::an_answer_writes_its_effect_or_nothing,
+        questions::asking_again_does_not_undo_an_answer,
+        questions::who_waits_without_a_question_is_stuck,
+        forks::a_fork_has_its_origins_history,
+        forks::a_fork_loads_from_its_own_first_step,
+        forks::a_fork_begins_at_a_step_that_is_there,
+        forks::a_fork_is_made_once,
+        forks::a_fork_goes_its_own_way,
+        labels::a_label_names_one_step,
+        labels::a_fork_has_the_labels_of_its_history,
+        snapshots::a_snapshot_is_put_at_the_head,
+        snapshots::a_snapshot_of_another_step_is_refused,
+        retention::a_pruned_history_keeps_what_a_resume_needs,
+        retention::a_later_prune_takes_what_came_since,
+        retention::only_what_was_asked_for_is_pruned,
+        retention::of_a_dropped_run_nothing_is_left,
+        retention::forks_keep_what_they_stand_on,
+        retention::what_only_a_fork_stood_on_goes_after_it,
+        retention::a_fork_of_a_pruned_run_says_so,
+        retention::a_fork_of_a_whole_history_is_whole,
+        retention::commits_go_on_while_others_are_pruned,
         crowds::a_thousand_commits_of_one_step_commit_it_once,
         crowds::a_thousand_runs_with_every_commit_tried_three_times,
         crowds::of_many_owners_one_gets_the_lease,

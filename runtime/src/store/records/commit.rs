@@ -57,7 +57,7 @@ pub struct Commit {
     /// The step.
     pub record: StepRecord,
     /// The state after the step, if it is time for a snapshot. It takes the
-    /// place of older snapshots of this run that nothing else stands on.
+    /// place of older ones as that of [`put_snapshot`](crate::store::Store::put_snapshot) does.
     pub snapshot: Option<Snapshot>,
     /// The run's status from now on.
     pub status: Status,

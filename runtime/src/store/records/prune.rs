@@ -23,10 +23,10 @@ pub struct Prune {
 /// What of a run is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pruning {
-    /// Everything.
+    /// Everything, events that were not delivered yet included.
     Run,
-    /// The steps between the input and the newest snapshot, with their effects,
-    /// their answered questions and their labels.
+    /// The steps between the input, or the step that began a fork, and the
+    /// newest snapshot, with their effects, their questions and their labels.
     History,
 }
 

@@ -91,7 +91,8 @@ pub struct Head {
     pub token: Option<String>,
     /// Where the run branched off, if it is a fork.
     pub origin: Option<Origin>,
-    /// The first step after the input that was not pruned; 0 if nothing was.
+    /// The first step from which on none was pruned, 0 if nothing was. Of those
+    /// before it there are the input, a fork's own first, and what forks stand on.
     pub pruned: u64,
     /// The live or lapsed lease, if it was not given back.
     pub lease: Option<Lease>,

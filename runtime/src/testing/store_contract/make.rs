@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::hash::{Digest, Hasher};
 use crate::store::{
-    Access, Commit, Committed, Creation, Event, Lease, Park, PendingResult, Snapshot, Status,
-    StepKind, StepRecord, Store, StoreError,
+    Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal, Lease,
+    Origin, Park, PendingResult, Question, QuestionKind, Snapshot, Status, StepKind, StepRecord,
+    Store, StoreError,
 };
 use std::time::SystemTime;
 
@@ -56,6 +57,26 @@ pub(super) fn first(run: &str) -> Commit {
         access: take("anna", LONG),
         ..next(run, 0, 0)
     }
+}
+
+/// Creates `run`, which branches off at `step` of `origin`, and takes its lease
+/// for `anna`.
+pub(super) fn fork(run: &str, origin: &str, step: u64) -> Commit {
+    let at = Origin {
+        run: origin.to_owned(),
+        step,
+    };
+    let mut commit = Commit {
+        create: Some(Creation {
+            origin: Some(at),
+            ..creation()
+        }),
+        access: take("anna", LONG),
+        previous: digest("chain", origin, step),
+        ..next(run, step + 1, 0)
+    };
+    commit.record.kind = StepKind::Fork;
+    commit
 }
 
 /// Step `step` of `run` under a lease that is held.
@@ -111,6 +132,67 @@ pub(super) fn result(run: &str, task: u64) -> PendingResult {
     }
 }
 
+/// The first call of the effect `name` of a task in step `step`.
+pub(super) fn effect(run: &str, step: u64, name: &str) -> EffectRecord {
+    EffectRecord {
+        step,
+        task: digest("task", run, step),
+        name: name.to_owned(),
+        n: 0,
+        kind: EffectKind::Done,
+        call: Some(0),
+        attempt: 1,
+        request: digest("request", run, step),
+        excerpt: format!(r#"{{"asks":"{name}"}}"#),
+        response: Some(r#"{"says":"ü"}"#.to_owned()),
+        error: None,
+        recorded: SystemTime::UNIX_EPOCH,
+    }
+}
+
+pub(super) fn journal(run: &str, epoch: u64, effects: Vec<EffectRecord>) -> Journal {
+    Journal {
+        run: run.to_owned(),
+        epoch,
+        effects,
+    }
+}
+
+pub(super) fn question(run: &str, step: u64, id: &str) -> Question {
+    Question {
+        id: id.to_owned(),
+        kind: QuestionKind::Interrupt,
+        step,
+        task: digest("task", run, step),
+        node: "plan".to_owned(),
+        name: format!("the name of {id}"),
+        n: 0,
+        question: format!(r#"{{"asks":"{id}"}}"#),
+        schema: Some(r#"{"type":"boolean"}"#.to_owned()),
+        asked: SystemTime::UNIX_EPOCH,
+        answer: None,
+    }
+}
+
+pub(super) fn answer(run: &str, question: &str, answer: &str) -> Answer {
+    Answer {
+        run: run.to_owned(),
+        question: question.to_owned(),
+        answer: answer.to_owned(),
+        effect: None,
+    }
+}
+
+/// Waits for answers to these questions.
+pub(super) fn interrupt(run: &str, epoch: u64, questions: Vec<Question>) -> Park {
+    Park {
+        status: Status::Interrupted,
+        error: None,
+        questions,
+        ..park(run, epoch)
+    }
+}
+
 pub(super) fn park(run: &str, epoch: u64) -> Park {
     Park {
         run: run.to_owned(),
@@ -159,10 +241,25 @@ pub(super) async fn run_to(store: &impl Store, run: &str, last: u64) -> Lease {
     lease
 }
 
+/// The numbers of the steps that a run's history has.
+pub(super) async fn numbers(store: &impl Store, run: &str) -> Vec<u64> {
+    let steps = done(store.steps(run, 0, u64::MAX).await);
+    let digests = done(store.digests(run).await);
+    let told: Vec<_> = steps.iter().map(|step| (step.step, step.digest)).collect();
+    assert_eq!(digests, told, "digests are those of the steps");
+    steps.iter().map(|step| step.step).collect()
+}
+
 /// All that the store shows of a run, to compare.
 pub(super) async fn all(store: &impl Store, run: &str) -> String {
     let loaded = done(store.load(run).await);
     let steps = done(store.steps(run, 0, u64::MAX).await);
+    let effects = done(store.effects(run, 0, u64::MAX).await);
+    let questions = done(store.questions(run).await);
+    let snapshot = done(store.snapshot(run, u64::MAX).await);
+    let labels = done(store.labels(run).await);
     let events = done(store.outbox(usize::MAX).await);
-    format!("{loaded:#?}\n{steps:#?}\n{events:#?}")
+    format!(
+        "{loaded:#?}\n{steps:#?}\n{effects:#?}\n{questions:#?}\n{snapshot:#?}\n{labels:#?}\n{events:#?}"
+    )
 }
