@@ -4,10 +4,14 @@
 
 mod store_support;
 
-use superstep::store::{Access, Park, SqliteStore, Status, Store, StoreError};
+use superstep::store::{
+    Access, Park, Prune, Pruning, SqliteStore, Status, Store, StoreError, StoreFuture,
+};
 use tempfile::tempdir;
 
-use store_support::{behind, fullest, next, now, result, run_to};
+use store_support::{
+    answer, behind, effect, fork, fullest, journal, next, now, question, result, run_to,
+};
 
 /// What is done to the database, and what the error must name.
 const DAMAGES: &[(&str, &str, &str)] = &[
@@ -123,6 +127,111 @@ const DAMAGES: &[(&str, &str, &str)] = &[
         "a stored result",
         "`saw` is negative",
     ),
+    (
+        "UPDATE steps SET version = -1 WHERE step = 3",
+        "step 3",
+        "`version` is negative",
+    ),
+    (
+        "UPDATE steps SET notes = x'00' WHERE step = 3",
+        "step 3",
+        "`notes` is not text",
+    ),
+    (
+        "UPDATE steps SET journal = x'00' WHERE step = 3",
+        "step 3",
+        "`journal` has 1 bytes, not 32",
+    ),
+    (
+        "UPDATE runs SET pruned = 'all'",
+        "its row",
+        "`pruned` is not an integer",
+    ),
+    (
+        "INSERT INTO forks VALUES (1, 77, 1)",
+        "its row",
+        "`origin` is missing",
+    ),
+    (
+        "INSERT INTO forks VALUES (1, 77, -1)",
+        "its row",
+        "`origin_step` is negative",
+    ),
+    (
+        "UPDATE effects SET task = x'00'",
+        "an effect of step 5",
+        "`task` has 1 bytes, not 32",
+    ),
+    (
+        "UPDATE effects SET name = x'00'",
+        "an effect of step 5",
+        "`name` is not text",
+    ),
+    (
+        "UPDATE effects SET n = -1",
+        "an effect of step 5",
+        "`n` is negative",
+    ),
+    (
+        "UPDATE effects SET kind = 'maybe'",
+        "an effect of step 5",
+        "`kind` is the unknown word `maybe`",
+    ),
+    (
+        "UPDATE effects SET call = -1",
+        "an effect of step 5",
+        "`call` is negative",
+    ),
+    (
+        "UPDATE effects SET attempt = 4294967296",
+        "an effect of step 5",
+        "`attempt` is too large",
+    ),
+    (
+        "UPDATE effects SET request = 'r'",
+        "an effect of step 5",
+        "`request` is not a blob",
+    ),
+    (
+        "UPDATE effects SET response = x'00'",
+        "an effect of step 5",
+        "`response` is not text",
+    ),
+    (
+        "UPDATE effects SET recorded = 'now'",
+        "an effect of step 5",
+        "`recorded` is not an integer",
+    ),
+    (
+        "UPDATE questions SET id = x'00'",
+        "a question",
+        "`id` is not text",
+    ),
+    (
+        "UPDATE questions SET kind = 'riddle'",
+        "question `q`",
+        "`kind` is the unknown word `riddle`",
+    ),
+    (
+        "UPDATE questions SET task = 't'",
+        "question `q`",
+        "`task` is not a blob",
+    ),
+    (
+        "UPDATE questions SET n = -1",
+        "question `q`",
+        "`n` is negative",
+    ),
+    (
+        "UPDATE questions SET asked = -1",
+        "question `q`",
+        "`asked` is negative",
+    ),
+    (
+        "UPDATE questions SET question = x'00'",
+        "question `q`",
+        "`question` is not text",
+    ),
 ];
 
 #[tokio::test]
@@ -155,6 +264,13 @@ async fn a_row_that_cannot_be_right_is_named() {
         let _ = store.runs().await;
         let _ = store.steps("run", 0, 9).await;
         let _ = store.snapshot("run", 9).await;
+        let _ = store.digests("run").await;
+        let _ = store.effects("run", 0, 9).await;
+        let _ = store.questions("run").await;
+        let _ = store.labels("run").await;
+        let _ = store.label("run", 2, "new").await;
+        let _ = store.answer(answer("run", "q")).await;
+        let _ = store.journal(journal("run", 2, 5)).await;
         let _ = store.outbox(9).await;
         let _ = store.stuck().await;
         let _ = store.acquire("run", "berta", store_support::LONG).await;
@@ -183,6 +299,92 @@ async fn an_altered_row_does_not_hide_the_others() {
         ["run"],
         "nothing will ever move it again"
     );
+}
+
+/// What only other looks than `load` can find.
+#[tokio::test]
+async fn a_history_that_cannot_be_right_is_named() {
+    type Look = for<'a> fn(&'a SqliteStore) -> StoreFuture<'a, ()>;
+    fn nothing<'a, T: Send + 'a>(look: StoreFuture<'a, T>) -> StoreFuture<'a, ()> {
+        Box::pin(async { look.await.map(drop) })
+    }
+    const ALL: Prune = Prune {
+        what: Pruning::History,
+        graph: None,
+        statuses: Vec::new(),
+        older_than: std::time::Duration::ZERO,
+        keep_newest: 0,
+    };
+    let steps: Look = |store| nothing(store.steps("fork", 0, 9));
+    let digests: Look = |store| nothing(store.digests("fork"));
+    let effects: Look = |store| nothing(store.effects("fork", 0, 9));
+    let labels: Look = |store| nothing(store.labels("fork"));
+    let snapshot: Look = |store| nothing(store.snapshot("fork", 2));
+    let prune: Look = |store| nothing(store.prune(const { &ALL }));
+    let branch = "where it branches off";
+    let circle = "UPDATE forks SET origin = run";
+    let cases = [
+        (circle, steps, branch, "came later"),
+        (circle, digests, branch, "came later"),
+        (circle, effects, branch, "came later"),
+        (circle, labels, branch, "came later"),
+        (circle, snapshot, branch, "came later"),
+        (
+            "UPDATE forks SET origin = 'run'",
+            steps,
+            branch,
+            "not an integer",
+        ),
+        (
+            "UPDATE forks SET origin_step = -4",
+            steps,
+            branch,
+            "is negative",
+        ),
+        (
+            "UPDATE steps SET digest = 'd' WHERE step = 1",
+            digests,
+            "step 1",
+            "not a blob",
+        ),
+        (
+            "UPDATE effects SET kind = '?' WHERE step = 1",
+            effects,
+            "step 1",
+            "unknown word",
+        ),
+        (
+            "UPDATE labels SET step = -1",
+            labels,
+            "a label",
+            "is negative",
+        ),
+        (
+            "UPDATE runs SET updated = 'now'",
+            prune,
+            "its row",
+            "not an integer",
+        ),
+    ];
+    let folder = tempdir().unwrap();
+    for (number, (damage, look, place_wanted, reason_wanted)) in cases.into_iter().enumerate() {
+        let path = folder.path().join(format!("{number}.db"));
+        let store = SqliteStore::open(&path).unwrap();
+        let lease = run_to(&store, "run", 0).await;
+        store.journal(journal("run", lease.epoch, 1)).await.unwrap();
+        now(&store, next("run", 1, Access::Held { epoch: lease.epoch })).await;
+        store.label("run", 1, "here").await.unwrap();
+        now(&store, fork("fork", "run", 1)).await;
+        look(&store).await.unwrap();
+        assert!(behind(&path).execute(damage, []).unwrap() > 0, "{damage}");
+        match look(&store).await {
+            Err(StoreError::Corrupt { place, reason, .. }) => {
+                assert!(place.contains(place_wanted), "{damage}: {place}");
+                assert!(reason.contains(reason_wanted), "{damage}: {reason}");
+            }
+            other => panic!("{damage}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -239,8 +441,8 @@ async fn prepare(store: &SqliteStore) {
         status: Status::Failed,
         error: None,
         results: vec![result(1)],
-        effects: Vec::new(),
-        questions: Vec::new(),
+        effects: vec![effect(5, "fetch")],
+        questions: vec![question(5, "q")],
     };
     store.park(park).await.unwrap();
     store

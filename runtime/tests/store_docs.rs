@@ -15,7 +15,7 @@ fn every_documented_query_works() {
     let page = fs::read_to_string(here.join("../docs/store-guarantees.md")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("runs.db");
-    fs::copy(here.join("tests/golden/v1.sqlite"), &database).unwrap();
+    fs::copy(here.join("tests/golden/v2.sqlite"), &database).unwrap();
     let conn = Connection::open(database).unwrap();
     let rows: Vec<usize> = page
         .split("```sql\n")
@@ -34,7 +34,7 @@ fn every_documented_query_works() {
         .collect();
     assert_eq!(
         rows,
-        [2, 4, 0, 1, 0, 2, 0],
+        [5, 4, 0, 2, 1, 1, 1, 5, 0],
         "what they find in the golden database"
     );
 }
@@ -86,17 +86,21 @@ async fn the_documented_query_finds_the_notes_of_a_run() {
 fn the_history_of_one_run_is_found_without_a_scan() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let conn = Connection::open_in_memory().unwrap();
-    let schema = fs::read_to_string(here.join("../docs/schema/v1.sql")).unwrap();
+    let schema = fs::read_to_string(here.join("../docs/schema/v2.sql")).unwrap();
     conn.execute_batch(&schema).unwrap();
-    let plan: Vec<String> = conn
-        .prepare("EXPLAIN QUERY PLAN SELECT * FROM history WHERE run = 'a'")
-        .unwrap()
-        .query_map([], |row| row.get(3))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    assert!(
-        plan.iter().all(|line| line.starts_with("SEARCH")),
-        "{plan:?}"
-    );
+    for view in ["history", "journal"] {
+        let plan: Vec<String> = conn
+            .prepare(&format!(
+                "EXPLAIN QUERY PLAN SELECT * FROM {view} WHERE run = 'a'"
+            ))
+            .unwrap()
+            .query_map([], |row| row.get(3))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert!(
+            plan.iter().all(|line| line.starts_with("SEARCH")),
+            "{plan:?}"
+        );
+    }
 }

@@ -7,11 +7,11 @@ mod store_support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use superstep::store::{Access, Committed, Park, SqliteStore, Status, Store, StoreError};
+use superstep::store::{Access, Commit, Committed, Park, SqliteStore, Status, Store, StoreError};
 use tempfile::tempdir;
 use tokio::task::JoinSet;
 
-use store_support::{all, behind, first, fullest, next, now, result, run_to, take};
+use store_support::{all, behind, effect, first, fullest, next, now, result, run_to, take};
 
 /// Every write that a commit can make.
 const WRITES: &[&str] = &[
@@ -22,6 +22,7 @@ const WRITES: &[&str] = &[
     "INSERT ON outbox",
     "INSERT ON turn_tokens",
     "DELETE ON results",
+    "INSERT ON effects",
 ];
 
 #[tokio::test]
@@ -40,7 +41,10 @@ async fn a_fault_at_any_write_of_a_commit_leaves_the_old_step() {
                     "CREATE TRIGGER fault {timing} {write} BEGIN SELECT RAISE({kind}, 'fault'); END"
                 ))
                 .unwrap();
-                let commit = fullest(&run, 3, take("berta"));
+                let commit = Commit {
+                    effects: vec![effect(3, "fetch")],
+                    ..fullest(&run, 3, take("berta"))
+                };
                 let error = store.commit(commit.clone()).await.unwrap_err();
                 assert!(error.to_string().contains("fault"), "{run}: {error}");
                 assert_eq!(all(&store, &run).await.unwrap(), before, "{run}");

@@ -41,7 +41,7 @@ pub(super) fn lineage(conn: &Connection, run: &str) -> Result<Vec<Stretch>, Fail
             run,
             place: &"where it branches off",
         };
-        let origin = row.get(0)?;
+        let origin = cells.number(0)?.cast_signed();
         // A run has a greater number than all that were there before it; what
         // says otherwise could lead round in a circle.
         if origin >= number {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use rusqlite::{Connection, Params, params};
 
-use super::cells::{LAST_STEP, count, place};
+use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
 use super::owners::Owners;
 use super::read::{self, numbered_head};
@@ -57,20 +57,29 @@ pub(super) fn prune(
         return Ok(0);
     }
     match prune.what {
-        Pruning::Run => drop_run(conn, number),
+        Pruning::Run => drop_run(conn, number, run),
         Pruning::History => drop_history(conn, number, &head),
     }
 }
 
-fn last_branch(conn: &Connection, number: i64) -> Result<Option<u64>, Fail> {
-    let mut query = conn.prepare_cached("SELECT max(origin_step) FROM forks WHERE origin = ?1")?;
-    Ok(query
-        .query_row([number], |row| row.get::<_, Option<u32>>(0))?
-        .map(u64::from))
+fn last_branch(conn: &Connection, number: i64, run: &str) -> Result<Option<u64>, Fail> {
+    let mut query = conn.prepare_cached(
+        "SELECT origin_step FROM forks WHERE origin = ?1 ORDER BY origin_step DESC LIMIT 1",
+    )?;
+    let mut rows = query.query([number])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let cells = Cells {
+        row,
+        run,
+        place: &"where a fork branches off",
+    };
+    cells.number(0).map(Some)
 }
 
-fn drop_run(conn: &Connection, number: i64) -> Result<u64, Fail> {
-    if last_branch(conn, number)?.is_some() {
+fn drop_run(conn: &Connection, number: i64, run: &str) -> Result<u64, Fail> {
+    if last_branch(conn, number, run)?.is_some() {
         return Ok(0);
     }
     let places = [place(number, 0)?, place(number, LAST_STEP)?];
@@ -101,7 +110,7 @@ fn drop_history(conn: &Connection, number: i64, head: &Head) -> Result<u64, Fail
     let gone = rules::droppable(History {
         first: head.origin.as_ref().map_or(0, |origin| origin.step + 1),
         snapshot: snapshot.map(u64::from),
-        branch: last_branch(conn, number)?,
+        branch: last_branch(conn, number, &head.run)?,
     });
     if gone.is_empty() {
         return Ok(0);

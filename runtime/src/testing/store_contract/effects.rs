@@ -68,7 +68,7 @@ pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
     let loaded = done(store.load("run").await).expect("the run");
     assert_eq!(
         untimed(loaded.effects),
-        [later.clone()],
+        std::slice::from_ref(&later),
         "those of the open step"
     );
     given.push(later);
