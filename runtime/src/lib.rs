@@ -60,6 +60,7 @@
 #![deny(missing_docs)]
 
 mod cx;
+mod difference;
 #[cfg(doctest)]
 mod doctests;
 pub mod encode;
@@ -77,6 +78,7 @@ pub mod store;
 pub mod testing;
 
 pub use cx::{AtMostOnce, Cx, Effect, TaskRng, ok};
+pub use difference::Difference;
 pub use engine::{Engine, EngineBuilder, RunCall, TurnCall};
 pub use error::Error;
 pub use graph::{Graph, Route};
