@@ -132,8 +132,7 @@ pub trait Store: Send + Sync + 'static {
     /// the lease back.
     ///
     /// A question whose id is there already stays as it is, answered or not:
-    /// an answer may come while the run is driven. One that comes with the very
-    /// answer that is stored, because that was of no use, is open again.
+    /// an answer may come while the run is driven. To ask once more takes another id.
     ///
     /// # Errors
     /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;

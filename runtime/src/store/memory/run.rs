@@ -139,12 +139,14 @@ impl Run {
         self.pending.extend(results);
         self.write_effects(park.effects, now);
         for question in park.questions {
-            let given = Question {
-                asked: now,
-                ..question
-            };
-            let asked = rules::asked(self.questions.get(&given.id), given);
-            self.questions.insert(asked.id.clone(), asked);
+            // An answer may have come while the run was driven: it stays.
+            self.questions
+                .entry(question.id.clone())
+                .or_insert(Question {
+                    asked: now,
+                    answer: None,
+                    ..question
+                });
         }
         Ok(())
     }

@@ -26,20 +26,6 @@ pub(in crate::store) fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(
     Err(not_next(run, snapshot, head))
 }
 
-/// What becomes of a question that is asked when `stored` has its id.
-///
-/// An answer may come while the run is driven, so asking again does not undo
-/// it; only who has seen that very answer and gives it back reopens the question.
-pub(in crate::store) fn asked(stored: Option<&Question>, given: Question) -> Question {
-    match stored {
-        Some(stored) if stored.answer.is_none() || stored.answer != given.answer => stored.clone(),
-        _ => Question {
-            answer: None,
-            ..given
-        },
-    }
-}
-
 /// Whether `answer` may be written; `stored` is the question, `head` the run's last step.
 pub(in crate::store) fn answer(
     answer: &Answer,

@@ -27,7 +27,7 @@ pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
         ])?;
     }
     effects::write(conn, number, &park.effects)?;
-    questions::ask(conn, &park.run, number, &park.questions)?;
+    questions::ask(conn, number, &park.questions)?;
     conn.prepare_cached(
         "UPDATE runs SET updated = ?2, status = ?3, error = ?4, owner = NULL, lock = NULL \
          WHERE number = ?1",

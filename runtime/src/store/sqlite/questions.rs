@@ -76,47 +76,28 @@ fn select(
     Ok(questions)
 }
 
-/// Asks what is not asked yet.
-pub(super) fn ask(
-    conn: &Connection,
-    run: &str,
-    number: i64,
-    questions: &[Question],
-) -> Result<(), Fail> {
-    let now = clock::whole(SystemTime::now());
+/// Asks what is not asked yet. An answer may have come while the run was driven: it stays.
+pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Result<(), Fail> {
+    let now = clock::to_millis(SystemTime::now());
     for question in questions {
-        let stored = one(conn, run, number, &question.id)?;
-        let given = Question {
-            asked: now,
-            ..question.clone()
-        };
-        let asked = rules::asked(stored.as_ref(), given);
-        if stored.as_ref() != Some(&asked) {
-            write(conn, number, &asked)?;
-        }
+        conn.prepare_cached(
+            "INSERT OR IGNORE INTO questions (run, id, kind, step, task, node, name, n, question, \
+             schema, asked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            number,
+            question.id,
+            question.kind.as_str(),
+            count(question.step)?,
+            question.task.as_bytes(),
+            question.node,
+            question.name,
+            count(question.n)?,
+            question.question,
+            question.schema,
+            now,
+        ])?;
     }
-    Ok(())
-}
-
-/// Writes an open question.
-fn write(conn: &Connection, number: i64, question: &Question) -> Result<(), Fail> {
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO questions (run, id, kind, step, task, node, name, n, question, \
-         schema, asked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?
-    .execute(params![
-        number,
-        question.id,
-        question.kind.as_str(),
-        count(question.step)?,
-        question.task.as_bytes(),
-        question.node,
-        question.name,
-        count(question.n)?,
-        question.question,
-        question.schema,
-        clock::to_millis(question.asked),
-    ])?;
     Ok(())
 }
 
