@@ -79,7 +79,11 @@ fn many_may_create_it_at_once() {
     let vacuum = Connection::open(&path)
         .unwrap()
         .pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0));
-    assert_eq!(vacuum.unwrap(), 2, "it can give pages back from the beginning");
+    assert_eq!(
+        vacuum.unwrap(),
+        2,
+        "it can give pages back from the beginning"
+    );
 }
 
 #[test]
