@@ -79,7 +79,7 @@ pub mod testing;
 
 pub use cx::{AtMostOnce, Cx, Effect, TaskRng, ok};
 pub use difference::Difference;
-pub use engine::{Engine, EngineBuilder, RunCall, TurnCall};
+pub use engine::{At, Engine, EngineBuilder, RunCall, TurnCall};
 pub use error::Error;
 pub use graph::{Graph, Route};
 pub use hash::Digest;
