@@ -35,6 +35,14 @@ impl GraphInfo {
     }
 }
 
+/// Where each edge of a stored canonical text leads, in order; nothing if it is
+/// not one.
+pub(crate) fn edge_targets(stored: &str) -> Vec<String> {
+    let canonical = encode::from_str::<Canonical>(stored);
+    let edges = canonical.map_or_else(|_| Vec::new(), |graph| graph.edges);
+    edges.into_iter().map(|edge| edge.to).collect()
+}
+
 /// Everything by name, so that the text can be read and compared without the graph.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Canonical {
