@@ -59,6 +59,8 @@ async fn a_fork_without_an_edit_does_what_its_origin_did() {
             };
             let after = &origin.history[step as usize + 1..];
             assert_eq!(did(&rest[1..]), did(after), "at {step} in {place:?}");
+            let replayed = engine.replay(&id).await.unwrap();
+            assert_eq!(replayed.fingerprint(), done.fingerprint());
         }
         let again = trace(&surveying(&place, &Surveyor::new()), "origin")
             .await

@@ -178,7 +178,7 @@ async fn another_route_is_told_by_where_it_leads() {
         let [task] = &divergence.tasks[..] else {
             panic!("{divergence}")
         };
-        let expected = [r#"`to[0]`: "read by edge 1, 3 times" against "write by edge 3""#];
+        let expected = [r#"`to[0]`: "edge 1 to read x 3" against "edge 3 to write""#];
         assert_eq!(told(&task.differences), expected);
         let next = told(&divergence.next);
         assert_eq!(next[0], r#"`tasks[0].node`: "read" against "write""#);

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 pub use divergence::{Divergence, TaskDivergence};
 
+use crate::engine::replay::stored_graph;
 use crate::error::Error;
-use crate::graph::edge_targets;
+use crate::graph::StoredGraph;
 use crate::hash::Digest;
 use crate::store::{StepRecord, Store};
 use readable::ReadStep;
@@ -114,13 +115,26 @@ impl RunRef<'_> {
         Error::from_store(self.run, error)
     }
 
+    fn not_found(&self) -> Error {
+        Error::RunNotFound {
+            run: self.run.to_owned(),
+        }
+    }
+
+    fn corrupt(&self, place: &str, reason: impl ToString) -> Error {
+        Error::Corrupt {
+            run: self.run.to_owned(),
+            place: place.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
     async fn digests(&self) -> Result<Vec<(u64, Digest)>, Error> {
         let digests = self.store.digests(self.run).await;
         let digests = digests.map_err(|error| self.error(error))?;
         // Every run has a step.
         if digests.is_empty() {
-            let run = self.run.to_owned();
-            return Err(Error::RunNotFound { run });
+            return Err(self.not_found());
         }
         Ok(digests)
     }
@@ -149,16 +163,11 @@ impl RunRef<'_> {
     async fn read(&self, record: &StepRecord) -> Result<ReadStep, Error> {
         let said = |error| self.error(error);
         let head = self.store.head(self.run).await.map_err(said)?;
-        let graph = match head {
-            Some(head) => self.store.graph(head.fingerprint).await.map_err(said)?,
-            None => None,
-        };
-        let targets = graph.map_or_else(Vec::new, |graph| edge_targets(&graph));
-        ReadStep::of(record, &targets).map_err(|error| Error::Corrupt {
-            run: self.run.to_owned(),
-            place: format!("step {}", record.step),
-            reason: error.to_string(),
-        })
+        let head = head.ok_or_else(|| self.not_found())?;
+        let graph = stored_graph(self.store, &head).await?;
+        let graph = StoredGraph::read(&graph).map_err(|error| self.corrupt("the graph", error))?;
+        let place = format!("step {}", record.step);
+        ReadStep::of(record, &graph).map_err(|error| self.corrupt(&place, error))
     }
 }
 

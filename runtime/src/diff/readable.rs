@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::graph::StoredGraph;
 use crate::machine::quoted;
 use crate::store::{StepKind, StepRecord};
 
@@ -27,14 +28,14 @@ struct TaskText<'a> {
     node: Option<String>,
     #[serde(borrow)]
     update: Option<&'a RawValue>,
-    to: Option<Vec<(usize, u64)>>,
+    to: Option<Vec<(u32, u64)>>,
     #[serde(borrow)]
     failed: Option<&'a RawValue>,
 }
 
 impl ReadStep {
-    /// Reads a record; `targets` says where the graph's edges lead.
-    pub(super) fn of(record: &StepRecord, targets: &[String]) -> Result<Self, serde_json::Error> {
+    /// Reads a record; `graph` says where edges lead.
+    pub(super) fn of(record: &StepRecord, graph: &StoredGraph) -> Result<Self, serde_json::Error> {
         let is_state = matches!(record.kind, StepKind::Input | StepKind::Fork);
         let tasks: Vec<TaskText<'_>> = if is_state {
             Vec::new()
@@ -44,16 +45,16 @@ impl ReadStep {
         Ok(Self {
             kind: record.kind,
             state: is_state.then(|| record.updates.clone()),
-            tasks: tasks.into_iter().map(|task| task.read(targets)).collect(),
+            tasks: tasks.into_iter().map(|task| task.read(graph)).collect(),
             next: record.frontier.clone(),
         })
     }
 }
 
 impl TaskText<'_> {
-    fn read(self, targets: &[String]) -> ReadTask {
-        let route = |to: Vec<(usize, u64)>| {
-            let hops: Vec<_> = to.iter().map(|hop| quoted(&told(*hop, targets))).collect();
+    fn read(self, graph: &StoredGraph) -> ReadTask {
+        let route = |to: Vec<(u32, u64)>| {
+            let hops: Vec<_> = to.iter().map(|hop| quoted(&told(*hop, graph))).collect();
             format!("[{}]", hops.join(","))
         };
         let fields = [
@@ -74,12 +75,10 @@ impl TaskText<'_> {
 }
 
 /// One hop of a route. The edge's number is told too: two may lead to one node.
-fn told((edge, items): (usize, u64), targets: &[String]) -> String {
-    let target = targets.get(edge).map_or("?", |target| target);
-    let times = if items == 1 {
-        String::new()
-    } else {
-        format!(", {items} times")
-    };
-    format!("{target} by edge {edge}{times}")
+fn told((edge, items): (u32, u64), graph: &StoredGraph) -> String {
+    let target = graph.target(edge).unwrap_or("?");
+    match items {
+        1 => format!("edge {edge} to {target}"),
+        items => format!("edge {edge} to {target} x {items}"),
+    }
 }

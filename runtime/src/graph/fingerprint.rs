@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use differences::Differences;
 
-use crate::encode;
+use crate::encode::{self, DecodeError};
 use crate::graph::{EdgeInfo, EdgeKind, GraphInfo, JoinInfo};
 use crate::hash::{Digest, Hasher};
 use crate::state::FieldInfo;
@@ -35,12 +35,36 @@ impl GraphInfo {
     }
 }
 
-/// Where each edge of a stored canonical text leads, in order; nothing if it is
-/// not one.
-pub(crate) fn edge_targets(stored: &str) -> Vec<String> {
-    let canonical = encode::from_str::<Canonical>(stored);
-    let edges = canonical.map_or_else(|_| Vec::new(), |graph| graph.edges);
-    edges.into_iter().map(|edge| edge.to).collect()
+/// A graph as its canonical text describes it.
+pub(crate) struct StoredGraph(Canonical);
+
+impl StoredGraph {
+    pub(crate) fn read(text: &str) -> Result<Self, DecodeError> {
+        encode::from_str(text).map(Self)
+    }
+
+    pub(crate) fn of(graph: &GraphInfo) -> Self {
+        Self(Canonical::of(graph))
+    }
+
+    /// The node that an edge leads to.
+    pub(crate) fn target(&self, edge: u32) -> Option<&str> {
+        let edge = self.0.edges.get(edge as usize)?;
+        Some(&edge.to)
+    }
+
+    /// A join row as it is written.
+    pub(crate) fn join_name(&self, join: u32) -> Option<String> {
+        self.0.joins.get(join as usize).map(Join::to_string)
+    }
+
+    /// The number of a join row in `graph`, if it stands there too.
+    pub(crate) fn join_in(&self, join: u32, graph: &GraphInfo) -> Option<u32> {
+        let row = self.0.joins.get(join as usize)?;
+        let mut rows = (0..).zip(graph.joins);
+        let same = rows.find(|(_, other)| Join::of(graph, other) == *row)?;
+        Some(same.0)
+    }
 }
 
 /// Everything by name, so that the text can be read and compared without the graph.
