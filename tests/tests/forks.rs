@@ -602,3 +602,43 @@ async fn a_fork_sees_what_is_stored() {
         assert_eq!(done.state().seen, [(1, 0), (0, 0)]);
     }
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn an_altered_fork_is_named() {
+    for (sql, place) in [
+        (
+            "UPDATE steps SET updates = replace(updates, 'was edited', 'was altered') WHERE kind = 'fork'",
+            "step 5",
+        ),
+        (
+            "UPDATE steps SET frontier = replace(frontier, 'plan', 'plot') WHERE kind = 'fork'",
+            "step 5",
+        ),
+        ("DELETE FROM steps WHERE kind = 'fork'", ""),
+        ("UPDATE steps SET chain = digest WHERE kind = 'fork'", ""),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let engine = || {
+            let builder = Engine::builder(Surveyor::new());
+            let builder = builder.shared_store(superstep_tests::sqlite_at(&path));
+            builder.build().unwrap()
+        };
+        engine().run("origin", Survey::of(1, 2)).await.unwrap();
+        let edit = |state: &mut Survey| state.last = "was edited".into();
+        engine().fork("origin", 4, "fork", edit).await.unwrap();
+        let database = rusqlite::Connection::open(&path).unwrap();
+        assert!(database.execute(sql, []).unwrap() > 0, "{sql}");
+        drop(database);
+        for error in [
+            engine().get("fork").await.unwrap_err(),
+            engine().resume("fork").await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Corrupt { .. }), "{sql}: {error}");
+            assert!(error.to_string().contains(place), "{sql}: {error}");
+        }
+        let origin = engine().get("origin").await.unwrap();
+        assert_eq!(origin.status(), Status::Completed);
+    }
+}

@@ -7,7 +7,7 @@ use super::active::RunResult;
 use super::core::Core;
 use super::drive::step_error;
 use super::durable::step_commit;
-use super::load::undecodable;
+use super::load::{stored_graph, undecodable};
 use super::start::{check_id, state_text};
 use crate::cx::RunIdentity;
 use crate::error::Error;
@@ -132,19 +132,12 @@ impl<G: Graph> Core<G> {
             run: head.run.clone(),
             step,
         };
-        let exists = || Error::RunExists {
-            run: run.to_owned(),
-        };
-        if let Some(there) = store.head(run).await.map_err(said)?
-            && there.origin.as_ref() != Some(&origin)
-        {
-            return Err(exists());
-        }
         let commit = self.branch(store, head, origin, run, edit).await?;
         match store.commit(commit).await {
             Ok(_) => self.look(store, self.head(store, run).await?).await,
             Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
-                Err(exists())
+                let run = run.to_owned();
+                Err(Error::RunExists { run })
             }
             Err(error @ StoreError::NoSuchStep { .. }) => {
                 // It went while the fork was made, and this says how.
@@ -188,7 +181,7 @@ impl<G: Graph> Core<G> {
             .map_err(Error::not_round_trip(run, step))?;
         let status = status_of(&mut machine)?;
         let create = Creation {
-            description: self.description_of(store, head).await?,
+            description: stored_graph(&**store, head).await?,
             graph: head.graph.clone(),
             fingerprint: head.fingerprint,
             version: head.version,
@@ -200,16 +193,6 @@ impl<G: Graph> Core<G> {
             release: true,
             ..step_commit(&machine, sealed, StepKind::Fork, status, self.take_lease())
         })
-    }
-
-    /// The canonical text of the graph that a run was started with.
-    async fn description_of(&self, store: &Arc<dyn Store>, head: &Head) -> Result<String, Error> {
-        if head.fingerprint == self.fingerprint() {
-            return Ok(self.description().to_owned());
-        }
-        let stored = store.graph(head.fingerprint).await;
-        let stored = stored.map_err(|error| Error::from_store(&head.run, error))?;
-        Ok(stored.unwrap_or_default())
     }
 }
 
