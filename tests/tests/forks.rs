@@ -296,6 +296,11 @@ async fn a_finished_run_is_forked_as_finished() {
 async fn the_same_fork_again_is_harmless() {
     for place in stores() {
         surveyed(&place, "origin").await;
+        // It can be made in a task of its own.
+        let spawned = surveying(&place, &Surveyor::new());
+        let task = async move { spawned.fork("origin", 2, "spawned", |_| {}).await };
+        assert_eq!(tokio::spawn(task).await.unwrap().unwrap().steps(), 3);
+
         let engine = || surveying(&place, &Surveyor::new());
         let edit = |state: &mut Survey| state.rounds = 1;
         // At once.
@@ -501,6 +506,49 @@ async fn what_an_open_step_left_is_not_the_forks() {
         let origin = engine.resume("origin").await.unwrap();
         assert_eq!(origin.state(), fork.state());
         assert_eq!(ran(&shop), second, "what the origin kept is still its own");
+    }
+}
+
+/// A payment of which nobody knows whether it happened is the origin's alone.
+#[tokio::test]
+async fn a_question_of_the_origin_is_not_the_forks() {
+    #[node(timeout = "50ms")]
+    async fn pay_once(_: &Order, shop: &Shop, cx: &Cx) -> Result<OrderUpdate, NodeError> {
+        let paid = cx.effect("pay", &7).at_most_once().run(|| async {
+            shop.journal.note("paid");
+            if shop.closed.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            superstep::ok(true)
+        });
+        assert!(paid.await?);
+        Ok(Order::update().done(["paid".to_owned()]))
+    }
+
+    #[graph(state = Order, start -> pay_once -> end)]
+    struct PayingOnce {
+        shop: Shop,
+    }
+
+    for place in stores() {
+        let shop = Shop::default();
+        shop.closed.store(true, Ordering::Relaxed);
+        let graph = PayingOnce { shop: shop.clone() };
+        let builder = Engine::builder(graph).shared_store(place.store.clone());
+        let engine = builder.build().unwrap();
+        let origin = engine.run("origin", Order::default()).await.unwrap();
+        assert_eq!(origin.status(), Status::Interrupted);
+        assert_eq!(origin.interrupts().len(), 1);
+
+        shop.closed.store(false, Ordering::Relaxed);
+        let fork = engine.fork("origin", 0, "fork", |_| {}).await.unwrap();
+        assert_eq!(fork.status(), Status::Running);
+        assert_eq!(fork.interrupts(), []);
+        let fork = engine.resume("fork").await.unwrap();
+        assert_eq!(fork.state().done, ["paid"]);
+        assert_eq!(shop.journal.lines().len(), 2);
+        let origin = engine.resume("origin").await.unwrap();
+        assert_eq!(origin.status(), Status::Interrupted);
     }
 }
 

@@ -349,6 +349,19 @@ async fn a_fork_of_a_pruned_run_is_a_run_like_any_other() {
     }
 }
 
+/// `store`, whose early steps are pruned just before the call that `when` names.
+fn pruned_before(store: &Arc<dyn Store>, when: &'static str) -> Engine<Walking> {
+    let inner = Arc::clone(store);
+    let pruning = Hooked::new(Arc::clone(store), move |moment, call| {
+        if moment == Moment::After || call != when {
+            return well();
+        }
+        let store = Arc::clone(&inner);
+        Box::pin(async move { store.prune(&Prune::history()).await.map(drop) })
+    });
+    Engine::builder(Walking).store(pruning).build().unwrap()
+}
+
 /// Steps that go while they are being looked at are pruned, not corrupt.
 #[tokio::test]
 async fn pruning_does_not_disturb_a_look() {
@@ -356,20 +369,31 @@ async fn pruning_does_not_disturb_a_look() {
         let engine = walking(&place.store);
         let run = engine.run("run", walk(20)).await.unwrap();
         engine.snapshot("run").await.unwrap();
-        let store = Arc::clone(&place.store);
-        let pruning = Hooked::new(Arc::clone(&store), move |moment, call| {
-            if moment == Moment::After || call != "steps" {
-                return well();
-            }
-            let store = Arc::clone(&store);
-            Box::pin(async move { store.prune(&Prune::history()).await.map(drop) })
-        });
-        let engine = Engine::builder(Walking).store(pruning).build().unwrap();
+        let engine = pruned_before(&place.store, "steps");
         let error = engine.state_at("run", 10).await.unwrap_err();
         let Error::Pruned { first: 20, .. } = error else {
             panic!("{error}")
         };
         assert_eq!(&engine.state_at("run", 20).await.unwrap(), run.state());
+    }
+}
+
+#[tokio::test]
+async fn a_fork_of_a_step_that_goes_meanwhile_is_not_made() {
+    for place in stores() {
+        let engine = walking(&place.store);
+        engine.run("run", walk(20)).await.unwrap();
+        engine.snapshot("run").await.unwrap();
+        let engine = pruned_before(&place.store, "commit");
+        let error = engine.fork("run", 10, "fork", |_| {}).await.unwrap_err();
+        let Error::Pruned { run, step: 10, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(run, "run");
+        assert_eq!(ids(&place.store).await, ["run"]);
+        // The last step stays, and so can be forked.
+        let fork = engine.fork("run", 20, "fork", |_| {}).await.unwrap();
+        assert_eq!(fork.status(), Status::Completed);
     }
 }
 
