@@ -56,9 +56,7 @@ impl Status {
 
     /// Reads what [`as_str`](Self::as_str) gave.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
