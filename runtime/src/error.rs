@@ -203,8 +203,17 @@ pub enum Error {
     InputMismatch {
         /// The run.
         run: String,
-        /// `input` or `seed`.
+        /// `input` or `seed`; `origin` if the run is a fork.
         what: &'static str,
+    },
+    /// A fork was to take an id that another run has.
+    #[error(
+        "run `{run}` exists and is another one than this fork would be; \
+         use `resume` to go on with it, or another id for the fork"
+    )]
+    RunExists {
+        /// The run.
+        run: String,
     },
     /// The run has not finished, so that it cannot take a further turn.
     #[error("run `{run}` is {} and not finished, so it cannot take a further turn; resume it first", status.as_str())]
@@ -223,6 +232,54 @@ pub enum Error {
         step: u64,
         /// The last committed step.
         last: u64,
+    },
+    /// The step was dropped by [`Engine::prune`](crate::Engine::prune).
+    #[error(
+        "step {step} of run `{run}` was pruned; from step {first} on its steps are there, and so is its input"
+    )]
+    Pruned {
+        /// The run.
+        run: String,
+        /// The step that was asked for.
+        step: u64,
+        /// From this step on nothing was pruned.
+        first: u64,
+    },
+    /// The run has no such label.
+    #[error("run `{run}` has no label `{label}`; `engine.labels(id)` lists those it has")]
+    LabelNotFound {
+        /// The run.
+        run: String,
+        /// The label.
+        label: String,
+    },
+    /// A label names one step of a run.
+    #[error("label `{label}` of run `{run}` names step {step} already; choose another one")]
+    LabelTaken {
+        /// The run.
+        run: String,
+        /// The label.
+        label: String,
+        /// The step that it names.
+        step: u64,
+    },
+    /// The text cannot be a label.
+    #[error("`{label}` cannot be a label: {reason}")]
+    InvalidLabel {
+        /// The label.
+        label: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// The closure that edits a fork's state panicked.
+    #[error(
+        "the edit of a fork of run `{run}` panicked: {message}; nothing was written, mend it and fork again"
+    )]
+    EditPanicked {
+        /// The run that was to be forked.
+        run: String,
+        /// What it panicked with.
+        message: String,
     },
     /// The run belongs to another graph.
     #[error(
@@ -295,16 +352,6 @@ pub enum Error {
         expected: Box<str>,
         /// What it came to now.
         found: Box<str>,
-    },
-    /// The step was dropped by a prune.
-    #[error("step {step} of run `{run}` was pruned; the first that is still there is step {first}")]
-    Pruned {
-        /// The run.
-        run: String,
-        /// The step that was asked for.
-        step: u64,
-        /// The first step after the input that is still there.
-        first: u64,
     },
     /// The open step has effects on record, which saw the state as it is.
     #[error(
@@ -449,6 +496,12 @@ pub enum Error {
         /// What it may be.
         reason: &'static str,
     },
+    /// The store failed while it pruned.
+    #[error("the store failed while it pruned: {source}; prune again when it is well")]
+    PruneFailed {
+        /// What the store said.
+        source: StoreError,
+    },
     /// The store failed.
     #[error(
         "the store failed for run `{run}`: {source}; the run stands at its last commit, resume it when the store is well"
@@ -493,6 +546,7 @@ impl Error {
             }
             StoreError::NoSuchQuestion { question, .. } => Self::QuestionNotFound { run, question },
             StoreError::Answered { question, .. } => Self::AlreadyAnswered { run, question },
+            StoreError::LabelTaken { label, step, .. } => Self::LabelTaken { run, label, step },
             StoreError::Corrupt { place, reason, .. } => Self::Corrupt { run, place, reason },
             source => Self::Store { run, source },
         }

@@ -60,6 +60,7 @@
 #![deny(missing_docs)]
 
 mod cx;
+mod diff;
 mod difference;
 #[cfg(doctest)]
 mod doctests;
@@ -78,8 +79,9 @@ pub mod store;
 pub mod testing;
 
 pub use cx::{AtMostOnce, Cx, Effect, TaskRng, ok};
+pub use diff::{Divergence, RunRef, TaskDivergence, diff};
 pub use difference::Difference;
-pub use engine::{Engine, EngineBuilder, RunCall, TurnCall};
+pub use engine::{At, Engine, EngineBuilder, RunCall, TurnCall};
 pub use error::Error;
 pub use graph::{Graph, Route};
 pub use hash::Digest;

@@ -67,6 +67,15 @@ pub(crate) fn differences(expected: &str, found: &str) -> Vec<Difference> {
     differences
 }
 
+/// The difference to nothing at all.
+pub(crate) fn one_sided(expected: Option<&str>, found: Option<&str>) -> Difference {
+    Difference {
+        path: ".".into(),
+        a: expected.map(shortened),
+        b: found.map(shortened),
+    }
+}
+
 /// Two values that stand at one place.
 struct Pair<'a> {
     path: String,
@@ -118,15 +127,13 @@ impl<'a> Pair<'a> {
     }
 
     fn difference(self) -> Difference {
-        let path = if self.path.is_empty() {
-            ".".into()
-        } else {
-            self.path
-        };
+        let whole = one_sided(self.a, self.b);
+        if self.path.is_empty() {
+            return whole;
+        }
         Difference {
-            path,
-            a: self.a.map(shortened),
-            b: self.b.map(shortened),
+            path: self.path,
+            ..whole
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::graph::{Differences, Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, RedoError, first_chain, read_result, step_digest};
-use crate::store::{Head, Loaded, PendingResult, Snapshot, StepRecord, Store};
+use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it
 /// was when the run started. Fields added with a serde default are fine.
@@ -112,7 +112,8 @@ pub(super) fn restore<G: Graph>(
     Ok((machine, tail))
 }
 
-/// Goes from a snapshot, or from the input, through the steps that follow it.
+/// Goes from the last whole state through the steps that follow it. That is a
+/// snapshot, the input, or the first step of a fork, whose record is the state.
 pub(super) fn replay_steps<G: Graph>(
     core: &Core<G>,
     head: &Head,
@@ -120,6 +121,13 @@ pub(super) fn replay_steps<G: Graph>(
     steps: &[StepRecord],
 ) -> Result<(Machine<G>, Tail), Error> {
     let base = snapshot.map_or(0, |snapshot| snapshot.step);
+    let fork = steps
+        .iter()
+        .rposition(|record| record.kind == StepKind::Fork && record.step > base);
+    let (base, snapshot, steps) = match fork {
+        Some(fork) => (steps[fork].step, None, &steps[fork..]),
+        None => (base, snapshot, steps),
+    };
     let Some((first, later)) = steps.split_first().filter(|(first, _)| first.step == base) else {
         return Err(corrupt(
             head,
@@ -130,7 +138,7 @@ pub(super) fn replay_steps<G: Graph>(
     check_step(head, first)?;
     let mut machine = match snapshot {
         Some(snapshot) => from_snapshot(core, head, snapshot, first)?,
-        None => from_input(core, head, first)?,
+        None => from_record(core, head, first)?,
     };
     machine.restore(base, first.chain, head.turn, head.turn_step);
     for record in later {
@@ -173,7 +181,7 @@ fn from_snapshot<G: Graph>(
     let state: G::State =
         encode::from_str(&snapshot.state).map_err(|error| undecodable(head, place(), error))?;
     let mut machine = core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
-    if record.step > 0 {
+    if !is_state(record) {
         machine
             .restore_skipped(&record.updates)
             .map_err(|error| undecodable(head, format!("step {}", record.step), error))?;
@@ -181,17 +189,29 @@ fn from_snapshot<G: Graph>(
     Ok(machine)
 }
 
-fn from_input<G: Graph>(
+/// From a step whose record is the whole state.
+fn from_record<G: Graph>(
     core: &Core<G>,
     head: &Head,
     record: &StepRecord,
 ) -> Result<Machine<G>, Error> {
-    if first_chain(head.fingerprint, head.seed, &record.updates) != record.chain {
+    if record.kind == StepKind::Input
+        && first_chain(head.fingerprint, head.seed, &record.updates) != record.chain
+    {
         return Err(altered(head, 0));
     }
-    let state = encode::from_str(&record.updates)
-        .map_err(|error| undecodable(head, "the input".into(), error))?;
+    let place = || match record.kind {
+        StepKind::Input => "the input".into(),
+        _ => format!("step {}", record.step),
+    };
+    let state =
+        encode::from_str(&record.updates).map_err(|error| undecodable(head, place(), error))?;
     Ok(core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
+}
+
+/// Whether a step's text is the state after it, and not what its tasks did.
+const fn is_state(record: &StepRecord) -> bool {
+    matches!(record.kind, StepKind::Input | StepKind::Fork)
 }
 
 fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
@@ -234,7 +254,7 @@ fn altered(head: &Head, step: u64) -> Error {
     )
 }
 
-fn corrupt(head: &Head, place: String, reason: String) -> Error {
+pub(super) fn corrupt(head: &Head, place: String, reason: String) -> Error {
     Error::Corrupt {
         run: head.run.clone(),
         place,

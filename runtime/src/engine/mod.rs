@@ -7,12 +7,16 @@ mod call;
 mod core;
 mod drive;
 mod durable;
+mod fork;
 mod journal;
+mod labels;
 mod lease;
 mod ledger;
 mod load;
+mod past;
 mod recent;
 pub(crate) mod replay;
+mod retention;
 mod start;
 mod step;
 
@@ -21,10 +25,11 @@ use std::sync::Arc;
 
 pub use builder::EngineBuilder;
 pub use call::{RunCall, TurnCall};
+pub use fork::At;
 
 use self::active::{Driving, Entered, Origin, RunResult};
 use self::core::Core;
-use self::start::{check_id, input_text};
+use self::start::{check_id, state_text};
 use serde::Serialize;
 
 use crate::cx::default_seed;
@@ -162,16 +167,7 @@ impl<G: Graph> Engine<G> {
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
         let store = self.core.store("update")?;
         check_id(id)?;
-        if self.core.active.get(id).is_some() {
-            let head = self.core.head(store, id).await?;
-            if let Some(lease) = head.lease {
-                return Err(Error::LeaseHeld {
-                    run: id.to_owned(),
-                    owner: lease.owner,
-                    expires: lease.expires,
-                });
-            }
-        }
+        self.core.check_not_driven(store, id).await?;
         self.core.update(store, id.to_owned(), update).await
     }
 
@@ -197,7 +193,8 @@ impl<G: Graph> Engine<G> {
         self.core.answer(store, id, question, text).await
     }
 
-    /// Every committed step of run `id`, oldest first.
+    /// Every committed step of run `id`, oldest first. Of a fork the steps of its
+    /// origin, up to where it branches off, are among them; pruned steps are not.
     ///
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
@@ -235,23 +232,12 @@ impl<G: Graph> Engine<G> {
     /// The state of run `id` after `step`; step 0 is the input.
     ///
     /// # Errors
-    /// [`Error::StepNotFound`], [`Error::RunNotFound`], [`Error::Undecodable`].
+    /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::RunNotFound`], [`Error::Undecodable`].
     pub async fn state_at(&self, id: &str, step: u64) -> Result<G::State, Error> {
         let store = self.core.store("state_at")?;
         check_id(id)?;
         let head = self.core.head(store, id).await?;
-        if step > head.step {
-            return Err(Error::StepNotFound {
-                run: id.to_owned(),
-                step,
-                last: head.step,
-            });
-        }
-        let said = |error| Error::from_store(id, error);
-        let snapshot = store.snapshot(id, step).await.map_err(said)?;
-        let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.step);
-        let steps = store.steps(id, from, step).await.map_err(said)?;
-        let (machine, _) = load::replay_steps(&self.core, &head, snapshot.as_ref(), &steps)?;
+        let (machine, _) = self.core.past(store, &head, step).await?;
         Ok(machine.state().as_ref().clone())
     }
 
@@ -299,7 +285,7 @@ impl<G: Graph> Engine<G> {
         }
         let store = self.core.store("run")?;
         let origin = Origin {
-            input: input_text(&self.core, &run, &state)?,
+            input: state_text(&self.core, &run, 0, &state)?,
             seed: seed.unwrap_or_else(|| default_seed(&run)),
         };
         let (at, id, own) = (Arc::clone(store), run.clone(), origin.clone());

@@ -51,10 +51,11 @@ pub(super) fn check_id(run: &str) -> Result<(), Error> {
     Err(Error::InvalidRunId { run, reason })
 }
 
-/// The input of a run as text.
-pub(super) fn input_text<G: Graph>(
+/// The state that `step` of a run is to begin with, as text.
+pub(super) fn state_text<G: Graph>(
     core: &Core<G>,
     run: &str,
+    step: u64,
     state: &G::State,
 ) -> Result<String, Error> {
     let text = encode::to_string(state).and_then(|text| {
@@ -64,7 +65,7 @@ pub(super) fn input_text<G: Graph>(
             Ok(text)
         }
     });
-    text.map_err(Error::not_round_trip(run, 0))
+    text.map_err(Error::not_round_trip(run, step))
 }
 
 /// A fresh run sees what a resumed one would: of fields that the encoding
@@ -168,7 +169,7 @@ impl<G: Graph> Core<G> {
                 self.drive_kept(machine, ledger).await
             }
             Ok(Committed::Already | Committed::TokenSpent)
-            | Err(StoreError::IdempotencyViolation { .. }) => {
+            | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 self.check_origin(store, &run, &origin).await?;
                 self.resume(store, run).await
             }
@@ -195,6 +196,12 @@ impl<G: Graph> Core<G> {
         origin: &Origin,
     ) -> Result<(), Error> {
         let head = self.head(store, run).await?;
+        if head.origin.is_some() {
+            return Err(Error::InputMismatch {
+                run: run.to_owned(),
+                what: "origin",
+            });
+        }
         let first = store
             .steps(run, 0, 0)
             .await
@@ -411,7 +418,7 @@ impl<G: Graph> Core<G> {
             .map_err(Error::not_round_trip(machine.run(), machine.step()))
     }
 
-    fn take_lease(&self) -> Access {
+    pub(super) fn take_lease(&self) -> Access {
         Access::Take {
             owner: self.owner.clone(),
             term: self.settings.lease,
@@ -464,7 +471,7 @@ impl<G: Graph> Core<G> {
 
     /// The machine at `head`: from memory if it stands there, else loaded,
     /// with the head that was loaded.
-    async fn machine_at(
+    pub(super) async fn machine_at(
         &self,
         store: &Arc<dyn Store>,
         head: Head,

@@ -67,6 +67,9 @@ pub(crate) fn first_chain(graph: Digest, seed: u64, input: &str) -> Digest {
 }
 
 /// `chain(n) = SHA-256(chain(n-1) || updates(n) || next frontier, joins and deferred(n))`.
+///
+/// Of a fork's first step `updates(n)` is the whole edited state and `chain(n-1)`
+/// its origin's: the record is what loading begins with, as a snapshot would be.
 pub(crate) fn next_chain(previous: Digest, updates: &str, frontier: &str) -> Digest {
     Hasher::new()
         .part(previous.as_bytes())

@@ -63,7 +63,7 @@ impl Recorded {
                 let run = head.run.clone();
                 return Err(Error::Pruned {
                     run,
-                    step: 0,
+                    step: 1,
                     first,
                 });
             }

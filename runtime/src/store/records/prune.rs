@@ -2,10 +2,26 @@ use std::time::Duration;
 
 use super::Status;
 
-/// What [`Store::prune`](crate::store::Store::prune) is to drop.
+/// What [`Store::prune`](crate::store::Store::prune) and
+/// [`Engine::prune`](crate::Engine::prune) are to drop.
 ///
 /// A run that another one branched off from is kept as long as that one, and so
 /// are the steps that are its history.
+///
+/// ```
+/// use std::time::Duration;
+/// use superstep::{Status, store::Prune};
+///
+/// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+///
+/// // Finished runs that nobody has touched for a month, but for the newest hundred.
+/// let runs = Prune::runs().older_than(30 * DAY).keep_newest(100);
+/// // Failed runs after a year, too.
+/// let failed = Prune::runs().statuses([Status::Failed]).older_than(365 * DAY);
+/// // The early steps of every run that did not move since yesterday.
+/// let steps = Prune::history().older_than(DAY);
+/// # assert_eq!((runs.keep_newest, failed.statuses.len(), steps.older_than), (100, 1, DAY));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prune {
     /// What of them.
@@ -18,6 +34,52 @@ pub struct Prune {
     pub older_than: Duration,
     /// Of the runs that all this is true of, keep so many: those whose heads moved last.
     pub keep_newest: usize,
+}
+
+impl Prune {
+    /// Finished runs of any age: those that are completed or cancelled.
+    pub fn runs() -> Self {
+        Self::of(Pruning::Run, [Status::Completed, Status::Cancelled])
+    }
+
+    /// The steps before the newest snapshot, of runs of any age that stand
+    /// anyhow. A run without a snapshot keeps its steps;
+    /// [`Engine::snapshot`](crate::Engine::snapshot) writes one.
+    pub fn history() -> Self {
+        Self::of(Pruning::History, Status::ALL)
+    }
+
+    fn of(what: Pruning, statuses: impl Into<Vec<Status>>) -> Self {
+        Self {
+            what,
+            graph: None,
+            statuses: statuses.into(),
+            older_than: Duration::ZERO,
+            keep_newest: 0,
+        }
+    }
+
+    /// Only runs that have not moved for so long, by the store's clock.
+    #[must_use]
+    pub const fn older_than(mut self, age: Duration) -> Self {
+        self.older_than = age;
+        self
+    }
+
+    /// Only runs that stand so, whatever it was before.
+    #[must_use]
+    pub fn statuses(mut self, statuses: impl IntoIterator<Item = Status>) -> Self {
+        self.statuses = statuses.into_iter().collect();
+        self
+    }
+
+    /// Of the runs that all the rest is true of, keeps so many: those that
+    /// moved last.
+    #[must_use]
+    pub const fn keep_newest(mut self, runs: usize) -> Self {
+        self.keep_newest = runs;
+        self
+    }
 }
 
 /// What of a run is dropped.

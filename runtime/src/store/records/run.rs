@@ -26,6 +26,16 @@ pub enum Status {
 }
 
 impl Status {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Running,
+        Self::Completed,
+        Self::Interrupted,
+        Self::Sleeping,
+        Self::Paused,
+        Self::Cancelled,
+        Self::Failed,
+    ];
+
     /// Whether nothing but a further turn moves the run again.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
@@ -46,18 +56,7 @@ impl Status {
 
     /// Reads what [`as_str`](Self::as_str) gave.
     pub fn parse(word: &str) -> Option<Self> {
-        use Status::{Cancelled, Completed, Failed, Interrupted, Paused, Running, Sleeping};
-        [
-            Running,
-            Completed,
-            Interrupted,
-            Sleeping,
-            Paused,
-            Cancelled,
-            Failed,
-        ]
-        .into_iter()
-        .find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 

@@ -1,0 +1,59 @@
+//! Names for steps.
+
+use super::Engine;
+use super::start::check_id;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::store::StoreError;
+
+/// Longer labels than this nobody reads.
+const LONGEST_LABEL: usize = 256;
+
+impl<G: Graph> Engine<G> {
+    /// Names step `step` of run `id`, so that [`fork`](Self::fork) can find it.
+    /// The same label for the same step again changes nothing.
+    ///
+    /// A fork has its origin's labels up to where it branches off.
+    ///
+    /// # Errors
+    /// [`Error::LabelTaken`] if the label names another step of the run,
+    /// [`Error::InvalidLabel`], [`Error::StepNotFound`], [`Error::Pruned`],
+    /// [`Error::RunNotFound`].
+    pub async fn label(&self, id: &str, step: u64, label: &str) -> Result<(), Error> {
+        let store = self.core.store("label")?;
+        check_id(id)?;
+        check_label(label)?;
+        self.core.head(store, id).await?;
+        match store.label(id, step, label).await {
+            Err(error @ StoreError::NoSuchStep { .. }) => {
+                let head = self.core.head(store, id).await?;
+                self.core.past(store, &head, step).await?;
+                Err(Error::from_store(id, error))
+            }
+            labelled => labelled.map_err(|error| Error::from_store(id, error)),
+        }
+    }
+
+    /// The labels of run `id` with the steps they name, by label.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`].
+    pub async fn labels(&self, id: &str) -> Result<Vec<(String, u64)>, Error> {
+        let store = self.core.store("labels")?;
+        check_id(id)?;
+        self.core.head(store, id).await?;
+        let labels = store.labels(id).await;
+        labels.map_err(|error| Error::from_store(id, error))
+    }
+}
+
+fn check_label(label: &str) -> Result<(), Error> {
+    let reason = match label.len() {
+        0 => "it is empty; name what the step is for, e.g. `before-review`",
+        1..=LONGEST_LABEL if label.contains('\0') => "it contains a NUL character",
+        1..=LONGEST_LABEL => return Ok(()),
+        _ => "it is longer than 256 bytes",
+    };
+    let label = label.chars().take(40).collect();
+    Err(Error::InvalidLabel { label, reason })
+}

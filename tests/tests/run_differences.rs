@@ -1,0 +1,343 @@
+//! `diff` finds the first step in which two runs differ, and says what differs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+use superstep::store::{Prune, StepKind};
+use superstep::{Divergence, diff};
+use superstep_tests::survey::{Survey, Surveyor};
+use superstep_tests::{Hooked, Moment, Place, memory, stores, well};
+
+#[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Report {
+    topics: Vec<String>,
+    #[reduce(append)]
+    notes: Vec<Note>,
+    #[reduce(sum)]
+    tokens: u64,
+    text: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Note {
+    topic: String,
+    text: String,
+}
+
+/// What the world says today.
+#[derive(Clone, Debug, Default)]
+struct World {
+    /// The topic that is answered in another way, or fails.
+    odd: &'static str,
+    failing: bool,
+}
+
+#[derive(Route)]
+enum Plan {
+    Read(Vec<String>),
+    Write,
+}
+
+#[node]
+fn plan(state: &Report, world: &World) -> Plan {
+    match world.odd {
+        "plan" => Plan::Write,
+        _ => Plan::Read(state.topics.clone()),
+    }
+}
+
+#[node]
+fn read(_: &Report, topic: String, world: &World) -> Result<ReportUpdate, NodeError> {
+    let odd = topic == world.odd;
+    if odd && world.failing {
+        return Err(NodeError::permanent("no such page"));
+    }
+    let text = if odd { "another" } else { "as ever" }.to_owned();
+    Ok(Report::update().notes([Note { topic, text }]).tokens(1))
+}
+
+#[node]
+fn mend(_: &Report) {}
+
+#[node]
+fn write(state: &Report, world: &World) -> ReportUpdate {
+    let odd = if world.odd == "write" { "!" } else { "." };
+    Report::update().text(format!("{} notes{odd}", state.notes.len()))
+}
+
+#[graph(
+    state = Report,
+    start -> plan,
+    plan -> match { Plan::Read(topics) => each read(topics) else end, Plan::Write => write },
+    read -> write,
+    read on error -> mend,
+    mend -> end,
+    write -> end,
+)]
+struct Reporter {
+    world: World,
+}
+
+fn reporter(place: &Place, odd: &'static str) -> Engine<Reporter> {
+    failing(place, odd, false)
+}
+
+fn failing(place: &Place, odd: &'static str, failing: bool) -> Engine<Reporter> {
+    let world = World { odd, failing };
+    let builder = Engine::builder(Reporter { world }).shared_store(place.store.clone());
+    builder.build().unwrap()
+}
+
+fn topics(topics: [&str; 3]) -> Report {
+    Report {
+        topics: topics.map(str::to_owned).to_vec(),
+        ..Report::default()
+    }
+}
+
+const ABC: [&str; 3] = ["a", "b", "c"];
+
+/// Of a run as ever and one in which something is odd.
+async fn between(place: &Place, odd: &'static str, fail: bool) -> Divergence {
+    let as_ever = reporter(place, "").run("as ever", topics(ABC)).await;
+    as_ever.unwrap();
+    let engine = failing(place, odd, fail);
+    engine.run("odd", topics(ABC)).await.unwrap();
+    let divergence = diff((&place.store, "as ever"), (&place.store, "odd")).await;
+    divergence.unwrap().unwrap()
+}
+
+fn told(differences: &[superstep::Difference]) -> Vec<String> {
+    differences.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn equal_runs_do_not_differ() {
+    for (here, there) in stores().into_iter().zip(stores().into_iter().rev()) {
+        for place in [&here, &there] {
+            let surveyor = Engine::builder(Surveyor::new()).shared_store(place.store.clone());
+            let surveyor = surveyor.build().unwrap();
+            for run in ["one", "other"] {
+                surveyor.run(run, Survey::of(2, 3)).await.unwrap();
+            }
+        }
+        for (a, b) in [
+            ((&here.store, "one"), (&here.store, "one")),
+            ((&here.store, "one"), (&here.store, "other")),
+            ((&here.store, "one"), (&there.store, "other")),
+        ] {
+            assert_eq!(diff(a, b).await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_input_is_told_by_its_fields() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        engine.run("one", topics(ABC)).await.unwrap();
+        engine.run("other", topics(["a", "x", "c"])).await.unwrap();
+        let divergence = diff((&place.store, "one"), (&place.store, "other")).await;
+        let divergence = divergence.unwrap().unwrap();
+        assert_eq!((divergence.step, &divergence.tasks[..]), (0, &[][..]));
+        assert_eq!(told(&divergence.state), [r#"`topics[1]`: "b" against "x""#]);
+        assert_eq!(told(&divergence.next), [""; 0]);
+        let said = divergence.to_string();
+        assert!(said.contains("differ from the start"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn another_update_is_told_by_task_and_field() {
+    for place in stores() {
+        let divergence = between(&place, "b", false).await;
+        assert_eq!(divergence.step, 2);
+        assert_eq!(divergence.kinds, [Some(StepKind::Step); 2]);
+        let [task] = &divergence.tasks[..] else {
+            panic!("{divergence}")
+        };
+        assert_eq!((task.position, task.node.as_deref()), (1, Some("read")));
+        let expected = [r#"`update.notes[0].text`: "as ever" against "another""#];
+        assert_eq!(told(&task.differences), expected);
+        assert_eq!(
+            divergence.to_string(),
+            "runs `as ever` and `odd` are equal up to step 1 and differ in step 2\n  \
+             task 1, `read`\n    \
+             `update.notes[0].text`: \"as ever\" against \"another\""
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_route_is_told_by_where_it_leads() {
+    for place in stores() {
+        let divergence = between(&place, "plan", false).await;
+        assert_eq!(divergence.step, 1);
+        let [task] = &divergence.tasks[..] else {
+            panic!("{divergence}")
+        };
+        let expected = [r#"`to[0]`: "edge 1 to read x 3" against "edge 3 to write""#];
+        assert_eq!(told(&task.differences), expected);
+        let next = told(&divergence.next);
+        assert_eq!(next[0], r#"`tasks[0].node`: "read" against "write""#);
+        assert!(next.iter().any(|line| line.contains("inputs")), "{next:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_failure_is_told() {
+    for place in stores() {
+        let divergence = between(&place, "c", true).await;
+        let [task] = &divergence.tasks[..] else {
+            panic!("{divergence}")
+        };
+        let told = told(&task.differences);
+        assert!(told[0].starts_with("`update`: {"), "{told:?}");
+        assert!(told[0].ends_with(" against nothing"), "{told:?}");
+        assert!(told[2].starts_with("`failed`: nothing against"), "{told:?}");
+        assert!(told[2].contains("no such page"), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_ends_earlier_differs_there() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        engine.run("short", topics(ABC)).await.unwrap();
+        let run = engine.run("long", topics(ABC)).await.unwrap();
+        let more = Report::update().tokens(9);
+        engine.update("long", more).await.unwrap();
+        let divergence = diff((&place.store, "short"), (&place.store, "long")).await;
+        let divergence = divergence.unwrap().unwrap();
+        assert_eq!(divergence.step, run.steps() + 1);
+        assert_eq!(divergence.kinds, [None, Some(StepKind::Update)]);
+        let expected = [r#"`.`: nothing against {"update":{"tokens":9}}"#];
+        assert_eq!(told(&divergence.tasks[0].differences), expected);
+        let said = divergence.to_string();
+        let in_both = "in `short` it is not there, in `long` somebody corrected the state";
+        assert!(said.contains(in_both), "{said}");
+        let turned = diff((&place.store, "long"), (&place.store, "short")).await;
+        let turned = turned.unwrap().unwrap();
+        assert_eq!(turned.kinds, [Some(StepKind::Update), None]);
+    }
+}
+
+#[tokio::test]
+async fn a_fork_differs_from_its_origin_where_it_branches_off() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        engine.run("origin", topics(ABC)).await.unwrap();
+        let edit = |report: &mut Report| report.text = "draft".into();
+        engine.fork("origin", 1, "fork", edit).await.unwrap();
+        engine.resume("fork").await.unwrap();
+        let divergence = diff((&place.store, "origin"), (&place.store, "fork")).await;
+        let divergence = divergence.unwrap().unwrap();
+        assert_eq!(divergence.step, 2);
+        let kinds = [Some(StepKind::Step), Some(StepKind::Fork)];
+        assert_eq!(divergence.kinds, kinds);
+        assert_eq!(divergence.tasks.len(), 3);
+        let state = told(&divergence.state);
+        assert!(state[0].contains(r#""text":"draft""#), "{state:?}");
+        // Two forks of one step differ by their edits.
+        let edit = |report: &mut Report| report.text = "sketch".into();
+        engine.fork("origin", 1, "other", edit).await.unwrap();
+        let divergence = diff((&place.store, "fork"), (&place.store, "other")).await;
+        let divergence = divergence.unwrap().unwrap();
+        let expected = [r#"`text`: "draft" against "sketch""#];
+        assert_eq!(told(&divergence.state), expected);
+        assert!(divergence.tasks.is_empty() && divergence.next.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_compared_is_an_error() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        for run in ["one", "other"] {
+            engine.run(run, topics(ABC)).await.unwrap();
+        }
+        for (a, b) in [("one", "nobody"), ("nobody", "one")] {
+            let error = diff((&place.store, a), (&place.store, b)).await;
+            let Error::RunNotFound { run } = error.unwrap_err() else {
+                panic!("it is not there")
+            };
+            assert_eq!(run, "nobody");
+        }
+        engine.snapshot("other").await.unwrap();
+        let pruned = engine.prune(Prune::history()).await.unwrap();
+        assert_eq!(pruned.runs, 1);
+        for (a, b) in [("one", "other"), ("other", "one"), ("other", "other")] {
+            let error = diff((&place.store, a), (&place.store, b)).await;
+            let error = error.unwrap_err();
+            let Error::Pruned { run, step: 1, .. } = &error else {
+                panic!("{error}")
+            };
+            assert_eq!(run, "other");
+        }
+        // They differ before anything was pruned.
+        engine.run("third", topics(["x", "b", "c"])).await.unwrap();
+        let divergence = diff((&place.store, "other"), (&place.store, "third")).await;
+        assert_eq!(divergence.unwrap().unwrap().step, 0);
+    }
+}
+
+/// Every type of store can be named.
+#[tokio::test]
+async fn a_store_is_given_as_it_is() {
+    let place = memory();
+    let engine = reporter(&place, "");
+    engine.run("run", topics(ABC)).await.unwrap();
+    let hooked = Hooked::new(Arc::clone(&place.store), |_, _| well());
+    let plain: &dyn Store = &hooked;
+    let differ = diff((&hooked, "run"), (plain, "run")).await.unwrap();
+    assert_eq!(differ, None);
+    let own = String::from("run");
+    let differ = diff((&place.store, own.as_str()), (&hooked, &own[..])).await;
+    assert_eq!(differ.unwrap(), None);
+}
+
+/// Two long runs are told apart without reading what they did.
+#[tokio::test]
+async fn only_the_step_that_differs_is_read() {
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    struct Count {
+        to: u64,
+        #[reduce(sum)]
+        at: u64,
+    }
+
+    #[node]
+    fn count(state: &Count) -> (CountUpdate, bool) {
+        (Count::update().at(1), state.at + 1 < state.to)
+    }
+
+    #[graph(state = Count, start -> count, count -> match { true => count, false => end })]
+    struct Counting;
+
+    for place in stores() {
+        let reads = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&reads);
+        let hooked = Hooked::new(Arc::clone(&place.store), move |moment, call| {
+            if moment == Moment::Before && !matches!(call, "digests" | "head" | "graph") {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+            well()
+        });
+        let builder = Engine::builder(Counting).shared_store(place.store.clone());
+        let engine = builder.build().unwrap();
+        let count = |to| Count { to, at: 0 };
+        engine.run("one", count(300)).await.unwrap();
+        engine.run("other", count(300)).await.unwrap();
+        assert_eq!(
+            diff((&hooked, "one"), (&hooked, "other")).await.unwrap(),
+            None
+        );
+        assert_eq!(reads.swap(0, Ordering::Relaxed), 0);
+        engine.update("other", Count::update().at(5)).await.unwrap();
+        let divergence = diff((&hooked, "one"), (&hooked, "other")).await.unwrap();
+        assert_eq!(divergence.unwrap().step, 301);
+        assert_eq!(reads.load(Ordering::Relaxed), 2);
+    }
+}
