@@ -4,6 +4,7 @@
 mod dice;
 mod hooked;
 mod journal;
+pub mod lab;
 mod process;
 mod stores;
 pub mod survey;

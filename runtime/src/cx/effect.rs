@@ -114,7 +114,7 @@ impl<'a> Effect<'a> {
         };
         let request = self.request()?;
         match self.look(journal, &request)? {
-            Look::Known(result) => result,
+            Look::Known(result) => self.settled(journal, result).await,
             Look::New => {
                 let _flight = self.log().fly();
                 match f().await {
@@ -241,6 +241,18 @@ impl<'a> Effect<'a> {
         written.map_err(|error| self.fault(error))
     }
 
+    /// What is known of the call, once it is certain to be on disk: the attempt
+    /// that made it may have been over before the store answered.
+    async fn settled<T>(
+        &self,
+        journal: &Arc<dyn EffectJournal>,
+        result: Result<T, NodeError>,
+    ) -> Result<T, NodeError> {
+        let settled = journal.settle(self.cx.order_key(), self.cx.attempt()).await;
+        settled.map_err(|error| self.fault(error))?;
+        result
+    }
+
     /// Asks what became of the call, and waits: the engine drops the node.
     async fn ask<T>(&self, journal: &Arc<dyn EffectJournal>, request: &Request, reason: &str) -> T {
         journal.ask(&self.call(), self.cx.node(), request, reason);
@@ -313,7 +325,7 @@ impl AtMostOnce<'_> {
         };
         let request = effect.request()?;
         match effect.look(journal, &request)? {
-            Look::Known(result) => return result,
+            Look::Known(result) => return effect.settled(journal, result).await,
             Look::New => {}
             Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,
             Look::Never => return pending().await,

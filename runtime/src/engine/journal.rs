@@ -2,6 +2,7 @@
 //! store, and a little ahead of it.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -50,6 +51,27 @@ impl OpenStep {
         news.map(|entry| entry.record.clone()).collect()
     }
 
+    /// Of one task, what a write in its `attempt` has to take along: readings of
+    /// the clock, which never change, and what earlier attempts left unwritten,
+    /// since nobody else is about to write that.
+    fn overdue(&self, task: Digest, attempt: u32) -> Vec<EffectRecord> {
+        let is_due = |record: &EffectRecord| {
+            record.kind == EffectKind::Clock || record.attempt < attempt
+        };
+        let entries = self.of(task).map(|(_, entry)| entry);
+        let due = entries.filter(|entry| !entry.written && is_due(&entry.record));
+        due.map(|entry| entry.record.clone()).collect()
+    }
+
+    /// The store has these.
+    fn mark_written(&mut self, records: &[EffectRecord]) {
+        for record in records {
+            if let Some(entry) = self.effects.get_mut(&Call::of(record)) {
+                entry.written |= entry.record == *record;
+            }
+        }
+    }
+
     /// Those of one task.
     fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &Entry)> {
         let first = Call {
@@ -95,6 +117,17 @@ impl LiveJournal {
     fn open(&self) -> MutexGuard<'_, OpenStep> {
         // Every change is complete in itself.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write_down(&self, effects: Vec<EffectRecord>) -> Result<(), Error> {
+        let journal = Journal {
+            run: self.run.clone(),
+            epoch: self.epoch,
+            effects: effects.clone(),
+        };
+        (self.store.journal(journal).await).map_err(|error| Error::from_store(&self.run, error))?;
+        self.open().mark_written(&effects);
+        Ok(())
     }
 
     /// What is to be written with the step, and the hash of all its effects.
@@ -154,25 +187,24 @@ impl EffectJournal for LiveJournal {
         Box::pin(async move {
             let effects = {
                 let mut open = self.open();
+                let last = records.last().map(|record| (record.task, record.attempt));
+                let mut effects = last.map_or_else(Vec::new, |(task, attempt)| {
+                    open.overdue(task, attempt)
+                });
                 records.iter().for_each(|record| open.put(record.clone()));
-                records
+                effects.extend(records);
+                effects
             };
-            let calls: Vec<Call> = effects.iter().map(Call::of).collect();
-            let journal = Journal {
-                run: self.run.clone(),
-                epoch: self.epoch,
-                effects,
-            };
-            (self.store.journal(journal).await)
-                .map_err(|error| Error::from_store(&self.run, error))?;
-            let mut open = self.open();
-            for call in &calls {
-                if let Some(entry) = open.effects.get_mut(call) {
-                    entry.written = true;
-                }
-            }
-            Ok(())
+            self.write_down(effects).await
         })
+    }
+
+    fn settle(&self, task: Digest, attempt: u32) -> Written<'_> {
+        let overdue = self.open().overdue(task, attempt);
+        if overdue.is_empty() {
+            return Box::pin(ready(Ok(())));
+        }
+        Box::pin(self.write_down(overdue))
     }
 
     fn ask(&self, call: &Call, node: &str, request: &Request, reason: &str) {

@@ -1,0 +1,994 @@
+//! An effect is recorded before its node sees it, and made no more once it is
+//! recorded: a retry, a resume and another engine get the record.
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use superstep::prelude::*;
+use superstep::store::{EffectKind, EffectRecord, StoreFuture};
+use superstep::{Digest, ok};
+use superstep_tests::lab::{Findings, FindingsUpdate, Lab, Outside, take_over};
+use superstep_tests::{Hooked, Moment, Place, only_nth, stores, well};
+
+/// Asks for one page, and notes that it saw it.
+async fn fetch(cx: &Cx, outside: &Outside, item: u32) -> Result<String, NodeError> {
+    let page = cx.effect("fetch", &item).run(|| outside.call("fetch"));
+    let page = page.await?;
+    outside.journal.note(format_args!("saw {page}"));
+    Ok(page.to_string())
+}
+
+fn fetching() -> Lab {
+    Lab::new(|cx, outside, item| Box::pin(fetch(cx, outside, item)))
+}
+
+/// Fails, or stays, if it is told to, after it saw its page.
+fn wavering() -> Lab {
+    Lab::new(|cx, outside, item| {
+        Box::pin(async move {
+            let page = fetch(cx, outside, item).await?;
+            outside.pass().await;
+            if outside.is_broken() {
+                return Err(NodeError::permanent("something is broken"));
+            }
+            Ok(page)
+        })
+    })
+}
+
+fn one() -> Findings {
+    Findings::of(1, 1)
+}
+
+async fn effects(place: &Place, run: &str) -> Vec<EffectRecord> {
+    place.store.effects(run, 0, 1_000).await.unwrap()
+}
+
+/// Name, number and kind of every effect of `run`.
+async fn kinds(place: &Place, run: &str) -> Vec<(String, u64, EffectKind)> {
+    let effects = effects(place, run).await.into_iter();
+    effects
+        .map(|record| (record.name, record.n, record.kind))
+        .collect()
+}
+
+fn kind(name: &str, n: u64, kind: EffectKind) -> (String, u64, EffectKind) {
+    (name.to_owned(), n, kind)
+}
+
+/// The store of `place`, with a hook before or after every call.
+fn hooked(
+    place: &Place,
+    hook: impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static,
+) -> Arc<dyn Store> {
+    Arc::new(Hooked::new(Arc::clone(&place.store), hook))
+}
+
+/// A store that notes every call of `journal` once it is done.
+fn noting(place: &Place, outside: &Outside) -> Arc<dyn Store> {
+    let journal = outside.journal.clone();
+    hooked(place, move |moment, call| {
+        if (moment, call) == (Moment::After, "journal") {
+            journal.note("journaled");
+        }
+        well()
+    })
+}
+
+/// What the tasks of a finished run saw.
+fn seen(run: &Run<Findings>) -> &[String] {
+    assert_eq!(run.status(), Status::Completed);
+    &run.state().seen
+}
+
+#[tokio::test]
+async fn a_success_is_recorded_before_the_node_sees_it() {
+    for place in stores() {
+        let lab = fetching();
+        let store = noting(&place, &lab.outside);
+        let engine = lab.builder(&store).build().unwrap();
+        engine.run("run", one()).await.unwrap();
+        let lines = lab.outside.journal.lines();
+        assert_eq!(lines, ["called fetch", "journaled", "saw 1"]);
+
+        let [record] = &effects(&place, "run").await[..] else {
+            panic!("one effect, one record")
+        };
+        let name = record.name.as_str();
+        assert_eq!((record.step, name, record.n), (2, "fetch", 0));
+        assert_eq!((record.kind, record.attempt), (EffectKind::Done, 1));
+        assert_eq!((record.call, record.excerpt.as_str()), (Some(0), "0"));
+        assert_eq!(record.response.as_deref(), Some("1"));
+        assert_eq!(record.error, None);
+    }
+}
+
+#[tokio::test]
+async fn a_retry_gets_the_record() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                let page = fetch(cx, outside, item).await?;
+                if cx.attempt() < 3 {
+                    return Err(NodeError::transient("not yet"));
+                }
+                Ok(page)
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await;
+        assert_eq!(seen(&run.unwrap()), ["1"]);
+        let lines = lab.outside.journal.lines();
+        assert_eq!(lines, ["called fetch", "saw 1", "saw 1", "saw 1"]);
+        assert_eq!(effects(&place, "run").await[0].attempt, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_resume_gets_the_record_in_this_engine_and_in_another() {
+    for place in stores() {
+        let lab = wavering();
+        lab.outside.set_broken(true);
+        let engine = lab.engine(&place);
+        engine.run("run", one()).await.unwrap_err();
+        engine.resume("run").await.unwrap_err();
+        lab.engine(&place).resume("run").await.unwrap_err();
+        lab.outside.set_broken(false);
+        let run = lab.engine(&place).resume("run").await.unwrap();
+        assert_eq!(seen(&run), ["1"]);
+        let lines = lab.outside.journal.lines();
+        assert_eq!(lines, ["called fetch", "saw 1", "saw 1", "saw 1", "saw 1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_between_an_effect_and_its_step_does_not_repeat_it() {
+    for place in stores() {
+        let lab = wavering();
+        let engine = lab.engine(&place);
+        lab.outside.crash(engine.run("run", one())).await;
+        let run = take_over(&lab.engine(&place), "run").await.unwrap();
+        assert_eq!(seen(&run), ["1"]);
+        assert_eq!(lab.outside.calls(), 1, "{place:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_crash_in_the_commit_does_not_repeat_it() {
+    for place in stores() {
+        let lab = fetching();
+        let outside = lab.outside.clone();
+        let store = hooked(&place, move |moment, call| {
+            // The first commits are those of the input and of `plan`.
+            let comes = (moment, call) == (Moment::Before, "commit") && outside.calls() > 0;
+            let outside = outside.clone();
+            Box::pin(async move {
+                if comes {
+                    outside.pass().await;
+                }
+                Ok(())
+            })
+        });
+        let engine = lab.builder(&store).build().unwrap();
+        lab.outside.crash(engine.run("run", one())).await;
+        let run = take_over(&lab.engine(&place), "run").await.unwrap();
+        assert_eq!(seen(&run), ["1"]);
+        assert_eq!(lab.outside.calls(), 1, "{place:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_effect_is_one_call_of_the_store_whatever_was_buffered_before_it() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                let before = cx.now();
+                let broken = || async { Err::<u64, _>(NodeError::transient("no luck")) };
+                cx.effect("break", &()).run(broken).await.unwrap_err();
+                let page = fetch(cx, outside, item).await?;
+                assert!(cx.now() >= before);
+                Ok(page)
+            })
+        });
+        let store = noting(&place, &lab.outside);
+        let engine = lab.builder(&store).build().unwrap();
+        engine.run("run", one()).await.unwrap();
+        let lines = lab.outside.journal.lines();
+        assert_eq!(lines, ["called fetch", "journaled", "saw 1"]);
+        let expected = [
+            kind("", 0, EffectKind::Clock),
+            kind("", 1, EffectKind::Clock),
+            kind("break", 0, EffectKind::Failed),
+            kind("fetch", 0, EffectKind::Done),
+        ];
+        assert_eq!(kinds(&place, "run").await, expected);
+        let calls: Vec<_> = effects(&place, "run").await;
+        let calls: Vec<_> = calls.iter().map(|record| record.call.unwrap()).collect();
+        assert_eq!(calls, [0, 3, 1, 2], "in the order of calling");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_kept_with_an_attempt_that_succeeds() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let lose = || async {
+                    outside.call("lose").await?;
+                    Err::<u64, _>(NodeError::permanent("it is gone"))
+                };
+                let lost = cx.effect("lose", &7).run(lose).await;
+                Ok(lost.unwrap_err().to_string())
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["it is gone"]);
+        let [record] = &effects(&place, "run").await[..] else {
+            panic!("one failure, one record")
+        };
+        assert_eq!((record.kind, record.call), (EffectKind::Failed, Some(0)));
+        assert_eq!((record.attempt, record.excerpt.as_str()), (1, "7"));
+        let error = record.error.as_deref().unwrap();
+        assert_eq!(error, r#"{"kind":"permanent","message":"it is gone"}"#);
+        assert_eq!(record.response, None);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_dropped_with_an_attempt_that_is_retried() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                if cx.attempt() == 1 {
+                    let lose = || async {
+                        outside.call("lose").await?;
+                        Err::<u64, _>(NodeError::transient("no luck"))
+                    };
+                    cx.effect("lose", &()).run(lose).await?;
+                }
+                fetch(cx, outside, item).await
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["2"]);
+        let expected = [kind("fetch", 0, EffectKind::Done)];
+        assert_eq!(kinds(&place, "run").await, expected);
+    }
+}
+
+/// What failed at the first attempt is tried again at the second, although its
+/// failure was written beside a success.
+#[tokio::test]
+async fn a_retry_tries_again_what_failed() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                let first = || async {
+                    let calls = outside.call("first").await?;
+                    if calls == 1 {
+                        return Err(NodeError::transient("no luck"));
+                    }
+                    Ok(calls)
+                };
+                let first = cx.effect("first", &()).run(first).await;
+                let page = fetch(cx, outside, item).await?;
+                Ok(format!("{} {page}", first?))
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["3 2"]);
+        let expected = [
+            kind("fetch", 0, EffectKind::Done),
+            kind("first", 0, EffectKind::Done),
+        ];
+        assert_eq!(kinds(&place, "run").await, expected);
+    }
+}
+
+/// What an attempt did not call any more is not among the calls of its task.
+#[tokio::test]
+async fn an_effect_of_an_earlier_attempt_is_marked() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                if cx.attempt() == 1 {
+                    let once = cx.effect("once", &()).run(|| outside.call("once"));
+                    once.await?;
+                    return Err(NodeError::transient("not yet"));
+                }
+                fetch(cx, outside, item).await
+            })
+        });
+        lab.engine(&place).run("run", one()).await.unwrap();
+        let records = effects(&place, "run").await.into_iter();
+        let places: Vec<_> = records.map(|record| (record.name, record.call)).collect();
+        assert_eq!(places, [("fetch".into(), Some(0)), ("once".into(), None)]);
+    }
+}
+
+#[tokio::test]
+async fn calls_of_one_name_are_counted_when_called_and_not_when_polled() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let ask = |what: &'static str| cx.effect("ask", what);
+                let (a, b, c) = (ask("a"), ask("b"), ask("c"));
+                let a = a.run(|| outside.call("a"));
+                let b = b.run(|| outside.call("b"));
+                let c = c.run(|| outside.call("c"));
+                // The order of polling differs from attempt to attempt, and
+                // `b` is dropped before it was polled.
+                let (c, a) = if cx.attempt() == 1 {
+                    tokio::join!(c, a)
+                } else {
+                    let (a, c) = tokio::join!(a, c);
+                    (c, a)
+                };
+                drop(b);
+                let (a, c) = (a?, c?);
+                if cx.attempt() == 1 {
+                    return Err(NodeError::transient("not yet"));
+                }
+                Ok(format!("a {a}, c {c}"))
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["a 2, c 1"]);
+        assert_eq!(lab.outside.calls(), 2);
+        let expected = [
+            kind("ask", 0, EffectKind::Done),
+            kind("ask", 2, EffectKind::Done),
+        ];
+        assert_eq!(kinds(&place, "run").await, expected);
+    }
+}
+
+#[tokio::test]
+async fn the_loser_of_a_select_is_counted_and_leaves_no_record() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let slow = cx.effect("ask", "slow").run(|| async {
+                    outside.call("slow").await?;
+                    pending::<Result<u64, NodeError>>().await
+                });
+                let fast = cx.effect("ask", "fast").run(|| outside.call("fast"));
+                let answer = tokio::select! {
+                    biased;
+                    slow = slow => slow?,
+                    fast = fast => fast?,
+                };
+                let last = cx.effect("ask", "last").run(|| outside.call("last"));
+                Ok(format!("{answer} {}", last.await?))
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["2 3"]);
+        let expected = [
+            kind("ask", 1, EffectKind::Done),
+            kind("ask", 2, EffectKind::Done),
+        ];
+        assert_eq!(kinds(&place, "run").await, expected);
+    }
+}
+
+#[tokio::test]
+async fn another_request_under_the_same_identity_stops_the_run() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                outside.journal.note(format_args!("attempt {}", cx.attempt()));
+                let what = if outside.is_broken() { 0 } else { cx.attempt() };
+                let page = cx.effect("fetch", &("page", what));
+                let page = page.run(|| outside.call("fetch")).await;
+                if cx.attempt() == 1 && !outside.is_broken() {
+                    return Err(NodeError::transient("not yet"));
+                }
+                // Whatever the node makes of the error.
+                Ok(format!("{:?}", page.is_ok()))
+            })
+        });
+        let engine = lab.engine(&place);
+        let error = engine.run("run", one()).await.unwrap_err();
+        let Error::EffectChanged {
+            step,
+            node,
+            effect,
+            n,
+            recorded,
+            requested,
+            ..
+        } = &error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!((*step, *node, &**effect, *n), (2, "work", "fetch", 0));
+        assert_eq!(&**recorded, r#"["page",1]"#);
+        assert_eq!(&**requested, r#"["page",2]"#);
+        let message = error.to_string();
+        assert!(message.contains(&**recorded) && message.contains(&**requested));
+        let lines = lab.outside.journal.take();
+        assert_eq!(lines, ["attempt 1", "called fetch", "attempt 2"]);
+        let run = engine.get("run").await.unwrap();
+        assert_eq!((run.status(), run.steps()), (Status::Failed, 1));
+
+        lab.outside.set_broken(true);
+        let error = engine.resume("run").await.unwrap_err();
+        assert!(matches!(error, Error::EffectChanged { .. }), "{error}");
+        assert_eq!(lab.outside.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_no_longer_decodes_stops_the_run() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let effect = cx.effect("fetch", &());
+                if outside.is_broken() {
+                    let page = effect.run(|| async { ok(outside.call("text").await?.to_string()) });
+                    page.await?;
+                    return Err(NodeError::permanent("something is broken"));
+                }
+                let page = effect.run(|| outside.call("number")).await;
+                Ok(format!("{:?}", page.is_ok()))
+            })
+        });
+        lab.outside.set_broken(true);
+        let engine = lab.engine(&place);
+        engine.run("run", one()).await.unwrap_err();
+        lab.outside.set_broken(false);
+        let error = engine.resume("run").await.unwrap_err();
+        let Error::Undecodable { place: at, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(at.contains("`fetch`") && at.contains("`work`") && at.contains("step 2"));
+        assert_eq!(lab.outside.calls(), 1);
+        assert_eq!(kinds(&place, "run").await, [kind("fetch", 0, EffectKind::Done)]);
+    }
+}
+
+#[tokio::test]
+async fn what_json_cannot_hold_stops_the_run() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                let request = if item == 0 { 0.5 } else { f64::NAN };
+                let effect = cx.effect("measure", &request);
+                let response = effect.run(|| async {
+                    outside.call("measure").await?;
+                    ok(f64::INFINITY)
+                });
+                Ok(format!("{:?}", response.await.is_ok()))
+            })
+        });
+        let engine = lab.engine(&place);
+        let error = engine.run("run", Findings::of(1, 1)).await.unwrap_err();
+        assert!(matches!(error, Error::NotRoundTrip { step: 2, .. }), "{error}");
+        assert_eq!(lab.outside.journal.take(), ["called measure"]);
+        let error = engine.run("other", Findings::of(1, 2)).await.unwrap_err();
+        assert!(matches!(error, Error::NotRoundTrip { step: 2, .. }), "{error}");
+        let lines = lab.outside.journal.take();
+        assert_eq!(lines, ["called measure"], "not for a request without a text");
+        assert_eq!(kinds(&place, "run").await, []);
+        assert_eq!(kinds(&place, "other").await, []);
+    }
+}
+
+/// A number that is read as text, and refuses to be read as a number.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Loose {
+    Text(String),
+    Number(u64),
+    #[serde(skip_deserializing)]
+    Nothing,
+}
+
+#[tokio::test]
+async fn a_response_that_comes_back_otherwise_stops_the_run() {
+    for place in stores() {
+        let lab = Lab::new(|cx, _, item| {
+            Box::pin(async move {
+                let loose = || async move {
+                    ok(match item {
+                        0 => Loose::Text("7".into()),
+                        1 => Loose::Number(7),
+                        _ => Loose::Nothing,
+                    })
+                };
+                let response = cx.effect("guess", &item).run(loose).await;
+                Ok(format!("{response:?}"))
+            })
+        });
+        let engine = lab.builder(&place.store).check_round_trip(true);
+        let engine = engine.build().unwrap();
+        let run = engine.run("run", Findings::of(1, 2)).await.unwrap();
+        assert_eq!(seen(&run), [r#"Ok(Text("7"))"#, "Ok(Number(7))"]);
+        let error = engine.run("other", Findings::of(1, 3)).await.unwrap_err();
+        assert!(matches!(error, Error::NotRoundTrip { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_while_journaling_stops_the_run() {
+    for place in stores() {
+        for (moment, id) in [(Moment::Before, "before"), (Moment::After, "after")] {
+            let lab = fetching();
+            let store = hooked(&place, only_nth(1, moment, "journal"));
+            let engine = lab.builder(&store).build().unwrap();
+            let error = engine.run(id, one()).await.unwrap_err();
+            assert!(matches!(error, Error::Store { .. }), "{error}");
+            assert_eq!(lab.outside.journal.lines(), ["called fetch"], "not seen");
+            // It is known to have happened, and that was kept with the open step.
+            let run = lab.engine(&place).resume(id).await.unwrap();
+            assert_eq!(seen(&run), ["1"]);
+            assert_eq!(lab.outside.calls(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_while_journaling_is_told_so_and_sees_nothing() {
+    for place in stores() {
+        let lab = fetching();
+        let inner = Arc::clone(&place.store);
+        let store = hooked(&place, move |moment, call| {
+            if (moment, call) != (Moment::Before, "journal") {
+                return well();
+            }
+            let inner = Arc::clone(&inner);
+            Box::pin(async move {
+                let owner = inner.head("run").await?.unwrap().lease.unwrap().owner;
+                let lease = inner.acquire("run", &owner, Duration::from_secs(60)).await?;
+                inner.release("run", lease.epoch).await
+            })
+        });
+        let engine = lab.builder(&store).build().unwrap();
+        let error = engine.run("run", one()).await.unwrap_err();
+        assert!(matches!(error, Error::LeaseLost { .. }), "{error}");
+        assert_eq!(lab.outside.journal.lines(), ["called fetch"], "not seen");
+        assert_eq!(kinds(&place, "run").await, []);
+        let run = lab.engine(&place).resume("run").await.unwrap();
+        assert_eq!(seen(&run), ["2"]);
+    }
+}
+
+const SHORT: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn an_effect_that_was_in_flight_at_a_timeout_is_made_again() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let page = cx.effect("fetch", &()).run(|| async {
+                    let page = outside.call("fetch").await?;
+                    if page == 1 {
+                        pending::<()>().await;
+                    }
+                    ok(page)
+                });
+                Ok(page.await?.to_string())
+            })
+        });
+        let engine = lab.builder(&place.store).default_timeout(SHORT);
+        let engine = engine.build().unwrap();
+        let run = engine.run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["2"]);
+        assert_eq!(effects(&place, "run").await[0].attempt, 2);
+    }
+}
+
+/// The attempt was over before the store had answered: nobody knows whether the
+/// record is there, so the next attempt writes it before it sees it.
+#[tokio::test]
+async fn a_retry_sees_no_record_that_is_not_written() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                let now = cx.now();
+                let page = fetch(cx, outside, item).await?;
+                let next = cx.effect("next", &now).run(|| outside.call("next"));
+                Ok(format!("{page} {}", next.await?))
+            })
+        });
+        let journal = lab.outside.journal.clone();
+        let is_first = AtomicBool::new(true);
+        let store = hooked(&place, move |moment, call| {
+            if call != "journal" {
+                return well();
+            }
+            match moment {
+                Moment::Before if is_first.swap(false, Ordering::Relaxed) => Box::pin(pending()),
+                Moment::Before => well(),
+                Moment::After => {
+                    journal.note("journaled");
+                    well()
+                }
+            }
+        });
+        let engine = lab.builder(&store).default_timeout(SHORT).build().unwrap();
+        let run = engine.run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["1 2"]);
+        let lines = lab.outside.journal.lines();
+        let expected = [
+            "called fetch",
+            "journaled",
+            "saw 1",
+            "called next",
+            "journaled",
+        ];
+        assert_eq!(lines, expected, "{place:?}");
+        assert_eq!(effects(&place, "run").await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn two_effects_of_a_task_at_once_are_recorded_both() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let a = cx.effect("a", &()).run(|| outside.call("a"));
+                let b = cx.effect("b", &()).run(|| outside.call("b"));
+                let (a, b) = tokio::join!(a, b);
+                let (a, b) = (a?, b?);
+                if cx.attempt() == 1 {
+                    return Err(NodeError::transient("not yet"));
+                }
+                Ok(format!("{a} {b}"))
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["1 2"]);
+        let expected = [kind("a", 0, EffectKind::Done), kind("b", 0, EffectKind::Done)];
+        assert_eq!(kinds(&place, "run").await, expected);
+    }
+}
+
+fn key(run: &str, task: Digest, name: &str, n: u64) -> Digest {
+    let mut hash = Sha256::new();
+    for part in [
+        run.as_bytes(),
+        task.as_bytes(),
+        name.as_bytes(),
+        &n.to_le_bytes(),
+    ] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Digest::from_bytes(hash.finalize().into())
+}
+
+#[tokio::test]
+async fn keys_are_the_hash_of_run_task_name_and_number() {
+    let mut all = BTreeSet::new();
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let [first, second] = [(); 2].map(|()| cx.effect("a", &()).key());
+                let once = cx.effect("b", &()).at_most_once().key();
+                let keys = [("a", 0, first), ("a", 1, second), ("b", 0, once)];
+                for (name, n, found) in keys {
+                    assert_eq!(found, key(cx.run_id(), cx.order_key(), name, n));
+                    outside.journal.note(found);
+                }
+                if cx.attempt() == 1 {
+                    return Err(NodeError::transient("not yet"));
+                }
+                Ok(String::new())
+            })
+        });
+        let engine = lab.engine(&place);
+        for id in ["one", "other"] {
+            // One seed: it is the run's id that tells them apart.
+            let call = engine.run(id, Findings::of(2, 2)).seed(1);
+            call.await.unwrap();
+        }
+        let lines = lab.outside.journal.lines();
+        assert_eq!(lines.len(), 2 * 4 * 2 * 3, "runs, tasks, attempts, calls");
+        let keys: BTreeSet<_> = lines.into_iter().collect();
+        assert_eq!(keys.len(), 2 * 4 * 3, "the same at every attempt");
+        all.extend(keys);
+    }
+    assert_eq!(all.len(), 2 * 4 * 3, "the same in every store");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fan_out_makes_every_effect_once() {
+    for place in stores() {
+        for concurrency in [1, 8] {
+            let lab = Lab::new(|cx, outside, item| {
+                Box::pin(async move {
+                    let page = cx.effect("fetch", &item);
+                    let page = page.run(|| outside.call(item));
+                    page.await?;
+                    if outside.is_broken() && item % 2 == 0 {
+                        return Err(NodeError::permanent("something is broken"));
+                    }
+                    Ok(item.to_string())
+                })
+            });
+            let builder = lab.builder(&place.store).max_concurrency(concurrency);
+            let engine = builder.build().unwrap();
+            let id = format!("run {concurrency}");
+            lab.outside.set_broken(true);
+            engine.run(&id, Findings::of(2, 6)).await.unwrap_err();
+            assert_eq!(lab.outside.calls(), 6);
+            lab.outside.set_broken(false);
+            let run = engine.resume(&id).await.unwrap();
+            let round = ["0", "1", "2", "3", "4", "5"];
+            assert_eq!(seen(&run), [round, round].concat());
+            let mut lines = lab.outside.journal.lines();
+            lines[..6].sort();
+            lines[6..].sort();
+            let round = round.map(|item| format!("called {item}"));
+            assert_eq!(lines, [round.clone(), round].concat(), "each round anew");
+            assert_eq!(effects(&place, &id).await.len(), 12);
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_store_an_effect_just_runs() {
+    let lab = Lab::new(|cx, outside, item| {
+        Box::pin(async move {
+            let page = fetch(cx, outside, item).await?;
+            // Nothing is encoded either.
+            let paid = cx.effect("pay", &f64::NAN).at_most_once();
+            let paid = paid.run(|| outside.call("pay")).await?;
+            if cx.attempt() == 1 {
+                return Err(NodeError::transient("not yet"));
+            }
+            Ok(format!("{page} {paid}"))
+        })
+    });
+    let engine = Engine::builder(lab.clone()).no_store().build().unwrap();
+    let run = engine.run("run", one()).await.unwrap();
+    assert_eq!(seen(&run), ["3 4"]);
+}
+
+#[tokio::test]
+async fn of_a_huge_request_the_beginning_is_kept() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                // With the quote before it, a bound after whole kilobytes falls
+                // into a letter.
+                let mut text = "é".repeat(50_000);
+                if cx.attempt() > 1 && item == 1 {
+                    text.push('!');
+                }
+                let page = cx.effect("fetch", &text).run(|| outside.call("fetch"));
+                page.await?;
+                if cx.attempt() == 1 {
+                    return Err(NodeError::transient("not yet"));
+                }
+                Ok(String::new())
+            })
+        });
+        let engine = lab.engine(&place);
+        engine.run("run", one()).await.unwrap();
+        let excerpt = &effects(&place, "run").await[0].excerpt;
+        let (text, mark) = excerpt.split_at(excerpt.len() - '…'.len_utf8());
+        assert_eq!(mark, "…");
+        assert!((1_000..=1_024).contains(&text.len()), "{}", text.len());
+        let letters = text.strip_prefix('"').unwrap();
+        assert!(letters.chars().all(|letter| letter == 'é'));
+
+        // What differs behind the beginning differs.
+        let error = engine.run("other", Findings::of(1, 2)).await.unwrap_err();
+        assert!(matches!(error, Error::EffectChanged { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_effect_needs_a_name() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let now = cx.now();
+                let page = cx.effect("", &()).run(|| outside.call("nobody")).await;
+                let page = page.map(|page| page.to_string());
+                assert!(cx.now() >= now);
+                Ok(page.unwrap_or_else(|error| error.to_string()))
+            })
+        });
+        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["an effect needs a name"]);
+        assert_eq!(lab.outside.calls(), 0);
+        let clocks = kinds(&place, "run").await.into_iter();
+        let clocks: Vec<_> = clocks.map(|(name, _, kind)| (name, kind)).collect();
+        assert_eq!(clocks, [(); 2].map(|()| (String::new(), EffectKind::Clock)));
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Page {
+    text: String,
+    #[serde(skip)]
+    fresh: bool,
+}
+
+/// The node sees what the record holds, also when it was made just now.
+#[tokio::test]
+async fn the_first_look_is_at_the_record_too() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let page = cx.effect("fetch", &()).run(|| async {
+                    ok(Page {
+                        text: outside.call("fetch").await?.to_string(),
+                        fresh: true,
+                    })
+                });
+                outside.journal.note(format_args!("{:?}", page.await?));
+                if cx.attempt() == 1 {
+                    return Err(NodeError::transient("not yet"));
+                }
+                Ok(String::new())
+            })
+        });
+        lab.engine(&place).run("run", one()).await.unwrap();
+        let looks = &lab.outside.journal.lines()[1..];
+        let look = r#"Page { text: "1", fresh: false }"#;
+        assert_eq!(looks, [look, look], "{place:?}");
+    }
+}
+
+fn note() -> FindingsUpdate {
+    Findings::update().note("!")
+}
+
+#[tokio::test]
+async fn an_update_is_refused_while_an_unfinished_task_has_effects() {
+    for place in stores() {
+        let lab = wavering();
+        lab.outside.set_broken(true);
+        let engine = lab.engine(&place);
+        engine.run("run", one()).await.unwrap_err();
+        let error = engine.update("run", note()).await.unwrap_err();
+        assert!(matches!(error, Error::StepOpen { step: 2, .. }), "{error}");
+        lab.outside.set_broken(false);
+        let run = engine.resume("run").await.unwrap();
+        assert_eq!((seen(&run), lab.outside.calls()), (&["1".to_owned()][..], 1));
+        let run = engine.update("run", note()).await.unwrap();
+        assert_eq!(run.state().note, "!");
+    }
+}
+
+/// Tasks with odd numbers have effects; the last one fails, if it is told to,
+/// before it does anything.
+fn lopsided() -> Lab {
+    Lab::new(|cx, outside, item| {
+        Box::pin(async move {
+            if item == 4 && outside.is_broken() {
+                return Err(NodeError::permanent("something is broken"));
+            }
+            let now = cx.now();
+            if item % 2 == 0 {
+                return Ok(item.to_string());
+            }
+            let page = cx.effect("fetch", &item).run(|| outside.call(item)).await;
+            assert!(cx.now() >= now && page.is_ok());
+            Ok(item.to_string())
+        })
+    })
+}
+
+#[tokio::test]
+async fn an_update_is_taken_if_only_finished_tasks_have_effects() {
+    for place in stores() {
+        let lab = lopsided();
+        lab.outside.set_broken(true);
+        let engine = lab.engine(&place);
+        engine.run("run", Findings::of(1, 5)).await.unwrap_err();
+        let before = effects(&place, "run").await;
+        let run = engine.update("run", note()).await.unwrap();
+        assert_eq!((run.steps(), run.state().note.as_str()), (2, "!"));
+        lab.outside.set_broken(false);
+        let run = engine.resume("run").await.unwrap();
+        assert_eq!(seen(&run), ["0", "1", "2", "3", "4"]);
+        assert_eq!(lab.outside.calls(), 2);
+        let after = effects(&place, "run").await;
+        assert!(after.iter().all(|record| record.step == 3));
+        assert_eq!(after.len(), before.len() + 1, "one reading of the clock");
+    }
+}
+
+/// Records as a step's digest takes them, but for what the clock said.
+fn timeless(records: Vec<EffectRecord>) -> Vec<EffectRecord> {
+    let mut records = records;
+    for record in &mut records {
+        record.recorded = std::time::UNIX_EPOCH;
+        if record.kind == EffectKind::Clock {
+            record.response = None;
+        }
+    }
+    records
+}
+
+#[tokio::test]
+async fn the_effects_of_kept_results_are_complete() {
+    for place in stores() {
+        let lab = lopsided();
+        let engine = lab.builder(&place.store).max_concurrency(1).build().unwrap();
+        let input = || Findings::of(2, 5);
+        // The same order keys, so that the records can be compared.
+        engine.run("whole", input()).seed(1).await.unwrap();
+        let whole = timeless(effects(&place, "whole").await);
+        assert_eq!(whole.len(), 2 * (3 + 2 * 3));
+        let lab = lab.elsewhere();
+        let engine = lab.builder(&place.store).max_concurrency(1).build().unwrap();
+        lab.outside.set_broken(true);
+        engine.run("mended", input()).seed(1).await.unwrap_err();
+        engine.resume("mended").await.unwrap_err();
+        lab.outside.set_broken(false);
+        let mended = lab.engine(&place).resume("mended").await.unwrap();
+        assert_eq!(seen(&mended).len(), 10);
+        assert_eq!(timeless(effects(&place, "mended").await), whole);
+    }
+}
+
+/// Without readings of the clock two runs have the same effects, and the
+/// steps' digests of them say so.
+#[tokio::test]
+async fn the_digest_of_a_steps_effects_is_that_of_an_undisturbed_run() {
+    let mut digests = BTreeSet::new();
+    for place in stores() {
+        for broken in [false, true] {
+            let lab = Lab::new(|cx, outside, item| {
+                Box::pin(async move {
+                    let page = cx.effect("fetch", &item).run(|| async { ok(item) });
+                    page.await?;
+                    if outside.is_broken() && item == 2 {
+                        return Err(NodeError::permanent("something is broken"));
+                    }
+                    Ok(item.to_string())
+                })
+            });
+            let engine = lab.engine(&place);
+            let id = format!("run {broken}");
+            lab.outside.set_broken(broken);
+            let run = engine.run(&id, Findings::of(1, 4)).seed(1).await;
+            assert_eq!(run.is_err(), broken);
+            lab.outside.set_broken(false);
+            engine.resume(&id).await.unwrap();
+            let steps = place.store.steps(&id, 0, 9).await.unwrap();
+            let found: Vec<_> = steps.into_iter().map(|step| step.journal).collect();
+            assert_eq!(found.len(), 4);
+            assert!(found[2].is_some() && found[3].is_none(), "{found:?}");
+            digests.insert(found);
+        }
+    }
+    assert_eq!(digests.len(), 1, "{digests:#?}");
+}
+
+/// Once the run has to stop, nothing more is asked of the outside world.
+#[tokio::test]
+async fn effects_at_once_in_many_tasks_survive_a_store_that_fails_now_and_then() {
+    for place in stores() {
+        for nth in 1..=8 {
+            let lab = Lab::new(|cx, outside, item| {
+                Box::pin(async move {
+                    let call = || outside.call(item);
+                    let one = cx.effect("one", &item).run(call).await?;
+                    let two = cx.effect("two", &one).run(call).await?;
+                    outside.journal.note(format_args!("saw {item} {one} {two}"));
+                    Ok(item.to_string())
+                })
+            });
+            let store = hooked(&place, only_nth(nth, Moment::Before, "journal"));
+            let engine = lab.builder(&store).build().unwrap();
+            let id = format!("run {nth}");
+            let error = engine.run(&id, Findings::of(1, 4)).await.unwrap_err();
+            assert!(matches!(error, Error::Store { .. }), "{error}");
+            let run = engine.resume(&id).await.unwrap();
+            assert_eq!(seen(&run), ["0", "1", "2", "3"]);
+            assert_eq!(lab.outside.calls(), 8, "the {nth}th write failed");
+        }
+    }
+}
