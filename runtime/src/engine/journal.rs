@@ -25,9 +25,10 @@ pub(super) struct LiveJournal {
 #[derive(Default)]
 struct OpenStep {
     effects: BTreeMap<Call, Entry>,
+    /// The open questions in the store.
     questions: Vec<Question>,
-    /// How many of the questions are new.
-    asked: usize,
+    /// The new ones.
+    asked: Vec<Question>,
 }
 
 struct Entry {
@@ -100,7 +101,7 @@ impl LiveJournal {
             .into_iter()
             .map(|record| (Call::of(&record), Entry { record, written }))
             .collect();
-        let asked = 0;
+        let asked = Vec::new();
         Arc::new(Self {
             store: Arc::clone(store),
             run: run.to_owned(),
@@ -137,21 +138,24 @@ impl LiveJournal {
         (open.unwritten(), journal_digest(notes, records))
     }
 
-    /// The step is committed: its effects are history.
+    /// The step is committed: its effects and questions are history.
     pub(super) fn begin_step(&self) {
-        self.open().effects.clear();
+        let mut open = self.open();
+        open.effects.clear();
+        open.questions.clear();
+        open.asked.clear();
     }
 
     /// What is to be written when the step stays open: effects and questions.
     pub(super) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
         let open = self.open();
-        let old = open.questions.len() - open.asked;
-        (open.unwritten(), open.questions[old..].to_vec())
+        (open.unwritten(), open.asked.clone())
     }
 
     /// The open questions, old and new.
     pub(super) fn questions(&self) -> Vec<Question> {
-        self.open().questions.clone()
+        let open = self.open();
+        open.questions.iter().chain(&open.asked).cloned().collect()
     }
 }
 
@@ -214,7 +218,7 @@ impl EffectJournal for LiveJournal {
             (question.task, &question.name, question.n) == (task, &name, n)
                 && question.kind == QuestionKind::Outcome
         };
-        if open.questions.iter().any(is_open) {
+        if open.questions.iter().chain(&open.asked).any(is_open) {
             return;
         }
         let Some(entry) = open.effects.get_mut(call) else {
@@ -241,7 +245,7 @@ impl EffectJournal for LiveJournal {
             request: &request.excerpt,
             reason,
         };
-        open.questions.push(Question {
+        open.asked.push(Question {
             id,
             kind: QuestionKind::Outcome,
             step,
@@ -255,7 +259,6 @@ impl EffectJournal for LiveJournal {
             asked: UNIX_EPOCH,
             answer: None,
         });
-        open.asked += 1;
     }
 
     fn is_empty(&self) -> bool {
@@ -265,6 +268,8 @@ impl EffectJournal for LiveJournal {
     fn finish(&self, task: Digest, calls: Vec<(String, u64)>, buffered: Vec<EffectRecord>) {
         let mut open = self.open();
         buffered.into_iter().for_each(|record| open.put(record));
+        // It went on without the answers.
+        open.asked.retain(|asked| asked.task != task);
         let mut places: BTreeMap<(String, u64), u32> = calls.into_iter().zip(0..).collect();
         let moved: Vec<EffectRecord> = open
             .of(task)
