@@ -280,29 +280,47 @@ async fn a_question_is_answered_once_and_in_its_shape() {
         let asked = asked(&engine, &place, &run).await;
 
         let error = engine.answer("run", "nobody", happened(7)).await;
-        assert!(matches!(error, Err(Error::QuestionNotFound { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::QuestionNotFound { .. })),
+            "{error:?}"
+        );
         let error = engine.answer("no run", &asked.id, happened(7)).await;
         assert!(matches!(error, Err(Error::RunNotFound { .. })), "{error:?}");
         for wrong in ["7", "yes"] {
             let error = engine.answer("run", &asked.id, wrong).await;
-            assert!(matches!(error, Err(Error::AnswerRefused { .. })), "{error:?}");
+            assert!(
+                matches!(error, Err(Error::AnswerRefused { .. })),
+                "{error:?}"
+            );
         }
         let error = engine.answer("run", &asked.id, 7).await;
-        assert!(matches!(error, Err(Error::AnswerRefused { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::AnswerRefused { .. })),
+            "{error:?}"
+        );
         let error = engine.answer("run", &asked.id, Outcome::Happened(f64::NAN));
         let error = error.await;
-        assert!(matches!(error, Err(Error::NotRoundTrip { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::NotRoundTrip { .. })),
+            "{error:?}"
+        );
         assert_eq!(question(&engine.resume("run").await.unwrap()), &asked);
 
         engine.answer("run", &asked.id, happened(7)).await.unwrap();
         for again in [happened(7), happened(8), DID_NOT_HAPPEN] {
             let error = engine.answer("run", &asked.id, again).await;
-            assert!(matches!(error, Err(Error::AlreadyAnswered { .. })), "{error:?}");
+            assert!(
+                matches!(error, Err(Error::AlreadyAnswered { .. })),
+                "{error:?}"
+            );
         }
         let run = engine.resume("run").await.unwrap();
         assert_eq!(seen(&run), ["7"]);
         let error = engine.answer("run", &asked.id, happened(8)).await;
-        assert!(matches!(error, Err(Error::AlreadyAnswered { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::AlreadyAnswered { .. })),
+            "{error:?}"
+        );
         assert_eq!(lab.outside.calls(), 1);
     }
 }
@@ -322,13 +340,19 @@ async fn an_answer_of_the_wrong_type_reopens_the_question() {
         assert_ne!(second.id, first.id);
         assert!(second.question.contains("does not decode"), "{second:?}");
         let error = engine.answer("run", &first.id, happened(7)).await;
-        assert!(matches!(error, Err(Error::AlreadyAnswered { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::AlreadyAnswered { .. })),
+            "{error:?}"
+        );
         // It is still only asked after a crash: the wrong answer is gone.
         let run = lab.engine(&place).resume("run").await.unwrap();
         assert_eq!(question(&run), &second);
         engine.answer("run", &second.id, happened(7)).await.unwrap();
         let run = engine.resume("run").await.unwrap();
-        assert_eq!((seen(&run), lab.outside.calls()), (&["7".to_owned()][..], 1));
+        assert_eq!(
+            (seen(&run), lab.outside.calls()),
+            (&["7".to_owned()][..], 1)
+        );
     }
 }
 
@@ -356,7 +380,9 @@ async fn several_questions_are_answered_in_any_order_and_in_part() {
                 } else {
                     lab.engine(&place)
                 };
-                by.answer(&id, &asked.id, happened(10 + item.1)).await.unwrap();
+                by.answer(&id, &asked.id, happened(10 + item.1))
+                    .await
+                    .unwrap();
                 // Now and then two answers before a resume.
                 if open.is_empty() || dice.below(2) == 0 {
                     run = by.resume(&id).await.unwrap();
@@ -471,7 +497,11 @@ async fn an_answer_is_not_undone_by_who_had_not_seen_it() {
         let store: Arc<dyn Store> = Arc::new(store);
         let late = lab.builder(&store).build().unwrap();
         let run = late.resume("run").await.unwrap();
-        assert_eq!(run.status(), Status::Interrupted, "it had not seen the answer");
+        assert_eq!(
+            run.status(),
+            Status::Interrupted,
+            "it had not seen the answer"
+        );
         assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
         let run = engine.resume("run").await.unwrap();
         assert_eq!(seen(&run), ["7", "1", "2"]);
@@ -539,7 +569,10 @@ async fn a_question_ends_with_its_step() {
         assert_ne!(second.id, first.id);
         assert_eq!(asked(&engine, &place, &run).await, second);
         let error = engine.answer("run", &first.id, happened(7)).await;
-        assert!(matches!(error, Err(Error::QuestionNotFound { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::QuestionNotFound { .. })),
+            "{error:?}"
+        );
         engine.answer("run", &second.id, happened(8)).await.unwrap();
         let run = engine.resume("run").await.unwrap();
         assert_eq!(seen(&run), ["went on", "8"]);
@@ -653,8 +686,14 @@ mod processes {
         let clerk = child("processes::a_clerk", folder.path()).status().unwrap();
         assert!(clerk.success());
         let error = engine.answer("run", &asked.id, happened(8)).await;
-        assert!(matches!(error, Err(Error::AlreadyAnswered { .. })), "{error:?}");
+        assert!(
+            matches!(error, Err(Error::AlreadyAnswered { .. })),
+            "{error:?}"
+        );
         let run = engine.resume("run").await.unwrap();
-        assert_eq!((seen(&run), lab.outside.calls()), (&["7".to_owned()][..], 1));
+        assert_eq!(
+            (seen(&run), lab.outside.calls()),
+            (&["7".to_owned()][..], 1)
+        );
     }
 }

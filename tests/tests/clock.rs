@@ -70,7 +70,10 @@ async fn a_reading_before_an_effect_is_the_same_at_every_attempt() {
         let run = lab.engine(&place).resume("run").await.unwrap();
         let lines = lab.outside.journal.lines();
         assert_eq!((lines.len(), lab.outside.calls()), (1 + 5, 1));
-        let looks: Vec<_> = lines[1..].iter().map(|line| line.split_once(' ').unwrap()).collect();
+        let looks: Vec<_> = lines[1..]
+            .iter()
+            .map(|line| line.split_once(' ').unwrap())
+            .collect();
         let before = looks[0].0;
         assert!(looks.iter().all(|look| look.0 == before), "{looks:?}");
         // The last reading is that of the attempt that succeeded.

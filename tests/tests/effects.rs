@@ -381,7 +381,9 @@ async fn another_request_under_the_same_identity_stops_the_run() {
     for place in stores() {
         let lab = Lab::new(|cx, outside, _| {
             Box::pin(async move {
-                outside.journal.note(format_args!("attempt {}", cx.attempt()));
+                outside
+                    .journal
+                    .note(format_args!("attempt {}", cx.attempt()));
                 let what = if outside.is_broken() { 0 } else { cx.attempt() };
                 let page = cx.effect("fetch", &("page", what));
                 let page = page.run(|| outside.call("fetch")).await;
@@ -448,7 +450,10 @@ async fn a_response_that_no_longer_decodes_stops_the_run() {
         };
         assert!(at.contains("`fetch`") && at.contains("`work`") && at.contains("step 2"));
         assert_eq!(lab.outside.calls(), 1);
-        assert_eq!(kinds(&place, "run").await, [kind("fetch", 0, EffectKind::Done)]);
+        assert_eq!(
+            kinds(&place, "run").await,
+            [kind("fetch", 0, EffectKind::Done)]
+        );
     }
 }
 
@@ -468,12 +473,22 @@ async fn what_json_cannot_hold_stops_the_run() {
         });
         let engine = lab.engine(&place);
         let error = engine.run("run", Findings::of(1, 1)).await.unwrap_err();
-        assert!(matches!(error, Error::NotRoundTrip { step: 2, .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotRoundTrip { step: 2, .. }),
+            "{error}"
+        );
         assert_eq!(lab.outside.journal.take(), ["called measure"]);
         let error = engine.run("other", Findings::of(1, 2)).await.unwrap_err();
-        assert!(matches!(error, Error::NotRoundTrip { step: 2, .. }), "{error}");
+        assert!(
+            matches!(error, Error::NotRoundTrip { step: 2, .. }),
+            "{error}"
+        );
         let lines = lab.outside.journal.take();
-        assert_eq!(lines, ["called measure"], "not for a request without a text");
+        assert_eq!(
+            lines,
+            ["called measure"],
+            "not for a request without a text"
+        );
         assert_eq!(kinds(&place, "run").await, []);
         assert_eq!(kinds(&place, "other").await, []);
     }
@@ -544,7 +559,9 @@ async fn who_lost_the_lease_while_journaling_is_told_so_and_sees_nothing() {
             let inner = Arc::clone(&inner);
             Box::pin(async move {
                 let owner = inner.head("run").await?.unwrap().lease.unwrap().owner;
-                let lease = inner.acquire("run", &owner, Duration::from_secs(60)).await?;
+                let lease = inner
+                    .acquire("run", &owner, Duration::from_secs(60))
+                    .await?;
                 inner.release("run", lease.epoch).await
             })
         });
@@ -644,7 +661,10 @@ async fn two_effects_of_a_task_at_once_are_recorded_both() {
         });
         let run = lab.engine(&place).run("run", one()).await.unwrap();
         assert_eq!(seen(&run), ["1 2"]);
-        let expected = [kind("a", 0, EffectKind::Done), kind("b", 0, EffectKind::Done)];
+        let expected = [
+            kind("a", 0, EffectKind::Done),
+            kind("b", 0, EffectKind::Done),
+        ];
         assert_eq!(kinds(&place, "run").await, expected);
     }
 }
@@ -854,7 +874,10 @@ async fn an_update_is_refused_while_an_unfinished_task_has_effects() {
         assert!(matches!(error, Error::StepOpen { step: 2, .. }), "{error}");
         lab.outside.set_broken(false);
         let run = engine.resume("run").await.unwrap();
-        assert_eq!((seen(&run), lab.outside.calls()), (&["1".to_owned()][..], 1));
+        assert_eq!(
+            (seen(&run), lab.outside.calls()),
+            (&["1".to_owned()][..], 1)
+        );
         let run = engine.update("run", note()).await.unwrap();
         assert_eq!(run.state().note, "!");
     }
@@ -915,14 +938,22 @@ fn timeless(records: Vec<EffectRecord>) -> Vec<EffectRecord> {
 async fn the_effects_of_kept_results_are_complete() {
     for place in stores() {
         let lab = lopsided();
-        let engine = lab.builder(&place.store).max_concurrency(1).build().unwrap();
+        let engine = lab
+            .builder(&place.store)
+            .max_concurrency(1)
+            .build()
+            .unwrap();
         let input = || Findings::of(2, 5);
         // The same order keys, so that the records can be compared.
         engine.run("whole", input()).seed(1).await.unwrap();
         let whole = timeless(effects(&place, "whole").await);
         assert_eq!(whole.len(), 2 * (3 + 2 * 3));
         let lab = lab.elsewhere();
-        let engine = lab.builder(&place.store).max_concurrency(1).build().unwrap();
+        let engine = lab
+            .builder(&place.store)
+            .max_concurrency(1)
+            .build()
+            .unwrap();
         lab.outside.set_broken(true);
         engine.run("mended", input()).seed(1).await.unwrap_err();
         engine.resume("mended").await.unwrap_err();

@@ -56,9 +56,8 @@ impl OpenStep {
     /// the clock, which never change, and what earlier attempts left unwritten,
     /// since nobody else is about to write that.
     fn overdue(&self, task: Digest, attempt: u32) -> Vec<EffectRecord> {
-        let is_due = |record: &EffectRecord| {
-            record.kind == EffectKind::Clock || record.attempt < attempt
-        };
+        let is_due =
+            |record: &EffectRecord| record.kind == EffectKind::Clock || record.attempt < attempt;
         let entries = self.of(task).map(|(_, entry)| entry);
         let due = entries.filter(|entry| !entry.written && is_due(&entry.record));
         due.map(|entry| entry.record.clone()).collect()
@@ -192,9 +191,8 @@ impl EffectJournal for LiveJournal {
             let effects = {
                 let mut open = self.open();
                 let last = records.last().map(|record| (record.task, record.attempt));
-                let mut effects = last.map_or_else(Vec::new, |(task, attempt)| {
-                    open.overdue(task, attempt)
-                });
+                let mut effects =
+                    last.map_or_else(Vec::new, |(task, attempt)| open.overdue(task, attempt));
                 records.iter().for_each(|record| open.put(record.clone()));
                 effects.extend(records);
                 effects
