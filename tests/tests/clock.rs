@@ -1,6 +1,7 @@
 //! What a node reads from the clock is recorded with its next effect or with
 //! its result: once it is recorded, every attempt reads the same.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use superstep::prelude::*;
 use superstep::store::{EffectKind, EffectRecord};
 use superstep_tests::lab::{Findings, Lab, take_over};
-use superstep_tests::{Hooked, Place, stores, well};
+use superstep_tests::{Hooked, Moment, Place, stores, well};
+use tokio::sync::Notify;
 
 fn one() -> Findings {
     Findings::of(1, 1)
@@ -186,4 +188,50 @@ async fn without_a_store_it_is_the_clocks() {
     let run = engine.run("run", one()).await.unwrap();
     let (before, after) = run.state().seen[0].split_once(' ').unwrap();
     assert!(before < after);
+}
+
+/// The effect that was to take the reading along is given up while it is being
+/// written; the next one takes it, so that a crash after that one does not
+/// change what it was asked for.
+#[tokio::test]
+async fn a_reading_is_not_lost_with_an_effect_that_was_given_up() {
+    for place in stores() {
+        let writing = Arc::new(Notify::new());
+        let store: Arc<dyn Store> = {
+            let (writing, writes) = (Arc::clone(&writing), AtomicU64::new(0));
+            Arc::new(Hooked::new(
+                Arc::clone(&place.store),
+                move |moment, call| {
+                    let is_write = (moment, call) == (Moment::Before, "journal");
+                    if is_write && writes.fetch_add(1, Ordering::Relaxed) == 0 {
+                        writing.notify_one();
+                        return Box::pin(pending());
+                    }
+                    well()
+                },
+            ))
+        };
+        let lab = Lab::new(move |cx, outside, _| {
+            let writing = Arc::clone(&writing);
+            Box::pin(async move {
+                let now = millis(cx.now());
+                let first = cx.effect("first", &()).run(|| outside.call("first"));
+                tokio::select! {
+                    biased;
+                    first = first => drop(first?),
+                    () = writing.notified() => {}
+                }
+                let second = cx.effect("second", &now).run(|| outside.call(now));
+                second.await?;
+                outside.pass().await;
+                Ok(now.to_string())
+            })
+        });
+        let engine = lab.builder(&store).build().unwrap();
+        lab.outside.crash(engine.run("run", one())).await;
+        a_moment().await;
+        let run = take_over(&lab.engine(&place), "run").await.unwrap();
+        let lines = lab.outside.journal.lines();
+        assert_eq!(lines[1], format!("called {}", run.state().seen[0]));
+    }
 }
