@@ -3,6 +3,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use superstep::prelude::*;
 use superstep::store::EffectKind;
 use superstep::{Interrupt, Outcome};
 use superstep_tests::lab::{Findings, Lab, Outside, take_over};
-use superstep_tests::{Dice, Hooked, Journal, Moment, Place, stores, well};
+use superstep_tests::{Dice, Hooked, Journal, Moment, Place, only_nth, stores, well};
 use tokio::sync::oneshot;
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -266,6 +267,39 @@ async fn what_was_not_sent_is_tried_again() {
         let run = engine.resume("run").await.unwrap();
         assert_eq!(seen(&run), ["5"]);
         assert_eq!(place.store.questions("run").await.unwrap(), []);
+        assert_eq!(kinds(&place, "run").await, [EffectKind::Done]);
+    }
+}
+
+/// A call whose intent could not be recorded was not made: nobody is asked.
+#[tokio::test]
+async fn what_was_not_begun_is_tried_again() {
+    for place in stores() {
+        for moment in [Moment::Before, Moment::After] {
+            let lab = paying();
+            let store = Hooked::new(Arc::clone(&place.store), only_nth(1, moment, "journal"));
+            let store: Arc<dyn Store> = Arc::new(store);
+            let engine = lab.builder(&store).build().unwrap();
+            let id = format!("{moment:?}");
+            let error = engine.run(&id, one()).await.unwrap_err();
+            assert!(matches!(error, Error::Store { .. }), "{error}");
+            assert_eq!(lab.outside.calls(), 0);
+            let run = lab.engine(&place).resume(&id).await.unwrap();
+            assert_eq!(seen(&run), ["1"]);
+        }
+
+        let lab = paying();
+        let is_first = AtomicBool::new(true);
+        let store = Hooked::new(Arc::clone(&place.store), move |_, call| {
+            if call == "journal" && is_first.swap(false, Ordering::Relaxed) {
+                return Box::pin(pending());
+            }
+            well()
+        });
+        let store: Arc<dyn Store> = Arc::new(store);
+        let engine = lab.builder(&store).default_timeout(SHORT).build().unwrap();
+        let run = engine.run("run", one()).await.unwrap();
+        assert_eq!(seen(&run), ["1"]);
         assert_eq!(kinds(&place, "run").await, [EffectKind::Done]);
     }
 }

@@ -332,7 +332,9 @@ impl AtMostOnce<'_> {
         }
         let flight = effect.log().fly();
         let intent = effect.record(&request, EffectKind::Intent);
+        let unbegun = Unbegun(journal, Some(effect.failure(&request, &never_made())));
         effect.write(journal, intent).await?;
+        unbegun.begin();
         let error = match f().await {
             Ok(value) => return effect.succeed(journal, &request, value).await,
             Err(error) => NodeError::transient(error),
@@ -345,6 +347,28 @@ impl AtMostOnce<'_> {
         drop(flight);
         effect.ask(journal, &request, &error.to_string()).await
     }
+}
+
+/// A call that is not made unless its intent is recorded: if nobody waits for
+/// that any more, or the store refuses, it is known not to have happened.
+struct Unbegun<'a>(&'a Arc<dyn EffectJournal>, Option<EffectRecord>);
+
+impl Unbegun<'_> {
+    fn begin(mut self) {
+        self.1 = None;
+    }
+}
+
+impl Drop for Unbegun<'_> {
+    fn drop(&mut self) {
+        if let Some(failure) = self.1.take() {
+            self.0.note(failure);
+        }
+    }
+}
+
+fn never_made() -> NodeError {
+    NodeError::not_sent("the call was not made, since its intent could not be recorded")
 }
 
 impl fmt::Debug for Effect<'_> {

@@ -85,6 +85,9 @@ pub(crate) trait EffectJournal: Send + Sync {
     /// Records what happened.
     fn write(&self, records: Vec<EffectRecord>) -> Written<'_>;
 
+    /// What happened, to be written with the step or when it is left.
+    fn note(&self, _record: EffectRecord) {}
+
     /// Writes what an earlier attempt of `task` left unwritten, before `attempt`
     /// goes on from it.
     fn settle(&self, _task: Digest, _attempt: u32) -> Written<'_> {

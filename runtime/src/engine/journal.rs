@@ -201,6 +201,10 @@ impl EffectJournal for LiveJournal {
         })
     }
 
+    fn note(&self, record: EffectRecord) {
+        self.open().put(record);
+    }
+
     fn settle(&self, task: Digest, attempt: u32) -> Written<'_> {
         let overdue = self.open().overdue(task, attempt);
         if overdue.is_empty() {
