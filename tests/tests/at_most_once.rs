@@ -644,6 +644,41 @@ async fn a_finished_task_asks_nothing() {
     }
 }
 
+/// A node that waits for an answer is dropped when its other effects have
+/// finished, so that none of them is made in vain.
+#[tokio::test]
+async fn effects_in_flight_beside_a_question_are_finished_first() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                let (called, is_called) = oneshot::channel();
+                let paid = pay(cx, outside, item, |_| async {
+                    called.send(()).unwrap();
+                    Err(NodeError::transient("the line went dead"))
+                });
+                let other = cx.effect("other", &()).run(|| async {
+                    is_called.await?;
+                    for _ in 0..10 {
+                        tokio::task::yield_now().await;
+                    }
+                    outside.call("other").await
+                });
+                let (paid, other) = tokio::join!(paid, other);
+                Ok(format!("{} {}", paid?, other?))
+            })
+        });
+        let engine = lab.engine(&place);
+        let run = engine.run("run", one()).await.unwrap();
+        let asked = asked(&engine, &place, &run).await;
+        let kinds = kinds(&place, "run").await;
+        assert_eq!(kinds, [EffectKind::Done, EffectKind::Intent], "by name");
+        engine.answer("run", &asked.id, happened(7)).await.unwrap();
+        let run = engine.resume("run").await.unwrap();
+        assert_eq!(seen(&run), ["7 2"]);
+        assert_eq!(lab.outside.calls(), 2);
+    }
+}
+
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
 struct Order {
     #[reduce(append)]
