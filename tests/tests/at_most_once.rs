@@ -1,9 +1,10 @@
 //! An effect that is made at most once is never repeated: if nobody knows
 //! whether it happened, the run asks, and goes on with the answer.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,66 @@ async fn after_a_crash_in_the_call_the_run_asks_and_goes_on_with_the_answer() {
         assert_eq!(lab.outside.calls(), 3);
         assert_eq!(kinds(&place, "happened").await, [EffectKind::Answered]);
         assert_eq!(kinds(&place, "did not").await, [EffectKind::Done]);
+    }
+}
+
+/// The driving call is dropped at its first wait, at its second, and so on;
+/// whoever answers knows whether the payment was made.
+#[tokio::test]
+async fn a_call_dropped_at_any_wait_pays_once() {
+    for place in stores() {
+        let slow: Arc<dyn Store> = Arc::new(Hooked::new(Arc::clone(&place.store), |_, _| {
+            Box::pin(async {
+                tokio::task::yield_now().await;
+                Ok(())
+            })
+        }));
+        let mut asked = 0;
+        for polls in 1.. {
+            let lab = Lab::new(|cx, outside, item| {
+                Box::pin(pay(cx, outside, item, |receipt| async move {
+                    tokio::task::yield_now().await;
+                    Ok(receipt)
+                }))
+            });
+            let engine = lab.builder(&slow).build().unwrap();
+            let id = format!("run {polls}");
+            let input = Findings::of(2, 1);
+            let mut call = engine.run(&id, input.clone()).into_future();
+            let mut left = polls;
+            let dropped = poll_fn(|cx| {
+                left -= 1;
+                match call.as_mut().poll(cx) {
+                    Poll::Ready(run) => Poll::Ready(Some(run.unwrap())),
+                    Poll::Pending if left == 0 => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            });
+            let finished = dropped.await;
+            drop(call);
+            let is_over = finished.is_some();
+            let mut run = match finished {
+                Some(run) => run,
+                None => engine.run(&id, input).await.unwrap(),
+            };
+            if run.status() == Status::Interrupted {
+                asked += 1;
+                let answer = match lab.outside.calls() - run.state().seen.len() as u64 {
+                    0 => DID_NOT_HAPPEN,
+                    _ => happened(lab.outside.calls()),
+                };
+                let question = &question(&run).id;
+                engine.answer(&id, question, answer).await.unwrap();
+                run = engine.resume(&id).await.unwrap();
+            }
+            assert_eq!(seen(&run), ["1", "2"], "{place:?} after {polls} polls");
+            assert_eq!(lab.outside.calls(), 2, "{place:?} after {polls} polls");
+            assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
+            if is_over {
+                break;
+            }
+        }
+        assert!(asked > 2, "only {asked} calls were dropped in a payment");
     }
 }
 

@@ -2,15 +2,15 @@
 //! recorded: a retry, a resume and another engine get the record.
 
 use std::collections::BTreeSet;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use superstep::prelude::*;
-use superstep::store::{EffectKind, EffectRecord, StoreFuture};
+use superstep::store::{EffectKind, EffectRecord, StoreError, StoreFuture};
 use superstep::{Digest, ok};
 use superstep_tests::lab::{Findings, FindingsUpdate, Lab, Outside, take_over};
 use superstep_tests::{Hooked, Moment, Place, only_nth, stores, well};
@@ -641,6 +641,32 @@ async fn a_retry_sees_no_record_that_is_not_written() {
         ];
         assert_eq!(lines, expected, "{place:?}");
         assert_eq!(effects(&place, "run").await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_retry_that_cannot_write_what_it_found_sees_nothing() {
+    for place in stores() {
+        let lab = fetching();
+        let writes = AtomicU64::new(0);
+        let store = hooked(&place, move |moment, call| {
+            if (moment, call) != (Moment::Before, "journal") {
+                return well();
+            }
+            match writes.fetch_add(1, Ordering::Relaxed) {
+                0 => Box::pin(pending()),
+                _ => Box::pin(ready(Err(StoreError::Backend {
+                    message: "no luck".into(),
+                    source: None,
+                }))),
+            }
+        });
+        let engine = lab.builder(&store).default_timeout(SHORT).build().unwrap();
+        let error = engine.run("run", one()).await.unwrap_err();
+        assert!(matches!(error, Error::Store { .. }), "{error}");
+        assert_eq!(lab.outside.journal.lines(), ["called fetch"], "not seen");
+        let run = lab.engine(&place).resume("run").await.unwrap();
+        assert_eq!((seen(&run).len(), lab.outside.calls()), (1, 1));
     }
 }
 
