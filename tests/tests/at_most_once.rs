@@ -464,6 +464,8 @@ async fn several_questions_are_answered_in_any_order_and_in_part() {
             let mut run = engine.run(&id, Findings::of(1, 4)).await.unwrap();
             let mut open = run.interrupts().to_vec();
             assert_eq!(open.len(), 4);
+            let listed = engine.get(&id).await.unwrap();
+            assert_eq!(listed.interrupts(), open, "in one order everywhere");
             dice.shuffle(&mut open);
             while let Some(asked) = open.pop() {
                 assert_eq!(run.status(), Status::Interrupted);

@@ -1025,7 +1025,28 @@ async fn the_digest_of_a_steps_effects_is_that_of_an_undisturbed_run() {
     assert_eq!(digests.len(), 1, "{digests:#?}");
 }
 
-/// Once the run has to stop, nothing more is asked of the outside world.
+/// Once an effect stops the run, its task asks nothing more of the outside
+/// world, whatever it makes of the error.
+#[tokio::test]
+async fn a_task_that_stops_the_run_makes_no_further_effect() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let measured = cx.effect("measure", &f64::NAN);
+                let measured = measured.run(|| outside.call("measure")).await;
+                let paid = cx.effect("pay", &1).at_most_once();
+                let paid = paid.run(|| outside.call("pay")).await;
+                let told = cx.effect("tell", &1).run(|| outside.call("tell")).await;
+                Ok(format!("{measured:?} {paid:?} {told:?}"))
+            })
+        });
+        let error = lab.engine(&place).run("run", one()).await.unwrap_err();
+        assert!(matches!(error, Error::NotRoundTrip { .. }), "{error}");
+        assert_eq!(lab.outside.calls(), 0);
+        assert_eq!(kinds(&place, "run").await, []);
+    }
+}
+
 #[tokio::test]
 async fn effects_at_once_in_many_tasks_survive_a_store_that_fails_now_and_then() {
     for place in stores() {

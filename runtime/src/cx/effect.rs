@@ -143,6 +143,9 @@ impl<'a> Effect<'a> {
         if self.name.is_empty() {
             return Err(NodeError::permanent("an effect needs a name"));
         }
+        if self.log().is_faulty() {
+            return Err(NodeError::permanent("an earlier effect stops the run"));
+        }
         match &self.request {
             Some(Ok(request)) => Ok(request.clone()),
             Some(Err(error)) => Err(self.not_round_trip(error.clone())),

@@ -151,10 +151,12 @@ impl LiveJournal {
         (open.unwritten(), open.asked.clone())
     }
 
-    /// The open questions, old and new.
+    /// The open questions, old and new, by id.
     pub(super) fn questions(&self) -> Vec<Question> {
         let open = self.open();
-        open.questions.iter().chain(&open.asked).cloned().collect()
+        let mut all = [&open.questions[..], &open.asked].concat();
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
     }
 }
 
