@@ -366,6 +366,33 @@ async fn what_was_not_begun_is_tried_again() {
 }
 
 #[tokio::test]
+async fn who_lost_the_lease_makes_no_call() {
+    for place in stores() {
+        let lab = paying();
+        let inner = Arc::clone(&place.store);
+        let store = Hooked::new(Arc::clone(&place.store), move |moment, call| {
+            if (moment, call) != (Moment::Before, "journal") {
+                return well();
+            }
+            let inner = Arc::clone(&inner);
+            Box::pin(async move {
+                let head = inner.head("run").await?.expect("it is under way");
+                let owner = head.lease.expect("it is held").owner;
+                let lease = inner.acquire("run", &owner, SHORT).await?;
+                inner.release("run", lease.epoch).await
+            })
+        });
+        let store: Arc<dyn Store> = Arc::new(store);
+        let engine = lab.builder(&store).build().unwrap();
+        let error = engine.run("run", one()).await.unwrap_err();
+        assert!(matches!(error, Error::LeaseLost { .. }), "{error}");
+        assert_eq!(lab.outside.calls(), 0);
+        let run = lab.engine(&place).resume("run").await.unwrap();
+        assert_eq!(seen(&run), ["1"]);
+    }
+}
+
+#[tokio::test]
 async fn a_question_is_answered_once_and_in_its_shape() {
     for place in stores() {
         let lab = paying();
