@@ -685,8 +685,13 @@ async fn two_effects_of_a_task_at_once_are_recorded_both() {
                 Ok(format!("{a} {b}"))
             })
         });
-        let run = lab.engine(&place).run("run", one()).await.unwrap();
+        let store = noting(&place, &lab.outside);
+        let engine = lab.builder(&store).build().unwrap();
+        let run = engine.run("run", one()).await.unwrap();
         assert_eq!(seen(&run), ["1 2"]);
+        let mut lines = lab.outside.journal.lines();
+        lines.sort();
+        assert_eq!(lines, ["called a", "called b", "journaled", "journaled"]);
         let expected = [
             kind("a", 0, EffectKind::Done),
             kind("b", 0, EffectKind::Done),
