@@ -6,6 +6,7 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::EngineBuilder;
@@ -208,4 +209,35 @@ pub async fn take_over(engine: &Engine<Lab>, id: &str) -> Result<Run<Findings>, 
             other => return other,
         }
     }
+}
+
+/// Long for what a test does, and short for one that waits for it to pass.
+pub const SHORT: Duration = Duration::from_millis(200);
+
+/// The input of one task.
+pub fn one() -> Findings {
+    Findings::of(1, 1)
+}
+
+/// Asks for one page, and notes that it saw it.
+///
+/// # Errors
+/// Those of the effect.
+pub async fn fetch(cx: &Cx, outside: &Outside, item: u32) -> Result<String, NodeError> {
+    let page = cx.effect("fetch", &item).run(|| outside.call("fetch"));
+    let page = page.await?;
+    outside.journal.note(format_args!("saw {page}"));
+    Ok(page.to_string())
+}
+
+/// A lab whose tasks [`fetch`].
+pub fn fetching() -> Lab {
+    Lab::new(|cx, outside, item| Box::pin(fetch(cx, outside, item)))
+}
+
+/// What the tasks of a finished run saw.
+pub fn seen(run: &Run<Findings>) -> &[String] {
+    assert_eq!(run.status(), Status::Completed);
+    assert_eq!(run.interrupts(), []);
+    &run.state().seen
 }

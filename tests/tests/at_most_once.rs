@@ -5,17 +5,14 @@ use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::EffectKind;
 use superstep::{Interrupt, Outcome};
-use superstep_tests::lab::{Findings, Lab, Outside, take_over};
+use superstep_tests::lab::{Findings, Lab, Outside, SHORT, one, seen, take_over};
 use superstep_tests::{Dice, Hooked, Journal, Moment, Place, only_nth, stores, well};
 use tokio::sync::oneshot;
-
-const SHORT: Duration = Duration::from_millis(200);
 
 /// Pays once, as `how` has it, and notes that it saw the receipt.
 async fn pay<F>(
@@ -51,10 +48,6 @@ fn paying() -> Lab {
     })
 }
 
-fn one() -> Findings {
-    Findings::of(1, 1)
-}
-
 /// The only question of a run that waits.
 fn question(run: &Run<Findings>) -> &Interrupt {
     assert_eq!(run.status(), Status::Interrupted);
@@ -79,12 +72,6 @@ fn happened(receipt: u64) -> Outcome<u64> {
 }
 
 const DID_NOT_HAPPEN: Outcome<u64> = Outcome::DidNotHappen;
-
-fn seen(run: &Run<Findings>) -> &[String] {
-    assert_eq!(run.status(), Status::Completed);
-    assert_eq!(run.interrupts(), []);
-    &run.state().seen
-}
 
 async fn kinds(place: &Place, run: &str) -> Vec<EffectKind> {
     let effects = place.store.effects(run, 0, 100).await.unwrap();

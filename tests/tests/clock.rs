@@ -8,13 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::prelude::*;
 use superstep::store::{EffectKind, EffectRecord};
-use superstep_tests::lab::{Findings, Lab, take_over};
+use superstep_tests::lab::{Findings, Lab, one, take_over};
 use superstep_tests::{Hooked, Moment, Place, stores, well};
 use tokio::sync::Notify;
-
-fn one() -> Findings {
-    Findings::of(1, 1)
-}
 
 fn millis(time: SystemTime) -> u128 {
     let since = time.duration_since(UNIX_EPOCH).unwrap();
