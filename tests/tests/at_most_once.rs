@@ -11,7 +11,7 @@ use superstep::prelude::*;
 use superstep::store::EffectKind;
 use superstep::{Interrupt, Outcome};
 use superstep_tests::lab::{Findings, Lab, Outside, SHORT, one, seen, take_over};
-use superstep_tests::{Dice, Hooked, Journal, Moment, Place, only_nth, stores, well};
+use superstep_tests::{Dice, Journal, Moment, Place, only_nth, stores, well};
 use tokio::sync::oneshot;
 
 /// Pays once, as `how` has it, and notes that it saw the receipt.
@@ -92,15 +92,12 @@ async fn the_intent_is_on_record_before_the_call() {
             }))
         });
         let journal = lab.outside.journal.clone();
-        let store: Arc<dyn Store> = Arc::new(Hooked::new(
-            Arc::clone(&place.store),
-            move |moment, call| {
-                if (moment, call) == (Moment::After, "journal") {
-                    journal.note("journaled");
-                }
-                well()
-            },
-        ));
+        let store = place.hooked(move |moment, call| {
+            if (moment, call) == (Moment::After, "journal") {
+                journal.note("journaled");
+            }
+            well()
+        });
         let engine = lab.builder(&store).build().unwrap();
         let run = engine.run("run", one()).await.unwrap();
         assert_eq!(seen(&run), ["1"]);
@@ -148,12 +145,12 @@ async fn after_a_crash_in_the_call_the_run_asks_and_goes_on_with_the_answer() {
 #[tokio::test]
 async fn a_call_dropped_at_any_wait_pays_once() {
     for place in stores() {
-        let slow: Arc<dyn Store> = Arc::new(Hooked::new(Arc::clone(&place.store), |_, _| {
+        let slow = place.hooked(|_, _| {
             Box::pin(async {
                 tokio::task::yield_now().await;
                 Ok(())
             })
-        }));
+        });
         let mut asked = 0;
         for polls in 1.. {
             let lab = Lab::new(|cx, outside, item| {
@@ -325,8 +322,7 @@ async fn what_was_not_begun_is_tried_again() {
     for place in stores() {
         for moment in [Moment::Before, Moment::After] {
             let lab = paying();
-            let store = Hooked::new(Arc::clone(&place.store), only_nth(1, moment, "journal"));
-            let store: Arc<dyn Store> = Arc::new(store);
+            let store = place.hooked(only_nth(1, moment, "journal"));
             let engine = lab.builder(&store).build().unwrap();
             let id = format!("{moment:?}");
             let error = engine.run(&id, one()).await.unwrap_err();
@@ -338,13 +334,12 @@ async fn what_was_not_begun_is_tried_again() {
 
         let lab = paying();
         let is_first = AtomicBool::new(true);
-        let store = Hooked::new(Arc::clone(&place.store), move |_, call| {
+        let store = place.hooked(move |_, call| {
             if call == "journal" && is_first.swap(false, Ordering::Relaxed) {
                 return Box::pin(pending());
             }
             well()
         });
-        let store: Arc<dyn Store> = Arc::new(store);
         let engine = lab.builder(&store).default_timeout(SHORT).build().unwrap();
         let run = engine.run("run", one()).await.unwrap();
         assert_eq!(seen(&run), ["1"]);
@@ -357,7 +352,7 @@ async fn who_lost_the_lease_makes_no_call() {
     for place in stores() {
         let lab = paying();
         let inner = Arc::clone(&place.store);
-        let store = Hooked::new(Arc::clone(&place.store), move |moment, call| {
+        let store = place.hooked(move |moment, call| {
             if (moment, call) != (Moment::Before, "journal") {
                 return well();
             }
@@ -369,7 +364,6 @@ async fn who_lost_the_lease_makes_no_call() {
                 inner.release("run", lease.epoch).await
             })
         });
-        let store: Arc<dyn Store> = Arc::new(store);
         let engine = lab.builder(&store).build().unwrap();
         let error = engine.run("run", one()).await.unwrap_err();
         assert!(matches!(error, Error::LeaseLost { .. }), "{error}");
@@ -595,7 +589,7 @@ async fn an_answer_is_not_undone_by_who_had_not_seen_it() {
         let asked = asked(&engine, &place, &run).await;
         let clerk = lab.engine(&place);
         let id = asked.id.clone();
-        let store = Hooked::new(Arc::clone(&place.store), move |moment, call| {
+        let store = place.hooked(move |moment, call| {
             if (moment, call) != (Moment::After, "load") {
                 return well();
             }
@@ -605,7 +599,6 @@ async fn an_answer_is_not_undone_by_who_had_not_seen_it() {
                 Ok(())
             })
         });
-        let store: Arc<dyn Store> = Arc::new(store);
         let late = lab.builder(&store).build().unwrap();
         let run = late.resume("run").await.unwrap();
         assert_eq!(

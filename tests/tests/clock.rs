@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use superstep::prelude::*;
 use superstep::store::{EffectKind, EffectRecord};
 use superstep_tests::lab::{Findings, Lab, one, take_over};
-use superstep_tests::{Hooked, Moment, Place, stores, well};
+use superstep_tests::{Moment, Place, stores, well};
 use tokio::sync::Notify;
 
 fn millis(time: SystemTime) -> u128 {
@@ -91,12 +91,12 @@ async fn readings_are_written_with_the_effect_or_with_the_step() {
         let writes = Arc::new(AtomicU64::new(0));
         let store: Arc<dyn Store> = {
             let writes = Arc::clone(&writes);
-            Arc::new(Hooked::new(Arc::clone(&place.store), move |_, call| {
+            place.hooked(move |_, call| {
                 if call == "journal" {
                     writes.fetch_add(1, Ordering::Relaxed);
                 }
                 well()
-            }))
+            })
         };
         let lab = Lab::new(|cx, _, _| {
             Box::pin(async move {
@@ -195,17 +195,14 @@ async fn a_reading_is_not_lost_with_an_effect_that_was_given_up() {
         let writing = Arc::new(Notify::new());
         let store: Arc<dyn Store> = {
             let (writing, writes) = (Arc::clone(&writing), AtomicU64::new(0));
-            Arc::new(Hooked::new(
-                Arc::clone(&place.store),
-                move |moment, call| {
-                    let is_write = (moment, call) == (Moment::Before, "journal");
-                    if is_write && writes.fetch_add(1, Ordering::Relaxed) == 0 {
-                        writing.notify_one();
-                        return Box::pin(pending());
-                    }
-                    well()
-                },
-            ))
+            place.hooked(move |moment, call| {
+                let is_write = (moment, call) == (Moment::Before, "journal");
+                if is_write && writes.fetch_add(1, Ordering::Relaxed) == 0 {
+                    writing.notify_one();
+                    return Box::pin(pending());
+                }
+                well()
+            })
         };
         let lab = Lab::new(move |cx, outside, _| {
             let writing = Arc::clone(&writing);
