@@ -74,7 +74,7 @@ impl<S> Run<S> {
         self.steps
     }
 
-    /// The open questions: what the run waits for.
+    /// The open questions, by id: what the run waits for.
     pub fn interrupts(&self) -> &[Interrupt] {
         &self.interrupts
     }

@@ -4,6 +4,7 @@
 mod dice;
 mod hooked;
 mod journal;
+pub mod lab;
 mod process;
 mod stores;
 pub mod survey;
@@ -13,7 +14,7 @@ pub use dice::Dice;
 pub use hooked::{Hooked, Moment, every_nth, only_nth, well};
 pub use journal::Journal;
 pub use process::{child, child_folder, scale};
-pub use stores::{Place, memory, stores};
+pub use stores::{Place, effects, kind, kinds, memory, stores};
 #[cfg(feature = "sqlite")]
 pub use stores::{sqlite, sqlite_at};
 pub use trace::{Trace, trace};

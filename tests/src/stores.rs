@@ -1,8 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use superstep::store::{EffectKind, EffectRecord, StoreFuture};
 use superstep::{MemoryStore, Store};
 use tempfile::TempDir;
+
+use crate::{Hooked, Moment};
 
 /// An empty store of some kind.
 pub struct Place {
@@ -18,6 +21,35 @@ impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind)
     }
+}
+
+impl Place {
+    /// The store with a hook around every call; see [`Hooked`].
+    pub fn hooked(
+        &self,
+        hook: impl Fn(Moment, &'static str) -> StoreFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Arc<dyn Store> {
+        Arc::new(Hooked::new(Arc::clone(&self.store), hook))
+    }
+}
+
+/// Every effect of `run`, by step, task, name and number.
+pub async fn effects(place: &Place, run: &str) -> Vec<EffectRecord> {
+    let effects = place.store.effects(run, 0, u32::MAX.into()).await;
+    effects.expect("the store is well")
+}
+
+/// Name, number and kind of every effect of `run`.
+pub async fn kinds(place: &Place, run: &str) -> Vec<(String, u64, EffectKind)> {
+    let effects = effects(place, run).await.into_iter();
+    effects
+        .map(|record| (record.name, record.n, record.kind))
+        .collect()
+}
+
+/// One of [`kinds`].
+pub fn kind(name: &str, n: u64, kind: EffectKind) -> (String, u64, EffectKind) {
+    (name.to_owned(), n, kind)
 }
 
 /// One of every store that ships.

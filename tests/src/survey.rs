@@ -1,9 +1,14 @@
 //! A graph with one of everything: loop, `each`, fan-out, uneven join, `defer`,
-//! error row, retries, and every kind of reducer.
+//! error row, retries, effects, random numbers, readings of the clock, and
+//! every kind of reducer.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::UNIX_EPOCH;
 
+use rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
+use superstep::ok;
 use superstep::prelude::*;
 
 use crate::{Dice, Journal};
@@ -52,6 +57,11 @@ pub struct World {
     pub dice: Dice,
     /// Gets `ran <run> <step> <node> <order key>` from every attempt.
     pub journal: Journal,
+    /// Gets `called <run> <order key> <effect> <n>` from every call of an
+    /// effect, `seen …` from every attempt that got its response, and
+    /// `read <run> <order key> <milliseconds>` once a reading of the clock is
+    /// recorded.
+    pub calls: Journal,
 }
 
 impl World {
@@ -60,6 +70,7 @@ impl World {
         Self {
             dice: Dice::from_env(),
             journal: Journal::new(),
+            calls: Journal::new(),
         }
     }
 
@@ -68,6 +79,28 @@ impl World {
         self.journal
             .note(format_args!("ran {run} {step} {node} {key}"));
         self.dice.dawdle().await;
+    }
+
+    /// Asks the world outside, for the `n`th time under `name`; the same
+    /// request always gets the same response.
+    async fn ask(
+        &self,
+        cx: &Cx,
+        name: &str,
+        n: u64,
+        request: impl Serialize + Debug,
+    ) -> Result<String, NodeError> {
+        let (run, key) = (cx.run_id(), cx.order_key());
+        let effect = cx.effect(name, &request);
+        let response = effect.run(|| async {
+            self.calls
+                .note(format_args!("called {run} {key} {name} {n}"));
+            self.dice.dawdle().await;
+            ok(format!("{request:?}"))
+        });
+        let response = response.await?;
+        self.calls.note(format_args!("seen {run} {key} {name} {n}"));
+        Ok(response)
     }
 }
 
@@ -95,7 +128,10 @@ pub async fn plan(state: &Survey, world: &World, cx: &Cx) -> (SurveyUpdate, Plan
         Plan::Finish
     } else {
         let pages = (0..state.pages).map(|page| format!("{round}.{page}"));
-        Plan::Read(pages.collect())
+        let mut pages: Vec<_> = pages.collect();
+        let first = cx.rng().next_u64().checked_rem(state.pages);
+        pages.rotate_left(first.unwrap_or(0) as usize);
+        Plan::Read(pages)
     };
     (Survey::update().round(round), next)
 }
@@ -109,12 +145,17 @@ pub async fn read(
     cx: &Cx,
 ) -> Result<SurveyUpdate, NodeError> {
     world.work(cx).await;
+    let now = cx.now().duration_since(UNIX_EPOCH)?.as_millis();
+    let lens = cx.rng().next_u32();
+    let text = world.ask(cx, "fetch", 0, (&page, lens)).await?;
+    let (run, key) = (cx.run_id(), cx.order_key());
+    world.calls.note(format_args!("read {run} {key} {now}"));
     if page.ends_with(['1', '3', '5', '7', '9']) && cx.attempt() == 1 {
         return Err(NodeError::transient("the page slipped"));
     }
     let number = page.parse::<f64>()? / 7.0;
     Ok(Survey::update()
-        .lines([format!("{page} after {}", state.lines.len())])
+        .lines([format!("{text} after {}", state.lines.len())])
         .total(1)
         .last(&page)
         .by_page([(page, number)]))
@@ -129,9 +170,14 @@ pub async fn sort(state: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
 
 /// The other branch, which is longer.
 #[node]
-pub async fn aside(_: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
+pub async fn aside(_: &Survey, world: &World, cx: &Cx) -> Result<SurveyUpdate, NodeError> {
     world.work(cx).await;
-    Survey::update().total(10)
+    let nobody = || async { Err::<(), _>(NodeError::transient("nobody there")) };
+    let knocked = cx.effect("knock", &()).run(nobody).await;
+    let (one, other) = (world.ask(cx, "glance", 0, 1), world.ask(cx, "peek", 0, 2));
+    let (one, other) = tokio::join!(one, other);
+    let heard = format!("{} {} {};", knocked.is_ok(), one?, other?);
+    Ok(Survey::update().total(10).faults(heard))
 }
 
 /// The second node of the longer branch.
@@ -145,6 +191,7 @@ pub async fn detour(_: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
 #[node]
 pub async fn risk(_: &Survey, world: &World, cx: &Cx) -> Result<SurveyUpdate, NodeError> {
     world.work(cx).await;
+    world.ask(cx, "dare", 0, cx.uuid().to_string()).await?;
     Err(NodeError::permanent("it had to go wrong"))
 }
 
@@ -166,7 +213,7 @@ pub async fn combine(state: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
 #[node]
 pub async fn report(state: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
     world.work(cx).await;
-    Survey::update().last(format!("{} lines", state.lines.len()))
+    Survey::update().last(format!("{} lines, {}", state.lines.len(), cx.uuid()))
 }
 
 /// The last node but for the report.

@@ -4,11 +4,13 @@
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use superstep::prelude::*;
+use superstep_tests::lab::{Findings, Lab};
 use superstep_tests::survey::{Survey, SurveyUpdate, Surveyor};
-use superstep_tests::{Hooked, Place, stores, trace};
+use superstep_tests::{Hooked, Moment, Place, stores, trace, well};
 
 /// A store whose every call waits before and after its work.
 fn slow(place: &Place) -> Hooked {
@@ -117,5 +119,47 @@ async fn a_call_dropped_at_any_wait_loses_nothing() {
                 break;
             }
         }
+    }
+}
+
+/// The call of a turn that was dropped commits late: between the two looks of
+/// the call that repeats it.
+#[tokio::test]
+async fn a_repeated_turn_recognises_one_that_began_meanwhile() {
+    for place in stores() {
+        let lab = Lab::new(|_, outside, _| {
+            Box::pin(async move {
+                outside.pass().await;
+                Ok("worked".into())
+            })
+        });
+        let turn = || Findings::update().rounds(2);
+        let first = lab.engine(&place);
+        first.run("run", Findings::of(1, 1)).await.unwrap();
+        let (inner, outside) = (Arc::clone(&place.store), lab.outside.clone());
+        let is_first = AtomicBool::new(true);
+        let store = Hooked::new(Arc::clone(&place.store), move |moment, call| {
+            let is_look = (moment, call) == (Moment::After, "head");
+            if !is_look || !is_first.swap(false, Ordering::Relaxed) {
+                return well();
+            }
+            let (first, inner, outside) = (first.clone(), Arc::clone(&inner), outside.clone());
+            Box::pin(async move {
+                outside
+                    .crash(first.turn("run", turn()).token("again"))
+                    .await;
+                while inner
+                    .head("run")
+                    .await?
+                    .is_some_and(|head| head.lease.is_some())
+                {
+                    tokio::task::yield_now().await;
+                }
+                Ok(())
+            })
+        });
+        let second = lab.builder(&(Arc::new(store) as _)).build().unwrap();
+        let run = second.turn("run", turn()).token("again").await.unwrap();
+        assert_eq!(run.state().seen, ["worked", "worked"], "{place:?}");
     }
 }

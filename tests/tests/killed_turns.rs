@@ -1,12 +1,15 @@
 //! Rivals that are stopped, continued and killed at any moment of turns,
-//! corrections and failures still write one conversation, each turn once.
+//! corrections, effects and failures still write one conversation, each turn
+//! once; what one of them saw of an effect is what all of them see.
 #![cfg(all(feature = "sqlite", unix))]
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use superstep::ok;
 use superstep::prelude::*;
 use superstep_tests::{Dice, Journal, child, child_folder, scale, sqlite_at, trace};
 
@@ -28,11 +31,17 @@ struct World {
 #[node]
 async fn part(state: &Chat, n: u64, world: &World, cx: &Cx) -> Result<ChatUpdate, NodeError> {
     world.dice.dawdle().await;
+    // Another number at every call.
+    let draw = cx.effect("draw", &n).run(|| async {
+        world.dice.dawdle().await;
+        ok(world.dice.below(u64::MAX))
+    });
+    let drawn = draw.await?;
+    let (message, key) = (state.message, cx.order_key());
+    world.journal.note(format_args!("{key} {drawn}"));
     if world.dice.below(8) == 0 {
         return Err(NodeError::permanent("bad luck"));
     }
-    let (message, key) = (state.message, cx.order_key());
-    world.journal.note(format_args!("part {message} {n} {key}"));
     Ok(Chat::update().log([format!("{message}.{n}")]))
 }
 
@@ -134,6 +143,15 @@ fn rivals_that_are_stopped_and_killed_take_each_turn_once() {
         assert!(ended.iter().all(|status| status.success()), "{ended:?}");
         done = ended.len();
     }
+
+    let text = std::fs::read_to_string(folder.path().join("journal")).unwrap();
+    let mut drawn = BTreeMap::new();
+    for line in text.lines() {
+        let (task, number) = line.split_once(' ').unwrap();
+        let known = drawn.entry(task).or_insert(number);
+        assert_eq!(*known, number, "task {task} saw two responses");
+    }
+    assert_eq!(drawn.len() as u64, 4 * (turns() + 1));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

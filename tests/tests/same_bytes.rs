@@ -1,40 +1,52 @@
-//! The same input and seed give the same bytes: state, chain values and
-//! history, whatever the concurrency, the delays, the store, the runtime and
-//! the process.
+//! The same input and seed give the same bytes: state, chain values, digests,
+//! history and effects, whatever the concurrency, the delays, the store, the
+//! threads and the process. The nodes draw random numbers and read the clock.
+//!
+//! `SUPERSTEP_REPEATS` sets how many runs there are (36 unless given).
 
-use std::future::Future;
+use std::collections::BTreeSet;
+use std::time::{Instant, UNIX_EPOCH};
 
 use superstep::prelude::*;
+use superstep::store::{EffectKind, EffectRecord};
 use superstep_tests::survey::{Survey, Surveyor};
-use superstep_tests::{Place, Trace, child, child_folder, stores, trace};
+use superstep_tests::{Place, Trace, child, child_folder, scale, stores, trace};
+use tokio::runtime::Builder;
 
 /// What may differ between two runs and must not show.
 #[derive(Clone, Copy, Debug)]
 struct Setting {
     store: usize,
     concurrency: usize,
-    threads: bool,
+    threads: usize,
 }
 
+/// All of them, over and over.
 fn settings() -> impl Iterator<Item = Setting> {
     (0..).map(|run: usize| Setting {
         store: run % 2,
-        concurrency: [1, 2, 8][run % 3],
-        threads: (run / 6).is_multiple_of(2),
+        concurrency: [1, 2, 8][run / 2 % 3],
+        threads: [1, 2, 8][run / 6 % 3],
     })
 }
 
-fn block_on<F: Future>(threads: bool, future: F) -> F::Output {
-    let mut builder = if threads {
-        tokio::runtime::Builder::new_multi_thread()
-    } else {
-        tokio::runtime::Builder::new_current_thread()
-    };
-    let runtime = builder.worker_threads(2).enable_all().build();
-    runtime.expect("a runtime").block_on(future)
+/// Everything that a run leaves behind, but for the time of day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bytes {
+    trace: Trace,
+    effects: Vec<EffectRecord>,
 }
 
-async fn survey(setting: Setting) -> Trace {
+fn survey(setting: Setting) -> Bytes {
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(setting.threads).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    // On its workers, and not on the thread of the test.
+    let survey = runtime.spawn(survey_at(setting));
+    runtime.block_on(survey).expect("it does not panic")
+}
+
+async fn survey_at(setting: Setting) -> Bytes {
     let places = stores();
     let Place { store, .. } = &places[setting.store % places.len()];
     let engine = Engine::builder(Surveyor::new())
@@ -47,38 +59,65 @@ async fn survey(setting: Setting) -> Trace {
     let trace = trace(&engine, "survey").await.expect("it is stored");
     let last = trace.history.last().expect("it has steps");
     assert_eq!(run.fingerprint(), Some(last.chain));
-    trace
-}
-
-#[test]
-fn a_hundred_runs_give_the_same_bytes() {
-    let mut first: Option<Trace> = None;
-    for setting in settings().take(100) {
-        let trace = block_on(setting.threads, survey(setting));
-        assert!(trace.history.len() > 10, "{}", trace.history.len());
-        let first = first.get_or_insert_with(|| trace.clone());
-        assert_eq!(trace, *first, "{setting:?}");
+    let effects = store.effects("survey", 0, run.steps()).await;
+    let effects = effects.expect("they are stored").into_iter();
+    let effects = effects.map(|record| EffectRecord {
+        response: record.response.filter(|_| record.kind != EffectKind::Clock),
+        recorded: UNIX_EPOCH,
+        ..record
+    });
+    Bytes {
+        trace,
+        effects: effects.collect(),
     }
 }
 
-#[test]
-fn other_processes_give_the_same_bytes() {
-    let here = block_on(true, survey(settings().next().unwrap()));
-    for _ in 0..4 {
-        let folder = tempfile::tempdir().unwrap();
-        let status = child("in_a_child", folder.path()).status().unwrap();
-        assert!(status.success());
-        let there = std::fs::read_to_string(folder.path().join("trace")).unwrap();
-        assert_eq!(there, format!("{here:#?}"));
+/// What so many surveys left behind, each in the next setting.
+fn surveys(count: usize) -> Bytes {
+    let mut settings = settings();
+    let first = survey(settings.next().expect("they go on for ever"));
+    for setting in settings.take(count - 1) {
+        assert_eq!(survey(setting), first, "{setting:?}");
     }
+    first
+}
+
+fn repeats() -> usize {
+    usize::try_from(scale("SUPERSTEP_REPEATS", 36)).expect("a number of runs")
 }
 
 #[test]
-fn in_a_child() {
+fn every_run_gives_the_same_bytes_in_this_process_and_in_another() {
+    let began = Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let mut other = child("in_another_process", folder.path()).spawn().unwrap();
+    let here = surveys(repeats().div_ceil(2));
+    assert!(other.wait().unwrap().success());
+    let there = std::fs::read_to_string(folder.path().join("bytes")).unwrap();
+    assert_eq!(there, format!("{here:#?}"));
+
+    let Bytes { trace, effects } = here;
+    let kinds: BTreeSet<&str> = effects.iter().map(|record| record.kind.as_str()).collect();
+    assert!(kinds.is_superset(&BTreeSet::from(["clock", "done", "failed"])));
+    let last = trace.history.last().unwrap();
+    assert!(last.step > 10);
+    eprintln!(
+        "{} runs in 2 processes, {} stores, concurrency 1, 2 and 8, 1, 2 and 8 threads: \
+         {} steps and {} effects alike, last chain value {}; {:.0?}",
+        repeats(),
+        stores().len(),
+        last.step,
+        effects.len(),
+        last.chain,
+        began.elapsed(),
+    );
+}
+
+#[test]
+fn in_another_process() {
     let Some(folder) = child_folder() else { return };
-    let setting = settings().nth(std::process::id() as usize % 12).unwrap();
-    let trace = block_on(setting.threads, survey(setting));
-    std::fs::write(folder.join("trace"), format!("{trace:#?}")).unwrap();
+    let there = surveys(repeats() / 2);
+    std::fs::write(folder.join("bytes"), format!("{there:#?}")).unwrap();
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ fn a_rival() {
     let world = World {
         dice: Dice::from_env(),
         journal,
+        calls: Journal::new(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

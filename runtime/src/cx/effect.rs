@@ -114,7 +114,7 @@ impl<'a> Effect<'a> {
         };
         let request = self.request()?;
         match self.look(journal, &request)? {
-            Look::Known(result) => result,
+            Look::Known(result) => self.settled(journal, result).await,
             Look::New => {
                 let _flight = self.log().fly();
                 match f().await {
@@ -142,6 +142,9 @@ impl<'a> Effect<'a> {
     fn request(&self) -> Result<Request, NodeError> {
         if self.name.is_empty() {
             return Err(NodeError::permanent("an effect needs a name"));
+        }
+        if self.log().is_faulty() {
+            return Err(NodeError::permanent("an earlier effect stops the run"));
         }
         match &self.request {
             Some(Ok(request)) => Ok(request.clone()),
@@ -241,6 +244,18 @@ impl<'a> Effect<'a> {
         written.map_err(|error| self.fault(error))
     }
 
+    /// What is known of the call, once it is certain to be on disk: the attempt
+    /// that made it may have been over before the store answered.
+    async fn settled<T>(
+        &self,
+        journal: &Arc<dyn EffectJournal>,
+        result: Result<T, NodeError>,
+    ) -> Result<T, NodeError> {
+        let settled = journal.settle(self.cx.order_key(), self.cx.attempt()).await;
+        settled.map_err(|error| self.fault(error))?;
+        result
+    }
+
     /// Asks what became of the call, and waits: the engine drops the node.
     async fn ask<T>(&self, journal: &Arc<dyn EffectJournal>, request: &Request, reason: &str) -> T {
         journal.ask(&self.call(), self.cx.node(), request, reason);
@@ -313,14 +328,16 @@ impl AtMostOnce<'_> {
         };
         let request = effect.request()?;
         match effect.look(journal, &request)? {
-            Look::Known(result) => return result,
+            Look::Known(result) => return effect.settled(journal, result).await,
             Look::New => {}
             Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,
             Look::Never => return pending().await,
         }
         let flight = effect.log().fly();
         let intent = effect.record(&request, EffectKind::Intent);
+        let unbegun = Unbegun(journal, Some(effect.failure(&request, &never_made())));
         effect.write(journal, intent).await?;
+        unbegun.begin();
         let error = match f().await {
             Ok(value) => return effect.succeed(journal, &request, value).await,
             Err(error) => NodeError::transient(error),
@@ -333,6 +350,28 @@ impl AtMostOnce<'_> {
         drop(flight);
         effect.ask(journal, &request, &error.to_string()).await
     }
+}
+
+/// A call that is not made unless its intent is recorded: if nobody waits for
+/// that any more, or the store refuses, it is known not to have happened.
+struct Unbegun<'a>(&'a Arc<dyn EffectJournal>, Option<EffectRecord>);
+
+impl Unbegun<'_> {
+    fn begin(mut self) {
+        self.1 = None;
+    }
+}
+
+impl Drop for Unbegun<'_> {
+    fn drop(&mut self) {
+        if let Some(failure) = self.1.take() {
+            self.0.note(failure);
+        }
+    }
+}
+
+fn never_made() -> NodeError {
+    NodeError::not_sent("the call was not made, since its intent could not be recorded")
 }
 
 impl fmt::Debug for Effect<'_> {

@@ -1,7 +1,7 @@
 //! What effects are recorded in: a store's journal while a run is driven, the
 //! record of a run while it is replayed.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::time::SystemTime;
 
@@ -84,6 +84,15 @@ pub(crate) trait EffectJournal: Send + Sync {
 
     /// Records what happened.
     fn write(&self, records: Vec<EffectRecord>) -> Written<'_>;
+
+    /// What happened, to be written with the step or when it is left.
+    fn note(&self, _record: EffectRecord) {}
+
+    /// Writes what an earlier attempt of `task` left unwritten, before `attempt`
+    /// goes on from it.
+    fn settle(&self, _task: Digest, _attempt: u32) -> Written<'_> {
+        Box::pin(ready(Ok(())))
+    }
 
     /// Asks what became of `call`, because of `reason`; `node` made it.
     fn ask(&self, call: &Call, node: &str, request: &Request, reason: &str);

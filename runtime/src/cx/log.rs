@@ -96,6 +96,11 @@ impl AttemptLog {
         self.entries().fault.get_or_insert(error);
     }
 
+    /// Whether the run has to stop.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.entries().fault.is_some()
+    }
+
     pub(crate) fn take_fault(&self) -> Option<Error> {
         self.entries().fault.take()
     }

@@ -32,18 +32,22 @@ impl<G: Graph> Core<G> {
         let said = |error| Error::from_store(run, error);
         let head = self.head(store, run).await?;
         let questions = store.questions(run).await.map_err(said)?;
+        let not_found = || Error::QuestionNotFound {
+            run: run.to_owned(),
+            question: question.to_owned(),
+        };
         let asked = questions
             .into_iter()
             .find(|asked| asked.id == question)
-            .ok_or_else(|| Error::QuestionNotFound {
-                run: run.to_owned(),
-                question: question.to_owned(),
-            })?;
+            .ok_or_else(not_found)?;
         if asked.answer.is_some() {
             return Err(Error::AlreadyAnswered {
                 run: run.to_owned(),
                 question: question.to_owned(),
             });
+        }
+        if asked.step != head.step + 1 {
+            return Err(not_found()); // its step was committed without an answer
         }
         let answer = answer.map_err(Error::not_round_trip(run, asked.step))?;
         let effect = match asked.kind {
@@ -116,7 +120,9 @@ impl<G: Graph> Core<G> {
             return Ok(Vec::new());
         }
         let questions = store.questions(&head.run).await;
-        let questions = questions.map_err(|error| Error::from_store(&head.run, error))?;
+        let mut questions = questions.map_err(|error| Error::from_store(&head.run, error))?;
+        // What earlier steps left open is asked no more.
+        questions.retain(|asked| asked.step == head.step + 1);
         Ok(interrupts(questions))
     }
 }

@@ -2,6 +2,7 @@
 //! store, and a little ahead of it.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,9 +25,10 @@ pub(super) struct LiveJournal {
 #[derive(Default)]
 struct OpenStep {
     effects: BTreeMap<Call, Entry>,
+    /// The open questions in the store.
     questions: Vec<Question>,
-    /// How many of the questions are new.
-    asked: usize,
+    /// The new ones.
+    asked: Vec<Question>,
 }
 
 struct Entry {
@@ -48,6 +50,26 @@ impl OpenStep {
         let entries = self.effects.values();
         let news = entries.filter(|entry| !entry.written);
         news.map(|entry| entry.record.clone()).collect()
+    }
+
+    /// Of one task, what a write in its `attempt` has to take along: readings of
+    /// the clock, which never change, and what earlier attempts left unwritten,
+    /// since nobody else is about to write that.
+    fn overdue(&self, task: Digest, attempt: u32) -> Vec<EffectRecord> {
+        let is_due =
+            |record: &EffectRecord| record.kind == EffectKind::Clock || record.attempt < attempt;
+        let entries = self.of(task).map(|(_, entry)| entry);
+        let due = entries.filter(|entry| !entry.written && is_due(&entry.record));
+        due.map(|entry| entry.record.clone()).collect()
+    }
+
+    /// The store has these.
+    fn mark_written(&mut self, records: &[EffectRecord]) {
+        for record in records {
+            if let Some(entry) = self.effects.get_mut(&Call::of(record)) {
+                entry.written |= entry.record == *record;
+            }
+        }
     }
 
     /// Those of one task.
@@ -78,7 +100,7 @@ impl LiveJournal {
             .into_iter()
             .map(|record| (Call::of(&record), Entry { record, written }))
             .collect();
-        let asked = 0;
+        let asked = Vec::new();
         Arc::new(Self {
             store: Arc::clone(store),
             run: run.to_owned(),
@@ -97,6 +119,17 @@ impl LiveJournal {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn write_down(&self, effects: Vec<EffectRecord>) -> Result<(), Error> {
+        let journal = Journal {
+            run: self.run.clone(),
+            epoch: self.epoch,
+            effects: effects.clone(),
+        };
+        (self.store.journal(journal).await).map_err(|error| Error::from_store(&self.run, error))?;
+        self.open().mark_written(&effects);
+        Ok(())
+    }
+
     /// What is to be written with the step, and the hash of all its effects.
     pub(super) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
         let open = self.open();
@@ -104,21 +137,26 @@ impl LiveJournal {
         (open.unwritten(), journal_digest(notes, records))
     }
 
-    /// The step is committed: its effects are history.
+    /// The step is committed: its effects and questions are history.
     pub(super) fn begin_step(&self) {
-        self.open().effects.clear();
+        let mut open = self.open();
+        open.effects.clear();
+        open.questions.clear();
+        open.asked.clear();
     }
 
     /// What is to be written when the step stays open: effects and questions.
     pub(super) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
         let open = self.open();
-        let old = open.questions.len() - open.asked;
-        (open.unwritten(), open.questions[old..].to_vec())
+        (open.unwritten(), open.asked.clone())
     }
 
-    /// The open questions, old and new.
+    /// The open questions, old and new, by id.
     pub(super) fn questions(&self) -> Vec<Question> {
-        self.open().questions.clone()
+        let open = self.open();
+        let mut all = [&open.questions[..], &open.asked].concat();
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
     }
 }
 
@@ -154,25 +192,27 @@ impl EffectJournal for LiveJournal {
         Box::pin(async move {
             let effects = {
                 let mut open = self.open();
+                let last = records.last().map(|record| (record.task, record.attempt));
+                let mut effects =
+                    last.map_or_else(Vec::new, |(task, attempt)| open.overdue(task, attempt));
                 records.iter().for_each(|record| open.put(record.clone()));
-                records
+                effects.extend(records);
+                effects
             };
-            let calls: Vec<Call> = effects.iter().map(Call::of).collect();
-            let journal = Journal {
-                run: self.run.clone(),
-                epoch: self.epoch,
-                effects,
-            };
-            (self.store.journal(journal).await)
-                .map_err(|error| Error::from_store(&self.run, error))?;
-            let mut open = self.open();
-            for call in &calls {
-                if let Some(entry) = open.effects.get_mut(call) {
-                    entry.written = true;
-                }
-            }
-            Ok(())
+            self.write_down(effects).await
         })
+    }
+
+    fn note(&self, record: EffectRecord) {
+        self.open().put(record);
+    }
+
+    fn settle(&self, task: Digest, attempt: u32) -> Written<'_> {
+        let overdue = self.open().overdue(task, attempt);
+        if overdue.is_empty() {
+            return Box::pin(ready(Ok(())));
+        }
+        Box::pin(self.write_down(overdue))
     }
 
     fn ask(&self, call: &Call, node: &str, request: &Request, reason: &str) {
@@ -182,7 +222,7 @@ impl EffectJournal for LiveJournal {
             (question.task, &question.name, question.n) == (task, &name, n)
                 && question.kind == QuestionKind::Outcome
         };
-        if open.questions.iter().any(is_open) {
+        if open.questions.iter().chain(&open.asked).any(is_open) {
             return;
         }
         let Some(entry) = open.effects.get_mut(call) else {
@@ -209,7 +249,7 @@ impl EffectJournal for LiveJournal {
             request: &request.excerpt,
             reason,
         };
-        open.questions.push(Question {
+        open.asked.push(Question {
             id,
             kind: QuestionKind::Outcome,
             step,
@@ -223,7 +263,6 @@ impl EffectJournal for LiveJournal {
             asked: UNIX_EPOCH,
             answer: None,
         });
-        open.asked += 1;
     }
 
     fn is_empty(&self) -> bool {
@@ -233,6 +272,8 @@ impl EffectJournal for LiveJournal {
     fn finish(&self, task: Digest, calls: Vec<(String, u64)>, buffered: Vec<EffectRecord>) {
         let mut open = self.open();
         buffered.into_iter().for_each(|record| open.put(record));
+        // It went on without the answers.
+        open.asked.retain(|asked| asked.task != task);
         let mut places: BTreeMap<(String, u64), u32> = calls.into_iter().zip(0..).collect();
         let moved: Vec<EffectRecord> = open
             .of(task)

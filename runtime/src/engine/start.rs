@@ -276,10 +276,15 @@ impl<G: Graph> Core<G> {
         token: Option<String>,
     ) -> RunResult<G> {
         let run = head.run.clone();
-        if token.is_some() && token == head.token {
+        let is_repeated = |head: &Head| token.is_some() && token == head.token;
+        if is_repeated(&head) {
             return self.resume(store, run).await;
         }
         let (head, machine, tail) = self.machine_at(store, head).await?;
+        // The call that it repeats may have been dropped and commit only now.
+        if is_repeated(&head) {
+            return self.resume(store, run).await;
+        }
         if !(head.status.is_final() || is_without_progress(&head)) {
             return Err(Error::RunNotFinished {
                 run,

@@ -93,8 +93,12 @@ async fn try_task<G: Graph>(
                 &cx,
             )
         } else {
-            let call = pin!(context.graph.call(node, given, context.state, &cx));
-            concluded(Attempt::new(call, timeout, deadline, Some(&cx)).await, &cx)
+            // The node is gone, and what it leaves is noted, before that is looked at.
+            let result = {
+                let call = pin!(context.graph.call(node, given, context.state, &cx));
+                Attempt::new(call, timeout, deadline, Some(&cx)).await
+            };
+            concluded(result, &cx)
         };
         match result {
             Ok(Done { update, hops }) => return finished(update, hops, None, number),
