@@ -69,8 +69,10 @@ pub struct SqliteStore {
 
 struct Inner {
     path: PathBuf,
-    writer: Writer,
+    // Dropped before the writer: the last connection to close empties the log
+    // and removes it, and one that only reads cannot.
     readers: Readers,
+    writer: Writer,
     owners: Arc<Owners>,
 }
 
@@ -152,8 +154,8 @@ impl SqliteOptions {
         let readers = Readers::new(path.clone(), self.settings.busy, reader);
         let inner = Inner {
             path,
-            writer,
             readers,
+            writer,
             owners,
         };
         Ok(SqliteStore {
