@@ -71,14 +71,22 @@ async fn record(synchronous: Synchronous, world: &World) -> Recording {
             driven.spawn(async move { drop(engine.run(id, input()).await.unwrap()) });
         }
         driven.join_all().await;
-        // The last store is still open then: nobody has tidied up.
+        // Aborted tasks of the engines still hold it for a moment; and it must be
+        // closed before the next session opens it.
+        while Arc::strong_count(&store) > 1 {
+            tokio::task::yield_now().await;
+        }
+        // With the last store open: nobody has tidied up.
         log = disk.log();
     }
     // Nothing has passed the shim by.
     let all = disk.log();
     let closed = all.image(all.len(), Loss::Nothing, |_| 0);
     let file = std::fs::read(&path).unwrap();
-    assert_eq!(closed.files().collect::<Vec<_>>(), [("runs.db", &file[..])]);
+    assert!(
+        closed.files().eq([("runs.db", &file[..])]),
+        "changes were missed"
+    );
     let commits = commits.lock().unwrap().clone();
     let ids = commits.iter().map(|commit: &Commit| commit.run.clone());
     Recording {
@@ -206,12 +214,8 @@ impl Recording {
             account.lost += lost;
             account.most_lost = account.most_lost.max(lost);
             account.cuts_with_loss += usize::from(lost > 0);
-            if cut % 20 == 0 {
-                for id in stands.keys() {
-                    engine.resume(id).await.unwrap();
-                    assert_eq!(trace(&engine, id).await.unwrap(), self.expected[id]);
-                    account.resumed += 1;
-                }
+            if cut % 4 == 0 {
+                account.resumed += self.resume(&engine, &stands).await;
             }
         }
         account
@@ -251,6 +255,20 @@ impl Recording {
         }
         assert_eq!(store.stuck().await.unwrap(), [""; 0], "{what}");
         stands
+    }
+
+    /// Every run that is not at its end goes on to it. Gives how many there were.
+    async fn resume(&self, engine: &Engine<Surveyor>, stands: &BTreeMap<String, u64>) -> usize {
+        let mut resumed = 0;
+        for (id, step) in stands {
+            let expected = &self.expected[id];
+            if *step as usize + 1 < expected.history.len() {
+                engine.resume(id).await.unwrap();
+                assert_eq!(trace(engine, id).await.unwrap(), *expected);
+                resumed += 1;
+            }
+        }
+        resumed
     }
 
     /// How many commits were acknowledged before the cut, and how many of these
