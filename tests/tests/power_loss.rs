@@ -8,6 +8,7 @@
 #![cfg(all(unix, feature = "sqlite"))]
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -15,12 +16,14 @@ use superstep::prelude::*;
 use superstep::store::Synchronous;
 use superstep_tests::survey::{Survey, Surveyor, World};
 use superstep_tests::{Dice, Hooked, Journal, Moment, Trace, scale, trace, well};
-use superstep_vfs::{Disk, Log, Loss};
+use superstep_vfs::{Disk, Log, Loss, Trouble};
 use tokio::task::JoinSet;
 
-/// How many runs each session drives, and how many of them at once. The second
-/// has more transactions than the store puts off a checkpoint for.
-const SESSIONS: [(usize, usize); 3] = [(6, 6), (30, 1), (6, 3)];
+/// How many runs a session drives, and how many of them at once.
+type Session = (usize, usize);
+
+/// The second has more transactions than the store puts off a checkpoint for.
+const SESSIONS: [Session; 3] = [(6, 6), (30, 1), (6, 3)];
 
 fn input() -> Survey {
     Survey::of(2, 2)
@@ -48,18 +51,30 @@ struct Recording {
     expected: BTreeMap<String, Trace>,
 }
 
-async fn record(synchronous: Synchronous, world: &World) -> Recording {
+/// Drives runs on a disk of which `prepare` may make something worse. A failure
+/// of it passes, and then everything is tried once more.
+async fn record(
+    synchronous: Synchronous,
+    sessions: &[Session],
+    prepare: impl FnOnce(&Disk),
+    world: &World,
+) -> Recording {
     superstep_vfs::install();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.db");
     let disk = Arc::new(Disk::under(&path).unwrap());
+    prepare(&disk);
     let commits = Arc::new(Mutex::new(Vec::new()));
     let mut owners = Vec::new();
     let mut log = Log::default();
     let mut ids = (0..).map(id);
-    for (runs, at_once) in SESSIONS {
-        let options = SqliteStore::options().synchronous(synchronous);
-        let store: Arc<dyn Store> = Arc::new(options.open(&path).unwrap());
+    for (runs, at_once) in sessions.iter().copied() {
+        let open = || SqliteStore::options().synchronous(synchronous).open(&path);
+        let store = match open() {
+            Err(_) if disk.failed() > 0 => open(),
+            opened => opened,
+        };
+        let store: Arc<dyn Store> = Arc::new(store.unwrap());
         owners.extend(names(&folder.path().join("runs.db-owners")));
         let mut driven = JoinSet::new();
         for id in ids.by_ref().take(runs) {
@@ -68,7 +83,14 @@ async fn record(synchronous: Synchronous, world: &World) -> Recording {
             }
             let store = noting(&store, &disk, &commits, &id);
             let engine = engine(Arc::new(store), world);
-            driven.spawn(async move { drop(engine.run(id, input()).await.unwrap()) });
+            let disk = Arc::clone(&disk);
+            driven.spawn(async move {
+                let result = match engine.run(&id, input()).await {
+                    Err(_) if disk.failed() > 0 => engine.run(id, input()).await,
+                    result => result,
+                };
+                assert_eq!(result.unwrap().status(), Status::Completed);
+            });
         }
         driven.join_all().await;
         // Aborted tasks of the engines still hold it for a moment; and it must be
@@ -158,14 +180,44 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// What power losses came to.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Account {
+    cuts: u64,
     /// Commits that were acknowledged before, and those of them that are lost.
     acknowledged: usize,
     lost: usize,
     most_lost: usize,
-    cuts_with_loss: usize,
+    cuts_with_loss: u64,
     resumed: usize,
+}
+
+impl Account {
+    fn add(&mut self, acknowledged: usize, lost: usize) {
+        self.cuts += 1;
+        self.acknowledged += acknowledged;
+        self.lost += lost;
+        self.most_lost = self.most_lost.max(lost);
+        self.cuts_with_loss += u64::from(lost > 0);
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cuts,
+            acknowledged,
+            lost,
+            most_lost,
+            cuts_with_loss,
+            resumed,
+        } = self;
+        write!(
+            f,
+            "{cuts} power losses, {lost} of {acknowledged} acknowledged commits lost, \
+             in {cuts_with_loss} power losses, at most {most_lost} in one; no mix; \
+             {resumed} runs resumed to the same end"
+        )
+    }
 }
 
 impl Recording {
@@ -210,10 +262,7 @@ impl Recording {
             let stands = self.check_runs(&store, &engine, &what).await;
             assert_eq!(oddities(&path), ["ok"], "{what}");
             let (acknowledged, lost) = self.check_commits(at, &stands, &what);
-            account.acknowledged += acknowledged;
-            account.lost += lost;
-            account.most_lost = account.most_lost.max(lost);
-            account.cuts_with_loss += usize::from(lost > 0);
+            account.add(acknowledged, lost);
             if cut % 4 == 0 {
                 account.resumed += self.resume(&engine, &stands).await;
             }
@@ -299,27 +348,22 @@ fn oddities(path: &Path) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
-async fn lose_power(synchronous: Synchronous) -> Account {
+fn tools() -> (u64, Dice, World) {
     let (cuts, dice) = (scale("SUPERSTEP_CUTS", 200), Dice::from_env());
-    let journal = Journal::new();
     let world = World {
         dice: dice.clone(),
-        journal,
+        journal: Journal::new(),
     };
-    let recording = record(synchronous, &world).await;
+    (cuts, dice, world)
+}
+
+async fn lose_power(synchronous: Synchronous) -> Account {
+    let (cuts, dice, world) = tools();
+    let recording = record(synchronous, &SESSIONS, |_| {}, &world).await;
     assert!(recording.has_checkpoints(), "too little was recorded");
     let account = recording.cut(cuts, &dice, &world).await;
-    eprintln!(
-        "{cuts} power losses, {synchronous:?}: of {} acknowledged commits {} lost, at most {} at once, \
-         in {} power losses; no mix; {} runs resumed; {} commits and {} changes recorded",
-        account.acknowledged,
-        account.lost,
-        account.most_lost,
-        account.cuts_with_loss,
-        account.resumed,
-        recording.commits.len(),
-        recording.log.len(),
-    );
+    let (commits, changes) = (recording.commits.len(), recording.log.len());
+    eprintln!("{synchronous:?}, {commits} commits in {changes} changes: {account}");
     assert!(account.resumed > 0, "nothing was resumed");
     account
 }
@@ -334,4 +378,30 @@ async fn full_loses_no_acknowledged_commit() {
 async fn normal_loses_the_newest_commits_and_never_a_part_of_one() {
     let account = lose_power(Synchronous::Normal).await;
     assert!(account.lost > 0, "the power losses have cost nothing");
+}
+
+/// A change that fails, a sync above all, is not made good by the next sync.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_loses_none_after_a_failure_either() {
+    let (cuts, dice, world) = tools();
+    let sessions = [(2, 1), (2, 2)];
+    let record = |fault: u64| {
+        let prepare = move |disk: &Disk| disk.fail(fault..=fault, Trouble::Io);
+        record(Synchronous::Full, &sessions, prepare, &world)
+    };
+    let changes = record(u64::MAX).await.log.len() as u64;
+    let (recordings, each) = (cuts.div_ceil(20), 20);
+    let (mut lost, mut resumed) = (0, 0);
+    for _ in 0..recordings {
+        let recording = record(1 + dice.below(changes)).await;
+        let account = recording.cut(each, &dice, &world).await;
+        lost += account.lost;
+        resumed += account.resumed;
+    }
+    eprintln!(
+        "FULL, one of {changes} changes fails: {} power losses, {lost} acknowledged commits lost; \
+         no mix; {resumed} runs resumed to the same end",
+        recordings * each
+    );
+    assert_eq!(lost, 0, "acknowledged commits are lost");
 }

@@ -214,34 +214,39 @@ impl Watch {
         truncate: impl FnOnce() -> c_int,
     ) -> c_int {
         let changes = [Change::Truncate { file, size }];
-        self.change(changes, ffi::SQLITE_IOERR_TRUNCATE, truncate)
+        self.change(changes, None, ffi::SQLITE_IOERR_TRUNCATE, truncate)
     }
 
     pub(crate) fn sync(&self, file: FileId, sync: impl FnOnce() -> c_int) -> c_int {
-        self.change([Change::Sync(file)], ffi::SQLITE_IOERR_FSYNC, sync)
+        let failed = Some(Change::SyncFailed(file));
+        self.change([Change::Sync(file)], failed, ffi::SQLITE_IOERR_FSYNC, sync)
     }
 
     /// The first sync of a new journal or log: SQLite syncs its folder too.
     pub(crate) fn sync_new(&self, file: FileId, sync: impl FnOnce() -> c_int) -> c_int {
         let changes = [Change::Sync(file), Change::SyncFolder];
-        self.change(changes, ffi::SQLITE_IOERR_FSYNC, sync)
+        let failed = Some(Change::SyncFailed(file));
+        self.change(changes, failed, ffi::SQLITE_IOERR_FSYNC, sync)
     }
 
     /// A sync of the folder that may come with it is not logged; that makes it
     /// harder, never easier.
     pub(crate) fn delete(&self, name: String, delete: impl FnOnce() -> c_int) -> c_int {
-        self.change([Change::Name(name, None)], ffi::SQLITE_IOERR_DELETE, delete)
+        let changes = [Change::Name(name, None)];
+        self.change(changes, None, ffi::SQLITE_IOERR_DELETE, delete)
     }
 
-    /// Makes a change, unless it is to fail, and logs it.
+    /// Makes a change, unless it is to fail, and logs it, or what is left if it fails.
     fn change<const N: usize>(
         &self,
         changes: [Change; N],
+        failed: Option<Change>,
         io: c_int,
         change: impl FnOnce() -> c_int,
     ) -> c_int {
         let mut state = self.state();
         if let Some(trouble) = state.trouble() {
+            state.log.changes.extend(failed);
             return trouble.code(io);
         }
         let code = change();

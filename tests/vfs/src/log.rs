@@ -1,7 +1,9 @@
 //! What was changed, in order, and what of it is there after a power loss.
 //!
 //! The model is that of POSIX: what was written to a file is certain once the
-//! file was synced, a new name or a deletion once the folder was.
+//! file was synced, a new name or a deletion once the folder was. What a failed
+//! sync should have saved is never certain, even if the next sync succeeds:
+//! Linux does not try again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,6 +30,7 @@ pub(crate) enum Change {
         size: usize,
     },
     Sync(FileId),
+    SyncFailed(FileId),
     SyncFolder,
 }
 
@@ -35,16 +38,22 @@ impl Change {
     /// The file whose sync makes it certain; the folder if there is none.
     fn file(&self) -> Option<FileId> {
         match self {
-            Self::Write { file, .. } | Self::Truncate { file, .. } | Self::Sync(file) => {
-                Some(*file)
-            }
+            Self::Write { file, .. }
+            | Self::Truncate { file, .. }
+            | Self::Sync(file)
+            | Self::SyncFailed(file) => Some(*file),
             Self::Name(..) | Self::SyncFolder => None,
         }
     }
+}
 
-    fn is_sync(&self) -> bool {
-        matches!(self, Self::Sync(_) | Self::SyncFolder)
-    }
+/// What becomes of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Goes,
+    /// Stays in part.
+    Tears,
 }
 
 /// What a power loss does to changes that were not synced.
@@ -82,36 +91,54 @@ impl Log {
     /// a random number below `n`.
     pub fn image(&self, at: usize, loss: Loss, below: impl Fn(u64) -> u64) -> Image {
         let changes = &self.changes[..at];
-        let syncs: BTreeMap<_, _> = (0..at)
-            .filter(|index| changes[*index].is_sync())
-            .map(|index| (changes[index].file(), index))
-            .collect();
-        let mut files = Files::default();
-        let mut uncertain: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
-        for (index, change) in changes.iter().enumerate() {
-            let file = change.file();
-            if syncs.get(&file).is_some_and(|sync| index <= *sync) {
-                files.apply(change);
-            } else {
-                uncertain.entry(file).or_default().push(change);
-            }
-        }
-        for (file, changes) in uncertain {
+        let mut fates = vec![Fate::Stays; at];
+        for (file, uncertain) in uncertain(changes) {
             let first = match loss {
-                Loss::Nothing => changes.len(),
+                Loss::Nothing => uncertain.len(),
                 Loss::Everything => 0,
                 Loss::Sectors if file.is_some() => {
-                    let tear = |change| files.tear(change, &below);
-                    changes.into_iter().for_each(tear);
+                    for index in uncertain {
+                        fates[index] = [Fate::Goes, Fate::Stays, Fate::Tears][below(3) as usize];
+                    }
                     continue;
                 }
-                Loss::Tails | Loss::Sectors => below(changes.len() as u64 + 1) as usize,
+                Loss::Tails | Loss::Sectors => below(uncertain.len() as u64 + 1) as usize,
             };
-            let apply = |change| files.apply(change);
-            changes.into_iter().take(first).for_each(apply);
+            for index in &uncertain[first..] {
+                fates[*index] = Fate::Goes;
+            }
+        }
+        let mut files = Files::default();
+        for (change, fate) in changes.iter().zip(fates) {
+            match fate {
+                Fate::Stays => files.apply(change),
+                Fate::Goes => {}
+                Fate::Tears => files.tear(change, &below),
+            }
         }
         files.image()
     }
+}
+
+/// The changes of each file, and of the folder, that no sync has made certain.
+fn uncertain(changes: &[Change]) -> BTreeMap<Option<FileId>, Vec<usize>> {
+    let mut pending: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    let mut forsaken: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        let file = change.file();
+        match change {
+            Change::Sync(_) | Change::SyncFolder => drop(pending.remove(&file)),
+            Change::SyncFailed(_) => {
+                let unsaved = pending.remove(&file).unwrap_or_default();
+                forsaken.entry(file).or_default().extend(unsaved);
+            }
+            _ => pending.entry(file).or_default().push(index),
+        }
+    }
+    for (file, changes) in pending {
+        forsaken.entry(file).or_default().extend(changes);
+    }
+    forsaken
 }
 
 /// What a power loss left.
@@ -160,29 +187,24 @@ impl Files {
             Change::Truncate { file, size } => {
                 self.contents.entry(*file).or_default().resize(*size, 0);
             }
-            Change::Sync(_) | Change::SyncFolder => {}
+            Change::Sync(_) | Change::SyncFailed(_) | Change::SyncFolder => {}
         }
     }
 
-    /// One time in three nothing, in three all, in three a part.
+    /// Applies some sectors of a write; anything else has no parts.
     fn tear(&mut self, change: &Change, below: &impl Fn(u64) -> u64) {
-        match (below(3), change) {
-            (0, _) => {}
-            (
-                2,
-                Change::Write {
-                    file,
-                    offset,
-                    bytes,
-                },
-            ) => {
-                for (offset, sector) in sectors(*offset, bytes) {
-                    if below(2) == 0 {
-                        self.write(*file, offset, sector);
-                    }
-                }
+        let Change::Write {
+            file,
+            offset,
+            bytes,
+        } = change
+        else {
+            return self.apply(change);
+        };
+        for (offset, sector) in sectors(*offset, bytes) {
+            if below(2) == 0 {
+                self.write(*file, offset, sector);
             }
-            _ => self.apply(change),
         }
     }
 
@@ -268,6 +290,23 @@ mod tests {
         assert_eq!(shown(&tails), [("a", "onetwo"), ("b", "three")]);
         let gone = log.image(log.len(), Loss::Nothing, |_| 0);
         assert_eq!(shown(&gone), [("b", "three")]);
+    }
+
+    #[test]
+    fn what_a_failed_sync_should_have_saved_stays_uncertain() {
+        let changes = vec![
+            Change::Name("a".into(), Some(0)),
+            Change::SyncFolder,
+            write(0, 0, b"one"),
+            Change::SyncFailed(0),
+            write(0, 2, b"two"),
+            Change::Sync(0),
+        ];
+        let log = Log { changes };
+        let lost = log.image(log.len(), Loss::Everything, |_| 0);
+        assert_eq!(shown(&lost), [("a", "\0\0two")]);
+        let kept = log.image(log.len(), Loss::Nothing, |_| 0);
+        assert_eq!(shown(&kept), [("a", "ontwo")]);
     }
 
     #[test]
