@@ -32,6 +32,23 @@ struct Scene {
     acknowledged: Arc<AtomicUsize>,
 }
 
+/// An engine, and the store that it opened.
+struct Open {
+    engine: Engine<Surveyor>,
+    store: Arc<dyn Store>,
+}
+
+impl Open {
+    /// Returns when the file is closed.
+    async fn close(self) {
+        drop(self.engine);
+        // Its aborted tasks hold the store for a moment more.
+        while Arc::strong_count(&self.store) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 impl Scene {
     fn new(dice: &Dice) -> Self {
         superstep_vfs::install();
@@ -53,10 +70,10 @@ impl Scene {
         self.folder.path().join("runs.db")
     }
 
-    fn engine(&self) -> Result<Engine<Surveyor>, StoreError> {
-        let store = SqliteStore::open(self.path())?;
+    fn open(&self) -> Result<Open, StoreError> {
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(self.path())?);
         let acknowledged = Arc::clone(&self.acknowledged);
-        let hooked = Hooked::new(Arc::new(store), move |moment, call| {
+        let hooked = Hooked::new(Arc::clone(&store), move |moment, call| {
             if (moment, call) == (Moment::After, "commit") {
                 acknowledged.fetch_add(1, Ordering::SeqCst);
             }
@@ -64,25 +81,26 @@ impl Scene {
         });
         let world = self.world.clone();
         let engine = Engine::builder(Surveyor { world }).store(hooked).build();
-        Ok(engine.expect("the settings make sense"))
+        let engine = engine.expect("the settings make sense");
+        Ok(Open { engine, store })
     }
 
     /// Opens the store and drives the run; every failure has to be told.
-    async fn attempt(&self) -> Option<Engine<Surveyor>> {
-        let Ok(engine) = self.engine() else {
+    async fn attempt(&self) -> Option<Open> {
+        let Ok(open) = self.open() else {
             assert!(self.disk.failed() > 0, "a healthy disk was refused");
             return None;
         };
-        let before = self.disk.failed();
-        let result = engine.run(RUN, input()).await;
-        if self.disk.failed() == before {
+        assert_eq!(self.disk.failed(), 0, "the store opened all the same");
+        let result = open.engine.run(RUN, input()).await;
+        if self.disk.failed() == 0 {
             let run = result.expect("a healthy disk");
             assert_eq!(run.status(), Status::Completed);
         } else {
             let error = result.expect_err("a failure was taken for a success");
             assert!(matches!(error, Error::Store { .. }), "{error}");
         }
-        Some(engine)
+        Some(open)
     }
 
     /// How many steps stand on the disk: those that were acknowledged, or the
@@ -138,15 +156,17 @@ async fn every_change_fails(last: impl Fn(u64) -> u64, trouble: Trouble) {
     loop {
         let scene = Scene::new(&dice);
         scene.disk.fail(change..=last(change), trouble);
-        // Dropped, and so closed, on the disk that fails.
-        drop(scene.attempt().await);
+        if let Some(open) = scene.attempt().await {
+            // On the disk that fails.
+            open.close().await;
+        }
         if scene.disk.failed() == 0 {
             break;
         }
         scene.disk.heal();
-        let engine = scene.engine().expect("the disk is well again");
-        stood.push(scene.check_what_stands(&engine, &expected).await);
-        scene.finish(&engine, &expected).await;
+        let open = scene.open().expect("the disk is well again");
+        stood.push(scene.check_what_stands(&open.engine, &expected).await);
+        scene.finish(&open.engine, &expected).await;
         change += 1;
     }
     eprintln!("{} changes failed in turn, {trouble:?}", stood.len());
@@ -186,17 +206,17 @@ async fn the_same_store_goes_on() {
         for change in 1.. {
             let scene = Scene::new(&dice);
             scene.disk.fail(change..=change, trouble);
-            let Some(engine) = scene.attempt().await else {
+            let Some(open) = scene.attempt().await else {
                 continue;
             };
             if scene.disk.failed() == 0 {
                 break;
             }
             gone_on += 1;
-            scene.finish(&engine, &expected).await;
-            drop(engine);
-            let engine = scene.engine().unwrap();
-            assert_eq!(trace(&engine, RUN).await.unwrap(), expected);
+            scene.finish(&open.engine, &expected).await;
+            open.close().await;
+            let open = scene.open().unwrap();
+            assert_eq!(trace(&open.engine, RUN).await.unwrap(), expected);
         }
         assert!(gone_on > expected.history.len(), "only {gone_on} went on");
     }
