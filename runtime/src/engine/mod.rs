@@ -1,15 +1,18 @@
 //! The engine: tokio around the step machine.
 
 mod active;
+mod answer;
 mod builder;
 mod call;
 mod core;
 mod drive;
 mod durable;
+mod journal;
 mod lease;
 mod ledger;
 mod load;
 mod recent;
+pub(crate) mod replay;
 mod start;
 mod step;
 
@@ -22,6 +25,8 @@ pub use call::{RunCall, TurnCall};
 use self::active::{Driving, Entered, Origin, RunResult};
 use self::core::Core;
 use self::start::{check_id, input_text};
+use serde::Serialize;
+
 use crate::cx::default_seed;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
@@ -152,7 +157,8 @@ impl<G: Graph> Engine<G> {
     /// what was to run next stays as it was.
     ///
     /// # Errors
-    /// [`Error::LeaseHeld`] while somebody drives the run.
+    /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::StepOpen`]
+    /// if an unfinished task has effects on record.
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
         let store = self.core.store("update")?;
         check_id(id)?;
@@ -167,6 +173,28 @@ impl<G: Graph> Engine<G> {
             }
         }
         self.core.update(store, id.to_owned(), update).await
+    }
+
+    /// Answers an open question of run `id`; see [`Run::interrupts`]. Then
+    /// [`resume`](Self::resume) goes on.
+    ///
+    /// What became of an effect that is made at most once is answered with an
+    /// [`Outcome`](crate::Outcome): `Outcome::Happened(response)` or
+    /// `Outcome::<()>::DidNotHappen`.
+    ///
+    /// # Errors
+    /// [`Error::QuestionNotFound`], [`Error::AlreadyAnswered`], [`Error::AnswerRefused`].
+    pub async fn answer(
+        &self,
+        id: &str,
+        question: &str,
+        answer: impl Serialize + Send,
+    ) -> Result<(), Error> {
+        let store = self.core.store("answer")?;
+        check_id(id)?;
+        let text = encode::to_string(&answer);
+        drop(answer);
+        self.core.answer(store, id, question, text).await
     }
 
     /// Every committed step of run `id`, oldest first.
@@ -185,6 +213,23 @@ impl<G: Graph> Engine<G> {
             .into_iter()
             .map(|record| step_info::<G>(&head, record))
             .collect()
+    }
+
+    /// Executes every node of run `id` again, from step 0 on, with the effects
+    /// on record, and compares each task's update and route, and each effect's
+    /// name, order and request, with the record. It writes nothing, and no
+    /// closure of an effect is called; a call that a node makes outside an
+    /// effect cannot be stopped.
+    ///
+    /// # Errors
+    /// [`Error::ReplayMismatch`] for the first difference. [`Error::GraphChanged`]
+    /// if the graph is not the very one that the run was started with,
+    /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if a part
+    /// of it is gone, [`Error::Corrupt`] if a part of it is not what was written.
+    pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {
+        let store = self.core.store("replay")?;
+        check_id(id)?;
+        self.core.replay(store, id).await
     }
 
     /// The state of run `id` after `step`; step 0 is the input.
