@@ -226,11 +226,13 @@ async fn normal_loses_the_newest_commits_and_never_a_part_of_one() {
     assert!(account.lost > 0, "the power losses have cost nothing");
 }
 
-/// A change that fails, a sync above all, is not made good by the next sync.
+/// What a failed sync should have saved is not made good by the next sync: the
+/// store that met the failure writes it again. One that is opened after it takes
+/// what it can read for saved; that is not promised, and so not tried here.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn full_loses_none_after_a_failure_either() {
     let (cuts, dice, world) = tools();
-    let sessions = [(2, 1), (2, 2)];
+    let sessions = [(4, 2)];
     let record = |fault: u64| {
         let prepare = move |disk: &Disk| disk.fail(fault..=fault, Trouble::Io);
         record(Synchronous::Full, &sessions, prepare, &world)
@@ -245,7 +247,7 @@ async fn full_loses_none_after_a_failure_either() {
         resumed += account.resumed;
     }
     eprintln!(
-        "FULL, one of {changes} changes fails: {} power losses, {lost} acknowledged commits lost; \
+        "Full, one of {changes} changes fails: {} power losses, {lost} acknowledged commits lost; \
          no mix; {resumed} runs resumed to the same end",
         recordings * each
     );
