@@ -84,6 +84,9 @@ pub(super) struct Desk {
     file: Identity,
     busy: Duration,
     checkpointer: Checkpointer,
+    /// Whether a transaction failed: the next to open the file may find it
+    /// committed all the same.
+    in_doubt: bool,
 }
 
 impl Desk {
@@ -103,6 +106,7 @@ impl Desk {
             file,
             busy,
             checkpointer,
+            in_doubt: false,
         })
     }
 
@@ -135,6 +139,7 @@ impl Desk {
             self.answer(group, Ok(()));
             return Ok(());
         };
+        self.in_doubt = true;
         self.roll_back();
         if group.len() == 1 {
             self.answer(group, Err(error));
@@ -185,9 +190,12 @@ impl Desk {
         }
     }
 
-    /// The last thing before the store closes.
+    /// The last thing before the store closes. A lease that is in doubt names
+    /// our file, which is then left for the next one to bury.
     pub(super) fn leave(&self, owners: &Owners) {
-        owners.leave(&self.conn);
+        if !self.in_doubt {
+            owners.leave(&self.conn);
+        }
     }
 }
 

@@ -140,9 +140,7 @@ fn set_up(
 fn use_wal(conn: &Connection, path: &Path, busy: Duration) -> Result<(), StoreError> {
     let deadline = Instant::now() + busy;
     loop {
-        let mode = conn
-            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
-        match mode {
+        match switch_to_wal(conn) {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(mode) => {
                 let reason = format!("its file system allows no write-ahead log, only `{mode}`");
@@ -154,6 +152,14 @@ fn use_wal(conn: &Connection, path: &Path, busy: Duration) -> Result<(), StoreEr
             Err(error) => return Err(translate(error, path)),
         }
     }
+}
+
+/// Gives the mode. Read to the end, because SQLite says the new mode first and
+/// then writes it to the file, which may fail.
+fn switch_to_wal(conn: &Connection) -> rusqlite::Result<String> {
+    let mut switch = conn.prepare("PRAGMA journal_mode = wal")?;
+    let modes = switch.query_map([], |row| row.get::<_, String>(0))?;
+    modes.collect()
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
