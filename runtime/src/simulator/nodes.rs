@@ -1,0 +1,282 @@
+//! What the nodes do: a pure function of what a task may see.
+//!
+//! Every choice is made by the task's order key, so a task that runs under a
+//! wrong key does something else; every value depends on the state, so a wrong
+//! state shows in the next update.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::dice::mix;
+use super::graphs::ARMS;
+use crate::cx::Cx;
+use crate::encode::{self, DecodeError, EncodeError};
+use crate::graph::{Done, EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
+use crate::hash::Digest;
+use crate::machine::Finished;
+use crate::node_error::{Failure, NodeError};
+use crate::options::ConflictPolicy;
+use crate::state::State;
+
+/// One field for each way in which updates combine.
+#[derive(State, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[superstep(crate = crate)]
+pub(super) struct Tale {
+    /// From this step on routes and error rows lead nowhere.
+    pub(super) until: u64,
+    /// Concurrent writers always say the same, so that none conflict.
+    pub(super) agree: bool,
+    plain: u64,
+    #[reduce(first)]
+    first: u64,
+    #[reduce(last)]
+    last: u64,
+    #[reduce(append)]
+    log: Vec<u64>,
+    #[reduce(sum)]
+    sum: u64,
+    #[reduce(max)]
+    max: u64,
+    #[reduce(union)]
+    seen: BTreeSet<u64>,
+    #[reduce(merge)]
+    book: BTreeMap<u64, u64>,
+    #[reduce(upsert = id)]
+    cards: Vec<Card>,
+    #[reduce(with = blend)]
+    blend: u64,
+    #[reduce(ephemeral)]
+    #[serde(skip)]
+    whisper: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Card {
+    id: u64,
+    text: u64,
+}
+
+/// Depends on the order of its contributions.
+fn blend(into: &mut u64, value: u64) {
+    *into = mix(*into ^ value) >> 16;
+}
+
+impl Tale {
+    pub(super) const fn policy(&self) -> ConflictPolicy {
+        if self.agree {
+            ConflictPolicy::Fail
+        } else {
+            ConflictPolicy::LastWriterWins
+        }
+    }
+}
+
+/// What a task may see.
+pub(super) struct View<'a> {
+    pub(super) node: NodeId,
+    pub(super) key: Digest,
+    pub(super) input: Option<u32>,
+    pub(super) state: &'a Tale,
+    /// The step in which it ran.
+    pub(super) step: u64,
+}
+
+/// A choice that a task makes, one below `of`.
+fn fate(key: Digest, what: u64, of: u64) -> u64 {
+    mix(key.to_u64() ^ what) % of
+}
+
+const FAILS: u64 = 1;
+const ARM: u64 = 2;
+const ITEMS: u64 = 3;
+const WRITES: u64 = 4;
+
+impl View<'_> {
+    /// What the task comes to.
+    pub(super) fn work(&self) -> Finished<Drama> {
+        let info = stage();
+        let stops = self.step >= self.state.until;
+        let has_error_row = (info.edges.iter())
+            .any(|edge| edge.from == self.node && edge.kind == EdgeKind::Error);
+        if has_error_row && !stops && fate(self.key, FAILS, 3) == 0 {
+            let failure = Failure {
+                node: info.node_name(self.node).to_owned(),
+                attempts: 1,
+                message: "as foreseen".into(),
+            };
+            return Finished {
+                update: None,
+                hops: Drama::on_error(self.node, failure.clone()).unwrap_or(Hops::none()),
+                failure: Some(Box::new(failure)),
+            };
+        }
+        let hops = match info.nodes[self.node as usize].row {
+            RowInfo::Dynamic if stops => Hops::none(),
+            RowInfo::Dynamic => self.route(info),
+            RowInfo::Static { .. } | RowInfo::None => Hops::Row,
+        };
+        Finished {
+            update: self.update(),
+            hops,
+            failure: None,
+        }
+    }
+
+    /// One of the row's arms, or none.
+    fn route(&self, info: &GraphInfo) -> Hops<u32> {
+        let arm = ARMS.get(fate(self.key, ARM, ARMS.len() as u64 + 1) as usize);
+        let Some(arm) = arm else { return Hops::none() };
+        let taken = |edge: &EdgeInfo| edge.from == self.node && edge.label == Some(arm);
+        // Few items later on, or runs would grow without end.
+        let most = if self.step < 4 { 4 } else { 2 };
+        hops(info, taken, |edge| {
+            fate(self.key, ITEMS + u64::from(edge), most)
+        })
+    }
+
+    fn update(&self) -> Option<TaleUpdate> {
+        let fields = fate(self.key, WRITES, 1 << 12);
+        let state = self.state;
+        let seen = state.blend ^ state.whisper ^ state.last ^ state.log.len() as u64;
+        let value = mix(self.key.to_u64() ^ seen ^ u64::from(self.input.unwrap_or(0))) >> 16;
+        // Values that all tasks of a run agree on, where they have to.
+        let said = |about: u64| if state.agree { about } else { value };
+        let writes = |bit: u32| fields >> bit & 1 == 1;
+        let mut update = Tale::update();
+        if writes(0) {
+            update = update.plain(said(7));
+        }
+        if writes(1) {
+            update = update.first(value).last(value);
+        }
+        if writes(2) {
+            update = update.log([value]);
+        }
+        if writes(3) {
+            update = update.sum(value % 1_000).max(value % 1_000);
+        }
+        if writes(4) {
+            update = update.seen([value % 16]);
+        }
+        if writes(5) {
+            update = update.book([(value % 8, said(value % 8))]);
+        }
+        if writes(6) {
+            let (id, text) = (value % 4, said(value % 4));
+            update = update.cards([Card { id, text }]);
+        }
+        if writes(7) || writes(8) {
+            update = update.blend(value);
+        }
+        if writes(9) && !state.agree {
+            update = update.whisper(value);
+        }
+        (fields % 16 > 0).then_some(update)
+    }
+}
+
+/// An operator's correction that becomes step `step`.
+pub(super) fn correction(step: u64) -> TaleUpdate {
+    Tale::update().log([step]).blend(step)
+}
+
+/// With what step `step` begins a further turn.
+pub(super) fn further_turn(step: u64) -> TaleUpdate {
+    Tale::update().log([step]).until(step + 4)
+}
+
+thread_local! {
+    static STAGE: Cell<&'static GraphInfo> = const { Cell::new(&GraphInfo::EMPTY) };
+}
+
+/// The graph that this thread's machines run on.
+pub(super) fn set_stage(info: &'static GraphInfo) {
+    STAGE.set(info);
+}
+
+fn stage() -> &'static GraphInfo {
+    STAGE.get()
+}
+
+/// The hops along the edges that are `taken`, in declared order.
+fn hops(
+    info: &GraphInfo,
+    taken: impl Fn(&EdgeInfo) -> bool,
+    items: impl Fn(u32) -> u64,
+) -> Hops<u32> {
+    let mut hops = Hops::none();
+    let mut was_empty = false;
+    let edges = (0..).zip(info.edges).filter(|(_, edge)| taken(edge));
+    let mut edges = edges.peekable();
+    while let Some((index, edge)) = edges.next() {
+        match edge.kind {
+            EdgeKind::Each => {
+                let has_else = (edges.peek()).is_some_and(|(_, next)| next.kind == EdgeKind::Else);
+                let items = items(index).max(u64::from(!has_else));
+                was_empty = !hops.each(index, (0..items as u32).map(|item| item + index));
+            }
+            EdgeKind::Input => hops.with(index, index),
+            EdgeKind::Else if !was_empty => {}
+            EdgeKind::Join(_) => {}
+            EdgeKind::Direct | EdgeKind::Defer | EdgeKind::Else | EdgeKind::Error => hops.to(index),
+        }
+    }
+    hops
+}
+
+/// The graph whose table is the thread's [stage](set_stage).
+#[derive(Debug)]
+pub(super) struct Drama;
+
+/// More edges than any drawn graph has.
+const EDGES: [EdgeInfo; 128] = [EdgeInfo {
+    from: START,
+    to: 0,
+    kind: EdgeKind::Direct,
+    label: None,
+    span: crate::graph::Span {
+        file: "simulator",
+        line: 0,
+        column: 0,
+    },
+}; 128];
+
+impl Graph for Drama {
+    type State = Tale;
+    type Input = u32;
+
+    /// Asked only whose input is to be decoded, and here all inputs are numbers.
+    const INFO: &'static GraphInfo = &GraphInfo {
+        edges: &EDGES,
+        ..GraphInfo::EMPTY
+    };
+
+    fn start() -> Hops<u32> {
+        hops(stage(), |edge| edge.from == START, |edge| u64::from(edge % 3 + 1))
+    }
+
+    async fn call(
+        &self,
+        _node: NodeId,
+        _input: Option<u32>,
+        _state: &Tale,
+        _cx: &Cx,
+    ) -> Result<Done<Self>, NodeError> {
+        Err(NodeError::permanent("owners run their tasks themselves"))
+    }
+
+    fn on_error(node: NodeId, _failure: Failure) -> Option<Hops<u32>> {
+        let taken = |edge: &EdgeInfo| edge.from == node && edge.kind == EdgeKind::Error;
+        Some(hops(stage(), taken, |_| 0))
+    }
+
+    fn encode_input(input: &u32) -> Result<String, EncodeError> {
+        encode::to_string(input)
+    }
+
+    fn decode_input(_node: NodeId, json: &str) -> Result<u32, DecodeError> {
+        encode::from_str(json)
+    }
+}
