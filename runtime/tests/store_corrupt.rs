@@ -239,6 +239,8 @@ async fn prepare(store: &SqliteStore) {
         status: Status::Failed,
         error: None,
         results: vec![result(1)],
+        effects: Vec::new(),
+        questions: Vec::new(),
     };
     store.park(park).await.unwrap();
     store

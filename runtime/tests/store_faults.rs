@@ -101,6 +101,8 @@ async fn a_fault_while_parking_keeps_nothing() {
         status: Status::Failed,
         error: Some("?".to_owned()),
         results: vec![result(1), result(2)],
+        effects: Vec::new(),
+        questions: Vec::new(),
     };
     store.park(park.clone()).await.unwrap_err();
     conn.execute_batch("DROP TRIGGER fault").unwrap();
@@ -211,6 +213,8 @@ async fn prepare(store: &SqliteStore, run: &str) {
         status: Status::Failed,
         error: Some("node `plan` failed".to_owned()),
         results: vec![result(1)],
+        effects: Vec::new(),
+        questions: Vec::new(),
     };
     store.park(park).await.unwrap();
 }

@@ -47,6 +47,8 @@ async fn write_the_golden_database() {
         status: Status::Failed,
         error: Some("node `pay` failed".to_owned()),
         results: vec![result(1)],
+        effects: Vec::new(),
+        questions: Vec::new(),
     };
     store.park(park).await.unwrap();
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use superstep::Digest;
 use superstep::store::{
-    Commit, Committed, Event, Head, Lease, Loaded, Park, Snapshot, StepRecord, Store, StoreError,
-    StoreFuture,
+    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
+    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// When a hook is called.
@@ -121,6 +121,23 @@ impl Store for Hooked {
         self.around("steps", self.inner.steps(run, from, to))
     }
 
+    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+        self.around("digests", self.inner.digests(run))
+    }
+
+    fn effects<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+    ) -> StoreFuture<'a, Vec<EffectRecord>> {
+        self.around("effects", self.inner.effects(run, from, to))
+    }
+
+    fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
+        self.around("questions", self.inner.questions(run))
+    }
+
     fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
         self.around("snapshot", self.inner.snapshot(run, step))
     }
@@ -158,8 +175,40 @@ impl Store for Hooked {
         self.around("commit", Box::pin(repeated))
     }
 
+    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
+        self.around("journal", self.inner.journal(journal))
+    }
+
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {
         self.around("park", self.inner.park(park))
+    }
+
+    fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
+        self.around("answer", self.inner.answer(answer))
+    }
+
+    fn put_snapshot<'a>(
+        &'a self,
+        run: &'a str,
+        epoch: u64,
+        snapshot: Snapshot,
+    ) -> StoreFuture<'a, ()> {
+        self.around(
+            "put_snapshot",
+            self.inner.put_snapshot(run, epoch, snapshot),
+        )
+    }
+
+    fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()> {
+        self.around("label", self.inner.label(run, step, label))
+    }
+
+    fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
+        self.around("labels", self.inner.labels(run))
+    }
+
+    fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
+        self.around("prune", self.inner.prune(prune))
     }
 
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {

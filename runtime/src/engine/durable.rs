@@ -151,6 +151,8 @@ impl<G: Graph> Ledger<G> for Durable<G> {
             status: Status::Failed,
             error,
             results,
+            effects: Vec::new(),
+            questions: Vec::new(),
         };
         self.store
             .park(park)
@@ -196,11 +198,14 @@ pub(super) fn step_commit<G: Graph>(
         record: StepRecord {
             step: machine.step(),
             kind,
+            version: G::INFO.version,
             updates: sealed.updates,
             frontier: sealed.frontier,
             chain: sealed.chain,
             digest: sealed.digest,
             key: sealed.key,
+            notes: None,
+            journal: None,
             committed: SystemTime::UNIX_EPOCH,
         },
         snapshot: None,
@@ -208,6 +213,7 @@ pub(super) fn step_commit<G: Graph>(
         turn: machine.turn(),
         turn_step: machine.turn_step(),
         token: None,
+        effects: Vec::new(),
         events: Vec::new(),
     }
 }

@@ -180,6 +180,7 @@ impl<G: Graph> Core<G> {
             version: G::INFO.version,
             description: self.description().to_owned(),
             seed,
+            origin: None,
         }
     }
 

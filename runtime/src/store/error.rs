@@ -55,6 +55,40 @@ pub enum StoreError {
         /// The step at the head.
         head: u64,
     },
+    /// The run has no such step, or not as the caller thinks.
+    #[error("run `{run}` has no step {step} that fits; it does not exist, was pruned, or is another")]
+    NoSuchStep {
+        /// The run.
+        run: String,
+        /// The step.
+        step: u64,
+    },
+    /// The run has no such question.
+    #[error("run `{run}` asks no question `{question}`")]
+    NoSuchQuestion {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+    },
+    /// The question was answered before.
+    #[error("question `{question}` of run `{run}` is answered already")]
+    Answered {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+    },
+    /// The label names another step.
+    #[error("label `{label}` of run `{run}` names step {step} already")]
+    LabelTaken {
+        /// The run.
+        run: String,
+        /// The label.
+        label: String,
+        /// The step that it names.
+        step: u64,
+    },
     /// A row that cannot be what was written.
     #[error("{place} of run `{run}` is corrupt: {reason}")]
     Corrupt {

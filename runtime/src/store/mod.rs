@@ -20,8 +20,9 @@ use std::time::Duration;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use records::{
-    Access, Commit, Committed, Creation, Event, Head, Lease, Loaded, Park, PendingResult, Snapshot,
-    Status, StepKind, StepRecord,
+    Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Head, Journal,
+    Lease, Loaded, Origin, Park, PendingResult, Prune, Pruned, Pruning, Question, QuestionKind,
+    Snapshot, Status, StepKind, StepRecord,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
@@ -41,18 +42,29 @@ pub trait Store: Send + Sync + 'static {
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>>;
 
     /// All that is needed to go on with a run, read in one consistent look:
-    /// head, newest snapshot, the steps from the snapshot's on (its own record
-    /// included; from step 0 if there is no snapshot), and the pending results.
+    /// see [`Loaded`].
     fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>>;
 
     /// The heads of all runs, ordered by id.
     fn runs(&self) -> StoreFuture<'_, Vec<Head>>;
 
     /// The records of steps `from..=to` of a run, in order; those that do not
-    /// exist are left out.
+    /// exist are left out. The history of a fork's origin is the fork's too.
     fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>>;
 
-    /// The newest snapshot of a run at or before `step`.
+    /// Number and [digest](StepRecord::digest) of every step of a run, in
+    /// order, the history of a fork's origin included.
+    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>>;
+
+    /// The effect records of steps `from..=to` of a run, those of a fork's
+    /// origin included, ordered by step, task, name and `n`.
+    fn effects<'a>(&'a self, run: &'a str, from: u64, to: u64)
+    -> StoreFuture<'a, Vec<EffectRecord>>;
+
+    /// All questions of a run, answered or not, by id.
+    fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>>;
+
+    /// The newest snapshot of a run at or before `step`, that of a fork's origin included.
     fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>>;
 
     /// The canonical text of a graph that some run was created with.
@@ -83,30 +95,76 @@ pub trait Store: Send + Sync + 'static {
     /// Gives a lease back; harmless if it is lost already.
     fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()>;
 
-    /// Commits one step: record, snapshot, events, head and lease, all or
-    /// nothing.
+    /// Commits one step: record, snapshot, effects, events, head and lease, all
+    /// or nothing.
     ///
     /// If the step exists with the same idempotency key nothing changes and the
     /// answer is [`Committed::Already`], whatever the lease. If an earlier turn
     /// of the run began with the commit's token, nothing changes either, and
     /// the answer is [`Committed::TokenSpent`]. A step of kind
-    /// [`Update`](StepKind::Update) keeps the head's error and the pending
-    /// results; any other clears both.
+    /// [`Update`](StepKind::Update) keeps the head's error, the pending
+    /// results, and the effects of the open step, which is one further on then;
+    /// any other clears error and results.
     ///
     /// # Errors
     /// - [`StoreError::IdempotencyViolation`] if the step exists with another key;
     /// - [`StoreError::NotNext`] if the step is not the one after the head, or
     ///   `previous` is not the head's chain value;
     /// - [`StoreError::LeaseLost`] / [`StoreError::LeaseHeld`] as [`Commit::access`] asks;
-    /// - [`StoreError::NoSuchRun`] without [`Commit::create`].
+    /// - [`StoreError::NoSuchRun`] without [`Commit::create`];
+    /// - [`StoreError::NoSuchStep`] if a fork's origin has no such step, or one
+    ///   with another chain value than `previous`.
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed>;
 
-    /// Leaves the open step: keeps the results of its finished tasks, sets
-    /// the run's status and error, and gives the lease back.
+    /// Writes effects of the open step into the journal.
+    ///
+    /// # Errors
+    /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;
+    /// - [`StoreError::NotNext`] if a record is not of the step after the head.
+    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()>;
+
+    /// Leaves the open step: keeps the results of its finished tasks, its
+    /// effects and its questions, sets the run's status and error, and gives
+    /// the lease back.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] if the epoch is no longer the run's.
     fn park(&self, park: Park) -> StoreFuture<'_, ()>;
+
+    /// Answers an open question, and writes what it says of an effect.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchQuestion`], [`StoreError::Answered`],
+    /// [`StoreError::NoSuchRun`]; [`StoreError::NotNext`] if the effect is not
+    /// of the step after the head.
+    fn answer(&self, answer: Answer) -> StoreFuture<'_, ()>;
+
+    /// Writes a snapshot of the head's state, in the place of older ones that
+    /// nothing else stands on.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`]; [`StoreError::NotNext`] if its step is not the head.
+    fn put_snapshot<'a>(
+        &'a self,
+        run: &'a str,
+        epoch: u64,
+        snapshot: Snapshot,
+    ) -> StoreFuture<'a, ()>;
+
+    /// Names a step of a run. The same label for the same step again is harmless.
+    ///
+    /// # Errors
+    /// [`StoreError::LabelTaken`] if the run uses the label for another step,
+    /// [`StoreError::NoSuchStep`] if the run has no such step, or it was pruned,
+    /// [`StoreError::NoSuchRun`].
+    fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()>;
+
+    /// The labels of a run with their steps, by label; those of a fork's
+    /// origin, up to where it branches off, included.
+    fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>>;
+
+    /// Drops runs or parts of their history. Whatever a resume or a fork needs stays.
+    fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned>;
 
     /// Up to `limit` events that are not marked yet, oldest first.
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>>;
@@ -115,7 +173,7 @@ pub trait Store: Send + Sync + 'static {
     fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()>;
 
     /// Runs that nothing will ever move again, by id: neither final nor failed,
-    /// and neither claimable, leased, timed nor waiting for an answer. Always
+    /// and neither claimable, leased, timed nor with a question in their open step. Always
     /// empty unless the database was changed by hand.
     fn stuck(&self) -> StoreFuture<'_, Vec<String>>;
 }

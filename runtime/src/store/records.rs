@@ -88,12 +88,26 @@ pub struct Head {
     pub turn_step: u64,
     /// The token of the last turn that carried one.
     pub token: Option<String>,
+    /// Where the run branched off, if it is a fork.
+    pub origin: Option<Origin>,
+    /// The first step after the input that was not pruned; 0 if nothing was.
+    pub pruned: u64,
     /// The live or lapsed lease, if it was not given back.
     pub lease: Option<Lease>,
     /// When the run was created, by the store's clock.
     pub created: SystemTime,
     /// When its head last moved or its status last changed.
     pub updated: SystemTime,
+}
+
+/// The step of another run at which a fork begins: its history is the fork's
+/// too, and is not copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The other run.
+    pub run: String,
+    /// Its last step that is the fork's too.
+    pub step: u64,
 }
 
 /// The right to advance a run.
@@ -155,8 +169,10 @@ pub struct StepRecord {
     pub step: u64,
     /// What kind of step.
     pub kind: StepKind,
-    /// What it did, as canonical JSON: the input of step 0, else the tasks'
-    /// updates and routes in merge order.
+    /// The version of the graph that wrote it.
+    pub version: u32,
+    /// What it did, as canonical JSON: the input of step 0, the state that a
+    /// fork begins with, else the tasks' updates and routes in merge order.
     pub updates: String,
     /// What comes next, as canonical JSON: frontier, joins, deferred tasks.
     pub frontier: String,
@@ -166,6 +182,12 @@ pub struct StepRecord {
     pub digest: Digest,
     /// The idempotency key.
     pub key: Digest,
+    /// What a replay has to know beside, as canonical JSON: tasks that did not
+    /// succeed at their first attempt, or saw an older state. `None` if there
+    /// is nothing to say.
+    pub notes: Option<String>,
+    /// The hash of the notes and of the step's effect records; `None` if there are none.
+    pub journal: Option<Digest>,
     /// When it was committed, by the store's clock; what the caller sets is ignored.
     pub committed: SystemTime,
 }
@@ -194,6 +216,193 @@ pub struct PendingResult {
     pub result: String,
 }
 
+/// One call of an effect, or one reading of the clock, as it is journaled.
+///
+/// A run has one record for each task, name and `n`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectRecord {
+    /// The step in which the task runs.
+    pub step: u64,
+    /// The task's order key.
+    pub task: Digest,
+    /// The effect's name; empty for a reading of the clock.
+    pub name: String,
+    /// Which call of that name, from 0.
+    pub n: u64,
+    /// What became of it.
+    pub kind: EffectKind,
+    /// Which of the task's calls it was, from 0, in the attempt that finished
+    /// the task; `None` if that attempt did not make it.
+    pub call: Option<u32>,
+    /// The attempt that made the call, from 1.
+    pub attempt: u32,
+    /// SHA-256 over the request's canonical JSON, length-prefixed.
+    pub request: Digest,
+    /// The beginning of the request's canonical JSON, for people.
+    pub excerpt: String,
+    /// The response as canonical JSON.
+    pub response: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it was journaled, by the store's clock; what the caller sets is ignored.
+    pub recorded: SystemTime,
+}
+
+/// What became of the call of an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EffectKind {
+    /// It succeeded.
+    Done,
+    /// It failed, and its task went on; or it is known not to have happened.
+    Failed,
+    /// At most once: it was begun, and its outcome is not known.
+    Intent,
+    /// Its outcome was not known, and somebody answered that it had happened.
+    Answered,
+    /// A reading of the clock.
+    Clock,
+}
+
+impl EffectKind {
+    /// The word in which it is stored, e.g. `done`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Intent => "intent",
+            Self::Answered => "answered",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gave.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Done,
+            Self::Failed,
+            Self::Intent,
+            Self::Answered,
+            Self::Clock,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// Effects of the open step, to be journaled now.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// The run's id.
+    pub run: String,
+    /// The epoch of the lease that is held.
+    pub epoch: u64,
+    /// The records; each takes the place of the one with its task, name and `n`.
+    pub effects: Vec<EffectRecord>,
+}
+
+/// Something that a task has to know before it can go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its id, unique in the run.
+    pub id: String,
+    /// What kind of question.
+    pub kind: QuestionKind,
+    /// The open step.
+    pub step: u64,
+    /// The task's order key.
+    pub task: Digest,
+    /// The node's name.
+    pub node: String,
+    /// Under which name it was asked: for an outcome, the effect's.
+    pub name: String,
+    /// Which call of that name, from 0.
+    pub n: u64,
+    /// The question as canonical JSON.
+    pub question: String,
+    /// The JSON Schema of the answer, if there is one.
+    pub schema: Option<String>,
+    /// When it was asked, by the store's clock; what the caller sets is ignored.
+    pub asked: SystemTime,
+    /// The answer as canonical JSON; `None` while it is open.
+    pub answer: Option<String>,
+}
+
+/// What kind of question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QuestionKind {
+    /// Whether an effect that must not be repeated has happened.
+    Outcome,
+    /// A node's own.
+    Interrupt,
+}
+
+impl QuestionKind {
+    /// The word in which it is stored, e.g. `outcome`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Outcome => "outcome",
+            Self::Interrupt => "interrupt",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gave.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Outcome, Self::Interrupt]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// The answer to an open question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The run's id.
+    pub run: String,
+    /// The question's id.
+    pub question: String,
+    /// The answer as canonical JSON.
+    pub answer: String,
+    /// What the journal says of the effect from now on, if it was the question.
+    pub effect: Option<EffectRecord>,
+}
+
+/// What [`Store::prune`](super::Store::prune) is to drop.
+///
+/// A run that another one branched off from is kept as long as that one, and so
+/// are the steps that are its history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prune {
+    /// What of them.
+    pub what: Pruning,
+    /// Only runs of this graph.
+    pub graph: Option<String>,
+    /// Only runs that stand so. A run under a live lease is always left alone.
+    pub statuses: Vec<Status>,
+    /// Only runs whose head has not moved for so long, by the store's clock.
+    pub older_than: Duration,
+    /// Of the runs that all this is true of, keep so many: those whose heads moved last.
+    pub keep_newest: usize,
+}
+
+/// What of a run is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pruning {
+    /// Everything.
+    Run,
+    /// The steps between the input and the newest snapshot, with their effects,
+    /// their answered questions and their labels.
+    History,
+}
+
+/// What [`Store::prune`](super::Store::prune) dropped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// How many runs were dropped, or had steps dropped.
+    pub runs: u64,
+    /// How many steps.
+    pub steps: u64,
+}
+
 /// An event that commits with its step and is delivered afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -214,15 +423,20 @@ pub struct Event {
 pub struct Loaded {
     /// The head.
     pub head: Head,
-    /// The newest snapshot, if there is one.
+    /// The newest snapshot of the run itself, if there is one.
     pub snapshot: Option<Snapshot>,
-    /// The records from the snapshot's step on, else from step 0, to the head.
+    /// The records from the snapshot's step on to the head; without a snapshot
+    /// from the run's own first step on: step 0, or the one that made it a fork.
     pub steps: Vec<StepRecord>,
     /// The pending results of the open step.
     pub pending: Vec<PendingResult>,
+    /// The effects of the open step, by task, name and `n`.
+    pub effects: Vec<EffectRecord>,
+    /// The open questions, by id.
+    pub questions: Vec<Question>,
 }
 
-/// What a run is created with, beside its step 0.
+/// What a run is created with, beside its first step.
 #[derive(Clone, Debug)]
 pub struct Creation {
     /// The graph's name.
@@ -235,6 +449,9 @@ pub struct Creation {
     pub description: String,
     /// The run's seed.
     pub seed: u64,
+    /// Where it branches off, if it is a fork: its first step is the one after
+    /// that, and not step 0.
+    pub origin: Option<Origin>,
 }
 
 /// How a commit proves its right to move the run.
@@ -259,13 +476,14 @@ pub enum Access {
 pub struct Commit {
     /// The run's id.
     pub run: String,
-    /// Given with step 0 and only then.
+    /// Given with the run's first step and only then.
     pub create: Option<Creation>,
     /// The right to do this.
     pub access: Access,
     /// Whether the lease is given back with this commit.
     pub release: bool,
-    /// The chain value of the step before; ignored with `create`.
+    /// The chain value of the step before, which is the origin's for a fork;
+    /// ignored for step 0.
     pub previous: Digest,
     /// The step.
     pub record: StepRecord,
@@ -281,6 +499,8 @@ pub struct Commit {
     /// The turn's token, with the step that begins a turn: no other turn of
     /// the run begins with it. `None` leaves the last one.
     pub token: Option<String>,
+    /// Effects of the step that are not journaled yet, or otherwise.
+    pub effects: Vec<EffectRecord>,
     /// Events for the outbox.
     pub events: Vec<Event>,
 }
@@ -310,4 +530,8 @@ pub struct Park {
     pub error: Option<String>,
     /// Results to keep, beside those that are kept already.
     pub results: Vec<PendingResult>,
+    /// Effects of the open step that are not journaled yet, or otherwise.
+    pub effects: Vec<EffectRecord>,
+    /// Questions to ask, beside those that are open already.
+    pub questions: Vec<Question>,
 }

@@ -3,7 +3,13 @@
 //! Pure functions over what a store has just read, so that a refusal comes
 //! before the first write.
 
+mod open_step;
+mod prune;
+
 use std::time::{Duration, SystemTime};
+
+pub(super) use open_step::{answer, asked, at_head, label, of_open_step};
+pub(super) use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
 
 use super::{Access, Commit, Lease, StoreError, clock};
 use crate::hash::Digest;
@@ -25,6 +31,11 @@ impl LeaseState {
             epoch: 0,
             expires: now,
         }
+    }
+
+    /// Whether somebody holds it now; `dead` is asked only if it has not lapsed.
+    pub(super) fn is_live(&self, now: SystemTime, dead: impl FnOnce() -> bool) -> bool {
+        self.owner.is_some() && self.expires > now && !dead()
     }
 
     /// The lease, if it was not given back.
@@ -102,32 +113,45 @@ pub(super) enum Verdict {
     Write(Lease),
 }
 
-/// Decides on a commit; `facts` are `None` if there is no such run.
+/// Decides on the commit that is to create its run. `branch` is, of a fork, the
+/// chain value of the step at which it branches off, if there is that step.
+pub(super) fn begin(
+    commit: &Commit,
+    branch: Option<Digest>,
+    now: SystemTime,
+) -> Result<Lease, StoreError> {
+    let run = commit.run.as_str();
+    let Some(create) = &commit.create else {
+        return Err(StoreError::NoSuchRun {
+            run: run.to_owned(),
+        });
+    };
+    if let Some(origin) = &create.origin {
+        if commit.record.step.checked_sub(1) != Some(origin.step) {
+            return Err(not_next(run, commit.record.step, origin.step));
+        }
+        if branch != Some(commit.previous) {
+            return Err(StoreError::NoSuchStep {
+                run: origin.run.clone(),
+                step: origin.step,
+            });
+        }
+    } else if commit.record.step != 0 {
+        return Err(not_next(run, commit.record.step, 0));
+    }
+    of_open_step(run, commit.record.step, &commit.effects, &[])?;
+    access(commit, &LeaseState::free(now), now, || false)
+}
+
+/// Decides on a commit to a run that is there.
 pub(super) fn judge(
     commit: &Commit,
-    facts: Option<&Facts>,
+    facts: &Facts,
     now: SystemTime,
     dead: impl FnOnce() -> bool,
 ) -> Result<Verdict, StoreError> {
     let run = commit.run.as_str();
     let step = commit.record.step;
-    let not_next = |head| StoreError::NotNext {
-        run: run.to_owned(),
-        step,
-        head,
-    };
-    let Some(facts) = facts else {
-        if commit.create.is_none() {
-            return Err(StoreError::NoSuchRun {
-                run: run.to_owned(),
-            });
-        }
-        if step != 0 {
-            return Err(not_next(0));
-        }
-        let free = LeaseState::free(now);
-        return access(commit, &free, now, || false).map(Verdict::Write);
-    };
     if let Some(stored) = facts.key {
         let given = commit.record.key;
         if stored == given {
@@ -140,15 +164,28 @@ pub(super) fn judge(
             given,
         });
     }
+    if commit.create.is_some() {
+        // Another run has the id: what is to begin here would go on with it.
+        return Err(not_next(run, step, facts.step));
+    }
     if facts.token_spent {
         return Ok(Verdict::TokenSpent);
     }
     // The lease comes before the place: who lost it is told so.
     let lease = access(commit, &facts.lease, now, dead)?;
     if step.checked_sub(1) != Some(facts.step) || commit.previous != facts.chain {
-        return Err(not_next(facts.step));
+        return Err(not_next(run, step, facts.step));
     }
+    of_open_step(run, step, &commit.effects, &[])?;
     Ok(Verdict::Write(lease))
+}
+
+fn not_next(run: &str, step: u64, head: u64) -> StoreError {
+    StoreError::NotNext {
+        run: run.to_owned(),
+        step,
+        head,
+    }
 }
 
 fn access(

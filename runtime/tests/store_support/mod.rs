@@ -39,6 +39,7 @@ pub fn first(run: &str, access: Access) -> Commit {
             version: 1,
             description: "start -> plan; plan -> end".to_owned(),
             seed: u64::MAX,
+            origin: None,
         }),
         ..next(run, 0, access)
     }
@@ -58,11 +59,14 @@ pub fn next(run: &str, step: u64, access: Access) -> Commit {
             } else {
                 StepKind::Step
             },
+            version: 1,
             updates: format!(r#"{{"step":{step}}}"#),
             frontier: r#"["plan"]"#.to_owned(),
             chain: digest("chain", step),
             digest: digest("digest", step),
             key: digest("key", step),
+            notes: None,
+            journal: None,
             committed: SystemTime::UNIX_EPOCH,
         },
         snapshot: None,
@@ -70,6 +74,7 @@ pub fn next(run: &str, step: u64, access: Access) -> Commit {
         turn: 0,
         turn_step: 0,
         token: None,
+        effects: Vec::new(),
         events: Vec::new(),
     }
 }

@@ -23,12 +23,12 @@ pub(super) fn commit(
 ) -> Result<(Committed, Option<String>), Fail> {
     let now = clock::whole(SystemTime::now());
     let stored = lease::stored(conn, &commit.run)?;
-    let facts = match &stored {
-        Some(stored) => Some(facts(conn, stored, commit)?),
-        None => None,
-    };
     let dead = || stored.as_ref().is_some_and(|stored| stored.is_dead(owners));
-    let lease = match rules::judge(commit, facts.as_ref(), now, dead)? {
+    let verdict = match &stored {
+        Some(stored) => rules::judge(commit, &facts(conn, stored, commit)?, now, dead)?,
+        None => Verdict::Write(rules::begin(commit, None, now)?),
+    };
+    let lease = match verdict {
         Verdict::Already => return Ok((Committed::Already, None)),
         Verdict::TokenSpent => return Ok((Committed::TokenSpent, None)),
         Verdict::Write(lease) => lease,

@@ -31,8 +31,8 @@ use self::owners::Owners;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    Commit, Committed, Event, Head, Lease, Loaded, Park, Snapshot, StepRecord, Store, StoreError,
-    StoreFuture,
+    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
+    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 use crate::hash::Digest;
 
@@ -234,6 +234,10 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
+fn not_yet<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
+    Box::pin(std::future::ready(Err(errors::backend("not yet"))))
+}
+
 impl Store for SqliteStore {
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         let run = run.to_owned();
@@ -252,6 +256,18 @@ impl Store for SqliteStore {
     fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
         let run = run.to_owned();
         self.read(move |conn| read::steps(conn, &run, from, to))
+    }
+
+    fn digests<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+        not_yet()
+    }
+
+    fn effects<'a>(&'a self, _: &'a str, _: u64, _: u64) -> StoreFuture<'a, Vec<EffectRecord>> {
+        not_yet()
+    }
+
+    fn questions<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<Question>> {
+        not_yet()
     }
 
     fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
@@ -285,6 +301,30 @@ impl Store for SqliteStore {
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
         self.take_over(move |conn, owners| commit::commit(conn, owners, &commit))
+    }
+
+    fn journal(&self, _: Journal) -> StoreFuture<'_, ()> {
+        not_yet()
+    }
+
+    fn answer(&self, _: Answer) -> StoreFuture<'_, ()> {
+        not_yet()
+    }
+
+    fn put_snapshot<'a>(&'a self, _: &'a str, _: u64, _: Snapshot) -> StoreFuture<'a, ()> {
+        not_yet()
+    }
+
+    fn label<'a>(&'a self, _: &'a str, _: u64, _: &'a str) -> StoreFuture<'a, ()> {
+        not_yet()
+    }
+
+    fn labels<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
+        not_yet()
+    }
+
+    fn prune<'a>(&'a self, _: &'a Prune) -> StoreFuture<'a, Pruned> {
+        not_yet()
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {

@@ -70,6 +70,8 @@ fn head_of(row: &rusqlite::Row<'_>) -> Result<(i64, Head), Fail> {
             epoch,
             expires,
         }),
+        origin: None,
+        pruned: 0,
         token: cells.optional_text(16)?,
         error: cells.optional_text(17)?,
         run,
@@ -87,6 +89,8 @@ pub(super) fn load(conn: &Connection, run: &str) -> Result<Option<Loaded>, Fail>
     unbroken(&head, from, &steps)?;
     Ok(Some(Loaded {
         pending: results(conn, run, number)?,
+        effects: Vec::new(),
+        questions: Vec::new(),
         head,
         snapshot,
         steps,
@@ -149,6 +153,9 @@ fn steps_of(
         steps.push(StepRecord {
             step,
             kind: cells.word(1, StepKind::parse)?,
+            version: 1,
+            notes: None,
+            journal: None,
             committed: cells.time(2)?,
             chain: cells.digest(3)?,
             digest: cells.digest(4)?,

@@ -25,6 +25,7 @@ pub(super) fn creation() -> Creation {
         version: 3,
         description: "start -> plan; plan -> end".to_owned(),
         seed: u64::MAX - 6,
+        origin: None,
     }
 }
 
@@ -36,11 +37,14 @@ pub(super) fn record(run: &str, step: u64) -> StepRecord {
         } else {
             StepKind::Step
         },
+        version: 1,
         updates: format!(r#"{{"step":{step}}}"#),
         frontier: r#"["plan"]"#.to_owned(),
         chain: digest("chain", run, step),
         digest: digest("digest", run, step),
         key: digest("key", run, step),
+        notes: None,
+        journal: None,
         committed: SystemTime::UNIX_EPOCH,
     }
 }
@@ -68,6 +72,7 @@ pub(super) fn next(run: &str, step: u64, epoch: u64) -> Commit {
         turn: 0,
         turn_step: 0,
         token: None,
+        effects: Vec::new(),
         events: Vec::new(),
     }
 }
@@ -113,6 +118,8 @@ pub(super) fn park(run: &str, epoch: u64) -> Park {
         status: Status::Failed,
         error: Some("node `plan` failed".to_owned()),
         results: Vec::new(),
+        effects: Vec::new(),
+        questions: Vec::new(),
     }
 }
 

@@ -1,0 +1,157 @@
+use std::time::SystemTime;
+
+use super::super::rules::{self, Facts, LeaseState, Verdict};
+use super::run::Run;
+use super::{Kept, no_such_run};
+use crate::store::{
+    Commit, Committed, Creation, Event, Head, Lease, Snapshot, StepKind, StepRecord, StoreError,
+};
+
+impl Kept {
+    pub(super) fn commit(
+        &mut self,
+        commit: Commit,
+        now: SystemTime,
+    ) -> Result<Committed, StoreError> {
+        let verdict = match self.runs.get(&commit.run) {
+            Some(run) => rules::judge(&commit, &facts(run, &commit), now, || false)?,
+            None => Verdict::Write(rules::begin(&commit, self.branch(&commit), now)?),
+        };
+        match verdict {
+            Verdict::Already => Ok(Committed::Already),
+            Verdict::TokenSpent => Ok(Committed::TokenSpent),
+            Verdict::Write(lease) => {
+                self.write(commit, &lease, now)?;
+                Ok(Committed::Now(lease))
+            }
+        }
+    }
+
+    fn branch(&self, commit: &Commit) -> Option<crate::hash::Digest> {
+        let origin = commit.create.as_ref()?.origin.as_ref()?;
+        self.step(&origin.run, origin.step).map(|step| step.chain)
+    }
+
+    fn write(
+        &mut self,
+        mut commit: Commit,
+        lease: &Lease,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.tell(&mut commit);
+        if let Some(create) = commit.create.take() {
+            self.create(&commit, create, now);
+        }
+        let branch = self.last_branch(&commit.run);
+        let run = self.run(&commit.run)?;
+        if let Some(snapshot) = commit.snapshot.take() {
+            run.put_snapshot(snapshot, branch);
+        }
+        run.advance(commit, lease, now);
+        Ok(())
+    }
+
+    fn tell(&mut self, commit: &mut Commit) {
+        for event in commit.events.drain(..) {
+            self.last_event += 1;
+            let event = Event {
+                id: self.last_event,
+                run: commit.run.clone(),
+                step: commit.record.step,
+                ..event
+            };
+            self.outbox.insert(event.id, event);
+        }
+    }
+
+    fn create(&mut self, commit: &Commit, create: Creation, now: SystemTime) {
+        let pruned = create
+            .origin
+            .as_ref()
+            .map_or(0, |origin| self.pruned_before(origin));
+        self.graphs
+            .entry(create.fingerprint)
+            .or_insert(create.description);
+        let head = Head {
+            run: commit.run.clone(),
+            graph: create.graph,
+            fingerprint: create.fingerprint,
+            version: create.version,
+            seed: create.seed,
+            status: commit.status,
+            error: None,
+            step: commit.record.step,
+            chain: commit.record.chain,
+            turn: commit.turn,
+            turn_step: commit.turn_step,
+            token: None,
+            origin: create.origin,
+            pruned,
+            lease: None,
+            created: now,
+            updated: now,
+        };
+        self.runs.insert(commit.run.clone(), Run::new(head, now));
+    }
+
+    pub(super) fn put_snapshot(
+        &mut self,
+        run: &str,
+        epoch: u64,
+        snapshot: Snapshot,
+    ) -> Result<(), StoreError> {
+        let branch = self.last_branch(run);
+        let stored = self.runs.get_mut(run).ok_or_else(|| no_such_run(run))?;
+        rules::held(run, &stored.lease, epoch)?;
+        rules::at_head(run, stored.head.step, snapshot.step)?;
+        stored.put_snapshot(snapshot, branch);
+        Ok(())
+    }
+}
+
+fn facts(run: &Run, commit: &Commit) -> Facts {
+    Facts {
+        step: run.head.step,
+        chain: run.head.chain,
+        key: run.steps.get(&commit.record.step).map(|step| step.key),
+        token_spent: (commit.token.as_ref()).is_some_and(|token| run.tokens.contains(token)),
+        lease: run.lease.clone(),
+    }
+}
+
+impl Run {
+    fn advance(&mut self, commit: Commit, lease: &Lease, now: SystemTime) {
+        self.lease = LeaseState {
+            owner: (!commit.release).then(|| lease.owner.clone()),
+            epoch: lease.epoch,
+            expires: lease.expires,
+        };
+        if commit.record.kind == StepKind::Update {
+            self.move_open_step(commit.record.step + 1);
+        } else {
+            self.head.error = None;
+            self.pending.clear();
+        }
+        self.write_effects(commit.effects, now);
+        self.tokens.extend(commit.token.clone());
+        self.head.status = commit.status;
+        self.head.step = commit.record.step;
+        self.head.chain = commit.record.chain;
+        self.head.turn = commit.turn;
+        self.head.turn_step = commit.turn_step;
+        self.head.token = commit.token.or(self.head.token.take());
+        self.head.updated = now;
+        let record = StepRecord {
+            committed: now,
+            ..commit.record
+        };
+        self.steps.insert(record.step, record);
+    }
+
+    fn put_snapshot(&mut self, snapshot: Snapshot, branch: Option<u64>) {
+        let pruned = self.head.pruned;
+        self.snapshots
+            .retain(|step, _| *step > snapshot.step || rules::stands_on(*step, pruned, branch));
+        self.snapshots.insert(snapshot.step, snapshot);
+    }
+}

@@ -1,0 +1,259 @@
+mod commit;
+mod lineage;
+mod prune;
+mod run;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use self::run::Run;
+use super::rules::{self, LeaseState};
+use super::{
+    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
+    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
+};
+use crate::hash::Digest;
+
+/// Keeps runs in memory, for as long as the process lives.
+///
+/// Everything that [`Store`] promises holds here too, leases and epochs
+/// included; only the disk is missing. Clones share their runs.
+///
+/// ```
+/// use superstep::store::{MemoryStore, Store};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), superstep::store::StoreError> {
+/// let store = MemoryStore::new();
+/// assert!(store.runs().await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct MemoryStore {
+    kept: Arc<Mutex<Kept>>,
+    clock: Arc<dyn Fn() -> SystemTime + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Kept {
+    runs: BTreeMap<String, Run>,
+    graphs: BTreeMap<Digest, String>,
+    outbox: BTreeMap<u64, Event>,
+    last_event: u64,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store on the system's clock.
+    pub fn new() -> Self {
+        Self::with_clock(SystemTime::now)
+    }
+
+    /// An empty store on another clock, for tests that let leases lapse
+    /// without waiting.
+    pub fn with_clock(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self {
+            kept: Arc::default(),
+            clock: Arc::new(clock),
+        }
+    }
+
+    fn now(&self) -> SystemTime {
+        clock::whole((self.clock)())
+    }
+
+    /// Everything is validated before anything is changed, so what a panic
+    /// leaves behind is whole.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("runs", &self.kept().runs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Kept {
+    fn run(&mut self, run: &str) -> Result<&mut Run, StoreError> {
+        self.runs.get_mut(run).ok_or_else(|| no_such_run(run))
+    }
+}
+
+fn no_such_run(run: &str) -> StoreError {
+    StoreError::NoSuchRun {
+        run: run.to_owned(),
+    }
+}
+
+impl Store for MemoryStore {
+    fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
+        Box::pin(async move { Ok(self.kept().runs.get(run).map(Run::head)) })
+    }
+
+    fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
+        Box::pin(async move { Ok(self.kept().runs.get(run).map(Run::load)) })
+    }
+
+    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
+        Box::pin(async move { Ok(self.kept().runs.values().map(Run::head).collect()) })
+    }
+
+    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
+        Box::pin(async move { Ok(self.kept().steps(run, from, to)) })
+    }
+
+    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+        Box::pin(async move { Ok(self.kept().digests(run)) })
+    }
+
+    fn effects<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+    ) -> StoreFuture<'a, Vec<EffectRecord>> {
+        Box::pin(async move { Ok(self.kept().effects(run, from, to)) })
+    }
+
+    fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
+        Box::pin(async move {
+            let kept = self.kept();
+            let questions = kept
+                .runs
+                .get(run)
+                .map(|run| run.questions.values().cloned());
+            Ok(questions.into_iter().flatten().collect())
+        })
+    }
+
+    fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
+        Box::pin(async move { Ok(self.kept().snapshot(run, step)) })
+    }
+
+    fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
+        Box::pin(async move { Ok(self.kept().graphs.get(&fingerprint).cloned()) })
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        run: &'a str,
+        owner: &'a str,
+        term: Duration,
+    ) -> StoreFuture<'a, Lease> {
+        Box::pin(async move {
+            let now = self.now();
+            let mut kept = self.kept();
+            let stored = kept.run(run)?;
+            let lease = rules::take(run, &stored.lease, owner, now, term, || false)?;
+            stored.lease = LeaseState {
+                owner: Some(lease.owner.clone()),
+                epoch: lease.epoch,
+                expires: lease.expires,
+            };
+            Ok(lease)
+        })
+    }
+
+    fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
+        Box::pin(async move {
+            let expires = clock::after(self.now(), term);
+            let mut kept = self.kept();
+            let stored = kept.run(run)?;
+            let lease = rules::held(run, &stored.lease, epoch)?;
+            stored.lease.expires = expires;
+            Ok(Lease { expires, ..lease })
+        })
+    }
+
+    fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            if let Some(stored) = self.kept().runs.get_mut(run)
+                && stored.lease.epoch == epoch
+            {
+                stored.lease.owner = None;
+            }
+            Ok(())
+        })
+    }
+
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
+        Box::pin(async move { self.kept().commit(commit, self.now()) })
+    }
+
+    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let now = self.now();
+            self.kept().run(&journal.run)?.journal(journal, now)
+        })
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let now = self.now();
+            self.kept().run(&park.run)?.park(park, now)
+        })
+    }
+
+    fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let now = self.now();
+            self.kept().run(&answer.run)?.answer(answer, now)
+        })
+    }
+
+    fn put_snapshot<'a>(
+        &'a self,
+        run: &'a str,
+        epoch: u64,
+        snapshot: Snapshot,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move { self.kept().put_snapshot(run, epoch, snapshot) })
+    }
+
+    fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()> {
+        Box::pin(async move { self.kept().label(run, step, label) })
+    }
+
+    fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
+        Box::pin(async move { Ok(self.kept().labels(run).into_iter().collect()) })
+    }
+
+    fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
+        Box::pin(async move { Ok(self.kept().prune(prune, self.now())) })
+    }
+
+    fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
+        Box::pin(async move { Ok(self.kept().outbox.values().take(limit).cloned().collect()) })
+    }
+
+    fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let mut kept = self.kept();
+            for id in ids {
+                kept.outbox.remove(id);
+            }
+            Ok(())
+        })
+    }
+
+    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
+        Box::pin(async move {
+            let now = self.now();
+            let kept = self.kept();
+            let stuck = kept.runs.iter().filter(|(_, run)| run.is_stuck(now));
+            Ok(stuck.map(|(id, _)| id.clone()).collect())
+        })
+    }
+}

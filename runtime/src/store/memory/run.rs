@@ -1,0 +1,173 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use super::super::rules::{self, LeaseState};
+use crate::hash::Digest;
+use crate::store::{
+    Answer, EffectRecord, Head, Journal, Loaded, Park, PendingResult, Question, Snapshot, Status,
+    StepRecord, StoreError,
+};
+
+/// One run and what is its own.
+pub(super) struct Run {
+    /// Its `lease` is left empty and filled from `lease` when it is handed out.
+    pub(super) head: Head,
+    pub(super) lease: LeaseState,
+    pub(super) steps: BTreeMap<u64, StepRecord>,
+    pub(super) snapshots: BTreeMap<u64, Snapshot>,
+    pub(super) pending: BTreeMap<Digest, PendingResult>,
+    /// By step, task, name and `n`.
+    pub(super) effects: BTreeMap<(u64, Digest, String, u64), EffectRecord>,
+    pub(super) questions: BTreeMap<String, Question>,
+    pub(super) labels: BTreeMap<String, u64>,
+    /// Of all turns so far.
+    pub(super) tokens: BTreeSet<String>,
+}
+
+impl Run {
+    pub(super) fn new(head: Head, now: SystemTime) -> Self {
+        Self {
+            head,
+            lease: LeaseState::free(now),
+            steps: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            effects: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            tokens: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn head(&self) -> Head {
+        Head {
+            lease: self.lease.lease(),
+            ..self.head.clone()
+        }
+    }
+
+    /// Its own first step.
+    pub(super) fn first(&self) -> u64 {
+        self.head
+            .origin
+            .as_ref()
+            .map_or(0, |origin| origin.step + 1)
+    }
+
+    const fn open_step(&self) -> u64 {
+        self.head.step + 1
+    }
+
+    pub(super) fn load(&self) -> Loaded {
+        let snapshot = self.snapshots.values().next_back().cloned();
+        let from = snapshot
+            .as_ref()
+            .map_or(self.first(), |snapshot| snapshot.step);
+        let open = self.open_step();
+        Loaded {
+            head: self.head(),
+            snapshot,
+            steps: self
+                .steps
+                .range(from..)
+                .map(|(_, step)| step.clone())
+                .collect(),
+            pending: self.pending.values().cloned().collect(),
+            effects: self
+                .effects
+                .values()
+                .filter(|effect| effect.step == open)
+                .cloned()
+                .collect(),
+            questions: self
+                .questions
+                .values()
+                .filter(|question| question.step == open && question.answer.is_none())
+                .cloned()
+                .collect(),
+        }
+    }
+
+    pub(super) fn journal(&mut self, journal: Journal, now: SystemTime) -> Result<(), StoreError> {
+        rules::held(&journal.run, &self.lease, journal.epoch)?;
+        rules::of_open_step(&journal.run, self.open_step(), &journal.effects, &[])?;
+        self.write_effects(journal.effects, now);
+        Ok(())
+    }
+
+    pub(super) fn write_effects(&mut self, effects: Vec<EffectRecord>, now: SystemTime) {
+        for effect in effects {
+            let key = (effect.step, effect.task, effect.name.clone(), effect.n);
+            let effect = EffectRecord {
+                recorded: now,
+                ..effect
+            };
+            self.effects.insert(key, effect);
+        }
+    }
+
+    /// Moves what belongs to the open step into `open`.
+    pub(super) fn move_open_step(&mut self, open: u64) {
+        let before = open - 1;
+        let moved = |step: &mut u64| {
+            if *step == before {
+                *step = open;
+            }
+        };
+        self.effects = std::mem::take(&mut self.effects)
+            .into_iter()
+            .map(|(mut key, mut effect)| {
+                moved(&mut key.0);
+                moved(&mut effect.step);
+                (key, effect)
+            })
+            .collect();
+        for question in self.questions.values_mut() {
+            moved(&mut question.step);
+        }
+    }
+
+    pub(super) fn park(&mut self, park: Park, now: SystemTime) -> Result<(), StoreError> {
+        rules::held(&park.run, &self.lease, park.epoch)?;
+        let open = self.open_step();
+        rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
+        self.lease.owner = None;
+        self.head.status = park.status;
+        self.head.error = park.error;
+        self.head.updated = now;
+        let results = park.results.into_iter().map(|kept| (kept.task, kept));
+        self.pending.extend(results);
+        self.write_effects(park.effects, now);
+        for question in park.questions {
+            let given = Question {
+                asked: now,
+                ..question
+            };
+            let asked = rules::asked(self.questions.get(&given.id), given);
+            self.questions.insert(asked.id.clone(), asked);
+        }
+        Ok(())
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer, now: SystemTime) -> Result<(), StoreError> {
+        let stored = self.questions.get_mut(&answer.question);
+        rules::answer(&answer, stored.as_deref(), self.head.step)?;
+        if let Some(stored) = stored {
+            stored.answer = Some(answer.answer);
+        }
+        self.write_effects(answer.effect.into_iter().collect(), now);
+        Ok(())
+    }
+
+    /// As the SQL query of the other store has it: only a question in the open
+    /// step keeps these two from being stuck, and no timer is kept here.
+    pub(super) fn is_stuck(&self, now: SystemTime) -> bool {
+        let asks = |run: &Self| {
+            let open = run.open_step();
+            run.questions.values().any(|question| question.step == open)
+        };
+        matches!(self.head.status, Status::Interrupted | Status::Sleeping)
+            && !self.lease.is_live(now, || false)
+            && !asks(self)
+    }
+}

@@ -1,0 +1,88 @@
+//! The step that is under way: its effects, its questions; and names of steps.
+
+use super::not_next;
+use crate::store::{Answer, EffectRecord, Question, StoreError};
+
+/// Refuses effects and questions of any step but `open`, the one after the head.
+pub(in crate::store) fn of_open_step(
+    run: &str,
+    open: u64,
+    effects: &[EffectRecord],
+    questions: &[Question],
+) -> Result<(), StoreError> {
+    let effects = effects.iter().map(|effect| effect.step);
+    let mut steps = effects.chain(questions.iter().map(|question| question.step));
+    match steps.find(|step| *step != open) {
+        Some(step) => Err(not_next(run, step, open.saturating_sub(1))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a snapshot of any step but the head.
+pub(in crate::store) fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(), StoreError> {
+    if snapshot == head {
+        return Ok(());
+    }
+    Err(not_next(run, snapshot, head))
+}
+
+/// What becomes of a question that is asked when `stored` has its id.
+///
+/// An answer may come while the run is driven, so asking again does not undo
+/// it; only who has seen that very answer and gives it back reopens the question.
+pub(in crate::store) fn asked(stored: Option<&Question>, given: Question) -> Question {
+    match stored {
+        Some(stored) if stored.answer.is_none() || stored.answer != given.answer => stored.clone(),
+        _ => Question {
+            answer: None,
+            ..given
+        },
+    }
+}
+
+/// Whether `answer` may be written; `stored` is the question, `head` the run's last step.
+pub(in crate::store) fn answer(
+    answer: &Answer,
+    stored: Option<&Question>,
+    head: u64,
+) -> Result<(), StoreError> {
+    let (run, question) = (&answer.run, &answer.question);
+    if stored.is_some_and(|stored| stored.answer.is_some()) {
+        return Err(StoreError::Answered {
+            run: run.clone(),
+            question: question.clone(),
+        });
+    }
+    // One that was left open by a step that is closed now is asked no more.
+    if stored.is_none_or(|stored| stored.step != head + 1) {
+        return Err(StoreError::NoSuchQuestion {
+            run: run.clone(),
+            question: question.clone(),
+        });
+    }
+    of_open_step(run, head + 1, answer.effect.as_slice(), &[])
+}
+
+/// Whether `label` is to be written: not if it names `step` already. `named` is
+/// the step that it names, `exists` whether the run has `step`.
+pub(in crate::store) fn label(
+    run: &str,
+    label: &str,
+    step: u64,
+    named: Option<u64>,
+    exists: bool,
+) -> Result<bool, StoreError> {
+    match named {
+        Some(named) if named == step => Ok(false),
+        Some(named) => Err(StoreError::LabelTaken {
+            run: run.to_owned(),
+            label: label.to_owned(),
+            step: named,
+        }),
+        None if exists => Ok(true),
+        None => Err(StoreError::NoSuchStep {
+            run: run.to_owned(),
+            step,
+        }),
+    }
+}
