@@ -72,6 +72,8 @@ mod node_error;
 mod options;
 mod panics;
 mod run;
+#[cfg(test)]
+mod simulator;
 pub mod state;
 pub mod store;
 pub mod testing;

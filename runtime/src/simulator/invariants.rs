@@ -7,9 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
 use crate::hash::Digest;
-use crate::store::{Access, Head, PendingResult, Status, StepKind, StepRecord};
+use crate::store::{Access, EffectRecord, Head, PendingResult, Status, StepKind, StepRecord};
 
 /// An invariant that did not hold.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) struct Watch {
     done: HashSet<Digest>,
     /// The kept results of the open step, with the step that each saw.
     kept: HashMap<Digest, u64>,
+    /// What was journaled.
+    recorded: HashMap<EffectId, EffectRecord>,
     /// Something was written since the last look.
     is_due: bool,
     first: Option<Violation>,
@@ -45,6 +48,7 @@ impl Watch {
             epoch: 0,
             done: HashSet::new(),
             kept: HashMap::new(),
+            recorded: HashMap::new(),
             is_due: false,
             first: None,
         }
@@ -140,9 +144,46 @@ impl Watch {
         });
     }
 
+    /// The store has journaled these effects.
+    pub(super) fn journaled(&mut self, epoch: u64, effects: &[EffectRecord]) {
+        self.accepted(epoch, "a journaled effect");
+        for effect in effects {
+            let before = self.recorded.insert(id_of(effect), effect.clone());
+            let same = before.is_none_or(|before| before.response == effect.response);
+            self.claim(same, "a recorded effect stays what it is", || {
+                format!("{effect:?}")
+            });
+        }
+    }
+
+    /// Somebody calls an effect under `epoch`.
+    pub(super) fn called(&mut self, epoch: u64, id: &EffectId) {
+        let again = epoch == self.epoch && self.recorded.contains_key(id);
+        self.claim(!again, "recorded effects are never called again", || {
+            format!("{id:?}")
+        });
+    }
+
+    /// A task gets to see what an effect came to.
+    pub(super) fn saw(&mut self, id: &EffectId, answer: u64) {
+        let record = self
+            .recorded
+            .get(id)
+            .and_then(|record| record.response.as_ref());
+        let same = record.is_some_and(|response| *response == answer.to_string());
+        self.claim(same, "a task sees nothing that is not recorded", || {
+            format!("{id:?}")
+        });
+    }
+
     /// Compares what is stored with what was stored before, and what is new
     /// with the reference.
-    pub(super) fn look(&mut self, head: Option<&Head>, steps: &[StepRecord]) {
+    pub(super) fn look(
+        &mut self,
+        head: Option<&Head>,
+        steps: &[StepRecord],
+        effects: &[EffectRecord],
+    ) {
         self.is_due = false;
         let known = self.history.len();
         let unchanged = steps.get(..known) == Some(&self.history[..]);
@@ -153,13 +194,23 @@ impl Watch {
             self.claim(record.step == step, "steps are contiguous", || {
                 format!("{} in the place of {step}", record.step)
             });
-            self.follow(record);
+            self.follow(record, effects);
             self.history.push(record.clone());
         }
         let at_last = head.map(|head| (head.step, head.chain));
         let last = steps.last().map(|record| (record.step, record.chain));
         self.claim(at_last == last, "the head is the last step", || {
             format!("{at_last:?}, not {last:?}")
+        });
+        let stays = |record: &&EffectRecord| {
+            effects
+                .iter()
+                .any(|stored| id_of(stored) == id_of(record) && stored.response == record.response)
+        };
+        let lost = self.recorded.values().find(|record| !stays(record));
+        let lost = lost.map(|record| format!("{record:?}"));
+        self.claim(lost.is_none(), "recorded effects stay", || {
+            lost.clone().unwrap_or_default()
         });
         let turns = |record: &&StepRecord| record.kind == StepKind::Turn;
         let turns = steps.iter().filter(turns).count() as u64;
@@ -169,14 +220,14 @@ impl Watch {
         });
     }
 
-    fn follow(&mut self, record: &StepRecord) {
+    fn follow(&mut self, record: &StepRecord, effects: &[EffectRecord]) {
         if record.kind == StepKind::Step {
             for key in self.reference.machine().frontier_keys() {
                 let fresh = self.done.insert(key);
                 self.claim(fresh, "order keys are unique", || key.to_string());
             }
         }
-        if let Err(difference) = self.reference.follow(record, &self.kept) {
+        if let Err(difference) = self.reference.follow(record, &self.kept, effects) {
             let details = format!("step {}\n{difference}", record.step);
             self.report("every step is the reference's", details);
         }
@@ -186,8 +237,10 @@ impl Watch {
     }
 
     /// Where the run ended, if it has, and the store says so.
-    pub(super) fn end(&mut self, head: Option<&Head>) -> Option<End> {
-        let head = head.filter(|head| head.step == self.reference.machine().step())?;
+    pub(super) fn end(&mut self, head: &Head) -> Option<End> {
+        if head.step != self.reference.machine().step() {
+            return None;
+        }
         let end = self.reference.end()?;
         let said = match end {
             End::Completed => head.status == Status::Completed,

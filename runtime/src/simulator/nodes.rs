@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::dice::mix;
 use super::graphs::ARMS;
+use crate::State;
 use crate::cx::Cx;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::graph::{Done, EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
-use crate::hash::Digest;
+use crate::hash::{Digest, Hasher};
 use crate::machine::Finished;
 use crate::node_error::{Failure, NodeError};
 use crate::options::ConflictPolicy;
-use crate::state::State;
 
 /// One field for each way in which updates combine.
 #[derive(State, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,7 +63,22 @@ fn blend(into: &mut u64, value: u64) {
     *into = mix(*into ^ value) >> 16;
 }
 
+/// What a task's effects came to, in the order of its calls; `None` for a failure.
+pub(super) type Answers = Vec<Option<u64>>;
+
+/// One call of an effect: its name, and which call of that name.
+pub(super) type Call = (&'static str, u64);
+
 impl Tale {
+    /// The input of a run.
+    pub(super) fn begin(until: u64, agree: bool) -> Self {
+        Self {
+            until,
+            agree,
+            ..Self::default()
+        }
+    }
+
     pub(super) const fn policy(&self) -> ConflictPolicy {
         if self.agree {
             ConflictPolicy::Fail
@@ -90,16 +105,41 @@ fn fate(key: Digest, what: u64, of: u64) -> u64 {
 
 const FAILS: u64 = 1;
 const ARM: u64 = 2;
-const ITEMS: u64 = 3;
-const WRITES: u64 = 4;
+const WRITES: u64 = 3;
+const CALLS: u64 = 4;
+const BEARS: u64 = 5;
+/// And those that follow, one for each edge.
+const ITEMS: u64 = 6;
 
 impl View<'_> {
+    /// The effects that the task calls, one after the other.
+    pub(super) fn calls(&self) -> &'static [Call] {
+        match fate(self.key, CALLS, 6) {
+            0 => &[("ask", 0)],
+            1 => &[("ask", 0), ("ask", 1)],
+            2 => &[("ask", 0), ("pay", 0)],
+            _ => &[],
+        }
+    }
+
+    /// What it asks with its next call. A failed call may go well another time,
+    /// so what it came to must not reach the request of a later one.
+    pub(super) fn request(&self, answers: &Answers) -> Digest {
+        let hasher = Hasher::new().number(self.state.blend);
+        hasher.number(answers.len() as u64).finish()
+    }
+
+    /// Whether the task goes on when that call fails.
+    pub(super) fn bears_failure(&self, answers: &Answers) -> bool {
+        fate(self.key, BEARS ^ (answers.len() as u64) << 32, 2) == 0
+    }
+
     /// What the task comes to.
-    pub(super) fn work(&self) -> Finished<Drama> {
+    pub(super) fn work(&self, answers: &Answers) -> Finished<Drama> {
         let info = stage();
         let stops = self.step >= self.state.until;
-        let has_error_row = (info.edges.iter())
-            .any(|edge| edge.from == self.node && edge.kind == EdgeKind::Error);
+        let has_error_row =
+            (info.edges.iter()).any(|edge| edge.from == self.node && edge.kind == EdgeKind::Error);
         if has_error_row && !stops && fate(self.key, FAILS, 3) == 0 {
             let failure = Failure {
                 node: info.node_name(self.node).to_owned(),
@@ -118,7 +158,7 @@ impl View<'_> {
             RowInfo::Static { .. } | RowInfo::None => Hops::Row,
         };
         Finished {
-            update: self.update(),
+            update: self.update(answers),
             hops,
             failure: None,
         }
@@ -136,11 +176,12 @@ impl View<'_> {
         })
     }
 
-    fn update(&self) -> Option<TaleUpdate> {
+    fn update(&self, answers: &Answers) -> Option<TaleUpdate> {
         let fields = fate(self.key, WRITES, 1 << 12);
         let state = self.state;
         let seen = state.blend ^ state.whisper ^ state.last ^ state.log.len() as u64;
-        let value = mix(self.key.to_u64() ^ seen ^ u64::from(self.input.unwrap_or(0))) >> 16;
+        let given = told(answers) ^ u64::from(self.input.unwrap_or(0));
+        let value = mix(mix(self.key.to_u64() ^ seen) ^ given) >> 16;
         // Values that all tasks of a run agree on, where they have to.
         let said = |about: u64| if state.agree { about } else { value };
         let writes = |bit: u32| fields >> bit & 1 == 1;
@@ -175,6 +216,12 @@ impl View<'_> {
         }
         (fields % 16 > 0).then_some(update)
     }
+}
+
+/// All answers in one number.
+fn told(answers: &Answers) -> u64 {
+    let each = answers.iter().map(|answer| answer.map_or(1, mix));
+    each.fold(0, |all, answer| mix(all ^ answer))
 }
 
 /// An operator's correction that becomes step `step`.
@@ -254,7 +301,11 @@ impl Graph for Drama {
     };
 
     fn start() -> Hops<u32> {
-        hops(stage(), |edge| edge.from == START, |edge| u64::from(edge % 3 + 1))
+        hops(
+            stage(),
+            |edge| edge.from == START,
+            |edge| u64::from(edge % 3 + 1),
+        )
     }
 
     async fn call(

@@ -1,10 +1,11 @@
 //! One owner of the run: a process that takes its lease, loads it, drives it
 //! and may die at any moment. Each call of [`Owner::act`] is one atomic action.
 
-use super::bugs::Bug;
-use super::load::{read_kept, restore};
+use super::bugs::{self, Bug};
+use super::effects::{Outcome, Records, next_call};
+use super::load::{read_effects, read_kept, restore};
 use super::nodes::{Drama, View, further_turn};
-use super::open_step::{OpenStep, Slot};
+use super::open_step::{Attempt, Done, OpenStep, Slot};
 use super::reference::{End, end_of, new_machine};
 use super::shelf::{RUN, TERM};
 use super::world::Stage;
@@ -12,8 +13,8 @@ use crate::encode;
 use crate::hash::{Digest, Hasher};
 use crate::machine::{Machine, Sealed, outside_text, result_text};
 use crate::store::{
-    Access, Commit, Committed, Creation, Park, PendingResult, Snapshot, Status, StepKind,
-    StepRecord, StoreError,
+    Access, Commit, Committed, Creation, EffectRecord, Park, PendingResult, Snapshot, Status,
+    StepKind, StepRecord, StoreError,
 };
 
 pub(super) struct Owner {
@@ -33,12 +34,16 @@ enum Phase {
 pub(super) struct Drive {
     machine: Machine<Drama>,
     epoch: u64,
+    records: Records,
     open: Option<OpenStep>,
     /// What is to be committed.
     sealed: Option<Commit>,
     /// Steps since the last snapshot.
     tail: u64,
 }
+
+/// Results and effects of a step that stays open.
+type Kept = (Vec<PendingResult>, Vec<EffectRecord>);
 
 impl Owner {
     pub(super) fn new(name: &str) -> Self {
@@ -72,8 +77,7 @@ impl Owner {
         let Some(head) = stage.shelf.head() else {
             return self.create(stage);
         };
-        let ended = head.status.is_final()
-            || head.error.as_deref() == Some(End::NoProgress.code());
+        let ended = head.status.is_final() || head.error.as_deref() == Some(End::NoProgress.code());
         if ended && stage.turns > head.turn {
             return self.begin_turn(stage);
         }
@@ -111,6 +115,7 @@ impl Owner {
                 version: 1,
                 description: stage.graph.canonical.into(),
                 seed: stage.seed,
+                origin: None,
             }),
             ..step_commit(&machine, sealed, StepKind::Input, status, self.take())
         };
@@ -142,6 +147,7 @@ fn begin(stage: &mut Stage, machine: Machine<Drama>, commit: Commit) -> Phase {
         Ok(Committed::Now(lease)) if !done => Phase::Driving(Box::new(Drive {
             machine,
             epoch: lease.epoch,
+            records: Records::new(),
             open: None,
             sealed: None,
             tail: 0,
@@ -165,6 +171,7 @@ fn load(stage: &mut Stage, epoch: u64) -> Phase {
         tail: machine.step() - from,
         machine,
         epoch,
+        records: read_effects(stage, loaded.effects),
         open,
         sealed: None,
     }))
@@ -184,31 +191,41 @@ impl Drive {
             None => self.go_on(stage),
             Some(End::Completed) => {
                 let claim = "a run without tasks is completed";
-                stage.shelf.watch.report(claim, self.machine.step().to_string());
+                stage
+                    .shelf
+                    .watch
+                    .report(claim, self.machine.step().to_string());
                 Phase::Away
             }
-            Some(end) => self.park(stage, Vec::new(), end.code()),
+            Some(end) => self.park(stage, Kept::default(), end.code()),
         }
     }
 
     /// One move in the open step: a task starts, or comes to something, or all
     /// have and the step is merged.
     fn go_on(mut self: Box<Self>, stage: &mut Stage) -> Phase {
-        let mut open = (self.open.take())
-            .unwrap_or_else(|| OpenStep::new(&self.machine, Default::default()));
-        let waiting = open.waiting().filter(|_| open.running().count() < stage.concurrency);
+        let mut open =
+            (self.open.take()).unwrap_or_else(|| OpenStep::new(&self.machine, Default::default()));
+        let waiting = open
+            .waiting()
+            .filter(|_| open.running().count() < stage.concurrency);
         let moves = open.running().count() + usize::from(waiting.is_some());
         if moves == 0 {
             return self.close(stage, open);
         }
         let chosen = stage.dice.index(moves);
-        match (open.running().nth(chosen), waiting) {
-            (Some(position), _) => self.try_to_finish(stage, &mut open, position),
+        let running = open.running().nth(chosen);
+        match (running, waiting) {
+            (Some(position), _) => {
+                if let Err(error) = self.move_task(stage, &mut open, position) {
+                    return self.give_up(stage, open, &error);
+                }
+            }
             (None, Some(position)) => {
                 let key = open.keys[position];
                 stage.shelf.watch.started(self.epoch, key);
                 stage.tally.tasks += 1;
-                open.slots[position] = Slot::Running { attempt: 1 };
+                open.slots[position] = Slot::Running(Attempt::default());
             }
             (None, None) => unreachable!("a move was counted"),
         }
@@ -216,60 +233,113 @@ impl Drive {
         Phase::Driving(self)
     }
 
-    fn try_to_finish(&self, stage: &mut Stage, open: &mut OpenStep, position: usize) {
-        let Slot::Running { attempt } = open.slots[position] else {
+    fn move_task(
+        &mut self,
+        stage: &mut Stage,
+        open: &mut OpenStep,
+        position: usize,
+    ) -> Result<(), StoreError> {
+        let Slot::Running(attempt) = &mut open.slots[position] else {
             unreachable!("only what runs is moved");
         };
-        let unlucky = stage.dice.one_in(stage.rates.failures);
-        open.slots[position] = match (unlucky, attempt < stage.attempts) {
-            (true, true) => {
-                stage.tally.retries += 1;
-                Slot::Running { attempt: attempt + 1 }
-            }
-            (true, false) => Slot::Failed,
-            (false, _) => {
-                let task = &self.machine.frontier()[position];
-                let view = View {
-                    node: task.node,
-                    key: open.keys[position],
-                    input: task.input,
-                    state: self.machine.state(),
-                    step: self.machine.step() + 1,
-                };
-                open.finished.push(position);
-                Slot::Done { done: view.work(), attempt, is_kept: false }
-            }
+        let task = &self.machine.frontier()[position];
+        let view = View {
+            node: task.node,
+            key: open.keys[position],
+            input: task.input,
+            state: self.machine.state(),
+            step: self.machine.step() + 1,
         };
+        let fails = match view.calls().get(attempt.answers.len()) {
+            Some(call) => {
+                let known = (self.epoch, &mut self.records);
+                match next_call(stage, known, &view, attempt, *call)? {
+                    Outcome::GoesOn => return Ok(()),
+                    Outcome::Fails => true,
+                }
+            }
+            None => stage.dice.one_in(stage.rates.failures),
+        };
+        let number = attempt.number + 1;
+        open.slots[position] = if !fails {
+            open.finished.push(position);
+            Slot::Done(Done {
+                came_to: view.work(&attempt.answers),
+                effects: std::mem::take(&mut attempt.effects),
+                was_retried: attempt.number > 0,
+                is_kept: false,
+            })
+        } else if number < stage.attempts {
+            stage.tally.retries += 1;
+            Slot::Running(Attempt {
+                number,
+                ..Attempt::default()
+            })
+        } else {
+            Slot::Failed
+        };
+        Ok(())
+    }
+
+    /// The store did not take an effect.
+    fn give_up(
+        mut self: Box<Self>,
+        stage: &mut Stage,
+        open: OpenStep,
+        error: &StoreError,
+    ) -> Phase {
+        let unwell = matches!(error, StoreError::Backend { .. });
+        if unwell && stage.dice.one_in(2) {
+            self.open = Some(open);
+            return Phase::Driving(self);
+        }
+        if unwell {
+            let _ = stage.shelf.release(self.epoch);
+        } else {
+            stage.tally.lost_leases += 1;
+        }
+        Phase::Away
     }
 
     fn close(mut self: Box<Self>, stage: &mut Stage, open: OpenStep) -> Phase {
-        if open.has_failed() {
-            let saw = self.machine.step();
-            let results = open.results().map(|(position, done)| PendingResult {
-                task: open.keys[position],
-                node: stage.graph.info.node_name(self.machine.frontier()[position].node).into(),
-                saw,
-                result: result_text(done).expect("a tale has an encoding"),
-            });
-            let results = results.collect();
-            return self.park(stage, results, "node_failed");
+        if !open.has_failed() {
+            self.merge(stage, open);
+            return Phase::Driving(self);
         }
-        self.merge(stage, open);
-        Phase::Driving(self)
+        let saw = self.machine.step();
+        let (mut results, mut effects) = (Vec::new(), Vec::new());
+        for (position, done) in open.done().filter(|(_, done)| !done.is_kept) {
+            let node = self.machine.frontier()[position].node;
+            results.push(PendingResult {
+                task: open.keys[position],
+                node: stage.graph.info.node_name(node).into(),
+                saw,
+                result: result_text(&done.came_to).expect("a tale has an encoding"),
+            });
+            effects.extend(done.effects.iter().cloned());
+        }
+        self.park(stage, (results, effects), "node_failed")
     }
 
     fn merge(&mut self, stage: &mut Stage, open: OpenStep) {
         let keys = self.machine.frontier_keys();
         let completion = open.finished.clone();
-        let retried = open.retried();
+        let effects = open
+            .done()
+            .flat_map(|(_, done)| done.effects.clone())
+            .collect();
+        let retried = open.done().filter(|(_, done)| done.was_retried);
+        let retried: Vec<usize> = retried.map(|(position, _)| position).collect();
         let mut finished = open.into_finished();
         let gathered = self.machine.gather(&mut finished);
         let mut gathered = gathered.expect("tales agree where they have to");
         let updates = self.machine.updates_text(gathered.beside(&finished));
         let updates = updates.expect("a tale has an encoding");
         match stage.bug {
-            Some(Bug::MergeByCompletion) => by_completion(&mut gathered, &completion),
-            Some(Bug::RetriedTaskMergedTwice) => merge_again(&mut gathered, &retried),
+            Some(Bug::MergeByCompletion) => {
+                bugs::merge_by_completion(&mut gathered, &completion);
+            }
+            Some(Bug::RetriedTaskMergedTwice) => bugs::merge_again(&mut gathered, &retried),
             _ => {}
         }
         let lone = finished.len() == 1 && stage.bug.is_none();
@@ -282,17 +352,22 @@ impl Drive {
         };
         advanced.expect("nothing overflows");
         if stage.bug == Some(Bug::FrontierByCompletion) {
-            super::bugs::frontier_by_completion(&mut self.machine, &keys, &completion);
+            bugs::frontier_by_completion(&mut self.machine, &keys, &completion);
         }
         let status = status_of(&mut self.machine);
-        let sealed = self.machine.seal(&keys, updates).expect("a tale has an encoding");
+        let sealed = self
+            .machine
+            .seal(&keys, updates)
+            .expect("a tale has an encoding");
         self.tail += 1;
         let due = self.tail >= stage.snapshot_every;
         let snapshot = due.then(|| snapshot(&self.machine));
         self.tail = if due { 0 } else { self.tail };
         let access = Access::Held { epoch: self.epoch };
+        self.records.clear();
         self.sealed = Some(Commit {
             snapshot,
+            effects,
             ..step_commit(&self.machine, sealed, StepKind::Step, status, access)
         });
     }
@@ -302,15 +377,19 @@ impl Drive {
         match stage.shelf.commit(commit.clone()) {
             Ok(Committed::Now(_) | Committed::Already) => {
                 self.compare_with_stored(stage);
-                if is_final { Phase::Away } else { Phase::Driving(self) }
+                if is_final {
+                    Phase::Away
+                } else {
+                    Phase::Driving(self)
+                }
             }
             // Nobody knows whether it happened.
             Err(StoreError::Backend { .. }) if stage.dice.one_in(2) => {
                 stage.tally.committed_again += 1;
-                self.sealed = Some(commit);
-                if stage.bug == Some(Bug::StepRewritten) {
-                    super::bugs::another_key(&mut self.sealed);
-                }
+                self.sealed = Some(match stage.bug {
+                    Some(Bug::StepRewritten) => bugs::under_another_key(commit),
+                    _ => commit,
+                });
                 Phase::Driving(self)
             }
             Err(StoreError::Backend { .. }) => {
@@ -322,7 +401,10 @@ impl Drive {
                 Phase::Away
             }
             Ok(Committed::TokenSpent) => {
-                stage.shelf.watch.report("only turns have tokens", "a step's was spent");
+                stage
+                    .shelf
+                    .watch
+                    .report("only turns have tokens", "a step's was spent");
                 Phase::Away
             }
         }
@@ -330,22 +412,31 @@ impl Drive {
 
     /// What was acknowledged is stored, and comes back as what it was.
     fn compare_with_stored(&self, stage: &mut Stage) {
-        let Some((loaded, restored)) = restore(stage) else { return };
+        let Some((loaded, restored)) = restore(stage) else {
+            return;
+        };
         if loaded.head.step > self.machine.step() {
             return; // somebody else is further by now
         }
         let texts = [&restored, &self.machine].map(|machine| {
             let state = encode::to_string(&**machine.state()).expect("a tale has an encoding");
             let frontier = machine.frontier_text().expect("a tale has an encoding");
-            format!("step {}\n{}\n{state}\n{frontier}", machine.step(), machine.chain())
+            format!(
+                "step {}\n{}\n{state}\n{frontier}",
+                machine.step(),
+                machine.chain()
+            )
         });
         if texts[0] != texts[1] || restored.state() != self.machine.state() {
             let details = format!("restored: {}\nin memory: {}", texts[0], texts[1]);
-            stage.shelf.watch.report("what was acknowledged comes back as it was", details);
+            stage
+                .shelf
+                .watch
+                .report("what was acknowledged comes back as it was", details);
         }
     }
 
-    fn park(self: Box<Self>, stage: &mut Stage, results: Vec<PendingResult>, error: &str) -> Phase {
+    fn park(self: Box<Self>, stage: &mut Stage, (results, effects): Kept, error: &str) -> Phase {
         stage.tally.parked += 1;
         stage.tally.kept += results.len() as u64;
         let park = Park {
@@ -354,6 +445,8 @@ impl Drive {
             status: Status::Failed,
             error: Some(error.into()),
             results,
+            effects,
+            questions: Vec::new(),
         };
         // If the store is unwell the lease lapses and the tasks run again.
         let _ = stage.shelf.park(park);
@@ -398,11 +491,14 @@ pub(super) fn step_commit(
         record: StepRecord {
             step: machine.step(),
             kind,
+            version: 1,
             updates: sealed.updates,
             frontier: sealed.frontier,
             chain: sealed.chain,
             digest: sealed.digest,
             key: sealed.key,
+            notes: None,
+            journal: None,
             committed: std::time::SystemTime::UNIX_EPOCH,
         },
         snapshot: None,
@@ -410,6 +506,7 @@ pub(super) fn step_commit(
         turn: machine.turn(),
         turn_step: machine.turn_step(),
         token: None,
+        effects: Vec::new(),
         events: Vec::new(),
     }
 }

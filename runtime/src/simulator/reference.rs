@@ -9,13 +9,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::graphs::Drawn;
-use super::nodes::{Drama, Tale, View, correction, further_turn};
+use super::nodes::{Answers, Drama, Tale, View, correction, further_turn};
 use super::shelf::RUN;
 use crate::cx::RunIdentity;
 use crate::encode;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, Sealed, outside_text};
-use crate::store::{StepKind, StepRecord};
+use crate::store::{EffectKind, EffectRecord, StepKind, StepRecord};
 
 /// A turn of a simulated run has at most so many steps, and a step so many tasks.
 const MOST_STEPS: u64 = 24;
@@ -94,16 +94,19 @@ impl Reference {
     }
 
     /// Takes the step that `record` says was taken, from what is known of it
-    /// before: its kind, and the steps whose state `kept` results saw.
+    /// before: its kind, the steps whose state `kept` results saw, and what
+    /// its effects came to.
     pub(super) fn follow(
         &mut self,
         record: &StepRecord,
         kept: &HashMap<Digest, u64>,
+        effects: &[EffectRecord],
     ) -> Result<(), String> {
         let sealed = match record.kind {
             StepKind::Input => self.first.take().ok_or("a second input")?,
-            StepKind::Step => self.step(kept)?,
+            StepKind::Step => self.step(kept, effects)?,
             StepKind::Turn | StepKind::Update => self.outside(record.kind)?,
+            StepKind::Fork => return Err("nobody forks".into()),
         };
         if record.kind != StepKind::Input {
             self.states.push(Arc::clone(self.machine.state()));
@@ -118,7 +121,11 @@ impl Reference {
         ))
     }
 
-    fn step(&mut self, kept: &HashMap<Digest, u64>) -> Result<Sealed, String> {
+    fn step(
+        &mut self,
+        kept: &HashMap<Digest, u64>,
+        effects: &[EffectRecord],
+    ) -> Result<Sealed, String> {
         let keys = self.machine.frontier_keys();
         let tasks = self.machine.frontier().iter().zip(&keys);
         let mut finished: Vec<Option<Finished<Drama>>> = Vec::with_capacity(keys.len());
@@ -131,7 +138,7 @@ impl Reference {
                 state: &self.states[saw as usize],
                 step: saw + 1,
             };
-            finished.push(Some(view.work()));
+            finished.push(Some(view.work(&answers(&view, effects)?)));
         }
         let gathered = self.machine.gather(&mut finished);
         let gathered = gathered.map_err(|error| format!("{error:?}"))?;
@@ -157,5 +164,34 @@ impl Reference {
         let updates = outside_text(&update).expect("a tale has an encoding");
         let sealed = self.machine.seal(&[], updates);
         Ok(sealed.expect("a tale has an encoding"))
+    }
+}
+
+/// What the records of a task's effects say; all of them have to be there.
+fn answers(view: &View<'_>, effects: &[EffectRecord]) -> Result<Answers, String> {
+    let mut answers = Answers::new();
+    for (name, n) in view.calls() {
+        let same =
+            |effect: &&EffectRecord| (effect.task, &*effect.name, effect.n) == (view.key, name, *n);
+        let record = effects.iter().find(same);
+        let record = record.ok_or_else(|| format!("`{name}` {n} of {} has no record", view.key))?;
+        if record.request != view.request(&answers) {
+            return Err(format!(
+                "`{name}` {n} of {} answers another request",
+                view.key
+            ));
+        }
+        answers.push(answer(record)?);
+    }
+    Ok(answers)
+}
+
+/// What a record says that its effect came to.
+pub(super) fn answer(record: &EffectRecord) -> Result<Option<u64>, String> {
+    let number = record.response.as_ref().map(|response| response.parse());
+    let number = number.transpose().map_err(|_| "a response is a number")?;
+    match (record.kind, number) {
+        (EffectKind::Done, Some(_)) | (EffectKind::Failed, None) => Ok(number),
+        _ => Err(format!("{record:?} says nothing")),
     }
 }

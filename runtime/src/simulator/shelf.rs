@@ -12,8 +12,8 @@ use super::bugs::Bug;
 use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
-    Access, Commit, Committed, Head, Lease, Loaded, MemoryStore, Park, StepRecord, Store,
-    StoreError, StoreFuture,
+    Access, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, MemoryStore, Park,
+    StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// The one run of a simulation.
@@ -79,6 +79,10 @@ impl Shelf {
         steps
     }
 
+    pub(super) fn effects(&self) -> Vec<EffectRecord> {
+        ready(self.store.effects(RUN, 0, u64::MAX)).expect("reading goes well")
+    }
+
     pub(super) fn stuck(&self) -> Vec<String> {
         ready(self.store.stuck()).expect("reading goes well")
     }
@@ -93,7 +97,7 @@ impl Shelf {
 
     pub(super) fn acquire(&mut self, owner: &str) -> Result<Lease, StoreError> {
         self.disturbed(|shelf| {
-            let before = shelf.epoch();
+            let before = shelf.watch.epoch();
             let mut lease = ready(shelf.store.acquire(RUN, owner, TERM))?;
             if shelf.bug == Some(Bug::TakeoverKeepsEpoch) {
                 lease.epoch = before;
@@ -101,11 +105,6 @@ impl Shelf {
             shelf.watch.granted(lease.epoch);
             Ok(lease)
         })
-    }
-
-    /// The epoch of the last lease, given back or not.
-    fn epoch(&self) -> u64 {
-        self.watch.epoch()
     }
 
     pub(super) fn renew(&mut self, epoch: u64) -> Result<Lease, StoreError> {
@@ -118,11 +117,10 @@ impl Shelf {
 
     pub(super) fn commit(&mut self, commit: Commit) -> Result<Committed, StoreError> {
         self.disturbed(|shelf| {
-            let (step, kind, access) =
-                (commit.record.step, commit.record.kind, commit.access.clone());
+            let (step, access) = (commit.record.step, commit.access.clone());
             let answer = shelf.deliver(commit);
             if let Ok(Committed::Now(lease)) = &answer {
-                shelf.watch.committed(step, kind, &access, lease.epoch);
+                shelf.watch.committed(step, &access, lease.epoch);
             }
             answer
         })
@@ -145,6 +143,20 @@ impl Shelf {
             }
             (_, answer) => answer,
         }
+    }
+
+    pub(super) fn journal(&mut self, epoch: u64, effect: EffectRecord) -> Result<(), StoreError> {
+        self.disturbed(|shelf| {
+            let effects = vec![effect];
+            let journal = Journal {
+                run: RUN.into(),
+                epoch,
+                effects: effects.clone(),
+            };
+            ready(shelf.store.journal(journal))?;
+            shelf.watch.journaled(epoch, &effects);
+            Ok(())
+        })
     }
 
     pub(super) fn park(&mut self, park: Park) -> Result<(), StoreError> {
