@@ -78,6 +78,7 @@ impl Watch {
         &self.reference
     }
 
+    /// The store was asked to write more than a lease or an effect.
     pub(super) const fn wrote(&mut self) {
         self.is_due = true;
     }
@@ -202,15 +203,13 @@ impl Watch {
         self.claim(at_last == last, "the head is the last step", || {
             format!("{at_last:?}, not {last:?}")
         });
-        let stays = |record: &&EffectRecord| {
-            effects
-                .iter()
-                .any(|stored| id_of(stored) == id_of(record) && stored.response == record.response)
+        let stays = |stored: &&EffectRecord| {
+            let record = self.recorded.get(&id_of(stored));
+            record.is_some_and(|record| record.response == stored.response)
         };
-        let lost = self.recorded.values().find(|record| !stays(record));
-        let lost = lost.map(|record| format!("{record:?}"));
-        self.claim(lost.is_none(), "recorded effects stay", || {
-            lost.clone().unwrap_or_default()
+        let (stay, recorded) = (effects.iter().filter(stays).count(), self.recorded.len());
+        self.claim(stay == recorded, "recorded effects stay", || {
+            format!("{stay} of {recorded}")
         });
         let turns = |record: &&StepRecord| record.kind == StepKind::Turn;
         let turns = steps.iter().filter(turns).count() as u64;

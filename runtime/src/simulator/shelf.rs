@@ -119,6 +119,7 @@ impl Shelf {
         self.disturbed(|shelf| {
             let (step, access) = (commit.record.step, commit.access.clone());
             let answer = shelf.deliver(commit);
+            shelf.watch.wrote();
             if let Ok(Committed::Now(lease)) = &answer {
                 shelf.watch.committed(step, &access, lease.epoch);
             }
@@ -163,6 +164,7 @@ impl Shelf {
         self.disturbed(|shelf| {
             let (epoch, results) = (park.epoch, park.results.clone());
             ready(shelf.store.park(park))?;
+            shelf.watch.wrote();
             shelf.watch.parked(epoch, &results);
             Ok(())
         })
@@ -178,7 +180,6 @@ impl Shelf {
             return Err(unwell());
         }
         let answer = write(self);
-        self.watch.wrote();
         if self.dice.one_in(self.weather.unanswered) {
             return Err(unwell());
         }
