@@ -252,6 +252,65 @@ pub enum Error {
         /// What differs.
         differences: Vec<String>,
     },
+    /// A node asks for something else under the name of an effect that is recorded.
+    #[error(
+        "node `{node}` in step {step} of run `{run}` asks effect `{effect}` (call {n}) for {requested}, \
+         and on record it asked for {recorded}; make the request depend on nothing but the state, the input and \
+         `cx`, or, if the node was changed on purpose, give the effect another name"
+    )]
+    EffectChanged {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// The effect's name.
+        effect: Box<str>,
+        /// Which call of that name, from 0.
+        n: u64,
+        /// The beginning of the recorded request.
+        recorded: Box<str>,
+        /// The beginning of the new request.
+        requested: Box<str>,
+    },
+    /// The open step has effects on record, which saw the state as it is.
+    #[error(
+        "run `{run}` cannot take an update now: unfinished tasks of its open step {step} have effects on record, \
+         which were made for the state as it is; resume the run and update it when the step is done"
+    )]
+    StepOpen {
+        /// The run.
+        run: String,
+        /// The open step.
+        step: u64,
+    },
+    /// The run asks no such question.
+    #[error("run `{run}` asks no question `{question}`; `run.interrupts()` lists what it asks")]
+    QuestionNotFound {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+    },
+    /// A question is answered once.
+    #[error("question `{question}` of run `{run}` is answered already; resume the run")]
+    AlreadyAnswered {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+    },
+    /// The answer has another shape than the question asks for.
+    #[error("question `{question}` of run `{run}` cannot be answered so: {reason}")]
+    AnswerRefused {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+        /// What the answer has to be.
+        reason: String,
+    },
     /// Something stored no longer decodes into today's types.
     #[error(
         "{place} of run `{run}` does not decode into today's types: {reason}; \
@@ -400,6 +459,8 @@ impl Error {
             StoreError::IdempotencyViolation { step, .. } => {
                 Self::IdempotencyViolation { run, step }
             }
+            StoreError::NoSuchQuestion { question, .. } => Self::QuestionNotFound { run, question },
+            StoreError::Answered { question, .. } => Self::AlreadyAnswered { run, question },
             StoreError::Corrupt { place, reason, .. } => Self::Corrupt { run, place, reason },
             source => Self::Store { run, source },
         }
@@ -420,6 +481,8 @@ impl Error {
             Self::MaxStepsExceeded { .. } => "max_steps_exceeded",
             Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::NotRoundTrip { .. } => "not_round_trip",
+            Self::EffectChanged { .. } => "effect_changed",
+            Self::Undecodable { .. } => "undecodable",
             _ => "other",
         }
     }

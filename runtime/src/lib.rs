@@ -60,6 +60,7 @@
 #![deny(missing_docs)]
 
 mod cx;
+mod difference;
 #[cfg(doctest)]
 mod doctests;
 pub mod encode;
@@ -78,14 +79,15 @@ pub mod state;
 pub mod store;
 pub mod testing;
 
-pub use cx::Cx;
+pub use cx::{AtMostOnce, Cx, Effect, TaskRng, ok};
+pub use difference::Difference;
 pub use engine::{Engine, EngineBuilder, RunCall, TurnCall};
 pub use error::Error;
 pub use graph::{Graph, Route};
 pub use hash::Digest;
 pub use node_error::{Failure, NodeError};
 pub use options::{ConflictPolicy, Options};
-pub use run::{Run, StepInfo, TaskInfo};
+pub use run::{Interrupt, Outcome, Run, StepInfo, TaskInfo};
 pub use state::{Merge, State};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;

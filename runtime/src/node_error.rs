@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encode;
+
 /// Why a node failed, and whether trying again can help.
 ///
 /// Takes any error with `?`. Like `anyhow::Error` it does not implement
@@ -16,10 +18,19 @@ pub struct NodeError {
     source: Arc<dyn StdError + Send + Sync>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Kind {
     Permanent,
     Transient,
+    NotSent,
+}
+
+/// An error as the journal keeps it.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    kind: Kind,
+    message: String,
 }
 
 impl NodeError {
@@ -31,6 +42,13 @@ impl NodeError {
     /// An error that a retry may mend. What `?` converts is transient too.
     pub fn transient(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::Transient, error.into())
+    }
+
+    /// An error that came before anything was sent: an effect that is made
+    /// [at most once](crate::Effect::at_most_once) is known not to have
+    /// happened. A retry may mend it.
+    pub fn not_sent(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::NotSent, error.into())
     }
 
     fn new(kind: Kind, error: Box<dyn StdError + Send + Sync>) -> Self {
@@ -49,9 +67,29 @@ impl NodeError {
         self.kind == Kind::Permanent
     }
 
+    /// Whether the error came before anything was sent.
+    pub fn is_not_sent(&self) -> bool {
+        self.kind == Kind::NotSent
+    }
+
     /// The error inside, to downcast or to walk its causes.
     pub fn source(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.source
+    }
+
+    /// What the journal keeps of it: kind and message, as canonical JSON.
+    pub(crate) fn to_record(&self) -> String {
+        let (kind, message) = (self.kind, self.to_string());
+        // A word and a text always have an encoding.
+        encode::to_string(&Record { kind, message }).unwrap_or_default()
+    }
+
+    /// The error that the journal kept; what it was before is lost.
+    pub(crate) fn from_record(text: &str) -> Self {
+        match encode::from_str(text) {
+            Ok(Record { kind, message }) => Self::new(kind, message.into()),
+            Err(_) => Self::permanent(text),
+        }
     }
 
     pub(crate) fn into_source(self) -> Arc<dyn StdError + Send + Sync> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use crate::hash::Digest;
 use crate::store::{Status, StepKind};
 
@@ -14,6 +16,31 @@ pub struct Run<S> {
     pub(crate) status: Status,
     pub(crate) steps: u64,
     pub(crate) fingerprint: Option<Digest>,
+    pub(crate) interrupts: Vec<Interrupt>,
+}
+
+/// An open question of a run, to be settled with [`Engine::answer`](crate::Engine::answer).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interrupt {
+    /// The question's id, unique in the run.
+    pub id: String,
+    /// Under which name it was asked: the effect's.
+    pub name: String,
+    /// The node that waits.
+    pub node: String,
+    /// The question as JSON.
+    pub question: String,
+}
+
+/// The answer to the question what became of an effect that is made
+/// [at most once](crate::Effect::at_most_once).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<T> {
+    /// It happened, with this response: the node goes on as if it had received it.
+    Happened(T),
+    /// It did not happen: it may be made again.
+    DidNotHappen,
 }
 
 impl<S> Run<S> {
@@ -45,6 +72,11 @@ impl<S> Run<S> {
     /// The number of the last committed step; step 0 is the input.
     pub const fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The open questions: what the run waits for.
+    pub fn interrupts(&self) -> &[Interrupt] {
+        &self.interrupts
     }
 
     /// The chain value of the last committed step: equal for runs of one graph

@@ -1,14 +1,22 @@
 //! Writes the golden database of the current schema:
-//! `GOLDEN=tests/golden/v1.sqlite cargo test --test store_golden -- --ignored`,
+//! `GOLDEN=tests/golden/v2.sqlite cargo test --test store_golden -- --ignored`,
 //! once per schema, before it is released.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 
 mod store_support;
 
-use superstep::store::{Access, Commit, Park, SqliteStore, Status, StepKind, Store};
+use std::time::Duration;
 
-use store_support::{first, fullest, next, now, result, run_to, take};
+use superstep::store::{
+    Access, Commit, EffectKind, EffectRecord, Park, Prune, Pruning, QuestionKind, SqliteStore,
+    Status, StepKind, Store,
+};
+
+use store_support::{
+    answer, digest, effect, first, fork, fullest, journal, next, now, question, result, run_to,
+    take,
+};
 
 #[tokio::test]
 #[ignore = "writes a file that is kept in the repository"]
@@ -21,6 +29,7 @@ async fn write_the_golden_database() {
     };
     let mut noted = next(run, 1, held.clone());
     noted.record.updates = r#"{"notes":["ü"]}"#.to_owned();
+    store.journal(journal(run, 1, 1)).await.unwrap();
     now(&store, noted).await;
     let mut turn = Commit {
         release: false,
@@ -31,14 +40,25 @@ async fn write_the_golden_database() {
     };
     turn.record.kind = StepKind::Turn;
     now(&store, turn).await;
-    let last = Commit {
+    let mut last = Commit {
         release: true,
         status: Status::Completed,
         turn: 1,
         turn_step: 2,
+        effects: vec![EffectRecord {
+            kind: EffectKind::Failed,
+            response: None,
+            error: Some("no room".to_owned()),
+            ..effect(3, "save")
+        }],
         ..next(run, 3, held)
     };
+    last.record.version = 2;
+    last.record.notes = Some(r#"{"attempts":{}}"#.to_owned());
+    last.record.journal = Some(digest("journal", 3));
     now(&store, last).await;
+    store.label(run, 1, "draft").await.unwrap();
+    now(&store, fork("research-43", run, 2)).await;
 
     let lease = run_to(&store, "order-7", 2).await;
     let park = Park {
@@ -51,4 +71,47 @@ async fn write_the_golden_database() {
         questions: Vec::new(),
     };
     store.park(park).await.unwrap();
+
+    let lease = run_to(&store, "payment-9", 1).await;
+    let charge = EffectRecord {
+        kind: EffectKind::Intent,
+        response: None,
+        ..effect(2, "charge")
+    };
+    let mut outcome = question(2, "charge");
+    outcome.kind = QuestionKind::Outcome;
+    let park = Park {
+        run: "payment-9".to_owned(),
+        epoch: lease.epoch,
+        status: Status::Interrupted,
+        error: None,
+        results: Vec::new(),
+        effects: vec![charge],
+        questions: vec![outcome, question(2, "approve")],
+    };
+    store.park(park).await.unwrap();
+    store.answer(answer("payment-9", "charge")).await.unwrap();
+
+    let lease = run_to(&store, "chat-1", 3).await;
+    let held = Access::Held { epoch: lease.epoch };
+    let with_snapshot = Commit {
+        release: false,
+        status: Status::Running,
+        ..fullest("chat-1", 4, held.clone())
+    };
+    now(&store, with_snapshot).await;
+    let last = Commit {
+        release: true,
+        status: Status::Paused,
+        ..next("chat-1", 5, held)
+    };
+    now(&store, last).await;
+    let prune = Prune {
+        what: Pruning::History,
+        graph: None,
+        statuses: vec![Status::Paused],
+        older_than: Duration::ZERO,
+        keep_newest: 0,
+    };
+    assert_eq!(store.prune(&prune).await.unwrap().steps, 3);
 }

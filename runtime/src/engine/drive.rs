@@ -6,7 +6,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::ledger::{Kept, KeptText, Ledger};
+use super::ledger::{Kept, KeptText, Ledger, Why};
 use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -17,6 +17,15 @@ use crate::store::Status;
 /// The clock is read once in so many steps: reading it costs a quarter of a cheap step.
 const CLOCK_EVERY: u64 = 32;
 
+/// Where the driving of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Nothing is left to do.
+    Done,
+    /// The open step waits for answers.
+    Interrupted,
+}
+
 /// A run while it is being driven.
 pub(super) struct Drive<'a, G: Graph, L> {
     pub(super) core: &'a Core<G>,
@@ -26,23 +35,26 @@ pub(super) struct Drive<'a, G: Graph, L> {
 }
 
 impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
-    /// Goes on until the run is done.
-    pub(super) async fn finish(&mut self) -> Result<(), Error> {
+    /// Goes on until the run is done, or waits for somebody.
+    pub(super) async fn finish(&mut self) -> Result<Ending, Error> {
         self.stop_if_stuck().await?;
         let mut kept = self.ledger.kept();
         while !self.machine.is_done() {
             if let Some(error) = self.limit() {
                 return self.fail(error).await;
             }
-            if kept.is_empty() && self.machine.frontier().len() == 1 {
-                self.lone_task().await?;
+            let ending = if kept.is_empty() && self.machine.frontier().len() == 1 {
+                self.lone_task().await?
             } else {
-                self.fan_out(std::mem::take(&mut kept)).await?;
+                self.fan_out(std::mem::take(&mut kept)).await?
+            };
+            if ending == Ending::Interrupted {
+                return Ok(ending);
             }
             self.commit().await?;
             consume_budget().await;
         }
-        Ok(())
+        Ok(Ending::Done)
     }
 
     async fn commit(&mut self) -> Result<(), Error> {
@@ -117,10 +129,11 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         }
     }
 
-    async fn lone_task(&mut self) -> Result<(), Error> {
+    async fn lone_task(&mut self) -> Result<Ending, Error> {
         let task = self.machine.frontier()[0].clone();
         let mut done = match step::run_one(self.context(), task).await {
             Ok(done) => done,
+            Err(TaskError::Suspended) => return self.interrupt(Vec::new()).await,
             Err(error) => return self.fail(self.task_error(0, error)).await,
         };
         let checked = match &done.update {
@@ -129,14 +142,14 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         };
         let noted = checked.and_then(|()| self.note(once((done.update.as_ref(), &done))));
         match self.merge(noted, |machine, ()| machine.advance_one(&mut done)) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Ending::Done),
             Err(error) => self.fail(error).await,
         }
     }
 
     /// Runs the tasks whose results are not kept; if one fails, the results of
     /// the others are kept and the first failure in frontier order is the error.
-    async fn fan_out(&mut self, kept: Kept<G>) -> Result<(), Error> {
+    async fn fan_out(&mut self, kept: Kept<G>) -> Result<Ending, Error> {
         let finished = self.kept_in_place(kept);
         let limits = self.core.settings.limits();
         let fanout = Fanout::new(self.context(), self.machine.frontier(), finished, limits);
@@ -144,9 +157,16 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             mut finished,
             failed,
         } = fanout.run().await;
-        if let Some((position, error)) = failed.into_iter().next() {
+        let waits = !failed.is_empty();
+        let failure = failed
+            .into_iter()
+            .find(|(_, error)| !matches!(error, TaskError::Suspended));
+        if let Some((position, error)) = failure {
             let error = self.task_error(position, error);
             return self.park(self.results(&finished), error).await;
+        }
+        if waits {
+            return self.interrupt(self.results(&finished)).await;
         }
         let gathered = self.machine.gather(&mut finished).and_then(|gathered| {
             self.note(gathered.beside(&finished))?;
@@ -155,7 +175,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         match self.merge(gathered, |machine, gathered| {
             machine.advance(gathered, finished)
         }) {
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(Ending::Done),
             Err(error) => self.fail(error).await,
         }
     }
@@ -218,14 +238,22 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// know, unless the run is somebody else's by now; if the store could not
     /// keep the results, their tasks run again.
     async fn park<T>(&mut self, results: Vec<KeptText>, error: Error) -> Result<T, Error> {
-        match self.ledger.park(self.machine.step(), results, &error).await {
+        let why = Why::Failed(&error);
+        match self.ledger.park(self.machine.step(), results, why).await {
             Err(lost @ Error::LeaseLost { .. }) => Err(lost),
             _ => Err(error),
         }
     }
 
+    /// Leaves the open step until its questions are answered.
+    async fn interrupt(&mut self, results: Vec<KeptText>) -> Result<Ending, Error> {
+        let saw = self.machine.step();
+        self.ledger.park(saw, results, Why::Interrupted).await?;
+        Ok(Ending::Interrupted)
+    }
+
     /// Users' code panicked outside a node and a reducer.
-    pub(super) async fn panicked(&mut self, message: String) -> Result<(), Error> {
+    pub(super) async fn panicked(&mut self, message: String) -> Result<Ending, Error> {
         let run = self.run();
         self.fail(Error::Panicked { run, message }).await
     }
@@ -291,6 +319,8 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
                 }
             }
             TaskError::Budget => self.budget_exceeded(),
+            TaskError::Fault(fault) => *fault,
+            TaskError::Suspended => unreachable!("who waits for an answer has not failed"),
         }
     }
 

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::core::Core;
+use super::journal::LiveJournal;
 use super::lease::HeldLease;
-use super::ledger::{Kept, KeptText, Ledger};
+use super::ledger::{Kept, KeptText, Ledger, Why};
 use crate::encode::{self, EncodeError, check_round_trip};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::{Digest, Hasher};
 use crate::machine::{
-    DoneTask, Finished, Machine, Sealed, UpdateOf, check_inputs, quoted, result_text,
+    DoneTask, Finished, Machine, Sealed, TaskNote, UpdateOf, check_inputs, quoted, result_text,
+    task_note,
 };
 use crate::state::State;
 use crate::store::{
-    Access, Commit, Park, PendingResult, Snapshot, Status, StepKind, StepRecord, Store,
+    Access, Commit, EffectRecord, Park, PendingResult, Question, Snapshot, Status, StepKind,
+    StepRecord, Store,
 };
 
 /// Below this many bytes of steps a snapshot is not worth its write.
@@ -30,10 +33,35 @@ pub(super) struct Durable<G: Graph> {
     run: String,
     lease: HeldLease,
     snapshots: SnapshotRule,
+    journal: Arc<LiveJournal>,
     check: bool,
     kept: Kept<G>,
-    /// What the open step's tasks did, noted before it is merged.
-    noted: Option<(Vec<Digest>, String)>,
+    noted: Noted,
+}
+
+/// What the open step's tasks did, noted before it is merged.
+#[derive(Default)]
+struct Noted {
+    keys: Vec<Digest>,
+    updates: String,
+    notes: Option<String>,
+}
+
+/// What an earlier attempt at the open step left behind.
+pub(super) struct LeftOpen<G: Graph> {
+    pub(super) kept: Kept<G>,
+    pub(super) effects: Vec<EffectRecord>,
+    pub(super) questions: Vec<Question>,
+}
+
+impl<G: Graph> Default for LeftOpen<G> {
+    fn default() -> Self {
+        Self {
+            kept: Kept::new(),
+            effects: Vec::new(),
+            questions: Vec::new(),
+        }
+    }
 }
 
 impl<G: Graph> Durable<G> {
@@ -41,24 +69,34 @@ impl<G: Graph> Durable<G> {
         core: &Core<G>,
         store: &Arc<dyn Store>,
         lease: HeldLease,
-        run: &str,
+        machine: &Machine<G>,
         tail: Tail,
+        left: LeftOpen<G>,
     ) -> Self {
+        let run = machine.run().to_owned();
+        let check = core.settings.check_round_trip;
+        let LeftOpen {
+            kept,
+            effects,
+            questions,
+        } = left;
+        let journal = LiveJournal::new(store, &run, lease.epoch(), check, effects, questions);
+        machine.keys().run().record_in(journal.clone());
         Self {
             store: Arc::clone(store),
-            run: run.to_owned(),
+            run,
             lease,
             snapshots: SnapshotRule::new(core, tail),
-            check: core.settings.check_round_trip,
-            kept: Kept::new(),
-            noted: None,
+            journal,
+            check,
+            kept,
+            noted: Noted::default(),
         }
     }
 
-    /// The results that an earlier attempt at the open step left.
-    pub(super) fn with_kept(mut self, kept: Kept<G>) -> Self {
-        self.kept = kept;
-        self
+    /// What the run waits for.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        self.journal.questions()
     }
 
     /// The run is done, and its last commit has given the lease back.
@@ -97,16 +135,27 @@ impl<G: Graph> Ledger<G> for Durable<G> {
             survives.map(|()| (update, done))
         };
         let done = done.map(check).collect::<Result<Vec<_>, _>>()?;
-        self.noted = Some((
-            machine.frontier_keys(),
-            machine.updates_text(done.into_iter())?,
-        ));
+        let last = machine.step();
+        let unusual = (0..).zip(&done);
+        let notes: Vec<TaskNote> = unusual
+            .filter_map(|(task, (_, done))| task_note(task, last, done))
+            .collect();
+        let notes = (!notes.is_empty()).then(|| encode::to_string(&notes));
+        self.noted = Noted {
+            keys: machine.frontier_keys(),
+            updates: machine.updates_text(done.into_iter())?,
+            notes: notes.transpose()?,
+        };
         Ok(())
     }
 
     async fn commit(&mut self, machine: &mut Machine<G>, status: Status) -> Result<(), Error> {
         let step = machine.step();
-        let (keys, updates) = self.noted.take().unwrap_or_default();
+        let Noted {
+            keys,
+            updates,
+            notes,
+        } = std::mem::take(&mut self.noted);
         if self.check {
             check_inputs::<G>(machine.frontier())
                 .map_err(Error::not_round_trip(&self.run, step))?;
@@ -121,18 +170,22 @@ impl<G: Graph> Ledger<G> for Durable<G> {
         let access = Access::Held {
             epoch: self.lease.epoch(),
         };
-        let commit = Commit {
+        let (effects, journal) = self.journal.seal(notes.as_deref());
+        let mut commit = Commit {
             snapshot,
+            effects,
             ..step_commit(machine, sealed, StepKind::Step, status, access)
         };
+        (commit.record.notes, commit.record.journal) = (notes, journal);
         self.store
             .commit(commit)
             .await
-            .map(|_| ())
-            .map_err(|error| self.error(error))
+            .map_err(|error| self.error(error))?;
+        self.journal.begin_step();
+        Ok(())
     }
 
-    async fn park(&mut self, saw: u64, results: Vec<KeptText>, error: &Error) -> Result<(), Error> {
+    async fn park(&mut self, saw: u64, results: Vec<KeptText>, why: Why<'_>) -> Result<(), Error> {
         let results = results
             .into_iter()
             .map(|KeptText { task, node, result }| PendingResult {
@@ -142,17 +195,21 @@ impl<G: Graph> Ledger<G> for Durable<G> {
                 result,
             })
             .collect();
-        let error = Some(failure_text(error));
+        let (status, error) = match why {
+            Why::Failed(error) => (Status::Failed, Some(failure_text(error))),
+            Why::Interrupted => (Status::Interrupted, None),
+        };
+        let (effects, questions) = self.journal.leave();
         let epoch = self.lease.epoch();
         self.lease.ended();
         let park = Park {
             run: self.run.clone(),
             epoch,
-            status: Status::Failed,
+            status,
             error,
             results,
-            effects: Vec::new(),
-            questions: Vec::new(),
+            effects,
+            questions,
         };
         self.store
             .park(park)

@@ -41,17 +41,26 @@ pub(super) trait Ledger<G: Graph>: Send {
         status: Status,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
-    /// Leaves the open step with the results it has, because of `error`; its
-    /// tasks saw the state of step `saw`.
+    /// Leaves the open step with the results it has; its tasks saw the state
+    /// of step `saw`.
     fn park(
         &mut self,
         saw: u64,
         results: Vec<KeptText>,
-        error: &Error,
+        why: Why<'_>,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// The text in which a task's result can be kept, if results are kept.
     fn result_text(&self, finished: &Finished<G>) -> Option<String>;
+}
+
+/// Why an open step is left.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Why<'a> {
+    /// It failed.
+    Failed(&'a Error),
+    /// It waits for answers.
+    Interrupted,
 }
 
 /// Nothing is kept and nothing is encoded.
@@ -78,7 +87,7 @@ impl<G: Graph> Ledger<G> for Unkept {
         &mut self,
         _saw: u64,
         _results: Vec<KeptText>,
-        _error: &Error,
+        _why: Why<'_>,
     ) -> Result<(), Error> {
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
-use crate::machine::{Machine, RedoError, first_chain, read_result, step_digest};
+use crate::machine::{Finished, Machine, RedoError, first_chain, read_result, step_digest};
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepRecord, Store};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it
@@ -192,7 +192,8 @@ pub(super) fn read_kept<G: Graph>(
         let place = || format!("the kept result of `{}`", kept.node);
         let finished =
             read_result(&kept.result).map_err(|error| undecodable(head, place(), error))?;
-        Ok((kept.task, finished))
+        let saw = Some(kept.saw);
+        Ok((kept.task, Finished { saw, ..finished }))
     };
     pending
         .iter()

@@ -1,11 +1,13 @@
 //! The engine: tokio around the step machine.
 
 mod active;
+mod answer;
 mod builder;
 mod call;
 mod core;
 mod drive;
 mod durable;
+mod journal;
 mod lease;
 mod ledger;
 mod load;
@@ -22,6 +24,8 @@ pub use call::{RunCall, TurnCall};
 use self::active::{Driving, Entered, Origin, RunResult};
 use self::core::Core;
 use self::start::{check_id, input_text};
+use serde::Serialize;
+
 use crate::cx::default_seed;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
@@ -152,7 +156,8 @@ impl<G: Graph> Engine<G> {
     /// what was to run next stays as it was.
     ///
     /// # Errors
-    /// [`Error::LeaseHeld`] while somebody drives the run.
+    /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::StepOpen`]
+    /// if an unfinished task has effects on record.
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
         let store = self.core.store("update")?;
         check_id(id)?;
@@ -167,6 +172,28 @@ impl<G: Graph> Engine<G> {
             }
         }
         self.core.update(store, id.to_owned(), update).await
+    }
+
+    /// Answers an open question of run `id`; see [`Run::interrupts`]. Then
+    /// [`resume`](Self::resume) goes on.
+    ///
+    /// What became of an effect that is made at most once is answered with an
+    /// [`Outcome`](crate::Outcome): `Outcome::Happened(response)` or
+    /// `Outcome::<()>::DidNotHappen`.
+    ///
+    /// # Errors
+    /// [`Error::QuestionNotFound`], [`Error::AlreadyAnswered`], [`Error::AnswerRefused`].
+    pub async fn answer(
+        &self,
+        id: &str,
+        question: &str,
+        answer: impl Serialize + Send,
+    ) -> Result<(), Error> {
+        let store = self.core.store("answer")?;
+        check_id(id)?;
+        let text = encode::to_string(&answer);
+        drop(answer);
+        self.core.answer(store, id, question, text).await
     }
 
     /// Every committed step of run `id`, oldest first.

@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::active::{Origin, RunResult};
+use super::answer::interrupts;
 use super::core::Core;
-use super::drive::{Drive, catch_reducers, step_error};
-use super::durable::{Durable, SnapshotRule, Tail, check_update, step_commit};
+use super::drive::{Drive, Ending, catch_reducers, step_error};
+use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, check_update, step_commit};
 use super::lease::HeldLease;
-use super::ledger::{Kept, Ledger, Unkept};
+use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, read_kept, restore, undecodable};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
@@ -20,10 +21,11 @@ use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
 use crate::panics::Caught;
-use crate::run::Run;
+use crate::run::{Interrupt, Run};
 use crate::state::State;
 use crate::store::{
-    Access, Commit, Committed, Creation, Head, Loaded, Status, StepKind, Store, StoreError,
+    Access, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind, Store,
+    StoreError,
 };
 
 /// Runs longer ids than this nobody needs; a database index does.
@@ -94,7 +96,7 @@ impl<G: Graph> Core<G> {
         &self,
         machine: &mut Machine<G>,
         ledger: &mut L,
-    ) -> Result<(), Error> {
+    ) -> Result<Ending, Error> {
         let _driven = Driven(Arc::clone(machine.keys().run()));
         let deadline = self.deadline();
         let mut drive = Drive {
@@ -161,7 +163,8 @@ impl<G: Graph> Core<G> {
         match store.commit(commit).await {
             Ok(Committed::Now(lease)) => {
                 let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-                let ledger = Durable::new(self, store, held, &run, tail);
+                let left = LeftOpen::default();
+                let ledger = Durable::new(self, store, held, &machine, tail, left);
                 self.drive_kept(machine, ledger).await
             }
             Ok(Committed::Already | Committed::TokenSpent)
@@ -220,7 +223,7 @@ impl<G: Graph> Core<G> {
             .await
             .map_err(|error| Error::from_store(&run, error))?;
         let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
-        let (head, machine, tail, kept) = match self.open(store, &run).await {
+        let (head, machine, tail, left) = match self.open(store, &run).await {
             Ok(opened) => opened,
             Err(error) => {
                 held.give_back().await;
@@ -229,19 +232,30 @@ impl<G: Graph> Core<G> {
         };
         // Its driver may have finished it between the two looks.
         if head.status.is_final() {
-            return Ok(run_at(&head, &machine));
+            return Ok(run_at(&head, &machine, Vec::new()));
         }
-        let ledger = Durable::new(self, store, held, &run, tail).with_kept(kept);
+        let ledger = Durable::new(self, store, held, &machine, tail, left);
         self.drive_kept(machine, ledger).await
     }
 
     async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
-        if let Err(error) = self.drive(&mut machine, &mut ledger).await {
-            ledger.give_back().await;
-            return Err(error);
-        }
+        let ending = match self.drive(&mut machine, &mut ledger).await {
+            Ok(ending) => ending,
+            Err(error) => {
+                ledger.give_back().await;
+                return Err(error);
+            }
+        };
         ledger.finish();
-        let run = finished_run(&machine, Some(machine.chain()));
+        let finished = finished_run(&machine, Some(machine.chain()));
+        let run = match ending {
+            Ending::Done => finished,
+            Ending::Interrupted => Run {
+                status: Status::Interrupted,
+                interrupts: interrupts(ledger.questions()),
+                ..finished
+            },
+        };
         self.recent.put(run.id(), machine, ledger.tail());
         Ok(run)
     }
@@ -265,7 +279,8 @@ impl<G: Graph> Core<G> {
                 status: head.status,
             });
         }
-        let step = self.outside_step(&head, machine, tail, update, StepKind::Turn)?;
+        let access = self.take_lease();
+        let step = self.outside_step(&head, machine, tail, update, StepKind::Turn, access)?;
         match store
             .commit(Commit {
                 token: token.clone(),
@@ -275,7 +290,8 @@ impl<G: Graph> Core<G> {
         {
             Ok(Committed::Now(lease)) => {
                 let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-                let ledger = Durable::new(self, store, held, &run, step.tail);
+                let left = LeftOpen::default();
+                let ledger = Durable::new(self, store, held, &step.machine, step.tail, left);
                 self.drive_kept(step.machine, ledger).await
             }
             Ok(Committed::TokenSpent) => self.resume(store, run).await,
@@ -298,26 +314,47 @@ impl<G: Graph> Core<G> {
         run: String,
         update: UpdateOf<G>,
     ) -> RunResult<G> {
-        let head = self.head(store, &run).await?;
-        let (head, machine, tail) = self.machine_at(store, head).await?;
-        let step = self.outside_step(&head, machine, tail, update, StepKind::Update)?;
+        self.head(store, &run).await?;
+        // Taken before the look, so that no task can begin an effect meanwhile.
+        let lease = store
+            .acquire(&run, &self.owner, self.settings.lease)
+            .await
+            .map_err(|error| Error::from_store(&run, error))?;
+        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
+        let updated = self.update_held(store, &run, update, lease.epoch).await;
+        match updated {
+            Ok(_) => held.ended(),
+            Err(_) => held.give_back().await,
+        }
+        updated
+    }
+
+    /// The same under a lease, which goes back with the commit.
+    async fn update_held(
+        &self,
+        store: &Arc<dyn Store>,
+        run: &str,
+        update: UpdateOf<G>,
+        epoch: u64,
+    ) -> RunResult<G> {
+        let (loaded, machine, tail) = self.load(store, run).await?;
+        let head = &loaded.head;
+        let is_kept =
+            |effect: &EffectRecord| loaded.pending.iter().any(|kept| kept.task == effect.task);
+        if !loaded.effects.iter().all(is_kept) {
+            let (run, step) = (run.to_owned(), head.step + 1);
+            return Err(Error::StepOpen { run, step });
+        }
+        let access = Access::Held { epoch };
+        let step = self.outside_step(head, machine, tail, update, StepKind::Update, access)?;
         let commit = Commit {
             release: true,
             ..step.commit
         };
-        let committed = store.commit(commit).await;
-        if !matches!(
-            committed.map_err(|error| Error::from_store(&run, error))?,
-            Committed::Now(_)
-        ) {
-            // Somebody else's, which says the same.
-            return Err(Error::IdempotencyViolation {
-                run,
-                step: step.machine.step(),
-            });
-        }
-        let result = run_at(&head, &step.machine);
-        self.recent.put(&run, step.machine, step.tail);
+        let said = |error| Error::from_store(run, error);
+        store.commit(commit).await.map_err(said)?;
+        let result = run_at(head, &step.machine, interrupts(loaded.questions));
+        self.recent.put(run, step.machine, step.tail);
         Ok(result)
     }
 
@@ -329,6 +366,7 @@ impl<G: Graph> Core<G> {
         tail: Tail,
         update: UpdateOf<G>,
         kind: StepKind,
+        access: Access,
     ) -> Result<OutsideStep<G>, Error> {
         let run = &head.run;
         let step = machine.step() + 1;
@@ -355,7 +393,7 @@ impl<G: Graph> Core<G> {
         };
         let commit = Commit {
             snapshot,
-            ..step_commit(&machine, sealed, kind, status, self.take_lease())
+            ..step_commit(&machine, sealed, kind, status, access)
         };
         Ok(OutsideStep {
             machine,
@@ -409,15 +447,19 @@ impl<G: Graph> Core<G> {
         Ok((loaded, machine, tail))
     }
 
-    /// A run to be gone on with, and the kept results of its open step.
+    /// A run to be gone on with, and what is left of its open step.
     async fn open(
         &self,
         store: &Arc<dyn Store>,
         run: &str,
-    ) -> Result<(Head, Machine<G>, Tail, Kept<G>), Error> {
+    ) -> Result<(Head, Machine<G>, Tail, LeftOpen<G>), Error> {
         let (loaded, machine, tail) = self.load(store, run).await?;
-        let kept = read_kept(&loaded.head, &loaded.pending)?;
-        Ok((loaded.head, machine, tail, kept))
+        let left = LeftOpen {
+            kept: read_kept(&loaded.head, &loaded.pending)?,
+            effects: loaded.effects,
+            questions: loaded.questions,
+        };
+        Ok((loaded.head, machine, tail, left))
     }
 
     /// The machine at `head`: from memory if it stands there, else loaded,
@@ -438,8 +480,9 @@ impl<G: Graph> Core<G> {
 
     /// A run as it stands, without moving it.
     pub(super) async fn look(&self, store: &Arc<dyn Store>, head: Head) -> RunResult<G> {
+        let interrupts = self.open_questions(store, &head).await?;
         let (head, machine, tail) = self.machine_at(store, head).await?;
-        let run = run_at(&head, &machine);
+        let run = run_at(&head, &machine, interrupts);
         self.recent.put(&head.run, machine, tail);
         Ok(run)
     }
@@ -484,16 +527,22 @@ fn finished_run<G: Graph>(machine: &Machine<G>, fingerprint: Option<Digest>) -> 
         status: Status::Completed,
         steps: machine.step(),
         fingerprint,
+        interrupts: Vec::new(),
     }
 }
 
-fn run_at<G: Graph>(head: &Head, machine: &Machine<G>) -> Run<G::State> {
+fn run_at<G: Graph>(
+    head: &Head,
+    machine: &Machine<G>,
+    interrupts: Vec<Interrupt>,
+) -> Run<G::State> {
     Run {
         id: head.run.clone(),
         state: Arc::clone(machine.state()),
         status: head.status,
         steps: machine.step(),
         fingerprint: Some(machine.chain()),
+        interrupts,
     }
 }
 

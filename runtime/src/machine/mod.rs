@@ -18,8 +18,8 @@ use std::sync::Arc;
 pub(crate) use frontier::check_inputs;
 pub(crate) use keys::{KeyId, Keyring};
 pub(crate) use record::{
-    RedoError, Sealed, TaskText, first_chain, outside_text, quoted, read_result, result_text,
-    step_digest,
+    RedoError, Sealed, TaskNote, TaskText, first_chain, outside_text, quoted, read_result,
+    result_text, step_digest, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
@@ -236,7 +236,7 @@ fn taken<I>(hops: &[Hop<I>]) -> Vec<(u32, u64)> {
 }
 
 /// The text of an update from outside, as the only entry of its step.
-pub(crate) fn outside_text<U: serde::Serialize>(update: &U) -> Result<String, EncodeError> {
+pub(crate) fn outside_text<U: Serialize>(update: &U) -> Result<String, EncodeError> {
     Ok(format!("[{{\"update\":{}}}]", encode::to_string(update)?))
 }
 
@@ -268,6 +268,9 @@ pub(crate) fn result_text<G: Graph>(done: &Finished<G>) -> Result<String, Encode
     if let Some(failure) = &done.failure {
         field("failed", encode::to_string(&**failure)?);
     }
+    if done.attempt > 1 {
+        field("attempt", done.attempt.to_string());
+    }
     out.push('}');
     Ok(out)
 }
@@ -281,6 +284,38 @@ struct ResultText<'a, U> {
     hops: Option<Vec<HopText<'a>>>,
     #[serde(default)]
     failed: Option<Failure>,
+    #[serde(default = "first")]
+    attempt: u32,
+}
+
+const fn first() -> u32 {
+    1
+}
+
+/// What a replay has to know of a task beside: its place in the frontier, the
+/// attempt that succeeded, and the step whose state it saw. Left out is what
+/// is as usual.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TaskNote {
+    pub(crate) task: u64,
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub(crate) attempt: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) saw: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_first(attempt: &u32) -> bool {
+    *attempt == 1
+}
+
+/// What is unusual of a finished task that stood at `task` in the frontier of
+/// the step after `last`.
+pub(crate) fn task_note<G: Graph>(task: u64, last: u64, done: &Finished<G>) -> Option<TaskNote> {
+    let saw = done.saw.filter(|saw| *saw != last);
+    let Finished { attempt, .. } = *done;
+    (attempt > 1 || saw.is_some()).then_some(TaskNote { task, attempt, saw })
 }
 
 #[derive(Deserialize)]
@@ -307,6 +342,8 @@ pub(crate) fn read_result<G: Graph>(json: &str) -> Result<Finished<G>, DecodeErr
         update: text.update,
         hops,
         failure: text.failed.map(Box::new),
+        attempt: text.attempt,
+        saw: None,
     })
 }
 

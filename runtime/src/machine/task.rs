@@ -28,6 +28,10 @@ pub(crate) struct Finished<G: Graph> {
     pub(crate) hops: Hops<G::Input>,
     /// Why it failed, if its `on error` row took over.
     pub(crate) failure: Option<Box<Failure>>,
+    /// The attempt that it came to this at, from 1.
+    pub(crate) attempt: u32,
+    /// The step whose state it saw, if an earlier process kept the result.
+    pub(crate) saw: Option<u64>,
 }
 
 /// The updates of one step in merge order, apart from their tasks.

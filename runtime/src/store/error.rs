@@ -56,7 +56,9 @@ pub enum StoreError {
         head: u64,
     },
     /// The run has no such step, or not as the caller thinks.
-    #[error("run `{run}` has no step {step} that fits; it does not exist, was pruned, or is another")]
+    #[error(
+        "run `{run}` has no step {step} that fits; it does not exist, was pruned, or is another"
+    )]
     NoSuchStep {
         /// The run.
         run: String,

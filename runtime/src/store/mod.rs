@@ -58,8 +58,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// The effect records of steps `from..=to` of a run, those of a fork's
     /// origin included, ordered by step, task, name and `n`.
-    fn effects<'a>(&'a self, run: &'a str, from: u64, to: u64)
-    -> StoreFuture<'a, Vec<EffectRecord>>;
+    fn effects<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+    ) -> StoreFuture<'a, Vec<EffectRecord>>;
 
     /// All questions of a run, answered or not, by id.
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>>;

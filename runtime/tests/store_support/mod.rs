@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 use superstep::Digest;
 use superstep::store::{
-    Access, Commit, Committed, Creation, Event, Lease, PendingResult, Snapshot, SqliteStore,
-    Status, StepKind, StepRecord, Store, StoreError,
+    Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal, Lease,
+    Origin, PendingResult, Question, QuestionKind, Snapshot, SqliteStore, Status, StepKind,
+    StepRecord, Store, StoreError,
 };
 
 pub const LONG: Duration = Duration::from_secs(600);
@@ -114,6 +115,75 @@ pub fn result(task: u64) -> PendingResult {
     }
 }
 
+/// An effect of step `step` that went well.
+pub fn effect(step: u64, name: &str) -> EffectRecord {
+    EffectRecord {
+        step,
+        task: digest("task", step),
+        name: name.to_owned(),
+        n: 0,
+        kind: EffectKind::Done,
+        call: Some(0),
+        attempt: 1,
+        request: digest("request", step),
+        excerpt: r#""page""#.to_owned(),
+        response: Some(r#"{"text":"ü"}"#.to_owned()),
+        error: None,
+        recorded: SystemTime::UNIX_EPOCH,
+    }
+}
+
+/// A `fetch` in step `step`.
+pub fn journal(run: &str, epoch: u64, step: u64) -> Journal {
+    Journal {
+        run: run.to_owned(),
+        epoch,
+        effects: vec![effect(step, "fetch")],
+    }
+}
+
+pub fn question(step: u64, id: &str) -> Question {
+    Question {
+        id: id.to_owned(),
+        kind: QuestionKind::Interrupt,
+        step,
+        task: digest("task", step),
+        node: "plan".to_owned(),
+        name: id.to_owned(),
+        n: 0,
+        question: r#""really?""#.to_owned(),
+        schema: Some(r#"{"type":"boolean"}"#.to_owned()),
+        asked: SystemTime::UNIX_EPOCH,
+        answer: None,
+    }
+}
+
+pub fn answer(run: &str, question: &str) -> Answer {
+    Answer {
+        run: run.to_owned(),
+        question: question.to_owned(),
+        answer: "true".to_owned(),
+        effect: None,
+    }
+}
+
+/// The first step of a run that branches off at `step` of `origin`.
+pub fn fork(run: &str, origin: &str, step: u64) -> Commit {
+    let mut commit = first(run, take("anna"));
+    if let Some(create) = &mut commit.create {
+        create.origin = Some(Origin {
+            run: origin.to_owned(),
+            step,
+        });
+    }
+    let mut commit = Commit {
+        create: commit.create,
+        ..next(run, step + 1, commit.access)
+    };
+    commit.record.kind = StepKind::Fork;
+    commit
+}
+
 pub async fn now(store: &SqliteStore, commit: Commit) -> Lease {
     match store.commit(commit).await {
         Ok(Committed::Now(lease)) => lease,
@@ -135,9 +205,12 @@ pub async fn all(store: &SqliteStore, run: &str) -> Result<String, StoreError> {
     let loaded = store.load(run).await?;
     let steps = store.steps(run, 0, u64::MAX).await?;
     let snapshot = store.snapshot(run, u64::MAX).await?;
+    let effects = store.effects(run, 0, u64::MAX).await?;
+    let questions = store.questions(run).await?;
+    let labels = store.labels(run).await?;
     let events = store.outbox(usize::MAX).await?;
     Ok(format!(
-        "{loaded:#?}\n{steps:#?}\n{snapshot:#?}\n{events:#?}"
+        "{loaded:#?}\n{steps:#?}\n{snapshot:#?}\n{effects:#?}\n{questions:#?}\n{labels:#?}\n{events:#?}"
     ))
 }
 

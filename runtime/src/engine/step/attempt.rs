@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::cx::Cx;
+use crate::error::Error;
 use crate::node_error::NodeError;
 use crate::panics::caught;
 
@@ -18,6 +20,10 @@ pub(super) enum AttemptError {
     Panicked(String),
     /// The driving call's budget is used up.
     Budget,
+    /// It waits for an answer.
+    Suspended,
+    /// An effect has to stop the run.
+    Fault(Box<Error>),
 }
 
 impl AttemptError {
@@ -39,6 +45,27 @@ impl AttemptError {
     }
 }
 
+/// What an attempt came to, with what its effects say of it.
+pub(super) fn concluded<T>(result: Result<T, AttemptError>, cx: &Cx) -> Result<T, AttemptError> {
+    if let Some(fault) = cx.take_fault() {
+        return Err(AttemptError::Fault(Box::new(fault)));
+    }
+    let reason = match &result {
+        Ok(_) => {
+            cx.finish();
+            return result;
+        }
+        Err(AttemptError::Failed(error)) => format!("its node failed: {error}"),
+        Err(AttemptError::TimedOut(timeout)) => format!("its node took longer than {timeout:?}"),
+        Err(AttemptError::Panicked(panic)) => format!("its node panicked: {panic}"),
+        Err(_) => return result,
+    };
+    if cx.ask_for_unknown(&reason) {
+        return Err(AttemptError::Suspended);
+    }
+    result
+}
+
 /// The node's future with its limits. A timer is set only when the node does
 /// not finish at its first poll: most do.
 pub(super) struct Attempt<'a, F> {
@@ -47,6 +74,8 @@ pub(super) struct Attempt<'a, F> {
     timeout: Duration,
     deadline: Instant,
     timer: Option<(Pin<Box<Sleep>>, Limit)>,
+    /// What the node was given, unless it cannot suspend.
+    cx: Option<&'a Cx>,
 }
 
 /// Which limit a timer stands for.
@@ -57,12 +86,18 @@ enum Limit {
 }
 
 impl<'a, F> Attempt<'a, F> {
-    pub(super) fn new(node: Pin<&'a mut F>, timeout: Duration, deadline: Instant) -> Self {
+    pub(super) fn new(
+        node: Pin<&'a mut F>,
+        timeout: Duration,
+        deadline: Instant,
+        cx: Option<&'a Cx>,
+    ) -> Self {
         Self {
             node,
             timeout,
             deadline,
             timer: None,
+            cx,
         }
     }
 }
@@ -75,6 +110,9 @@ impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
         // A node that panicked is dropped and never polled again.
         match caught(|| this.node.as_mut().poll(cx)) {
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
+            Ok(Poll::Pending) if this.cx.is_some_and(Cx::is_suspended) => {
+                Poll::Ready(Err(AttemptError::Suspended))
+            }
             Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
             Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic))),
         }

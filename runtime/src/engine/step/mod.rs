@@ -24,6 +24,7 @@ use tokio::task::{JoinSet, coop::consume_budget};
 
 pub(super) use task::{StepClock, StepContext};
 
+use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Finished, Task};
 use crate::node_error::NodeError;
@@ -47,6 +48,10 @@ pub(super) enum TaskError {
     EmptyEach(u32),
     /// The driving call's budget is used up.
     Budget,
+    /// It waits for an answer.
+    Suspended,
+    /// An effect has to stop the run.
+    Fault(Box<Error>),
 }
 
 /// What one task came to.

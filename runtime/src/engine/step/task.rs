@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::attempt::{Attempt, AttemptError};
+use super::attempt::{Attempt, AttemptError, concluded};
 use super::{TaskError, TaskResult, backoff};
 use crate::cx::Cx;
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
@@ -83,15 +83,21 @@ async fn try_task<G: Graph>(
         let given = if is_last { input.take() } else { input.clone() };
         let cx = context.cx(info, key, number);
         let result = if info.options.blocking {
+            let abandoned = Abandoned(Arc::new(AtomicBool::new(false)));
+            let cx = Arc::new(cx.abandoned_by(Arc::clone(&abandoned.0)));
             // Boxed, so that the rare case does not make every task's future larger.
-            let mut call = Box::pin(on_blocking_pool(context, node, cx, given));
-            Attempt::new(call.as_mut(), timeout, deadline).await
+            let call = on_blocking_pool(context, node, Arc::clone(&cx), given);
+            let mut call = Box::pin(call);
+            concluded(
+                Attempt::new(call.as_mut(), timeout, deadline, None).await,
+                &cx,
+            )
         } else {
             let call = pin!(context.graph.call(node, given, context.state, &cx));
-            Attempt::new(call, timeout, deadline).await
+            concluded(Attempt::new(call, timeout, deadline, Some(&cx)).await, &cx)
         };
         match result {
-            Ok(Done { update, hops }) => return finished(update, hops, None),
+            Ok(Done { update, hops }) => return finished(update, hops, None, number),
             Err(error) if is_last => break error,
             Err(error) => {
                 if let Some(error) = error.unless_retried(retry.when) {
@@ -119,11 +125,9 @@ async fn try_task<G: Graph>(
 async fn on_blocking_pool<G: Graph>(
     context: StepContext<'_, G>,
     node: NodeId,
-    cx: Cx,
+    cx: Arc<Cx>,
     input: Option<G::Input>,
 ) -> Result<Done<G>, NodeError> {
-    let abandoned = Abandoned(Arc::new(AtomicBool::new(false)));
-    let cx = cx.abandoned_by(Arc::clone(&abandoned.0));
     let (graph, state, runtime) = (
         Arc::clone(context.graph),
         Arc::clone(context.state),
@@ -152,6 +156,7 @@ fn finished<G: Graph>(
     update: Option<UpdateOf<G>>,
     hops: Hops<G::Input>,
     failure: Option<Box<Failure>>,
+    attempt: u32,
 ) -> TaskResult<G> {
     match hops {
         Hops::Empty(edge) => Err(TaskError::EmptyEach(edge)),
@@ -159,6 +164,8 @@ fn finished<G: Graph>(
             update,
             hops,
             failure,
+            attempt,
+            saw: None,
         }),
     }
 }
@@ -173,6 +180,8 @@ fn failed<G: Graph>(
 ) -> TaskResult<G> {
     let (error, message) = match error {
         AttemptError::Budget => return Err(TaskError::Budget),
+        AttemptError::Suspended => return Err(TaskError::Suspended),
+        AttemptError::Fault(fault) => return Err(TaskError::Fault(fault)),
         AttemptError::Failed(source) => {
             let message = with_causes(&source);
             (TaskError::Failed { source, attempts }, message)
@@ -192,7 +201,7 @@ fn failed<G: Graph>(
         message,
     };
     match G::on_error(node, failure.clone()) {
-        Some(hops) => finished(None, hops, Some(Box::new(failure))),
+        Some(hops) => finished(None, hops, Some(Box::new(failure)), attempts),
         None => Err(error),
     }
 }

@@ -86,6 +86,18 @@ impl Cells<'_> {
         }
     }
 
+    /// What `read` makes of a cell that may be empty.
+    pub(super) fn optional<T>(
+        &self,
+        column: usize,
+        read: impl FnOnce(&Self, usize) -> Result<T, Fail>,
+    ) -> Result<Option<T>, Fail> {
+        match self.row.get_ref(column)? {
+            ValueRef::Null => Ok(None),
+            _ => read(self, column).map(Some),
+        }
+    }
+
     /// One of a set of words.
     pub(super) fn word<T>(
         &self,

@@ -1,4 +1,4 @@
-//! One step, one transaction; and what is kept when a step stays open.
+//! One step, one transaction.
 
 use std::time::SystemTime;
 
@@ -7,12 +7,13 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, count, place};
 use super::errors::Fail;
 use super::lease::{self, Stored};
+use super::lineage::{chain_at, pruned_before};
 use super::owners::Owners;
+use super::{effects, questions, read, snapshots};
 use crate::hash::Digest;
 use crate::store::rules::{self, Facts, Verdict};
 use crate::store::{
-    Access, Commit, Committed, Creation, Event, Lease, Park, Snapshot, Status, StepKind,
-    StepRecord, clock,
+    Access, Commit, Committed, Creation, Event, Origin, Status, StepKind, StepRecord, clock,
 };
 
 /// Gives what happened, and the lock file of an owner that the lease was taken from.
@@ -26,7 +27,7 @@ pub(super) fn commit(
     let dead = || stored.as_ref().is_some_and(|stored| stored.is_dead(owners));
     let verdict = match &stored {
         Some(stored) => rules::judge(commit, &facts(conn, stored, commit)?, now, dead)?,
-        None => Verdict::Write(rules::begin(commit, None, now)?),
+        None => Verdict::Write(rules::begin(commit, branch(conn, commit)?, now)?),
     };
     let lease = match verdict {
         Verdict::Already => return Ok((Committed::Already, None)),
@@ -50,12 +51,17 @@ pub(super) fn commit(
     }
     write_step(conn, number, &commit.record, now)?;
     if let Some(snapshot) = &commit.snapshot {
-        write_snapshot(conn, number, snapshot)?;
+        snapshots::write(conn, number, snapshot)?;
     }
     write_events(conn, number, commit.record.step, &commit.events)?;
     if let Some(token) = &commit.token {
         write_token(conn, number, token, commit)?;
     }
+    if commit.record.kind == StepKind::Update {
+        effects::move_along(conn, number, commit.record.step)?;
+        questions::move_along(conn, number, commit.record.step)?;
+    }
+    effects::write(conn, number, &commit.effects)?;
     // Only a run that was parked has kept results.
     let parked = stored
         .as_ref()
@@ -85,6 +91,15 @@ fn facts(conn: &Connection, stored: &Stored, commit: &Commit) -> Result<Facts, F
         token_spent: is_token_spent(conn, stored.number, commit)?,
         lease: stored.lease.clone(),
     })
+}
+
+/// Of a fork's first step, the chain value at which it branches off.
+fn branch(conn: &Connection, commit: &Commit) -> Result<Option<Digest>, Fail> {
+    let create = commit.create.as_ref();
+    match create.and_then(|create| create.origin.as_ref()) {
+        Some(origin) => chain_at(conn, &origin.run, origin.step),
+        None => Ok(None),
+    }
 }
 
 fn is_token_spent(conn: &Connection, number: i64, commit: &Commit) -> Result<bool, Fail> {
@@ -138,7 +153,23 @@ fn create_run(
         commit.record.chain.as_bytes(),
         commit.token,
     ])?;
-    Ok(conn.last_insert_rowid())
+    let number = conn.last_insert_rowid();
+    if let Some(origin) = &create.origin {
+        branch_off(conn, number, origin)?;
+    }
+    Ok(number)
+}
+
+fn branch_off(conn: &Connection, number: i64, origin: &Origin) -> Result<(), Fail> {
+    conn.prepare_cached("INSERT INTO forks (run, origin, origin_step) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            number,
+            read::number_of(conn, &origin.run)?,
+            count(origin.step)?
+        ])?;
+    conn.prepare_cached("UPDATE runs SET pruned = ?2 WHERE number = ?1")?
+        .execute(params![number, count(pruned_before(conn, origin)?)?])?;
+    Ok(())
 }
 
 /// Moves the head. The lease has a statement of its own, so that a step that
@@ -169,8 +200,8 @@ fn write_step(
     now: SystemTime,
 ) -> Result<(), Fail> {
     conn.prepare_cached(
-        "INSERT INTO steps (place, kind, committed, chain, digest, key, updates, frontier) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO steps (place, kind, committed, chain, digest, key, updates, frontier, \
+         version, notes, journal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         place(number, record.step)?,
@@ -181,23 +212,10 @@ fn write_step(
         record.key.as_bytes(),
         record.updates,
         record.frontier,
+        record.version,
+        record.notes,
+        record.journal.as_ref().map(Digest::as_bytes),
     ])?;
-    Ok(())
-}
-
-/// A fork goes back to the newest snapshot before the step it began at, so
-/// those stay.
-fn write_snapshot(conn: &Connection, number: i64, snapshot: &Snapshot) -> Result<(), Fail> {
-    let at = place(number, snapshot.step)?;
-    conn.prepare_cached(
-        "DELETE FROM snapshots WHERE place BETWEEN ?1 AND ?2 AND NOT EXISTS \
-         (SELECT 1 FROM forks WHERE origin = ?3 AND origin_step >= snapshots.step)",
-    )?
-    .execute([place(number, 0)?, at, number])?;
-    conn.prepare_cached(
-        "INSERT OR REPLACE INTO snapshots (place, digest, state) VALUES (?1, ?2, ?3)",
-    )?
-    .execute(params![at, snapshot.digest.as_bytes(), snapshot.state])?;
     Ok(())
 }
 
@@ -220,34 +238,6 @@ fn write_token(conn: &Connection, number: i64, token: &str, commit: &Commit) -> 
         token,
         count(commit.turn)?,
         count(commit.turn_step)?
-    ])?;
-    Ok(())
-}
-
-pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
-    let (number, _): (i64, Lease) = lease::held(conn, &park.run, park.epoch)?;
-    for kept in &park.results {
-        conn.prepare_cached(
-            "INSERT OR REPLACE INTO results (run, task, node, saw, result) \
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            number,
-            kept.task.as_bytes(),
-            kept.node,
-            count(kept.saw)?,
-            kept.result
-        ])?;
-    }
-    conn.prepare_cached(
-        "UPDATE runs SET updated = ?2, status = ?3, error = ?4, owner = NULL, lock = NULL \
-         WHERE number = ?1",
-    )?
-    .execute(params![
-        number,
-        clock::to_millis(SystemTime::now()),
-        park.status.as_str(),
-        park.error
     ])?;
     Ok(())
 }

@@ -65,7 +65,7 @@ pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fai
     }))
 }
 
-fn existing(conn: &Connection, run: &str) -> Result<Stored, Fail> {
+pub(super) fn existing(conn: &Connection, run: &str) -> Result<Stored, Fail> {
     stored(conn, run)?.ok_or_else(|| {
         Fail::Refused(StoreError::NoSuchRun {
             run: run.to_owned(),
@@ -73,11 +73,11 @@ fn existing(conn: &Connection, run: &str) -> Result<Stored, Fail> {
     })
 }
 
-/// The lease of `run` with that epoch, and the run's number.
-pub(super) fn held(conn: &Connection, run: &str, epoch: u64) -> Result<(i64, Lease), Fail> {
+/// The run, and its lease, which has that epoch.
+pub(super) fn held(conn: &Connection, run: &str, epoch: u64) -> Result<(Stored, Lease), Fail> {
     let stored = existing(conn, run)?;
     let lease = rules::held(run, &stored.lease, epoch)?;
-    Ok((stored.number, lease))
+    Ok((stored, lease))
 }
 
 /// Gives the lease, and the lock file of an owner that it was taken from.
@@ -102,10 +102,10 @@ pub(super) fn renew(
     epoch: u64,
     term: Duration,
 ) -> Result<Lease, Fail> {
-    let (number, lease) = held(conn, run, epoch)?;
+    let (stored, lease) = held(conn, run, epoch)?;
     let expires = clock::after(SystemTime::now(), term);
     conn.prepare_cached("UPDATE runs SET expires = ?2 WHERE number = ?1")?
-        .execute([number, clock::to_millis(expires)])?;
+        .execute([stored.number, clock::to_millis(expires)])?;
     Ok(Lease { expires, ..lease })
 }
 

@@ -4,14 +4,23 @@ mod cells;
 mod checkpointer;
 mod commit;
 mod desk;
+mod effects;
 mod errors;
+mod history;
 mod identity;
+mod labels;
 mod lease;
+mod lineage;
 mod open;
 mod owners;
+mod park;
+mod prune;
+mod questions;
 mod read;
 mod reader;
 mod schema;
+mod shrink;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -69,8 +78,9 @@ pub struct SqliteStore {
 
 struct Inner {
     path: PathBuf,
-    writer: Writer,
+    /// Closed before the writer: SQLite cleans up with the last connection, if it may write.
     readers: Readers,
+    writer: Writer,
     owners: Arc<Owners>,
 }
 
@@ -152,8 +162,8 @@ impl SqliteOptions {
         let readers = Readers::new(path.clone(), self.settings.busy, reader);
         let inner = Inner {
             path,
-            writer,
             readers,
+            writer,
             owners,
         };
         Ok(SqliteStore {
@@ -224,6 +234,22 @@ impl SqliteStore {
             Ok(done)
         })
     }
+
+    /// Each run in a transaction of its own: commits go on in between.
+    async fn prune_each(&self, prune: &Prune) -> Result<Pruned, StoreError> {
+        let (asked, owners) = (prune.clone(), Arc::clone(&self.inner.owners));
+        let look = self.read(move |conn| prune::candidates(conn, &owners, &asked));
+        let mut pruned = Pruned::default();
+        for run in look.await? {
+            let (asked, owners) = (prune.clone(), Arc::clone(&self.inner.owners));
+            let drop = self.write(move |conn| prune::prune(conn, &owners, &asked, &run));
+            let steps = drop.await?;
+            pruned.runs += u64::from(steps > 0);
+            pruned.steps += steps;
+        }
+        shrink::give_back(&self.inner.writer, &self.inner.path).await;
+        Ok(pruned)
+    }
 }
 
 impl fmt::Debug for SqliteStore {
@@ -232,10 +258,6 @@ impl fmt::Debug for SqliteStore {
             .field("path", &self.inner.path)
             .finish_non_exhaustive()
     }
-}
-
-fn not_yet<'a, T: Send + 'a>() -> StoreFuture<'a, T> {
-    Box::pin(std::future::ready(Err(errors::backend("not yet"))))
 }
 
 impl Store for SqliteStore {
@@ -255,24 +277,32 @@ impl Store for SqliteStore {
 
     fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
         let run = run.to_owned();
-        self.read(move |conn| read::steps(conn, &run, from, to))
+        self.read(move |conn| history::steps(conn, &run, from, to))
     }
 
-    fn digests<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
-        not_yet()
+    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+        let run = run.to_owned();
+        self.read(move |conn| history::digests(conn, &run))
     }
 
-    fn effects<'a>(&'a self, _: &'a str, _: u64, _: u64) -> StoreFuture<'a, Vec<EffectRecord>> {
-        not_yet()
+    fn effects<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+    ) -> StoreFuture<'a, Vec<EffectRecord>> {
+        let run = run.to_owned();
+        self.read(move |conn| effects::effects(conn, &run, from, to))
     }
 
-    fn questions<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<Question>> {
-        not_yet()
+    fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
+        let run = run.to_owned();
+        self.read(move |conn| questions::of_run(conn, &run))
     }
 
     fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
         let run = run.to_owned();
-        self.read(move |conn| read::snapshot(conn, &run, step))
+        self.read(move |conn| history::snapshot(conn, &run, step))
     }
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
@@ -303,32 +333,40 @@ impl Store for SqliteStore {
         self.take_over(move |conn, owners| commit::commit(conn, owners, &commit))
     }
 
-    fn journal(&self, _: Journal) -> StoreFuture<'_, ()> {
-        not_yet()
+    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
+        self.write(move |conn| effects::journal(conn, &journal))
     }
 
-    fn answer(&self, _: Answer) -> StoreFuture<'_, ()> {
-        not_yet()
+    fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
+        self.write(move |conn| questions::answer(conn, &answer))
     }
 
-    fn put_snapshot<'a>(&'a self, _: &'a str, _: u64, _: Snapshot) -> StoreFuture<'a, ()> {
-        not_yet()
+    fn put_snapshot<'a>(
+        &'a self,
+        run: &'a str,
+        epoch: u64,
+        snapshot: Snapshot,
+    ) -> StoreFuture<'a, ()> {
+        let run = run.to_owned();
+        self.write(move |conn| snapshots::put(conn, &run, epoch, &snapshot))
     }
 
-    fn label<'a>(&'a self, _: &'a str, _: u64, _: &'a str) -> StoreFuture<'a, ()> {
-        not_yet()
+    fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()> {
+        let (run, label) = (run.to_owned(), label.to_owned());
+        self.write(move |conn| labels::label(conn, &run, step, &label))
     }
 
-    fn labels<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
-        not_yet()
+    fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
+        let run = run.to_owned();
+        self.read(move |conn| Ok(labels::labels(conn, &run)?.into_iter().collect()))
     }
 
-    fn prune<'a>(&'a self, _: &'a Prune) -> StoreFuture<'a, Pruned> {
-        not_yet()
+    fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
+        Box::pin(self.prune_each(prune))
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {
-        self.write(move |conn| commit::park(conn, &park))
+        self.write(move |conn| park::park(conn, &park))
     }
 
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::Synchronous;
 use super::checkpointer::LONGEST_LOG;
 use super::errors::translate;
-use super::{reader, schema};
+use super::{reader, schema, shrink};
 use crate::store::StoreError;
 
 /// Where the file is and what it costs to write to it.
@@ -21,7 +21,7 @@ pub(super) struct Settings {
 }
 
 /// The connection that writes, and the one that looked at the file before, if
-/// there was a file. As long as that one is open, the next need not read
+/// there was a file and it need not be [converted](shrink::convert). As long as that one is open, the next need not read
 /// through the log that a killed process left.
 pub(super) struct Opened {
     pub(super) writer: Connection,
@@ -34,7 +34,7 @@ pub(super) struct Opened {
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     refuse_what_is_no_file(path)?;
     let reader = match fs::metadata(path) {
-        Ok(file) if file.len() > 0 => look(path, settings)?,
+        Ok(file) if file.len() > 0 => look(path, settings)?.filter(shrink::is_shrinkable),
         _ => None,
     };
     let writer = open_writer(path, settings)?;
@@ -115,9 +115,11 @@ fn set_up(
     let say = |error| translate(error, path);
     conn.busy_timeout(settings.busy).map_err(say)?;
     refuse_read_only(&conn, path)?;
+    shrink::prepare(&conn).map_err(say)?;
     // Before WAL is switched on, so that the marks of a new file are in the
     // file itself and not in its log only.
     schema::migrate(&mut conn, path)?;
+    shrink::convert(&conn, settings.busy).map_err(say)?;
     use_wal(&conn, path, settings.busy)?;
     conn.pragma_update(None, "synchronous", settings.synchronous.word())
         .map_err(say)?;

@@ -2,15 +2,18 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::cells::{Cells, LAST_STEP, corrupt, place};
+use super::cells::{Cells, corrupt};
 use super::errors::Fail;
+use super::{effects, history, questions};
 use crate::hash::Digest;
-use crate::store::{
-    Event, Head, Lease, Loaded, PendingResult, Snapshot, Status, StepKind, StepRecord,
-};
+use crate::store::{Event, Head, Lease, Loaded, Origin, PendingResult, Status, StepRecord};
 
-const HEADS: &str = "SELECT number, id, graph, fingerprint, version, seed, created, updated, status, \
-     step, turn, turn_step, chain, epoch, expires, owner, token, error FROM runs";
+const HEADS: &str = "SELECT runs.number, runs.id, runs.graph, runs.fingerprint, runs.version, \
+     runs.seed, runs.created, runs.updated, runs.status, runs.step, runs.turn, runs.turn_step, \
+     runs.chain, runs.epoch, runs.expires, runs.owner, runs.token, runs.error, runs.pruned, \
+     forks.origin_step, origins.id AS origin FROM runs \
+     LEFT JOIN forks ON forks.run = runs.number \
+     LEFT JOIN runs AS origins ON origins.number = forks.origin";
 
 pub(super) fn number_of(conn: &Connection, run: &str) -> Result<Option<i64>, Fail> {
     let mut query = conn.prepare_cached("SELECT number FROM runs WHERE id = ?1")?;
@@ -21,14 +24,14 @@ pub(super) fn head(conn: &Connection, run: &str) -> Result<Option<Head>, Fail> {
     Ok(numbered_head(conn, run)?.map(|(_, head)| head))
 }
 
-fn numbered_head(conn: &Connection, run: &str) -> Result<Option<(i64, Head)>, Fail> {
-    let mut query = conn.prepare_cached(&format!("{HEADS} WHERE id = ?1"))?;
+pub(super) fn numbered_head(conn: &Connection, run: &str) -> Result<Option<(i64, Head)>, Fail> {
+    let mut query = conn.prepare_cached(&format!("{HEADS} WHERE runs.id = ?1"))?;
     let mut rows = query.query([run])?;
     rows.next()?.map(head_of).transpose()
 }
 
 pub(super) fn heads(conn: &Connection) -> Result<Vec<Head>, Fail> {
-    let mut query = conn.prepare_cached(&format!("{HEADS} ORDER BY id"))?;
+    let mut query = conn.prepare_cached(&format!("{HEADS} ORDER BY runs.id"))?;
     let mut rows = query.query([])?;
     let mut heads = Vec::new();
     while let Some(row) = rows.next()? {
@@ -52,6 +55,13 @@ fn head_of(row: &rusqlite::Row<'_>) -> Result<(i64, Head), Fail> {
         place: &"its row",
     };
     let owner = cells.optional_text(15)?;
+    let origin = match cells.optional(19, Cells::number)? {
+        Some(step) => Some(Origin {
+            run: cells.text(20)?,
+            step,
+        }),
+        None => None,
+    };
     let (epoch, expires) = (cells.number(13)?, cells.time(14)?);
     let head = Head {
         graph: cells.text(2)?,
@@ -70,8 +80,8 @@ fn head_of(row: &rusqlite::Row<'_>) -> Result<(i64, Head), Fail> {
             epoch,
             expires,
         }),
-        origin: None,
-        pruned: 0,
+        origin,
+        pruned: cells.number(18)?,
         token: cells.optional_text(16)?,
         error: cells.optional_text(17)?,
         run,
@@ -83,14 +93,16 @@ pub(super) fn load(conn: &Connection, run: &str) -> Result<Option<Loaded>, Fail>
     let Some((number, head)) = numbered_head(conn, run)? else {
         return Ok(None);
     };
-    let snapshot = snapshot_of(conn, run, number, LAST_STEP)?;
-    let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.step);
-    let steps = steps_of(conn, run, number, from, LAST_STEP)?;
+    let snapshot = history::own_snapshot(conn, run, number)?;
+    let first = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
+    let from = snapshot.as_ref().map_or(first, |snapshot| snapshot.step);
+    let steps = history::own_steps(conn, run, number, from)?;
     unbroken(&head, from, &steps)?;
+    let open = head.step + 1;
     Ok(Some(Loaded {
         pending: results(conn, run, number)?,
-        effects: Vec::new(),
-        questions: Vec::new(),
+        effects: effects::of_step(conn, run, number, open)?,
+        questions: questions::open(conn, run, number, open)?,
         head,
         snapshot,
         steps,
@@ -115,91 +127,6 @@ fn unbroken(head: &Head, from: u64, steps: &[StepRecord]) -> Result<(), Fail> {
         return Err(corrupt(&head.run, "the chain", reason));
     }
     Ok(())
-}
-
-pub(super) fn steps(
-    conn: &Connection,
-    run: &str,
-    from: u64,
-    to: u64,
-) -> Result<Vec<StepRecord>, Fail> {
-    match number_of(conn, run)? {
-        Some(number) if from <= LAST_STEP => steps_of(conn, run, number, from, to),
-        _ => Ok(Vec::new()),
-    }
-}
-
-fn steps_of(
-    conn: &Connection,
-    run: &str,
-    number: i64,
-    from: u64,
-    to: u64,
-) -> Result<Vec<StepRecord>, Fail> {
-    let mut query = conn.prepare_cached(
-        "SELECT step, kind, committed, chain, digest, key, updates, frontier FROM steps \
-         WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
-    )?;
-    let mut rows = query.query([place(number, from)?, place(number, to.min(LAST_STEP))?])?;
-    let mut steps = Vec::new();
-    while let Some(row) = rows.next()? {
-        let step: u64 = row.get::<_, u32>(0)?.into();
-        let place = format!("step {step}");
-        let cells = Cells {
-            row,
-            run,
-            place: &place,
-        };
-        steps.push(StepRecord {
-            step,
-            kind: cells.word(1, StepKind::parse)?,
-            version: 1,
-            notes: None,
-            journal: None,
-            committed: cells.time(2)?,
-            chain: cells.digest(3)?,
-            digest: cells.digest(4)?,
-            key: cells.digest(5)?,
-            updates: cells.text(6)?,
-            frontier: cells.text(7)?,
-        });
-    }
-    Ok(steps)
-}
-
-pub(super) fn snapshot(conn: &Connection, run: &str, step: u64) -> Result<Option<Snapshot>, Fail> {
-    match number_of(conn, run)? {
-        Some(number) => snapshot_of(conn, run, number, step),
-        None => Ok(None),
-    }
-}
-
-fn snapshot_of(
-    conn: &Connection,
-    run: &str,
-    number: i64,
-    step: u64,
-) -> Result<Option<Snapshot>, Fail> {
-    let mut query = conn.prepare_cached(
-        "SELECT step, digest, state FROM snapshots \
-         WHERE place BETWEEN ?1 AND ?2 ORDER BY place DESC LIMIT 1",
-    )?;
-    let mut rows = query.query([place(number, 0)?, place(number, step.min(LAST_STEP))?])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let step: u64 = row.get::<_, u32>(0)?.into();
-    let place = format!("the snapshot after step {step}");
-    let cells = Cells {
-        row,
-        run,
-        place: &place,
-    };
-    Ok(Some(Snapshot {
-        step,
-        digest: cells.digest(1)?,
-        state: cells.text(2)?,
-    }))
 }
 
 fn results(conn: &Connection, run: &str, number: i64) -> Result<Vec<PendingResult>, Fail> {

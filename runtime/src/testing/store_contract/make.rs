@@ -37,7 +37,7 @@ pub(super) fn record(run: &str, step: u64) -> StepRecord {
         } else {
             StepKind::Step
         },
-        version: 1,
+        version: 3,
         updates: format!(r#"{{"step":{step}}}"#),
         frontier: r#"["plan"]"#.to_owned(),
         chain: digest("chain", run, step),

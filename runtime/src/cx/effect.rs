@@ -1,0 +1,351 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::journal::{Call, EffectJournal, Found, Request};
+use super::{AttemptLog, Cx};
+use crate::encode::{self, EncodeError, check_round_trip};
+use crate::error::Error;
+use crate::hash::{Digest, Hasher};
+use crate::node_error::NodeError;
+use crate::store::{EffectKind, EffectRecord};
+
+/// `Ok(value)` with [`NodeError`] as its error, so that a closure that cannot
+/// fail needs no types.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), superstep::NodeError> {
+/// let cx = superstep::Cx::test();
+/// let dice = cx.effect("dice", &()).run(|| async { superstep::ok(4) }).await?;
+/// assert_eq!(dice, 4);
+/// # Ok(())
+/// # }
+/// ```
+pub fn ok<T>(value: T) -> Result<T, NodeError> {
+    Ok(value)
+}
+
+/// A call to the outside world, from [`Cx::effect`]; nothing happens until it is [run](Self::run).
+#[must_use = "nothing happens until it is run"]
+pub struct Effect<'a> {
+    cx: &'a Cx,
+    name: String,
+    n: u64,
+    /// Its place among the calls of its attempt.
+    position: u32,
+    /// Read only if there is a journal: without one nothing is encoded.
+    request: Option<Result<Request, EncodeError>>,
+}
+
+/// An effect that must not be repeated, from [`Effect::at_most_once`].
+#[must_use = "nothing happens until it is run"]
+pub struct AtMostOnce<'a>(Effect<'a>);
+
+/// What is known of a call before it is made, in the caller's types.
+enum Look<T> {
+    Known(Result<T, NodeError>),
+    New,
+    /// Begun, and nobody knows what became of it, because of this.
+    Unknown(String),
+    Never,
+}
+
+impl<'a> Effect<'a> {
+    pub(super) fn begin(cx: &'a Cx, name: &str, request: &(impl Serialize + ?Sized)) -> Self {
+        let (n, position) = cx.log().call(name);
+        let request = cx
+            .journal()
+            .map(|_| encode::to_string(request).map(Request::of));
+        Self {
+            cx,
+            name: name.to_owned(),
+            n,
+            position,
+            request,
+        }
+    }
+
+    /// A key to hand to the callee, so that it can recognise a repeated call:
+    /// `SHA-256(run_id, order key, name, n)`.
+    ///
+    /// An effect is made at least once until it is recorded: after a crash in
+    /// between it is made again, with the same key.
+    pub fn key(&self) -> Digest {
+        Hasher::new()
+            .part(self.cx.run_id())
+            .part(self.cx.order_key().as_bytes())
+            .part(&self.name)
+            .number(self.n)
+            .finish()
+    }
+
+    /// Makes of it an effect that is never repeated, not even when nobody knows
+    /// whether it happened: then the run asks.
+    pub const fn at_most_once(self) -> AtMostOnce<'a> {
+        AtMostOnce(self)
+    }
+
+    /// Calls `f` and records what it gives, before the node sees it; or gives
+    /// what is recorded, without calling `f`.
+    ///
+    /// The value that the node sees is the one that its record decodes to, at
+    /// the first time as at any other. A failure is recorded with its attempt,
+    /// if that goes on to succeed; a retry of the task tries again.
+    ///
+    /// # Errors
+    /// What `f` fails with. A request that differs from the recorded one, a
+    /// response that cannot be encoded or decoded, and a store that fails stop
+    /// the run, whatever the node does with the error.
+    pub async fn run<T, E, F, Fut>(self, f: F) -> Result<T, NodeError>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let Some(journal) = self.cx.journal() else {
+            return f().await.map_err(NodeError::transient);
+        };
+        let request = self.request()?;
+        match self.look(journal, &request)? {
+            Look::Known(result) => result,
+            Look::New => {
+                let _flight = self.log().fly();
+                match f().await {
+                    Ok(value) => self.succeed(journal, &request, value).await,
+                    Err(error) => Err(self.fail(&request, NodeError::transient(error))),
+                }
+            }
+            Look::Unknown(reason) => self.ask(journal, &request, &reason).await,
+            Look::Never => pending().await,
+        }
+    }
+
+    fn log(&self) -> &AttemptLog {
+        self.cx.log()
+    }
+
+    fn call(&self) -> Call {
+        Call {
+            task: self.cx.order_key(),
+            name: self.name.clone(),
+            n: self.n,
+        }
+    }
+
+    fn request(&self) -> Result<Request, NodeError> {
+        if self.name.is_empty() {
+            return Err(NodeError::permanent("an effect needs a name"));
+        }
+        match &self.request {
+            Some(Ok(request)) => Ok(request.clone()),
+            Some(Err(error)) => Err(self.not_round_trip(error.clone())),
+            // The journal was opened while the call was being prepared; it never is.
+            None => Err(NodeError::permanent("the effect was begun outside its run")),
+        }
+    }
+
+    fn look<T: DeserializeOwned>(
+        &self,
+        journal: &Arc<dyn EffectJournal>,
+        request: &Request,
+    ) -> Result<Look<T>, NodeError> {
+        match journal.find(&self.call(), self.position, request) {
+            Found::New => Ok(Look::New),
+            Found::Never => Ok(Look::Never),
+            Found::Unknown => Ok(Look::Unknown(
+                "it was begun, and its outcome was not recorded".into(),
+            )),
+            Found::Failure(text) => Ok(Look::Known(Err(NodeError::from_record(&text)))),
+            Found::Response(text) => self.decode(&text).map(|value| Look::Known(Ok(value))),
+            Found::Answered(text) => match encode::from_str(&text) {
+                Ok(value) => Ok(Look::Known(Ok(value))),
+                Err(error) => Ok(Look::Unknown(format!(
+                    "the last answer does not decode: {}",
+                    error.reason
+                ))),
+            },
+            Found::Changed(recorded) => Err(self.fault(Error::EffectChanged {
+                run: self.cx.run_id().to_owned(),
+                step: self.cx.step(),
+                node: self.cx.node(),
+                effect: self.name.as_str().into(),
+                n: self.n,
+                recorded: recorded.into(),
+                requested: request.excerpt.as_str().into(),
+            })),
+        }
+    }
+
+    fn decode<T: DeserializeOwned>(&self, text: &str) -> Result<T, NodeError> {
+        encode::from_str(text).map_err(|error| {
+            self.fault(Error::Undecodable {
+                run: self.cx.run_id().to_owned(),
+                place: format!(
+                    "the response of effect `{}` (call {}) of node `{}` in step {}",
+                    self.name,
+                    self.n,
+                    self.cx.node(),
+                    self.cx.step()
+                ),
+                reason: error.to_string(),
+            })
+        })
+    }
+
+    async fn succeed<T: Serialize + DeserializeOwned>(
+        &self,
+        journal: &Arc<dyn EffectJournal>,
+        request: &Request,
+        value: T,
+    ) -> Result<T, NodeError> {
+        let text = encode::to_string(&value);
+        drop(value);
+        let text = text.map_err(|error| self.not_round_trip(error))?;
+        if journal.checks_round_trip() {
+            check_round_trip::<T>(&text).map_err(|error| self.not_round_trip(error))?;
+        }
+        let mut record = self.record(request, EffectKind::Done);
+        record.response = Some(text.clone());
+        self.write(journal, record).await?;
+        self.decode(&text)
+    }
+
+    /// The failure is written if its attempt succeeds all the same.
+    fn fail(&self, request: &Request, error: NodeError) -> NodeError {
+        self.log().buffer(self.failure(request, &error));
+        error
+    }
+
+    fn failure(&self, request: &Request, error: &NodeError) -> EffectRecord {
+        let mut record = self.record(request, EffectKind::Failed);
+        record.error = Some(error.to_record());
+        record
+    }
+
+    /// Writes `record` with what was buffered before it.
+    async fn write(
+        &self,
+        journal: &Arc<dyn EffectJournal>,
+        record: EffectRecord,
+    ) -> Result<(), NodeError> {
+        let mut records = self.log().take_buffered();
+        records.push(record);
+        let written = journal.write(records).await;
+        written.map_err(|error| self.fault(error))
+    }
+
+    /// Asks what became of the call, and waits: the engine drops the node.
+    async fn ask<T>(&self, journal: &Arc<dyn EffectJournal>, request: &Request, reason: &str) -> T {
+        journal.ask(&self.call(), self.cx.node(), request, reason);
+        self.log().wait();
+        pending().await
+    }
+
+    fn record(&self, request: &Request, kind: EffectKind) -> EffectRecord {
+        let Call { task, name, n } = self.call();
+        EffectRecord {
+            step: self.cx.step(),
+            task,
+            name,
+            n,
+            kind,
+            call: Some(self.position),
+            attempt: self.cx.attempt(),
+            request: request.digest,
+            excerpt: request.excerpt.clone(),
+            response: None,
+            error: None,
+            recorded: UNIX_EPOCH,
+        }
+    }
+
+    fn not_round_trip(&self, source: EncodeError) -> NodeError {
+        self.fault(Error::NotRoundTrip {
+            run: self.cx.run_id().to_owned(),
+            step: self.cx.step(),
+            source,
+        })
+    }
+
+    /// The run stops with `error`; the node sees its message.
+    fn fault(&self, error: Error) -> NodeError {
+        let message = error.to_string();
+        self.log().fault(error);
+        NodeError::permanent(message)
+    }
+}
+
+impl AtMostOnce<'_> {
+    /// A key to hand to the callee: see [`Effect::key`].
+    pub fn key(&self) -> Digest {
+        self.0.key()
+    }
+
+    /// Records that the call is about to be made, then calls `f` and records
+    /// what it gives; or gives what is recorded.
+    ///
+    /// If a crash, a timeout, a cancellation or an error leaves it open whether
+    /// the call happened, `f` is not called again: the run stops as
+    /// [`Interrupted`](crate::Status::Interrupted) with a question
+    /// ([`Run::interrupts`](crate::Run::interrupts)), to be answered with an
+    /// [`Outcome`](crate::Outcome). An error counts as not happened only if it is
+    /// [`NodeError::not_sent`].
+    ///
+    /// # Errors
+    /// As [`Effect::run`].
+    pub async fn run<T, E, F, Fut>(self, f: F) -> Result<T, NodeError>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let Self(effect) = self;
+        let Some(journal) = effect.cx.journal() else {
+            return f().await.map_err(NodeError::transient);
+        };
+        let request = effect.request()?;
+        match effect.look(journal, &request)? {
+            Look::Known(result) => return result,
+            Look::New => {}
+            Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,
+            Look::Never => return pending().await,
+        }
+        let flight = effect.log().fly();
+        let intent = effect.record(&request, EffectKind::Intent);
+        effect.write(journal, intent).await?;
+        let error = match f().await {
+            Ok(value) => return effect.succeed(journal, &request, value).await,
+            Err(error) => NodeError::transient(error),
+        };
+        if error.is_not_sent() {
+            let failure = effect.failure(&request, &error);
+            effect.write(journal, failure).await?;
+            return Err(error);
+        }
+        drop(flight);
+        effect.ask(journal, &request, &error.to_string()).await
+    }
+}
+
+impl fmt::Debug for Effect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Effect")
+            .field("name", &self.name)
+            .field("n", &self.n)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AtMostOnce<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AtMostOnce").field(&self.0).finish()
+    }
+}

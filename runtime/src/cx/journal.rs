@@ -1,0 +1,105 @@
+//! What effects are recorded in: a store's journal while a run is driven, the
+//! record of a run while it is replayed.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use crate::error::Error;
+use crate::hash::{Digest, Hasher};
+use crate::store::EffectRecord;
+
+/// The identity of a call: which task, under which name, the how-manieth.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Call {
+    pub(crate) task: Digest,
+    /// Empty for a reading of the clock.
+    pub(crate) name: String,
+    pub(crate) n: u64,
+}
+
+impl Call {
+    pub(crate) fn of(record: &EffectRecord) -> Self {
+        Self {
+            task: record.task,
+            name: record.name.clone(),
+            n: record.n,
+        }
+    }
+}
+
+/// What is asked of the outside world.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) digest: Digest,
+    /// The beginning of its text.
+    pub(crate) excerpt: String,
+}
+
+/// As much of a request as is kept for people.
+const EXCERPT: usize = 1_024;
+
+impl Request {
+    /// The request with that canonical text.
+    pub(crate) fn of(mut text: String) -> Self {
+        let digest = Hasher::new().part(&text).finish();
+        if text.len() > EXCERPT {
+            text.truncate(text.floor_char_boundary(EXCERPT));
+            text.push('…');
+        }
+        let excerpt = text;
+        Self { digest, excerpt }
+    }
+}
+
+/// What is known of a call before it is made.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// Nothing: it is to be made.
+    New,
+    /// Its response.
+    Response(String),
+    /// Its response, as somebody answered.
+    Answered(String),
+    /// Its failure.
+    Failure(String),
+    /// It was begun, and nobody knows what became of it.
+    Unknown,
+    /// Another request stands there; this is how it begins.
+    Changed(String),
+    /// It is not to be made, and there will never be a response.
+    Never,
+}
+
+/// Resolves when what was written is on disk.
+pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+/// See the module.
+pub(crate) trait EffectJournal: Send + Sync {
+    /// What is known of `call`; `position` is its place among the calls of its attempt.
+    fn find(&self, call: &Call, position: u32, request: &Request) -> Found;
+
+    /// The recorded reading of the clock, if there is one.
+    fn clock(&self, call: &Call, position: u32) -> Option<SystemTime>;
+
+    /// Records what happened.
+    fn write(&self, records: Vec<EffectRecord>) -> Written<'_>;
+
+    /// Asks what became of `call`, because of `reason`; `node` made it.
+    fn ask(&self, call: &Call, node: &str, request: &Request, reason: &str);
+
+    /// Whether nothing is recorded of the open step.
+    fn is_empty(&self) -> bool;
+
+    /// A task is done: `calls` are those of its last attempt, in order, and
+    /// `buffered` what is not recorded yet. What earlier attempts recorded
+    /// beside is marked as not called.
+    fn finish(&self, task: Digest, calls: Vec<(String, u64)>, buffered: Vec<EffectRecord>);
+
+    /// Asks for every effect of `task` whose outcome nobody knows; gives
+    /// whether there is one.
+    fn ask_for_unknown(&self, task: Digest, node: &str, reason: &str) -> bool;
+
+    /// Whether new values are checked for the round trip through their text.
+    fn checks_round_trip(&self) -> bool;
+}

@@ -1,0 +1,110 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::error::Error;
+use crate::store::EffectRecord;
+
+/// What one attempt of a task did beside its work.
+#[derive(Debug, Default)]
+pub(crate) struct AttemptLog(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    /// Every call, in the order of calling: its name and which of that name.
+    calls: Vec<(String, u64)>,
+    counts: HashMap<String, u64>,
+    /// Records that are to be written with the next effect, or with the result.
+    buffered: Vec<EffectRecord>,
+    /// Calls that were made and are not recorded yet.
+    in_flight: usize,
+    /// Whether a call waits for an answer.
+    waits: bool,
+    /// Why the run has to stop, whatever the node makes of it.
+    fault: Option<Error>,
+    streams: u64,
+    ids: u64,
+}
+
+impl AttemptLog {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        // Every change is complete in itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a call under `name`: which of that name it is, and which of all.
+    pub(super) fn call(&self, name: &str) -> (u64, u32) {
+        let mut entries = self.entries();
+        let count = match entries.counts.get_mut(name) {
+            Some(count) => count,
+            None => entries.counts.entry(name.to_owned()).or_default(),
+        };
+        let n = *count;
+        *count += 1;
+        let position = u32::try_from(entries.calls.len()).unwrap_or(u32::MAX);
+        entries.calls.push((name.to_owned(), n));
+        (n, position)
+    }
+
+    /// Which stream of random numbers is next.
+    pub(super) fn next_stream(&self) -> u64 {
+        let mut entries = self.entries();
+        entries.streams += 1;
+        entries.streams - 1
+    }
+
+    /// Which random id is next.
+    pub(super) fn next_id(&self) -> u64 {
+        let mut entries = self.entries();
+        entries.ids += 1;
+        entries.ids - 1
+    }
+
+    pub(super) fn buffer(&self, record: EffectRecord) {
+        self.entries().buffered.push(record);
+    }
+
+    /// Takes what was buffered.
+    pub(crate) fn take_buffered(&self) -> Vec<EffectRecord> {
+        std::mem::take(&mut self.entries().buffered)
+    }
+
+    /// Every call so far, in the order of calling.
+    pub(crate) fn take_calls(&self) -> Vec<(String, u64)> {
+        std::mem::take(&mut self.entries().calls)
+    }
+
+    /// Counts a call that is under way until the guard is dropped.
+    pub(super) fn fly(&self) -> InFlight<'_> {
+        self.entries().in_flight += 1;
+        InFlight(self)
+    }
+
+    /// A call waits for an answer from now on.
+    pub(super) fn wait(&self) {
+        self.entries().waits = true;
+    }
+
+    /// Whether the node is to be dropped until it gets an answer: one is asked
+    /// for, and nothing that it has begun is under way.
+    pub(crate) fn is_suspended(&self) -> bool {
+        let entries = self.entries();
+        entries.waits && entries.in_flight == 0
+    }
+
+    /// The run has to stop because of `error`; the first one counts.
+    pub(super) fn fault(&self, error: Error) {
+        self.entries().fault.get_or_insert(error);
+    }
+
+    pub(crate) fn take_fault(&self) -> Option<Error> {
+        self.entries().fault.take()
+    }
+}
+
+pub(super) struct InFlight<'a>(&'a AttemptLog);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.entries().in_flight -= 1;
+    }
+}

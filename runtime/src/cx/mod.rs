@@ -1,0 +1,256 @@
+//! What a node may ask for: about itself, and of the outside world.
+
+mod clock;
+mod effect;
+mod identity;
+mod journal;
+mod log;
+mod random;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::graph::GraphInfo;
+use crate::hash::{Digest, Hasher};
+use crate::machine::{KeyId, Keyring};
+
+pub(crate) use clock::recorded_time;
+pub use effect::{AtMostOnce, Effect, ok};
+pub(crate) use identity::{RunIdentity, default_seed};
+pub(crate) use journal::{Call, EffectJournal, Found, Request, Written};
+use log::AttemptLog;
+pub use random::TaskRng;
+
+/// The context of one attempt of one task; a node that takes `&Cx` gets it.
+pub struct Cx {
+    keys: Keyring,
+    key: KeyId,
+    step: u64,
+    node: &'static str,
+    attempt: u32,
+    /// Set when the attempt is given up; only blocking nodes can see that.
+    given_up: Option<Arc<AtomicBool>>,
+    /// Made when something is to be noted, so that other tasks do not pay for it.
+    log: OnceLock<Box<AttemptLog>>,
+}
+
+impl Cx {
+    pub(crate) fn new(
+        keys: Keyring,
+        key: KeyId,
+        step: u64,
+        node: &'static str,
+        attempt: u32,
+    ) -> Self {
+        Self {
+            keys,
+            key,
+            step,
+            node,
+            attempt,
+            given_up: None,
+            log: OnceLock::new(),
+        }
+    }
+
+    /// A context for unit tests of a node: run `test`, step 1, node `test`,
+    /// first attempt.
+    ///
+    /// ```
+    /// let cx = superstep::Cx::test();
+    /// assert_eq!((cx.run_id(), cx.step(), cx.attempt()), ("test", 1, 1));
+    /// ```
+    pub fn test() -> Self {
+        let keys = Keyring::new(&NO_GRAPH, RunIdentity::new("test".into(), None));
+        let key = keys.known(Hasher::new().part("test").finish());
+        Self::new(keys, key, 1, "test", 1)
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> &str {
+        &self.keys.run().id
+    }
+
+    /// The step in which the task runs, from 1.
+    pub const fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The node's name in the graph.
+    pub const fn node(&self) -> &'static str {
+        self.node
+    }
+
+    /// The task's order key: `SHA-256(parent_path, node_id, edge_index)`,
+    /// unique in the run and the same on every attempt and after a resume.
+    pub fn order_key(&self) -> Digest {
+        self.keys.get(self.key)
+    }
+
+    /// Which attempt this is, from 1.
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// A key to hand to the outside world, so that it can recognise a repeated
+    /// call: `SHA-256(run_id, order_key)`, the same on every attempt.
+    pub fn idempotency_key(&self) -> Digest {
+        Hasher::new()
+            .part(&self.keys.run().id)
+            .part(self.order_key().as_bytes())
+            .finish()
+    }
+
+    /// The way to the outside world: a call that is made once and recorded,
+    /// and of which a retry, a resume and a replay get the record.
+    ///
+    /// `request` says what is asked for; under the same name the n-th call of a
+    /// task must always ask for the same. See [`Effect::run`].
+    ///
+    /// ```
+    /// use superstep::prelude::*;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), NodeError> {
+    /// # async fn fetch(url: &str) -> Result<String, std::io::Error> { Ok(format!("page of {url}")) }
+    /// let cx = Cx::test();
+    /// let url = "https://example.com";
+    /// let page = cx.effect("fetch", url).run(|| fetch(url)).await?;
+    /// assert_eq!(page, "page of https://example.com");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn effect(&self, name: &str, request: &(impl Serialize + ?Sized)) -> Effect<'_> {
+        Effect::begin(self, name, request)
+    }
+
+    /// The time, in whole milliseconds. It is recorded with the task's next
+    /// effect or with its result: a replay, and whoever takes the task up after
+    /// an effect, reads the same. Without a store it is the clock's.
+    ///
+    /// ```
+    /// let cx = superstep::Cx::test();
+    /// assert!(cx.now() > std::time::UNIX_EPOCH);
+    /// ```
+    pub fn now(&self) -> SystemTime {
+        clock::now(self)
+    }
+
+    /// Random numbers that follow from the run's seed and the task's order key:
+    /// the same on every attempt, resume and replay, others in every round of a
+    /// loop. Each call of a task begins a further stream.
+    ///
+    /// It implements `Rng` of the `rand_core` crate, which `rand` builds on.
+    ///
+    /// ```
+    /// use superstep::Cx;
+    /// use rand_core::Rng as _;
+    ///
+    /// assert_eq!(Cx::test().rng().next_u64(), Cx::test().rng().next_u64());
+    /// ```
+    pub fn rng(&self) -> TaskRng {
+        TaskRng::of(self, "rng", self.log().next_stream())
+    }
+
+    /// A random id (version 4) that follows from the run's seed and the task's
+    /// order key, as [`rng`](Self::rng) does. Each call of a task gives another.
+    ///
+    /// ```
+    /// let cx = superstep::Cx::test();
+    /// assert_ne!(cx.uuid(), cx.uuid());
+    /// ```
+    pub fn uuid(&self) -> Uuid {
+        TaskRng::of(self, "uuid", self.log().next_id()).uuid()
+    }
+
+    /// Whether nobody waits for this attempt any more: its run is no longer
+    /// driven, or its timeout is over. Async nodes are dropped then and need
+    /// not ask; a `blocking` node in a long loop should.
+    pub fn cancelled(&self) -> bool {
+        let given_up = self
+            .given_up
+            .as_ref()
+            .is_some_and(|flag| flag.load(Ordering::Relaxed));
+        given_up || self.keys.run().dropped.load(Ordering::Relaxed)
+    }
+
+    /// Runs `f` and gives its value. It says to readers, and to the check in
+    /// `#[node]`, that this one expression may read the clock or a global
+    /// random source: its value is not recorded, so it must not reach an
+    /// update, a route or an input.
+    ///
+    /// ```
+    /// let cx = superstep::Cx::test();
+    /// let started = cx.untracked(std::time::Instant::now);
+    /// # let _ = started;
+    /// ```
+    pub fn untracked<T>(&self, f: impl FnOnce() -> T) -> T {
+        f()
+    }
+
+    /// What this attempt did beside its work, from now on.
+    fn log(&self) -> &AttemptLog {
+        self.log.get_or_init(Box::default)
+    }
+
+    /// Whether the node is to be dropped until it gets an answer.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.log.get().is_some_and(|log| log.is_suspended())
+    }
+
+    /// Why the run has to stop, whatever the node made of it.
+    pub(crate) fn take_fault(&self) -> Option<Error> {
+        self.log.get().and_then(|log| log.take_fault())
+    }
+
+    /// The attempt succeeded, and with it the task.
+    pub(crate) fn finish(&self) {
+        let Some(journal) = self.journal() else {
+            return;
+        };
+        match self.log.get() {
+            Some(log) => journal.finish(self.order_key(), log.take_calls(), log.take_buffered()),
+            None if journal.is_empty() => {}
+            None => journal.finish(self.order_key(), Vec::new(), Vec::new()),
+        }
+    }
+
+    /// The attempt failed because of `reason`: asks for every effect of the
+    /// task whose outcome that leaves open, and gives whether there is one.
+    pub(crate) fn ask_for_unknown(&self, reason: &str) -> bool {
+        self.journal().is_some_and(|journal| {
+            !journal.is_empty() && journal.ask_for_unknown(self.order_key(), self.node, reason)
+        })
+    }
+
+    /// Where effects are recorded; nowhere without a store.
+    fn journal(&self) -> Option<&Arc<dyn EffectJournal>> {
+        self.keys.run().journal()
+    }
+
+    /// This context, with a flag that tells when the attempt is abandoned.
+    pub(crate) fn abandoned_by(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.given_up = Some(flag);
+        self
+    }
+}
+
+impl fmt::Debug for Cx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx")
+            .field("run", &self.keys.run().id)
+            .field("step", &self.step)
+            .field("node", &self.node)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The table behind [`Cx::test`]: its key is known, so that no node is looked up.
+static NO_GRAPH: GraphInfo = GraphInfo::EMPTY;

@@ -1,0 +1,312 @@
+//! The effects of a driven run's open step: in memory as they stand in the
+//! store, and a little ahead of it.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cx::{Call, EffectJournal, Found, Request, Written, recorded_time};
+use crate::encode;
+use crate::error::Error;
+use crate::hash::{Digest, Hasher};
+use crate::store::{EffectKind, EffectRecord, Journal, Question, QuestionKind, Store};
+
+/// Records the effects of a run in its store, under its lease.
+pub(super) struct LiveJournal {
+    store: Arc<dyn Store>,
+    run: String,
+    epoch: u64,
+    check: bool,
+    open: Mutex<OpenStep>,
+}
+
+#[derive(Default)]
+struct OpenStep {
+    effects: BTreeMap<Call, Entry>,
+    questions: Vec<Question>,
+    /// How many of the questions are new.
+    asked: usize,
+}
+
+struct Entry {
+    record: EffectRecord,
+    /// Whether the store is known to have it as it is here. If the one who
+    /// wrote it was dropped meanwhile, it may have it; then it is written again.
+    written: bool,
+}
+
+impl OpenStep {
+    /// Puts a record in its place; gives whether that is news to the store.
+    fn put(&mut self, record: EffectRecord) {
+        let written = false;
+        self.effects
+            .insert(Call::of(&record), Entry { record, written });
+    }
+
+    fn unwritten(&self) -> Vec<EffectRecord> {
+        let entries = self.effects.values();
+        let news = entries.filter(|entry| !entry.written);
+        news.map(|entry| entry.record.clone()).collect()
+    }
+
+    /// Those of one task.
+    fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &Entry)> {
+        let first = Call {
+            task,
+            name: String::new(),
+            n: 0,
+        };
+        self.effects
+            .range((Bound::Included(first), Bound::Unbounded))
+            .take_while(move |(call, _)| call.task == task)
+    }
+}
+
+impl LiveJournal {
+    /// The journal of a run whose open step has these effects and open questions.
+    pub(super) fn new(
+        store: &Arc<dyn Store>,
+        run: &str,
+        epoch: u64,
+        check: bool,
+        effects: Vec<EffectRecord>,
+        questions: Vec<Question>,
+    ) -> Arc<Self> {
+        let written = true;
+        let effects = effects
+            .into_iter()
+            .map(|record| (Call::of(&record), Entry { record, written }))
+            .collect();
+        let asked = 0;
+        Arc::new(Self {
+            store: Arc::clone(store),
+            run: run.to_owned(),
+            epoch,
+            check,
+            open: Mutex::new(OpenStep {
+                effects,
+                questions,
+                asked,
+            }),
+        })
+    }
+
+    fn open(&self) -> MutexGuard<'_, OpenStep> {
+        // Every change is complete in itself.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is to be written with the step, and the hash of all its effects.
+    pub(super) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
+        let open = self.open();
+        let records = open.effects.values().map(|entry| &entry.record);
+        (open.unwritten(), journal_digest(notes, records))
+    }
+
+    /// The step is committed: its effects are history.
+    pub(super) fn begin_step(&self) {
+        self.open().effects.clear();
+    }
+
+    /// What is to be written when the step stays open: effects and questions.
+    pub(super) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
+        let open = self.open();
+        let old = open.questions.len() - open.asked;
+        (open.unwritten(), open.questions[old..].to_vec())
+    }
+
+    /// The open questions, old and new.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        self.open().questions.clone()
+    }
+}
+
+impl EffectJournal for LiveJournal {
+    fn find(&self, call: &Call, _position: u32, request: &Request) -> Found {
+        let open = self.open();
+        let Some(Entry { record, .. }) = open.effects.get(call) else {
+            return Found::New;
+        };
+        // A failure is kept for replays only: the task tries again.
+        if matches!(record.kind, EffectKind::Failed | EffectKind::Clock) {
+            return Found::New;
+        }
+        if record.request != request.digest {
+            return Found::Changed(record.excerpt.clone());
+        }
+        let response = record.response.clone().unwrap_or_default();
+        match record.kind {
+            EffectKind::Done => Found::Response(response),
+            EffectKind::Answered => Found::Answered(response),
+            EffectKind::Intent | EffectKind::Failed | EffectKind::Clock => Found::Unknown,
+        }
+    }
+
+    fn clock(&self, call: &Call, _position: u32) -> Option<SystemTime> {
+        let open = self.open();
+        open.effects
+            .get(call)
+            .and_then(|entry| recorded_time(&entry.record))
+    }
+
+    fn write(&self, records: Vec<EffectRecord>) -> Written<'_> {
+        Box::pin(async move {
+            let effects = {
+                let mut open = self.open();
+                records.iter().for_each(|record| open.put(record.clone()));
+                records
+            };
+            let calls: Vec<Call> = effects.iter().map(Call::of).collect();
+            let journal = Journal {
+                run: self.run.clone(),
+                epoch: self.epoch,
+                effects,
+            };
+            (self.store.journal(journal).await)
+                .map_err(|error| Error::from_store(&self.run, error))?;
+            let mut open = self.open();
+            for call in &calls {
+                if let Some(entry) = open.effects.get_mut(call) {
+                    entry.written = true;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn ask(&self, call: &Call, node: &str, request: &Request, reason: &str) {
+        let Call { task, name, n } = call.clone();
+        let mut open = self.open();
+        let is_open = |question: &Question| {
+            (question.task, &question.name, question.n) == (task, &name, n)
+                && question.kind == QuestionKind::Outcome
+        };
+        if open.questions.iter().any(is_open) {
+            return;
+        }
+        let Some(entry) = open.effects.get_mut(call) else {
+            return; // only what was begun can be asked for
+        };
+        // An answer that did not decode is none.
+        if entry.record.kind != EffectKind::Intent {
+            entry.record.kind = EffectKind::Intent;
+            entry.record.response = None;
+            entry.written = false;
+        }
+        let step = entry.record.step;
+        // The epoch is another whenever the run is taken up again.
+        let id = Hasher::new()
+            .part("question")
+            .part(task.as_bytes())
+            .part(&name)
+            .number(n)
+            .number(self.epoch)
+            .finish();
+        let id = id.to_string()[..16].to_owned();
+        let text = QuestionText {
+            effect: &name,
+            request: &request.excerpt,
+            reason,
+        };
+        open.questions.push(Question {
+            id,
+            kind: QuestionKind::Outcome,
+            step,
+            task,
+            node: node.to_owned(),
+            n,
+            // Texts always have an encoding.
+            question: encode::to_string(&text).unwrap_or_default(),
+            name,
+            schema: None,
+            asked: UNIX_EPOCH,
+            answer: None,
+        });
+        open.asked += 1;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.open().effects.is_empty()
+    }
+
+    fn finish(&self, task: Digest, calls: Vec<(String, u64)>, buffered: Vec<EffectRecord>) {
+        let mut open = self.open();
+        buffered.into_iter().for_each(|record| open.put(record));
+        let mut places: BTreeMap<(String, u64), u32> = calls.into_iter().zip(0..).collect();
+        let moved: Vec<EffectRecord> = open
+            .of(task)
+            .filter_map(|(call, entry)| {
+                let place = places.remove(&(call.name.clone(), call.n));
+                (entry.record.call != place).then(|| EffectRecord {
+                    call: place,
+                    ..entry.record.clone()
+                })
+            })
+            .collect();
+        moved.into_iter().for_each(|record| open.put(record));
+    }
+
+    fn ask_for_unknown(&self, task: Digest, node: &str, reason: &str) -> bool {
+        let unknown: Vec<(Call, Request)> = self
+            .open()
+            .of(task)
+            .filter(|(_, entry)| entry.record.kind == EffectKind::Intent)
+            .map(|(call, entry)| {
+                let EffectRecord {
+                    request, excerpt, ..
+                } = &entry.record;
+                let (digest, excerpt) = (*request, excerpt.clone());
+                (call.clone(), Request { digest, excerpt })
+            })
+            .collect();
+        for (call, request) in &unknown {
+            self.ask(call, node, request, reason);
+        }
+        !unknown.is_empty()
+    }
+
+    fn checks_round_trip(&self) -> bool {
+        self.check
+    }
+}
+
+/// What is asked of an effect whose outcome nobody knows.
+#[derive(serde::Serialize)]
+struct QuestionText<'a> {
+    effect: &'a str,
+    request: &'a str,
+    reason: &'a str,
+}
+
+/// `SHA-256(notes, records)`, each record with all but the time of its writing;
+/// `None` for a step without notes and effects.
+pub(super) fn journal_digest<'a>(
+    notes: Option<&str>,
+    records: impl Iterator<Item = &'a EffectRecord>,
+) -> Option<Digest> {
+    let mut records = records.peekable();
+    if notes.is_none() && records.peek().is_none() {
+        return None;
+    }
+    let hasher = Hasher::new().part(notes.unwrap_or_default());
+    Some(records.fold(hasher, hashed).finish())
+}
+
+fn hashed(hasher: Hasher, record: &EffectRecord) -> Hasher {
+    let optional = |hasher: Hasher, text: &Option<String>| match text {
+        Some(text) => hasher.number(1).part(text),
+        None => hasher.number(0),
+    };
+    let hasher = hasher
+        .part(record.task.as_bytes())
+        .part(&record.name)
+        .number(record.n)
+        .part(record.kind.as_str())
+        .number(record.call.map_or(0, |call| u64::from(call) + 1))
+        .number(u64::from(record.attempt))
+        .part(record.request.as_bytes())
+        .part(&record.excerpt);
+    let hasher = optional(hasher, &record.response);
+    optional(hasher, &record.error)
+}

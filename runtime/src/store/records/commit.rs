@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use super::{
+    EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot, Status, StepRecord,
+};
+use crate::hash::Digest;
+
+/// What a run is created with, beside its first step.
+#[derive(Clone, Debug)]
+pub struct Creation {
+    /// The graph's name.
+    pub graph: String,
+    /// The graph's fingerprint.
+    pub fingerprint: Digest,
+    /// The graph's version.
+    pub version: u32,
+    /// The graph's canonical text, kept once per fingerprint.
+    pub description: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Where it branches off, if it is a fork: its first step is the one after
+    /// that, and not step 0.
+    pub origin: Option<Origin>,
+}
+
+/// How a commit proves its right to move the run.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// It takes the lease, as [`Store::acquire`](crate::store::Store::acquire) would.
+    Take {
+        /// For whom.
+        owner: String,
+        /// For how long.
+        term: Duration,
+    },
+    /// It holds the lease with this epoch.
+    Held {
+        /// The epoch.
+        epoch: u64,
+    },
+}
+
+/// One step, ready to be committed.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The run's id.
+    pub run: String,
+    /// Given with the run's first step and only then.
+    pub create: Option<Creation>,
+    /// The right to do this.
+    pub access: Access,
+    /// Whether the lease is given back with this commit.
+    pub release: bool,
+    /// The chain value of the step before, which is the origin's for a fork;
+    /// ignored for step 0.
+    pub previous: Digest,
+    /// The step.
+    pub record: StepRecord,
+    /// The state after the step, if it is time for a snapshot. It takes the
+    /// place of older snapshots of this run that nothing else stands on.
+    pub snapshot: Option<Snapshot>,
+    /// The run's status from now on.
+    pub status: Status,
+    /// The turn that the step belongs to.
+    pub turn: u64,
+    /// The step that began that turn.
+    pub turn_step: u64,
+    /// The turn's token, with the step that begins a turn: no other turn of
+    /// the run begins with it. `None` leaves the last one.
+    pub token: Option<String>,
+    /// Effects of the step that are not journaled yet, or otherwise.
+    pub effects: Vec<EffectRecord>,
+    /// Events for the outbox.
+    pub events: Vec<Event>,
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// The step is committed; this is the lease it was committed under.
+    Now(Lease),
+    /// The step was committed before, with the same key.
+    Already,
+    /// The commit's token began an earlier turn of the run; nothing changed.
+    TokenSpent,
+}
+
+/// What is kept when a step stays open.
+#[derive(Clone, Debug)]
+pub struct Park {
+    /// The run's id.
+    pub run: String,
+    /// The epoch of the lease that is held, and given back.
+    pub epoch: u64,
+    /// The run's status from now on.
+    pub status: Status,
+    /// The error of a failed run, as the engine encodes it:
+    /// `{"code":…,"message":…}`.
+    pub error: Option<String>,
+    /// Results to keep, beside those that are kept already.
+    pub results: Vec<PendingResult>,
+    /// Effects of the open step that are not journaled yet, or otherwise.
+    pub effects: Vec<EffectRecord>,
+    /// Questions to ask, beside those that are open already.
+    pub questions: Vec<Question>,
+}

@@ -1,0 +1,87 @@
+use std::time::SystemTime;
+
+use crate::hash::Digest;
+
+/// One call of an effect, or one reading of the clock, as it is journaled.
+///
+/// A run has one record for each task, name and `n`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectRecord {
+    /// The step in which the task runs.
+    pub step: u64,
+    /// The task's order key.
+    pub task: Digest,
+    /// The effect's name; empty for a reading of the clock.
+    pub name: String,
+    /// Which call of that name, from 0.
+    pub n: u64,
+    /// What became of it.
+    pub kind: EffectKind,
+    /// Which of the task's calls it was, from 0, in the attempt that finished
+    /// the task; `None` if that attempt did not make it.
+    pub call: Option<u32>,
+    /// The attempt that made the call, from 1.
+    pub attempt: u32,
+    /// SHA-256 over the request's canonical JSON, length-prefixed.
+    pub request: Digest,
+    /// The beginning of the request's canonical JSON, for people.
+    pub excerpt: String,
+    /// The response as canonical JSON.
+    pub response: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// When it was journaled, by the store's clock; what the caller sets is ignored.
+    pub recorded: SystemTime,
+}
+
+/// What became of the call of an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EffectKind {
+    /// It succeeded.
+    Done,
+    /// It failed, and its task went on; or it is known not to have happened.
+    Failed,
+    /// At most once: it was begun, and its outcome is not known.
+    Intent,
+    /// Its outcome was not known, and somebody answered that it had happened.
+    Answered,
+    /// A reading of the clock.
+    Clock,
+}
+
+impl EffectKind {
+    /// The word in which it is stored, e.g. `done`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Intent => "intent",
+            Self::Answered => "answered",
+            Self::Clock => "clock",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gave.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Done,
+            Self::Failed,
+            Self::Intent,
+            Self::Answered,
+            Self::Clock,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// Effects of the open step, to be journaled now.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    /// The run's id.
+    pub run: String,
+    /// The epoch of the lease that is held.
+    pub epoch: u64,
+    /// The records; each takes the place of the one with its task, name and `n`.
+    pub effects: Vec<EffectRecord>,
+}

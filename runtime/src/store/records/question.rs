@@ -1,0 +1,70 @@
+use std::time::SystemTime;
+
+use super::EffectRecord;
+use crate::hash::Digest;
+
+/// What kind of question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum QuestionKind {
+    /// Whether an effect that must not be repeated has happened.
+    Outcome,
+    /// A node's own.
+    Interrupt,
+}
+
+impl QuestionKind {
+    /// The word in which it is stored, e.g. `outcome`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Outcome => "outcome",
+            Self::Interrupt => "interrupt",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gave.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Outcome, Self::Interrupt]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// Something that a task has to know before it can go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its id, unique in the run.
+    pub id: String,
+    /// What kind of question.
+    pub kind: QuestionKind,
+    /// The open step.
+    pub step: u64,
+    /// The task's order key.
+    pub task: Digest,
+    /// The node's name.
+    pub node: String,
+    /// Under which name it was asked: for an outcome, the effect's.
+    pub name: String,
+    /// Which call of that name, from 0.
+    pub n: u64,
+    /// The question as canonical JSON.
+    pub question: String,
+    /// The JSON Schema of the answer, if there is one.
+    pub schema: Option<String>,
+    /// When it was asked, by the store's clock; what the caller sets is ignored.
+    pub asked: SystemTime,
+    /// The answer as canonical JSON; `None` while it is open.
+    pub answer: Option<String>,
+}
+
+/// The answer to an open question.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The run's id.
+    pub run: String,
+    /// The question's id.
+    pub question: String,
+    /// The answer as canonical JSON.
+    pub answer: String,
+    /// What the journal says of the effect from now on, if it was the question.
+    pub effect: Option<EffectRecord>,
+}

@@ -1,0 +1,141 @@
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EffectRecord, PendingResult, Question, Snapshot, StepRecord};
+use crate::hash::Digest;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Some process is driving it, or was killed while it did.
+    Running,
+    /// It reached `end` on every branch. Final.
+    Completed,
+    /// It waits for answers.
+    Interrupted,
+    /// It waits for a timer.
+    Sleeping,
+    /// It was stopped for a look, or because its queue did not move.
+    Paused,
+    /// Somebody cancelled it. Final.
+    Cancelled,
+    /// A step failed; the error is kept and `resume` tries again.
+    Failed,
+}
+
+impl Status {
+    /// Whether nothing but a further turn moves the run again.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled)
+    }
+
+    /// The word in which it is stored, e.g. `completed`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Interrupted => "interrupted",
+            Self::Sleeping => "sleeping",
+            Self::Paused => "paused",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gave.
+    pub fn parse(word: &str) -> Option<Self> {
+        use Status::{Cancelled, Completed, Failed, Interrupted, Paused, Running, Sleeping};
+        [
+            Running,
+            Completed,
+            Interrupted,
+            Sleeping,
+            Paused,
+            Cancelled,
+            Failed,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == word)
+    }
+}
+
+/// What a store knows of a run at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The run's id.
+    pub run: String,
+    /// The name of its graph.
+    pub graph: String,
+    /// The fingerprint of the graph that the run was created with.
+    pub fingerprint: Digest,
+    /// The version of that graph.
+    pub version: u32,
+    /// The run's seed.
+    pub seed: u64,
+    /// Where it stands.
+    pub status: Status,
+    /// The error that a failed run ended with, as the engine encodes it:
+    /// `{"code":…,"message":…}`.
+    pub error: Option<String>,
+    /// The last committed step.
+    pub step: u64,
+    /// The chain value of that step: the run's fingerprint.
+    pub chain: Digest,
+    /// The current turn, from 0.
+    pub turn: u64,
+    /// The step that began the current turn.
+    pub turn_step: u64,
+    /// The token of the last turn that carried one.
+    pub token: Option<String>,
+    /// Where the run branched off, if it is a fork.
+    pub origin: Option<Origin>,
+    /// The first step after the input that was not pruned; 0 if nothing was.
+    pub pruned: u64,
+    /// The live or lapsed lease, if it was not given back.
+    pub lease: Option<Lease>,
+    /// When the run was created, by the store's clock.
+    pub created: SystemTime,
+    /// When its head last moved or its status last changed.
+    pub updated: SystemTime,
+}
+
+/// The step of another run at which a fork begins: its history is the fork's
+/// too, and is not copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The other run.
+    pub run: String,
+    /// Its last step that is the fork's too.
+    pub step: u64,
+}
+
+/// The right to advance a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Who holds it.
+    pub owner: String,
+    /// Grows with every owner; a commit with an older one is refused.
+    pub epoch: u64,
+    /// When it lapses, by the store's clock.
+    pub expires: SystemTime,
+}
+
+/// What [`Store::load`](crate::store::Store::load) reads.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The head.
+    pub head: Head,
+    /// The newest snapshot of the run itself, if there is one.
+    pub snapshot: Option<Snapshot>,
+    /// The records from the snapshot's step on to the head; without a snapshot
+    /// from the run's own first step on: step 0, or the one that made it a fork.
+    pub steps: Vec<StepRecord>,
+    /// The pending results of the open step.
+    pub pending: Vec<PendingResult>,
+    /// The effects of the open step, by task, name and `n`.
+    pub effects: Vec<EffectRecord>,
+    /// The open questions, by id.
+    pub questions: Vec<Question>,
+}

@@ -1,0 +1,113 @@
+use std::time::SystemTime;
+
+use crate::hash::Digest;
+
+/// What kind of step a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepKind {
+    /// Step 0: the input.
+    Input,
+    /// Tasks ran.
+    Step,
+    /// A further turn began.
+    Turn,
+    /// An operator's correction.
+    Update,
+    /// The edit with which a fork began.
+    Fork,
+}
+
+impl StepKind {
+    /// The word in which it is stored, e.g. `turn`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Step => "step",
+            Self::Turn => "turn",
+            Self::Update => "update",
+            Self::Fork => "fork",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) gave.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Input,
+            Self::Step,
+            Self::Turn,
+            Self::Update,
+            Self::Fork,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// One committed step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRecord {
+    /// Its number.
+    pub step: u64,
+    /// What kind of step.
+    pub kind: StepKind,
+    /// The version of the graph that wrote it.
+    pub version: u32,
+    /// What it did, as canonical JSON: the input of step 0, the state that a
+    /// fork begins with, else the tasks' updates and routes in merge order.
+    pub updates: String,
+    /// What comes next, as canonical JSON: frontier, joins, deferred tasks.
+    pub frontier: String,
+    /// `chain(n)`.
+    pub chain: Digest,
+    /// `digest(n)`.
+    pub digest: Digest,
+    /// The idempotency key.
+    pub key: Digest,
+    /// What a replay has to know beside, as canonical JSON: tasks that did not
+    /// succeed at their first attempt, or saw an older state. `None` if there
+    /// is nothing to say.
+    pub notes: Option<String>,
+    /// The hash of the notes and of the step's effect records; `None` if there are none.
+    pub journal: Option<Digest>,
+    /// When it was committed, by the store's clock; what the caller sets is ignored.
+    pub committed: SystemTime,
+}
+
+/// The whole state after a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The step after which the state is this.
+    pub step: u64,
+    /// The state as canonical JSON.
+    pub state: String,
+    /// SHA-256 over the state's text, length-prefixed.
+    pub digest: Digest,
+}
+
+/// The kept result of a finished task of a step that is still open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingResult {
+    /// The task's order key.
+    pub task: Digest,
+    /// The node's name.
+    pub node: String,
+    /// The step whose state the task saw.
+    pub saw: u64,
+    /// The outcome as canonical JSON.
+    pub result: String,
+}
+
+/// An event that commits with its step and is delivered afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its stable id, given by the store; what the caller sets is ignored.
+    pub id: u64,
+    /// The run.
+    pub run: String,
+    /// The step it committed with.
+    pub step: u64,
+    /// Its name.
+    pub name: String,
+    /// Its content as canonical JSON.
+    pub payload: String,
+}

@@ -1,0 +1,112 @@
+//! The journal of effects.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, params};
+
+use super::cells::{Cells, LAST_STEP, count, place};
+use super::errors::Fail;
+use super::lease;
+use super::lineage::lineage;
+use crate::store::{EffectKind, EffectRecord, Journal, clock, rules};
+
+pub(super) fn journal(conn: &Connection, journal: &Journal) -> Result<(), Fail> {
+    let (stored, _) = lease::held(conn, &journal.run, journal.epoch)?;
+    rules::of_open_step(&journal.run, stored.step + 1, &journal.effects, &[])?;
+    write(conn, stored.number, &journal.effects)
+}
+
+/// Writes what was checked before to belong to the open step.
+pub(super) fn write(conn: &Connection, number: i64, effects: &[EffectRecord]) -> Result<(), Fail> {
+    let now = clock::to_millis(SystemTime::now());
+    for effect in effects {
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO effects (place, task, name, n, kind, call, attempt, request, \
+             excerpt, response, error, recorded) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            place(number, effect.step)?,
+            effect.task.as_bytes(),
+            effect.name,
+            count(effect.n)?,
+            effect.kind.as_str(),
+            effect.call,
+            effect.attempt,
+            effect.request.as_bytes(),
+            effect.excerpt,
+            effect.response,
+            effect.error,
+            now,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Moves those of step `open` into the next one.
+pub(super) fn move_along(conn: &Connection, number: i64, open: u64) -> Result<(), Fail> {
+    conn.prepare_cached("UPDATE effects SET place = ?2 WHERE place = ?1")?
+        .execute([place(number, open)?, place(number, open + 1)?])?;
+    Ok(())
+}
+
+pub(super) fn effects(
+    conn: &Connection,
+    run: &str,
+    from: u64,
+    to: u64,
+) -> Result<Vec<EffectRecord>, Fail> {
+    let mut effects = Vec::new();
+    for stretch in lineage(conn, run)?.iter().rev() {
+        if let Some(places) = stretch.places(from, to)? {
+            effects.extend(within(conn, run, places)?);
+        }
+    }
+    Ok(effects)
+}
+
+pub(super) fn of_step(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    step: u64,
+) -> Result<Vec<EffectRecord>, Fail> {
+    if step > LAST_STEP {
+        return Ok(Vec::new());
+    }
+    let at = place(number, step)?;
+    within(conn, run, [at, at])
+}
+
+fn within(conn: &Connection, run: &str, places: [i64; 2]) -> Result<Vec<EffectRecord>, Fail> {
+    let mut query = conn.prepare_cached(
+        "SELECT step, task, name, n, kind, call, attempt, request, excerpt, response, error, \
+         recorded FROM effects WHERE place BETWEEN ?1 AND ?2 ORDER BY place, task, name, n",
+    )?;
+    let mut rows = query.query(places)?;
+    let mut effects = Vec::new();
+    while let Some(row) = rows.next()? {
+        let step: u64 = row.get::<_, u32>(0)?.into();
+        let place = format!("an effect of step {step}");
+        let cells = Cells {
+            row,
+            run,
+            place: &place,
+        };
+        effects.push(EffectRecord {
+            step,
+            task: cells.digest(1)?,
+            name: cells.text(2)?,
+            n: cells.number(3)?,
+            kind: cells.word(4, EffectKind::parse)?,
+            call: cells.optional(5, Cells::small)?,
+            attempt: cells.small(6)?,
+            request: cells.digest(7)?,
+            excerpt: cells.text(8)?,
+            response: cells.optional_text(9)?,
+            error: cells.optional_text(10)?,
+            recorded: cells.time(11)?,
+        });
+    }
+    Ok(effects)
+}

@@ -1,0 +1,42 @@
+//! What is kept when a step stays open.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, params};
+
+use super::cells::count;
+use super::errors::Fail;
+use super::{effects, lease, questions};
+use crate::store::{Park, clock, rules};
+
+pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
+    let (stored, _) = lease::held(conn, &park.run, park.epoch)?;
+    let (number, open) = (stored.number, stored.step + 1);
+    rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
+    for kept in &park.results {
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO results (run, task, node, saw, result) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            number,
+            kept.task.as_bytes(),
+            kept.node,
+            count(kept.saw)?,
+            kept.result
+        ])?;
+    }
+    effects::write(conn, number, &park.effects)?;
+    questions::ask(conn, &park.run, number, &park.questions)?;
+    conn.prepare_cached(
+        "UPDATE runs SET updated = ?2, status = ?3, error = ?4, owner = NULL, lock = NULL \
+         WHERE number = ?1",
+    )?
+    .execute(params![
+        number,
+        clock::to_millis(SystemTime::now()),
+        park.status.as_str(),
+        park.error
+    ])?;
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What tasks ask, and the answers.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, Params, params};
+
+use super::cells::{Cells, count};
+use super::errors::Fail;
+use super::read::number_of;
+use super::{effects, lease};
+use crate::store::{Answer, Question, QuestionKind, clock, rules};
+
+const QUESTIONS: &str = "SELECT id, kind, step, task, node, name, n, question, schema, asked, \
+     answer FROM questions WHERE run = ?1";
+
+pub(super) fn of_run(conn: &Connection, run: &str) -> Result<Vec<Question>, Fail> {
+    let Some(number) = number_of(conn, run)? else {
+        return Ok(Vec::new());
+    };
+    let sql = format!("{QUESTIONS} ORDER BY id");
+    select(conn, run, &sql, [number])
+}
+
+/// Those that the open step waits for.
+pub(super) fn open(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    step: u64,
+) -> Result<Vec<Question>, Fail> {
+    let sql = format!("{QUESTIONS} AND step = ?2 AND answer IS NULL ORDER BY id");
+    select(conn, run, &sql, [number, count(step)?])
+}
+
+fn one(conn: &Connection, run: &str, number: i64, id: &str) -> Result<Option<Question>, Fail> {
+    let sql = format!("{QUESTIONS} AND id = ?2");
+    Ok(select(conn, run, &sql, params![number, id])?.pop())
+}
+
+fn select(
+    conn: &Connection,
+    run: &str,
+    sql: &str,
+    which: impl Params,
+) -> Result<Vec<Question>, Fail> {
+    let mut query = conn.prepare_cached(sql)?;
+    let mut rows = query.query(which)?;
+    let mut questions = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = Cells {
+            row,
+            run,
+            place: &"a question",
+        }
+        .text(0)?;
+        let place = format!("question `{id}`");
+        let cells = Cells {
+            row,
+            run,
+            place: &place,
+        };
+        questions.push(Question {
+            kind: cells.word(1, QuestionKind::parse)?,
+            step: cells.number(2)?,
+            task: cells.digest(3)?,
+            node: cells.text(4)?,
+            name: cells.text(5)?,
+            n: cells.number(6)?,
+            question: cells.text(7)?,
+            schema: cells.optional_text(8)?,
+            asked: cells.time(9)?,
+            answer: cells.optional_text(10)?,
+            id,
+        });
+    }
+    Ok(questions)
+}
+
+/// Asks what is not asked yet.
+pub(super) fn ask(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    questions: &[Question],
+) -> Result<(), Fail> {
+    let now = clock::whole(SystemTime::now());
+    for question in questions {
+        let stored = one(conn, run, number, &question.id)?;
+        let given = Question {
+            asked: now,
+            ..question.clone()
+        };
+        let asked = rules::asked(stored.as_ref(), given);
+        if stored.as_ref() != Some(&asked) {
+            write(conn, number, &asked)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes an open question.
+fn write(conn: &Connection, number: i64, question: &Question) -> Result<(), Fail> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO questions (run, id, kind, step, task, node, name, n, question, \
+         schema, asked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        number,
+        question.id,
+        question.kind.as_str(),
+        count(question.step)?,
+        question.task.as_bytes(),
+        question.node,
+        question.name,
+        count(question.n)?,
+        question.question,
+        question.schema,
+        clock::to_millis(question.asked),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
+    let run = lease::existing(conn, &answer.run)?;
+    let question = one(conn, &answer.run, run.number, &answer.question)?;
+    rules::answer(answer, question.as_ref(), run.step)?;
+    conn.prepare_cached(
+        "UPDATE questions SET answer = ?3, answered = ?4 WHERE run = ?1 AND id = ?2",
+    )?
+    .execute(params![
+        run.number,
+        answer.question,
+        answer.answer,
+        clock::to_millis(SystemTime::now()),
+    ])?;
+    effects::write(conn, run.number, answer.effect.as_slice())
+}
+
+/// Moves those of step `open` into the next one.
+pub(super) fn move_along(conn: &Connection, number: i64, open: u64) -> Result<(), Fail> {
+    conn.prepare_cached("UPDATE questions SET step = ?3 WHERE run = ?1 AND step = ?2")?
+        .execute([number, count(open)?, count(open + 1)?])?;
+    Ok(())
+}
