@@ -22,18 +22,22 @@ pub(super) enum Bug {
     ItemIndexLost,
     EphemeralFieldLost,
     KeptResultsDropped,
+    KeptResultParkedAgain,
     EffectRecordedLate,
     EffectsForgotten,
+    LoadedBeforeLease,
     CorrectionWithoutLease,
     NoEpochCheck,
     TakeoverKeepsEpoch,
     FalseAcknowledgement,
+    RepeatedCommitIsNew,
     StepRewritten,
+    TokenForgotten,
 }
 
 impl Bug {
     /// Each with what is wrong.
-    pub(super) const ALL: [(Self, &str); 15] = [
+    pub(super) const ALL: [(Self, &str); 19] = [
         (
             Self::MergeByCompletion,
             "updates merge in the order in which tasks finish",
@@ -61,12 +65,20 @@ impl Bug {
             "kept results are not loaded, so their tasks run again",
         ),
         (
+            Self::KeptResultParkedAgain,
+            "a kept result is parked again as if it had seen today's state",
+        ),
+        (
             Self::EffectRecordedLate,
             "an effect is recorded with the commit, after its task saw it",
         ),
         (
             Self::EffectsForgotten,
             "recorded effects are not loaded, so they are called again",
+        ),
+        (
+            Self::LoadedBeforeLease,
+            "an owner loads first and takes the lease afterwards",
         ),
         (
             Self::CorrectionWithoutLease,
@@ -85,8 +97,16 @@ impl Bug {
             "a commit is acknowledged that did not happen",
         ),
         (
+            Self::RepeatedCommitIsNew,
+            "a repeated commit of a step is taken for a new one",
+        ),
+        (
             Self::StepRewritten,
             "a step is committed again under another key",
+        ),
+        (
+            Self::TokenForgotten,
+            "a turn that is asked for again begins again",
         ),
     ];
 }

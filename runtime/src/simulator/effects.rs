@@ -31,7 +31,11 @@ pub(super) fn next_call(
     (name, n): Call,
 ) -> Result<Outcome, StoreError> {
     let id = (view.key, name.to_owned(), n);
-    if let Some(record) = records.get(&id) {
+    // A failure is on record for replays only.
+    let known = records
+        .get(&id)
+        .filter(|record| record.kind == EffectKind::Done);
+    if let Some(record) = known {
         replay(stage, view, attempt, (&id, record));
     } else if let Some(answer) = attempt.unrecorded {
         let record = EffectRecord {
@@ -39,10 +43,14 @@ pub(super) fn next_call(
             response: Some(answer.to_string()),
             ..blank(view, attempt, &id)
         };
+        // What failed before it is recorded with it.
+        let mut effects = attempt.effects.clone();
+        effects.push(record.clone());
         if stage.bug == Some(Bug::EffectRecordedLate) {
-            attempt.effects.push(record.clone());
+            attempt.effects = effects;
         } else {
-            stage.shelf.journal(epoch, record.clone())?;
+            stage.shelf.journal(epoch, effects)?;
+            attempt.effects.clear();
         }
         stage.tally.recorded += 1;
         stage.shelf.watch.saw(&id, answer);

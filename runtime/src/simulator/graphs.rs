@@ -4,7 +4,7 @@
 //!
 //! A graph is a table that lives for ever, so there is a fixed number of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use super::dice::Dice;
@@ -80,7 +80,7 @@ impl Draft {
         self.arrows(START, None, 3);
         let nodes = 0..self.fed.len() as NodeId;
         let rows: Vec<RowInfo> = nodes.clone().map(|node| self.row(node)).collect();
-        for _ in 0..self.dice.below(3) {
+        for _ in 0..self.dice.below(4).saturating_sub(1) {
             self.join();
         }
         let nodes: Vec<NodeInfo> = nodes
@@ -175,7 +175,19 @@ impl Draft {
     }
 
     fn join(&mut self) {
-        let nodes = (0..self.fed.len() as NodeId).collect();
+        // Now and then siblings of one fan-out, which do not starve each other.
+        let from = self.dice.below(self.fed.len() as u64 + 1).checked_sub(1);
+        let from = from.map_or(START, |node| node as NodeId);
+        let siblings = self
+            .edges
+            .iter()
+            .filter(|edge| edge.from == from && edge.to != END);
+        let siblings: BTreeSet<NodeId> = siblings.map(|edge| edge.to).collect();
+        let nodes = if siblings.len() > 1 {
+            siblings.into_iter().collect()
+        } else {
+            (0..self.fed.len() as NodeId).collect()
+        };
         let count = self.dice.within(2, 3);
         let sources = self.dice.draw(nodes, count);
         let plain: Vec<_> = self.plain().collect();

@@ -10,7 +10,9 @@ use std::collections::{HashMap, HashSet};
 use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
 use crate::hash::Digest;
-use crate::store::{Access, EffectRecord, Head, PendingResult, Status, StepKind, StepRecord};
+use crate::store::{
+    Access, EffectKind, EffectRecord, Head, PendingResult, Status, StepKind, StepRecord,
+};
 
 /// An invariant that did not hold.
 #[derive(Debug)]
@@ -26,16 +28,20 @@ pub(super) struct Watch {
     history: Vec<StepRecord>,
     /// How often each step was committed.
     commits: HashMap<u64, u32>,
+    /// Of the turns that began.
+    tokens: HashSet<String>,
     /// The last epoch that was handed out.
     epoch: u64,
     /// The tasks of committed steps.
     done: HashSet<Digest>,
     /// The kept results of the open step, with the step that each saw.
     kept: HashMap<Digest, u64>,
-    /// What was journaled.
+    /// The successful effects that were journaled.
     recorded: HashMap<EffectId, EffectRecord>,
     /// Something was written since the last look.
     is_due: bool,
+    /// How many kept results were merged beside others that saw a newer state.
+    pub(super) older: u64,
     first: Option<Violation>,
 }
 
@@ -45,11 +51,13 @@ impl Watch {
             reference,
             history: Vec::new(),
             commits: HashMap::new(),
+            tokens: HashSet::new(),
             epoch: 0,
             done: HashSet::new(),
             kept: HashMap::new(),
             recorded: HashMap::new(),
             is_due: false,
+            older: 0,
             first: None,
         }
     }
@@ -119,6 +127,12 @@ impl Watch {
         });
     }
 
+    /// The store has begun the turn that `token` asks for.
+    pub(super) fn turned(&mut self, token: String) {
+        let fresh = self.tokens.insert(token.clone());
+        self.claim(fresh, "a token begins one turn", || token.clone());
+    }
+
     /// The store has kept these results.
     pub(super) fn parked(&mut self, epoch: u64, results: &[PendingResult]) {
         self.accepted(epoch, "a parked step");
@@ -148,7 +162,10 @@ impl Watch {
     /// The store has journaled these effects.
     pub(super) fn journaled(&mut self, epoch: u64, effects: &[EffectRecord]) {
         self.accepted(epoch, "a journaled effect");
-        for effect in effects {
+        for effect in effects
+            .iter()
+            .filter(|effect| effect.kind == EffectKind::Done)
+        {
             let before = self.recorded.insert(id_of(effect), effect.clone());
             let same = before.is_none_or(|before| before.response == effect.response);
             self.claim(same, "a recorded effect stays what it is", || {
@@ -214,7 +231,7 @@ impl Watch {
         let turns = |record: &&StepRecord| record.kind == StepKind::Turn;
         let turns = steps.iter().filter(turns).count() as u64;
         let turn = head.map_or(0, |head| head.turn);
-        self.claim(turn == turns, "a token begins one turn", || {
+        self.claim(turn == turns, "the head counts the turns", || {
             format!("{turns} began, the head says {turn}")
         });
     }
@@ -225,6 +242,8 @@ impl Watch {
                 let fresh = self.done.insert(key);
                 self.claim(fresh, "order keys are unique", || key.to_string());
             }
+            let older = |saw: &&u64| **saw + 1 < record.step;
+            self.older += self.kept.values().filter(older).count() as u64;
         }
         if let Err(difference) = self.reference.follow(record, &self.kept, effects) {
             let details = format!("step {}\n{difference}", record.step);

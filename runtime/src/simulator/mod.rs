@@ -107,6 +107,9 @@ fn every_seed_ends_where_an_undisturbed_run_does() {
 
 #[test]
 fn every_seeded_bug_is_caught() {
+    if number("SUPERSTEP_SEED").is_some() {
+        return; // one seed is asked for, and no bugs
+    }
     let mut missed = Vec::new();
     eprintln!("seeds until it is caught, what is wrong, which invariant says so");
     for (bug, what) in Bug::ALL {

@@ -150,6 +150,8 @@ impl View<'_> {
                 update: None,
                 hops: Drama::on_error(self.node, failure.clone()).unwrap_or(Hops::none()),
                 failure: Some(Box::new(failure)),
+                attempt: 1,
+                saw: None,
             };
         }
         let hops = match info.nodes[self.node as usize].row {
@@ -161,6 +163,8 @@ impl View<'_> {
             update: self.update(answers),
             hops,
             failure: None,
+            attempt: 1,
+            saw: None,
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) struct Attempt {
     pub(super) answers: Answers,
     /// What the next effect came to; it is not recorded, so not seen, yet.
     pub(super) unrecorded: Option<u64>,
-    /// Effects that are recorded with the step: failed ones that it lives with.
+    /// Failures that it lives with: recorded with the next success, or with the step.
     pub(super) effects: Vec<EffectRecord>,
 }
 

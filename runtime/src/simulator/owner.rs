@@ -13,8 +13,8 @@ use crate::encode;
 use crate::hash::{Digest, Hasher};
 use crate::machine::{Machine, Sealed, outside_text, result_text};
 use crate::store::{
-    Access, Commit, Committed, Creation, EffectRecord, Park, PendingResult, Snapshot, Status,
-    StepKind, StepRecord, StoreError,
+    Access, Commit, Committed, Creation, EffectRecord, Loaded, Park, PendingResult, Snapshot,
+    Status, StepKind, StepRecord, StoreError,
 };
 
 pub(super) struct Owner {
@@ -28,7 +28,13 @@ enum Phase {
     /// Has the lease, and has not loaded yet.
     Granted(u64),
     Driving(Box<Drive>),
+    /// Has loaded and has no lease: nobody gets here but by
+    /// [`Bug::LoadedBeforeLease`].
+    Looked(Box<Stored>),
 }
+
+/// A run as it is stored, and its machine.
+type Stored = (Loaded, Machine<Drama>);
 
 /// A run in an owner's memory.
 pub(super) struct Drive {
@@ -70,6 +76,10 @@ impl Owner {
             Phase::Away => self.approach(stage),
             Phase::Granted(epoch) => load(stage, epoch),
             Phase::Driving(drive) => drive.act(stage),
+            Phase::Looked(stored) => match stage.shelf.acquire(&self.name) {
+                Ok(lease) => drive(stage, lease.epoch, *stored),
+                Err(_) => Phase::Away,
+            },
         };
     }
 
@@ -83,6 +93,10 @@ impl Owner {
         }
         if head.status.is_final() {
             return Phase::Away;
+        }
+        if stage.bug == Some(Bug::LoadedBeforeLease) {
+            let stored = restore(stage).map(Box::new);
+            return stored.map_or(Phase::Away, Phase::Looked);
         }
         let other = head.lease.is_some_and(|lease| lease.owner != self.name);
         match stage.shelf.acquire(&self.name) {
@@ -126,7 +140,8 @@ impl Owner {
         let Some((loaded, mut machine)) = restore(stage) else {
             return Phase::Away;
         };
-        let turn = loaded.head.turn + 1;
+        // Somebody may ask for a turn that has been.
+        let turn = stage.dice.within(1, loaded.head.turn + 1);
         let update = further_turn(machine.step() + 1);
         let updates = outside_text(&update).expect("a tale has an encoding");
         machine.next_turn(update).expect("nothing overflows");
@@ -157,9 +172,14 @@ fn begin(stage: &mut Stage, machine: Machine<Drama>, commit: Commit) -> Phase {
 }
 
 fn load(stage: &mut Stage, epoch: u64) -> Phase {
-    let Some((loaded, machine)) = restore(stage) else {
-        return Phase::Away;
-    };
+    match restore(stage) {
+        Some(stored) => drive(stage, epoch, stored),
+        None => Phase::Away,
+    }
+}
+
+/// Goes on with a run as it was loaded.
+fn drive(stage: &mut Stage, epoch: u64, (loaded, machine): Stored) -> Phase {
     if loaded.head.status.is_final() {
         let _ = stage.shelf.release(epoch);
         return Phase::Away;
@@ -308,7 +328,9 @@ impl Drive {
         }
         let saw = self.machine.step();
         let (mut results, mut effects) = (Vec::new(), Vec::new());
-        for (position, done) in open.done().filter(|(_, done)| !done.is_kept) {
+        // What is kept already stands beside the state that it saw.
+        let all = stage.bug == Some(Bug::KeptResultParkedAgain);
+        for (position, done) in open.done().filter(|(_, done)| all || !done.is_kept) {
             let node = self.machine.frontier()[position].node;
             results.push(PendingResult {
                 task: open.keys[position],
@@ -386,7 +408,9 @@ impl Drive {
             // Nobody knows whether it happened.
             Err(StoreError::Backend { .. }) if stage.dice.one_in(2) => {
                 stage.tally.committed_again += 1;
-                self.sealed = Some(match stage.bug {
+                let step = stage.shelf.head().map(|head| head.step);
+                let is_stored = step == Some(commit.record.step);
+                self.sealed = Some(match stage.bug.filter(|_| is_stored) {
                     Some(Bug::StepRewritten) => bugs::under_another_key(commit),
                     _ => commit,
                 });

@@ -18,8 +18,8 @@ use crate::machine::{Finished, Machine, Sealed, outside_text};
 use crate::store::{EffectKind, EffectRecord, StepKind, StepRecord};
 
 /// A turn of a simulated run has at most so many steps, and a step so many tasks.
-const MOST_STEPS: u64 = 24;
-const MOST_TASKS: usize = 48;
+const MOST_STEPS: u64 = 16;
+const MOST_TASKS: usize = 32;
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -118,10 +118,14 @@ impl Shelf {
     pub(super) fn commit(&mut self, commit: Commit) -> Result<Committed, StoreError> {
         self.disturbed(|shelf| {
             let (step, access) = (commit.record.step, commit.access.clone());
+            let token = commit.token.clone();
             let answer = shelf.deliver(commit);
             shelf.watch.wrote();
             if let Ok(Committed::Now(lease)) = &answer {
                 shelf.watch.committed(step, &access, lease.epoch);
+                token
+                    .into_iter()
+                    .for_each(|token| shelf.watch.turned(token));
             }
             answer
         })
@@ -133,6 +137,7 @@ impl Shelf {
             (Some(Bug::FalseAcknowledgement), _) if self.dice.one_in(20) => {
                 return Ok(Committed::Already);
             }
+            (Some(Bug::TokenForgotten), _) => commit.token = None,
             _ => {}
         }
         let record = commit.record.clone();
@@ -142,13 +147,20 @@ impl Shelf {
                 self.rewritten.insert(step, record);
                 Ok(Committed::Already)
             }
+            (Some(Bug::RepeatedCommitIsNew), Ok(Committed::Already)) => {
+                let lease = self.head().and_then(|head| head.lease);
+                Ok(lease.map_or(Committed::Already, Committed::Now))
+            }
             (_, answer) => answer,
         }
     }
 
-    pub(super) fn journal(&mut self, epoch: u64, effect: EffectRecord) -> Result<(), StoreError> {
+    pub(super) fn journal(
+        &mut self,
+        epoch: u64,
+        effects: Vec<EffectRecord>,
+    ) -> Result<(), StoreError> {
         self.disturbed(|shelf| {
-            let effects = vec![effect];
             let journal = Journal {
                 run: RUN.into(),
                 epoch,

@@ -40,6 +40,7 @@ tally! {
     retries: "attempts that failed and were tried again",
     parked: "steps parked",
     kept: "results kept",
+    older: "of them merged after a correction",
     crashes: "crashes of an owner that was driving",
     takeovers: "leases taken over from another owner",
     lost_leases: "owners that found out that they had lost the run",
@@ -54,7 +55,7 @@ impl Tally {
     pub(super) const fn is_varied(&self) -> bool {
         let ends = self.completed > 0 && self.no_progress > 0 && self.limit > 0;
         let outside = self.turns > 0 && self.corrections > 0;
-        let mishaps = self.retries > 0 && self.kept > 0 && self.crashes > 0;
+        let mishaps = self.retries > 0 && self.older > 0 && self.crashes > 0;
         let owners = self.takeovers > 0 && self.lost_leases > 0 && self.committed_again > 0;
         let effects = self.calls > self.recorded && self.recorded > 0 && self.replayed > 0;
         ends && outside && mishaps && owners && effects

@@ -65,7 +65,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
     let rates = Rates {
         crashes: often(15),
         failures: often(4),
-        operators: often(10),
+        operators: often(6),
     };
     let stage = Stage {
         seed,
@@ -179,6 +179,7 @@ impl World {
             ..
         } = self.stage;
         tally.calls = outside.calls;
+        tally.older = shelf.watch.older;
         tally.finish(&shelf.steps(), end);
         debug_assert_eq!(shelf.head().map(|head| head.run).as_deref(), Some(RUN));
         Ok(tally)
