@@ -27,6 +27,7 @@ pub(super) enum Bug {
     EffectsForgotten,
     LoadedBeforeLease,
     CorrectionWithoutLease,
+    LiveLeaseTaken,
     NoEpochCheck,
     TakeoverKeepsEpoch,
     FalseAcknowledgement,
@@ -37,7 +38,7 @@ pub(super) enum Bug {
 
 impl Bug {
     /// Each with what is wrong.
-    pub(super) const ALL: [(Self, &str); 19] = [
+    pub(super) const ALL: [(Self, &str); 20] = [
         (
             Self::MergeByCompletion,
             "updates merge in the order in which tasks finish",
@@ -83,6 +84,10 @@ impl Bug {
         (
             Self::CorrectionWithoutLease,
             "an operator looks first and takes the lease afterwards",
+        ),
+        (
+            Self::LiveLeaseTaken,
+            "a lease is taken over while it is alive",
         ),
         (
             Self::NoEpochCheck,

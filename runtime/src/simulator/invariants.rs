@@ -6,12 +6,13 @@
 //! asked of starts is asked of whoever holds the lease.
 
 use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
 
 use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
 use crate::hash::Digest;
 use crate::store::{
-    Access, EffectKind, EffectRecord, Head, PendingResult, Status, StepKind, StepRecord,
+    Access, EffectKind, EffectRecord, Head, Lease, PendingResult, Status, StepKind, StepRecord,
 };
 
 /// An invariant that did not hold.
@@ -105,6 +106,14 @@ impl Watch {
         self.epoch = epoch;
     }
 
+    /// `owner` got the lease at `now`; `before` is what was there.
+    pub(super) fn taken(&mut self, before: Option<Lease>, owner: &str, now: SystemTime) {
+        let others = before.filter(|lease| lease.owner != owner && lease.expires > now);
+        self.claim(others.is_none(), "a live lease is left alone", || {
+            format!("{owner} took it from {others:?}")
+        });
+    }
+
     /// The store has accepted something under `epoch`.
     fn accepted(&mut self, epoch: u64, what: &str) {
         let last = self.epoch;
@@ -127,6 +136,13 @@ impl Watch {
         });
     }
 
+    /// The store has refused a commit, because its step is there under another key.
+    pub(super) fn refused(&mut self, stored: Digest, given: Digest) {
+        self.claim(stored != given, "a repeated commit is recognised", || {
+            given.to_string()
+        });
+    }
+
     /// The store has begun the turn that `token` asks for.
     pub(super) fn turned(&mut self, token: String) {
         let fresh = self.tokens.insert(token.clone());
@@ -143,6 +159,13 @@ impl Watch {
                 format!("{} of `{}`", result.task, result.node)
             });
         }
+    }
+
+    /// An owner left the run with its last write; `lease` is what is there now.
+    pub(super) fn left(&mut self, lease: Option<Lease>) {
+        self.claim(lease.is_none(), "who leaves gives the lease back", || {
+            format!("{lease:?}")
+        });
     }
 
     /// Somebody starts a task under `epoch`.

@@ -218,7 +218,7 @@ impl View<'_> {
         if writes(9) && !state.agree {
             update = update.whisper(value);
         }
-        (fields % 16 > 0).then_some(update)
+        (!fields.is_multiple_of(16)).then_some(update)
     }
 }
 

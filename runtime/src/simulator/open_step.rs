@@ -19,7 +19,7 @@ pub(super) struct OpenStep {
 pub(super) enum Slot {
     Waiting,
     Running(Attempt),
-    Done(Done),
+    Done(Box<Done>),
     Failed,
 }
 
@@ -53,12 +53,12 @@ impl OpenStep {
         let slots: Vec<_> = (keys.iter())
             .map(|key| match kept.remove(key) {
                 None => Slot::Waiting,
-                Some(came_to) => Slot::Done(Done {
+                Some(came_to) => Slot::Done(Box::new(Done {
                     came_to,
                     effects: Vec::new(),
                     was_retried: false,
                     is_kept: true,
-                }),
+                })),
             })
             .collect();
         let is_done = |position: &usize| matches!(slots[*position], Slot::Done(_));

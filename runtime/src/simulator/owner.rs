@@ -185,6 +185,11 @@ fn drive(stage: &mut Stage, epoch: u64, (loaded, machine): Stored) -> Phase {
         return Phase::Away;
     }
     let kept = read_kept(stage, &loaded.pending);
+    let frontier = machine.frontier_keys();
+    if let Some(stray) = kept.keys().find(|task| !frontier.contains(task)) {
+        let claim = "kept results are those of the open step";
+        stage.shelf.watch.report(claim, stray.to_string());
+    }
     let open = (!kept.is_empty()).then(|| OpenStep::new(&machine, kept));
     let from = loaded.snapshot.map_or(0, |snapshot| snapshot.step);
     Phase::Driving(Box::new(Drive {
@@ -283,12 +288,12 @@ impl Drive {
         let number = attempt.number + 1;
         open.slots[position] = if !fails {
             open.finished.push(position);
-            Slot::Done(Done {
+            Slot::Done(Box::new(Done {
                 came_to: view.work(&attempt.answers),
                 effects: std::mem::take(&mut attempt.effects),
                 was_retried: attempt.number > 0,
                 is_kept: false,
-            })
+            }))
         } else if number < stage.attempts {
             stage.tally.retries += 1;
             Slot::Running(Attempt {

@@ -138,7 +138,8 @@ impl Reference {
                 state: &self.states[saw as usize],
                 step: saw + 1,
             };
-            finished.push(Some(view.work(&answers(&view, effects)?)));
+            let answers = answers(self.machine.step() + 1, &view, effects)?;
+            finished.push(Some(view.work(&answers)));
         }
         let gathered = self.machine.gather(&mut finished);
         let gathered = gathered.map_err(|error| format!("{error:?}"))?;
@@ -168,7 +169,7 @@ impl Reference {
 }
 
 /// What the records of a task's effects say; all of them have to be there.
-fn answers(view: &View<'_>, effects: &[EffectRecord]) -> Result<Answers, String> {
+fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answers, String> {
     let mut answers = Answers::new();
     for (name, n) in view.calls() {
         let same =
@@ -176,10 +177,10 @@ fn answers(view: &View<'_>, effects: &[EffectRecord]) -> Result<Answers, String>
         let record = effects.iter().find(same);
         let record = record.ok_or_else(|| format!("`{name}` {n} of {} has no record", view.key))?;
         if record.request != view.request(&answers) {
-            return Err(format!(
-                "`{name}` {n} of {} answers another request",
-                view.key
-            ));
+            return Err(format!("{record:?} answers another request"));
+        }
+        if record.step != step {
+            return Err(format!("{record:?} is not of step {step}"));
         }
         answers.push(answer(record)?);
     }

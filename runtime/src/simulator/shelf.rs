@@ -45,10 +45,8 @@ impl Shelf {
     pub(super) fn new(seed: u64, weather: Weather, watch: Watch, bug: Option<Bug>) -> Self {
         let clock = Arc::new(AtomicU64::new(0));
         let read = Arc::clone(&clock);
-        let now =
-            move || SystemTime::UNIX_EPOCH + Duration::from_millis(read.load(Ordering::Relaxed));
         Self {
-            store: MemoryStore::with_clock(now),
+            store: MemoryStore::with_clock(move || after(&read)),
             clock,
             dice: Dice::new(seed, "shelf"),
             weather,
@@ -61,6 +59,14 @@ impl Shelf {
     pub(super) fn pass(&self, time: Duration) {
         self.clock
             .fetch_add(time.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> SystemTime {
+        after(&self.clock)
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        self.head()?.lease
     }
 
     pub(super) fn head(&self) -> Option<Head> {
@@ -97,11 +103,15 @@ impl Shelf {
 
     pub(super) fn acquire(&mut self, owner: &str) -> Result<Lease, StoreError> {
         self.disturbed(|shelf| {
-            let before = shelf.watch.epoch();
+            let (before, epoch) = (shelf.lease(), shelf.watch.epoch());
+            if shelf.bug == Some(Bug::LiveLeaseTaken) {
+                ready(shelf.store.release(RUN, epoch))?;
+            }
             let mut lease = ready(shelf.store.acquire(RUN, owner, TERM))?;
             if shelf.bug == Some(Bug::TakeoverKeepsEpoch) {
-                lease.epoch = before;
+                lease.epoch = epoch;
             }
+            shelf.watch.taken(before, owner, shelf.now());
             shelf.watch.granted(lease.epoch);
             Ok(lease)
         })
@@ -118,11 +128,20 @@ impl Shelf {
     pub(super) fn commit(&mut self, commit: Commit) -> Result<Committed, StoreError> {
         self.disturbed(|shelf| {
             let (step, access) = (commit.record.step, commit.access.clone());
-            let token = commit.token.clone();
+            let (token, release) = (commit.token.clone(), commit.release);
+            let before = shelf.lease();
             let answer = shelf.deliver(commit);
             shelf.watch.wrote();
+            if let Err(StoreError::IdempotencyViolation { stored, given, .. }) = &answer {
+                shelf.watch.refused(*stored, *given);
+            }
             if let Ok(Committed::Now(lease)) = &answer {
+                if let Access::Take { owner, .. } = &access {
+                    shelf.watch.taken(before, owner, shelf.now());
+                }
                 shelf.watch.committed(step, &access, lease.epoch);
+                let lease = shelf.lease().filter(|_| release);
+                shelf.watch.left(lease);
                 token
                     .into_iter()
                     .for_each(|token| shelf.watch.turned(token));
@@ -141,13 +160,14 @@ impl Shelf {
             _ => {}
         }
         let record = commit.record.clone();
+        let holds = matches!(commit.access, Access::Held { epoch } if epoch == self.watch.epoch());
         let answer = ready(self.store.commit(commit));
         match (self.bug, answer) {
             (Some(Bug::StepRewritten), Err(StoreError::IdempotencyViolation { step, .. })) => {
                 self.rewritten.insert(step, record);
                 Ok(Committed::Already)
             }
-            (Some(Bug::RepeatedCommitIsNew), Ok(Committed::Already)) => {
+            (Some(Bug::RepeatedCommitIsNew), Ok(Committed::Already)) if holds => {
                 let lease = self.head().and_then(|head| head.lease);
                 Ok(lease.map_or(Committed::Already, Committed::Now))
             }
@@ -178,6 +198,8 @@ impl Shelf {
             ready(shelf.store.park(park))?;
             shelf.watch.wrote();
             shelf.watch.parked(epoch, &results);
+            let lease = shelf.lease();
+            shelf.watch.left(lease);
             Ok(())
         })
     }
@@ -197,6 +219,11 @@ impl Shelf {
         }
         answer
     }
+}
+
+/// The time on the simulated clock.
+fn after(clock: &AtomicU64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(clock.load(Ordering::Relaxed))
 }
 
 fn unwell() -> StoreError {

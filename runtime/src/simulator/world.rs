@@ -54,7 +54,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
     let mut dice = Dice::new(seed, "world");
     let graph = graph_of(seed);
     set_stage(graph.info);
-    let input = Tale::begin(dice.within(2, 9), dice.one_in(2));
+    let input = Tale::begin(dice.within(2, 6), dice.one_in(2));
     let watch = Watch::new(Reference::new(&graph, seed, &input));
     // Some seeds are wild and some are quiet.
     let mut often = |seldom: u64| [0, seldom, seldom * 4][dice.index(3)];
@@ -77,7 +77,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         concurrency: dice.within(1, 6) as usize,
         attempts: dice.within(1, 3),
         snapshot_every: dice.within(1, 6),
-        turns: dice.below(3),
+        turns: dice.below(4).saturating_sub(1),
         bug,
         tally: Tally::default(),
         dice,
