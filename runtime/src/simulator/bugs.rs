@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::nodes::{Drama, TaleUpdate};
+use super::drama::Drama;
+use super::tale::TaleUpdate;
 use crate::hash::{Digest, Hasher};
 use crate::machine::{Gathered, Machine};
 use crate::store::Commit;

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use super::dice::Dice;
-use super::nodes::Tale;
+use super::tale::Tale;
 use crate::graph::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RowInfo, START,
     Span,

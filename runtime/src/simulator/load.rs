@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use super::bugs::{Bug, spoil_frontier};
-use super::nodes::{Drama, Tale};
+use super::drama::Drama;
 use super::outside::{EffectId, id_of};
-use super::owner::snapshot_digest;
 use super::reference::new_machine;
+use super::tale::Tale;
 use super::world::Stage;
 use crate::encode;
-use crate::hash::Digest;
+use crate::hash::{Digest, Hasher};
 use crate::machine::{Finished, Machine, first_chain, read_result, step_digest};
 use crate::store::{EffectRecord, Loaded, PendingResult};
 
@@ -99,4 +99,8 @@ pub(super) fn read_kept(
         )
     };
     pending.iter().map(read).collect()
+}
+
+pub(super) fn snapshot_digest(state: &str) -> Digest {
+    Hasher::new().part(state).finish()
 }

@@ -15,7 +15,10 @@
 //! ```
 
 mod bugs;
+mod commit;
 mod dice;
+mod drama;
+mod drive;
 mod effects;
 mod graphs;
 mod invariants;
@@ -27,6 +30,7 @@ mod outside;
 mod owner;
 mod reference;
 mod shelf;
+mod tale;
 mod tally;
 mod world;
 

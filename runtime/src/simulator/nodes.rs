@@ -4,89 +4,20 @@
 //! wrong key does something else; every value depends on the state, so a wrong
 //! state shows in the next update.
 
-use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
-
 use super::dice::mix;
+use super::drama::{Drama, hops, stage};
 use super::graphs::ARMS;
-use crate::State;
-use crate::cx::Cx;
-use crate::encode::{self, DecodeError, EncodeError};
-use crate::graph::{Done, EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
+use super::tale::{Card, Tale, TaleUpdate};
+use crate::graph::{EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo};
 use crate::hash::{Digest, Hasher};
 use crate::machine::Finished;
-use crate::node_error::{Failure, NodeError};
-use crate::options::ConflictPolicy;
-
-/// One field for each way in which updates combine.
-#[derive(State, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[superstep(crate = crate)]
-pub(super) struct Tale {
-    /// From this step on routes and error rows lead nowhere.
-    pub(super) until: u64,
-    /// Concurrent writers always say the same, so that none conflict.
-    pub(super) agree: bool,
-    plain: u64,
-    #[reduce(first)]
-    first: u64,
-    #[reduce(last)]
-    last: u64,
-    #[reduce(append)]
-    log: Vec<u64>,
-    #[reduce(sum)]
-    sum: u64,
-    #[reduce(max)]
-    max: u64,
-    #[reduce(union)]
-    seen: BTreeSet<u64>,
-    #[reduce(merge)]
-    book: BTreeMap<u64, u64>,
-    #[reduce(upsert = id)]
-    cards: Vec<Card>,
-    #[reduce(with = blend)]
-    blend: u64,
-    #[reduce(ephemeral)]
-    #[serde(skip)]
-    whisper: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Card {
-    id: u64,
-    text: u64,
-}
-
-/// Depends on the order of its contributions.
-fn blend(into: &mut u64, value: u64) {
-    *into = mix(*into ^ value) >> 16;
-}
+use crate::node_error::Failure;
 
 /// What a task's effects came to, in the order of its calls; `None` for a failure.
 pub(super) type Answers = Vec<Option<u64>>;
 
 /// One call of an effect: its name, and which call of that name.
 pub(super) type Call = (&'static str, u64);
-
-impl Tale {
-    /// The input of a run.
-    pub(super) fn begin(until: u64, agree: bool) -> Self {
-        Self {
-            until,
-            agree,
-            ..Self::default()
-        }
-    }
-
-    pub(super) const fn policy(&self) -> ConflictPolicy {
-        if self.agree {
-            ConflictPolicy::Fail
-        } else {
-            ConflictPolicy::LastWriterWins
-        }
-    }
-}
 
 /// What a task may see.
 pub(super) struct View<'a> {
@@ -226,112 +157,4 @@ impl View<'_> {
 fn told(answers: &Answers) -> u64 {
     let each = answers.iter().map(|answer| answer.map_or(1, mix));
     each.fold(0, |all, answer| mix(all ^ answer))
-}
-
-/// An operator's correction that becomes step `step`.
-pub(super) fn correction(step: u64) -> TaleUpdate {
-    Tale::update().log([step]).blend(step)
-}
-
-/// With what step `step` begins a further turn.
-pub(super) fn further_turn(step: u64) -> TaleUpdate {
-    Tale::update().log([step]).until(step + 4)
-}
-
-thread_local! {
-    static STAGE: Cell<&'static GraphInfo> = const { Cell::new(&GraphInfo::EMPTY) };
-}
-
-/// The graph that this thread's machines run on.
-pub(super) fn set_stage(info: &'static GraphInfo) {
-    STAGE.set(info);
-}
-
-fn stage() -> &'static GraphInfo {
-    STAGE.get()
-}
-
-/// The hops along the edges that are `taken`, in declared order.
-fn hops(
-    info: &GraphInfo,
-    taken: impl Fn(&EdgeInfo) -> bool,
-    items: impl Fn(u32) -> u64,
-) -> Hops<u32> {
-    let mut hops = Hops::none();
-    let mut was_empty = false;
-    let edges = (0..).zip(info.edges).filter(|(_, edge)| taken(edge));
-    let mut edges = edges.peekable();
-    while let Some((index, edge)) = edges.next() {
-        match edge.kind {
-            EdgeKind::Each => {
-                let has_else = (edges.peek()).is_some_and(|(_, next)| next.kind == EdgeKind::Else);
-                let items = items(index).max(u64::from(!has_else));
-                was_empty = !hops.each(index, (0..items as u32).map(|item| item + index));
-            }
-            EdgeKind::Input => hops.with(index, index),
-            EdgeKind::Else if !was_empty => {}
-            EdgeKind::Join(_) => {}
-            EdgeKind::Direct | EdgeKind::Defer | EdgeKind::Else | EdgeKind::Error => hops.to(index),
-        }
-    }
-    hops
-}
-
-/// The graph whose table is the thread's [stage](set_stage).
-#[derive(Debug)]
-pub(super) struct Drama;
-
-/// More edges than any drawn graph has.
-const EDGES: [EdgeInfo; 128] = [EdgeInfo {
-    from: START,
-    to: 0,
-    kind: EdgeKind::Direct,
-    label: None,
-    span: crate::graph::Span {
-        file: "simulator",
-        line: 0,
-        column: 0,
-    },
-}; 128];
-
-impl Graph for Drama {
-    type State = Tale;
-    type Input = u32;
-
-    /// Asked only whose input is to be decoded, and here all inputs are numbers.
-    const INFO: &'static GraphInfo = &GraphInfo {
-        edges: &EDGES,
-        ..GraphInfo::EMPTY
-    };
-
-    fn start() -> Hops<u32> {
-        hops(
-            stage(),
-            |edge| edge.from == START,
-            |edge| u64::from(edge % 3 + 1),
-        )
-    }
-
-    async fn call(
-        &self,
-        _node: NodeId,
-        _input: Option<u32>,
-        _state: &Tale,
-        _cx: &Cx,
-    ) -> Result<Done<Self>, NodeError> {
-        Err(NodeError::permanent("owners run their tasks themselves"))
-    }
-
-    fn on_error(node: NodeId, _failure: Failure) -> Option<Hops<u32>> {
-        let taken = |edge: &EdgeInfo| edge.from == node && edge.kind == EdgeKind::Error;
-        Some(hops(stage(), taken, |_| 0))
-    }
-
-    fn encode_input(input: &u32) -> Result<String, EncodeError> {
-        encode::to_string(input)
-    }
-
-    fn decode_input(_node: NodeId, json: &str) -> Result<u32, DecodeError> {
-        encode::from_str(json)
-    }
 }

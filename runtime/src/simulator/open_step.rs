@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::nodes::{Answers, Drama};
+use super::drama::Drama;
+use super::nodes::Answers;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine};
 use crate::store::EffectRecord;
@@ -91,7 +92,7 @@ impl OpenStep {
             .iter()
             .enumerate()
             .filter_map(|(position, slot)| match slot {
-                Slot::Done(done) => Some((position, done)),
+                Slot::Done(done) => Some((position, &**done)),
                 _ => None,
             })
     }

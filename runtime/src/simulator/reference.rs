@@ -8,9 +8,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::drama::Drama;
 use super::graphs::Drawn;
-use super::nodes::{Answers, Drama, Tale, View, correction, further_turn};
+use super::nodes::{Answers, View};
 use super::shelf::RUN;
+use super::tale::{Tale, correction, further_turn};
 use crate::cx::RunIdentity;
 use crate::encode;
 use crate::hash::Digest;

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use super::bugs::Bug;
 use super::dice::Dice;
+use super::drama::set_stage;
 use super::graphs::{Drawn, graph_of};
 use super::invariants::{Violation, Watch};
 use super::load::restore;
-use super::nodes::{Tale, set_stage};
 use super::operator::Operator;
 use super::outside::Outside;
 use super::owner::Owner;
 use super::reference::{End, Reference};
 use super::shelf::{RUN, Shelf, TERM, Weather};
+use super::tale::Tale;
 use super::tally::Tally;
 
 /// After so many moves nothing goes wrong any more ...
