@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::difference::{Difference, differences};
 use crate::encode::EncodeError;
 use crate::hash::Digest;
 use crate::store::{Status, StoreError};
@@ -274,6 +275,37 @@ pub enum Error {
         /// The beginning of the new request.
         requested: Box<str>,
     },
+    /// A replay came to something else than the record.
+    #[error(
+        "run `{run}` replays otherwise in step {step}: {what} of node `{node}`: {}; \
+         either the node changed, or it depends on something that is not on record: take it from the state, \
+         the input, `cx.now()`, `cx.rng()` or an effect",
+        mismatch(expected, found)
+    )]
+    ReplayMismatch {
+        /// The run.
+        run: String,
+        /// The step.
+        step: u64,
+        /// The node.
+        node: Box<str>,
+        /// What of it: its update, its route, an effect's request, what comes next.
+        what: Box<str>,
+        /// What is on record.
+        expected: Box<str>,
+        /// What it came to now.
+        found: Box<str>,
+    },
+    /// The step was dropped by a prune.
+    #[error("step {step} of run `{run}` was pruned; the first that is still there is step {first}")]
+    Pruned {
+        /// The run.
+        run: String,
+        /// The step that was asked for.
+        step: u64,
+        /// The first step after the input that is still there.
+        first: u64,
+    },
     /// The open step has effects on record, which saw the state as it is.
     #[error(
         "run `{run}` cannot take an update now: unfinished tasks of its open step {step} have effects on record, \
@@ -494,6 +526,20 @@ fn names(nodes: &[&str]) -> String {
         .map(|node| format!("`{node}`"))
         .collect::<Vec<_>>()
         .join(" and ")
+}
+
+/// The places at which two values differ, the recorded one first.
+fn mismatch(expected: &str, found: &str) -> String {
+    let places = differences(expected, found).into_iter().take(3);
+    let places = places.map(|Difference { path, a, b }| {
+        let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
+        let (a, b) = (shown(a), shown(b));
+        match path.as_str() {
+            "." => format!("recorded {a}, now {b}"),
+            path => format!("recorded {a} at `{path}`, now {b}"),
+        }
+    });
+    places.collect::<Vec<_>>().join("; ")
 }
 
 fn when(expires: SystemTime) -> String {

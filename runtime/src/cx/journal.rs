@@ -10,7 +10,7 @@ use crate::hash::{Digest, Hasher};
 use crate::store::EffectRecord;
 
 /// The identity of a call: which task, under which name, the how-manieth.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Call {
     pub(crate) task: Digest,
     /// Empty for a reading of the clock.

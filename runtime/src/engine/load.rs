@@ -9,7 +9,7 @@ use super::ledger::Kept;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::{Graph, GraphInfo};
+use crate::graph::{Differences, Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, RedoError, first_chain, read_result, step_digest};
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepRecord, Store};
@@ -32,28 +32,46 @@ pub(super) async fn check_graph<G: Graph>(
     if head.fingerprint == core.fingerprint() {
         return Ok(());
     }
+    let differences = G::INFO.differences(&stored_graph(store, head).await?);
+    if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
+        return Ok(());
+    }
+    Err(changed::<G>(head, &differences))
+}
+
+/// Checks that a run was started with this very graph.
+pub(super) async fn check_same_graph<G: Graph>(
+    core: &Core<G>,
+    store: &dyn Store,
+    head: &Head,
+) -> Result<(), Error> {
+    if head.fingerprint == core.fingerprint() {
+        return Ok(());
+    }
+    let differences = G::INFO.differences(&stored_graph(store, head).await?);
+    Err(changed::<G>(head, &differences))
+}
+
+/// The canonical text of the graph that the run was started with.
+pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<String, Error> {
     let stored = store
         .graph(head.fingerprint)
         .await
         .map_err(|error| Error::from_store(&head.run, error))?;
-    let Some(stored) = stored else {
-        let reason = "the graph that the run was started with is not described".into();
-        return Err(Error::Corrupt {
-            run: run(),
-            place: "the graph".into(),
-            reason,
-        });
-    };
-    let differences = G::INFO.differences(&stored);
-    if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
-        return Ok(());
-    }
-    Err(Error::GraphChanged {
-        run: run(),
+    stored.ok_or_else(|| Error::Corrupt {
+        run: head.run.clone(),
+        place: "the graph".into(),
+        reason: "the graph that the run was started with is not described".into(),
+    })
+}
+
+fn changed<G: Graph>(head: &Head, differences: &Differences) -> Error {
+    Error::GraphChanged {
+        run: head.run.clone(),
         graph: G::INFO.name,
         stored: head.fingerprint,
         differences: differences.lines().to_vec(),
-    })
+    }
 }
 
 /// Whether the graph has a higher version than the run's and lists the run's

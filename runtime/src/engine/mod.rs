@@ -12,6 +12,7 @@ mod lease;
 mod ledger;
 mod load;
 mod recent;
+pub(crate) mod replay;
 mod start;
 mod step;
 
@@ -212,6 +213,23 @@ impl<G: Graph> Engine<G> {
             .into_iter()
             .map(|record| step_info::<G>(&head, record))
             .collect()
+    }
+
+    /// Executes every node of run `id` again, from step 0 on, with the effects
+    /// on record, and compares each task's update and route, and each effect's
+    /// name, order and request, with the record. It writes nothing, and no
+    /// closure of an effect is called; a call that a node makes outside an
+    /// effect cannot be stopped.
+    ///
+    /// # Errors
+    /// [`Error::ReplayMismatch`] for the first difference. [`Error::GraphChanged`]
+    /// if the graph is not the very one that the run was started with,
+    /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if a part
+    /// of it is gone, [`Error::Corrupt`] if a part of it is not what was written.
+    pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {
+        let store = self.core.store("replay")?;
+        check_id(id)?;
+        self.core.replay(store, id).await
     }
 
     /// The state of run `id` after `step`; step 0 is the input.

@@ -531,7 +531,7 @@ fn finished_run<G: Graph>(machine: &Machine<G>, fingerprint: Option<Digest>) -> 
     }
 }
 
-fn run_at<G: Graph>(
+pub(super) fn run_at<G: Graph>(
     head: &Head,
     machine: &Machine<G>,
     interrupts: Vec<Interrupt>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 pub use differences::Differences;
 
-use crate::encode;
+use crate::encode::{self, DecodeError};
 use crate::graph::{EdgeInfo, EdgeKind, GraphInfo, JoinInfo};
 use crate::hash::{Digest, Hasher};
 use crate::state::FieldInfo;
@@ -32,6 +32,38 @@ impl GraphInfo {
     /// stored.
     pub fn differences(&self, stored: &str) -> Differences {
         Differences::between(stored, self)
+    }
+}
+
+/// A graph as its canonical text describes it.
+pub(crate) struct StoredGraph(Canonical);
+
+impl StoredGraph {
+    pub(crate) fn read(text: &str) -> Result<Self, DecodeError> {
+        encode::from_str(text).map(Self)
+    }
+
+    pub(crate) fn of(graph: &GraphInfo) -> Self {
+        Self(Canonical::of(graph))
+    }
+
+    /// The node that an edge leads to.
+    pub(crate) fn target(&self, edge: u32) -> Option<&str> {
+        let edge = self.0.edges.get(edge as usize)?;
+        Some(&edge.to)
+    }
+
+    /// A join row as it is written.
+    pub(crate) fn join_name(&self, join: u32) -> Option<String> {
+        self.0.joins.get(join as usize).map(Join::to_string)
+    }
+
+    /// The number of a join row in `graph`, if it stands there too.
+    pub(crate) fn join_in(&self, join: u32, graph: &GraphInfo) -> Option<u32> {
+        let row = self.0.joins.get(join as usize)?;
+        let mut rows = (0..).zip(graph.joins);
+        let same = rows.find(|(_, other)| Join::of(graph, other) == *row)?;
+        Some(same.0)
     }
 }
 

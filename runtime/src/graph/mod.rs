@@ -15,6 +15,7 @@ mod writes;
 use std::future::Future;
 
 pub use fingerprint::Differences;
+pub(crate) use fingerprint::StoredGraph;
 pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
     RowInfo, START, Span,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::encode::{DecodeError, EncodeError};
-use crate::graph::{Graph, GraphInfo, NodeId};
+use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
 use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
 use crate::machine::record::quoted;
@@ -90,10 +90,37 @@ impl<G: Graph> Machine<G> {
 
     /// Puts a stored frontier in the place of this one.
     pub(crate) fn restore_frontier(&mut self, json: &str) -> Result<(), DecodeError> {
-        let text: FrontierText<'_> = serde_json::from_str(json).map_err(|error| DecodeError {
-            ty: "frontier",
-            reason: error.to_string(),
-        })?;
+        let text = read(json)?;
+        let graph = self.info;
+        for group in text.tasks.iter().chain(&text.deferred) {
+            let edge = graph.edges.get(group.edge as usize);
+            if edge.is_none_or(|edge| graph.node_name(edge.to) != group.node) {
+                node_called(graph, &group.node)?;
+                let (edge, node) = (group.edge, &group.node);
+                let reason = format!("edge {edge} of this graph does not lead to `{node}`");
+                let ty = "frontier";
+                return Err(DecodeError { ty, reason });
+            }
+        }
+        self.restore_numbered(&text, Some)
+    }
+
+    /// The same for a frontier that was stored under another version of the
+    /// graph: its numbers are those of `stored`.
+    pub(crate) fn restore_by_name(
+        &mut self,
+        json: &str,
+        stored: &StoredGraph,
+    ) -> Result<(), DecodeError> {
+        let graph = self.info;
+        self.restore_numbered(&read(json)?, |join| stored.join_in(join, graph))
+    }
+
+    fn restore_numbered(
+        &mut self,
+        text: &FrontierText<'_>,
+        join_of: impl Fn(u32) -> Option<u32>,
+    ) -> Result<(), DecodeError> {
         self.frontier.clear();
         self.deferred.clear();
         self.joins = Joins::new(self.info);
@@ -112,7 +139,12 @@ impl<G: Graph> Machine<G> {
             ));
         }
         for join in &text.joins {
-            self.restore_join(join)?;
+            let unknown = || DecodeError {
+                ty: "frontier",
+                reason: format!("this graph has no join row {}", join.join),
+            };
+            let row = join_of(join.join).ok_or_else(unknown)?;
+            self.restore_join(row, join)?;
         }
         Ok(())
     }
@@ -140,15 +172,15 @@ impl<G: Graph> Machine<G> {
         Ok(())
     }
 
-    fn restore_join(&mut self, text: &JoinText) -> Result<(), DecodeError> {
+    fn restore_join(&mut self, row: u32, text: &JoinText) -> Result<(), DecodeError> {
         let unknown = || DecodeError {
             ty: "frontier",
-            reason: format!("this graph has no join row {}", text.join),
+            reason: format!("this graph has no join row {row}"),
         };
         let sources = self
             .info
             .joins
-            .get(text.join as usize)
+            .get(row as usize)
             .ok_or_else(unknown)?
             .sources;
         for arrival in &text.arrived {
@@ -157,11 +189,11 @@ impl<G: Graph> Machine<G> {
                 return Err(unknown());
             }
             let key = self.keys.known(arrival.key);
-            let complete = self.joins.arrive(text.join, node, key);
+            let complete = self.joins.arrive(row, node, key);
             if complete.is_some() {
                 return Err(DecodeError {
                     ty: "frontier",
-                    reason: format!("join row {} is complete already", text.join),
+                    reason: format!("join row {row} is complete already"),
                 });
             }
         }
@@ -170,19 +202,62 @@ impl<G: Graph> Machine<G> {
 
     fn place(&mut self, group: &GroupText<'_>) -> Result<(NodeId, u32), DecodeError> {
         let node = node_called(self.info, &group.node)?;
-        let edge = self.info.edges.get(group.edge as usize);
-        if edge.is_none_or(|edge| edge.to != node) {
-            let reason = format!(
-                "edge {} of this graph does not lead to `{}`",
-                group.edge, group.node
-            );
-            return Err(DecodeError {
-                ty: "frontier",
-                reason,
-            });
-        }
         Ok((node, self.keys.known(group.parent)))
     }
+}
+
+/// The key of the task from which the first difference between two stored
+/// frontiers follows.
+pub(crate) fn differing_parent(expected: &str, found: &str) -> Option<Digest> {
+    let expected: FrontierText<'_> = serde_json::from_str(expected).ok()?;
+    let found: FrontierText<'_> = serde_json::from_str(found).ok()?;
+    let shape = |group: &GroupText<'_>| {
+        let inputs = group
+            .inputs
+            .iter()
+            .flatten()
+            .map(|input| input.get().to_owned());
+        (group.node.clone(), group.parent, inputs.collect::<Vec<_>>())
+    };
+    let mut pairs = (0..expected.tasks.len().max(found.tasks.len()))
+        .map(|at| (expected.tasks.get(at), found.tasks.get(at)));
+    let (one, other) = pairs.find(|(one, other)| one.map(shape) != other.map(shape))?;
+    one.or(other).map(|group| group.parent)
+}
+
+/// A stored frontier without numbers and keys, which another version of the
+/// graph would give otherwise: what runs next with which inputs, who waits for
+/// whom, what is deferred.
+pub(crate) fn frontier_by_name(json: &str, graph: &StoredGraph) -> Result<String, DecodeError> {
+    let text: FrontierText<'_> = read(json)?;
+    let names = |groups: &[GroupText<'_>]| {
+        let groups = groups.iter().map(|group| match &group.inputs {
+            None => quoted(&group.node),
+            Some(inputs) => {
+                let inputs: Vec<&str> = inputs.iter().map(|input| input.get()).collect();
+                format!("{{{}:[{}]}}", quoted(&group.node), inputs.join(","))
+            }
+        });
+        groups.collect::<Vec<_>>().join(",")
+    };
+    let joins = text.joins.iter().map(|join| {
+        let arrived: Vec<String> = join.arrived.iter().map(|at| quoted(&at.node)).collect();
+        let name = graph.join_name(join.join).unwrap_or_default();
+        format!("{{{}:[{}]}}", quoted(&name), arrived.join(","))
+    });
+    let joins = joins.collect::<Vec<_>>().join(",");
+    Ok(format!(
+        "{{\"tasks\":[{}],\"joins\":[{joins}],\"deferred\":[{}]}}",
+        names(&text.tasks),
+        names(&text.deferred)
+    ))
+}
+
+fn read(json: &str) -> Result<FrontierText<'_>, DecodeError> {
+    serde_json::from_str(json).map_err(|error| DecodeError {
+        ty: "frontier",
+        reason: error.to_string(),
+    })
 }
 
 fn node_called(info: &GraphInfo, name: &str) -> Result<NodeId, DecodeError> {

@@ -15,11 +15,11 @@ mod task;
 
 use std::sync::Arc;
 
-pub(crate) use frontier::check_inputs;
+pub(crate) use frontier::{check_inputs, differing_parent, frontier_by_name};
 pub(crate) use keys::{KeyId, Keyring};
 pub(crate) use record::{
-    RedoError, Sealed, TaskNote, TaskText, first_chain, outside_text, quoted, read_result,
-    result_text, step_digest, task_note,
+    RedoError, Sealed, TaskNote, TaskText, first_chain, next_chain, outside_text, quoted,
+    read_result, result_text, step_digest, taken, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
@@ -197,6 +197,14 @@ impl<G: Graph> Machine<G> {
         self.apply(std::slice::from_mut(&mut update))?;
         self.loops.reset();
         Ok(())
+    }
+
+    /// The run branches off: another state stands in the place of this one, as
+    /// a step of its own; the frontier stays.
+    pub(crate) fn branch(&mut self, state: G::State) {
+        self.state = Arc::new(state);
+        self.step += 1;
+        self.loops.reset();
     }
 
     /// Checks, before anything changes, that the update of the task at

@@ -157,6 +157,12 @@ impl<G: Graph> Machine<G> {
         self.belong_to(Arc::clone(self.keys.run()));
     }
 
+    /// The step that happened last is on record, with that chain value.
+    pub(crate) fn stand_at(&mut self, chain: Digest) {
+        self.forget_ancestors();
+        self.chain = chain;
+    }
+
     /// The contexts of tasks from now on are `run`'s.
     pub(crate) fn belong_to(&mut self, run: Arc<RunIdentity>) {
         let tasks = self
@@ -229,7 +235,7 @@ fn push_task<G: Graph>(
 }
 
 /// Hops as edges with the number of their items; the inputs stand in the frontier.
-fn taken<I>(hops: &[Hop<I>]) -> Vec<(u32, u64)> {
+pub(crate) fn taken<I>(hops: &[Hop<I>]) -> Vec<(u32, u64)> {
     hops.chunk_by(|one, next| one.edge == next.edge && next.item > 0)
         .map(|group| (group[0].edge, group.len() as u64))
         .collect()

@@ -1,0 +1,216 @@
+//! The effects on record, in the place of the outside world.
+
+use std::collections::{HashMap, HashSet};
+use std::future::ready;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cx::{Call, EffectJournal, Found, Request, Written, recorded_time};
+use crate::hash::Digest;
+use crate::store::{EffectKind, EffectRecord};
+
+/// All effects of a run; watches one task after the other.
+pub(super) struct RecordedJournal {
+    effects: HashMap<Call, EffectRecord>,
+    /// What each task called, in order.
+    calls: HashMap<Digest, Vec<Call>>,
+    watch: Mutex<Watch>,
+}
+
+/// What the task that runs now did.
+#[derive(Default)]
+struct Watch {
+    called: HashSet<Call>,
+    drift: Option<Drift>,
+    /// A call without a record: the task may go on without it.
+    unrecorded: Option<Drift>,
+}
+
+/// What is otherwise than recorded.
+#[derive(Clone, Debug)]
+pub(super) struct Drift {
+    pub(super) what: String,
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+impl RecordedJournal {
+    pub(super) fn new(records: &[EffectRecord]) -> Arc<Self> {
+        let mut calls: HashMap<Digest, Vec<&EffectRecord>> = HashMap::new();
+        for record in records.iter().filter(|record| record.call.is_some()) {
+            calls.entry(record.task).or_default().push(record);
+        }
+        let in_order = |mut records: Vec<&EffectRecord>| {
+            records.sort_by_key(|record| record.call);
+            records.into_iter().map(Call::of).collect()
+        };
+        Arc::new(Self {
+            effects: records
+                .iter()
+                .map(|record| (Call::of(record), record.clone()))
+                .collect(),
+            calls: calls
+                .into_iter()
+                .map(|(task, records)| (task, in_order(records)))
+                .collect(),
+            watch: Mutex::default(),
+        })
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A task begins.
+    pub(super) fn begin_task(&self) {
+        *self.watch() = Watch::default();
+    }
+
+    /// What the task did otherwise.
+    pub(super) fn drift(&self) -> Option<Drift> {
+        self.watch().drift.clone()
+    }
+
+    /// What the task waits for in vain.
+    pub(super) fn unrecorded(&self) -> Option<Drift> {
+        self.watch().unrecorded.clone()
+    }
+
+    /// What the task has on record and did not call.
+    pub(super) fn uncalled(&self, task: Digest) -> Option<Drift> {
+        let watch = self.watch();
+        let calls = self.calls.get(&task)?;
+        let forgotten = calls.iter().find(|call| !watch.called.contains(*call))?;
+        let record = self.effects.get(forgotten)?;
+        Some(Drift {
+            what: "its effects".into(),
+            expected: described(forgotten, &record.excerpt),
+            found: "no such call".into(),
+        })
+    }
+
+    /// The record of a call of the attempt that finished the task.
+    fn record(&self, call: &Call) -> Option<&EffectRecord> {
+        let record = self.effects.get(call)?;
+        record.call.is_some().then_some(record)
+    }
+
+    /// Compares the call's place with the recorded one.
+    fn is_in_order(&self, watch: &mut Watch, record: &EffectRecord, position: u32) -> bool {
+        if record.call == Some(position) {
+            return true;
+        }
+        let there = self.calls.get(&record.task).and_then(|calls| {
+            calls.iter().find(|call| {
+                self.effects
+                    .get(*call)
+                    .is_some_and(|record| record.call == Some(position))
+            })
+        });
+        let expected = match there {
+            Some(call) => described(call, ""),
+            None => format!("no call {position}"),
+        };
+        watch.drift.get_or_insert(Drift {
+            what: "the order of its effects".into(),
+            expected,
+            found: described(&Call::of(record), ""),
+        });
+        false
+    }
+}
+
+fn described(call: &Call, request: &str) -> String {
+    let Call { name, n, .. } = call;
+    match (name.as_str(), request) {
+        ("", _) => format!("`now()` (call {n})"),
+        (name, "") => format!("effect `{name}` (call {n})"),
+        (name, request) => format!("effect `{name}` (call {n}) for {request}"),
+    }
+}
+
+impl EffectJournal for RecordedJournal {
+    fn find(&self, call: &Call, position: u32, request: &Request) -> Found {
+        let mut watch = self.watch();
+        let Some(record) = self.record(call) else {
+            watch.unrecorded.get_or_insert(Drift {
+                what: "its effects".into(),
+                expected: "no such call".into(),
+                found: described(call, &request.excerpt),
+            });
+            return Found::Never;
+        };
+        watch.called.insert(call.clone());
+        if !self.is_in_order(&mut watch, record, position) {
+            return Found::Never;
+        }
+        if record.request != request.digest {
+            watch.drift.get_or_insert(Drift {
+                what: format!("the request of {}", described(call, "")),
+                expected: record.excerpt.clone(),
+                found: request.excerpt.clone(),
+            });
+            return Found::Never;
+        }
+        let response = record.response.clone().unwrap_or_default();
+        match record.kind {
+            EffectKind::Done => Found::Response(response),
+            EffectKind::Answered => Found::Answered(response),
+            EffectKind::Failed => Found::Failure(record.error.clone().unwrap_or_default()),
+            // It was under way when the task went on without it.
+            EffectKind::Intent | EffectKind::Clock => Found::Never,
+        }
+    }
+
+    fn clock(&self, call: &Call, position: u32) -> Option<SystemTime> {
+        let mut watch = self.watch();
+        // The node cannot be kept waiting for it; what it reads after a
+        // difference does not matter any more.
+        let never = Some(UNIX_EPOCH);
+        let Some(record) = self.record(call) else {
+            watch.drift.get_or_insert(Drift {
+                what: "its effects".into(),
+                expected: "no such call".into(),
+                found: described(call, ""),
+            });
+            return never;
+        };
+        watch.called.insert(call.clone());
+        if !self.is_in_order(&mut watch, record, position) {
+            return never;
+        }
+        recorded_time(record).or(never)
+    }
+
+    /// Nothing happens in a replay.
+    fn write(&self, _records: Vec<EffectRecord>) -> Written<'_> {
+        Box::pin(ready(Ok(())))
+    }
+
+    /// A recorded answer does not decode any more.
+    fn ask(&self, call: &Call, _node: &str, _request: &Request, reason: &str) {
+        let recorded = self
+            .record(call)
+            .and_then(|record| record.response.clone())
+            .unwrap_or_default();
+        self.watch().drift.get_or_insert(Drift {
+            what: format!("the answer about {}", described(call, "")),
+            expected: recorded,
+            found: reason.to_owned(),
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.effects.is_empty()
+    }
+
+    fn finish(&self, _task: Digest, _calls: Vec<(String, u64)>, _buffered: Vec<EffectRecord>) {}
+
+    fn ask_for_unknown(&self, _task: Digest, _node: &str, _reason: &str) -> bool {
+        false
+    }
+
+    fn checks_round_trip(&self) -> bool {
+        false
+    }
+}

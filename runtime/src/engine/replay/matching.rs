@@ -1,0 +1,35 @@
+//! How a record and the graph of today are laid side by side.
+
+use crate::encode::DecodeError;
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::Machine;
+use crate::store::StepRecord;
+
+/// What comes next is another thing than recorded.
+pub(crate) struct Other {
+    /// The key of the task that it follows from first, if it is one.
+    pub(crate) parent: Option<Digest>,
+    pub(crate) expected: String,
+    pub(crate) found: String,
+}
+
+/// By number where the graph is the same, by name where it may have changed.
+pub(crate) trait Matching<G: Graph>: Send + Sync {
+    /// Before a step: makes the machine's frontier that of `frontier`, if it
+    /// does not stand there by itself.
+    fn prepare(&self, machine: &mut Machine<G>, frontier: &str) -> Result<(), DecodeError>;
+
+    /// A recorded route as text: edges, and how many tasks each.
+    fn recorded_route(&self, to: &[(u32, u64)]) -> String;
+
+    /// The same of a route that was taken now.
+    fn route(&self, to: &[(u32, u64)]) -> String;
+
+    /// After a step: what comes next, if it is not what `record` says.
+    fn follows(
+        &self,
+        machine: &mut Machine<G>,
+        record: &StepRecord,
+    ) -> Result<Option<Other>, DecodeError>;
+}

@@ -1,0 +1,249 @@
+//! Strict replay: every node again, with the effects on record, compared with
+//! what is stored. Nothing is called and nothing is written.
+
+mod attempt;
+mod by_name;
+mod journal;
+mod matching;
+mod recorded;
+mod strict;
+mod task;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub(crate) use super::load::stored_graph;
+pub(crate) use by_name::ByName;
+pub(crate) use recorded::Recorded;
+use strict::Strict;
+
+use self::journal::RecordedJournal;
+use self::matching::Matching;
+use super::active::RunResult;
+use super::core::Core;
+use super::drive::{catch_reducers, step_error};
+use super::load::{check_same_graph, undecodable};
+use super::start::run_at;
+use crate::cx::RunIdentity;
+use crate::encode::{self, DecodeError};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::{Finished, Machine, StepError, TaskNote, TaskText, UpdateOf};
+use crate::options::ConflictPolicy;
+use crate::run::Run;
+use crate::store::{StepKind, StepRecord, Store};
+
+impl<G: Graph> Core<G> {
+    /// See [`Engine::replay`](super::Engine::replay).
+    pub(super) async fn replay(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
+        let head = self.head(store, run).await?;
+        check_same_graph(self, &**store, &head).await?;
+        let now = SystemTime::now();
+        if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
+            return Err(Error::LeaseHeld {
+                run: head.run.clone(),
+                owner: lease.owner.clone(),
+                expires: lease.expires,
+            });
+        }
+        let recorded = Recorded::from_input(&**store, head).await?;
+        let timeout = self.settings.default_timeout;
+        let replay = Replay::new(&self.graph, &recorded, Strict(G::INFO), timeout)?;
+        let machine = replay.finish().await?;
+        // The machine must not be held while the store is asked.
+        let run = run_at(&recorded.head, &machine, Vec::new());
+        drop(machine);
+        let interrupts = self.open_questions(store, &recorded.head).await?;
+        Ok(Run { interrupts, ..run })
+    }
+}
+
+/// The update of an outside step.
+type Outside<G> = Vec<TaskText<UpdateOf<G>>>;
+
+/// A run on its way through its record.
+pub(crate) struct Replay<'a, G: Graph, M> {
+    graph: &'a Arc<G>,
+    recorded: &'a Recorded,
+    matching: M,
+    default_timeout: Duration,
+    journal: Arc<RecordedJournal>,
+    machine: Machine<G>,
+    /// The keys of the tasks of the last step, and their nodes.
+    ran: Vec<(Digest, &'static str)>,
+    /// States that kept results may have seen: those before updates from outside.
+    older: Vec<(u64, Arc<G::State>)>,
+}
+
+impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
+    /// Stands at the first recorded step.
+    ///
+    /// # Errors
+    /// A base that does not decode.
+    pub(crate) fn new(
+        graph: &'a Arc<G>,
+        recorded: &'a Recorded,
+        matching: M,
+        default_timeout: Duration,
+    ) -> Result<Self, Error> {
+        let head = &recorded.head;
+        let first = &recorded.steps[0];
+        let (place, text) = match &recorded.base {
+            Some(snapshot) => (
+                format!("the snapshot of step {}", snapshot.step),
+                &snapshot.state,
+            ),
+            None => ("the input".to_owned(), &first.updates),
+        };
+        let state = encode::from_str(text).map_err(|error| undecodable(head, place, error))?;
+        let journal = RecordedJournal::new(&recorded.effects);
+        let identity = RunIdentity::new(recorded.run_at(first.step).to_owned(), Some(head.seed));
+        identity.record_in(journal.clone());
+        // The policy decided before the commit; what is committed resolves in merge order.
+        let policy = ConflictPolicy::LastWriterWins;
+        let machine = Machine::new(G::INFO, None, policy, Arc::new(state), identity);
+        let mut replay = Self {
+            graph,
+            recorded,
+            matching,
+            default_timeout,
+            journal,
+            machine,
+            ran: Vec::new(),
+            older: Vec::new(),
+        };
+        replay.begin(first)?;
+        Ok(replay)
+    }
+
+    fn begin(&mut self, first: &StepRecord) -> Result<(), Error> {
+        let turn = self.recorded.turn_at(first.step);
+        self.machine
+            .restore(first.step, first.chain, turn, first.step);
+        if first.step == 0 {
+            let begun = self.machine.begin();
+            begun.map_err(|error| self.step_error(first, error))?;
+            self.follows(first)?;
+        }
+        Ok(())
+    }
+
+    /// Goes through every step; the machine then stands at the head.
+    ///
+    /// # Errors
+    /// The first difference, and what does not decode.
+    pub(crate) async fn finish(mut self) -> Result<Machine<G>, Error> {
+        let recorded = self.recorded;
+        for (before, record) in recorded.steps.iter().zip(&recorded.steps[1..]) {
+            self.enter(record.step);
+            self.matching
+                .prepare(&mut self.machine, &before.frontier)
+                .map_err(|error| self.cannot_match(record, error))?;
+            match record.kind {
+                StepKind::Step => self.step(record).await?,
+                StepKind::Turn => self.outside(record, Machine::next_turn)?,
+                StepKind::Update => {
+                    let seen = (self.machine.step(), Arc::clone(self.machine.state()));
+                    self.older.push(seen);
+                    self.outside(record, Machine::correct)?;
+                }
+                StepKind::Input | StepKind::Fork => {
+                    let state = encode::from_str(&record.updates)
+                        .map_err(|error| self.undecodable(record, error))?;
+                    self.machine.branch(state);
+                }
+            }
+            self.follows(record)?;
+        }
+        Ok(self.machine)
+    }
+
+    /// A fork's early steps were its origin's.
+    fn enter(&mut self, step: u64) {
+        let run = self.recorded.run_at(step);
+        if run != self.machine.run() {
+            let identity = RunIdentity::new(run.to_owned(), Some(self.recorded.head.seed));
+            identity.record_in(self.journal.clone());
+            self.machine.belong_to(identity);
+        }
+    }
+
+    async fn step(&mut self, record: &StepRecord) -> Result<(), Error> {
+        let tasks: Vec<TaskText<Box<serde_json::value::RawValue>>> =
+            encode::from_str(&record.updates).map_err(|error| self.undecodable(record, error))?;
+        let notes: Vec<TaskNote> = match &record.notes {
+            Some(notes) => {
+                encode::from_str(notes).map_err(|error| self.undecodable(record, error))?
+            }
+            None => Vec::new(),
+        };
+        let mut notes = notes.into_iter().peekable();
+        let mut finished: Vec<Option<Finished<G>>> = Vec::with_capacity(tasks.len());
+        for (position, task) in tasks.iter().enumerate() {
+            let note = notes.next_if(|note| note.task == position as u64);
+            finished.push(Some(self.task(record, position, task, note).await?));
+        }
+        self.older.clear();
+        let keys = self.machine.keys();
+        let ran = self.machine.frontier().iter();
+        self.ran = ran
+            .map(|task| (keys.get(task.key), self.machine.info().node_name(task.node)))
+            .collect();
+        let gathered = self.machine.gather(&mut finished);
+        let machine = &mut self.machine;
+        catch_reducers(|| machine.advance(gathered?, finished))
+            .map_err(|error| self.step_error(record, error))
+    }
+
+    fn outside(
+        &mut self,
+        record: &StepRecord,
+        take: impl FnOnce(&mut Machine<G>, UpdateOf<G>) -> Result<(), StepError>,
+    ) -> Result<(), Error> {
+        let tasks: Outside<G> =
+            encode::from_str(&record.updates).map_err(|error| self.undecodable(record, error))?;
+        let update = tasks.into_iter().find_map(|task| task.update);
+        let machine = &mut self.machine;
+        catch_reducers(|| take(machine, update.unwrap_or_default()))
+            .map_err(|error| self.step_error(record, error))
+    }
+
+    /// Compares what comes next.
+    fn follows(&mut self, record: &StepRecord) -> Result<(), Error> {
+        let found = self.matching.follows(&mut self.machine, record);
+        let Some(other) = found.map_err(|error| self.cannot_match(record, error))? else {
+            return Ok(());
+        };
+        let ran = self.ran.iter();
+        let node = ran.clone().find(|(key, _)| Some(*key) == other.parent);
+        let node = node
+            .or(ran.clone().next_back())
+            .map_or("start", |(_, node)| node);
+        Err(Error::ReplayMismatch {
+            run: self.recorded.head.run.clone(),
+            step: record.step,
+            node: node.into(),
+            what: "what comes next".into(),
+            expected: other.expected.into(),
+            found: other.found.into(),
+        })
+    }
+
+    /// The record names something that the graph of today does not have.
+    fn cannot_match(&self, record: &StepRecord, error: DecodeError) -> Error {
+        undecodable(
+            &self.recorded.head,
+            format!("what comes before or after step {}", record.step),
+            error,
+        )
+    }
+
+    fn undecodable(&self, record: &StepRecord, error: DecodeError) -> Error {
+        undecodable(&self.recorded.head, format!("step {}", record.step), error)
+    }
+
+    fn step_error(&self, record: &StepRecord, error: StepError) -> Error {
+        step_error(&self.recorded.head.run, record.step, error)
+    }
+}

@@ -1,0 +1,161 @@
+//! A run as it is on record, read as a whole and checked before anything runs.
+
+use crate::engine::journal::journal_digest;
+use crate::error::Error;
+use crate::machine::{first_chain, next_chain, step_digest};
+use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store};
+
+/// The record of a run.
+pub(crate) struct Recorded {
+    pub(crate) head: Head,
+    /// The snapshot to begin from, if not step 0.
+    pub(super) base: Option<Snapshot>,
+    /// At least one: the base's own, and all that follow.
+    pub(super) steps: Vec<StepRecord>,
+    pub(super) effects: Vec<EffectRecord>,
+    /// Whose steps they are, up to which: those of a fork were its origin's first.
+    eras: Vec<(u64, String)>,
+}
+
+impl Recorded {
+    /// Everything from step 0 on.
+    ///
+    /// # Errors
+    /// [`Error::Pruned`], [`Error::Corrupt`].
+    pub(crate) async fn from_input(store: &dyn Store, head: Head) -> Result<Self, Error> {
+        Self::read(store, head, None).await
+    }
+
+    /// What is left of the run: from step 0 on, or else from the newest snapshot.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) async fn what_is_left(store: &dyn Store, head: Head) -> Result<Self, Error> {
+        let base = match Self::first_kept(store, &head).await? {
+            0 => None,
+            _ => store
+                .snapshot(&head.run, head.step)
+                .await
+                .map_err(|error| Error::from_store(&head.run, error))?,
+        };
+        Self::read(store, head, base).await
+    }
+
+    /// The first step after the input that neither the run nor its origins have lost.
+    async fn first_kept(store: &dyn Store, head: &Head) -> Result<u64, Error> {
+        let mut first = head.pruned;
+        let mut origin = head.origin.clone();
+        while let Some(of) = origin {
+            let found = store.head(&of.run).await;
+            let found = found.map_err(|error| Error::from_store(&head.run, error))?;
+            let Some(found) = found else { break };
+            first = first.max(found.pruned);
+            origin = found.origin;
+        }
+        Ok(first)
+    }
+
+    async fn read(store: &dyn Store, head: Head, base: Option<Snapshot>) -> Result<Self, Error> {
+        let said = |error| Error::from_store(&head.run, error);
+        if base.is_none() {
+            let first = Self::first_kept(store, &head).await?;
+            if first > 0 {
+                let run = head.run.clone();
+                return Err(Error::Pruned {
+                    run,
+                    step: 0,
+                    first,
+                });
+            }
+        }
+        let from = base.as_ref().map_or(0, |base| base.step);
+        let recorded = Self {
+            steps: store
+                .steps(&head.run, from, head.step)
+                .await
+                .map_err(said)?,
+            effects: store
+                .effects(&head.run, from, head.step)
+                .await
+                .map_err(said)?,
+            eras: eras(store, &head).await?,
+            base,
+            head,
+        };
+        recorded.check(from)?;
+        Ok(recorded)
+    }
+
+    /// Every row is there and is what was written.
+    fn check(&self, from: u64) -> Result<(), Error> {
+        let head = &self.head;
+        let mut effects = self.effects.as_slice();
+        let mut chain = None;
+        let mut steps = self.steps.iter();
+        for step in from..=head.step {
+            let Some(record) = steps.next().filter(|record| record.step == step) else {
+                return Err(self.corrupt(format!("step {step}"), "it is missing"));
+            };
+            let expected = match chain {
+                Some(previous) => next_chain(previous, &record.updates, &record.frontier),
+                None if step == 0 => first_chain(head.fingerprint, head.seed, &record.updates),
+                None => record.chain,
+            };
+            let digest = step_digest(&record.updates, &record.frontier);
+            if (expected, digest) != (record.chain, record.digest) {
+                let reason = "it is not what was written: its hash differs";
+                return Err(self.corrupt(format!("step {step}"), reason));
+            }
+            let of_step = effects.partition_point(|effect| effect.step <= step);
+            let (own, later) = effects.split_at(of_step);
+            if journal_digest(record.notes.as_deref(), own.iter()) != record.journal {
+                let reason = "its effects are not those that were written: their hash differs";
+                return Err(self.corrupt(format!("the journal of step {step}"), reason));
+            }
+            effects = later;
+            chain = Some(record.chain);
+        }
+        if chain != Some(head.chain) {
+            let reason = "its chain value is not that of its last step";
+            return Err(self.corrupt("the head".into(), reason));
+        }
+        Ok(())
+    }
+
+    fn corrupt(&self, place: String, reason: &str) -> Error {
+        Error::Corrupt {
+            run: self.head.run.clone(),
+            place,
+            reason: reason.into(),
+        }
+    }
+
+    /// The run whose step `step` was when it was made.
+    pub(super) fn run_at(&self, step: u64) -> &str {
+        let era = self.eras.iter().find(|(last, _)| step <= *last);
+        era.map_or(&self.head.run, |(_, run)| run)
+    }
+
+    /// The turn at `step`.
+    pub(super) fn turn_at(&self, step: u64) -> u64 {
+        let later = self.steps.iter().filter(|record| record.step > step);
+        let turns = later.filter(|record| record.kind == StepKind::Turn).count();
+        self.head.turn.saturating_sub(turns as u64)
+    }
+}
+
+/// The origins of a run with their last steps that are the run's too, the oldest first.
+async fn eras(store: &dyn Store, head: &Head) -> Result<Vec<(u64, String)>, Error> {
+    let mut eras: Vec<(u64, String)> = Vec::new();
+    let mut origin = head.origin.clone();
+    while let Some(of) = origin {
+        // A fork of a fork may begin before the first one did.
+        let last = eras.last().map_or(of.step, |(last, _)| of.step.min(*last));
+        let found = store.head(&of.run).await;
+        let found = found.map_err(|error| Error::from_store(&head.run, error))?;
+        eras.push((last, of.run));
+        origin = found.and_then(|head| head.origin);
+    }
+    eras.reverse();
+    Ok(eras)
+}

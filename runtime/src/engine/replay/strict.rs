@@ -1,0 +1,60 @@
+//! The graph is the one that the run was started with: everything is the same
+//! to the byte.
+
+use super::matching::{Matching, Other};
+use crate::encode::DecodeError;
+use crate::graph::{Graph, GraphInfo};
+use crate::machine::{Machine, differing_parent};
+use crate::store::StepRecord;
+
+pub(crate) struct Strict(pub(crate) &'static GraphInfo);
+
+impl<G: Graph> Matching<G> for Strict {
+    fn prepare(&self, _machine: &mut Machine<G>, _frontier: &str) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn recorded_route(&self, to: &[(u32, u64)]) -> String {
+        route_text(to, |edge| {
+            let known = self.0.edges.get(edge as usize);
+            let to = known.map_or("?", |known| self.0.node_name(known.to));
+            format!("edge {edge} to {to}")
+        })
+    }
+
+    fn route(&self, to: &[(u32, u64)]) -> String {
+        Matching::<G>::recorded_route(self, to)
+    }
+
+    fn follows(
+        &self,
+        machine: &mut Machine<G>,
+        record: &StepRecord,
+    ) -> Result<Option<Other>, DecodeError> {
+        let found = machine.frontier_text().map_err(|error| DecodeError {
+            ty: "frontier",
+            reason: error.to_string(),
+        })?;
+        machine.stand_at(record.chain);
+        if found == record.frontier {
+            return Ok(None);
+        }
+        Ok(Some(Other {
+            parent: differing_parent(&record.frontier, &found),
+            expected: record.frontier.clone(),
+            found,
+        }))
+    }
+}
+
+/// Edges as a readable list, e.g. `edge 2 to search x 3`.
+pub(super) fn route_text(to: &[(u32, u64)], name: impl Fn(u32) -> String) -> String {
+    if to.is_empty() {
+        return "nowhere".into();
+    }
+    let edges = to.iter().map(|(edge, tasks)| match tasks {
+        1 => name(*edge),
+        tasks => format!("{} x {tasks}", name(*edge)),
+    });
+    edges.collect::<Vec<_>>().join(", ")
+}

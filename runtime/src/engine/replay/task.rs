@@ -1,0 +1,204 @@
+//! One task of a recorded step, again.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+use super::Replay;
+use super::attempt::{Replayed, replayed};
+use super::journal::Drift;
+use super::matching::Matching;
+use crate::cx::Cx;
+use crate::encode;
+use crate::error::Error;
+use crate::graph::{Done, Graph, Hops, NodeId};
+use crate::machine::{Finished, Task, TaskNote, TaskText, taken};
+use crate::node_error::NodeError;
+use crate::store::StepRecord;
+
+type Recorded = TaskText<Box<RawValue>>;
+
+impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
+    /// What the task at `position` comes to today; an error if that is not
+    /// what it came to.
+    pub(super) async fn task(
+        &self,
+        record: &StepRecord,
+        position: usize,
+        recorded: &Recorded,
+        note: Option<TaskNote>,
+    ) -> Result<Finished<G>, Error> {
+        let recorded_node = recorded.node.as_deref().unwrap_or("?");
+        let differs = |Drift {
+                           what,
+                           expected,
+                           found,
+                       }: Drift| Error::ReplayMismatch {
+            run: self.recorded.head.run.clone(),
+            step: record.step,
+            node: recorded_node.into(),
+            what: what.into(),
+            expected: expected.into(),
+            found: found.into(),
+        };
+        let Some(task) = self.machine.frontier().get(position) else {
+            return Err(differs(drift("its tasks", recorded_node, "no such task")));
+        };
+        let node = self.machine.info().node_name(task.node);
+        if node != recorded_node {
+            return Err(differs(drift("its tasks", recorded_node, node)));
+        }
+        let finished = match &recorded.failed {
+            // That it failed was the outside world's doing, as far as anybody knows.
+            Some(failure) => {
+                let hops = G::on_error(task.node, failure.clone());
+                let hops = hops.ok_or_else(|| {
+                    differs(drift("its error row", &failure.message, "no such row"))
+                })?;
+                let failure = Some(Box::new(failure.clone()));
+                Finished {
+                    update: None,
+                    hops,
+                    failure,
+                    attempt: 1,
+                    saw: None,
+                }
+            }
+            None => {
+                let done = self.run(task, note).await;
+                let Done { update, hops } = done.map_err(|stop| match stop {
+                    Stop::Differs(drift) => differs(drift),
+                    Stop::Fault(fault) => fault,
+                })?;
+                Finished {
+                    update,
+                    hops,
+                    failure: None,
+                    attempt: 1,
+                    saw: None,
+                }
+            }
+        };
+        match self.compare(record, recorded, &finished)? {
+            None => Ok(finished),
+            Some(drift) => Err(differs(drift)),
+        }
+    }
+
+    /// Update and route against the record.
+    fn compare(
+        &self,
+        record: &StepRecord,
+        recorded: &Recorded,
+        finished: &Finished<G>,
+    ) -> Result<Option<Drift>, Error> {
+        let not_round_trip = Error::not_round_trip(&self.recorded.head.run, record.step);
+        let update = finished.update.as_ref().map(encode::to_string);
+        let update = update.transpose().map_err(not_round_trip)?;
+        let expected = recorded.update.as_ref().map(|update| update.get());
+        if update.as_deref() != expected {
+            let found = update.as_deref().unwrap_or("no update");
+            let expected = expected.unwrap_or("no update");
+            return Ok(Some(drift("its update", expected, found)));
+        }
+        let recorded_route = recorded
+            .to
+            .as_ref()
+            .map(|to| self.matching.recorded_route(to));
+        let route = match &finished.hops {
+            Hops::Taken(hops) => Some(self.matching.route(&taken(hops))),
+            Hops::Row => None,
+            Hops::Empty(_) => Some("an `each` without items".into()),
+        };
+        if route == recorded_route {
+            return Ok(None);
+        }
+        let shown = |route: Option<String>| route.unwrap_or_else(|| "its static row".into());
+        let (expected, found) = (shown(recorded_route), shown(route));
+        Ok(Some(drift("its route", &expected, &found)))
+    }
+
+    async fn run(&self, task: &Task<G::Input>, note: Option<TaskNote>) -> Result<Done<G>, Stop> {
+        let last = self.machine.step();
+        let saw = note.and_then(|note| note.saw).unwrap_or(last);
+        let older = self.older.iter().find(|(step, _)| *step == saw);
+        let state = older.map_or(self.machine.state(), |(_, state)| state);
+        let attempt = note.map_or(1, |note| note.attempt);
+        let info = &self.machine.info().nodes[task.node as usize];
+        let keys = self.machine.keys();
+        let cx = Cx::new(keys.clone(), task.key, saw + 1, info.name, attempt);
+        self.journal.begin_task();
+        let stop = || self.journal.drift().is_some();
+        let timeout = info.options.timeout.unwrap_or(self.default_timeout);
+        let input = task.input.clone();
+        let (result, fault) = if info.options.blocking {
+            let cx = Arc::new(cx);
+            let call = self.on_blocking_pool(task.node, input, Arc::clone(state), Arc::clone(&cx));
+            let result = replayed(Box::pin(call).as_mut(), stop, timeout).await;
+            (result, cx.take_fault())
+        } else {
+            let call = pin!(self.graph.call(task.node, input, state, &cx));
+            let result = replayed(call, stop, timeout).await;
+            (result, cx.take_fault())
+        };
+        if let Some(drift) = self.journal.drift() {
+            return Err(Stop::Differs(drift));
+        }
+        if let Some(fault) = fault {
+            return Err(Stop::Fault(fault));
+        }
+        let instead = match result {
+            Replayed::Finished(Ok(done)) => {
+                return match self.journal.uncalled(keys.get(task.key)) {
+                    None => Ok(done),
+                    Some(drift) => Err(Stop::Differs(drift)),
+                };
+            }
+            Replayed::Finished(Err(error)) => format!("an error: {error}"),
+            Replayed::Panicked(panic) => format!("a panic: {panic}"),
+            Replayed::Stopped | Replayed::Stuck | Replayed::Late => {
+                if let Some(drift) = self.journal.unrecorded() {
+                    return Err(Stop::Differs(drift));
+                }
+                format!("it does not finish within {timeout:?}, or waits for nothing")
+            }
+        };
+        Err(Stop::Differs(drift("its result", "success", &instead)))
+    }
+
+    async fn on_blocking_pool(
+        &self,
+        node: NodeId,
+        input: Option<G::Input>,
+        state: Arc<G::State>,
+        cx: Arc<Cx>,
+    ) -> Result<Done<G>, NodeError> {
+        let (graph, runtime) = (Arc::clone(self.graph), Handle::current());
+        let call = spawn_blocking(move || runtime.block_on(graph.call(node, input, &state, &cx)));
+        match call.await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => Err(NodeError::transient(error)),
+            },
+        }
+    }
+}
+
+/// Why a task did not come to an end in a replay.
+enum Stop {
+    Differs(Drift),
+    Fault(Error),
+}
+
+fn drift(what: &str, expected: &str, found: &str) -> Drift {
+    let (what, expected, found) = (what.into(), expected.into(), found.into());
+    Drift {
+        what,
+        expected,
+        found,
+    }
+}
