@@ -90,6 +90,8 @@ struct World {
     stage: Stage,
     owners: Vec<Owner>,
     operator: Operator,
+    /// The longest time between two moves.
+    pause: Duration,
 }
 
 impl World {
@@ -100,6 +102,7 @@ impl World {
             stage,
             owners,
             operator: Operator::Away,
+            pause: TERM * 2 / 3,
         }
     }
 
@@ -108,6 +111,8 @@ impl World {
             if moves == CALM_AFTER {
                 self.stage.rates = Rates::default();
                 self.stage.shelf.weather = Weather::default();
+                // Whoever drives renews its lease in time.
+                self.pause = TERM / 20;
             }
             self.one_move();
             self.look()?;
@@ -125,6 +130,7 @@ impl World {
             stage,
             owners,
             operator,
+            pause,
         } = self;
         let owner = stage.dice.index(owners.len());
         if stage.dice.one_in(stage.rates.crashes) {
@@ -132,7 +138,7 @@ impl World {
         } else if stage.dice.one_in(stage.rates.operators) {
             operator.act(stage);
         } else if stage.dice.one_in(10) {
-            let passed = stage.dice.within(1, TERM.as_millis() as u64 * 2 / 3);
+            let passed = stage.dice.within(1, pause.as_millis() as u64);
             stage.shelf.pass(Duration::from_millis(passed));
         } else {
             owners[owner].act(stage);
