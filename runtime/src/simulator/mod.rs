@@ -8,6 +8,10 @@
 //! again. After everything that happens, what is stored is compared with a
 //! reference that is never disturbed, and the rules of [`invariants`] are asked.
 //!
+//! The reference runs on the same machine. So this shows what crashes, orders
+//! and owners must not change; that the machine's rules are the right ones is
+//! for tests that read them anew, as `tests/tests/wild_graphs.rs` does.
+//!
 //! ```text
 //! cargo test -p superstep --lib simulator
 //! SUPERSTEP_SEEDS=100000 cargo test --release -p superstep --lib simulator -- --nocapture
@@ -107,6 +111,13 @@ fn every_seed_ends_where_an_undisturbed_run_does() {
         time.as_secs_f64()
     );
     assert!(all.is_varied(), "the seeds show too little:\n{all}");
+}
+
+#[test]
+fn a_seed_repeats() {
+    for seed in 0..50 {
+        assert_eq!(check(seed), check(seed), "SUPERSTEP_SEED={seed}");
+    }
 }
 
 #[test]

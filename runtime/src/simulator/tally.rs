@@ -8,7 +8,7 @@ use crate::store::{StepKind, StepRecord};
 
 macro_rules! tally {
     ($($field:ident: $what:literal,)+) => {
-        #[derive(Clone, Copy, Debug, Default)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
         pub(super) struct Tally {
             $(pub(super) $field: u64,)+
         }

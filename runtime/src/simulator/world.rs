@@ -12,7 +12,7 @@ use super::operator::Operator;
 use super::outside::Outside;
 use super::owner::Owner;
 use super::reference::{End, Reference};
-use super::shelf::{RUN, Shelf, TERM, Weather};
+use super::shelf::{Shelf, TERM, Weather};
 use super::tale::Tale;
 use super::tally::Tally;
 
@@ -188,7 +188,6 @@ impl World {
         tally.calls = outside.calls;
         tally.older = shelf.watch.older;
         tally.finish(&shelf.steps(), end);
-        debug_assert_eq!(shelf.head().map(|head| head.run).as_deref(), Some(RUN));
         Ok(tally)
     }
 }
