@@ -74,6 +74,8 @@ mod node_error;
 mod options;
 mod panics;
 mod run;
+#[cfg(test)]
+mod simulator;
 pub mod state;
 pub mod store;
 pub mod testing;

@@ -222,3 +222,21 @@ async fn an_update_in_between_leaves_the_kept_results_kept() {
         assert_eq!(run.state().done[6..], followed);
     }
 }
+
+/// What a replay has to know: the step whose state a kept result saw, however
+/// often the step was left open since.
+#[tokio::test]
+async fn a_kept_result_remembers_which_state_it_saw() {
+    for place in stores() {
+        let world = World::failing(&[5]);
+        let engine = engine(&place, &world, 8);
+        engine.run("run", Batch::default()).await.unwrap_err();
+        let update = Batch::update().note("!");
+        engine.update("run", update).await.unwrap();
+        engine.resume("run").await.unwrap_err();
+
+        let loaded = place.store.load("run").await.unwrap().unwrap();
+        let saw: Vec<u64> = loaded.pending.iter().map(|kept| kept.saw).collect();
+        assert_eq!((loaded.head.step, saw), (1, vec![0; 5]));
+    }
+}

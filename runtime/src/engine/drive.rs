@@ -193,13 +193,15 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             .collect()
     }
 
-    /// The results of a step that failed in part, as text. One that has no
+    /// The results of a step that failed in part, as text, but for those that
+    /// are kept already, beside the state that they saw. One that has no
     /// encoding is not kept: its task runs again.
     fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<KeptText> {
         let tasks = self.machine.frontier().iter().zip(finished);
         tasks
             .filter_map(|(task, done)| {
-                let result = self.ledger.result_text(done.as_ref()?)?;
+                let news = done.as_ref().filter(|done| done.saw.is_none())?;
+                let result = self.ledger.result_text(news)?;
                 let node = self.machine.info().node_name(task.node);
                 Some(KeptText {
                     task: self.machine.keys().get(task.key),

@@ -1,0 +1,189 @@
+//! How an owner merges its open step and commits it.
+
+use std::time::SystemTime;
+
+use super::bugs::{self, Bug};
+use super::drama::Drama;
+use super::drive::Drive;
+use super::load::{restore, snapshot_digest};
+use super::open_step::OpenStep;
+use super::owner::Phase;
+use super::reference::{End, end_of};
+use super::shelf::RUN;
+use super::world::Stage;
+use crate::encode;
+use crate::machine::{Machine, Sealed};
+use crate::store::{Access, Commit, Committed, Snapshot, Status, StepKind, StepRecord, StoreError};
+
+impl Drive {
+    /// The step happens in memory.
+    pub(super) fn merge(&mut self, stage: &mut Stage, open: OpenStep) {
+        let keys = self.machine.frontier_keys();
+        let completion = open.finished.clone();
+        let effects = open
+            .done()
+            .flat_map(|(_, done)| done.effects.clone())
+            .collect();
+        let retried = open.done().filter(|(_, done)| done.was_retried);
+        let retried: Vec<usize> = retried.map(|(position, _)| position).collect();
+        let mut finished = open.into_finished();
+        let gathered = self.machine.gather(&mut finished);
+        let mut gathered = gathered.expect("tales agree where they have to");
+        let updates = self.machine.updates_text(gathered.beside(&finished));
+        let updates = updates.expect("a tale has an encoding");
+        match stage.bug {
+            Some(Bug::MergeByCompletion) => {
+                bugs::merge_by_completion(&mut gathered, &completion);
+            }
+            Some(Bug::RetriedTaskMergedTwice) => bugs::merge_again(&mut gathered, &retried),
+            _ => {}
+        }
+        let lone = finished.len() == 1 && stage.bug.is_none();
+        let advanced = match finished.first_mut() {
+            Some(Some(done)) if lone => {
+                done.update = gathered.updates.pop();
+                self.machine.advance_one(done)
+            }
+            _ => self.machine.advance(gathered, finished),
+        };
+        advanced.expect("nothing overflows");
+        if stage.bug == Some(Bug::FrontierByCompletion) {
+            bugs::frontier_by_completion(&mut self.machine, &keys, &completion);
+        }
+        let status = status_of(&mut self.machine);
+        let sealed = self
+            .machine
+            .seal(&keys, updates)
+            .expect("a tale has an encoding");
+        self.tail += 1;
+        let due = self.tail >= stage.snapshot_every;
+        let snapshot = due.then(|| snapshot(&self.machine));
+        self.tail = if due { 0 } else { self.tail };
+        let access = Access::Held { epoch: self.epoch };
+        self.records.clear();
+        self.sealed = Some(Commit {
+            snapshot,
+            effects,
+            ..step_commit(&self.machine, sealed, StepKind::Step, status, access)
+        });
+    }
+
+    pub(super) fn commit(mut self: Box<Self>, stage: &mut Stage, commit: Commit) -> Phase {
+        let is_final = commit.release;
+        match stage.shelf.commit(commit.clone()) {
+            Ok(Committed::Now(_) | Committed::Already) => {
+                self.compare_with_stored(stage);
+                if is_final {
+                    Phase::Away
+                } else {
+                    Phase::Driving(self)
+                }
+            }
+            // Nobody knows whether it happened.
+            Err(StoreError::Backend { .. }) if stage.dice.one_in(2) => {
+                stage.tally.committed_again += 1;
+                let step = stage.shelf.head().map(|head| head.step);
+                let is_stored = step == Some(commit.record.step);
+                self.sealed = Some(match stage.bug.filter(|_| is_stored) {
+                    Some(Bug::StepRewritten) => bugs::under_another_key(commit),
+                    _ => commit,
+                });
+                Phase::Driving(self)
+            }
+            Err(StoreError::Backend { .. }) => {
+                let _ = stage.shelf.release(self.epoch);
+                Phase::Away
+            }
+            Err(_) => {
+                stage.tally.lost_leases += 1;
+                Phase::Away
+            }
+            Ok(Committed::TokenSpent) => {
+                stage
+                    .shelf
+                    .watch
+                    .report("only turns have tokens", "a step's was spent");
+                Phase::Away
+            }
+        }
+    }
+
+    /// What was acknowledged is stored, and comes back as what it was.
+    fn compare_with_stored(&self, stage: &mut Stage) {
+        let Some((loaded, restored)) = restore(stage) else {
+            return;
+        };
+        if loaded.head.step > self.machine.step() {
+            return; // somebody else is further by now
+        }
+        let texts = [&restored, &self.machine].map(|machine| {
+            let state = encode::to_string(&**machine.state()).expect("a tale has an encoding");
+            let frontier = machine.frontier_text().expect("a tale has an encoding");
+            format!(
+                "step {}\n{}\n{state}\n{frontier}",
+                machine.step(),
+                machine.chain()
+            )
+        });
+        if texts[0] != texts[1] || restored.state() != self.machine.state() {
+            let details = format!("restored: {}\nin memory: {}", texts[0], texts[1]);
+            stage
+                .shelf
+                .watch
+                .report("what was acknowledged comes back as it was", details);
+        }
+    }
+}
+
+pub(super) fn status_of(machine: &mut Machine<Drama>) -> Status {
+    match end_of(machine) {
+        Some(End::Completed) => Status::Completed,
+        _ => Status::Running,
+    }
+}
+
+fn snapshot(machine: &Machine<Drama>) -> Snapshot {
+    let state = encode::to_string(&**machine.state()).expect("a tale has an encoding");
+    Snapshot {
+        step: machine.step(),
+        digest: snapshot_digest(&state),
+        state,
+    }
+}
+
+/// The commit of the step that `machine` has just sealed.
+pub(super) fn step_commit(
+    machine: &Machine<Drama>,
+    sealed: Sealed,
+    kind: StepKind,
+    status: Status,
+    access: Access,
+) -> Commit {
+    Commit {
+        run: RUN.into(),
+        create: None,
+        access,
+        release: status.is_final(),
+        previous: sealed.previous,
+        record: StepRecord {
+            step: machine.step(),
+            kind,
+            version: 1,
+            updates: sealed.updates,
+            frontier: sealed.frontier,
+            chain: sealed.chain,
+            digest: sealed.digest,
+            key: sealed.key,
+            notes: None,
+            journal: None,
+            committed: SystemTime::UNIX_EPOCH,
+        },
+        snapshot: None,
+        status,
+        turn: machine.turn(),
+        turn_step: machine.turn_step(),
+        token: None,
+        effects: Vec::new(),
+        events: Vec::new(),
+    }
+}

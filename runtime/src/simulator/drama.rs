@@ -1,0 +1,109 @@
+//! The graph as the machine sees it: an executor over a table that each seed
+//! chooses.
+
+use std::cell::Cell;
+
+use super::tale::Tale;
+use crate::cx::Cx;
+use crate::encode::{self, DecodeError, EncodeError};
+use crate::graph::{Done, EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, START};
+use crate::node_error::{Failure, NodeError};
+
+thread_local! {
+    static STAGE: Cell<&'static GraphInfo> = const { Cell::new(&GraphInfo::EMPTY) };
+}
+
+/// The graph that this thread's machines run on.
+pub(super) fn set_stage(info: &'static GraphInfo) {
+    STAGE.set(info);
+}
+
+/// That graph.
+pub(super) fn stage() -> &'static GraphInfo {
+    STAGE.get()
+}
+
+/// The hops along the edges that are `taken`, in declared order.
+pub(super) fn hops(
+    info: &GraphInfo,
+    taken: impl Fn(&EdgeInfo) -> bool,
+    items: impl Fn(u32) -> u64,
+) -> Hops<u32> {
+    let mut hops = Hops::none();
+    let mut was_empty = false;
+    let edges = (0..).zip(info.edges).filter(|(_, edge)| taken(edge));
+    let mut edges = edges.peekable();
+    while let Some((index, edge)) = edges.next() {
+        match edge.kind {
+            EdgeKind::Each => {
+                let has_else = (edges.peek()).is_some_and(|(_, next)| next.kind == EdgeKind::Else);
+                let items = items(index).max(u64::from(!has_else));
+                was_empty = !hops.each(index, (0..items as u32).map(|item| item + index));
+            }
+            EdgeKind::Input => hops.with(index, index),
+            EdgeKind::Else if !was_empty => {}
+            EdgeKind::Join(_) => {}
+            EdgeKind::Direct | EdgeKind::Defer | EdgeKind::Else | EdgeKind::Error => hops.to(index),
+        }
+    }
+    hops
+}
+
+/// The graph whose table is the thread's [stage](set_stage).
+#[derive(Debug)]
+pub(super) struct Drama;
+
+/// More edges than any drawn graph has.
+const EDGES: [EdgeInfo; 128] = [EdgeInfo {
+    from: START,
+    to: 0,
+    kind: EdgeKind::Direct,
+    label: None,
+    span: crate::graph::Span {
+        file: "simulator",
+        line: 0,
+        column: 0,
+    },
+}; 128];
+
+impl Graph for Drama {
+    type State = Tale;
+    type Input = u32;
+
+    /// Asked only whose input is to be decoded, and here all inputs are numbers.
+    const INFO: &'static GraphInfo = &GraphInfo {
+        edges: &EDGES,
+        ..GraphInfo::EMPTY
+    };
+
+    fn start() -> Hops<u32> {
+        hops(
+            stage(),
+            |edge| edge.from == START,
+            |edge| u64::from(edge % 3 + 1),
+        )
+    }
+
+    async fn call(
+        &self,
+        _node: NodeId,
+        _input: Option<u32>,
+        _state: &Tale,
+        _cx: &Cx,
+    ) -> Result<Done<Self>, NodeError> {
+        Err(NodeError::permanent("owners run their tasks themselves"))
+    }
+
+    fn on_error(node: NodeId, _failure: Failure) -> Option<Hops<u32>> {
+        let taken = |edge: &EdgeInfo| edge.from == node && edge.kind == EdgeKind::Error;
+        Some(hops(stage(), taken, |_| 0))
+    }
+
+    fn encode_input(input: &u32) -> Result<String, EncodeError> {
+        encode::to_string(input)
+    }
+
+    fn decode_input(_node: NodeId, json: &str) -> Result<u32, DecodeError> {
+        encode::from_str(json)
+    }
+}

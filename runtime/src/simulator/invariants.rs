@@ -1,0 +1,292 @@
+//! What has to hold after every action.
+//!
+//! The watch knows what the store has really accepted, and nothing of what the
+//! owners believe. An owner that has lost its lease and does not know it yet
+//! may still start tasks; it can never do anything that lasts. So what is
+//! asked of starts is asked of whoever holds the lease.
+
+use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
+
+use super::outside::{EffectId, id_of};
+use super::reference::{End, Reference};
+use crate::hash::Digest;
+use crate::store::{
+    Access, EffectKind, EffectRecord, Head, Lease, PendingResult, Status, StepKind, StepRecord,
+};
+
+/// An invariant that did not hold.
+#[derive(Debug)]
+pub(super) struct Violation {
+    pub(super) invariant: &'static str,
+    pub(super) details: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Watch {
+    reference: Reference,
+    /// The steps as they were first seen.
+    history: Vec<StepRecord>,
+    /// How often each step was committed.
+    commits: HashMap<u64, u32>,
+    /// Of the turns that began.
+    tokens: HashSet<String>,
+    /// The last epoch that was handed out.
+    epoch: u64,
+    /// The tasks of committed steps.
+    done: HashSet<Digest>,
+    /// The kept results of the open step, with the step that each saw.
+    kept: HashMap<Digest, u64>,
+    /// The successful effects that were journaled.
+    recorded: HashMap<EffectId, EffectRecord>,
+    /// Something was written since the last look.
+    is_due: bool,
+    /// How many kept results were merged beside others that saw a newer state.
+    pub(super) older: u64,
+    first: Option<Violation>,
+}
+
+impl Watch {
+    pub(super) fn new(reference: Reference) -> Self {
+        Self {
+            reference,
+            history: Vec::new(),
+            commits: HashMap::new(),
+            tokens: HashSet::new(),
+            epoch: 0,
+            done: HashSet::new(),
+            kept: HashMap::new(),
+            recorded: HashMap::new(),
+            is_due: false,
+            older: 0,
+            first: None,
+        }
+    }
+
+    pub(super) fn report(&mut self, invariant: &'static str, details: impl Into<String>) {
+        let details = details.into();
+        self.first.get_or_insert(Violation { invariant, details });
+    }
+
+    fn claim(&mut self, holds: bool, invariant: &'static str, details: impl Fn() -> String) {
+        if !holds {
+            self.report(invariant, details());
+        }
+    }
+
+    /// The first invariant that did not hold.
+    pub(super) fn verdict(&mut self) -> Result<(), Violation> {
+        self.first.take().map_or(Ok(()), Err)
+    }
+
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(super) const fn reference(&self) -> &Reference {
+        &self.reference
+    }
+
+    /// The store was asked to write more than a lease or an effect.
+    pub(super) const fn wrote(&mut self) {
+        self.is_due = true;
+    }
+
+    /// Whether the store may have changed since the last look.
+    pub(super) const fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// A lease was handed out.
+    pub(super) fn granted(&mut self, epoch: u64) {
+        let last = self.epoch;
+        self.claim(epoch > last, "epochs only grow", || {
+            format!("{epoch} after {last}")
+        });
+        self.epoch = epoch;
+    }
+
+    /// `owner` got the lease at `now`; `before` is what was there.
+    pub(super) fn taken(&mut self, before: Option<Lease>, owner: &str, now: SystemTime) {
+        let others = before.filter(|lease| lease.owner != owner && lease.expires > now);
+        self.claim(others.is_none(), "a live lease is left alone", || {
+            format!("{owner} took it from {others:?}")
+        });
+    }
+
+    /// The store has accepted something under `epoch`.
+    fn accepted(&mut self, epoch: u64, what: &str) {
+        let last = self.epoch;
+        self.claim(epoch == last, "nobody writes with an old epoch", || {
+            format!("{what} with {epoch}, the lease has {last}")
+        });
+    }
+
+    /// The store has written a step.
+    pub(super) fn committed(&mut self, step: u64, access: &Access, lease: u64) {
+        match access {
+            Access::Held { epoch } => self.accepted(*epoch, "a commit"),
+            Access::Take { .. } => self.granted(lease),
+        }
+        let times = self.commits.entry(step).or_default();
+        *times += 1;
+        let once = *times == 1;
+        self.claim(once, "each step is committed once", || {
+            format!("step {step}")
+        });
+    }
+
+    /// The store has refused a commit, because its step is there under another key.
+    pub(super) fn refused(&mut self, stored: Digest, given: Digest) {
+        self.claim(stored != given, "a repeated commit is recognised", || {
+            given.to_string()
+        });
+    }
+
+    /// The store has begun the turn that `token` asks for.
+    pub(super) fn turned(&mut self, token: String) {
+        let fresh = self.tokens.insert(token.clone());
+        self.claim(fresh, "a token begins one turn", || token.clone());
+    }
+
+    /// The store has kept these results.
+    pub(super) fn parked(&mut self, epoch: u64, results: &[PendingResult]) {
+        self.accepted(epoch, "a parked step");
+        for result in results {
+            let before = self.kept.insert(result.task, result.saw);
+            let same = before.is_none_or(|before| before == result.saw);
+            self.claim(same, "a kept result stays what it is", || {
+                format!("{} of `{}`", result.task, result.node)
+            });
+        }
+    }
+
+    /// An owner left the run with its last write; `lease` is what is there now.
+    pub(super) fn left(&mut self, lease: Option<Lease>) {
+        self.claim(lease.is_none(), "who leaves gives the lease back", || {
+            format!("{lease:?}")
+        });
+    }
+
+    /// Somebody starts a task under `epoch`.
+    pub(super) fn started(&mut self, epoch: u64, task: Digest) {
+        if epoch != self.epoch {
+            return;
+        }
+        let (done, kept) = (self.done.contains(&task), self.kept.contains_key(&task));
+        self.claim(!done, "tasks of committed steps never start again", || {
+            task.to_string()
+        });
+        self.claim(!kept, "tasks with kept results never start again", || {
+            task.to_string()
+        });
+    }
+
+    /// The store has journaled these effects.
+    pub(super) fn journaled(&mut self, epoch: u64, effects: &[EffectRecord]) {
+        self.accepted(epoch, "a journaled effect");
+        for effect in effects
+            .iter()
+            .filter(|effect| effect.kind == EffectKind::Done)
+        {
+            let before = self.recorded.insert(id_of(effect), effect.clone());
+            let same = before.is_none_or(|before| before.response == effect.response);
+            self.claim(same, "a recorded effect stays what it is", || {
+                format!("{effect:?}")
+            });
+        }
+    }
+
+    /// Somebody calls an effect under `epoch`.
+    pub(super) fn called(&mut self, epoch: u64, id: &EffectId) {
+        let again = epoch == self.epoch && self.recorded.contains_key(id);
+        self.claim(!again, "recorded effects are never called again", || {
+            format!("{id:?}")
+        });
+    }
+
+    /// A task gets to see what an effect came to.
+    pub(super) fn saw(&mut self, id: &EffectId, answer: u64) {
+        let record = self
+            .recorded
+            .get(id)
+            .and_then(|record| record.response.as_ref());
+        let same = record.is_some_and(|response| *response == answer.to_string());
+        self.claim(same, "a task sees nothing that is not recorded", || {
+            format!("{id:?}")
+        });
+    }
+
+    /// Compares what is stored with what was stored before, and what is new
+    /// with the reference.
+    pub(super) fn look(
+        &mut self,
+        head: Option<&Head>,
+        steps: &[StepRecord],
+        effects: &[EffectRecord],
+    ) {
+        self.is_due = false;
+        let known = self.history.len();
+        let unchanged = steps.get(..known) == Some(&self.history[..]);
+        self.claim(unchanged, "stored steps never change", || {
+            format!("the first {known}")
+        });
+        for (step, record) in (0..).zip(steps).skip(known) {
+            self.claim(record.step == step, "steps are contiguous", || {
+                format!("{} in the place of {step}", record.step)
+            });
+            self.follow(record, effects);
+            self.history.push(record.clone());
+        }
+        let at_last = head.map(|head| (head.step, head.chain));
+        let last = steps.last().map(|record| (record.step, record.chain));
+        self.claim(at_last == last, "the head is the last step", || {
+            format!("{at_last:?}, not {last:?}")
+        });
+        let stays = |stored: &&EffectRecord| {
+            let record = self.recorded.get(&id_of(stored));
+            record.is_some_and(|record| record.response == stored.response)
+        };
+        let (stay, recorded) = (effects.iter().filter(stays).count(), self.recorded.len());
+        self.claim(stay == recorded, "recorded effects stay", || {
+            format!("{stay} of {recorded}")
+        });
+        let turns = |record: &&StepRecord| record.kind == StepKind::Turn;
+        let turns = steps.iter().filter(turns).count() as u64;
+        let turn = head.map_or(0, |head| head.turn);
+        self.claim(turn == turns, "the head counts the turns", || {
+            format!("{turns} began, the head says {turn}")
+        });
+    }
+
+    fn follow(&mut self, record: &StepRecord, effects: &[EffectRecord]) {
+        if record.kind == StepKind::Step {
+            for key in self.reference.machine().frontier_keys() {
+                let fresh = self.done.insert(key);
+                self.claim(fresh, "order keys are unique", || key.to_string());
+            }
+            let older = |saw: &&u64| **saw + 1 < record.step;
+            self.older += self.kept.values().filter(older).count() as u64;
+        }
+        if let Err(difference) = self.reference.follow(record, &self.kept, effects) {
+            let details = format!("step {}\n{difference}", record.step);
+            self.report("every step is the reference's", details);
+        }
+        if record.kind != StepKind::Update {
+            self.kept.clear();
+        }
+    }
+
+    /// Where the run ended, if it has, and the store says so.
+    pub(super) fn end(&mut self, head: &Head) -> Option<End> {
+        if head.step != self.reference.machine().step() {
+            return None;
+        }
+        let end = self.reference.end()?;
+        let said = match end {
+            End::Completed => head.status == Status::Completed,
+            _ => head.status == Status::Failed && head.error.as_deref() == Some(end.code()),
+        };
+        said.then_some(end)
+    }
+}

@@ -1,0 +1,188 @@
+//! One owner of the run: a process that takes its lease, loads it, drives it
+//! and may die at any moment. Each call of [`Owner::act`] is one atomic action.
+
+use super::bugs::Bug;
+use super::commit::{status_of, step_commit};
+use super::drama::Drama;
+use super::drive::Drive;
+use super::effects::Records;
+use super::load::{read_effects, read_kept, restore};
+use super::open_step::OpenStep;
+use super::reference::{End, new_machine};
+use super::shelf::TERM;
+use super::tale::further_turn;
+use super::world::Stage;
+use crate::encode;
+use crate::machine::{Machine, outside_text};
+use crate::store::{Access, Commit, Committed, Creation, Loaded, StepKind};
+
+pub(super) struct Owner {
+    name: String,
+    phase: Phase,
+}
+
+/// What an owner has of the run.
+pub(super) enum Phase {
+    /// Knows nothing of the run.
+    Away,
+    /// Has the lease, and has not loaded yet.
+    Granted(u64),
+    Driving(Box<Drive>),
+    /// Has loaded and has no lease: nobody gets here but by
+    /// [`Bug::LoadedBeforeLease`].
+    Looked(Box<Stored>),
+}
+
+/// A run as it is stored, and its machine.
+type Stored = (Loaded, Machine<Drama>);
+
+impl Owner {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            phase: Phase::Away,
+        }
+    }
+
+    /// Dies. What comes after it has the same name, or another.
+    pub(super) fn crash(&mut self, stage: &mut Stage) {
+        if !matches!(self.phase, Phase::Away) {
+            stage.tally.crashes += 1;
+        }
+        self.phase = Phase::Away;
+        if stage.dice.one_in(2) {
+            self.name.push('\'');
+        }
+    }
+
+    pub(super) fn act(&mut self, stage: &mut Stage) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Away);
+        self.phase = match phase {
+            Phase::Away => self.approach(stage),
+            Phase::Granted(epoch) => load(stage, epoch),
+            Phase::Driving(drive) => drive.act(stage),
+            Phase::Looked(stored) => match stage.shelf.acquire(&self.name) {
+                Ok(lease) => drive(stage, lease.epoch, *stored),
+                Err(_) => Phase::Away,
+            },
+        };
+    }
+
+    fn approach(&self, stage: &mut Stage) -> Phase {
+        let Some(head) = stage.shelf.head() else {
+            return self.create(stage);
+        };
+        let ended = head.status.is_final() || head.error.as_deref() == Some(End::NoProgress.code());
+        if ended && stage.turns > head.turn {
+            return self.begin_turn(stage);
+        }
+        if head.status.is_final() {
+            return Phase::Away;
+        }
+        if stage.bug == Some(Bug::LoadedBeforeLease) {
+            let stored = restore(stage).map(Box::new);
+            return stored.map_or(Phase::Away, Phase::Looked);
+        }
+        let other = head.lease.is_some_and(|lease| lease.owner != self.name);
+        match stage.shelf.acquire(&self.name) {
+            Ok(lease) => {
+                stage.tally.takeovers += u64::from(other);
+                Phase::Granted(lease.epoch)
+            }
+            Err(_) => Phase::Away,
+        }
+    }
+
+    fn take(&self) -> Access {
+        Access::Take {
+            owner: self.name.clone(),
+            term: TERM,
+        }
+    }
+
+    fn create(&self, stage: &mut Stage) -> Phase {
+        let mut machine = new_machine(&stage.graph, stage.seed, stage.input.clone());
+        machine.begin().expect("start leads somewhere");
+        let input = encode::to_string(&stage.input).expect("a tale has an encoding");
+        let sealed = machine.seal_input(stage.graph.fingerprint, stage.seed, input);
+        let sealed = sealed.expect("a tale has an encoding");
+        let status = status_of(&mut machine);
+        let commit = Commit {
+            create: Some(Creation {
+                graph: stage.graph.info.name.into(),
+                fingerprint: stage.graph.fingerprint,
+                version: 1,
+                description: stage.graph.canonical.into(),
+                seed: stage.seed,
+                origin: None,
+            }),
+            ..step_commit(&machine, sealed, StepKind::Input, status, self.take())
+        };
+        begin(stage, machine, commit)
+    }
+
+    fn begin_turn(&self, stage: &mut Stage) -> Phase {
+        let Some((loaded, mut machine)) = restore(stage) else {
+            return Phase::Away;
+        };
+        // Somebody may ask for a turn that has been.
+        let turn = stage.dice.within(1, loaded.head.turn + 1);
+        let update = further_turn(machine.step() + 1);
+        let updates = outside_text(&update).expect("a tale has an encoding");
+        machine.next_turn(update).expect("nothing overflows");
+        let sealed = machine.seal(&[], updates).expect("a tale has an encoding");
+        let status = status_of(&mut machine);
+        let commit = Commit {
+            token: Some(format!("turn {turn}")),
+            ..step_commit(&machine, sealed, StepKind::Turn, status, self.take())
+        };
+        begin(stage, machine, commit)
+    }
+}
+
+/// Commits the first step of a run or of a turn, and drives it if it is new.
+fn begin(stage: &mut Stage, machine: Machine<Drama>, commit: Commit) -> Phase {
+    let done = commit.release;
+    match stage.shelf.commit(commit) {
+        Ok(Committed::Now(lease)) if !done => Phase::Driving(Box::new(Drive {
+            machine,
+            epoch: lease.epoch,
+            records: Records::new(),
+            open: None,
+            sealed: None,
+            tail: 0,
+        })),
+        _ => Phase::Away,
+    }
+}
+
+fn load(stage: &mut Stage, epoch: u64) -> Phase {
+    match restore(stage) {
+        Some(stored) => drive(stage, epoch, stored),
+        None => Phase::Away,
+    }
+}
+
+/// Goes on with a run as it was loaded.
+fn drive(stage: &mut Stage, epoch: u64, (loaded, machine): Stored) -> Phase {
+    if loaded.head.status.is_final() {
+        let _ = stage.shelf.release(epoch);
+        return Phase::Away;
+    }
+    let kept = read_kept(stage, &loaded.pending);
+    let frontier = machine.frontier_keys();
+    if let Some(stray) = kept.keys().find(|task| !frontier.contains(task)) {
+        let claim = "kept results are those of the open step";
+        stage.shelf.watch.report(claim, stray.to_string());
+    }
+    let open = (!kept.is_empty()).then(|| OpenStep::new(&machine, kept));
+    let from = loaded.snapshot.map_or(0, |snapshot| snapshot.step);
+    Phase::Driving(Box::new(Drive {
+        tail: machine.step() - from,
+        machine,
+        epoch,
+        records: read_effects(stage, loaded.effects),
+        open,
+        sealed: None,
+    }))
+}

@@ -1,0 +1,76 @@
+//! What happened in a simulation, counted.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+use super::reference::End;
+use crate::store::{StepKind, StepRecord};
+
+macro_rules! tally {
+    ($($field:ident: $what:literal,)+) => {
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
+        pub(super) struct Tally {
+            $(pub(super) $field: u64,)+
+        }
+
+        impl AddAssign for Tally {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field += other.$field;)+
+            }
+        }
+
+        impl fmt::Display for Tally {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                $(writeln!(f, "{:>12}  {}", self.$field, $what)?;)+
+                Ok(())
+            }
+        }
+    };
+}
+
+tally! {
+    seeds: "seeds",
+    completed: "ended completed",
+    no_progress: "ended without progress",
+    limit: "ended at a limit",
+    steps: "steps committed",
+    turns: "of them further turns",
+    corrections: "of them corrections by an operator",
+    tasks: "tasks started",
+    retries: "attempts that failed and were tried again",
+    parked: "steps parked",
+    kept: "results kept",
+    older: "of them merged after a correction",
+    crashes: "crashes of an owner that was driving",
+    takeovers: "leases taken over from another owner",
+    lost_leases: "owners that found out that they had lost the run",
+    committed_again: "commits tried again, not knowing whether they had happened",
+    calls: "calls of effects",
+    recorded: "effects recorded",
+    replayed: "effects answered by their records",
+}
+
+impl Tally {
+    /// Whether everything that can happen has happened.
+    pub(super) const fn is_varied(&self) -> bool {
+        let ends = self.completed > 0 && self.no_progress > 0 && self.limit > 0;
+        let outside = self.turns > 0 && self.corrections > 0;
+        let mishaps = self.retries > 0 && self.older > 0 && self.crashes > 0;
+        let owners = self.takeovers > 0 && self.lost_leases > 0 && self.committed_again > 0;
+        let effects = self.calls > self.recorded && self.recorded > 0 && self.replayed > 0;
+        ends && outside && mishaps && owners && effects
+    }
+
+    /// Counts a run that ended.
+    pub(super) fn finish(&mut self, steps: &[StepRecord], end: Option<End>) {
+        self.seeds = 1;
+        self.steps = steps.len() as u64;
+        let turns = steps.iter().filter(|step| step.kind == StepKind::Turn);
+        self.turns = turns.count() as u64;
+        match end {
+            Some(End::Completed) => self.completed = 1,
+            Some(End::NoProgress) => self.no_progress = 1,
+            Some(End::Limit) | None => self.limit = 1,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One seed: a graph, an input, the owners, and what happens in which order.
+
+use std::time::Duration;
+
+use super::bugs::Bug;
+use super::dice::Dice;
+use super::drama::set_stage;
+use super::graphs::{Drawn, graph_of};
+use super::invariants::{Violation, Watch};
+use super::load::restore;
+use super::operator::Operator;
+use super::outside::Outside;
+use super::owner::Owner;
+use super::reference::{End, Reference};
+use super::shelf::{Shelf, TERM, Weather};
+use super::tale::Tale;
+use super::tally::Tally;
+
+/// After so many moves nothing goes wrong any more ...
+const CALM_AFTER: u64 = 600;
+/// ... and after so many the run has to have ended.
+const MOST_MOVES: u64 = 6_000;
+
+/// What all who act share.
+pub(super) struct Stage {
+    pub(super) seed: u64,
+    pub(super) graph: Drawn,
+    pub(super) input: Tale,
+    pub(super) shelf: Shelf,
+    pub(super) outside: Outside,
+    /// Decides what happens next.
+    pub(super) dice: Dice,
+    pub(super) rates: Rates,
+    /// How many tasks an owner runs at once.
+    pub(super) concurrency: usize,
+    /// How often a task is tried.
+    pub(super) attempts: u64,
+    pub(super) snapshot_every: u64,
+    /// How many further turns the run has.
+    pub(super) turns: u64,
+    pub(super) bug: Option<Bug>,
+    pub(super) tally: Tally,
+}
+
+/// How often something happens: once in so many moves, or never if that is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rates {
+    pub(super) crashes: u64,
+    pub(super) failures: u64,
+    operators: u64,
+}
+
+/// Runs one seed to its end.
+pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> {
+    let mut dice = Dice::new(seed, "world");
+    let graph = graph_of(seed);
+    set_stage(graph.info);
+    let input = Tale::begin(dice.within(2, 6), dice.one_in(2));
+    let watch = Watch::new(Reference::new(&graph, seed, &input));
+    // Some seeds are wild and some are quiet.
+    let mut often = |seldom: u64| [0, seldom, seldom * 4][dice.index(3)];
+    let weather = Weather {
+        refused: often(8),
+        unanswered: often(8),
+    };
+    let rates = Rates {
+        crashes: often(15),
+        failures: often(4),
+        operators: often(6),
+    };
+    let stage = Stage {
+        seed,
+        graph,
+        input,
+        shelf: Shelf::new(seed, weather, watch, bug),
+        outside: Outside::new(seed),
+        rates,
+        concurrency: dice.within(1, 6) as usize,
+        attempts: dice.within(1, 3),
+        snapshot_every: dice.within(1, 6),
+        turns: dice.below(4).saturating_sub(1),
+        bug,
+        tally: Tally::default(),
+        dice,
+    };
+    World::new(stage).run()
+}
+
+struct World {
+    stage: Stage,
+    owners: Vec<Owner>,
+    operator: Operator,
+    /// The longest time between two moves.
+    pause: Duration,
+}
+
+impl World {
+    fn new(mut stage: Stage) -> Self {
+        let mut owners = vec![Owner::new("one")];
+        owners.extend(stage.dice.one_in(2).then(|| Owner::new("two")));
+        Self {
+            stage,
+            owners,
+            operator: Operator::Away,
+            pause: TERM * 2 / 3,
+        }
+    }
+
+    fn run(mut self) -> Result<Tally, Violation> {
+        for moves in 0..MOST_MOVES {
+            if moves == CALM_AFTER {
+                self.stage.rates = Rates::default();
+                self.stage.shelf.weather = Weather::default();
+                // Whoever drives renews its lease in time.
+                self.pause = TERM / 20;
+            }
+            self.one_move();
+            self.look()?;
+            if self.end().is_some() && self.stage.dice.one_in(8) {
+                return self.close();
+            }
+        }
+        let head = self.stage.shelf.head();
+        let (invariant, details) = ("every run comes to an end", format!("{head:?}"));
+        Err(Violation { invariant, details })
+    }
+
+    fn one_move(&mut self) {
+        let Self {
+            stage,
+            owners,
+            operator,
+            pause,
+        } = self;
+        let owner = stage.dice.index(owners.len());
+        if stage.dice.one_in(stage.rates.crashes) {
+            owners[owner].crash(stage);
+        } else if stage.dice.one_in(stage.rates.operators) {
+            operator.act(stage);
+        } else if stage.dice.one_in(10) {
+            let passed = stage.dice.within(1, pause.as_millis() as u64);
+            stage.shelf.pass(Duration::from_millis(passed));
+        } else {
+            owners[owner].act(stage);
+        }
+    }
+
+    fn look(&mut self) -> Result<(), Violation> {
+        let shelf = &mut self.stage.shelf;
+        if shelf.watch.is_due() {
+            let (head, steps, effects) = (shelf.head(), shelf.steps(), shelf.effects());
+            shelf.watch.look(head.as_ref(), &steps, &effects);
+        }
+        shelf.watch.verdict()
+    }
+
+    /// Where the run ended, if nothing is left to be done.
+    fn end(&mut self) -> Option<End> {
+        let head = self.stage.shelf.head()?;
+        let end = self.stage.shelf.watch.end(&head)?;
+        (end == End::Limit || head.turn == self.stage.turns).then_some(end)
+    }
+
+    /// The last look.
+    fn close(mut self) -> Result<Tally, Violation> {
+        let end = self.end();
+        let stuck = self.stage.shelf.stuck();
+        if !stuck.is_empty() {
+            let (invariant, details) = ("nothing is stuck", format!("{stuck:?}"));
+            return Err(Violation { invariant, details });
+        }
+        if let Some((_, machine)) = restore(&mut self.stage) {
+            let watch = &mut self.stage.shelf.watch;
+            let right = watch.reference().machine();
+            let same = (right.state(), right.chain()) == (machine.state(), machine.chain());
+            if !same {
+                let details = format!("{:?}\nnot {:?}", machine.state(), right.state());
+                watch.report("the last state is the reference's", details);
+            }
+        }
+        self.look()?;
+        let Stage {
+            mut tally,
+            shelf,
+            outside,
+            ..
+        } = self.stage;
+        tally.calls = outside.calls;
+        tally.older = shelf.watch.older;
+        tally.finish(&shelf.steps(), end);
+        Ok(tally)
+    }
+}
