@@ -1,8 +1,8 @@
 //! Strict replay of a finished run makes no external call and ends in the same
 //! fingerprint.
 
-use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::stores;
+use superstep_tests::survey::{Survey, Surveyor};
 
 #[tokio::test]
 async fn a_finished_run_replays_to_its_fingerprint() {
