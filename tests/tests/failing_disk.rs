@@ -57,6 +57,7 @@ impl Scene {
         let world = World {
             dice: dice.clone(),
             journal: Journal::new(),
+            calls: Journal::new(),
         };
         Self {
             folder,
