@@ -199,6 +199,7 @@ fn tools() -> (u64, Dice, World) {
     let world = World {
         dice: dice.clone(),
         journal: Journal::new(),
+        calls: Journal::new(),
     };
     (cuts, dice, world)
 }
