@@ -12,6 +12,7 @@ pub(super) fn now(cx: &Cx) -> SystemTime {
         return read_clock().1;
     };
     let (n, position) = cx.log().call(CLOCK);
+    cx.log().saw(position);
     let task = cx.order_key();
     let name = CLOCK.to_owned();
     let call = Call { task, name, n };

@@ -109,6 +109,18 @@ impl<'a> Effect<'a> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        let outcome = self.outcome(f).await;
+        self.log().saw(self.position);
+        outcome
+    }
+
+    async fn outcome<T, E, F, Fut>(&self, f: F) -> Result<T, NodeError>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
         let Some(journal) = self.cx.journal() else {
             return f().await.map_err(NodeError::transient);
         };
@@ -316,6 +328,18 @@ impl AtMostOnce<'_> {
     /// # Errors
     /// As [`Effect::run`].
     pub async fn run<T, E, F, Fut>(self, f: F) -> Result<T, NodeError>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let outcome = self.outcome(f).await;
+        self.0.log().saw(self.0.position);
+        outcome
+    }
+
+    async fn outcome<T, E, F, Fut>(&self, f: F) -> Result<T, NodeError>
     where
         T: Serialize + DeserializeOwned,
         E: Into<Box<dyn StdError + Send + Sync>>,

@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::MadeCall;
 use crate::error::Error;
 use crate::store::EffectRecord;
 
@@ -10,8 +11,8 @@ pub(crate) struct AttemptLog(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// Every call, in the order of calling: its name and which of that name.
-    calls: Vec<(String, u64)>,
+    /// Every call, in the order of calling.
+    calls: Vec<MadeCall>,
     counts: HashMap<String, u64>,
     /// Records that are to be written with the next effect, or with the result.
     buffered: Vec<EffectRecord>,
@@ -41,8 +42,19 @@ impl AttemptLog {
         let n = *count;
         *count += 1;
         let position = u32::try_from(entries.calls.len()).unwrap_or(u32::MAX);
-        entries.calls.push((name.to_owned(), n));
+        entries.calls.push(MadeCall {
+            name: name.to_owned(),
+            n,
+            seen: false,
+        });
         (n, position)
+    }
+
+    /// The node gets what came of the call at `position`.
+    pub(super) fn saw(&self, position: u32) {
+        if let Some(call) = self.entries().calls.get_mut(position as usize) {
+            call.seen = true;
+        }
     }
 
     /// Which stream of random numbers is next.
@@ -69,7 +81,7 @@ impl AttemptLog {
     }
 
     /// Every call so far, in the order of calling.
-    pub(crate) fn take_calls(&self) -> Vec<(String, u64)> {
+    pub(crate) fn take_calls(&self) -> Vec<MadeCall> {
         std::mem::take(&mut self.entries().calls)
     }
 

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, EffectJournal, Found, Request, Written, recorded_time};
+use crate::cx::{Call, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
 use crate::encode;
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
@@ -46,10 +46,9 @@ impl OpenStep {
             .insert(Call::of(&record), Entry { record, written });
     }
 
-    fn unwritten(&self) -> Vec<EffectRecord> {
-        let entries = self.effects.values();
-        let news = entries.filter(|entry| !entry.written);
-        news.map(|entry| entry.record.clone()).collect()
+    fn those(&self, due: impl Fn(&Entry) -> bool) -> Vec<EffectRecord> {
+        let entries = self.effects.values().filter(|entry| due(entry));
+        entries.map(|entry| entry.record.clone()).collect()
     }
 
     /// Of one task, what a write in its `attempt` has to take along: readings of
@@ -134,7 +133,10 @@ impl LiveJournal {
     pub(super) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
         let open = self.open();
         let records = open.effects.values().map(|entry| &entry.record);
-        (open.unwritten(), journal_digest(notes, records))
+        let digest = journal_digest(notes, records);
+        // An answer that came meanwhile came too late: the step went on without it.
+        let is_due = |entry: &Entry| !entry.written || entry.record.kind == EffectKind::Intent;
+        (open.those(is_due), digest)
     }
 
     /// The step is committed: its effects and questions are history.
@@ -148,7 +150,7 @@ impl LiveJournal {
     /// What is to be written when the step stays open: effects and questions.
     pub(super) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
         let open = self.open();
-        (open.unwritten(), open.asked.clone())
+        (open.those(|entry| !entry.written), open.asked.clone())
     }
 
     /// The open questions, old and new, by id.
@@ -269,16 +271,24 @@ impl EffectJournal for LiveJournal {
         self.open().effects.is_empty()
     }
 
-    fn finish(&self, task: Digest, calls: Vec<(String, u64)>, buffered: Vec<EffectRecord>) {
+    fn finish(&self, task: Digest, calls: Vec<MadeCall>, buffered: Vec<EffectRecord>) {
         let mut open = self.open();
         buffered.into_iter().for_each(|record| open.put(record));
         // It went on without the answers.
         open.asked.retain(|asked| asked.task != task);
-        let mut places: BTreeMap<(String, u64), u32> = calls.into_iter().zip(0..).collect();
+        let places = calls.into_iter().zip(0..);
+        let mut places: BTreeMap<(String, u64), (u32, bool)> = places
+            .map(|(MadeCall { name, n, seen }, place)| ((name, n), (place, seen)))
+            .collect();
         let moved: Vec<EffectRecord> = open
             .of(task)
             .filter_map(|(call, entry)| {
                 let place = places.remove(&(call.name.clone(), call.n));
+                // The node went on without an outcome that was recorded too late
+                // for it, and so must a replay.
+                let place = place
+                    .filter(|(_, seen)| *seen || entry.record.kind == EffectKind::Intent)
+                    .map(|(place, _)| place);
                 (entry.record.call != place).then(|| EffectRecord {
                     call: place,
                     ..entry.record.clone()

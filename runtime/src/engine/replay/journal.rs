@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, EffectJournal, Found, Request, Written, recorded_time};
+use crate::cx::{Call, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
 use crate::hash::Digest;
 use crate::store::{EffectKind, EffectRecord};
 
@@ -204,7 +204,7 @@ impl EffectJournal for RecordedJournal {
         self.effects.is_empty()
     }
 
-    fn finish(&self, _task: Digest, _calls: Vec<(String, u64)>, _buffered: Vec<EffectRecord>) {}
+    fn finish(&self, _task: Digest, _calls: Vec<MadeCall>, _buffered: Vec<EffectRecord>) {}
 
     fn ask_for_unknown(&self, _task: Digest, _node: &str, _reason: &str) -> bool {
         false
