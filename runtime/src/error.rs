@@ -334,7 +334,7 @@ pub enum Error {
     },
     /// A replay came to something else than the record.
     #[error(
-        "run `{run}` replays otherwise in step {step}: {what} of node `{node}`: {}; \
+        "run `{run}` replays otherwise in step {step}, in {what} of node `{node}`: {}; \
          either the node changed, or it depends on something that is not on record: take it from the state, \
          the input, `cx.now()`, `cx.rng()` or an effect",
         mismatch(expected, found)
@@ -346,7 +346,7 @@ pub enum Error {
         step: u64,
         /// The node.
         node: Box<str>,
-        /// What of it: its update, its route, an effect's request, what comes next.
+        /// What of it: `the update`, `the route`, `the effects`, `the next tasks`, …
         what: Box<str>,
         /// What is on record.
         expected: Box<str>,

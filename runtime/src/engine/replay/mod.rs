@@ -224,7 +224,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
             run: self.recorded.head.run.clone(),
             step: record.step,
             node: node.into(),
-            what: "what comes next".into(),
+            what: "the next tasks".into(),
             expected: other.expected.into(),
             found: other.found.into(),
         })
