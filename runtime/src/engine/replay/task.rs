@@ -3,21 +3,17 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use super::Replay;
 use super::attempt::{Replayed, replayed};
 use super::journal::Drift;
 use super::matching::Matching;
+use super::{RecordedTask, Replay};
 use crate::cx::Cx;
 use crate::encode;
 use crate::engine::blocking::{Abandoned, on_blocking_pool};
 use crate::error::Error;
 use crate::graph::{Done, Graph, Hops};
-use crate::machine::{Finished, Task, TaskNote, TaskText, taken};
+use crate::machine::{Finished, Task, TaskNote, taken};
 use crate::store::StepRecord;
-use serde_json::value::RawValue;
-
-type Recorded = TaskText<Box<RawValue>>;
-
 impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     /// What the task at `position` comes to today; an error if that is not
     /// what it came to.
@@ -25,7 +21,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         &self,
         record: &StepRecord,
         position: usize,
-        recorded: &Recorded,
+        recorded: &RecordedTask,
         note: Option<TaskNote>,
     ) -> Result<Finished<G>, Error> {
         let recorded_node = recorded.node.as_deref().unwrap_or("?");
@@ -89,17 +85,20 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     fn compare(
         &self,
         record: &StepRecord,
-        recorded: &Recorded,
+        recorded: &RecordedTask,
         finished: &Finished<G>,
     ) -> Result<Option<Drift>, Error> {
         let not_round_trip = Error::not_round_trip(&self.recorded.head.run, record.step);
         let update = finished.update.as_ref().map(encode::to_string);
         let update = update.transpose().map_err(not_round_trip)?;
-        let expected = recorded.update.as_ref().map(|update| update.get());
-        if update.as_deref() != expected {
-            let found = update.as_deref().unwrap_or("no update");
-            let expected = expected.unwrap_or("no update");
-            return Ok(Some(drift("the update", expected, found)));
+        let expected = recorded.update.as_ref();
+        let expected = expected.map(|update| self.matching.recorded_update(update.get()));
+        let expected = expected.transpose();
+        let expected = expected.map_err(|error| self.undecodable(record, error))?;
+        if update != expected {
+            let shown = |update: Option<String>| update.unwrap_or_else(|| "no update".into());
+            let (expected, found) = (shown(expected), shown(update));
+            return Ok(Some(drift("the update", &expected, &found)));
         }
         let recorded_route = recorded
             .to
