@@ -210,7 +210,7 @@ fn from_record<G: Graph>(
 }
 
 /// Whether a step's text is the state after it, and not what its tasks did.
-const fn is_state(record: &StepRecord) -> bool {
+pub(super) const fn is_state(record: &StepRecord) -> bool {
     matches!(record.kind, StepKind::Input | StepKind::Fork)
 }
 

@@ -2,6 +2,7 @@
 
 mod active;
 mod answer;
+mod blocking;
 mod builder;
 mod call;
 mod core;

@@ -1,5 +1,6 @@
 //! A run as it is on record, read as a whole and checked before anything runs.
 
+use crate::engine::durable::snapshot_digest;
 use crate::engine::journal::journal_digest;
 use crate::error::Error;
 use crate::machine::{first_chain, next_chain, step_digest};
@@ -72,6 +73,12 @@ impl Recorded {
     /// Every row is there and is what was written.
     fn check(&self, from: u64) -> Result<(), Error> {
         let head = &self.head;
+        if let Some(base) = &self.base
+            && snapshot_digest(&base.state) != base.digest
+        {
+            let place = format!("the snapshot of step {}", base.step);
+            return Err(self.corrupt(place, "it is not what was written"));
+        }
         let mut effects = self.effects.as_slice();
         let mut chain = None;
         let mut steps = self.steps.iter();
