@@ -44,13 +44,8 @@ impl Recorded {
     /// The first step after the input that neither the run nor its origins have lost.
     async fn first_kept(store: &dyn Store, head: &Head) -> Result<u64, Error> {
         let mut first = head.pruned;
-        let mut origin = head.origin.clone();
-        while let Some(of) = origin {
-            let found = store.head(&of.run).await;
-            let found = found.map_err(|error| Error::from_store(&head.run, error))?;
-            let Some(found) = found else { break };
-            first = first.max(found.pruned);
-            origin = found.origin;
+        for origin in origins(store, head).await? {
+            first = first.max(origin.pruned);
         }
         Ok(first)
     }
@@ -146,16 +141,34 @@ impl Recorded {
 
 /// The origins of a run with their last steps that are the run's too, the oldest first.
 async fn eras(store: &dyn Store, head: &Head) -> Result<Vec<(u64, String)>, Error> {
+    let heads = origins(store, head).await?;
+    let branches = std::iter::once(head).chain(&heads);
     let mut eras: Vec<(u64, String)> = Vec::new();
-    let mut origin = head.origin.clone();
-    while let Some(of) = origin {
+    for of in branches.filter_map(|head| head.origin.clone()) {
         // A fork of a fork may begin before the first one did.
         let last = eras.last().map_or(of.step, |(last, _)| of.step.min(*last));
-        let found = store.head(&of.run).await;
-        let found = found.map_err(|error| Error::from_store(&head.run, error))?;
         eras.push((last, of.run));
-        origin = found.and_then(|head| head.origin);
     }
     eras.reverse();
     Ok(eras)
+}
+
+/// The heads of the runs that a run branched off from, the nearest first.
+async fn origins(store: &dyn Store, head: &Head) -> Result<Vec<Head>, Error> {
+    let mut heads: Vec<Head> = Vec::new();
+    while let Some(of) = &heads.last().unwrap_or(head).origin {
+        // Rows that were altered may form a circle.
+        if heads.iter().chain([head]).any(|known| known.run == of.run) {
+            return Err(Error::Corrupt {
+                run: head.run.clone(),
+                place: "where it branches off".into(),
+                reason: "it has branched off from itself".into(),
+            });
+        }
+        let found = store.head(&of.run).await;
+        let found = found.map_err(|error| Error::from_store(&head.run, error))?;
+        let Some(found) = found else { break };
+        heads.push(found);
+    }
+    Ok(heads)
 }
