@@ -101,6 +101,11 @@ impl<G: Graph> Machine<G> {
                 let ty = "frontier";
                 return Err(DecodeError { ty, reason });
             }
+            if group.inputs.is_none() && edge.is_some_and(|edge| edge.kind.gives_input()) {
+                let reason = format!("a task of `{}` has no input", group.node);
+                let ty = "frontier";
+                return Err(DecodeError { ty, reason });
+            }
         }
         self.restore_numbered(&text, Some)
     }

@@ -11,15 +11,15 @@ use superstep::ok;
 use superstep::prelude::*;
 use superstep::store::Prune;
 
-/// Every run of the database.
+/// Every run of the database, in the order of their numbers there, from 1.
 pub const RUNS: [&str; 7] = [
     "short",
     "done",
     "fork",
     "grandchild",
+    "open",
     "failed",
     "asks",
-    "open",
 ];
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

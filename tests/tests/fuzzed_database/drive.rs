@@ -41,9 +41,16 @@ pub enum Call {
     Snapshot(usize),
 }
 
+/// Most often the run that was damaged.
+pub fn some_run(dice: &Dice, damaged: usize) -> usize {
+    match dice.below(3) {
+        0 => dice.below(RUNS.len() as u64) as usize,
+        _ => damaged,
+    }
+}
+
 impl Call {
-    pub fn reading(dice: &Dice) -> Self {
-        let run = dice.below(RUNS.len() as u64) as usize;
+    pub fn reading(dice: &Dice, run: usize) -> Self {
         match dice.below(10) {
             0 | 1 => Self::Get(run),
             2 => Self::History(run),
@@ -56,8 +63,7 @@ impl Call {
         }
     }
 
-    pub fn writing(dice: &Dice) -> Self {
-        let run = dice.below(RUNS.len() as u64) as usize;
+    pub fn writing(dice: &Dice, run: usize) -> Self {
         match dice.below(14) {
             0..3 => Self::Resume(run),
             3 => Self::Run(run),
@@ -139,7 +145,7 @@ async fn make(engine: &Engine<Desk>, store: &Arc<dyn Store>, call: Call) -> Came
         }
         Call::Resume(run) => engine.resume(RUNS[run]).await.map(told),
         Call::Run(run) => {
-            let trouble = ["", "", "", "", "fails", "asks", ""][run];
+            let trouble = ["", "", "", "", "", "fails", "asks"][run];
             let again = engine.run(RUNS[run], Papers::with(trouble)).await;
             again.map(told)
         }
@@ -236,13 +242,12 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub fn note(&mut self, came: &Came, untouched: Option<&Came>) {
+    pub fn note(&mut self, came: &Came, before: &Came) {
         self.calls += 1;
         match came {
             Ok(value) => {
                 self.values += 1;
-                let same = untouched.is_some_and(|before| before.as_ref().ok() == Some(value));
-                self.unchanged += u64::from(same);
+                self.unchanged += u64::from(before.as_ref().ok() == Some(value));
             }
             Err(error) => *self.errors.entry(kind(error).unwrap_or("?")).or_default() += 1,
         }

@@ -6,6 +6,7 @@ use rusqlite::types::{Type, Value};
 use rusqlite::{Connection, ToSql, params};
 use superstep_tests::Dice;
 
+use crate::desk::RUNS;
 use crate::hashes::{self, Effect};
 use crate::mutate;
 
@@ -112,8 +113,20 @@ const HASHED: &[(usize, &[&str])] = &[
 
 const WORDS: &[&str] = &["status", "kind"];
 
+/// What was done, and the position of the run that it was done to.
+pub type Damage = (String, usize);
+
+fn run_of(table: &Table, key: &[Value]) -> usize {
+    let number = match (table.keys[0], &key[0]) {
+        ("place", Value::Integer(place)) => place >> 32,
+        (_, Value::Integer(number)) => *number,
+        _ => 1,
+    };
+    (number.max(1) as usize - 1) % RUNS.len()
+}
+
 /// Alters one text that a hash stands for, and leaves the hash.
-pub fn alter_hashed(database: &Connection, dice: &Dice) -> String {
+pub fn alter_hashed(database: &Connection, dice: &Dice) -> Damage {
     let (table, columns) = HASHED[dice.below(HASHED.len() as u64) as usize];
     let column = columns[dice.below(columns.len() as u64) as usize];
     // Nothing stands for the effects of a step that is open.
@@ -125,13 +138,16 @@ pub fn alter_hashed(database: &Connection, dice: &Dice) -> String {
 }
 
 /// Alters cells and rows, some of them.
-pub fn alter_any(database: &Connection, dice: &Dice) -> String {
-    let times = 1 + dice.below(2) * dice.below(3);
-    let done: Vec<String> = (0..times).map(|_| alter(database, dice)).collect();
-    done.join("; ")
+pub fn alter_any(database: &Connection, dice: &Dice) -> Damage {
+    let (mut done, mut run) = alter(database, dice);
+    for _ in 0..dice.below(2) * dice.below(3) {
+        let (more, later) = alter(database, dice);
+        (done, run) = (format!("{done}; {more}"), later);
+    }
+    (done, run)
 }
 
-fn alter(database: &Connection, dice: &Dice) -> String {
+fn alter(database: &Connection, dice: &Dice) -> Damage {
     // Steps and effects are what is read most.
     let table = &TABLES[(dice.below(TABLES.len() as u64).min(dice.below(14))) as usize];
     let column = table.columns[dice.below(table.columns.len() as u64) as usize];
@@ -183,21 +199,21 @@ fn cell(
     column: &str,
     which: &str,
     text_only: bool,
-) -> String {
+) -> Damage {
     let name = table.name;
     let Some(key) = pick(database, dice, table, which) else {
-        return format!("no row in {name}");
+        return (format!("no row in {name}"), 0);
     };
     let sql = format!("SELECT {column} FROM {name} WHERE {}", condition(table, 1));
     let read = database.query_row(&sql, rusqlite::params_from_iter(&key), |row| row.get(0));
     let Ok(old) = read else {
-        return format!("{name}.{column} cannot be read");
+        return (format!("{name}.{column} cannot be read"), 0);
     };
     let others = texts(database, table, column);
     let mut binary = "?1";
     let new = match &old {
         Value::Text(old) if text_only => Value::Text(mutate::text(dice, old, &others)),
-        _ if text_only => return format!("{name}.{column} is empty"),
+        _ if text_only => return (format!("{name}.{column} is empty"), 0),
         _ if dice.below(12) == 0 => {
             // As text that is no UTF-8, or a value of any type.
             binary = if dice.below(3) == 0 {
@@ -224,11 +240,9 @@ fn cell(
     let mut values: Vec<&dyn ToSql> = vec![&new];
     values.extend(key.iter().map(|value| value as &dyn ToSql));
     let changed = database.execute(&sql, values.as_slice()).unwrap_or(0);
-    format!(
-        "{changed} {name}.{column} of {key:?}: {} -> {}",
-        brief(&old),
-        brief(&new)
-    )
+    let (old, new) = (brief(&old), brief(&new));
+    let done = format!("{changed} {name}.{column} of {key:?}: {old} -> {new}");
+    (done, run_of(table, &key))
 }
 
 fn any_type(dice: &Dice) -> Value {
@@ -254,9 +268,9 @@ fn brief(value: &Value) -> String {
 }
 
 /// A row that goes, or stands twice.
-fn row(database: &Connection, dice: &Dice, table: &Table) -> String {
+fn row(database: &Connection, dice: &Dice, table: &Table) -> Damage {
     let Some(key) = pick(database, dice, table, "") else {
-        return String::new();
+        return (String::new(), 0);
     };
     let Table {
         name,
@@ -269,7 +283,7 @@ fn row(database: &Connection, dice: &Dice, table: &Table) -> String {
         database
             .execute(&sql, rusqlite::params_from_iter(&key))
             .unwrap();
-        return format!("{name} without {key:?}");
+        return (format!("{name} without {key:?}"), run_of(table, &key));
     }
     let moved = [1_i64, -1, 2, 1 << 32, -(1 << 32)][dice.below(5) as usize];
     let first = keys[0];
@@ -290,17 +304,18 @@ fn row(database: &Connection, dice: &Dice, table: &Table) -> String {
     let made = database
         .execute(&sql, rusqlite::params_from_iter(&key))
         .unwrap_or(0);
-    format!("{name} {key:?} {made} times more, {moved} on")
+    let done = format!("{name} {key:?} {made} times more, {moved} on");
+    (done, run_of(table, &key))
 }
 
 /// Two rows exchange a cell.
-fn swap(database: &Connection, dice: &Dice, table: &Table, column: &str) -> String {
+fn swap(database: &Connection, dice: &Dice, table: &Table, column: &str) -> Damage {
     let (one, other) = (
         pick(database, dice, table, ""),
         pick(database, dice, table, ""),
     );
     let (Some(one), Some(other)) = (one, other) else {
-        return String::new();
+        return (String::new(), 0);
     };
     let name = table.name;
     let read = |key: &[Value]| -> Option<Value> {
@@ -309,7 +324,7 @@ fn swap(database: &Connection, dice: &Dice, table: &Table, column: &str) -> Stri
         read.ok()
     };
     let (Some(first), Some(second)) = (read(&one), read(&other)) else {
-        return String::new();
+        return (String::new(), 0);
     };
     for (key, value) in [(&one, &second), (&other, &first)] {
         let sql = format!(
@@ -320,7 +335,8 @@ fn swap(database: &Connection, dice: &Dice, table: &Table, column: &str) -> Stri
         values.extend(key.iter().map(|value| value as &dyn ToSql));
         let _ = database.execute(&sql, values.as_slice());
     }
-    format!("{name}.{column} of {one:?} and {other:?} swapped")
+    let done = format!("{name}.{column} of {one:?} and {other:?} swapped");
+    (done, run_of(table, &one))
 }
 
 /// Makes every hash that of what the rows say, where they can be read.

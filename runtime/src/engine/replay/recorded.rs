@@ -1,6 +1,7 @@
 //! A run as it is on record, read as a whole and checked before anything runs.
 
 use crate::engine::journal::journal_digest;
+use crate::engine::load::check_snapshot;
 use crate::error::Error;
 use crate::machine::{first_chain, next_chain, step_digest};
 use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store};
@@ -84,6 +85,9 @@ impl Recorded {
     /// Every row is there and is what was written.
     fn check(&self, from: u64) -> Result<(), Error> {
         let head = &self.head;
+        if let Some(base) = &self.base {
+            check_snapshot(head, base)?;
+        }
         let mut effects = self.effects.as_slice();
         let mut chain = None;
         let mut steps = self.steps.iter();
