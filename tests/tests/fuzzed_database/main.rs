@@ -96,7 +96,10 @@ async fn all_cases<F: Future<Output = Damaged>>(
         let calls = class.calls(&dice, run);
         let case = format!("SUPERSTEP_SEED={seed}: {class:?}, {what}; {calls:?}");
         watch.case(&case);
-        let came = drive(&store, &calls).await;
+        // What panics there is seen by the watch.
+        let made = calls.clone();
+        let driven = tokio::spawn(async move { drive(&store, &made).await });
+        let came = driven.await.unwrap_or_default();
         failures.extend(watch.panics().map(|panic| format!("{case}\n{panic}")));
         counts.cases += 1;
         for (call, came) in calls.iter().zip(&came) {
