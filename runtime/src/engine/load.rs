@@ -11,7 +11,9 @@ use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::{Differences, Graph, GraphInfo};
 use crate::hash::Digest;
-use crate::machine::{Finished, Machine, RedoError, first_chain, read_result, step_digest};
+use crate::machine::{
+    Finished, Machine, RedoError, first_chain, next_chain, read_result, step_digest,
+};
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it
@@ -37,6 +39,19 @@ pub(super) async fn check_graph<G: Graph>(
         return Ok(());
     }
     Err(changed::<G>(head, &differences))
+}
+
+/// A head whose numbers do not fit each other is not what was written.
+pub(super) fn check_head(head: &Head) -> Result<(), Error> {
+    let origin = head.origin.as_ref();
+    let fits = head.turn_step <= head.step
+        && origin.is_none_or(|origin| origin.step < head.step)
+        && head.step.max(head.turn) < u64::MAX;
+    if fits {
+        return Ok(());
+    }
+    let reason = "its step, its turn and where it branches off do not fit each other";
+    Err(corrupt(head, "the head".into(), reason.into()))
 }
 
 /// Checks that a run was started with this very graph.
@@ -92,6 +107,7 @@ pub(super) fn restore<G: Graph>(
     loaded: &Loaded,
 ) -> Result<(Machine<G>, Tail), Error> {
     let head = &loaded.head;
+    check_head(head)?;
     let Loaded {
         snapshot, steps, ..
     } = loaded;
@@ -149,12 +165,12 @@ pub(super) fn replay_steps<G: Graph>(
                 "it is missing".into(),
             ));
         }
-        machine
-            .redo(&record.updates, &record.frontier)
-            .map_err(|error| redo_error(head, record.step, error))?;
-        if machine.chain() != record.chain {
+        if next_chain(machine.chain(), &record.updates, &record.frontier) != record.chain {
             return Err(altered(head, record.step));
         }
+        machine
+            .redo(&record.updates, record.chain)
+            .map_err(|error| redo_error(head, record.step, error))?;
     }
     let snapshot = snapshot.map_or(first.updates.len(), |snapshot| snapshot.state.len()) as u64;
     let mut tail = Tail {
@@ -175,9 +191,7 @@ fn from_snapshot<G: Graph>(
     record: &StepRecord,
 ) -> Result<Machine<G>, Error> {
     let place = || format!("the snapshot of step {}", snapshot.step);
-    if snapshot_digest(&snapshot.state) != snapshot.digest {
-        return Err(corrupt(head, place(), "it is not what was written".into()));
-    }
+    check_snapshot(head, snapshot)?;
     let state: G::State =
         encode::from_str(&snapshot.state).map_err(|error| undecodable(head, place(), error))?;
     let mut machine = core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
@@ -214,7 +228,15 @@ pub(super) const fn is_state(record: &StepRecord) -> bool {
     matches!(record.kind, StepKind::Input | StepKind::Fork)
 }
 
-fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
+pub(super) fn check_snapshot(head: &Head, snapshot: &Snapshot) -> Result<(), Error> {
+    if snapshot_digest(&snapshot.state) == snapshot.digest {
+        return Ok(());
+    }
+    let place = format!("the snapshot of step {}", snapshot.step);
+    Err(corrupt(head, place, "it is not what was written".into()))
+}
+
+pub(super) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
     if step_digest(&record.updates, &record.frontier) == record.digest {
         return Ok(());
     }

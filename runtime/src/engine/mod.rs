@@ -329,6 +329,7 @@ impl<G: Graph> Engine<G> {
 }
 
 fn step_info<G: Graph>(head: &Head, record: StepRecord) -> Result<StepInfo, Error> {
+    load::check_step(head, &record)?;
     let undecodable = |error| load::undecodable(head, format!("step {}", record.step), error);
     let tasks = match record.kind {
         StepKind::Input | StepKind::Fork => Vec::new(),

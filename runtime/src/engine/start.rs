@@ -13,7 +13,7 @@ use super::drive::{Drive, Ending, catch_reducers, step_error};
 use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, check_update, step_commit};
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
-use super::load::{check_graph, read_kept, restore, undecodable};
+use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
@@ -210,6 +210,7 @@ impl<G: Graph> Core<G> {
         let Some(first) = first.first() else {
             return Ok(());
         };
+        check_step(&head, first)?;
         let stored: G::State = encode::from_str(&first.updates)
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
         let stored = Origin {
@@ -439,6 +440,7 @@ impl<G: Graph> Core<G> {
         let head = head.ok_or_else(|| Error::RunNotFound {
             run: run.to_owned(),
         })?;
+        check_head(&head)?;
         check_graph(self, &**store, &head).await?;
         Ok(head)
     }

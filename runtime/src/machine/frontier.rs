@@ -101,6 +101,11 @@ impl<G: Graph> Machine<G> {
                 let ty = "frontier";
                 return Err(DecodeError { ty, reason });
             }
+            if group.inputs.is_none() && edge.is_some_and(|edge| edge.kind.gives_input()) {
+                let reason = format!("a task of `{}` has no input", group.node);
+                let ty = "frontier";
+                return Err(DecodeError { ty, reason });
+            }
         }
         self.restore_numbered(&text, Some)
     }
@@ -239,7 +244,11 @@ pub(crate) fn frontier_by_name(
         Some(inputs) => {
             let inputs = inputs.iter().map(|json| input(&group.node, json.get()));
             let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-            Ok(format!("{{{}:[{}]}}", quoted(&group.node), inputs.join(",")))
+            Ok(format!(
+                "{{{}:[{}]}}",
+                quoted(&group.node),
+                inputs.join(",")
+            ))
         }
     };
     let names = |groups: &[GroupText<'_>]| {

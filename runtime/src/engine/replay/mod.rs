@@ -199,14 +199,15 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
 
     /// Whether a kept result saw a state from before the first step that is left.
     fn saw_what_is_gone(&self, note: TaskNote) -> bool {
-        note.saw.is_some_and(|saw| saw < self.recorded.steps[0].step)
+        note.saw
+            .is_some_and(|saw| saw < self.recorded.steps[0].step)
     }
 
     /// A step that cannot be executed again: what it came to is what follows.
     fn take_as_given(&mut self, record: &StepRecord) -> Result<(), Error> {
         let machine = &mut self.machine;
         let mut undecoded = None;
-        let redone = catch_reducers(|| match machine.redo(&record.updates, &record.frontier) {
+        let redone = catch_reducers(|| match machine.redo(&record.updates, record.chain) {
             Err(RedoError::Step(error)) => Err(error),
             Err(RedoError::Decode(error)) => {
                 undecoded = Some(error);
