@@ -19,6 +19,7 @@ pub(super) struct Settings {
     pub(super) max_steps: Option<LitInt>,
     pub(super) krate: Option<Path>,
     pub(super) compatible: Option<Vec<LitStr>>,
+    pub(super) migrate: Option<Path>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -18,6 +18,7 @@ pub(super) struct Model {
     pub(super) conflict: Option<Conflict>,
     pub(super) max_steps: Option<u64>,
     pub(super) compatible: Vec<LitStr>,
+    pub(super) migrate: Option<Path>,
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
     pub(super) rows: Vec<OwnRow>,

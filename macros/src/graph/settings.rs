@@ -9,13 +9,14 @@ use super::ast::{Conflict, Settings};
 use crate::errors::Errors;
 use crate::suggest;
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "state",
     "version",
     "conflict",
     "max_steps",
     "crate",
     "compatible",
+    "migrate",
 ];
 
 /// Reads the value of the setting `name`; false if there is no such setting.
@@ -44,6 +45,10 @@ pub(super) fn read(
             .replace(value(name, input, "::superstep")?)
             .is_some(),
         "compatible" => settings.compatible.replace(fingerprints(input)?).is_some(),
+        "migrate" => settings
+            .migrate
+            .replace(value(name, input, "bring_up_to_date")?)
+            .is_some(),
         _ => return Ok(false),
     };
     if repeated {

@@ -6,10 +6,11 @@ use super::core::Core;
 use super::drive::step_error;
 use super::durable::{Tail, snapshot_digest};
 use super::ledger::Kept;
+use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::{Differences, Graph, GraphInfo};
+use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, RedoError, first_chain, read_result, step_digest};
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
@@ -36,7 +37,7 @@ pub(super) async fn check_graph<G: Graph>(
     if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
         return Ok(());
     }
-    Err(changed::<G>(head, &differences))
+    Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
 /// Checks that a run was started with this very graph.
@@ -49,7 +50,7 @@ pub(super) async fn check_same_graph<G: Graph>(
         return Ok(());
     }
     let differences = G::INFO.differences(&stored_graph(store, head).await?);
-    Err(changed::<G>(head, &differences))
+    Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
 /// The canonical text of the graph that the run was started with.
@@ -65,12 +66,12 @@ pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<Strin
     })
 }
 
-fn changed<G: Graph>(head: &Head, differences: &Differences) -> Error {
+pub(super) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error {
     Error::GraphChanged {
         run: head.run.clone(),
         graph: G::INFO.name,
         stored: head.fingerprint,
-        differences: differences.lines().to_vec(),
+        differences,
     }
 }
 
@@ -90,12 +91,13 @@ fn is_declared_compatible(graph: &GraphInfo, head: &Head) -> bool {
 pub(super) fn restore<G: Graph>(
     core: &Core<G>,
     loaded: &Loaded,
+    reducers: &Reducers,
 ) -> Result<(Machine<G>, Tail), Error> {
     let head = &loaded.head;
     let Loaded {
         snapshot, steps, ..
     } = loaded;
-    let (mut machine, tail) = replay_steps(core, head, snapshot.as_ref(), steps)?;
+    let (mut machine, tail) = replay_steps(core, head, snapshot.as_ref(), steps, reducers)?;
     if machine.step() != head.step || machine.chain() != head.chain {
         let reason = format!(
             "the steps end at step {}, the head says step {}",
@@ -119,6 +121,7 @@ pub(super) fn replay_steps<G: Graph>(
     head: &Head,
     snapshot: Option<&Snapshot>,
     steps: &[StepRecord],
+    reducers: &Reducers,
 ) -> Result<(Machine<G>, Tail), Error> {
     let base = snapshot.map_or(0, |snapshot| snapshot.step);
     let fork = steps
@@ -149,8 +152,10 @@ pub(super) fn replay_steps<G: Graph>(
                 "it is missing".into(),
             ));
         }
-        machine
-            .redo(&record.updates, &record.frontier)
+        reducers.check::<G>(head, record)?;
+        migrate::updates::<G>(record.version, &record.updates)
+            .map_err(RedoError::Decode)
+            .and_then(|today| machine.redo(&today, &record.updates, &record.frontier))
             .map_err(|error| redo_error(head, record.step, error))?;
         if machine.chain() != record.chain {
             return Err(altered(head, record.step));
@@ -165,6 +170,12 @@ pub(super) fn replay_steps<G: Graph>(
     later
         .iter()
         .for_each(|record| tail.add(record.updates.len()));
+    if steps
+        .iter()
+        .any(|record| migrate::is_needed::<G>(record.version))
+    {
+        tail.be_outgrown();
+    }
     Ok((machine, tail))
 }
 
@@ -178,12 +189,13 @@ fn from_snapshot<G: Graph>(
     if snapshot_digest(&snapshot.state) != snapshot.digest {
         return Err(corrupt(head, place(), "it is not what was written".into()));
     }
-    let state: G::State =
-        encode::from_str(&snapshot.state).map_err(|error| undecodable(head, place(), error))?;
+    let state: G::State = migrate::state::<G>(record.version, &snapshot.state)
+        .and_then(|today| encode::from_str(&today))
+        .map_err(|error| undecodable(head, place(), error))?;
     let mut machine = core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
     if !is_state(record) {
-        machine
-            .restore_skipped(&record.updates)
+        migrate::updates::<G>(record.version, &record.updates)
+            .and_then(|today| machine.restore_skipped(&today))
             .map_err(|error| undecodable(head, format!("step {}", record.step), error))?;
     }
     Ok(machine)
@@ -204,8 +216,9 @@ fn from_record<G: Graph>(
         StepKind::Input => "the input".into(),
         _ => format!("step {}", record.step),
     };
-    let state =
-        encode::from_str(&record.updates).map_err(|error| undecodable(head, place(), error))?;
+    let state = migrate::state::<G>(record.version, &record.updates)
+        .and_then(|today| encode::from_str(&today))
+        .map_err(|error| undecodable(head, place(), error))?;
     Ok(core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
 }
 

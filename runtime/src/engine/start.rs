@@ -14,6 +14,7 @@ use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, check_update, step_c
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, read_kept, restore, undecodable};
+use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
@@ -210,7 +211,8 @@ impl<G: Graph> Core<G> {
         let Some(first) = first.first() else {
             return Ok(());
         };
-        let stored: G::State = encode::from_str(&first.updates)
+        let stored: G::State = migrate::state::<G>(first.version, &first.updates)
+            .and_then(|today| encode::from_str(&today))
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
         let stored = Origin {
             input: encode::to_string(&stored).unwrap_or_default(),
@@ -455,7 +457,8 @@ impl<G: Graph> Core<G> {
         let loaded = loaded.ok_or_else(|| Error::RunNotFound {
             run: run.to_owned(),
         })?;
-        let (machine, tail) = restore(self, &loaded)?;
+        let reducers = Reducers::of(self, &**store, &loaded.head).await?;
+        let (machine, tail) = restore(self, &loaded, &reducers)?;
         Ok((loaded, machine, tail))
     }
 

@@ -183,10 +183,16 @@ impl<G: Graph> Machine<G> {
         (self.step, self.chain, self.turn, self.turn_step) = (step, chain, turn, turn_step);
     }
 
-    /// Applies the updates of a committed step to the state again.
-    pub(crate) fn redo(&mut self, updates: &str, frontier: &str) -> Result<(), RedoError> {
+    /// Applies the updates of a committed step to the state again. `today` is
+    /// how `updates`, which are as stored, would be written today.
+    pub(crate) fn redo(
+        &mut self,
+        today: &str,
+        updates: &str,
+        frontier: &str,
+    ) -> Result<(), RedoError> {
         let tasks: Vec<TaskText<UpdateOf<G>>> =
-            encode::from_str(updates).map_err(RedoError::Decode)?;
+            encode::from_str(today).map_err(RedoError::Decode)?;
         let mut applied: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
         self.apply(&mut applied).map_err(RedoError::Step)?;
         self.chain = next_chain(self.chain, updates, frontier);

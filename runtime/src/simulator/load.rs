@@ -54,7 +54,7 @@ fn machine_of(stage: &Stage, loaded: &Loaded) -> Result<Machine<Drama>, String> 
     }
     machine.restore(first.step, first.chain, head.turn, head.turn_step);
     for record in later {
-        let redone = machine.redo(&record.updates, &record.frontier);
+        let redone = machine.redo(&record.updates, &record.updates, &record.frontier);
         redone.map_err(|error| format!("{error:?}"))?;
         if (machine.step(), machine.chain()) != (record.step, record.chain) {
             return Err(format!("step {} is altered or missing", record.step));

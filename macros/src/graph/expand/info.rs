@@ -19,6 +19,12 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     };
     let max_steps = option(model.max_steps);
     let compatible = &model.compatible;
+    let migrate = option(
+        model
+            .migrate
+            .as_ref()
+            .map(|path| quote!(|from, part, json| #rt::glue::migrate(#path, from, part, json))),
+    );
     let nodes = (0..).zip(&model.nodes).map(|(at, one)| node(code, at, one));
     let edges = model.edges.iter().map(|one| edge(code, one));
     let joins = model.joins.iter().map(|one| join(code, one));
@@ -44,6 +50,7 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
                 conflict: #conflict,
                 max_steps: #max_steps,
                 compatible: &[#(#compatible),*],
+                migrate: #migrate,
                 nodes: &[#(#nodes),*],
                 edges: &[#(#edges),*],
                 joins: &[#(#joins),*],

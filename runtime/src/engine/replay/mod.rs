@@ -23,6 +23,7 @@ use super::active::RunResult;
 use super::core::Core;
 use super::drive::{catch_reducers, step_error};
 use super::load::{check_same_graph, undecodable};
+use super::migrate;
 use super::start::run_at;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
@@ -96,7 +97,9 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
             ),
             None => ("the input".to_owned(), &first.updates),
         };
-        let state = encode::from_str(text).map_err(|error| undecodable(head, place, error))?;
+        let state = migrate::state::<G>(first.version, text)
+            .and_then(|today| encode::from_str(&today))
+            .map_err(|error| undecodable(head, place, error))?;
         let journal = RecordedJournal::new(&recorded.effects);
         let identity = RunIdentity::new(recorded.run_at(first.step).to_owned(), Some(head.seed));
         identity.record_in(journal.clone());
@@ -149,7 +152,8 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
                     self.outside(record, Machine::correct)?;
                 }
                 StepKind::Input | StepKind::Fork => {
-                    let state = encode::from_str(&record.updates)
+                    let state = migrate::state::<G>(record.version, &record.updates)
+                        .and_then(|today| encode::from_str(&today))
                         .map_err(|error| self.undecodable(record, error))?;
                     self.machine.branch(state);
                 }
@@ -171,7 +175,9 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
 
     async fn step(&mut self, record: &StepRecord) -> Result<(), Error> {
         let tasks: Vec<TaskText<Box<serde_json::value::RawValue>>> =
-            encode::from_str(&record.updates).map_err(|error| self.undecodable(record, error))?;
+            migrate::updates::<G>(record.version, &record.updates)
+                .and_then(|today| encode::from_str(&today))
+                .map_err(|error| self.undecodable(record, error))?;
         let notes: Vec<TaskNote> = match &record.notes {
             Some(notes) => {
                 encode::from_str(notes).map_err(|error| self.undecodable(record, error))?
@@ -201,8 +207,9 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         record: &StepRecord,
         take: impl FnOnce(&mut Machine<G>, UpdateOf<G>) -> Result<(), StepError>,
     ) -> Result<(), Error> {
-        let tasks: Outside<G> =
-            encode::from_str(&record.updates).map_err(|error| self.undecodable(record, error))?;
+        let tasks: Outside<G> = migrate::updates::<G>(record.version, &record.updates)
+            .and_then(|today| encode::from_str(&today))
+            .map_err(|error| self.undecodable(record, error))?;
         let update = tasks.into_iter().find_map(|task| task.update);
         let machine = &mut self.machine;
         catch_reducers(|| take(machine, update.unwrap_or_default()))
