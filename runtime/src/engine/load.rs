@@ -12,7 +12,9 @@ use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
-use crate::machine::{Finished, Machine, RedoError, first_chain, read_result, step_digest};
+use crate::machine::{
+    Finished, Machine, RedoError, first_chain, read_result, result_text, step_digest,
+};
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it
@@ -234,15 +236,24 @@ fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
     Err(altered(head, record.step))
 }
 
-/// The kept results of the open step.
-pub(super) fn read_kept<G: Graph>(
-    head: &Head,
-    pending: &[PendingResult],
-) -> Result<Kept<G>, Error> {
+/// The kept results of the open step. They have no version: where an older one
+/// may have written them, they must be what today's would have written.
+pub(super) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
+    let Loaded {
+        head,
+        steps,
+        pending,
+        ..
+    } = loaded;
+    let last = steps.last();
+    let may_be_older = last.is_some_and(|last| migrate::is_needed::<G>(last.version));
     let read = |kept: &PendingResult| -> Result<(Digest, _), Error> {
         let place = || format!("the kept result of `{}`", kept.node);
         let finished =
             read_result(&kept.result).map_err(|error| undecodable(head, place(), error))?;
+        if may_be_older && result_text(&finished).is_ok_and(|today| today != kept.result) {
+            return Err(undecodable(head, place(), older_result()));
+        }
         let saw = Some(kept.saw);
         Ok((kept.task, Finished { saw, ..finished }))
     };
@@ -250,6 +261,15 @@ pub(super) fn read_kept<G: Graph>(
         .iter()
         .map(read)
         .collect::<Result<HashMap<_, _>, _>>()
+}
+
+fn older_result() -> DecodeError {
+    DecodeError {
+        ty: "task result",
+        reason: "an older version of the graph wrote it, and results of an open step do not go \
+                 through `migrate`"
+            .into(),
+    }
 }
 
 fn redo_error(head: &Head, step: u64, error: RedoError) -> Error {

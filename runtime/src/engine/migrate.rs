@@ -123,6 +123,23 @@ fn outside_strings(json: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Refuses to write today's state beside a step of an older version: a snapshot
+/// has no version of its own, so it would go through `migrate` a second time.
+pub(super) async fn check_snapshot<G: Graph>(store: &dyn Store, head: &Head) -> Result<(), Error> {
+    let (run, step) = (&head.run, head.step);
+    let records = store.steps(run, step, step).await;
+    let records = records.map_err(|error| Error::from_store(run, error))?;
+    let older = records.iter().find(|record| is_needed::<G>(record.version));
+    older.map_or(Ok(()), |record| {
+        let version = record.version;
+        let line = format!(
+            "step {step} is of graph version {version} and its snapshot would not be: take it with \
+             the program that wrote the step, or when this one has committed a step"
+        );
+        Err(changed::<G>(head, vec![line]))
+    })
+}
+
 /// The changed reducers between the graph that a run was started with and
 /// today's: older updates, applied by them, would give another state.
 pub(super) struct Reducers {

@@ -470,7 +470,7 @@ impl<G: Graph> Core<G> {
     ) -> Result<(Head, Machine<G>, Tail, LeftOpen<G>), Error> {
         let (loaded, machine, tail) = self.load(store, run).await?;
         let left = LeftOpen {
-            kept: read_kept(&loaded.head, &loaded.pending)?,
+            kept: read_kept(&loaded)?,
             effects: loaded.effects,
             questions: loaded.questions,
         };
