@@ -15,7 +15,4 @@ struct Journey;
 #[graph(state = Trip, version = 2, migrate = |_, _, json| json, start -> plan -> end)]
 struct Walk;
 
-#[graph(state = Trip, version = 2, migrate = no_such_function, start -> plan -> end)]
-struct Flight;
-
 fn main() {}

@@ -16,4 +16,7 @@ fn of_text(from: u32, json: String) -> Result<String, String> {
 #[graph(state = Trip, version = 2, migrate = of_text, start -> plan -> end)]
 struct Journey;
 
+#[graph(state = Trip, version = 2, migrate = no_such_function, start -> plan -> end)]
+struct Flight;
+
 fn main() {}

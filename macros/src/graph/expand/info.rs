@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::Code;
 use crate::graph::ast::Conflict;
@@ -19,12 +20,10 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     };
     let max_steps = option(model.max_steps);
     let compatible = &model.compatible;
-    let migrate = option(
-        model
-            .migrate
-            .as_ref()
-            .map(|path| quote!(|from, part, json| #rt::glue::migrate(#path, from, part, json))),
-    );
+    let migrate = option(model.migrate.as_ref().map(|path| {
+        let call = code.path(path.span(), quote!(glue::migrate));
+        quote_spanned!(path.span()=> |__from, __part, __json| #call(#path, __from, __part, __json))
+    }));
     let nodes = (0..).zip(&model.nodes).map(|(at, one)| node(code, at, one));
     let edges = model.edges.iter().map(|one| edge(code, one));
     let joins = model.joins.iter().map(|one| join(code, one));
