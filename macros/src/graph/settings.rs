@@ -114,7 +114,12 @@ fn conflict(input: ParseStream<'_>) -> syn::Result<Conflict> {
 
 /// A function by its path. Anything else is read to its end, so that it is one mistake.
 fn function(name: &Ident, input: ParseStream<'_>) -> syn::Result<ExprPath> {
-    match value(name, input, "bring_up_to_date")? {
+    let mut value: Expr = value(name, input, "bring_up_to_date")?;
+    // What a `macro_rules!` hands on is in a group that nobody sees.
+    while let Expr::Group(group) = value {
+        value = *group.expr;
+    }
+    match value {
         Expr::Path(path) => Ok(path),
         other => Err(syn::Error::new_spanned(
             other,
