@@ -291,6 +291,13 @@ mod pair {
 
         #[graph(state = Pair, start -> [done, fails] -> end)]
         pub struct Both;
+
+        pub mod neither {
+            use superstep::prelude::*;
+
+            #[graph(state = super::Pair, done = super::fails, start -> [done, super::fails] -> end)]
+            pub struct Both;
+        }
     }
 
     pub mod new {
@@ -317,6 +324,11 @@ mod pair {
         #[node]
         pub fn fails(_: &Pair) {}
 
+        #[node]
+        pub fn refuses(_: &Pair) -> Result<(), String> {
+            Err("still not".into())
+        }
+
         #[graph(
             state = Pair,
             version = 2,
@@ -325,6 +337,28 @@ mod pair {
             start -> [done, fails] -> end,
         )]
         pub struct Both;
+
+        macro_rules! both {
+            ($module:ident, $done:path, $fails:path) => {
+                pub mod $module {
+                    use superstep::prelude::*;
+
+                    #[graph(
+                        state = super::Pair,
+                        version = 2,
+                        compatible = ["77fd05be2ce8d8e641bff50347aba9b85ac1dab836830989df675559c2a510ed"],
+                        migrate = super::migrate,
+                        done = $done,
+                        fails = $fails,
+                        start -> [done, fails] -> end,
+                    )]
+                    pub struct Both;
+                }
+            };
+        }
+
+        both!(one, super::done, super::refuses);
+        both!(other, super::refuses, super::fails);
     }
 }
 
@@ -743,6 +777,21 @@ async fn kept_results_of_an_older_version_are_refused_and_not_lost() {
             .await
             .unwrap_err();
         undecodable(error, &["the kept result of `done`", "older version"]);
+    }
+}
+
+#[tokio::test]
+async fn kept_results_of_today_stand_also_where_the_last_step_is_older() {
+    for place in stores() {
+        let old = engine(pair::old::neither::Both, &place.store);
+        let refused = old.run("order", pair::old::Pair::default()).await;
+        refused.unwrap_err();
+        let one = engine(pair::new::one::Both, &place.store);
+        one.resume("order").await.unwrap_err();
+        // Were `done` to run again, it would fail.
+        let other = engine(pair::new::other::Both, &place.store);
+        let run = other.resume("order").await.unwrap();
+        assert_eq!(run.state().one, 2, "{place:?}");
     }
 }
 
