@@ -89,7 +89,7 @@ pub use diff::{Divergence, RunRef, TaskDivergence, diff};
 pub use difference::Difference;
 pub use engine::{At, Engine, EngineBuilder, RunCall, TurnCall};
 pub use error::Error;
-pub use graph::{Graph, Route};
+pub use graph::{Graph, Part, Route};
 pub use hash::Digest;
 pub use node_error::{Failure, NodeError};
 pub use options::{ConflictPolicy, Options};

@@ -14,6 +14,7 @@ mod labels;
 mod lease;
 mod ledger;
 mod load;
+mod migrate;
 mod past;
 mod recent;
 pub(crate) mod replay;

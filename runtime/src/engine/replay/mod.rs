@@ -23,6 +23,7 @@ use super::active::RunResult;
 use super::core::Core;
 use super::drive::{catch_reducers, step_error};
 use super::load::{check_same_graph, is_state, undecodable};
+use super::migrate;
 use super::start::run_at;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
@@ -99,7 +100,9 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
             ),
             None => ("the input".to_owned(), &first.updates),
         };
-        let state = encode::from_str(text).map_err(|error| undecodable(head, place, error))?;
+        let state = migrate::state::<G>(first.version, text)
+            .and_then(|today| encode::from_str(&today))
+            .map_err(|error| undecodable(head, place, error))?;
         let journal = RecordedJournal::new(&recorded.effects);
         let identity = RunIdentity::new(recorded.run_at(first.step).to_owned(), Some(head.seed));
         identity.record_in(journal.clone());
@@ -164,7 +167,8 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
                     self.outside(record, Machine::correct)?;
                 }
                 StepKind::Input | StepKind::Fork => {
-                    let state = encode::from_str(&record.updates)
+                    let state = migrate::state::<G>(record.version, &record.updates)
+                        .and_then(|today| encode::from_str(&today))
                         .map_err(|error| self.undecodable(record, error))?;
                     self.machine.branch(state);
                 }
@@ -186,8 +190,9 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
 
     /// What the tasks of a step came to, and what has to be known of them beside.
     fn tasks(&self, record: &StepRecord) -> Result<(Vec<RecordedTask>, Vec<TaskNote>), Error> {
-        let tasks =
-            encode::from_str(&record.updates).map_err(|error| self.undecodable(record, error))?;
+        let tasks = migrate::updates::<G>(record.version, &record.updates)
+            .and_then(|today| encode::from_str(&today))
+            .map_err(|error| self.undecodable(record, error))?;
         let notes = match &record.notes {
             Some(notes) => {
                 encode::from_str(notes).map_err(|error| self.undecodable(record, error))?
@@ -205,9 +210,11 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
 
     /// A step that cannot be executed again: what it came to is what follows.
     fn take_as_given(&mut self, record: &StepRecord) -> Result<(), Error> {
+        let today = migrate::updates::<G>(record.version, &record.updates)
+            .map_err(|error| self.undecodable(record, error))?;
         let machine = &mut self.machine;
         let mut undecoded = None;
-        let redone = catch_reducers(|| match machine.redo(&record.updates, record.chain) {
+        let redone = catch_reducers(|| match machine.redo(&today, record.chain) {
             Err(RedoError::Step(error)) => Err(error),
             Err(RedoError::Decode(error)) => {
                 undecoded = Some(error);
@@ -253,8 +260,9 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         record: &StepRecord,
         take: impl FnOnce(&mut Machine<G>, UpdateOf<G>) -> Result<(), StepError>,
     ) -> Result<(), Error> {
-        let tasks: Outside<G> =
-            encode::from_str(&record.updates).map_err(|error| self.undecodable(record, error))?;
+        let tasks: Outside<G> = migrate::updates::<G>(record.version, &record.updates)
+            .and_then(|today| encode::from_str(&today))
+            .map_err(|error| self.undecodable(record, error))?;
         let update = tasks.into_iter().find_map(|task| task.update);
         let machine = &mut self.machine;
         catch_reducers(|| take(machine, update.unwrap_or_default()))
