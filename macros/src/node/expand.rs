@@ -209,6 +209,7 @@ fn node_options(model: &Model) -> Option<TokenStream> {
     let set: Vec<TokenStream> = set.into_iter().flatten().collect();
     (!set.is_empty()).then(|| {
         quote! {
+            #[allow(clippy::needless_update)] // if all of them are set
             const OPTIONS: #runtime::NodeOptions = #runtime::NodeOptions {
                 #(#set,)*
                 ..#runtime::NodeOptions::DEFAULT

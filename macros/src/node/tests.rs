@@ -114,6 +114,7 @@ fn everything_at_once() {
                     const NAME: ::core::option::Option<&'static str> = ::core::option::Option::Some(
                         "web search",
                     );
+                    #[allow(clippy::needless_update)]
                     const OPTIONS: crate::engine::__private::NodeOptions = crate::engine::__private::NodeOptions {
                         timeout: ::core::option::Option::Some(
                             ::core::time::Duration::from_millis(30000u64),

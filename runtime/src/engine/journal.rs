@@ -24,6 +24,7 @@ pub(super) struct LiveJournal {
 
 #[derive(Default)]
 struct OpenStep {
+    step: u64,
     effects: BTreeMap<Call, EffectRecord>,
     /// Those of them that the store is not known to have as they are here. If
     /// the one who wrote it was dropped meanwhile, it may have it; then it is
@@ -36,8 +37,13 @@ struct OpenStep {
 }
 
 impl OpenStep {
-    /// Puts a record in its place, which is news to the store.
+    /// Puts a record in its place, which is news to the store. A blocking node
+    /// that nobody waits for any more may come with one of a closed step: the
+    /// store refuses that, and the next commit must not take it along.
     fn put(&mut self, record: EffectRecord) {
+        if record.step != self.step {
+            return;
+        }
         let call = Call::of(&record);
         self.news.insert(call.clone());
         self.effects.insert(call, record);
@@ -98,10 +104,10 @@ const fn first_of(task: Digest) -> Bound<Call> {
 }
 
 impl LiveJournal {
-    /// The journal of a run whose open step has these effects and open questions.
+    /// The journal of a run whose open `step` has these effects and open questions.
     pub(super) fn new(
         store: &Arc<dyn Store>,
-        run: &str,
+        (run, step): (&str, u64),
         epoch: u64,
         check: bool,
         effects: Vec<EffectRecord>,
@@ -117,6 +123,7 @@ impl LiveJournal {
             epoch,
             check,
             open: Mutex::new(OpenStep {
+                step,
                 effects,
                 questions,
                 ..OpenStep::default()
@@ -150,6 +157,7 @@ impl LiveJournal {
     /// The step is committed: its effects and questions are history.
     pub(super) fn begin_step(&self) {
         let mut open = self.open();
+        open.step += 1;
         open.effects.clear();
         open.news.clear();
         open.questions.clear();
