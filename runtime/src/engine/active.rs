@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError, Weak};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::error::Error;
 use crate::graph::Graph;
@@ -61,6 +61,30 @@ pub(super) struct Active<G: Graph>(SyncMutex<Executions<G>>);
 struct Executions<G: Graph> {
     started: u64,
     by_run: HashMap<String, (u64, Weak<Execution<G>>)>,
+    /// Runs that are written to without being driven, for as long as that lasts.
+    claims: HashMap<String, Arc<Mutex<()>>>,
+}
+
+impl<G: Graph> Executions<G> {
+    /// The execution of `run`, if one is under way.
+    fn get(&self, run: &str) -> Option<Arc<Execution<G>>> {
+        let (_, execution) = self.by_run.get(run)?;
+        execution.upgrade()
+    }
+}
+
+/// The right to write to a run without driving it: an execution that is begun
+/// meanwhile waits, so that neither takes the other's lease.
+pub(super) struct Claim<'a, G: Graph> {
+    active: &'a Active<G>,
+    run: String,
+    _held: OwnedMutexGuard<()>,
+}
+
+impl<G: Graph> Drop for Claim<'_, G> {
+    fn drop(&mut self) {
+        self.active.executions().claims.remove(&self.run);
+    }
 }
 
 impl<G: Graph> Active<G> {
@@ -68,6 +92,7 @@ impl<G: Graph> Active<G> {
         Self(SyncMutex::new(Executions {
             started: 0,
             by_run: HashMap::new(),
+            claims: HashMap::new(),
         }))
     }
 
@@ -75,12 +100,30 @@ impl<G: Graph> Active<G> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The execution of `run`, if one is under way.
-    pub(super) fn get(&self, run: &str) -> Option<Arc<Execution<G>>> {
-        self.executions()
-            .by_run
-            .get(run)
-            .and_then(|(_, execution)| execution.upgrade())
+    /// Claims `run`, after whoever has claimed it; `None` if it is being driven.
+    pub(super) async fn claim(&self, run: &str) -> Option<Claim<'_, G>> {
+        loop {
+            let other = {
+                let mut executions = self.executions();
+                if executions.get(run).is_some() {
+                    return None;
+                }
+                match executions.claims.get(run) {
+                    Some(other) => Arc::clone(other),
+                    None => {
+                        let lock = Arc::new(Mutex::new(()));
+                        let held = Arc::clone(&lock).try_lock_owned().ok()?;
+                        executions.claims.insert(run.to_owned(), lock);
+                        return Some(Claim {
+                            active: self,
+                            run: run.to_owned(),
+                            _held: held,
+                        });
+                    }
+                }
+            };
+            drop(other.lock().await);
+        }
     }
 
     /// The execution of `run` that is under way, or else a new one that `drive` makes.
@@ -91,18 +134,25 @@ impl<G: Graph> Active<G> {
         drive: impl FnOnce(u64) -> Driving<G>,
     ) -> Entered<G> {
         let mut executions = self.executions();
-        if let Some(execution) = executions
-            .by_run
-            .get(run)
-            .and_then(|(_, execution)| execution.upgrade())
-        {
+        if let Some(execution) = executions.get(run) {
             return Entered::UnderWay(execution);
         }
         executions.started += 1;
         let number = executions.started;
+        let driving = drive(number);
+        let driving: Driving<G> = match executions.claims.get(run) {
+            None => driving,
+            Some(claim) => {
+                let claim = Arc::clone(claim);
+                Box::pin(async move {
+                    drop(claim.lock().await);
+                    driving.await
+                })
+            }
+        };
         let execution = Arc::new(Execution {
             origin,
-            progress: Mutex::new(Progress::Driving(drive(number))),
+            progress: Mutex::new(Progress::Driving(driving)),
         });
         executions
             .by_run

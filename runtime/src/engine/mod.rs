@@ -169,7 +169,7 @@ impl<G: Graph> Engine<G> {
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
         let store = self.core.store("update")?;
         check_id(id)?;
-        self.core.check_not_driven(store, id).await?;
+        let _claim = self.core.claim(store, id).await?;
         self.core.update(store, id.to_owned(), update).await
     }
 

@@ -1,8 +1,10 @@
 //! What a store may forget.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::Engine;
+use super::active::Claim;
 use super::core::Core;
 use super::durable::{Tail, snapshot_digest};
 use super::lease::HeldLease;
@@ -46,28 +48,33 @@ impl<G: Graph> Engine<G> {
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
         let store = self.core.store("snapshot")?;
         check_id(id)?;
-        self.core.check_not_driven(store, id).await?;
+        let _claim = self.core.claim(store, id).await?;
         self.core.snapshot(store, id).await
     }
 }
 
 impl<G: Graph> Core<G> {
-    /// Refuses what would take the lease away from an execution of this very engine.
-    pub(super) async fn check_not_driven(
+    /// Claims a run for what is not driving; refused while it is driven, since
+    /// it would take the lease away from an execution of this very engine.
+    pub(super) async fn claim(
         &self,
         store: &Arc<dyn Store>,
         run: &str,
-    ) -> Result<(), Error> {
-        if self.active.get(run).is_none() {
-            return Ok(());
+    ) -> Result<Claim<'_, G>, Error> {
+        if let Some(claim) = self.active.claim(run).await {
+            return Ok(claim);
         }
+        // About to take its lease, or about to give it back, if it has none.
         let lease = self.head(store, run).await?.lease;
-        lease.map_or(Ok(()), |lease| {
-            Err(Error::LeaseHeld {
-                run: run.to_owned(),
-                owner: lease.owner,
-                expires: lease.expires,
-            })
+        let (owner, expires) = match lease {
+            Some(lease) => (lease.owner, lease.expires),
+            None => (self.owner.clone(), SystemTime::now() + self.settings.lease),
+        };
+        let run = run.to_owned();
+        Err(Error::LeaseHeld {
+            run,
+            owner,
+            expires,
         })
     }
 
