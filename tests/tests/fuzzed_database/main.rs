@@ -167,9 +167,7 @@ fn damage(path: &Path, class: Class, dice: &Dice) -> rows::Damage {
 #[tokio::test]
 async fn a_damaged_database_is_an_error_or_what_was_written() {
     let first = folder();
-    let path = first.path().join("runs.db");
-    desk::database(&path).await;
-    let template = &std::fs::read(&path).unwrap();
+    let template = &desk::database(first.path()).await;
     let damaged = |class: Option<Class>, dice: Dice| async move {
         let folder = folder();
         let path = folder.path().join("runs.db");
