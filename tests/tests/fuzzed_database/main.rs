@@ -183,7 +183,7 @@ async fn a_damaged_database_is_an_error_or_what_was_written() {
             _folder: Some(folder),
         }
     };
-    all_cases("sqlite", 500, damaged).await;
+    all_cases("sqlite", 350, damaged).await;
 }
 
 #[tokio::test]
@@ -206,5 +206,5 @@ async fn damaged_records_are_an_error_or_what_was_written() {
             _folder: None,
         }
     };
-    all_cases("records", 2_000, damaged).await;
+    all_cases("records", 1_500, damaged).await;
 }
