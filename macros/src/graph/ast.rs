@@ -1,7 +1,7 @@
 //! The edge table as written.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Expr, Ident, LitInt, LitStr, Path, Type};
+use syn::{Expr, ExprPath, Ident, LitInt, LitStr, Path, Type};
 
 /// What stands in `#[graph(…)]`.
 #[derive(Default)]
@@ -19,6 +19,7 @@ pub(super) struct Settings {
     pub(super) max_steps: Option<LitInt>,
     pub(super) krate: Option<Path>,
     pub(super) compatible: Option<Vec<LitStr>>,
+    pub(super) migrate: Option<ExprPath>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The graph as numbers: nodes in order of first mention, edges in written order.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use syn::{Expr, LitStr, Path, Type};
+use syn::{Expr, ExprPath, LitStr, Path, Type};
 
 use super::ast::Conflict;
 
@@ -18,6 +18,7 @@ pub(super) struct Model {
     pub(super) conflict: Option<Conflict>,
     pub(super) max_steps: Option<u64>,
     pub(super) compatible: Vec<LitStr>,
+    pub(super) migrate: Option<ExprPath>,
     pub(super) nodes: Vec<Node>,
     pub(super) edges: Vec<Edge>,
     pub(super) rows: Vec<OwnRow>,

@@ -2,20 +2,21 @@
 
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::{Ident, LitStr, Token, bracketed};
+use syn::{Expr, ExprPath, Ident, LitStr, Token, bracketed};
 
 use super::ast::{Conflict, Settings};
 
 use crate::errors::Errors;
 use crate::suggest;
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "state",
     "version",
     "conflict",
     "max_steps",
     "crate",
     "compatible",
+    "migrate",
 ];
 
 /// Reads the value of the setting `name`; false if there is no such setting.
@@ -44,6 +45,7 @@ pub(super) fn read(
             .replace(value(name, input, "::superstep")?)
             .is_some(),
         "compatible" => settings.compatible.replace(fingerprints(input)?).is_some(),
+        "migrate" => settings.migrate.replace(function(name, input)?).is_some(),
         _ => return Ok(false),
     };
     if repeated {
@@ -107,6 +109,24 @@ fn conflict(input: ParseStream<'_>) -> syn::Result<Conflict> {
             let message = format!("`{other}` is not a conflict policy\n{help}");
             Err(syn::Error::new(policy.span(), message))
         }
+    }
+}
+
+/// A function by its path. Anything else is read to its end, so that it is one mistake.
+fn function(name: &Ident, input: ParseStream<'_>) -> syn::Result<ExprPath> {
+    let mut value: Expr = value(name, input, "bring_up_to_date")?;
+    // What a `macro_rules!` hands on is in a group that nobody sees.
+    while let Expr::Group(group) = value {
+        value = *group.expr;
+    }
+    match value {
+        Expr::Path(path) => Ok(path),
+        other => Err(syn::Error::new_spanned(
+            other,
+            format!(
+                "expected a function\nhelp: write `{name} = bring_up_to_date`, the path of a `fn(u32, Part, Value) -> Result<Value, E>`"
+            ),
+        )),
     }
 }
 

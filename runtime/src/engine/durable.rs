@@ -289,7 +289,12 @@ pub(super) struct Tail {
 impl Tail {
     /// Counts one more step.
     pub(super) const fn add(&mut self, updates: usize) {
-        self.steps += updates as u64 + STEP_COST;
+        self.steps = self.steps.saturating_add(updates as u64 + STEP_COST);
+    }
+
+    /// What a loader has to bring up to date costs more than any snapshot.
+    pub(super) const fn be_outgrown(&mut self) {
+        self.steps = u64::MAX;
     }
 }
 

@@ -6,13 +6,14 @@ use super::core::Core;
 use super::drive::step_error;
 use super::durable::{Tail, snapshot_digest};
 use super::ledger::Kept;
+use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::{Differences, Graph, GraphInfo};
+use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{
-    Finished, Machine, RedoError, first_chain, next_chain, read_result, step_digest,
+    Finished, Machine, RedoError, first_chain, next_chain, read_result, result_text, step_digest,
 };
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
 
@@ -38,7 +39,7 @@ pub(super) async fn check_graph<G: Graph>(
     if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
         return Ok(());
     }
-    Err(changed::<G>(head, &differences))
+    Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
 /// A head whose numbers do not fit each other is not what was written.
@@ -64,7 +65,7 @@ pub(super) async fn check_same_graph<G: Graph>(
         return Ok(());
     }
     let differences = G::INFO.differences(&stored_graph(store, head).await?);
-    Err(changed::<G>(head, &differences))
+    Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
 /// The canonical text of the graph that the run was started with.
@@ -80,12 +81,12 @@ pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<Strin
     })
 }
 
-fn changed<G: Graph>(head: &Head, differences: &Differences) -> Error {
+pub(super) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error {
     Error::GraphChanged {
         run: head.run.clone(),
         graph: G::INFO.name,
         stored: head.fingerprint,
-        differences: differences.lines().to_vec(),
+        differences,
     }
 }
 
@@ -105,13 +106,14 @@ fn is_declared_compatible(graph: &GraphInfo, head: &Head) -> bool {
 pub(super) fn restore<G: Graph>(
     core: &Core<G>,
     loaded: &Loaded,
+    reducers: &Reducers,
 ) -> Result<(Machine<G>, Tail), Error> {
     let head = &loaded.head;
     check_head(head)?;
     let Loaded {
         snapshot, steps, ..
     } = loaded;
-    let (mut machine, tail) = replay_steps(core, head, snapshot.as_ref(), steps)?;
+    let (mut machine, tail) = replay_steps(core, head, snapshot.as_ref(), steps, reducers)?;
     if machine.step() != head.step || machine.chain() != head.chain {
         let reason = format!(
             "the steps end at step {}, the head says step {}",
@@ -135,6 +137,7 @@ pub(super) fn replay_steps<G: Graph>(
     head: &Head,
     snapshot: Option<&Snapshot>,
     steps: &[StepRecord],
+    reducers: &Reducers,
 ) -> Result<(Machine<G>, Tail), Error> {
     let base = snapshot.map_or(0, |snapshot| snapshot.step);
     let fork = steps
@@ -168,8 +171,10 @@ pub(super) fn replay_steps<G: Graph>(
         if next_chain(machine.chain(), &record.updates, &record.frontier) != record.chain {
             return Err(altered(head, record.step));
         }
-        machine
-            .redo(&record.updates, record.chain)
+        reducers.check::<G>(head, record)?;
+        migrate::updates::<G>(record.version, &record.updates)
+            .map_err(RedoError::Decode)
+            .and_then(|today| machine.redo(&today, record.chain))
             .map_err(|error| redo_error(head, record.step, error))?;
     }
     let snapshot = snapshot.map_or(first.updates.len(), |snapshot| snapshot.state.len()) as u64;
@@ -181,6 +186,12 @@ pub(super) fn replay_steps<G: Graph>(
     later
         .iter()
         .for_each(|record| tail.add(record.updates.len()));
+    if steps
+        .iter()
+        .any(|record| migrate::is_needed::<G>(record.version))
+    {
+        tail.be_outgrown();
+    }
     Ok((machine, tail))
 }
 
@@ -192,12 +203,13 @@ fn from_snapshot<G: Graph>(
 ) -> Result<Machine<G>, Error> {
     let place = || format!("the snapshot of step {}", snapshot.step);
     check_snapshot(head, snapshot)?;
-    let state: G::State =
-        encode::from_str(&snapshot.state).map_err(|error| undecodable(head, place(), error))?;
+    let state: G::State = migrate::state::<G>(record.version, &snapshot.state)
+        .and_then(|today| encode::from_str(&today))
+        .map_err(|error| undecodable(head, place(), error))?;
     let mut machine = core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
     if !is_state(record) {
-        machine
-            .restore_skipped(&record.updates)
+        migrate::updates::<G>(record.version, &record.updates)
+            .and_then(|today| machine.restore_skipped(&today))
             .map_err(|error| undecodable(head, format!("step {}", record.step), error))?;
     }
     Ok(machine)
@@ -218,13 +230,14 @@ fn from_record<G: Graph>(
         StepKind::Input => "the input".into(),
         _ => format!("step {}", record.step),
     };
-    let state =
-        encode::from_str(&record.updates).map_err(|error| undecodable(head, place(), error))?;
+    let state = migrate::state::<G>(record.version, &record.updates)
+        .and_then(|today| encode::from_str(&today))
+        .map_err(|error| undecodable(head, place(), error))?;
     Ok(core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
 }
 
 /// Whether a step's text is the state after it, and not what its tasks did.
-const fn is_state(record: &StepRecord) -> bool {
+pub(super) const fn is_state(record: &StepRecord) -> bool {
     matches!(record.kind, StepKind::Input | StepKind::Fork)
 }
 
@@ -243,15 +256,24 @@ pub(super) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> 
     Err(altered(head, record.step))
 }
 
-/// The kept results of the open step.
-pub(super) fn read_kept<G: Graph>(
-    head: &Head,
-    pending: &[PendingResult],
-) -> Result<Kept<G>, Error> {
+/// The kept results of the open step. They have no version: where an older one
+/// may have written them, they must be what today's would have written.
+pub(super) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
+    let Loaded {
+        head,
+        steps,
+        pending,
+        ..
+    } = loaded;
+    let last = steps.last();
+    let may_be_older = last.is_some_and(|last| migrate::is_needed::<G>(last.version));
     let read = |kept: &PendingResult| -> Result<(Digest, _), Error> {
         let place = || format!("the kept result of `{}`", kept.node);
         let finished =
             read_result(&kept.result).map_err(|error| undecodable(head, place(), error))?;
+        if may_be_older && result_text(&finished).is_ok_and(|today| today != kept.result) {
+            return Err(undecodable(head, place(), older_result()));
+        }
         let saw = Some(kept.saw);
         Ok((kept.task, Finished { saw, ..finished }))
     };
@@ -259,6 +281,15 @@ pub(super) fn read_kept<G: Graph>(
         .iter()
         .map(read)
         .collect::<Result<HashMap<_, _>, _>>()
+}
+
+fn older_result() -> DecodeError {
+    DecodeError {
+        ty: "task result",
+        reason: "an older version of the graph wrote it, and results of an open step do not go \
+                 through `migrate`"
+            .into(),
+    }
 }
 
 fn redo_error(head: &Head, step: u64, error: RedoError) -> Error {

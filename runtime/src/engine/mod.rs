@@ -2,6 +2,7 @@
 
 mod active;
 mod answer;
+mod blocking;
 mod builder;
 mod call;
 mod core;
@@ -13,6 +14,7 @@ mod labels;
 mod lease;
 mod ledger;
 mod load;
+mod migrate;
 mod past;
 mod recent;
 pub(crate) mod replay;

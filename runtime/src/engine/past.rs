@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::load::{corrupt, replay_steps};
+use super::migrate::Reducers;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::Machine;
@@ -33,7 +34,8 @@ impl<G: Graph> Core<G> {
             let (snapshot, steps) = self.steps_up_to(store, head, step).await?;
             if let Some(last) = steps.last().filter(|last| last.step == step) {
                 let last = last.clone();
-                let (machine, _) = replay_steps(self, head, snapshot.as_ref(), &steps)?;
+                let reducers = Reducers::of(self, &**store, head).await?;
+                let (machine, _) = replay_steps(self, head, snapshot.as_ref(), &steps, &reducers)?;
                 return Ok((machine, last));
             }
             // Steps may go while they are being looked at.

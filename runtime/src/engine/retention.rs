@@ -6,6 +6,7 @@ use super::Engine;
 use super::core::Core;
 use super::durable::{Tail, snapshot_digest};
 use super::lease::HeldLease;
+use super::migrate;
 use super::start::check_id;
 use crate::encode;
 use crate::error::Error;
@@ -39,7 +40,9 @@ impl<G: Graph> Engine<G> {
     /// the steps before it.
     ///
     /// # Errors
-    /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::RunNotFound`].
+    /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::RunNotFound`];
+    /// [`Error::GraphChanged`] if the graph has a `migrate` function and an older
+    /// version of it wrote the run's last step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
         let store = self.core.store("snapshot")?;
         check_id(id)?;
@@ -87,6 +90,7 @@ impl<G: Graph> Core<G> {
         epoch: u64,
     ) -> Result<(), Error> {
         let head = self.head(store, run).await?;
+        migrate::check_snapshot::<G>(&**store, &head).await?;
         let (head, machine, _) = self.machine_at(store, head).await?;
         let state =
             encode::to_string(&**machine.state()).map_err(Error::not_round_trip(run, head.step))?;

@@ -14,6 +14,7 @@ use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, check_update, step_c
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
+use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
@@ -211,7 +212,8 @@ impl<G: Graph> Core<G> {
             return Ok(());
         };
         check_step(&head, first)?;
-        let stored: G::State = encode::from_str(&first.updates)
+        let stored: G::State = migrate::state::<G>(first.version, &first.updates)
+            .and_then(|today| encode::from_str(&today))
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
         let stored = Origin {
             input: encode::to_string(&stored).unwrap_or_default(),
@@ -457,7 +459,8 @@ impl<G: Graph> Core<G> {
         let loaded = loaded.ok_or_else(|| Error::RunNotFound {
             run: run.to_owned(),
         })?;
-        let (machine, tail) = restore(self, &loaded)?;
+        let reducers = Reducers::of(self, &**store, &loaded.head).await?;
+        let (machine, tail) = restore(self, &loaded, &reducers)?;
         Ok((loaded, machine, tail))
     }
 
@@ -469,7 +472,7 @@ impl<G: Graph> Core<G> {
     ) -> Result<(Head, Machine<G>, Tail, LeftOpen<G>), Error> {
         let (loaded, machine, tail) = self.load(store, run).await?;
         let left = LeftOpen {
-            kept: read_kept(&loaded.head, &loaded.pending)?,
+            kept: read_kept(&loaded)?,
             effects: loaded.effects,
             questions: loaded.questions,
         };

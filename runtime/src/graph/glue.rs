@@ -1,8 +1,12 @@
 //! What the code that `#[graph]` writes calls, so that it can be short.
 
+use std::error::Error;
+
+use serde_json::Value;
+
 use crate::cx::Cx;
 use crate::graph::{
-    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId,
+    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, Part,
     RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
@@ -22,6 +26,22 @@ type Routed<N> = <<N as NodeFn>::Return as IntoOutcome<<N as NodeFn>::State>>::R
 
 /// What the `match` of node `N` takes apart.
 pub type RouteOf<N> = <Routed<N> as HasRoute>::Route;
+
+/// Calls the function that `migrate = …` names.
+///
+/// # Errors
+/// The function's own.
+pub fn migrate<E>(
+    hook: fn(u32, Part, Value) -> Result<Value, E>,
+    from: u32,
+    part: Part,
+    json: Value,
+) -> Result<Value, Box<dyn Error + Send + Sync>>
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    hook(from, part, json).map_err(Into::into)
+}
 
 /// Runs node `N` and expands its row by `row`.
 ///

@@ -1,4 +1,7 @@
+use std::error::Error;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::graph::node::NodeFn;
 use crate::node_error::NodeError;
@@ -13,6 +16,20 @@ pub const START: NodeId = NodeId::MAX;
 
 /// The number that stands for `end` where an edge names its target.
 pub const END: NodeId = NodeId::MAX - 1;
+
+/// Brings the JSON of a part that an older version of the graph wrote to the
+/// shape of today: the version, what it is, and how it is stored.
+pub type Migrate = fn(u32, Part, Value) -> Result<Value, Box<dyn Error + Send + Sync>>;
+
+/// What a graph's `migrate` function is given to bring up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A whole state: every field that is not skipped.
+    State,
+    /// The update of one task, or of a turn: the fields that it sets, and
+    /// beside them what else the update has, such as `replace_notes`.
+    Update,
+}
 
 /// The static description of a graph: nodes, edges, joins, and the state's fields.
 ///
@@ -32,6 +49,8 @@ pub struct GraphInfo {
     /// `compatible = […]`: fingerprints of older versions whose runs this graph
     /// goes on with.
     pub compatible: &'static [&'static str],
+    /// `migrate = path`, if given.
+    pub migrate: Option<Migrate>,
     /// The nodes.
     pub nodes: &'static [NodeInfo],
     /// The edges.

@@ -17,8 +17,8 @@ use std::future::Future;
 pub use fingerprint::Differences;
 pub(crate) use fingerprint::StoredGraph;
 pub use info::{
-    END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
-    RowInfo, START, Span,
+    END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, Migrate, NodeId, NodeInfo, NodeOptions, Part,
+    RetryOptions, RowInfo, START, Span,
 };
 pub use input::{Given, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput, TaskInput};
 pub use node::{Is, Node, NodeFn};

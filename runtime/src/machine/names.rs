@@ -11,6 +11,7 @@ impl GraphInfo {
         conflict: None,
         max_steps: None,
         compatible: &[],
+        migrate: None,
         nodes: &[],
         edges: &[],
         joins: &[],

@@ -183,11 +183,11 @@ impl<G: Graph> Machine<G> {
         (self.step, self.chain, self.turn, self.turn_step) = (step, chain, turn, turn_step);
     }
 
-    /// Applies the updates of a committed step to the state again; `chain` is
-    /// the step's chain value.
-    pub(crate) fn redo(&mut self, updates: &str, chain: Digest) -> Result<(), RedoError> {
+    /// Applies the updates of a committed step to the state again, as they would
+    /// be written today; `chain` is the step's chain value.
+    pub(crate) fn redo(&mut self, today: &str, chain: Digest) -> Result<(), RedoError> {
         let tasks: Vec<TaskText<UpdateOf<G>>> =
-            encode::from_str(updates).map_err(RedoError::Decode)?;
+            encode::from_str(today).map_err(RedoError::Decode)?;
         let mut applied: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
         self.apply(&mut applied).map_err(RedoError::Step)?;
         self.chain = chain;

@@ -143,6 +143,7 @@ impl Table {
             conflict: None,
             max_steps: None,
             compatible: &[],
+            migrate: None,
             nodes: self.nodes.leak(),
             edges: self.edges.leak(),
             joins: self.joins.leak(),

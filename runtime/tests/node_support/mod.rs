@@ -51,6 +51,7 @@ impl Graph for Researcher {
         conflict: None,
         max_steps: None,
         compatible: &[],
+        migrate: None,
         nodes: &[],
         edges: &[],
         joins: &[],

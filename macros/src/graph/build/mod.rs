@@ -33,6 +33,7 @@ pub(super) fn model(table: Table, errors: &mut Errors) -> Model {
         conflict: settings.conflict,
         max_steps: settings.max_steps.map(|number| parsed(&number)),
         compatible: settings.compatible.unwrap_or_default(),
+        migrate: settings.migrate,
         nodes: builder.names.nodes,
         edges: builder.edges,
         rows: builder.rows,

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use super::Code;
 use crate::graph::ast::Conflict;
@@ -19,6 +20,10 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     };
     let max_steps = option(model.max_steps);
     let compatible = &model.compatible;
+    let migrate = option(model.migrate.as_ref().map(|path| {
+        let call = code.path(path.span(), quote!(glue::migrate));
+        quote_spanned!(path.span()=> |__from, __part, __json| #call(#path, __from, __part, __json))
+    }));
     let nodes = (0..).zip(&model.nodes).map(|(at, one)| node(code, at, one));
     let edges = model.edges.iter().map(|one| edge(code, one));
     let joins = model.joins.iter().map(|one| join(code, one));
@@ -44,6 +49,7 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
                 conflict: #conflict,
                 max_steps: #max_steps,
                 compatible: &[#(#compatible),*],
+                migrate: #migrate,
                 nodes: &[#(#nodes),*],
                 edges: &[#(#edges),*],
                 joins: &[#(#joins),*],

@@ -36,6 +36,7 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
                     conflict: None,
                     max_steps: None,
                     compatible: &[],
+                    migrate: None,
                     nodes: &[],
                     edges: &[],
                     joins: &[],

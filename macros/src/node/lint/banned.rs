@@ -63,23 +63,35 @@ impl Call {
             Kind::Spawn => "starts work that the run neither waits for nor records",
             Kind::Env => "reads the process's environment, and the next process may have another",
         };
-        let key = match cx {
-            Some(cx) => format!("`{cx}.idempotency_key()`"),
-            None => "`cx.idempotency_key()` (take `cx: &Cx`)".to_owned(),
+        let by_cx = |call: &str| match cx {
+            Some(cx) => format!("`{cx}.{call}`"),
+            None => format!("`cx.{call}` (take `cx: &Cx`)"),
         };
+        let effect = || by_cx("effect(name, &request).run(|| …)");
         let help = match self.kind {
-            Kind::Clock => "take the time from the state or the node's input".to_owned(),
+            Kind::Clock => {
+                format!("read it with {}, which is recorded", by_cx("now()"))
+            }
             Kind::Random => {
-                format!("seed a generator of your own with {key}, the same on every attempt")
+                format!("draw from {}, the same on every attempt", by_cx("rng()"))
             }
             Kind::Uuid => {
-                format!("make it from {key}, the same on every attempt, e.g. with `Uuid::new_v5`")
+                format!(
+                    "make it with {}, the same on every attempt",
+                    by_cx("uuid()")
+                )
             }
             Kind::Sleep => {
                 "end the run here, and give it a further turn when it is time".to_owned()
             }
-            Kind::Spawn => "await it here, or make it a node of its own".to_owned(),
-            Kind::Env => "read it into a field of the graph and take that as `&T`".to_owned(),
+            Kind::Spawn => format!(
+                "await it here, or make it a node of its own; what calls the outside goes into {}",
+                effect()
+            ),
+            Kind::Env => format!(
+                "read it into a field of the graph and take that as `&T`, or record it with {}",
+                effect()
+            ),
         };
         let cx = cx.unwrap_or("cx");
         format!(
@@ -134,6 +146,29 @@ mod tests {
             "std::thread::sleep",
         ] {
             assert!(!is_banned(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_what_the_context_has() {
+        let help = |path: &str, cx| {
+            let path: Vec<String> = path.split("::").map(str::to_owned).collect();
+            let message = find(&path).unwrap().message(&path.join("::"), cx);
+            message.lines().nth(1).unwrap().to_owned()
+        };
+        for (path, call) in [
+            ("Utc::now", "now()"),
+            ("rand::random", "rng()"),
+            ("Uuid::new_v4", "uuid()"),
+            ("tokio::spawn", "effect(name, &request).run(|| …)"),
+            ("std::env::var", "effect(name, &request).run(|| …)"),
+        ] {
+            let with = help(path, Some("context"));
+            assert!(with.contains(&format!("`context.{call}`")), "{with}");
+            assert!(!with.contains("take `cx: &Cx`"), "{with}");
+            let without = help(path, None);
+            let taken = format!("`cx.{call}` (take `cx: &Cx`)");
+            assert!(without.contains(&taken), "{without}");
         }
     }
 }

@@ -32,7 +32,7 @@ impl Recorded {
     /// # Errors
     /// [`Error::Corrupt`].
     pub(crate) async fn what_is_left(store: &dyn Store, head: Head) -> Result<Self, Error> {
-        let base = match Self::first_kept(store, &head).await? {
+        let base = match head.pruned {
             0 => None,
             _ => store
                 .snapshot(&head.run, head.step)
@@ -42,27 +42,15 @@ impl Recorded {
         Self::read(store, head, base).await
     }
 
-    /// The first step after the input that neither the run nor its origins have lost.
-    async fn first_kept(store: &dyn Store, head: &Head) -> Result<u64, Error> {
-        let mut first = head.pruned;
-        for origin in origins(store, head).await? {
-            first = first.max(origin.pruned);
-        }
-        Ok(first)
-    }
-
     async fn read(store: &dyn Store, head: Head, base: Option<Snapshot>) -> Result<Self, Error> {
         let said = |error| Error::from_store(&head.run, error);
-        if base.is_none() {
-            let first = Self::first_kept(store, &head).await?;
-            if first > 0 {
-                let run = head.run.clone();
-                return Err(Error::Pruned {
-                    run,
-                    step: 1,
-                    first,
-                });
-            }
+        // What an origin loses later is not the fork's.
+        if base.is_none() && head.pruned > 0 {
+            return Err(Error::Pruned {
+                run: head.run,
+                step: 1,
+                first: head.pruned,
+            });
         }
         let from = base.as_ref().map_or(0, |base| base.step);
         let recorded = Self {

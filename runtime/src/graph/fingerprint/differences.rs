@@ -10,6 +10,7 @@ use crate::graph::GraphInfo;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
     lines: Vec<String>,
+    reducers: Vec<String>,
     incompatible: bool,
 }
 
@@ -17,6 +18,11 @@ impl Differences {
     /// One sentence for each difference, e.g. ``field `notes` is new``.
     pub fn lines(&self) -> &[String] {
         &self.lines
+    }
+
+    /// Those of the lines that say that a field has another reducer.
+    pub(crate) fn reducers(&self) -> &[String] {
+        &self.reducers
     }
 
     /// Whether there is no difference.
@@ -121,6 +127,7 @@ impl Differences {
         if old.reducer != new.reducer {
             let (old, new) = (&old.reducer, &new.reducer);
             let line = format!("field `{name}` had the reducer `{old}` and has `{new}`");
+            self.reducers.push(line.clone());
             self.breaking(line);
         }
     }

@@ -1,0 +1,179 @@
+//! What older versions of a graph wrote, as today's would have written it.
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::core::Core;
+use super::load::{changed, stored_graph};
+use crate::encode::{self, DecodeError};
+use crate::error::Error;
+use crate::graph::{Graph, Migrate, Part};
+use crate::machine::UpdateOf;
+use crate::panics::caught;
+use crate::store::{Head, StepRecord, Store};
+
+/// The text of a state that graph version `from` wrote.
+pub(super) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
+    match hook::<G>(from) {
+        None => Ok(Cow::Borrowed(text)),
+        Some(hook) => todays::<G::State>(hook, from, Part::State, text).map(Cow::Owned),
+    }
+}
+
+/// The text of a step's updates that graph version `from` wrote.
+pub(super) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
+    let Some(hook) = hook::<G>(from) else {
+        return Ok(Cow::Borrowed(text));
+    };
+    let mut tasks: Vec<BTreeMap<String, Box<RawValue>>> = encode::from_str(text)?;
+    let updates = tasks.iter_mut().filter_map(|task| task.get_mut("update"));
+    for update in updates {
+        let today = todays::<UpdateOf<G>>(hook, from, Part::Update, update.get())?;
+        *update = RawValue::from_string(today).map_err(unreadable::<UpdateOf<G>>)?;
+    }
+    let text = serde_json::to_string(&tasks).map_err(unreadable::<UpdateOf<G>>)?;
+    Ok(Cow::Owned(text))
+}
+
+/// Whether what graph version `from` wrote goes through `migrate`.
+pub(super) fn is_needed<G: Graph>(from: u32) -> bool {
+    hook::<G>(from).is_some()
+}
+
+fn hook<G: Graph>(from: u32) -> Option<Migrate> {
+    G::INFO.migrate.filter(|_| from < G::INFO.version)
+}
+
+/// What `hook` makes of `text`, in the canonical form of a `T`.
+fn todays<T>(hook: Migrate, from: u32, part: Part, text: &str) -> Result<String, DecodeError>
+where
+    T: Serialize + DeserializeOwned,
+{
+    let fail = |reason: String| DecodeError {
+        ty: type_name::<T>(),
+        reason,
+    };
+    if let Some(number) = too_large(text) {
+        return Err(fail(format!(
+            "graph version {from} wrote the number {number}, which `migrate` cannot be given unchanged"
+        )));
+    }
+    let json: Value = serde_json::from_str(text).map_err(unreadable::<T>)?;
+    let json = caught(|| hook(from, part, json))
+        .map_err(|panic| {
+            fail(format!(
+                "`migrate` from graph version {from} panicked: {panic}"
+            ))
+        })?
+        .map_err(|error| {
+            fail(format!(
+                "`migrate` from graph version {from} failed: {error}"
+            ))
+        })?;
+    let after = |reason: &dyn std::fmt::Display| {
+        fail(format!(
+            "after `migrate` from graph version {from}: {reason}"
+        ))
+    };
+    let value: T = encode::from_str(&json.to_string()).map_err(|error| after(&error.reason))?;
+    encode::to_string(&value).map_err(|error| after(&error))
+}
+
+fn unreadable<T>(error: serde_json::Error) -> DecodeError {
+    DecodeError {
+        ty: type_name::<T>(),
+        reason: error.to_string(),
+    }
+}
+
+/// An integer in `json` that a [`Value`] would round to a float.
+fn too_large(json: &str) -> Option<&str> {
+    // Every second part of what quotes divide is a string, once escapes are skipped.
+    outside_strings(json)
+        .flat_map(|part| {
+            part.split(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'))
+        })
+        .filter(|number| number.bytes().any(|b| b.is_ascii_digit()))
+        .filter(|number| !number.contains(['.', 'e', 'E']))
+        .find(|number| number.parse::<u64>().is_err() && number.parse::<i64>().is_err())
+}
+
+/// What of a JSON text stands in no string.
+fn outside_strings(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest = json;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (part, string) = rest.split_once('"').unwrap_or((rest, ""));
+        let mut escaped = false;
+        let end = string.bytes().position(|byte| {
+            let closes = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            closes
+        });
+        rest = end.map_or("", |end| &string[end + 1..]);
+        Some(part)
+    })
+}
+
+/// Refuses to write today's state beside a step of an older version: a snapshot
+/// has no version of its own, so it would go through `migrate` a second time.
+pub(super) async fn check_snapshot<G: Graph>(store: &dyn Store, head: &Head) -> Result<(), Error> {
+    let (run, step) = (&head.run, head.step);
+    let records = store.steps(run, step, step).await;
+    let records = records.map_err(|error| Error::from_store(run, error))?;
+    let older = records.iter().find(|record| is_needed::<G>(record.version));
+    older.map_or(Ok(()), |record| {
+        let version = record.version;
+        let line = format!(
+            "step {step} is of graph version {version} and its snapshot would not be: take it with \
+             the program that wrote the step, or when this one has committed a step"
+        );
+        Err(changed::<G>(head, vec![line]))
+    })
+}
+
+/// The changed reducers between the graph that a run was started with and
+/// today's: older updates, applied by them, would give another state.
+pub(super) struct Reducers {
+    changed: Vec<String>,
+}
+
+impl Reducers {
+    pub(super) async fn of<G: Graph>(
+        core: &Core<G>,
+        store: &dyn Store,
+        head: &Head,
+    ) -> Result<Self, Error> {
+        let mut changed = Vec::new();
+        if head.fingerprint != core.fingerprint() {
+            let differences = G::INFO.differences(&stored_graph(store, head).await?);
+            changed.extend_from_slice(differences.reducers());
+        }
+        Ok(Self { changed })
+    }
+
+    /// Refuses to apply the updates of `record` by other reducers than they
+    /// were written for.
+    pub(super) fn check<G: Graph>(&self, head: &Head, record: &StepRecord) -> Result<(), Error> {
+        if self.changed.is_empty() || record.version >= G::INFO.version {
+            return Ok(());
+        }
+        let (step, version) = (record.step, record.version);
+        let mut lines = self.changed.clone();
+        lines.push(format!(
+            "the updates of step {step} are of graph version {version} and would be applied by \
+             another reducer: take a snapshot of the run at its head, `engine.snapshot(\"{}\")`, \
+             with the program that wrote it",
+            head.run
+        ));
+        Err(changed::<G>(head, lines))
+    }
+}
