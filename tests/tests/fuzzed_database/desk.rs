@@ -12,7 +12,7 @@ use superstep::prelude::*;
 use superstep::store::Prune;
 
 /// Every run of the database, in the order of their numbers there, from 1.
-pub const RUNS: [&str; 7] = [
+pub const RUNS: [&str; 8] = [
     "short",
     "done",
     "fork",
@@ -20,6 +20,7 @@ pub const RUNS: [&str; 7] = [
     "open",
     "failed",
     "asks",
+    "mended",
 ];
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -113,17 +114,16 @@ async fn sort(papers: &Papers) -> PapersUpdate {
 /// Fails, or leaves a payment of unknown outcome, if it is told to.
 #[node]
 async fn aside(papers: &Papers, cx: &Cx) -> Result<PapersUpdate, NodeError> {
+    if papers.trouble == "fails" {
+        return Err(NodeError::permanent("it was told to"));
+    }
     let nobody = || async { Err::<(), _>(NodeError::transient("nobody there")) };
     let knocked = cx.effect("knock", &()).run(nobody).await;
     let seen = cx.effect("glance", &1).run(|| async { ok(7_u64) }).await?;
-    match papers.trouble.as_str() {
-        "asks" => {
-            let pay = cx.effect("pay", &("the bill", seen)).at_most_once();
-            let dead = || async { Err::<u64, _>(NodeError::permanent("the line went dead")) };
-            pay.run(dead).await?;
-        }
-        "fails" => return Err(NodeError::permanent("it was told to")),
-        _ => {}
+    if papers.trouble == "asks" {
+        let pay = cx.effect("pay", &("the bill", seen)).at_most_once();
+        let dead = || async { Err::<u64, _>(NodeError::permanent("the line went dead")) };
+        pay.run(dead).await?;
     }
     Ok(Papers::update()
         .total(10)
@@ -220,16 +220,22 @@ pub async fn fill(store: Arc<dyn Store>) {
         .unwrap_err();
     let asks = engine.run("asks", Papers::with("asks")).await.unwrap();
     assert_eq!(asks.status(), Status::Interrupted);
+
+    // Kept results that saw an older state.
+    let mended = engine.run("mended", Papers::with("fails")).await;
+    mended.unwrap_err();
+    let mending = Papers::update().trouble("");
+    engine.update("mended", mending).await.unwrap();
+    engine.resume("mended").await.unwrap();
 }
 
-/// A database at `path`, all of it in one file.
-pub async fn database(path: &Path) {
-    let store = superstep_tests::sqlite_at(path);
-    fill(Arc::clone(&store)).await;
-    drop(store);
+/// A database in `folder`, all of it in one file: its bytes.
+pub async fn database(folder: &Path) -> Vec<u8> {
+    let path = folder.join("runs.db");
+    fill(superstep_tests::sqlite_at(&path)).await;
+    let whole = folder.join("whole.db");
     let database = rusqlite::Connection::open(path).unwrap();
-    let rollback = database.query_row("PRAGMA journal_mode = DELETE", [], |row| {
-        row.get::<_, String>(0)
-    });
-    assert_eq!(rollback.unwrap(), "delete");
+    let into = whole.to_str().unwrap();
+    database.execute("VACUUM INTO ?1", [into]).unwrap();
+    std::fs::read(whole).unwrap()
 }

@@ -145,7 +145,7 @@ async fn make(engine: &Engine<Desk>, store: &Arc<dyn Store>, call: Call) -> Came
         }
         Call::Resume(run) => engine.resume(RUNS[run]).await.map(told),
         Call::Run(run) => {
-            let trouble = ["", "", "", "", "", "fails", "asks"][run];
+            let trouble = ["", "", "", "", "", "fails", "asks", "fails"][run];
             let again = engine.run(RUNS[run], Papers::with(trouble)).await;
             again.map(told)
         }

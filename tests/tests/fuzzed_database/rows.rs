@@ -409,7 +409,7 @@ fn chains(database: &Connection) -> rusqlite::Result<()> {
             if expected.is_some_and(|expected| expected != place) {
                 before = None;
             }
-            expected = Some(place + 1);
+            expected = Some(place.wrapping_add(1));
             let updates = step.get::<_, String>(1).unwrap_or_default();
             let frontier = step.get::<_, String>(2).unwrap_or_default();
             let here = match &before {
@@ -431,7 +431,7 @@ fn chains(database: &Connection) -> rusqlite::Result<()> {
                     journal
                 ],
             )?;
-            if place == (number << 32) + last {
+            if place == (number << 32).wrapping_add(last) {
                 database.execute(
                     "UPDATE runs SET chain = ?2 WHERE number = ?1",
                     params![number, here],
