@@ -20,9 +20,16 @@ fn open(state: &Party) -> Door {
     Door::Open(state.guests.clone())
 }
 
+/// The call of `compose` is recorded: no retry, resume or replay makes it again.
 #[node]
-async fn greet(_state: &Party, guest: String) -> PartyUpdate {
-    Party::update().greetings([format!("Hello, {guest}!")])
+async fn greet(_state: &Party, guest: String, cx: &Cx) -> Result<PartyUpdate, NodeError> {
+    let greeting = cx.effect("compose", &guest).run(|| compose(&guest)).await?;
+    Ok(Party::update().greetings([greeting]))
+}
+
+/// Stands for a model, a web page, another service.
+async fn compose(guest: &str) -> Result<String, std::io::Error> {
+    Ok(format!("Hello, {guest}!"))
 }
 
 #[graph(

@@ -334,10 +334,10 @@ pub enum Error {
     },
     /// A replay came to something else than the record.
     #[error(
-        "run `{run}` replays otherwise in step {step}: {what} of node `{node}`: {}; \
+        "run `{run}` replays otherwise {}; \
          either the node changed, or it depends on something that is not on record: take it from the state, \
          the input, `cx.now()`, `cx.rng()` or an effect",
-        mismatch(expected, found)
+        mismatch(*step, node, what, expected, found)
     )]
     ReplayMismatch {
         /// The run.
@@ -346,7 +346,7 @@ pub enum Error {
         step: u64,
         /// The node.
         node: Box<str>,
-        /// What of it: its update, its route, an effect's request, what comes next.
+        /// What of it: `the update`, `the route`, `the effects`, `the next tasks`, …
         what: Box<str>,
         /// What is on record.
         expected: Box<str>,
@@ -552,6 +552,21 @@ impl Error {
         }
     }
 
+    /// Of a replay that came to something else: where, what was and what is.
+    pub(crate) fn replays_otherwise(&self) -> Option<String> {
+        match self {
+            Self::ReplayMismatch {
+                step,
+                node,
+                what,
+                expected,
+                found,
+                ..
+            } => Some(mismatch(*step, node, what, expected, found)),
+            _ => None,
+        }
+    }
+
     /// The word under which a failed run keeps its error.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
@@ -582,8 +597,9 @@ fn names(nodes: &[&str]) -> String {
         .join(" and ")
 }
 
-/// The places at which two values differ, the recorded one first.
-fn mismatch(expected: &str, found: &str) -> String {
+/// Where a replay came to something else, and the first places at which the
+/// two values differ.
+fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> String {
     let places = differences(expected, found).into_iter().take(3);
     let places = places.map(|Difference { path, a, b }| {
         let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".into());
@@ -593,7 +609,8 @@ fn mismatch(expected: &str, found: &str) -> String {
             path => format!("recorded {a} at `{path}`, now {b}"),
         }
     });
-    places.collect::<Vec<_>>().join("; ")
+    let places = places.collect::<Vec<_>>().join("; ");
+    format!("in step {step}, in {what} of node `{node}`: {places}")
 }
 
 fn when(expires: SystemTime) -> String {

@@ -51,8 +51,12 @@
 //!
 //! - [`macro@node`] makes a function a node, and [`macro@graph`] a struct a graph.
 //! - [`derive@State`] says how the updates of a step combine, and [`derive@Route`] where a node can go next.
-//! - [`Engine`] starts, resumes, corrects and shows runs; [`Run`] is what it gives.
-//! - [`Cx`] is what a node may ask about its task.
+//! - [`Engine`] starts, resumes, corrects, replays, forks and shows runs; [`Run`] is what it gives.
+//! - [`Cx`] is what a node may ask for: its task's keys, random numbers, the time, and the outside world by
+//!   [`Effect`]s, which are recorded.
+//! - An effect that is made [at most once](Effect::at_most_once) may leave a question: [`Run::interrupts`] has it,
+//!   and an [`Outcome`] answers it.
+//! - [`fn@diff`] says where two runs part, and [`testing`] whether today's program goes on with yesterday's runs.
 //! - [`NodeError`] is what a node fails with, [`Failure`] what an `on error` row hands on, and [`Error`] what stops a run.
 //! - [`SqliteStore`](store) and [`MemoryStore`] keep runs; [`Store`] is for one of your own.
 //! - [`Graph::INFO`] describes a graph, and draws it.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::{Prune, Pruned};
+use superstep::testing;
 use superstep_tests::{Hooked, Moment, stores, well};
 use tokio::sync::Semaphore;
 
@@ -295,6 +296,29 @@ async fn what_forks_stand_on_stays() {
         let dropped = engine.prune(Prune::runs()).await.unwrap();
         assert_eq!(dropped.runs, 3);
         assert_eq!(ids(&place.store).await, [""; 0]);
+    }
+}
+
+/// What its origin loses after the fork was made was never the fork's.
+#[tokio::test]
+async fn a_fork_is_replayed_whatever_its_origin_loses() {
+    for place in stores() {
+        let engine = walking(&place.store);
+        engine.run("origin", walk(20)).await.unwrap();
+        engine.fork("origin", 5, "fork", |_| {}).await.unwrap();
+        engine.fork("fork", 3, "again", |_| {}).await.unwrap();
+        engine.snapshot("origin").await.unwrap();
+        let pruned = engine.prune(Prune::history()).await.unwrap();
+        assert_eq!(pruned.steps, 20 - 6);
+        for id in ["fork", "again"] {
+            let run = engine.resume(id).await.unwrap();
+            let replayed = engine.replay(id).await.unwrap();
+            assert_eq!(replayed.fingerprint(), run.fingerprint());
+        }
+        let error = engine.replay("origin").await.unwrap_err();
+        assert!(matches!(error, Error::Pruned { first: 20, .. }), "{error}");
+        let report = testing::replay_all(Walking, &*place.store).await.unwrap();
+        assert!(report.is_ok(), "{report}");
     }
 }
 

@@ -13,9 +13,13 @@ use crate::Outcome;
 pub struct Rows {
     schema: Vec<String>,
     runs: Table,
-    /// In the order in which runs that go on side by side commit them.
+    /// In the order in which runs that go on side by side commit them, the
+    /// effects of a step before the step.
     steps: Table,
+    effects: Table,
     heads: Vec<[Value; 4]>,
+    /// How many effects each step has.
+    calls: Vec<usize>,
 }
 
 struct Table {
@@ -30,7 +34,7 @@ impl Rows {
         let conn = Connection::open(path)?;
         let schema = column(
             &conn,
-            "SELECT sql FROM sqlite_schema WHERE tbl_name IN ('runs', 'steps') AND sql IS NOT NULL \
+            "SELECT sql FROM sqlite_schema WHERE tbl_name IN ('runs', 'steps', 'effects') AND sql IS NOT NULL \
              AND type IN ('table', 'index') ORDER BY type DESC",
         )?;
         let mut heads = conn.prepare(
@@ -41,11 +45,20 @@ impl Rows {
                 Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
             })?
             .collect::<Result<_, _>>()?;
+        let mut calls = conn.prepare(
+            "SELECT (SELECT count(*) FROM effects WHERE effects.place = steps.place) FROM steps \
+             WHERE run > 1 ORDER BY step, run",
+        )?;
+        let calls = calls
+            .query_map([], |row| row.get::<_, u32>(0).map(|count| count as usize))?
+            .collect::<Result<_, _>>()?;
         Ok(Self {
             schema,
             runs: Table::read(&conn, "runs", "number > 1 ORDER BY number")?,
             steps: Table::read(&conn, "steps", "run > 1 ORDER BY step, run")?,
+            effects: Table::read(&conn, "effects", "run > 1 ORDER BY step, run")?,
             heads,
+            calls,
         })
     }
 
@@ -53,8 +66,13 @@ impl Rows {
         self.steps.rows.len()
     }
 
+    pub fn effects(&self) -> usize {
+        self.effects.rows.len()
+    }
+
     /// Writes them into a new file, every step with its row and its run's head,
-    /// `group` steps to a transaction. Gives the time without opening the file.
+    /// `group` steps to a transaction, and their effects to one before it. Gives
+    /// the time without opening the file.
     pub fn write(&self, path: &Path, synchronous: Synchronous, group: usize) -> Outcome<Duration> {
         let conn = self.create(path, synchronous)?;
         let mut begin = conn.prepare("BEGIN IMMEDIATE")?;
@@ -63,10 +81,20 @@ impl Rows {
         let mut step = conn.prepare(&self.steps.insert)?;
         let mut head =
             conn.prepare("UPDATE runs SET step = ?2, chain = ?3, updated = ?4 WHERE number = ?1")?;
+        let mut effect = conn.prepare(&self.effects.insert)?;
         let mut runs = self.runs.rows.iter();
+        let mut effects = self.effects.rows.iter();
         let steps: Vec<_> = self.steps.rows.iter().zip(&self.heads).collect();
         let started = Instant::now();
-        for group in steps.chunks(group) {
+        for (group, calls) in steps.chunks(group).zip(self.calls.chunks(group)) {
+            let calls = calls.iter().sum();
+            if calls > 0 {
+                begin.execute([])?;
+                for row in effects.by_ref().take(calls) {
+                    effect.execute(params_from_iter(row))?;
+                }
+                commit.execute([])?;
+            }
             begin.execute([])?;
             for (row, moved) in group {
                 match runs.next() {

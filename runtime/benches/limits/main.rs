@@ -11,9 +11,12 @@
 mod bare;
 mod build;
 mod crowd;
+mod diff;
 mod durable;
+mod effects;
 mod fan_out;
 mod machine;
+mod replay;
 mod resume;
 mod sequential;
 mod table;
@@ -51,12 +54,15 @@ fn folder() -> Outcome<TempDir> {
 
 type Part = (&'static str, fn(&Bench) -> Outcome);
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 10] = [
     ("sequential", sequential::measure),
     ("fan-out", fan_out::measure),
     ("durable", durable::measure),
     ("transactions", transactions::measure),
     ("crowd", crowd::measure),
+    ("effects", effects::measure),
+    ("replay", replay::measure),
+    ("diff", diff::measure),
     ("turns", turns::measure),
     ("resume", resume::measure),
 ];

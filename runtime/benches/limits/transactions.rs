@@ -50,7 +50,7 @@ pub fn measure(bench: &Bench) -> Outcome {
 
 /// The transactions in a write-ahead log: its frames that end one.
 /// <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>
-fn transactions(database: &Path) -> Outcome<usize> {
+pub fn transactions(database: &Path) -> Outcome<usize> {
     let log = fs::read(database.with_extension("db-wal")).unwrap_or_default();
     let Some((head, frames)) = log.split_at_checked(32) else {
         return Ok(0);

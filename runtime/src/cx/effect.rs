@@ -1,6 +1,7 @@
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -39,6 +40,8 @@ pub struct Effect<'a> {
     n: u64,
     /// Its place among the calls of its attempt.
     position: u32,
+    /// Whether another effect's closure makes it.
+    nested: bool,
     /// Read only if there is a journal: without one nothing is encoded.
     request: Option<Result<Request, EncodeError>>,
 }
@@ -58,7 +61,12 @@ enum Look<T> {
 
 impl<'a> Effect<'a> {
     pub(super) fn begin(cx: &'a Cx, name: &str, request: &(impl Serialize + ?Sized)) -> Self {
-        let (n, position) = cx.log().call(name);
+        let nested = cx.log().is_outside();
+        let (n, position) = if nested {
+            (0, u32::MAX)
+        } else {
+            cx.log().call(name)
+        };
         let request = cx
             .journal()
             .map(|_| encode::to_string(request).map(Request::of));
@@ -67,6 +75,7 @@ impl<'a> Effect<'a> {
             name: name.to_owned(),
             n,
             position,
+            nested,
             request,
         }
     }
@@ -98,6 +107,9 @@ impl<'a> Effect<'a> {
     /// the first time as at any other. A failure is recorded with its attempt,
     /// if that goes on to succeed; a retry of the task tries again.
     ///
+    /// Since `f` is not always called, an effect inside it is refused; the time
+    /// there is the clock's, and random numbers there are streams of their own.
+    ///
     /// # Errors
     /// What `f` fails with. A request that differs from the recorded one, a
     /// response that cannot be encoded or decoded, and a store that fails stop
@@ -109,22 +121,65 @@ impl<'a> Effect<'a> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        let outcome = self.outcome(f).await;
+        self.log().saw(self.position);
+        outcome
+    }
+
+    async fn outcome<T, E, F, Fut>(&self, f: F) -> Result<T, NodeError>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
         let Some(journal) = self.cx.journal() else {
-            return f().await.map_err(NodeError::transient);
+            return self.outside(f).await;
         };
         let request = self.request()?;
         match self.look(journal, &request)? {
             Look::Known(result) => self.settled(journal, result).await,
             Look::New => {
                 let _flight = self.log().fly();
-                match f().await {
+                match self.outside(f).await {
                     Ok(value) => self.succeed(journal, &request, value).await,
-                    Err(error) => Err(self.fail(&request, NodeError::transient(error))),
+                    Err(error) => Err(self.fail(&request, error)),
                 }
             }
             Look::Unknown(reason) => self.ask(journal, &request, &reason).await,
             Look::Never => pending().await,
         }
+    }
+
+    /// Calls `f`, and says so to whatever `f` asks of this task's context.
+    async fn outside<T, E, F, Fut>(&self, f: F) -> Result<T, NodeError>
+    where
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        if self.nested {
+            return Err(self.is_nested());
+        }
+        let go_outside = || self.log().go_outside(self.position);
+        let call = {
+            let _outside = go_outside();
+            f()
+        };
+        let mut call = pin!(call);
+        let called = poll_fn(|cx| {
+            let _outside = go_outside();
+            call.as_mut().poll(cx)
+        });
+        called.await.map_err(NodeError::transient)
+    }
+
+    fn is_nested(&self) -> NodeError {
+        NodeError::permanent(format!(
+            "effect `{}` is made inside the closure of another, which is not called once that one \
+             is recorded: make one after the other",
+            self.name
+        ))
     }
 
     fn log(&self) -> &AttemptLog {
@@ -140,6 +195,9 @@ impl<'a> Effect<'a> {
     }
 
     fn request(&self) -> Result<Request, NodeError> {
+        if self.nested {
+            return Err(self.is_nested());
+        }
         if self.name.is_empty() {
             return Err(NodeError::permanent("an effect needs a name"));
         }
@@ -322,9 +380,21 @@ impl AtMostOnce<'_> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
+        let outcome = self.outcome(f).await;
+        self.0.log().saw(self.0.position);
+        outcome
+    }
+
+    async fn outcome<T, E, F, Fut>(&self, f: F) -> Result<T, NodeError>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
         let Self(effect) = self;
         let Some(journal) = effect.cx.journal() else {
-            return f().await.map_err(NodeError::transient);
+            return effect.outside(f).await;
         };
         let request = effect.request()?;
         match effect.look(journal, &request)? {
@@ -338,9 +408,9 @@ impl AtMostOnce<'_> {
         let unbegun = Unbegun(journal, Some(effect.failure(&request, &never_made())));
         effect.write(journal, intent).await?;
         unbegun.begin();
-        let error = match f().await {
+        let error = match effect.outside(f).await {
             Ok(value) => return effect.succeed(journal, &request, value).await,
-            Err(error) => NodeError::transient(error),
+            Err(error) => error,
         };
         if error.is_not_sent() {
             let failure = effect.failure(&request, &error);

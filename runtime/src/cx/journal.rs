@@ -28,6 +28,15 @@ impl Call {
     }
 }
 
+/// A call as its attempt knows it.
+#[derive(Debug)]
+pub(crate) struct MadeCall {
+    pub(crate) name: String,
+    pub(crate) n: u64,
+    /// Whether the node got what came of it.
+    pub(crate) seen: bool,
+}
+
 /// What is asked of the outside world.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -103,7 +112,7 @@ pub(crate) trait EffectJournal: Send + Sync {
     /// A task is done: `calls` are those of its last attempt, in order, and
     /// `buffered` what is not recorded yet. What earlier attempts recorded
     /// beside is marked as not called.
-    fn finish(&self, task: Digest, calls: Vec<(String, u64)>, buffered: Vec<EffectRecord>);
+    fn finish(&self, task: Digest, calls: Vec<MadeCall>, buffered: Vec<EffectRecord>);
 
     /// Asks for every effect of `task` whose outcome nobody knows; gives
     /// whether there is one.

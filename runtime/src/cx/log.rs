@@ -1,6 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::MadeCall;
 use crate::error::Error;
 use crate::store::EffectRecord;
 
@@ -10,8 +11,8 @@ pub(crate) struct AttemptLog(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// Every call, in the order of calling: its name and which of that name.
-    calls: Vec<(String, u64)>,
+    /// Every call, in the order of calling.
+    calls: Vec<MadeCall>,
     counts: HashMap<String, u64>,
     /// Records that are to be written with the next effect, or with the result.
     buffered: Vec<EffectRecord>,
@@ -21,8 +22,32 @@ struct Entries {
     waits: bool,
     /// Why the run has to stop, whatever the node makes of it.
     fault: Option<Error>,
-    streams: u64,
+    streams: Streams,
+    /// The call whose closure runs at this moment, and what it has drawn so far.
+    outside: Option<u32>,
+    drawn_outside: HashMap<u32, Streams>,
+}
+
+/// How many streams of each kind were begun.
+#[derive(Debug, Default)]
+struct Streams {
+    numbers: u64,
     ids: u64,
+}
+
+impl Entries {
+    /// The streams that are counted where the node is now, and the number of
+    /// their first. A closure has its own: whether it is called at all is
+    /// nothing that other streams may depend on.
+    fn streams(&mut self) -> (&mut Streams, u64) {
+        match self.outside {
+            None => (&mut self.streams, 0),
+            Some(call) => {
+                let first = (u64::from(call) + 1) << 32;
+                (self.drawn_outside.entry(call).or_default(), first)
+            }
+        }
+    }
 }
 
 impl AttemptLog {
@@ -41,22 +66,47 @@ impl AttemptLog {
         let n = *count;
         *count += 1;
         let position = u32::try_from(entries.calls.len()).unwrap_or(u32::MAX);
-        entries.calls.push((name.to_owned(), n));
+        entries.calls.push(MadeCall {
+            name: name.to_owned(),
+            n,
+            seen: false,
+        });
         (n, position)
+    }
+
+    /// The node gets what came of the call at `position`.
+    pub(super) fn saw(&self, position: u32) {
+        if let Some(call) = self.entries().calls.get_mut(position as usize) {
+            call.seen = true;
+        }
     }
 
     /// Which stream of random numbers is next.
     pub(super) fn next_stream(&self) -> u64 {
         let mut entries = self.entries();
-        entries.streams += 1;
-        entries.streams - 1
+        let (streams, first) = entries.streams();
+        streams.numbers += 1;
+        first + streams.numbers - 1
     }
 
     /// Which random id is next.
     pub(super) fn next_id(&self) -> u64 {
         let mut entries = self.entries();
-        entries.ids += 1;
-        entries.ids - 1
+        let (streams, first) = entries.streams();
+        streams.ids += 1;
+        first + streams.ids - 1
+    }
+
+    /// The closure of the call at `position` runs until the guard is dropped.
+    pub(super) fn go_outside(&self, position: u32) -> Outside<'_> {
+        self.entries().outside = Some(position);
+        Outside(self)
+    }
+
+    /// Whether the closure of a call runs: what it does is that call's, and is
+    /// not done when the call is on record.
+    pub(super) fn is_outside(&self) -> bool {
+        self.entries().outside.is_some()
     }
 
     pub(super) fn buffer(&self, record: EffectRecord) {
@@ -69,7 +119,7 @@ impl AttemptLog {
     }
 
     /// Every call so far, in the order of calling.
-    pub(crate) fn take_calls(&self) -> Vec<(String, u64)> {
+    pub(crate) fn take_calls(&self) -> Vec<MadeCall> {
         std::mem::take(&mut self.entries().calls)
     }
 
@@ -111,5 +161,13 @@ pub(super) struct InFlight<'a>(&'a AttemptLog);
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.entries().in_flight -= 1;
+    }
+}
+
+pub(super) struct Outside<'a>(&'a AttemptLog);
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        self.0.entries().outside = None;
     }
 }

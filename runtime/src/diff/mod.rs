@@ -11,6 +11,7 @@ use crate::engine::replay::stored_graph;
 use crate::error::Error;
 use crate::graph::StoredGraph;
 use crate::hash::Digest;
+use crate::machine::step_digest;
 use crate::store::{StepRecord, Store};
 use readable::ReadStep;
 
@@ -167,6 +168,9 @@ impl RunRef<'_> {
         let graph = stored_graph(self.store, &head).await?;
         let graph = StoredGraph::read(&graph).map_err(|error| self.corrupt("the graph", error))?;
         let place = format!("step {}", record.step);
+        if step_digest(&record.updates, &record.frontier) != record.digest {
+            return Err(self.corrupt(&place, "it is not what was written: its hash differs"));
+        }
         ReadStep::of(record, &graph).map_err(|error| self.corrupt(&place, error))
     }
 }

@@ -7,7 +7,7 @@ mod level;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use level::Level;
 
@@ -71,8 +71,8 @@ pub(crate) fn differences(expected: &str, found: &str) -> Vec<Difference> {
 pub(crate) fn one_sided(expected: Option<&str>, found: Option<&str>) -> Difference {
     Difference {
         path: ".".into(),
-        a: expected.map(shortened),
-        b: found.map(shortened),
+        a: expected.map(|value| shortened(value, 0)),
+        b: found.map(|value| shortened(value, 0)),
     }
 }
 
@@ -127,13 +127,20 @@ impl<'a> Pair<'a> {
     }
 
     fn difference(self) -> Difference {
-        let whole = one_sided(self.a, self.b);
-        if self.path.is_empty() {
-            return whole;
-        }
+        let from = match (self.a, self.b) {
+            (Some(a), Some(b)) => shown_from(a, b),
+            _ => 0,
+        };
+        let path = if self.path.is_empty() {
+            ".".into()
+        } else {
+            self.path
+        };
+        let shown = |value: &str| shortened(value, from);
         Difference {
-            path: self.path,
-            ..whole
+            path,
+            a: self.a.map(shown),
+            b: self.b.map(shown),
         }
     }
 }
@@ -151,15 +158,25 @@ fn field_path(path: &str, name: &str) -> String {
     format!("{path}{dot}{name}")
 }
 
-/// The beginning of a long value and how long it is.
-fn shortened(value: &str) -> String {
+/// From which byte on two values are shown, so that where they differ is in sight.
+fn shown_from(a: &str, b: &str) -> usize {
+    let alike = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    if alike < LONGEST / 2 {
+        return 0;
+    }
+    a.floor_char_boundary(alike - LONGEST / 4)
+}
+
+/// A long value from `from` on, cut, and how long it is.
+fn shortened(value: &str, from: usize) -> String {
     if value.len() <= LONGEST {
         return value.to_owned();
     }
-    let mut text = value[..value.floor_char_boundary(LONGEST)].to_owned();
-    // Writing to a string does not fail.
-    let _ = write!(text, "… ({} bytes)", value.len());
-    text
+    let before = if from > 0 { "…" } else { "" };
+    let rest = &value[from..];
+    let shown = &rest[..rest.floor_char_boundary(LONGEST)];
+    let after = if shown.len() < rest.len() { "…" } else { "" };
+    format!("{before}{shown}{after} ({} bytes)", value.len())
 }
 
 #[cfg(test)]
@@ -221,6 +238,16 @@ mod tests {
         };
         let a = difference.a.as_deref().unwrap_or_default();
         assert_eq!(a, format!("{}… (1000 bytes)", "ä".repeat(80)));
+    }
+
+    #[test]
+    fn where_long_values_differ_is_in_sight() {
+        let long = |end: &str| format!("{}{end}", "ä".repeat(500));
+        let said = told(&long("one"), &long("two"));
+        let said = said.concat();
+        assert!(said.contains("äone (1003 bytes) against …ä"), "{said}");
+        assert!(said.contains("ätwo (1003 bytes)"), "{said}");
+        assert!(said.len() < 3 * LONGEST, "{said}");
     }
 
     #[test]

@@ -159,8 +159,8 @@ impl<G: Graph> Core<G> {
         run: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Commit, Error> {
-        let step = origin.step + 1;
         let (machine, record) = self.past(store, head, origin.step).await?;
+        let step = origin.step + 1;
         let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
             run: head.run.clone(),
             message,

@@ -1,13 +1,13 @@
 //! The effects of a driven run's open step: in memory as they stand in the
 //! store, and a little ahead of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, EffectJournal, Found, Request, Written, recorded_time};
+use crate::cx::{Call, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
 use crate::encode;
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
@@ -24,32 +24,38 @@ pub(super) struct LiveJournal {
 
 #[derive(Default)]
 struct OpenStep {
-    effects: BTreeMap<Call, Entry>,
+    effects: BTreeMap<Call, EffectRecord>,
+    /// Those of them that the store is not known to have as they are here. If
+    /// the one who wrote it was dropped meanwhile, it may have it; then it is
+    /// written again.
+    news: BTreeSet<Call>,
     /// The open questions in the store.
     questions: Vec<Question>,
     /// The new ones.
     asked: Vec<Question>,
 }
 
-struct Entry {
-    record: EffectRecord,
-    /// Whether the store is known to have it as it is here. If the one who
-    /// wrote it was dropped meanwhile, it may have it; then it is written again.
-    written: bool,
-}
-
 impl OpenStep {
-    /// Puts a record in its place; gives whether that is news to the store.
+    /// Puts a record in its place, which is news to the store.
     fn put(&mut self, record: EffectRecord) {
-        let written = false;
-        self.effects
-            .insert(Call::of(&record), Entry { record, written });
+        let call = Call::of(&record);
+        self.news.insert(call.clone());
+        self.effects.insert(call, record);
     }
 
     fn unwritten(&self) -> Vec<EffectRecord> {
-        let entries = self.effects.values();
-        let news = entries.filter(|entry| !entry.written);
-        news.map(|entry| entry.record.clone()).collect()
+        let records = self.news.iter().filter_map(|call| self.effects.get(call));
+        records.cloned().collect()
+    }
+
+    /// What a commit has to write. Of an intent the store may have an answer by
+    /// now; it came too late, since the step went on without it.
+    fn uncommitted(&self) -> Vec<EffectRecord> {
+        let is_due = |(call, record): &(&Call, &EffectRecord)| {
+            record.kind == EffectKind::Intent || self.news.contains(*call)
+        };
+        let due = self.effects.iter().filter(is_due);
+        due.map(|(_, record)| record.clone()).collect()
     }
 
     /// Of one task, what a write in its `attempt` has to take along: readings of
@@ -57,32 +63,38 @@ impl OpenStep {
     /// since nobody else is about to write that.
     fn overdue(&self, task: Digest, attempt: u32) -> Vec<EffectRecord> {
         let is_due =
-            |record: &EffectRecord| record.kind == EffectKind::Clock || record.attempt < attempt;
-        let entries = self.of(task).map(|(_, entry)| entry);
-        let due = entries.filter(|entry| !entry.written && is_due(&entry.record));
-        due.map(|entry| entry.record.clone()).collect()
+            |record: &&EffectRecord| record.kind == EffectKind::Clock || record.attempt < attempt;
+        let news = self.news.range((first_of(task), Bound::Unbounded));
+        let news = news.take_while(|call| call.task == task);
+        let records = news.filter_map(|call| self.effects.get(call));
+        records.filter(is_due).cloned().collect()
     }
 
     /// The store has these.
     fn mark_written(&mut self, records: &[EffectRecord]) {
         for record in records {
-            if let Some(entry) = self.effects.get_mut(&Call::of(record)) {
-                entry.written |= entry.record == *record;
+            let call = Call::of(record);
+            if self.effects.get(&call) == Some(record) {
+                self.news.remove(&call);
             }
         }
     }
 
     /// Those of one task.
-    fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &Entry)> {
-        let first = Call {
-            task,
-            name: String::new(),
-            n: 0,
-        };
+    fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &EffectRecord)> {
         self.effects
-            .range((Bound::Included(first), Bound::Unbounded))
+            .range((first_of(task), Bound::Unbounded))
             .take_while(move |(call, _)| call.task == task)
     }
+}
+
+/// The least call that a task can make.
+const fn first_of(task: Digest) -> Bound<Call> {
+    Bound::Included(Call {
+        task,
+        name: String::new(),
+        n: 0,
+    })
 }
 
 impl LiveJournal {
@@ -95,12 +107,10 @@ impl LiveJournal {
         effects: Vec<EffectRecord>,
         questions: Vec<Question>,
     ) -> Arc<Self> {
-        let written = true;
         let effects = effects
             .into_iter()
-            .map(|record| (Call::of(&record), Entry { record, written }))
+            .map(|record| (Call::of(&record), record))
             .collect();
-        let asked = Vec::new();
         Arc::new(Self {
             store: Arc::clone(store),
             run: run.to_owned(),
@@ -109,7 +119,7 @@ impl LiveJournal {
             open: Mutex::new(OpenStep {
                 effects,
                 questions,
-                asked,
+                ..OpenStep::default()
             }),
         })
     }
@@ -133,14 +143,15 @@ impl LiveJournal {
     /// What is to be written with the step, and the hash of all its effects.
     pub(super) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
         let open = self.open();
-        let records = open.effects.values().map(|entry| &entry.record);
-        (open.unwritten(), journal_digest(notes, records))
+        let digest = journal_digest(notes, open.effects.values());
+        (open.uncommitted(), digest)
     }
 
     /// The step is committed: its effects and questions are history.
     pub(super) fn begin_step(&self) {
         let mut open = self.open();
         open.effects.clear();
+        open.news.clear();
         open.questions.clear();
         open.asked.clear();
     }
@@ -163,7 +174,7 @@ impl LiveJournal {
 impl EffectJournal for LiveJournal {
     fn find(&self, call: &Call, _position: u32, request: &Request) -> Found {
         let open = self.open();
-        let Some(Entry { record, .. }) = open.effects.get(call) else {
+        let Some(record) = open.effects.get(call) else {
             return Found::New;
         };
         // A failure is kept for replays only: the task tries again.
@@ -183,9 +194,7 @@ impl EffectJournal for LiveJournal {
 
     fn clock(&self, call: &Call, _position: u32) -> Option<SystemTime> {
         let open = self.open();
-        open.effects
-            .get(call)
-            .and_then(|entry| recorded_time(&entry.record))
+        open.effects.get(call).and_then(recorded_time)
     }
 
     fn write(&self, records: Vec<EffectRecord>) -> Written<'_> {
@@ -225,16 +234,18 @@ impl EffectJournal for LiveJournal {
         if open.questions.iter().chain(&open.asked).any(is_open) {
             return;
         }
-        let Some(entry) = open.effects.get_mut(call) else {
+        let Some(record) = open.effects.get(call).cloned() else {
             return; // only what was begun can be asked for
         };
+        let step = record.step;
         // An answer that did not decode is none.
-        if entry.record.kind != EffectKind::Intent {
-            entry.record.kind = EffectKind::Intent;
-            entry.record.response = None;
-            entry.written = false;
+        if record.kind != EffectKind::Intent {
+            open.put(EffectRecord {
+                kind: EffectKind::Intent,
+                response: None,
+                ..record
+            });
         }
-        let step = entry.record.step;
         // The epoch is another whenever the run is taken up again.
         let id = Hasher::new()
             .part("question")
@@ -269,19 +280,27 @@ impl EffectJournal for LiveJournal {
         self.open().effects.is_empty()
     }
 
-    fn finish(&self, task: Digest, calls: Vec<(String, u64)>, buffered: Vec<EffectRecord>) {
+    fn finish(&self, task: Digest, calls: Vec<MadeCall>, buffered: Vec<EffectRecord>) {
         let mut open = self.open();
         buffered.into_iter().for_each(|record| open.put(record));
         // It went on without the answers.
         open.asked.retain(|asked| asked.task != task);
-        let mut places: BTreeMap<(String, u64), u32> = calls.into_iter().zip(0..).collect();
+        let places = calls.into_iter().zip(0..);
+        let mut places: BTreeMap<(String, u64), (u32, bool)> = places
+            .map(|(MadeCall { name, n, seen }, place)| ((name, n), (place, seen)))
+            .collect();
         let moved: Vec<EffectRecord> = open
             .of(task)
-            .filter_map(|(call, entry)| {
+            .filter_map(|(call, record)| {
                 let place = places.remove(&(call.name.clone(), call.n));
-                (entry.record.call != place).then(|| EffectRecord {
+                // The node went on without an outcome that was recorded too late
+                // for it, and so must a replay.
+                let place = place
+                    .filter(|(_, seen)| *seen || record.kind == EffectKind::Intent)
+                    .map(|(place, _)| place);
+                (record.call != place).then(|| EffectRecord {
                     call: place,
-                    ..entry.record.clone()
+                    ..record.clone()
                 })
             })
             .collect();
@@ -292,11 +311,11 @@ impl EffectJournal for LiveJournal {
         let unknown: Vec<(Call, Request)> = self
             .open()
             .of(task)
-            .filter(|(_, entry)| entry.record.kind == EffectKind::Intent)
-            .map(|(call, entry)| {
+            .filter(|(_, record)| record.kind == EffectKind::Intent)
+            .map(|(call, record)| {
                 let EffectRecord {
                     request, excerpt, ..
-                } = &entry.record;
+                } = record;
                 let (digest, excerpt) = (*request, excerpt.clone());
                 (call.clone(), Request { digest, excerpt })
             })

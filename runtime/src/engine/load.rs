@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{
-    Finished, Machine, RedoError, first_chain, read_result, result_text, step_digest,
+    Finished, Machine, RedoError, first_chain, next_chain, read_result, result_text, step_digest,
 };
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
 
@@ -40,6 +40,19 @@ pub(super) async fn check_graph<G: Graph>(
         return Ok(());
     }
     Err(changed::<G>(head, differences.lines().to_vec()))
+}
+
+/// A head whose numbers do not fit each other is not what was written.
+pub(super) fn check_head(head: &Head) -> Result<(), Error> {
+    let origin = head.origin.as_ref();
+    let fits = head.turn_step <= head.step
+        && origin.is_none_or(|origin| origin.step < head.step)
+        && head.step.max(head.turn) < u64::MAX;
+    if fits {
+        return Ok(());
+    }
+    let reason = "its step, its turn and where it branches off do not fit each other";
+    Err(corrupt(head, "the head".into(), reason.into()))
 }
 
 /// Checks that a run was started with this very graph.
@@ -96,6 +109,7 @@ pub(super) fn restore<G: Graph>(
     reducers: &Reducers,
 ) -> Result<(Machine<G>, Tail), Error> {
     let head = &loaded.head;
+    check_head(head)?;
     let Loaded {
         snapshot, steps, ..
     } = loaded;
@@ -154,14 +168,14 @@ pub(super) fn replay_steps<G: Graph>(
                 "it is missing".into(),
             ));
         }
+        if next_chain(machine.chain(), &record.updates, &record.frontier) != record.chain {
+            return Err(altered(head, record.step));
+        }
         reducers.check::<G>(head, record)?;
         migrate::updates::<G>(record.version, &record.updates)
             .map_err(RedoError::Decode)
-            .and_then(|today| machine.redo(&today, &record.updates, &record.frontier))
+            .and_then(|today| machine.redo(&today, record.chain))
             .map_err(|error| redo_error(head, record.step, error))?;
-        if machine.chain() != record.chain {
-            return Err(altered(head, record.step));
-        }
     }
     let snapshot = snapshot.map_or(first.updates.len(), |snapshot| snapshot.state.len()) as u64;
     let mut tail = Tail {
@@ -188,9 +202,7 @@ fn from_snapshot<G: Graph>(
     record: &StepRecord,
 ) -> Result<Machine<G>, Error> {
     let place = || format!("the snapshot of step {}", snapshot.step);
-    if snapshot_digest(&snapshot.state) != snapshot.digest {
-        return Err(corrupt(head, place(), "it is not what was written".into()));
-    }
+    check_snapshot(head, snapshot)?;
     let state: G::State = migrate::state::<G>(record.version, &snapshot.state)
         .and_then(|today| encode::from_str(&today))
         .map_err(|error| undecodable(head, place(), error))?;
@@ -225,11 +237,19 @@ fn from_record<G: Graph>(
 }
 
 /// Whether a step's text is the state after it, and not what its tasks did.
-const fn is_state(record: &StepRecord) -> bool {
+pub(super) const fn is_state(record: &StepRecord) -> bool {
     matches!(record.kind, StepKind::Input | StepKind::Fork)
 }
 
-fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
+pub(super) fn check_snapshot(head: &Head, snapshot: &Snapshot) -> Result<(), Error> {
+    if snapshot_digest(&snapshot.state) == snapshot.digest {
+        return Ok(());
+    }
+    let place = format!("the snapshot of step {}", snapshot.step);
+    Err(corrupt(head, place, "it is not what was written".into()))
+}
+
+pub(super) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
     if step_digest(&record.updates, &record.frontier) == record.digest {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 mod active;
 mod answer;
+mod blocking;
 mod builder;
 mod call;
 mod core;
@@ -329,6 +330,7 @@ impl<G: Graph> Engine<G> {
 }
 
 fn step_info<G: Graph>(head: &Head, record: StepRecord) -> Result<StepInfo, Error> {
+    load::check_step(head, &record)?;
     let undecodable = |error| load::undecodable(head, format!("step {}", record.step), error);
     let tasks = match record.kind {
         StepKind::Input | StepKind::Fork => Vec::new(),

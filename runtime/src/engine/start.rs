@@ -13,7 +13,7 @@ use super::drive::{Drive, Ending, catch_reducers, step_error};
 use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, check_update, step_commit};
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
-use super::load::{check_graph, read_kept, restore, undecodable};
+use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
 use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
@@ -211,6 +211,7 @@ impl<G: Graph> Core<G> {
         let Some(first) = first.first() else {
             return Ok(());
         };
+        check_step(&head, first)?;
         let stored: G::State = migrate::state::<G>(first.version, &first.updates)
             .and_then(|today| encode::from_str(&today))
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
@@ -441,6 +442,7 @@ impl<G: Graph> Core<G> {
         let head = head.ok_or_else(|| Error::RunNotFound {
             run: run.to_owned(),
         })?;
+        check_head(&head)?;
         check_graph(self, &**store, &head).await?;
         Ok(head)
     }

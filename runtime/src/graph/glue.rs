@@ -64,7 +64,8 @@ where
 {
     async move {
         let Some(input) = N::Input::from_item(input) else {
-            unreachable!("a task of a node that takes an input was run without one");
+            // Only a record that was altered leads here.
+            return Err(NodeError::permanent("its task has no input on record"));
         };
         let state = <N::State as Is<G::State>>::same(state);
         let (update, route) = N::run(graph, state, input, cx).await.into_outcome()?;

@@ -173,6 +173,14 @@ pub enum EdgeKind {
     Join(u32),
 }
 
+impl EdgeKind {
+    /// Whether a task at its end always has an input; one of an `on error` row
+    /// may have.
+    pub(crate) const fn gives_input(self) -> bool {
+        matches!(self, Self::Input | Self::Each)
+    }
+}
+
 /// One join row: `[a, b] -> …`.
 #[derive(Clone, Copy, Debug)]
 pub struct JoinInfo {

@@ -101,6 +101,11 @@ impl<G: Graph> Machine<G> {
                 let ty = "frontier";
                 return Err(DecodeError { ty, reason });
             }
+            if group.inputs.is_none() && edge.is_some_and(|edge| edge.kind.gives_input()) {
+                let reason = format!("a task of `{}` has no input", group.node);
+                let ty = "frontier";
+                return Err(DecodeError { ty, reason });
+            }
         }
         self.restore_numbered(&text, Some)
     }
@@ -227,18 +232,28 @@ pub(crate) fn differing_parent(expected: &str, found: &str) -> Option<Digest> {
 
 /// A stored frontier without numbers and keys, which another version of the
 /// graph would give otherwise: what runs next with which inputs, who waits for
-/// whom, what is deferred.
-pub(crate) fn frontier_by_name(json: &str, graph: &StoredGraph) -> Result<String, DecodeError> {
+/// whom, what is deferred. `input` is given a node's name and what it gets.
+pub(crate) fn frontier_by_name(
+    json: &str,
+    graph: &StoredGraph,
+    input: impl Fn(&str, &str) -> Result<String, DecodeError>,
+) -> Result<String, DecodeError> {
     let text: FrontierText<'_> = read(json)?;
+    let name = |group: &GroupText<'_>| match &group.inputs {
+        None => Ok(quoted(&group.node)),
+        Some(inputs) => {
+            let inputs = inputs.iter().map(|json| input(&group.node, json.get()));
+            let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+            Ok(format!(
+                "{{{}:[{}]}}",
+                quoted(&group.node),
+                inputs.join(",")
+            ))
+        }
+    };
     let names = |groups: &[GroupText<'_>]| {
-        let groups = groups.iter().map(|group| match &group.inputs {
-            None => quoted(&group.node),
-            Some(inputs) => {
-                let inputs: Vec<&str> = inputs.iter().map(|input| input.get()).collect();
-                format!("{{{}:[{}]}}", quoted(&group.node), inputs.join(","))
-            }
-        });
-        groups.collect::<Vec<_>>().join(",")
+        let names = groups.iter().map(name).collect::<Result<Vec<_>, _>>();
+        names.map(|names| names.join(","))
     };
     let joins = text.joins.iter().map(|join| {
         let arrived: Vec<String> = join.arrived.iter().map(|at| quoted(&at.node)).collect();
@@ -248,8 +263,8 @@ pub(crate) fn frontier_by_name(json: &str, graph: &StoredGraph) -> Result<String
     let joins = joins.collect::<Vec<_>>().join(",");
     Ok(format!(
         "{{\"tasks\":[{}],\"joins\":[{joins}],\"deferred\":[{}]}}",
-        names(&text.tasks),
-        names(&text.deferred)
+        names(&text.tasks)?,
+        names(&text.deferred)?
     ))
 }
 

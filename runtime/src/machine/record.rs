@@ -183,19 +183,14 @@ impl<G: Graph> Machine<G> {
         (self.step, self.chain, self.turn, self.turn_step) = (step, chain, turn, turn_step);
     }
 
-    /// Applies the updates of a committed step to the state again. `today` is
-    /// how `updates`, which are as stored, would be written today.
-    pub(crate) fn redo(
-        &mut self,
-        today: &str,
-        updates: &str,
-        frontier: &str,
-    ) -> Result<(), RedoError> {
+    /// Applies the updates of a committed step to the state again, as they would
+    /// be written today; `chain` is the step's chain value.
+    pub(crate) fn redo(&mut self, today: &str, chain: Digest) -> Result<(), RedoError> {
         let tasks: Vec<TaskText<UpdateOf<G>>> =
             encode::from_str(today).map_err(RedoError::Decode)?;
         let mut applied: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
         self.apply(&mut applied).map_err(RedoError::Step)?;
-        self.chain = next_chain(self.chain, updates, frontier);
+        self.chain = chain;
         Ok(())
     }
 
@@ -378,15 +373,17 @@ fn read_hop<G: Graph>(
             .map_err(|_| fail("a hop's edge or item is no number"))
     };
     let edge = u32::try_from(number(0)?).map_err(|_| fail("a hop's edge is out of range"))?;
-    let target = G::INFO
+    let info = G::INFO
         .edges
         .get(edge as usize)
-        .ok_or_else(|| fail("a hop's edge is not in this graph"))?
-        .to;
+        .ok_or_else(|| fail("a hop's edge is not in this graph"))?;
     let input = parts
         .get(2)
-        .map(|json| G::decode_input(target, json.get()))
+        .map(|json| G::decode_input(info.to, json.get()))
         .transpose()?;
+    if input.is_none() && info.kind.gives_input() {
+        return Err(fail("a hop lacks its input"));
+    }
     Ok(Hop {
         edge,
         item: number(1)?,

@@ -10,7 +10,7 @@ use super::tale::Tale;
 use super::world::Stage;
 use crate::encode;
 use crate::hash::{Digest, Hasher};
-use crate::machine::{Finished, Machine, first_chain, read_result, step_digest};
+use crate::machine::{Finished, Machine, first_chain, next_chain, read_result, step_digest};
 use crate::store::{EffectRecord, Loaded, PendingResult};
 
 /// The run as it is stored; `None`, which is reported, if it cannot be read.
@@ -54,7 +54,8 @@ fn machine_of(stage: &Stage, loaded: &Loaded) -> Result<Machine<Drama>, String> 
     }
     machine.restore(first.step, first.chain, head.turn, head.turn_step);
     for record in later {
-        let redone = machine.redo(&record.updates, &record.updates, &record.frontier);
+        let chain = next_chain(machine.chain(), &record.updates, &record.frontier);
+        let redone = machine.redo(&record.updates, chain);
         redone.map_err(|error| format!("{error:?}"))?;
         if (machine.step(), machine.chain()) != (record.step, record.chain) {
             return Err(format!("step {} is altered or missing", record.step));

@@ -107,7 +107,11 @@ impl fmt::Display for ReplayReport {
         let Self { runs, broken } = self;
         write!(f, "{} of {runs} runs would break", broken.len())?;
         for BrokenRun { run, error } in broken {
-            write!(f, "\n- {run}: {error}")?;
+            write!(f, "\n- {run}: ")?;
+            match error.replays_otherwise() {
+                Some(where_and_what) => f.write_str(&where_and_what)?,
+                None => write!(f, "{error}")?,
+            }
         }
         Ok(())
     }

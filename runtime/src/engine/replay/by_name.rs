@@ -2,9 +2,9 @@
 
 use super::matching::{Matching, Other};
 use super::strict::route_text;
-use crate::encode::DecodeError;
-use crate::graph::{Graph, GraphInfo, StoredGraph};
-use crate::machine::{Machine, differing_parent, frontier_by_name};
+use crate::encode::{self, DecodeError, EncodeError};
+use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
+use crate::machine::{Machine, UpdateOf, differing_parent, frontier_by_name};
 use crate::store::StepRecord;
 
 pub(crate) struct ByName {
@@ -21,9 +21,37 @@ impl ByName {
     }
 }
 
+impl ByName {
+    /// A recorded input as today's program would write it.
+    fn recorded_input<G: Graph>(&self, node: &str, input: &str) -> Result<String, DecodeError> {
+        let known = self.today.nodes.iter().position(|known| known.name == node);
+        match known.and_then(|known| NodeId::try_from(known).ok()) {
+            Some(node) => {
+                let input = G::decode_input(node, input)?;
+                G::encode_input(&input).map_err(unwritten)
+            }
+            None => Ok(input.to_owned()),
+        }
+    }
+}
+
+fn unwritten(error: EncodeError) -> DecodeError {
+    DecodeError {
+        ty: error.ty,
+        reason: error.to_string(),
+    }
+}
+
 impl<G: Graph> Matching<G> for ByName {
     fn prepare(&self, machine: &mut Machine<G>, frontier: &str) -> Result<(), DecodeError> {
         machine.restore_by_name(frontier, &self.stored)
+    }
+
+    /// Through today's type: a field that is new there, with a default, is none
+    /// of the node's doing.
+    fn recorded_update(&self, update: &str) -> Result<String, DecodeError> {
+        let update: UpdateOf<G> = encode::from_str(update)?;
+        encode::to_string(&update).map_err(unwritten)
     }
 
     fn recorded_route(&self, to: &[(u32, u64)]) -> String {
@@ -47,12 +75,11 @@ impl<G: Graph> Matching<G> for ByName {
         record: &StepRecord,
     ) -> Result<Option<Other>, DecodeError> {
         let today = StoredGraph::of(self.today);
-        let text = machine.frontier_text().map_err(|error| DecodeError {
-            ty: "frontier",
-            reason: error.to_string(),
+        let text = machine.frontier_text().map_err(unwritten)?;
+        let found = frontier_by_name(&text, &today, |_, input| Ok(input.to_owned()))?;
+        let expected = frontier_by_name(&record.frontier, &self.stored, |node, input| {
+            self.recorded_input::<G>(node, input)
         })?;
-        let found = frontier_by_name(&text, &today)?;
-        let expected = frontier_by_name(&record.frontier, &self.stored)?;
         machine.stand_at(record.chain);
         if found == expected {
             return Ok(None);

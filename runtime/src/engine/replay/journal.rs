@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, EffectJournal, Found, Request, Written, recorded_time};
+use crate::cx::{Call, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
 use crate::hash::Digest;
 use crate::store::{EffectKind, EffectRecord};
 
@@ -83,7 +83,7 @@ impl RecordedJournal {
         let forgotten = calls.iter().find(|call| !watch.called.contains(*call))?;
         let record = self.effects.get(forgotten)?;
         Some(Drift {
-            what: "its effects".into(),
+            what: "the effects".into(),
             expected: described(forgotten, &record.excerpt),
             found: "no such call".into(),
         })
@@ -112,7 +112,7 @@ impl RecordedJournal {
             None => format!("no call {position}"),
         };
         watch.drift.get_or_insert(Drift {
-            what: "the order of its effects".into(),
+            what: "the order of the effects".into(),
             expected,
             found: described(&Call::of(record), ""),
         });
@@ -134,7 +134,7 @@ impl EffectJournal for RecordedJournal {
         let mut watch = self.watch();
         let Some(record) = self.record(call) else {
             watch.unrecorded.get_or_insert(Drift {
-                what: "its effects".into(),
+                what: "the effects".into(),
                 expected: "no such call".into(),
                 found: described(call, &request.excerpt),
             });
@@ -145,10 +145,16 @@ impl EffectJournal for RecordedJournal {
             return Found::Never;
         }
         if record.request != request.digest {
+            // What differs may come after the part that is kept for people.
+            let is_cut = record.excerpt == request.excerpt;
+            let shown = |excerpt: &str, digest: Digest| match is_cut {
+                true => format!("{digest} (SHA-256; it begins alike)"),
+                false => excerpt.to_owned(),
+            };
             watch.drift.get_or_insert(Drift {
                 what: format!("the request of {}", described(call, "")),
-                expected: record.excerpt.clone(),
-                found: request.excerpt.clone(),
+                expected: shown(&record.excerpt, record.request),
+                found: shown(&request.excerpt, request.digest),
             });
             return Found::Never;
         }
@@ -169,7 +175,7 @@ impl EffectJournal for RecordedJournal {
         let never = Some(UNIX_EPOCH);
         let Some(record) = self.record(call) else {
             watch.drift.get_or_insert(Drift {
-                what: "its effects".into(),
+                what: "the effects".into(),
                 expected: "no such call".into(),
                 found: described(call, ""),
             });
@@ -204,7 +210,7 @@ impl EffectJournal for RecordedJournal {
         self.effects.is_empty()
     }
 
-    fn finish(&self, _task: Digest, _calls: Vec<(String, u64)>, _buffered: Vec<EffectRecord>) {}
+    fn finish(&self, _task: Digest, _calls: Vec<MadeCall>, _buffered: Vec<EffectRecord>) {}
 
     fn ask_for_unknown(&self, _task: Digest, _node: &str, _reason: &str) -> bool {
         false

@@ -20,6 +20,9 @@ pub(crate) trait Matching<G: Graph>: Send + Sync {
     /// does not stand there by itself.
     fn prepare(&self, machine: &mut Machine<G>, frontier: &str) -> Result<(), DecodeError>;
 
+    /// A recorded update as today's program would write it.
+    fn recorded_update(&self, update: &str) -> Result<String, DecodeError>;
+
     /// A recorded route as text: edges, and how many tasks each.
     fn recorded_route(&self, to: &[(u32, u64)]) -> String;
 

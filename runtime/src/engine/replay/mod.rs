@@ -22,7 +22,7 @@ use self::matching::Matching;
 use super::active::RunResult;
 use super::core::Core;
 use super::drive::{catch_reducers, step_error};
-use super::load::{check_same_graph, undecodable};
+use super::load::{check_same_graph, is_state, undecodable};
 use super::migrate;
 use super::start::run_at;
 use crate::cx::RunIdentity;
@@ -30,7 +30,7 @@ use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Finished, Machine, StepError, TaskNote, TaskText, UpdateOf};
+use crate::machine::{Finished, Machine, RedoError, StepError, TaskNote, TaskText, UpdateOf};
 use crate::options::ConflictPolicy;
 use crate::run::Run;
 use crate::store::{StepKind, StepRecord, Store};
@@ -59,6 +59,9 @@ impl<G: Graph> Core<G> {
         Ok(Run { interrupts, ..run })
     }
 }
+
+/// What a task of a step came to.
+type RecordedTask = TaskText<Box<serde_json::value::RawValue>>;
 
 /// The update of an outside step.
 type Outside<G> = Vec<TaskText<UpdateOf<G>>>;
@@ -105,7 +108,12 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         identity.record_in(journal.clone());
         // The policy decided before the commit; what is committed resolves in merge order.
         let policy = ConflictPolicy::LastWriterWins;
-        let machine = Machine::new(G::INFO, None, policy, Arc::new(state), identity);
+        let mut machine = Machine::new(G::INFO, None, policy, Arc::new(state), identity);
+        if recorded.base.is_some() && !is_state(first) {
+            machine
+                .restore_skipped(&first.updates)
+                .map_err(|error| undecodable(head, format!("step {}", first.step), error))?;
+        }
         let mut replay = Self {
             graph,
             recorded,
@@ -144,7 +152,14 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
                 .prepare(&mut self.machine, &before.frontier)
                 .map_err(|error| self.cannot_match(record, error))?;
             match record.kind {
-                StepKind::Step => self.step(record).await?,
+                StepKind::Step => {
+                    let (tasks, notes) = self.tasks(record)?;
+                    if notes.iter().any(|note| self.saw_what_is_gone(*note)) {
+                        self.take_as_given(record)?;
+                        continue;
+                    }
+                    self.step(record, tasks, notes).await?;
+                }
                 StepKind::Turn => self.outside(record, Machine::next_turn)?,
                 StepKind::Update => {
                     let seen = (self.machine.step(), Arc::clone(self.machine.state()));
@@ -173,17 +188,55 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         }
     }
 
-    async fn step(&mut self, record: &StepRecord) -> Result<(), Error> {
-        let tasks: Vec<TaskText<Box<serde_json::value::RawValue>>> =
-            migrate::updates::<G>(record.version, &record.updates)
-                .and_then(|today| encode::from_str(&today))
-                .map_err(|error| self.undecodable(record, error))?;
-        let notes: Vec<TaskNote> = match &record.notes {
+    /// What the tasks of a step came to, and what has to be known of them beside.
+    fn tasks(&self, record: &StepRecord) -> Result<(Vec<RecordedTask>, Vec<TaskNote>), Error> {
+        let tasks = migrate::updates::<G>(record.version, &record.updates)
+            .and_then(|today| encode::from_str(&today))
+            .map_err(|error| self.undecodable(record, error))?;
+        let notes = match &record.notes {
             Some(notes) => {
                 encode::from_str(notes).map_err(|error| self.undecodable(record, error))?
             }
             None => Vec::new(),
         };
+        Ok((tasks, notes))
+    }
+
+    /// Whether a kept result saw a state from before the first step that is left.
+    fn saw_what_is_gone(&self, note: TaskNote) -> bool {
+        note.saw
+            .is_some_and(|saw| saw < self.recorded.steps[0].step)
+    }
+
+    /// A step that cannot be executed again: what it came to is what follows.
+    fn take_as_given(&mut self, record: &StepRecord) -> Result<(), Error> {
+        let today = migrate::updates::<G>(record.version, &record.updates)
+            .map_err(|error| self.undecodable(record, error))?;
+        let machine = &mut self.machine;
+        let mut undecoded = None;
+        let redone = catch_reducers(|| match machine.redo(&today, record.chain) {
+            Err(RedoError::Step(error)) => Err(error),
+            Err(RedoError::Decode(error)) => {
+                undecoded = Some(error);
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        });
+        redone.map_err(|error| self.step_error(record, error))?;
+        if let Some(error) = undecoded {
+            return Err(self.undecodable(record, error));
+        }
+        self.older.clear();
+        self.machine.stand_at(record.chain);
+        Ok(())
+    }
+
+    async fn step(
+        &mut self,
+        record: &StepRecord,
+        tasks: Vec<RecordedTask>,
+        notes: Vec<TaskNote>,
+    ) -> Result<(), Error> {
         let mut notes = notes.into_iter().peekable();
         let mut finished: Vec<Option<Finished<G>>> = Vec::with_capacity(tasks.len());
         for (position, task) in tasks.iter().enumerate() {
@@ -231,7 +284,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
             run: self.recorded.head.run.clone(),
             step: record.step,
             node: node.into(),
-            what: "what comes next".into(),
+            what: "the next tasks".into(),
             expected: other.expected.into(),
             found: other.found.into(),
         })

@@ -1,6 +1,7 @@
 //! A run as it is on record, read as a whole and checked before anything runs.
 
 use crate::engine::journal::journal_digest;
+use crate::engine::load::check_snapshot;
 use crate::error::Error;
 use crate::machine::{first_chain, next_chain, step_digest};
 use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store};
@@ -31,7 +32,7 @@ impl Recorded {
     /// # Errors
     /// [`Error::Corrupt`].
     pub(crate) async fn what_is_left(store: &dyn Store, head: Head) -> Result<Self, Error> {
-        let base = match Self::first_kept(store, &head).await? {
+        let base = match head.pruned {
             0 => None,
             _ => store
                 .snapshot(&head.run, head.step)
@@ -41,32 +42,15 @@ impl Recorded {
         Self::read(store, head, base).await
     }
 
-    /// The first step after the input that neither the run nor its origins have lost.
-    async fn first_kept(store: &dyn Store, head: &Head) -> Result<u64, Error> {
-        let mut first = head.pruned;
-        let mut origin = head.origin.clone();
-        while let Some(of) = origin {
-            let found = store.head(&of.run).await;
-            let found = found.map_err(|error| Error::from_store(&head.run, error))?;
-            let Some(found) = found else { break };
-            first = first.max(found.pruned);
-            origin = found.origin;
-        }
-        Ok(first)
-    }
-
     async fn read(store: &dyn Store, head: Head, base: Option<Snapshot>) -> Result<Self, Error> {
         let said = |error| Error::from_store(&head.run, error);
-        if base.is_none() {
-            let first = Self::first_kept(store, &head).await?;
-            if first > 0 {
-                let run = head.run.clone();
-                return Err(Error::Pruned {
-                    run,
-                    step: 1,
-                    first,
-                });
-            }
+        // What an origin loses later is not the fork's.
+        if base.is_none() && head.pruned > 0 {
+            return Err(Error::Pruned {
+                run: head.run,
+                step: 1,
+                first: head.pruned,
+            });
         }
         let from = base.as_ref().map_or(0, |base| base.step);
         let recorded = Self {
@@ -89,6 +73,9 @@ impl Recorded {
     /// Every row is there and is what was written.
     fn check(&self, from: u64) -> Result<(), Error> {
         let head = &self.head;
+        if let Some(base) = &self.base {
+            check_snapshot(head, base)?;
+        }
         let mut effects = self.effects.as_slice();
         let mut chain = None;
         let mut steps = self.steps.iter();
@@ -146,16 +133,34 @@ impl Recorded {
 
 /// The origins of a run with their last steps that are the run's too, the oldest first.
 async fn eras(store: &dyn Store, head: &Head) -> Result<Vec<(u64, String)>, Error> {
+    let heads = origins(store, head).await?;
+    let branches = std::iter::once(head).chain(&heads);
     let mut eras: Vec<(u64, String)> = Vec::new();
-    let mut origin = head.origin.clone();
-    while let Some(of) = origin {
+    for of in branches.filter_map(|head| head.origin.clone()) {
         // A fork of a fork may begin before the first one did.
         let last = eras.last().map_or(of.step, |(last, _)| of.step.min(*last));
-        let found = store.head(&of.run).await;
-        let found = found.map_err(|error| Error::from_store(&head.run, error))?;
         eras.push((last, of.run));
-        origin = found.and_then(|head| head.origin);
     }
     eras.reverse();
     Ok(eras)
+}
+
+/// The heads of the runs that a run branched off from, the nearest first.
+async fn origins(store: &dyn Store, head: &Head) -> Result<Vec<Head>, Error> {
+    let mut heads: Vec<Head> = Vec::new();
+    while let Some(of) = &heads.last().unwrap_or(head).origin {
+        // Rows that were altered may form a circle.
+        if heads.iter().chain([head]).any(|known| known.run == of.run) {
+            return Err(Error::Corrupt {
+                run: head.run.clone(),
+                place: "where it branches off".into(),
+                reason: "it has branched off from itself".into(),
+            });
+        }
+        let found = store.head(&of.run).await;
+        let found = found.map_err(|error| Error::from_store(&head.run, error))?;
+        let Some(found) = found else { break };
+        heads.push(found);
+    }
+    Ok(heads)
 }

@@ -14,6 +14,10 @@ impl<G: Graph> Matching<G> for Strict {
         Ok(())
     }
 
+    fn recorded_update(&self, update: &str) -> Result<String, DecodeError> {
+        Ok(update.to_owned())
+    }
+
     fn recorded_route(&self, to: &[(u32, u64)]) -> String {
         route_text(to, |edge| {
             let known = self.0.edges.get(edge as usize);

@@ -3,24 +3,17 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
-
-use super::Replay;
 use super::attempt::{Replayed, replayed};
 use super::journal::Drift;
 use super::matching::Matching;
+use super::{RecordedTask, Replay};
 use crate::cx::Cx;
 use crate::encode;
+use crate::engine::blocking::{Abandoned, on_blocking_pool};
 use crate::error::Error;
-use crate::graph::{Done, Graph, Hops, NodeId};
-use crate::machine::{Finished, Task, TaskNote, TaskText, taken};
-use crate::node_error::NodeError;
+use crate::graph::{Done, Graph, Hops};
+use crate::machine::{Finished, Task, TaskNote, taken};
 use crate::store::StepRecord;
-
-type Recorded = TaskText<Box<RawValue>>;
-
 impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     /// What the task at `position` comes to today; an error if that is not
     /// what it came to.
@@ -28,7 +21,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         &self,
         record: &StepRecord,
         position: usize,
-        recorded: &Recorded,
+        recorded: &RecordedTask,
         note: Option<TaskNote>,
     ) -> Result<Finished<G>, Error> {
         let recorded_node = recorded.node.as_deref().unwrap_or("?");
@@ -45,18 +38,18 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
             found: found.into(),
         };
         let Some(task) = self.machine.frontier().get(position) else {
-            return Err(differs(drift("its tasks", recorded_node, "no such task")));
+            return Err(differs(drift("the place", recorded_node, "no such task")));
         };
         let node = self.machine.info().node_name(task.node);
         if node != recorded_node {
-            return Err(differs(drift("its tasks", recorded_node, node)));
+            return Err(differs(drift("the place", recorded_node, node)));
         }
         let finished = match &recorded.failed {
             // That it failed was the outside world's doing, as far as anybody knows.
             Some(failure) => {
                 let hops = G::on_error(task.node, failure.clone());
                 let hops = hops.ok_or_else(|| {
-                    differs(drift("its error row", &failure.message, "no such row"))
+                    differs(drift("the error row", &failure.message, "no such row"))
                 })?;
                 let failure = Some(Box::new(failure.clone()));
                 Finished {
@@ -92,17 +85,20 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     fn compare(
         &self,
         record: &StepRecord,
-        recorded: &Recorded,
+        recorded: &RecordedTask,
         finished: &Finished<G>,
     ) -> Result<Option<Drift>, Error> {
         let not_round_trip = Error::not_round_trip(&self.recorded.head.run, record.step);
         let update = finished.update.as_ref().map(encode::to_string);
         let update = update.transpose().map_err(not_round_trip)?;
-        let expected = recorded.update.as_ref().map(|update| update.get());
-        if update.as_deref() != expected {
-            let found = update.as_deref().unwrap_or("no update");
-            let expected = expected.unwrap_or("no update");
-            return Ok(Some(drift("its update", expected, found)));
+        let expected = recorded.update.as_ref();
+        let expected = expected.map(|update| self.matching.recorded_update(update.get()));
+        let expected = expected.transpose();
+        let expected = expected.map_err(|error| self.undecodable(record, error))?;
+        if update != expected {
+            let shown = |update: Option<String>| update.unwrap_or_else(|| "no update".into());
+            let (expected, found) = (shown(expected), shown(update));
+            return Ok(Some(drift("the update", &expected, &found)));
         }
         let recorded_route = recorded
             .to
@@ -116,9 +112,9 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         if route == recorded_route {
             return Ok(None);
         }
-        let shown = |route: Option<String>| route.unwrap_or_else(|| "its static row".into());
+        let shown = |route: Option<String>| route.unwrap_or_else(|| "its only row".into());
         let (expected, found) = (shown(recorded_route), shown(route));
-        Ok(Some(drift("its route", &expected, &found)))
+        Ok(Some(drift("the route", &expected, &found)))
     }
 
     async fn run(&self, task: &Task<G::Input>, note: Option<TaskNote>) -> Result<Done<G>, Stop> {
@@ -135,8 +131,9 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let timeout = info.options.timeout.unwrap_or(self.default_timeout);
         let input = task.input.clone();
         let (result, fault) = if info.options.blocking {
-            let cx = Arc::new(cx);
-            let call = self.on_blocking_pool(task.node, input, Arc::clone(state), Arc::clone(&cx));
+            let abandoned = Abandoned::default();
+            let cx = abandoned.told_in(cx);
+            let call = on_blocking_pool(self.graph, task.node, input, state, Arc::clone(&cx));
             let result = replayed(Box::pin(call).as_mut(), stop, timeout).await;
             (result, cx.take_fault())
         } else {
@@ -159,31 +156,21 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
             }
             Replayed::Finished(Err(error)) => format!("an error: {error}"),
             Replayed::Panicked(panic) => format!("a panic: {panic}"),
-            Replayed::Stopped | Replayed::Stuck | Replayed::Late => {
-                if let Some(drift) = self.journal.unrecorded() {
-                    return Err(Stop::Differs(drift));
-                }
-                format!("it does not finish within {timeout:?}, or waits for nothing")
+            Replayed::Stopped | Replayed::Stuck => self.in_vain()?,
+            Replayed::Late => {
+                self.in_vain()?;
+                format!("it is not done after {timeout:?}")
             }
         };
-        Err(Stop::Differs(drift("its result", "success", &instead)))
+        Err(Stop::Differs(drift("the result", "success", &instead)))
     }
 
-    async fn on_blocking_pool(
-        &self,
-        node: NodeId,
-        input: Option<G::Input>,
-        state: Arc<G::State>,
-        cx: Arc<Cx>,
-    ) -> Result<Done<G>, NodeError> {
-        let (graph, runtime) = (Arc::clone(self.graph), Handle::current());
-        let call = spawn_blocking(move || runtime.block_on(graph.call(node, input, &state, &cx)));
-        match call.await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(error) => Err(NodeError::transient(error)),
-            },
+    /// What to say of a node that waits; an error if it waits for an effect
+    /// that is not on record.
+    fn in_vain(&self) -> Result<String, Stop> {
+        match self.journal.unrecorded() {
+            Some(drift) => Err(Stop::Differs(drift)),
+            None => Ok("it waits for something that never comes".into()),
         }
     }
 }

@@ -3,16 +3,14 @@
 use std::fmt::Write as _;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::{Attempt, AttemptError, concluded};
 use super::{TaskError, TaskResult, backoff};
 use crate::cx::Cx;
+use crate::engine::blocking::{Abandoned, on_blocking_pool};
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
 use crate::node_error::{Failure, NodeError};
@@ -83,10 +81,10 @@ async fn try_task<G: Graph>(
         let given = if is_last { input.take() } else { input.clone() };
         let cx = context.cx(info, key, number);
         let result = if info.options.blocking {
-            let abandoned = Abandoned(Arc::new(AtomicBool::new(false)));
-            let cx = Arc::new(cx.abandoned_by(Arc::clone(&abandoned.0)));
+            let abandoned = Abandoned::default();
+            let cx = abandoned.told_in(cx);
             // Boxed, so that the rare case does not make every task's future larger.
-            let call = on_blocking_pool(context, node, Arc::clone(&cx), given);
+            let call = on_blocking_pool(context.graph, node, given, context.state, Arc::clone(&cx));
             let mut call = Box::pin(call);
             concluded(
                 Attempt::new(call.as_mut(), timeout, deadline, None).await,
@@ -122,38 +120,6 @@ async fn try_task<G: Graph>(
         number += 1;
     };
     failed(node, info, error, number)
-}
-
-/// Runs a `blocking` node where it may block. It cannot be dropped there: if
-/// nobody waits any more it is told so, and its late result is discarded.
-async fn on_blocking_pool<G: Graph>(
-    context: StepContext<'_, G>,
-    node: NodeId,
-    cx: Arc<Cx>,
-    input: Option<G::Input>,
-) -> Result<Done<G>, NodeError> {
-    let (graph, state, runtime) = (
-        Arc::clone(context.graph),
-        Arc::clone(context.state),
-        Handle::current(),
-    );
-    let call = spawn_blocking(move || runtime.block_on(graph.call(node, input, &state, &cx)));
-    match call.await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(NodeError::transient(error)),
-        },
-    }
-}
-
-/// Tells a blocking node, when dropped, that nobody waits for it.
-struct Abandoned(Arc<AtomicBool>);
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn finished<G: Graph>(

@@ -18,7 +18,8 @@ pub struct EffectRecord {
     /// What became of it.
     pub kind: EffectKind,
     /// Which of the task's calls it was, from 0, in the attempt that finished
-    /// the task; `None` if that attempt did not make it.
+    /// the task; `None` if that attempt did not make it, or went on without its
+    /// outcome.
     pub call: Option<u32>,
     /// The attempt that made the call, from 1.
     pub attempt: u32,

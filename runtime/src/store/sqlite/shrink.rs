@@ -26,8 +26,14 @@ pub(super) fn is_shrinkable(conn: &Connection) -> bool {
     mode.map_or(true, |mode| mode == INCREMENTAL)
 }
 
-/// For a new database, before anything is written to it.
+/// For a new database, before anything is written to it. One that is there
+/// must not be asked: saying the mode again would be a write at every opening.
 pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    let pages: u32 = conn.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    if pages == 0 { set_mode(conn) } else { Ok(()) }
+}
+
+fn set_mode(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
 }
 
@@ -45,7 +51,7 @@ pub(super) fn convert(conn: &Connection, busy: Duration) -> rusqlite::Result<()>
 /// Nobody can leave the write-ahead log while another connection is open.
 fn rewrite(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()))?;
-    prepare(conn)?;
+    set_mode(conn)?;
     conn.execute_batch("VACUUM")
 }
 

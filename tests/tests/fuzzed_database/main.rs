@@ -1,0 +1,212 @@
+//! Whatever stands in a database, reading it ends in an error that says so, or
+//! in what was written: never in a panic, never in a wait without end, and
+//! never, while a hash stands for it, in another result.
+//!
+//! Each case damages a copy of one database and calls what reads it. A third
+//! of the cases leaves the hashes as they were, a third damages anything, and
+//! a third makes the hashes fit the damage, so that what is behind them is read.
+//! The second test does the same to the records that a store gives.
+//!
+//! `SUPERSTEP_CASES` says how many; `SUPERSTEP_SEED=<of the case>` with
+//! `SUPERSTEP_CASES=1` repeats one.
+#![cfg(feature = "sqlite")]
+
+mod desk;
+mod drive;
+mod hashes;
+mod mutate;
+mod rows;
+mod shelf;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use superstep::prelude::*;
+use superstep::store::Synchronous;
+use superstep_tests::{Dice, scale};
+use tempfile::TempDir;
+
+use desk::RUNS;
+use drive::{Call, Came, Counts, drive, kind, some_run};
+use watch::Watch;
+
+/// What is done to the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// One text that a hash stands for, and the hash stays.
+    Stale,
+    /// Anything.
+    Wild,
+    /// Anything, and then the hashes are made to fit.
+    Repaired,
+}
+
+impl Class {
+    fn of(dice: &Dice) -> Self {
+        [Self::Stale, Self::Wild, Self::Repaired][dice.below(3) as usize]
+    }
+
+    fn calls(self, dice: &Dice, damaged: usize) -> Vec<Call> {
+        let reading = || Call::reading(dice, some_run(dice, damaged));
+        let writing = || Call::writing(dice, some_run(dice, damaged));
+        let mut calls: Vec<Call> = (0..dice.below(7)).map(|_| reading()).collect();
+        calls.push(writing());
+        if self != Self::Stale {
+            calls.extend([writing(), reading(), reading()]);
+        }
+        calls
+    }
+}
+
+/// A store with damage in it.
+struct Damaged {
+    store: Arc<dyn Store>,
+    what: String,
+    run: usize,
+    /// Goes when the store goes.
+    _folder: Option<TempDir>,
+}
+
+/// Goes through the cases. `damaged` makes a store with damage of a class, and
+/// `None` is no damage.
+async fn all_cases<F: Future<Output = Damaged>>(
+    name: &str,
+    cases: u64,
+    damaged: impl Fn(Option<Class>, Dice) -> F,
+) {
+    let watch = Watch::begin();
+    let mut counts = Counts::default();
+    let mut failures = Vec::new();
+    // What calls come to where nothing is damaged, each for itself.
+    let mut untouched: BTreeMap<Call, Came> = BTreeMap::new();
+    let seed = scale("SUPERSTEP_SEED", Dice::from_env().below(1 << 40));
+    for seed in seed..seed.saturating_add(scale("SUPERSTEP_CASES", cases)) {
+        let dice = Dice::new(seed);
+        let class = Class::of(&dice);
+        let Damaged {
+            store,
+            what,
+            run,
+            _folder,
+        } = damaged(Some(class), dice.clone()).await;
+        let calls = class.calls(&dice, run);
+        let case = format!("SUPERSTEP_SEED={seed}: {class:?}, {what}; {calls:?}");
+        watch.case(&case);
+        // What panics there is seen by the watch.
+        let made = calls.clone();
+        let driven = tokio::spawn(async move { drive(&store, &made).await });
+        let came = driven.await.unwrap_or_default();
+        failures.extend(watch.panics().map(|panic| format!("{case}\n{panic}")));
+        counts.cases += 1;
+        for (call, came) in calls.iter().zip(&came) {
+            if !untouched.contains_key(call) {
+                let whole = damaged(None, dice.clone()).await;
+                untouched.extend([(*call, drive(&whole.store, &[*call]).await.remove(0))]);
+            }
+            let before = &untouched[call];
+            if let Some(wrong) = wrong(class, came, before) {
+                failures.push(format!("{case}\n{call:?}: {wrong}"));
+            }
+            counts.note(came, before);
+        }
+    }
+    watch.end(&format!("{name}: {counts}"));
+    let number = failures.len();
+    assert!(
+        failures.is_empty(),
+        "{number} failures\n{}",
+        failures.join("\n\n")
+    );
+}
+
+/// What is wrong with what a call came to.
+fn wrong(class: Class, came: &Came, before: &Came) -> Option<String> {
+    if let Err(error) = came
+        && kind(error).is_none()
+    {
+        return Some(error.to_string());
+    }
+    let text = |came: &Came| came.clone().map_err(|error| error.to_string());
+    let is_named = matches!(came, Err(Error::Corrupt { .. }));
+    if class != Class::Stale || is_named || text(came) == text(before) {
+        return None;
+    }
+    Some(format!("it was {before:?}\nand is {came:?}"))
+}
+
+/// In memory where that is to be had: nothing here has to survive.
+fn folder() -> TempDir {
+    let quick = Path::new("/dev/shm");
+    let made = if quick.is_dir() {
+        tempfile::tempdir_in(quick)
+    } else {
+        tempfile::tempdir()
+    };
+    made.unwrap()
+}
+
+fn damage(path: &Path, class: Class, dice: &Dice) -> rows::Damage {
+    let database = Connection::open(path).unwrap();
+    let begin = "PRAGMA synchronous = OFF; BEGIN";
+    database.execute_batch(begin).unwrap();
+    let damage = match class {
+        Class::Stale => rows::alter_hashed(&database, dice),
+        _ => rows::alter_any(&database, dice),
+    };
+    if class == Class::Repaired {
+        rows::repair(&database).unwrap();
+    }
+    database.execute_batch("COMMIT").unwrap();
+    damage
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_an_error_or_what_was_written() {
+    let first = folder();
+    let path = first.path().join("runs.db");
+    desk::database(&path).await;
+    let template = &std::fs::read(&path).unwrap();
+    let damaged = |class: Option<Class>, dice: Dice| async move {
+        let folder = folder();
+        let path = folder.path().join("runs.db");
+        std::fs::write(&path, template).unwrap();
+        let done = class.map(|class| damage(&path, class, &dice));
+        let (what, run) = done.unwrap_or_default();
+        let options = SqliteStore::options().synchronous(Synchronous::Normal);
+        let store = Arc::new(options.open(&path).unwrap());
+        Damaged {
+            store,
+            what,
+            run,
+            _folder: Some(folder),
+        }
+    };
+    all_cases("sqlite", 500, damaged).await;
+}
+
+#[tokio::test]
+async fn damaged_records_are_an_error_or_what_was_written() {
+    let whole = &shelf::filled().await;
+    let damaged = |class: Option<Class>, dice: Dice| async move {
+        let mut shelf = whole.clone();
+        let run = dice.below(RUNS.len() as u64) as usize;
+        let what = match class {
+            None => String::new(),
+            Some(class) => shelf.alter(&dice, run, class == Class::Stale),
+        };
+        if class == Some(Class::Repaired) {
+            shelf.repair();
+        }
+        Damaged {
+            store: Arc::new(shelf),
+            what,
+            run,
+            _folder: None,
+        }
+    };
+    all_cases("records", 2_000, damaged).await;
+}
