@@ -65,7 +65,7 @@ where
         )));
     }
     let json: Value = serde_json::from_str(text).map_err(unreadable::<T>)?;
-    let json = caught(|| hook(from, part, json))
+    let json = caught(|| hook(from, part, json).map_err(|error| error.to_string()))
         .map_err(|panic| {
             fail(format!(
                 "`migrate` from graph version {from} panicked: {panic}"
@@ -94,7 +94,6 @@ fn unreadable<T>(error: serde_json::Error) -> DecodeError {
 
 /// An integer in `json` that a [`Value`] would round to a float.
 fn too_large(json: &str) -> Option<&str> {
-    // Every second part of what quotes divide is a string, once escapes are skipped.
     outside_strings(json)
         .flat_map(|part| {
             part.split(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'))

@@ -110,8 +110,8 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         let policy = ConflictPolicy::LastWriterWins;
         let mut machine = Machine::new(G::INFO, None, policy, Arc::new(state), identity);
         if recorded.base.is_some() && !is_state(first) {
-            machine
-                .restore_skipped(&first.updates)
+            migrate::updates::<G>(first.version, &first.updates)
+                .and_then(|today| machine.restore_skipped(&today))
                 .map_err(|error| undecodable(head, format!("step {}", first.step), error))?;
         }
         let mut replay = Self {
