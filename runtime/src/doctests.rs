@@ -18,11 +18,17 @@ struct ForksAndRetention;
 #[doc = include_str!("../../docs/getting-started.md")]
 struct GettingStarted;
 
+#[doc = include_str!("../../docs/replay.md")]
+struct Replay;
+
 #[doc = include_str!("../../docs/state-and-reducers.md")]
 struct StateAndReducers;
 
 #[doc = include_str!("../../docs/store-guarantees.md")]
 struct StoreGuarantees;
+
+#[doc = include_str!("../../docs/testing-your-graphs.md")]
+struct TestingYourGraphs;
 
 #[doc = include_str!("../../docs/the-graph-language.md")]
 struct TheGraphLanguage;

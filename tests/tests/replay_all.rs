@@ -47,7 +47,8 @@ macro_rules! program {
 
         #[node]
         pub fn check(state: &Order) -> (OrderUpdate, Check) {
-            let update = Order::update().word("hurry").log(["checked"]);
+            let items = state.items.clone();
+            let update = Order::update().items(items).word("hurry").log(["checked"]);
             match state.items.is_empty() {
                 true => (update, Check::Empty),
                 false => (update, Check::Pick(state.items.clone())),

@@ -275,8 +275,9 @@ fn versatile() -> Lab {
         Box::pin(async move {
             let slow = cx.effect("slow", &item);
             let slow = slow.run(|| async {
+                let call = outside.call("slow").await?;
                 std::future::pending::<()>().await;
-                ok(0)
+                ok(call)
             });
             let quick = cx.effect("quick", &item).run(|| outside.call("quick"));
             let first = tokio::select! {

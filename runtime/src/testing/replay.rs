@@ -106,13 +106,20 @@ impl fmt::Display for ReplayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, broken } = self;
         write!(f, "{} of {runs} runs would break", broken.len())?;
-        for BrokenRun { run, error } in broken {
-            write!(f, "\n- {run}: ")?;
-            match error.replays_otherwise() {
-                Some(where_and_what) => f.write_str(&where_and_what)?,
-                None => write!(f, "{error}")?,
-            }
+        for run in broken {
+            write!(f, "\n- {run}")?;
         }
         Ok(())
+    }
+}
+
+/// The run and the place, in one line.
+impl fmt::Display for BrokenRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, error } = self;
+        match error.replays_otherwise() {
+            Some(place) => write!(f, "{run}: {place}"),
+            None => write!(f, "{run}: {error}"),
+        }
     }
 }

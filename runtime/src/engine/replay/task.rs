@@ -125,7 +125,13 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let attempt = note.map_or(1, |note| note.attempt);
         let info = &self.machine.info().nodes[task.node as usize];
         let keys = self.machine.keys();
-        let cx = Cx::new(keys.clone(), task.key, saw.saturating_add(1), info.name, attempt);
+        let cx = Cx::new(
+            keys.clone(),
+            task.key,
+            saw.saturating_add(1),
+            info.name,
+            attempt,
+        );
         self.journal.begin_task();
         let stop = || self.journal.drift().is_some();
         let timeout = info.options.timeout.unwrap_or(self.default_timeout);

@@ -1,0 +1,53 @@
+//! A check before a deployment: would the new program go on with the runs of
+//! the old one?
+//!
+//! In earnest, the database is a copy of the one in production, and only the
+//! last part of this file is there. Here the old program makes it first.
+
+mod now;
+mod then;
+
+use std::process::ExitCode;
+
+use superstep::prelude::*;
+use superstep::testing::replay_all;
+
+#[tokio::main]
+async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let path = std::env::args().nth(1);
+    let path = path.unwrap_or_else(|| "deploy_check.db".into());
+    record(SqliteStore::open(&path)?).await?;
+
+    let copy = SqliteStore::open(&path)?;
+    let report = replay_all(now::Claims, &copy).await?;
+    println!(
+        "this deploy would break {} of {} running workflows",
+        report.broken.len(),
+        report.runs
+    );
+    if report.is_ok() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("here is where:");
+    for broken in &report.broken {
+        println!("- {broken}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// 40 claims of the old program, which wait for the bank.
+async fn record(store: SqliteStore) -> Result<(), Error> {
+    let engine = Engine::builder(then::Claims).store(store).build()?;
+    for number in 0..40 {
+        let claim = then::Claim {
+            text: format!("Water in cellar {number}"),
+            amount: 35 * number,
+            ..Default::default()
+        };
+        match engine.run(format!("claim-{number:02}"), claim).await {
+            Err(Error::NodeFailed { .. }) => {}
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}
