@@ -86,20 +86,28 @@ impl Scene {
         Ok(Open { engine, store })
     }
 
-    /// Opens the store and drives the run; every failure has to be told.
-    async fn attempt(&self) -> Option<Open> {
+    /// Opens the store and drives the run; every failure has to be told. But if
+    /// the writes of several callers failed together, each is tried again alone,
+    /// and a failure that `passes` may be mended by that.
+    async fn attempt(&self, passes: bool) -> Option<Open> {
         let Ok(open) = self.open() else {
             assert!(self.disk.failed() > 0, "a healthy disk was refused");
             return None;
         };
         assert_eq!(self.disk.failed(), 0, "the store opened all the same");
         let result = open.engine.run(RUN, input()).await;
-        if self.disk.failed() == 0 {
-            let run = result.expect("a healthy disk");
-            assert_eq!(run.status(), Status::Completed);
-        } else {
-            let error = result.expect_err("a failure was taken for a success");
-            assert!(matches!(error, Error::Store { .. }), "{error}");
+        match result {
+            Ok(run) => {
+                assert!(
+                    self.disk.failed() <= u64::from(passes),
+                    "a failure was taken for a success"
+                );
+                assert_eq!(run.status(), Status::Completed);
+            }
+            Err(error) => {
+                assert!(self.disk.failed() > 0, "a healthy disk: {error}");
+                assert!(matches!(error, Error::Store { .. }), "{error}");
+            }
         }
         Some(open)
     }
@@ -157,7 +165,7 @@ async fn every_change_fails(last: impl Fn(u64) -> u64, trouble: Trouble) {
     loop {
         let scene = Scene::new(&dice);
         scene.disk.fail(change..=last(change), trouble);
-        if let Some(open) = scene.attempt().await {
+        if let Some(open) = scene.attempt(last(change) == change).await {
             // On the disk that fails.
             open.close().await;
         }
@@ -207,7 +215,7 @@ async fn the_same_store_goes_on() {
         for change in 1.. {
             let scene = Scene::new(&dice);
             scene.disk.fail(change..=change, trouble);
-            let Some(open) = scene.attempt().await else {
+            let Some(open) = scene.attempt(true).await else {
                 continue;
             };
             if scene.disk.failed() == 0 {
