@@ -216,7 +216,7 @@ pub enum Error {
         run: String,
     },
     /// The run has not finished, so that it cannot take a further turn.
-    #[error("run `{run}` is {} and not finished, so it cannot take a further turn; resume it first", status.as_str())]
+    #[error("run `{run}` is {} and not finished, so it cannot take a further turn; answer what `run.interrupts()` asks, if it asks, and resume it first", status.as_str())]
     RunNotFinished {
         /// The run.
         run: String,

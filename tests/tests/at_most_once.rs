@@ -640,49 +640,6 @@ async fn a_node_that_goes_on_without_the_outcome_is_not_asked_for() {
     }
 }
 
-/// The question that a task asked in passing, and did not wait for, is not
-/// open in later steps.
-#[tokio::test]
-async fn a_question_ends_with_its_step() {
-    for place in stores() {
-        let lab = Lab::new(|cx, outside, item| {
-            Box::pin(async move {
-                let round = cx.step() / 2;
-                let paid = pay(cx, outside, item, |_| async {
-                    Err(NodeError::transient("the line went dead"))
-                });
-                if round == 1 && !outside.is_broken() {
-                    return tokio::select! {
-                        biased;
-                        paid = paid => paid,
-                        () = std::future::ready(()) => Ok("went on".into()),
-                    };
-                }
-                paid.await
-            })
-        });
-        lab.outside.set_broken(true);
-        let engine = lab.engine(&place);
-        let run = engine.run("run", Findings::of(2, 1)).await.unwrap();
-        let first = asked(&engine, &place, &run).await;
-        // The first task goes on without an answer, the second asks.
-        lab.outside.set_broken(false);
-        let run = engine.resume("run").await.unwrap();
-        assert_eq!(run.state().seen, ["went on"], "{place:?}");
-        let second = question(&run).clone();
-        assert_ne!(second.id, first.id);
-        assert_eq!(asked(&engine, &place, &run).await, second);
-        let error = engine.answer("run", &first.id, happened(7)).await;
-        assert!(
-            matches!(error, Err(Error::QuestionNotFound { .. })),
-            "{error:?}"
-        );
-        engine.answer("run", &second.id, happened(8)).await.unwrap();
-        let run = engine.resume("run").await.unwrap();
-        assert_eq!(seen(&run), ["went on", "8"]);
-    }
-}
-
 /// A task that asked in passing and finished is not asked for when a sibling
 /// keeps the step open.
 #[tokio::test]
@@ -834,5 +791,42 @@ mod processes {
             (seen(&run), lab.outside.calls()),
             (&["7".to_owned()][..], 1)
         );
+    }
+}
+
+/// The program may have changed since: whatever the node does today, nobody
+/// goes on before the outcome is known.
+#[tokio::test]
+async fn a_node_that_no_longer_makes_the_call_does_not_run_before_it_is_answered() {
+    for place in stores() {
+        let then = Lab::new(|cx, _, _| {
+            Box::pin(async move {
+                let pay = cx.effect("pay", &10).at_most_once();
+                pay.run(async || Err::<String, _>(NodeError::transient("unclear")))
+                    .await
+            })
+        });
+        let run = then.builder(&place.store).build().unwrap();
+        let run = run.run("run", one()).await.unwrap();
+        assert_eq!(run.status(), Status::Interrupted);
+
+        let now = Lab::new(|cx, outside, _| {
+            Box::pin(async move {
+                let pay = cx.effect("pay again", &10).at_most_once();
+                let n: u64 = pay.run(|| outside.call("pay again")).await?;
+                Ok(format!("pay again {n}"))
+            })
+        });
+        let engine = now.builder(&place.store).build().unwrap();
+        let run = engine.resume("run").await.unwrap();
+        assert_eq!(run.status(), Status::Interrupted);
+        let question = &run.interrupts()[0].id;
+        engine
+            .answer("run", question, Outcome::<()>::DidNotHappen)
+            .await
+            .unwrap();
+        let run = engine.resume("run").await.unwrap();
+        assert_eq!(run.status(), Status::Completed);
+        assert!(seen(&run)[0].starts_with("pay again"), "{:?}", seen(&run));
     }
 }

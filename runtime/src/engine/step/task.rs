@@ -80,6 +80,10 @@ async fn try_task<G: Graph>(
         let is_last = number >= retry.attempts;
         let given = if is_last { input.take() } else { input.clone() };
         let cx = context.cx(info, key, number);
+        // Before the node can do anything else, perhaps under another name.
+        if cx.ask_for_unknown("it was begun, and its outcome was not recorded") {
+            break AttemptError::Suspended;
+        }
         let result = if info.options.blocking {
             let abandoned = Abandoned::default();
             let cx = abandoned.told_in(cx);
