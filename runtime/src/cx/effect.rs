@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::journal::{Call, EffectJournal, Found, Request};
+use super::journal::{Call, EffectJournal, Found, Request, UNRECORDED};
 use super::{AttemptLog, Cx};
 use crate::encode::{self, EncodeError, check_round_trip};
 use crate::error::Error;
@@ -220,9 +220,7 @@ impl<'a> Effect<'a> {
         match journal.find(&self.call(), self.position, request) {
             Found::New => Ok(Look::New),
             Found::Never => Ok(Look::Never),
-            Found::Unknown => Ok(Look::Unknown(
-                "it was begun, and its outcome was not recorded".into(),
-            )),
+            Found::Unknown => Ok(Look::Unknown(UNRECORDED.into())),
             Found::Failure(text) => Ok(Look::Known(Err(NodeError::from_record(&text)))),
             Found::Response(text) => self.decode(&text).map(|value| Look::Known(Ok(value))),
             Found::Answered(text) => match encode::from_str(&text) {

@@ -61,6 +61,9 @@ impl Request {
     }
 }
 
+/// Why a call is asked for that an earlier attempt began.
+pub(crate) const UNRECORDED: &str = "it was begun, and its outcome was not recorded";
+
 /// What is known of a call before it is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Found {

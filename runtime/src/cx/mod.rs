@@ -23,7 +23,7 @@ use crate::machine::{KeyId, Keyring};
 pub(crate) use clock::recorded_time;
 pub use effect::{AtMostOnce, Effect, ok};
 pub(crate) use identity::{RunIdentity, default_seed};
-pub(crate) use journal::{Call, EffectJournal, Found, MadeCall, Request, Written};
+pub(crate) use journal::{Call, EffectJournal, Found, MadeCall, Request, UNRECORDED, Written};
 use log::AttemptLog;
 pub use random::TaskRng;
 

@@ -10,10 +10,10 @@ use super::ledger::{Kept, KeptText, Ledger, Why};
 use crate::encode::{self, EncodeError, check_round_trip};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::hash::{Digest, Hasher};
+use crate::hash::Digest;
 use crate::machine::{
     DoneTask, Finished, Machine, Sealed, TaskNote, UpdateOf, check_inputs, quoted, result_text,
-    task_note,
+    snapshot_digest, task_note,
 };
 use crate::state::State;
 use crate::store::{
@@ -240,7 +240,7 @@ fn failure_text(error: &Error) -> String {
 }
 
 /// The commit of the step that `machine` has just sealed.
-pub(super) fn step_commit<G: Graph>(
+pub(crate) fn step_commit<G: Graph>(
     machine: &Machine<G>,
     sealed: Sealed,
     kind: StepKind,
@@ -347,9 +347,4 @@ impl SnapshotRule {
     pub(super) const fn tail(&self) -> Tail {
         self.tail
     }
-}
-
-/// What a snapshot's text is checked against.
-pub(super) fn snapshot_digest(state: &str) -> Digest {
-    Hasher::new().part(state).finish()
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::core::Core;
 use super::drive::step_error;
-use super::durable::{Tail, snapshot_digest};
+use super::durable::Tail;
 use super::ledger::Kept;
 use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
@@ -13,7 +13,8 @@ use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{
-    Finished, Machine, RedoError, first_chain, next_chain, read_result, result_text, step_digest,
+    Finished, Machine, RedoError, first_chain, next_chain, read_result, result_text,
+    snapshot_digest, step_digest,
 };
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
 
@@ -249,6 +250,7 @@ pub(super) fn check_snapshot(head: &Head, snapshot: &Snapshot) -> Result<(), Err
     Err(corrupt(head, place, "it is not what was written".into()))
 }
 
+/// A step is what was written.
 pub(super) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
     if step_digest(&record.updates, &record.frontier) == record.digest {
         return Ok(());
@@ -299,7 +301,7 @@ fn redo_error(head: &Head, step: u64, error: RedoError) -> Error {
     }
 }
 
-fn altered(head: &Head, step: u64) -> Error {
+pub(super) fn altered(head: &Head, step: u64) -> Error {
     corrupt(
         head,
         format!("step {step}"),

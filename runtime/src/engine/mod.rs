@@ -25,6 +25,9 @@ mod step;
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use durable::step_commit;
+
 pub use builder::EngineBuilder;
 pub use call::{RunCall, TurnCall};
 pub use fork::At;

@@ -6,13 +6,14 @@ use std::time::SystemTime;
 use super::Engine;
 use super::active::Claim;
 use super::core::Core;
-use super::durable::{Tail, snapshot_digest};
+use super::durable::Tail;
 use super::lease::HeldLease;
 use super::migrate;
 use super::start::check_id;
 use crate::encode;
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::machine::snapshot_digest;
 use crate::store::{Prune, Pruned, Snapshot, Store};
 
 impl<G: Graph> Engine<G> {

@@ -83,6 +83,11 @@ pub(crate) fn step_digest(updates: &str, frontier: &str) -> Digest {
     Hasher::new().part(updates).part(frontier).finish()
 }
 
+/// What a snapshot's text is checked against.
+pub(crate) fn snapshot_digest(state: &str) -> Digest {
+    Hasher::new().part(state).finish()
+}
+
 /// Text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     // A `&str` always has an encoding.

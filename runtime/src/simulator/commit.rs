@@ -1,19 +1,17 @@
 //! How an owner merges its open step and commits it.
 
-use std::time::SystemTime;
-
 use super::bugs::{self, Bug};
 use super::drama::Drama;
 use super::drive::Drive;
-use super::load::{restore, snapshot_digest};
+use super::load::restore;
 use super::open_step::OpenStep;
 use super::owner::Phase;
 use super::reference::{End, end_of};
-use super::shelf::RUN;
 use super::world::Stage;
 use crate::encode;
-use crate::machine::{Machine, Sealed};
-use crate::store::{Access, Commit, Committed, Snapshot, Status, StepKind, StepRecord, StoreError};
+use crate::engine::step_commit;
+use crate::machine::{Machine, snapshot_digest};
+use crate::store::{Access, Commit, Committed, Snapshot, Status, StepKind, StoreError};
 
 impl Drive {
     /// The step happens in memory.
@@ -148,42 +146,5 @@ fn snapshot(machine: &Machine<Drama>) -> Snapshot {
         step: machine.step(),
         digest: snapshot_digest(&state),
         state,
-    }
-}
-
-/// The commit of the step that `machine` has just sealed.
-pub(super) fn step_commit(
-    machine: &Machine<Drama>,
-    sealed: Sealed,
-    kind: StepKind,
-    status: Status,
-    access: Access,
-) -> Commit {
-    Commit {
-        run: RUN.into(),
-        create: None,
-        access,
-        release: status.is_final(),
-        previous: sealed.previous,
-        record: StepRecord {
-            step: machine.step(),
-            kind,
-            version: 1,
-            updates: sealed.updates,
-            frontier: sealed.frontier,
-            chain: sealed.chain,
-            digest: sealed.digest,
-            key: sealed.key,
-            notes: None,
-            journal: None,
-            committed: SystemTime::UNIX_EPOCH,
-        },
-        snapshot: None,
-        status,
-        turn: machine.turn(),
-        turn_step: machine.turn_step(),
-        token: None,
-        effects: Vec::new(),
-        events: Vec::new(),
     }
 }

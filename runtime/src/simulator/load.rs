@@ -9,8 +9,10 @@ use super::reference::new_machine;
 use super::tale::Tale;
 use super::world::Stage;
 use crate::encode;
-use crate::hash::{Digest, Hasher};
-use crate::machine::{Finished, Machine, first_chain, next_chain, read_result, step_digest};
+use crate::hash::Digest;
+use crate::machine::{
+    Finished, Machine, first_chain, next_chain, read_result, snapshot_digest, step_digest,
+};
 use crate::store::{EffectRecord, Loaded, PendingResult};
 
 /// The run as it is stored; `None`, which is reported, if it cannot be read.
@@ -100,8 +102,4 @@ pub(super) fn read_kept(
         )
     };
     pending.iter().map(read).collect()
-}
-
-pub(super) fn snapshot_digest(state: &str) -> Digest {
-    Hasher::new().part(state).finish()
 }

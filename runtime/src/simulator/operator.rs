@@ -4,10 +4,10 @@
 //! else an owner whose lease has lapsed could journal an effect in between.
 
 use super::bugs::Bug;
-use super::commit::step_commit;
 use super::load::restore;
 use super::tale::correction;
 use super::world::Stage;
+use crate::engine::step_commit;
 use crate::machine::outside_text;
 use crate::store::{Access, Commit, Committed, Loaded, StepKind};
 

@@ -2,7 +2,7 @@
 //! and may die at any moment. Each call of [`Owner::act`] is one atomic action.
 
 use super::bugs::Bug;
-use super::commit::{status_of, step_commit};
+use super::commit::status_of;
 use super::drama::Drama;
 use super::drive::Drive;
 use super::effects::Records;
@@ -13,6 +13,7 @@ use super::shelf::TERM;
 use super::tale::further_turn;
 use super::world::Stage;
 use crate::encode;
+use crate::engine::step_commit;
 use crate::machine::{Machine, outside_text};
 use crate::store::{Access, Commit, Committed, Creation, Loaded, StepKind};
 

@@ -1,4 +1,4 @@
-//! The store's clock: whole milliseconds, so that what is written is what is read.
+//! The clock of stores and nodes: whole milliseconds, so that what is written is what is read.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,18 +6,18 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const FAR: i64 = 253_402_300_799_999;
 
 /// Milliseconds since 1970; times before it count as 0.
-pub(super) fn to_millis(time: SystemTime) -> i64 {
+pub(crate) fn to_millis(time: SystemTime) -> i64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(FAR).min(FAR)
 }
 
 /// The time that is `millis` after 1970.
-pub(super) fn from_millis(millis: u64) -> SystemTime {
+pub(crate) fn from_millis(millis: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(millis.min(FAR.unsigned_abs()))
 }
 
 /// `time`, to the millisecond.
-pub(super) fn whole(time: SystemTime) -> SystemTime {
+pub(crate) fn whole(time: SystemTime) -> SystemTime {
     from_millis(to_millis(time).unsigned_abs())
 }
 

@@ -5,7 +5,7 @@
 //! [`commit`](Store::commit) happens completely or not at all, once, and only
 //! by the holder of the run's lease.
 
-mod clock;
+pub(crate) mod clock;
 mod error;
 mod memory;
 mod records;

@@ -1,9 +1,9 @@
 //! A run as it is on record, read as a whole and checked before anything runs.
 
 use crate::engine::journal::journal_digest;
-use crate::engine::load::check_snapshot;
+use crate::engine::load::{altered, check_snapshot, check_step, corrupt};
 use crate::error::Error;
-use crate::machine::{first_chain, next_chain, step_digest};
+use crate::machine::{first_chain, next_chain};
 use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store};
 
 /// The record of a run.
@@ -81,40 +81,39 @@ impl Recorded {
         let mut steps = self.steps.iter();
         for step in from..=head.step {
             let Some(record) = steps.next().filter(|record| record.step == step) else {
-                return Err(self.corrupt(format!("step {step}"), "it is missing"));
+                return Err(corrupt(
+                    head,
+                    format!("step {step}"),
+                    "it is missing".into(),
+                ));
             };
             let expected = match chain {
                 Some(previous) => next_chain(previous, &record.updates, &record.frontier),
                 None if step == 0 => first_chain(head.fingerprint, head.seed, &record.updates),
                 None => record.chain,
             };
-            let digest = step_digest(&record.updates, &record.frontier);
-            if (expected, digest) != (record.chain, record.digest) {
-                let reason = "it is not what was written: its hash differs";
-                return Err(self.corrupt(format!("step {step}"), reason));
+            check_step(head, record)?;
+            if expected != record.chain {
+                return Err(altered(head, step));
             }
             let of_step = effects.partition_point(|effect| effect.step <= step);
             let (own, later) = effects.split_at(of_step);
             if journal_digest(record.notes.as_deref(), own.iter()) != record.journal {
                 let reason = "its effects are not those that were written: their hash differs";
-                return Err(self.corrupt(format!("the journal of step {step}"), reason));
+                return Err(corrupt(
+                    head,
+                    format!("the journal of step {step}"),
+                    reason.into(),
+                ));
             }
             effects = later;
             chain = Some(record.chain);
         }
         if chain != Some(head.chain) {
             let reason = "its chain value is not that of its last step";
-            return Err(self.corrupt("the head".into(), reason));
+            return Err(corrupt(head, "the head".into(), reason.into()));
         }
         Ok(())
-    }
-
-    fn corrupt(&self, place: String, reason: &str) -> Error {
-        Error::Corrupt {
-            run: self.head.run.clone(),
-            place,
-            reason: reason.into(),
-        }
     }
 
     /// The run whose step `step` was when it was made.

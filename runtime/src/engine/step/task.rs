@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::attempt::{Attempt, AttemptError, concluded};
 use super::{TaskError, TaskResult, backoff};
-use crate::cx::Cx;
+use crate::cx::{Cx, UNRECORDED};
 use crate::engine::blocking::{Abandoned, on_blocking_pool};
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
@@ -81,7 +81,7 @@ async fn try_task<G: Graph>(
         let given = if is_last { input.take() } else { input.clone() };
         let cx = context.cx(info, key, number);
         // Before the node can do anything else, perhaps under another name.
-        if cx.ask_for_unknown("it was begun, and its outcome was not recorded") {
+        if cx.ask_for_unknown(UNRECORDED) {
             break AttemptError::Suspended;
         }
         let result = if info.options.blocking {
