@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::difference::{Difference, differences};
 use crate::encode::EncodeError;
 use crate::hash::Digest;
-use crate::store::{Status, StoreError};
+use crate::store::{Lease, Status, StoreError};
 
 /// The word under which a run that ended in [`Error::NoProgress`] keeps it.
 pub(crate) const NO_PROGRESS: &str = "no_progress";
@@ -423,12 +423,8 @@ pub enum Error {
         /// Type, path and reason.
         source: EncodeError,
     },
-    /// Another process or engine is driving the run.
-    #[error(
-        "run `{run}` is being driven by {owner}, whose lease lapses {}; \
-         wait for it, or stop that process: its runs can be taken over at once when it is gone",
-        when(*expires)
-    )]
+    /// Somebody is driving the run: another process, another engine, or another call of this one.
+    #[error("run `{run}` is being driven by {owner}{}", held(*expires, *node))]
     LeaseHeld {
         /// The run.
         run: String,
@@ -436,6 +432,8 @@ pub enum Error {
         owner: String,
         /// When the lease lapses unless it is renewed.
         expires: SystemTime,
+        /// The node of that very run in which the call was made, if it was.
+        node: Option<&'static str>,
     },
     /// This process lost the run to another one.
     #[error(
@@ -530,6 +528,17 @@ impl Error {
         }
     }
 
+    /// Whoever has `lease` drives the run.
+    pub(crate) fn lease_held(run: &str, lease: Lease) -> Self {
+        let Lease { owner, expires, .. } = lease;
+        Self::LeaseHeld {
+            run: run.to_owned(),
+            owner,
+            expires,
+            node: None,
+        }
+    }
+
     /// What a store said about `run`, as the run's error.
     pub(crate) fn from_store(run: &str, error: StoreError) -> Self {
         let run = run.to_owned();
@@ -539,6 +548,7 @@ impl Error {
                 run,
                 owner,
                 expires,
+                node: None,
             },
             StoreError::LeaseLost { epoch, .. } => Self::LeaseLost { run, epoch },
             StoreError::IdempotencyViolation { step, .. } => {
@@ -611,6 +621,21 @@ fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> S
     });
     let places = places.collect::<Vec<_>>().join("; ");
     format!("in step {step}, in {what} of node `{node}`: {places}")
+}
+
+/// Until when it is driven, and what to do.
+fn held(expires: SystemTime, node: Option<&str>) -> String {
+    match node {
+        None => format!(
+            ", whose lease lapses {}; wait for it, or stop that process: its runs can be taken over at once \
+             when it is gone",
+            when(expires)
+        ),
+        Some(node) => format!(
+            ", and the call was made inside its node `{node}`, which would wait for itself for ever; make it \
+             after the run, or in a task of its own that the node does not await"
+        ),
+    }
 }
 
 fn when(expires: SystemTime) -> String {

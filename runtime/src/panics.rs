@@ -32,3 +32,9 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "a panic without a message".into())
 }
+
+/// Drops a value of users'; a panic on the way stays here, since there is
+/// nobody who could make anything of it.
+pub(crate) fn let_go<T>(value: T) {
+    let _ = caught(|| drop(value));
+}

@@ -1,14 +1,18 @@
-//! Runs that are being driven: two calls for one run share one execution.
+//! The execution of a run: what one call does to it, shared by every call that
+//! waits for that.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
-
+use super::inside;
+use super::pulse::{Abandon, Pulse};
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::panics::{caught, let_go};
 use crate::run::Run;
 
 /// What driving a run comes to.
@@ -16,12 +20,22 @@ pub(super) type RunResult<G> = Result<Run<<G as Graph>::State>, Error>;
 
 pub(super) type Driving<G> = Pin<Box<dyn Future<Output = RunResult<G>> + Send>>;
 
-/// One execution. It goes on as long as anybody waits for it: whoever holds
-/// the lock drives, and when that one goes away the next goes on from there.
-pub(super) struct Execution<G: Graph> {
-    /// What it was started with, unless the run was there before.
-    pub(super) origin: Option<Origin>,
-    progress: Mutex<Progress<G>>,
+/// What a call is for.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Run(Origin),
+    Resume,
+    /// A further turn, with its token.
+    Turn(Option<String>),
+    /// To write to the run without driving it.
+    Write,
+}
+
+impl Purpose {
+    /// Whether two calls at once can be one: both get what comes of it.
+    pub(super) fn is_one_with(&self, other: &Self) -> bool {
+        !matches!(self, Self::Turn(None) | Self::Write) && self == other
+    }
 }
 
 /// What a run is started with: its input as text, and its seed.
@@ -31,143 +45,246 @@ pub(super) struct Origin {
     pub(super) seed: u64,
 }
 
-/// Whether an execution is new.
-pub(super) enum Entered<G: Graph> {
-    New(Arc<Execution<G>>),
-    UnderWay(Arc<Execution<G>>),
+/// One execution. None of the calls that wait for it owns it: whichever is
+/// polled drives, so that one that is dropped, or not polled any more, holds
+/// nobody up.
+pub(super) struct Execution<G: Graph> {
+    pub(super) purpose: Purpose,
+    pulse: Arc<Pulse>,
+    progress: Mutex<Progress<G>>,
 }
 
 enum Progress<G: Graph> {
     Driving(Driving<G>),
-    Done(RunResult<G>),
+    Done(Ended<G>),
+}
+
+/// How an execution ended.
+pub(super) enum Ended<G: Graph> {
+    With(RunResult<G>),
+    /// The runtime that it had begun on is gone; the run stands at its last commit.
+    Stranded,
+    /// It waits for the caller itself, who is in this node of the run.
+    Within(&'static str),
+}
+
+impl<G: Graph> Clone for Ended<G> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::With(result) => Self::With(result.clone()),
+            Self::Stranded => Self::Stranded,
+            Self::Within(node) => Self::Within(node),
+        }
+    }
 }
 
 impl<G: Graph> Execution<G> {
-    pub(super) async fn join(self: Arc<Self>) -> RunResult<G> {
-        let mut progress = self.progress.lock().await;
-        let result = match &mut *progress {
-            Progress::Driving(driving) => driving.await,
-            Progress::Done(result) => return result.clone(),
-        };
-        *progress = Progress::Done(result.clone());
-        result
+    fn progress(&self) -> Option<MutexGuard<'_, Progress<G>>> {
+        match self.progress.try_lock() {
+            Ok(progress) => Some(progress),
+            Err(TryLockError::Poisoned(progress)) => Some(progress.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
+
+    fn poll(&self, call: u64, cx: &mut Context<'_>) -> Poll<Ended<G>> {
+        if let Some(node) = inside::node_of(&self.pulse) {
+            return Poll::Ready(Ended::Within(node));
+        }
+        // Before the look whether another call polls: that one calls back.
+        self.pulse.register(call, cx.waker());
+        let Some(mut progress) = self.progress() else {
+            return Poll::Pending;
+        };
+        self.pulse.admit(call);
+        let polled = match &mut *progress {
+            Progress::Done(ended) => return Poll::Ready(ended.clone()),
+            Progress::Driving(driving) => self.drive(driving),
+        };
+        match &polled {
+            Poll::Pending => {
+                drop(progress);
+                self.pulse.call_back();
+            }
+            Poll::Ready(ended) => {
+                Self::end(progress, ended.clone());
+                self.pulse.wake();
+            }
+        }
+        polled
+    }
+
+    /// Drops what was driven outside the lock, since that is users' code too.
+    fn end(mut progress: MutexGuard<'_, Progress<G>>, ended: Ended<G>) {
+        let left = mem::replace(&mut *progress, Progress::Done(ended));
+        drop(progress);
+        let_go(left);
+    }
+
+    /// What the lost lease makes of it.
+    fn lost(&self) -> Option<Ended<G>> {
+        let epoch = self.pulse.lost()?;
+        let run = self.pulse.run.clone();
+        Some(Ended::With(Err(Error::LeaseLost { run, epoch })))
+    }
+
+    fn drive(&self, driving: &mut Driving<G>) -> Poll<Ended<G>> {
+        if self.pulse.is_stranded() {
+            return Poll::Ready(Ended::Stranded);
+        }
+        if let Some(lost) = self.lost() {
+            return Poll::Ready(lost);
+        }
+        let _inside = inside::run(&self.pulse);
+        let _polling = self.pulse.poll();
+        let waker = Waker::from(Arc::clone(&self.pulse));
+        match caught(|| driving.as_mut().poll(&mut Context::from_waker(&waker))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(Ended::With(result)),
+            Err(message) => {
+                let run = self.pulse.run.clone();
+                Poll::Ready(Ended::With(Err(Error::Panicked { run, message })))
+            }
+        }
+    }
+}
+
+impl<G: Graph> Abandon for Execution<G> {
+    fn abandon(&self) {
+        if let (Some(progress), Some(lost)) = (self.progress(), self.lost())
+            && matches!(&*progress, Progress::Driving(_))
+        {
+            Self::end(progress, lost);
+        }
+    }
+}
+
+impl<G: Graph> Drop for Execution<G> {
+    /// Values of users' are dropped with it, wherever the last call is.
+    fn drop(&mut self) {
+        let progress = self.progress.get_mut();
+        let progress = progress.unwrap_or_else(PoisonError::into_inner);
+        let_go(mem::replace(progress, Progress::Done(Ended::Stranded)));
+    }
+}
+
+/// One call's part in an execution.
+pub(super) struct Part<G: Graph> {
+    execution: Arc<Execution<G>>,
+    call: u64,
+}
+
+/// What is known of an execution before it has ended.
+pub(super) enum Known<G: Graph> {
+    /// It holds the lease and runs tasks.
+    Drives,
+    Ended(Ended<G>),
+}
+
+impl<G: Graph> Part<G> {
+    fn of(execution: Arc<Execution<G>>) -> Self {
+        let call = execution.pulse.enrol();
+        Self { execution, call }
+    }
+
+    pub(super) fn purpose(&self) -> &Purpose {
+        &self.execution.purpose
+    }
+
+    /// Drives until the end.
+    pub(super) async fn join(&self) -> Ended<G> {
+        poll_fn(|cx| self.execution.poll(self.call, cx)).await
+    }
+
+    /// Drives until it is certain whether the execution moves the run or only
+    /// looks at it.
+    pub(super) async fn known(&self) -> Known<G> {
+        let pulse = &self.execution.pulse;
+        poll_fn(|cx| {
+            if pulse.is_driving() && inside::node_of(pulse).is_none() {
+                return Poll::Ready(Known::Drives);
+            }
+            match self.execution.poll(self.call, cx) {
+                Poll::Ready(ended) => Poll::Ready(Known::Ended(ended)),
+                Poll::Pending if pulse.is_driving() => Poll::Ready(Known::Drives),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+impl<G: Graph> Drop for Part<G> {
+    fn drop(&mut self) {
+        self.execution.pulse.leave(self.call);
+    }
+}
+
+/// Whether an execution is new. If not, what would have made it is of use later.
+pub(super) enum Entered<G: Graph, F> {
+    New(Part<G>),
+    UnderWay(Part<G>, F),
 }
 
 /// The executions of an engine, by run. Each has a number, so that one that
 /// was dropped cannot take away the entry of its successor.
-pub(super) struct Active<G: Graph>(SyncMutex<Executions<G>>);
+pub(super) struct Active<G: Graph>(Mutex<Executions<G>>);
 
 struct Executions<G: Graph> {
     started: u64,
     by_run: HashMap<String, (u64, Weak<Execution<G>>)>,
-    /// Runs that are written to without being driven, for as long as that lasts.
-    claims: HashMap<String, Arc<Mutex<()>>>,
-}
-
-impl<G: Graph> Executions<G> {
-    /// The execution of `run`, if one is under way.
-    fn get(&self, run: &str) -> Option<Arc<Execution<G>>> {
-        let (_, execution) = self.by_run.get(run)?;
-        execution.upgrade()
-    }
-}
-
-/// The right to write to a run without driving it: an execution that is begun
-/// meanwhile waits, so that neither takes the other's lease.
-pub(super) struct Claim<'a, G: Graph> {
-    active: &'a Active<G>,
-    run: String,
-    _held: OwnedMutexGuard<()>,
-}
-
-impl<G: Graph> Drop for Claim<'_, G> {
-    fn drop(&mut self) {
-        self.active.executions().claims.remove(&self.run);
-    }
 }
 
 impl<G: Graph> Active<G> {
     pub(super) fn new() -> Self {
-        Self(SyncMutex::new(Executions {
+        Self(Mutex::new(Executions {
             started: 0,
             by_run: HashMap::new(),
-            claims: HashMap::new(),
         }))
     }
 
+    /// What is taken out of it must outlive the guard: the last call of an
+    /// execution drops it, and that asks for the lock again.
     fn executions(&self) -> MutexGuard<'_, Executions<G>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Claims `run`, after whoever has claimed it; `None` if it is being driven.
-    pub(super) async fn claim(&self, run: &str) -> Option<Claim<'_, G>> {
-        loop {
-            let other = {
-                let mut executions = self.executions();
-                if executions.get(run).is_some() {
-                    return None;
-                }
-                match executions.claims.get(run) {
-                    Some(other) => Arc::clone(other),
-                    None => {
-                        let lock = Arc::new(Mutex::new(()));
-                        let held = Arc::clone(&lock).try_lock_owned().ok()?;
-                        executions.claims.insert(run.to_owned(), lock);
-                        return Some(Claim {
-                            active: self,
-                            run: run.to_owned(),
-                            _held: held,
-                        });
-                    }
-                }
-            };
-            drop(other.lock().await);
-        }
-    }
-
-    /// The execution of `run` that is under way, or else a new one that `drive` makes.
-    pub(super) fn get_or_start(
+    /// The execution of the run that is under way, or else a new one that `drive` makes.
+    pub(super) fn enter<F: FnOnce(u64) -> Driving<G>>(
         &self,
-        run: &str,
-        origin: Option<Origin>,
-        drive: impl FnOnce(u64) -> Driving<G>,
-    ) -> Entered<G> {
+        (owner, run): (&str, &str),
+        purpose: &Purpose,
+        drive: F,
+    ) -> Entered<G, F> {
+        let found;
         let mut executions = self.executions();
-        if let Some(execution) = executions.get(run) {
-            return Entered::UnderWay(execution);
+        let entry = executions.by_run.get(run);
+        found = entry.and_then(|(_, execution)| execution.upgrade());
+        if let Some(execution) = &found
+            && !execution.pulse.is_over()
+        {
+            let execution = Arc::clone(execution);
+            drop(executions);
+            return Entered::UnderWay(Part::of(execution), drive);
         }
         executions.started += 1;
         let number = executions.started;
         let driving = drive(number);
-        let driving: Driving<G> = match executions.claims.get(run) {
-            None => driving,
-            Some(claim) => {
-                let claim = Arc::clone(claim);
-                Box::pin(async move {
-                    drop(claim.lock().await);
-                    driving.await
-                })
-            }
-        };
-        let execution = Arc::new(Execution {
-            origin,
+        let execution = Arc::new_cyclic(|this: &Weak<Execution<G>>| Execution {
+            purpose: purpose.clone(),
+            pulse: Pulse::new(owner, run, this.clone()),
             progress: Mutex::new(Progress::Driving(driving)),
         });
-        executions
-            .by_run
-            .insert(run.to_owned(), (number, Arc::downgrade(&execution)));
-        Entered::New(execution)
+        let entry = (number, Arc::downgrade(&execution));
+        executions.by_run.insert(run.to_owned(), entry);
+        Entered::New(Part::of(execution))
     }
 
     /// Forgets execution `number` of `run`.
     pub(super) fn end(&self, run: &str, number: u64) {
         let mut executions = self.executions();
-        if executions
-            .by_run
-            .get(run)
-            .is_some_and(|(current, _)| *current == number)
-        {
+        let is_it = |(current, _): &(u64, _)| *current == number;
+        if executions.by_run.get(run).is_some_and(is_it) {
             executions.by_run.remove(run);
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::inside;
 use crate::cx::Cx;
 use crate::graph::{Done, Graph, NodeId};
 use crate::node_error::NodeError;
@@ -20,7 +21,12 @@ pub(super) async fn on_blocking_pool<G: Graph>(
     cx: Arc<Cx>,
 ) -> Result<Done<G>, NodeError> {
     let (graph, state, runtime) = (Arc::clone(graph), Arc::clone(state), Handle::current());
-    let call = spawn_blocking(move || runtime.block_on(graph.call(node, input, &state, &cx)));
+    let pulse = inside::current();
+    let call = spawn_blocking(move || {
+        let _run = pulse.as_ref().map(inside::run);
+        let _node = inside::node(cx.node());
+        runtime.block_on(graph.call(node, input, &state, &cx))
+    });
     match call.await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {

@@ -7,6 +7,7 @@ use super::Engine;
 use super::active::Active;
 use super::core::{Core, new_owner};
 use super::recent::Recent;
+use super::unhurried::Unhurried;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::machine::closed_circles;
@@ -153,6 +154,7 @@ impl<G: Graph> EngineBuilder<G> {
             Place::Store(store) => Some(store),
             Place::Nowhere => None,
         };
+        let store = store.map(|store| Arc::new(Unhurried(store)) as _);
         let core = Core {
             graph: Arc::new(self.graph),
             settings,

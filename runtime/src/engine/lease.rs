@@ -1,14 +1,20 @@
-//! The lease of a driven run: renewed while it is held, given back when it is
-//! dropped.
+//! The lease of a driven run: renewed while somebody polls its execution, given
+//! back when it is dropped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
+use super::inside;
+use super::pulse::Pulse;
 use crate::store::{Lease, Store, StoreError};
+
+/// A lease is renewed so many times a term.
+const BEATS: u32 = 3;
 
 /// A held lease.
 pub(super) struct HeldLease {
@@ -16,18 +22,28 @@ pub(super) struct HeldLease {
     run: String,
     epoch: u64,
     renewal: AbortHandle,
+    /// Whether the renewal is to end.
+    over: Arc<AtomicBool>,
     held: bool,
 }
 
 impl HeldLease {
     pub(super) fn new(store: &Arc<dyn Store>, run: &str, lease: &Lease, term: Duration) -> Self {
-        let renewal = tokio::spawn(renew(Arc::clone(store), run.to_owned(), lease.epoch, term))
-            .abort_handle();
+        let over = Arc::new(AtomicBool::new(false));
+        let renewal = Renewal {
+            store: Arc::clone(store),
+            run: run.to_owned(),
+            epoch: lease.epoch,
+            term,
+            pulse: inside::current(),
+            over: Arc::clone(&over),
+        };
         Self {
             store: Arc::clone(store),
             run: run.to_owned(),
             epoch: lease.epoch,
-            renewal,
+            renewal: tokio::spawn(renewal.go_on()).abort_handle(),
+            over,
             held: true,
         }
     }
@@ -39,23 +55,28 @@ impl HeldLease {
     /// The store has taken it back with a commit, or it is lost.
     pub(super) fn ended(&mut self) {
         self.held = false;
-        self.renewal.abort();
+        self.stop();
     }
 
     /// Gives it back before the caller learns that the driving ended, so that
     /// another engine can go on at once. If the store refuses, it lapses.
     pub(super) async fn give_back(&mut self) {
         if std::mem::take(&mut self.held) {
-            self.renewal.abort();
+            self.stop();
             let _ = self.store.release(&self.run, self.epoch).await;
         }
+    }
+
+    fn stop(&self) {
+        self.over.store(true, Ordering::Release);
+        self.renewal.abort();
     }
 }
 
 impl Drop for HeldLease {
     /// The caller stopped driving in the middle of a step.
     fn drop(&mut self) {
-        self.renewal.abort();
+        self.stop();
         if !self.held {
             return;
         }
@@ -72,13 +93,61 @@ impl Drop for HeldLease {
     }
 }
 
-/// Renews a lease three times a term. When it is lost the next commit says so;
-/// when the store is unwell the commit says that too.
-async fn renew(store: Arc<dyn Store>, run: String, epoch: u64, term: Duration) {
-    loop {
-        sleep(term / 3).await;
-        if let Err(StoreError::LeaseLost { .. }) = store.renew(&run, epoch, term).await {
-            return;
+/// Renews a lease, and is dropped with the runtime that it works on.
+struct Renewal {
+    store: Arc<dyn Store>,
+    run: String,
+    epoch: u64,
+    term: Duration,
+    /// The execution that holds the lease.
+    pulse: Option<Arc<Pulse>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Renewal {
+    /// Three times a term it wakes the execution and renews its lease. One that
+    /// was woken and not polled for a whole term has nobody who drives it: it
+    /// loses its lease.
+    ///
+    /// When the lease is lost to another owner the next commit says so; when
+    /// the store is unwell the commit says that too.
+    async fn go_on(self) {
+        let mut unanswered = 0;
+        loop {
+            sleep(self.term / BEATS).await;
+            if let Some(pulse) = &self.pulse {
+                unanswered = if pulse.was_polled() {
+                    0
+                } else {
+                    unanswered + 1
+                };
+                if unanswered == BEATS {
+                    break self.lose(pulse).await;
+                }
+            }
+            let renewed = self.store.renew(&self.run, self.epoch, self.term).await;
+            if let Err(StoreError::LeaseLost { .. }) = renewed {
+                break;
+            }
+            if let Some(pulse) = &self.pulse {
+                pulse.wake();
+            }
+        }
+        self.over.store(true, Ordering::Release);
+    }
+
+    async fn lose(&self, pulse: &Pulse) {
+        pulse.lose(self.epoch);
+        // If the store refuses, it lapses.
+        let _ = self.store.release(&self.run, self.epoch).await;
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        let over = self.over.load(Ordering::Acquire);
+        if let Some(pulse) = self.pulse.as_deref().filter(|_| !over) {
+            pulse.strand();
         }
     }
 }

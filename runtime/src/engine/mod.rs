@@ -9,6 +9,7 @@ mod core;
 mod drive;
 mod durable;
 mod fork;
+mod inside;
 mod journal;
 mod labels;
 mod lease;
@@ -16,11 +17,13 @@ mod ledger;
 mod load;
 mod migrate;
 mod past;
+mod pulse;
 mod recent;
 pub(crate) mod replay;
 mod retention;
 mod start;
 mod step;
+mod unhurried;
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,7 +35,7 @@ pub use builder::EngineBuilder;
 pub use call::{RunCall, TurnCall};
 pub use fork::At;
 
-use self::active::{Driving, Entered, Origin, RunResult};
+use self::active::{Driving, Ended, Entered, Known, Origin, Part, Purpose, RunResult};
 use self::core::Core;
 use self::start::{check_id, state_text};
 use serde::Serialize;
@@ -43,7 +46,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{TaskText, UpdateOf};
 use crate::run::{Run, StepInfo, TaskInfo};
-use crate::store::{Head, Status, StepKind, StepRecord};
+use crate::store::{Head, StepKind, StepRecord, Store};
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///
@@ -126,20 +129,7 @@ impl<G: Graph> Engine<G> {
         if head.status.is_final() {
             return self.core.look(&store, head).await;
         }
-        loop {
-            let (store, run) = (Arc::clone(&store), id.to_owned());
-            let drive = |core: Arc<Core<G>>| -> Driving<G> {
-                Box::pin(async move { core.resume(&store, run).await })
-            };
-            let result = match self.execution(id, None, drive) {
-                Entered::New(execution) => return execution.join().await,
-                Entered::UnderWay(execution) => execution.join().await,
-            };
-            // That was a `run` with another input, which moved nothing.
-            if !matches!(result, Err(Error::InputMismatch { .. })) {
-                return result;
-            }
-        }
+        self.go_on(&store, id).await
     }
 
     /// A look at run `id`, without advancing anything.
@@ -157,8 +147,9 @@ impl<G: Graph> Engine<G> {
     /// own, then the run goes on from `start`.
     ///
     /// # Errors
-    /// [`Error::RunNotFinished`] unless the run is final or ended in
-    /// [`Error::NoProgress`], and whatever stops the run.
+    /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::RunNotFinished`]
+    /// unless it is final or ended in [`Error::NoProgress`], and whatever stops
+    /// the run.
     pub fn turn(&self, id: impl Into<String>, update: UpdateOf<G>) -> TurnCall<G> {
         TurnCall::new(self.clone(), id.into(), update)
     }
@@ -172,8 +163,11 @@ impl<G: Graph> Engine<G> {
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
         let store = self.core.store("update")?;
         check_id(id)?;
-        let _claim = self.core.claim(store, id).await?;
-        self.core.update(store, id.to_owned(), update).await
+        let (store, run) = (Arc::clone(store), id.to_owned());
+        let write = |core: Arc<Core<G>>| -> Driving<G> {
+            Box::pin(async move { core.update(&store, run, update).await })
+        };
+        self.execute(id, Purpose::Write, write).await
     }
 
     /// Answers an open question of run `id`; see [`Run::interrupts`]. Then
@@ -246,25 +240,92 @@ impl<G: Graph> Engine<G> {
         Ok(machine.state().as_ref().clone())
     }
 
-    /// The execution of `run` that is under way, or a new one.
-    fn execution(
+    /// Does what a call is for as the execution of `run`, or takes part in the
+    /// one that is under way. Of one that only looks or writes it awaits the
+    /// end; only one that drives is in the way.
+    async fn execute(
         &self,
         run: &str,
-        origin: Option<Origin>,
-        drive: impl FnOnce(Arc<Core<G>>) -> Driving<G>,
-    ) -> Entered<G> {
-        self.core.active.get_or_start(run, origin, |number| {
-            let entry = Entry {
-                core: Arc::clone(&self.core),
-                run: run.to_owned(),
-                number,
-            };
-            let driving = drive(Arc::clone(&self.core));
-            Box::pin(async move {
+        purpose: Purpose,
+        drive: impl FnOnce(Arc<Core<G>>) -> Driving<G> + Send,
+    ) -> RunResult<G> {
+        let core = &self.core;
+        let mut begin = |number| {
+            let (core, run) = (Arc::clone(core), run.to_owned());
+            let driving = drive(Arc::clone(&core));
+            let entry = Entry { core, run, number };
+            let driving: Driving<G> = Box::pin(async move {
                 let _entry = entry;
                 driving.await
-            })
-        })
+            });
+            driving
+        };
+        loop {
+            let ended = match core.active.enter((&core.owner, run), &purpose, begin) {
+                Entered::New(part) => part.join().await,
+                Entered::UnderWay(part, again) => {
+                    begin = again;
+                    match self.take_part(run, &purpose, &part).await? {
+                        Some(ended) => ended,
+                        None => continue,
+                    }
+                }
+            };
+            return match ended {
+                Ended::With(result) => result,
+                Ended::Within(node) => Err(core.driven_by(run, node)),
+                Ended::Stranded => {
+                    let store = Arc::clone(core.store("resume")?);
+                    Box::pin(self.go_on(&store, run)).await
+                }
+            };
+        }
+    }
+
+    /// The part of a call in an execution that another call began, until its
+    /// end; `None` if that one is over and did not do what this call is for.
+    async fn take_part(
+        &self,
+        run: &str,
+        purpose: &Purpose,
+        part: &Part<G>,
+    ) -> Result<Option<Ended<G>>, Error> {
+        if purpose.is_one_with(part.purpose()) {
+            return Ok(Some(part.join().await));
+        }
+        match part.known().await {
+            Known::Ended(Ended::Within(node)) => return Ok(Some(Ended::Within(node))),
+            Known::Ended(_) => return Ok(None),
+            Known::Drives => {}
+        }
+        let core = &self.core;
+        let is_for_this = match purpose {
+            Purpose::Resume => true,
+            Purpose::Run(origin) => {
+                let store = core.store("run")?;
+                core.check_origin(store, run, origin).await?;
+                true
+            }
+            Purpose::Turn(token) => {
+                let store = core.store("turn")?;
+                token.is_some() && *token == core.head(store, run).await?.token
+            }
+            Purpose::Write => false,
+        };
+        if is_for_this {
+            return Ok(Some(part.join().await));
+        }
+        let store = core.store("turn")?;
+        Err(core.lease_held(store, run).await)
+    }
+
+    /// Goes on with a run that exists, unless it is finished.
+    async fn go_on(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
+        let (store, id) = (Arc::clone(store), run.to_owned());
+        let drive = |core: Arc<Core<G>>| -> Driving<G> {
+            Box::pin(async move { core.resume(&store, id).await })
+        };
+        self.execute(run, Purpose::Resume, drive).await
     }
 }
 
@@ -297,16 +358,7 @@ impl<G: Graph> Engine<G> {
         let drive = |core: Arc<Core<G>>| -> Driving<G> {
             Box::pin(async move { core.run_kept(&at, id, state, own).await })
         };
-        match self.execution(&run, Some(origin.clone()), drive) {
-            Entered::New(execution) => execution.join().await,
-            Entered::UnderWay(execution) => {
-                match &execution.origin {
-                    Some(other) => origin.is_same(other, &run)?,
-                    None => self.core.check_origin(store, &run, &origin).await?,
-                }
-                execution.join().await
-            }
-        }
+        self.execute(&run, Purpose::Run(origin), drive).await
     }
 
     async fn start_turn(
@@ -317,18 +369,11 @@ impl<G: Graph> Engine<G> {
     ) -> RunResult<G> {
         let store = Arc::clone(self.core.store("turn")?);
         check_id(&run)?;
-        let head = self.core.head(&store, &run).await?;
+        let (id, own) = (run.clone(), token.clone());
         let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.turn(&store, head, update, token).await })
+            Box::pin(async move { core.turn(&store, id, update, own).await })
         };
-        match self.execution(&run, None, drive) {
-            Entered::New(execution) => execution.join().await,
-            // Its update would be lost in somebody else's execution.
-            Entered::UnderWay(_) => Err(Error::RunNotFinished {
-                run,
-                status: Status::Running,
-            }),
-        }
+        self.execute(&run, Purpose::Turn(token), drive).await
     }
 }
 

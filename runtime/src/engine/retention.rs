@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::Engine;
-use super::active::Claim;
+use super::active::{Driving, Purpose, RunResult};
 use super::core::Core;
 use super::durable::Tail;
 use super::lease::HeldLease;
 use super::migrate;
-use super::start::check_id;
+use super::start::{check_id, run_at};
 use crate::encode;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
-use crate::store::{Prune, Pruned, Snapshot, Store};
+use crate::store::{Lease, Prune, Pruned, Snapshot, Store, clock};
 
 impl<G: Graph> Engine<G> {
     /// Drops old runs of this graph, or the early steps of its runs: see
@@ -49,37 +49,47 @@ impl<G: Graph> Engine<G> {
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
         let store = self.core.store("snapshot")?;
         check_id(id)?;
-        let _claim = self.core.claim(store, id).await?;
-        self.core.snapshot(store, id).await
+        let (store, run) = (Arc::clone(store), id.to_owned());
+        let write = |core: Arc<Core<G>>| -> Driving<G> {
+            Box::pin(async move { core.snapshot(&store, &run).await })
+        };
+        self.execute(id, Purpose::Write, write).await.map(drop)
     }
 }
 
 impl<G: Graph> Core<G> {
-    /// Claims a run for what is not driving; refused while it is driven, since
-    /// it would take the lease away from an execution of this very engine.
-    pub(super) async fn claim(
-        &self,
-        store: &Arc<dyn Store>,
-        run: &str,
-    ) -> Result<Claim<'_, G>, Error> {
-        if let Some(claim) = self.active.claim(run).await {
-            return Ok(claim);
-        }
-        // About to take its lease, or about to give it back, if it has none.
-        let lease = self.head(store, run).await?.lease;
-        let (owner, expires) = match lease {
-            Some(lease) => (lease.owner, lease.expires),
-            None => (self.owner.clone(), SystemTime::now() + self.settings.lease),
+    /// Another call of this engine drives the run.
+    pub(super) async fn lease_held(&self, store: &Arc<dyn Store>, run: &str) -> Error {
+        let head = match self.head(store, run).await {
+            Ok(head) => head,
+            Err(error) => return error,
         };
-        let run = run.to_owned();
-        Err(Error::LeaseHeld {
-            run,
-            owner,
-            expires,
-        })
+        // About to take its lease, or about to give it back, if it has none.
+        let lease = head.lease.unwrap_or_else(|| self.own_lease());
+        Error::lease_held(run, lease)
     }
 
-    async fn snapshot(&self, store: &Arc<dyn Store>, run: &str) -> Result<(), Error> {
+    /// The call was made inside `node` of that very run.
+    pub(super) fn driven_by(&self, run: &str, node: &'static str) -> Error {
+        let Lease { owner, expires, .. } = self.own_lease();
+        Error::LeaseHeld {
+            run: run.to_owned(),
+            owner,
+            expires,
+            node: Some(node),
+        }
+    }
+
+    /// What a lease taken now would be.
+    fn own_lease(&self) -> Lease {
+        Lease {
+            owner: self.owner.clone(),
+            epoch: 0,
+            expires: clock::after(SystemTime::now(), self.settings.lease),
+        }
+    }
+
+    async fn snapshot(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
         self.head(store, run).await?;
         let lease = store
             .acquire(run, &self.owner, self.settings.lease)
@@ -91,12 +101,7 @@ impl<G: Graph> Core<G> {
         written
     }
 
-    async fn snapshot_held(
-        &self,
-        store: &Arc<dyn Store>,
-        run: &str,
-        epoch: u64,
-    ) -> Result<(), Error> {
+    async fn snapshot_held(&self, store: &Arc<dyn Store>, run: &str, epoch: u64) -> RunResult<G> {
         let head = self.head(store, run).await?;
         migrate::check_snapshot::<G>(&**store, &head).await?;
         let (head, machine, _) = self.machine_at(store, head).await?;
@@ -116,7 +121,8 @@ impl<G: Graph> Core<G> {
             .put_snapshot(run, epoch, snapshot)
             .await
             .map_err(|error| Error::from_store(run, error))?;
+        let result = run_at(&head, &machine, Vec::new());
         self.recent.put(run, machine, tail);
-        Ok(())
+        Ok(result)
     }
 }

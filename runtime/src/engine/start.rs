@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -11,6 +12,7 @@ use super::answer::interrupts;
 use super::core::Core;
 use super::drive::{Drive, Ending, catch_reducers, step_error};
 use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, check_update, step_commit};
+use super::inside;
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
@@ -21,7 +23,7 @@ use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
-use crate::panics::Caught;
+use crate::panics::{Caught, let_go};
 use crate::run::{Interrupt, Run};
 use crate::state::State;
 use crate::store::{
@@ -125,8 +127,10 @@ impl<G: Graph> Core<G> {
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
-        self.drive(&mut machine, &mut Unkept).await?;
-        Ok(finished_run(&machine, None))
+        let driven = self.drive(&mut machine, &mut Unkept).await;
+        let finished = driven.map(|_| finished_run(&machine, None));
+        let_go(machine);
+        finished
     }
 
     /// Creates a run, or goes on with the one that exists.
@@ -249,6 +253,9 @@ impl<G: Graph> Core<G> {
     }
 
     async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
+        if let Some(pulse) = inside::current() {
+            pulse.begin_driving();
+        }
         let ending = match self.drive(&mut machine, &mut ledger).await {
             Ok(ending) => ending,
             Err(error) => {
@@ -274,51 +281,57 @@ impl<G: Graph> Core<G> {
     pub(super) async fn turn(
         &self,
         store: &Arc<dyn Store>,
-        head: Head,
+        run: String,
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
-        let run = head.run.clone();
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
-        if is_repeated(&head) {
-            return self.resume(store, run).await;
-        }
-        let (head, machine, tail) = self.machine_at(store, head).await?;
-        // The call that it repeats may have been dropped and commit only now.
-        if is_repeated(&head) {
-            return self.resume(store, run).await;
-        }
-        if !(head.status.is_final() || is_without_progress(&head)) {
-            return Err(Error::RunNotFinished {
-                run,
-                status: head.status,
-            });
-        }
-        let access = self.take_lease();
-        let step = self.outside_step(&head, machine, tail, update, StepKind::Turn, access)?;
-        match store
-            .commit(Commit {
+        loop {
+            let head = self.head(store, &run).await?;
+            if is_repeated(&head) {
+                return self.resume(store, run).await;
+            }
+            let (head, machine, tail) = self.machine_at(store, head).await?;
+            // The call that it repeats may have been dropped and commit only now.
+            if is_repeated(&head) {
+                return self.resume(store, run).await;
+            }
+            if !(head.status.is_final() || is_without_progress(&head)) {
+                return Err(self.not_finished(head));
+            }
+            let (access, update) = (self.take_lease(), update.clone());
+            let step = self.outside_step(&head, machine, tail, update, StepKind::Turn, access)?;
+            let commit = Commit {
                 token: token.clone(),
                 ..step.commit
-            })
-            .await
-        {
-            Ok(Committed::Now(lease)) => {
-                let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-                let left = LeftOpen::default();
-                let ledger = Durable::new(self, store, held, &step.machine, step.tail, left);
-                self.drive_kept(step.machine, ledger).await
-            }
-            Ok(Committed::TokenSpent) => self.resume(store, run).await,
-            // The same update is committed: by a call with this token, or by somebody else.
-            Ok(Committed::Already) => {
-                if token.is_some() && token == self.head(store, &run).await?.token {
-                    return self.resume(store, run).await;
+            };
+            match store.commit(commit).await {
+                Ok(Committed::Now(lease)) => {
+                    let held = HeldLease::new(store, &run, &lease, self.settings.lease);
+                    let left = LeftOpen::default();
+                    let ledger = Durable::new(self, store, held, &step.machine, step.tail, left);
+                    return self.drive_kept(step.machine, ledger).await;
                 }
-                let step = step.machine.step();
-                Err(Error::IdempotencyViolation { run, step })
+                Ok(Committed::TokenSpent) => return self.resume(store, run).await,
+                // Another engine's turn came first, perhaps an equal one: this
+                // one begins behind it.
+                Ok(Committed::Already)
+                | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {}
+                Err(error) => return Err(Error::from_store(&run, error)),
             }
-            Err(error) => Err(Error::from_store(&run, error)),
+        }
+    }
+
+    /// Why a run takes no further turn now: somebody drives it, or it waits to
+    /// be gone on with.
+    fn not_finished(&self, head: Head) -> Error {
+        let Head {
+            run, status, lease, ..
+        } = head;
+        let now = SystemTime::now();
+        match lease.filter(|lease| lease.owner != self.owner && lease.expires > now) {
+            None => Error::RunNotFinished { run, status },
+            Some(lease) => Error::lease_held(&run, lease),
         }
     }
 

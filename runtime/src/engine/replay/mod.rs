@@ -42,11 +42,7 @@ impl<G: Graph> Core<G> {
         check_same_graph(self, &**store, &head).await?;
         let now = SystemTime::now();
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
-            return Err(Error::LeaseHeld {
-                run: head.run.clone(),
-                owner: lease.owner.clone(),
-                expires: lease.expires,
-            });
+            return Err(Error::lease_held(run, lease.clone()));
         }
         let recorded = Recorded::from_input(&**store, head).await?;
         let timeout = self.settings.default_timeout;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::cx::Cx;
+use crate::engine::inside;
 use crate::error::Error;
 use crate::node_error::NodeError;
 use crate::panics::caught;
@@ -69,6 +70,7 @@ pub(super) fn concluded<T>(result: Result<T, AttemptError>, cx: &Cx) -> Result<T
 /// The node's future with its limits. A timer is set only when the node does
 /// not finish at its first poll: most do.
 pub(super) struct Attempt<'a, F> {
+    name: &'static str,
     /// Pinned where it was made: moving a large future costs more than a small node.
     node: Pin<&'a mut F>,
     timeout: Duration,
@@ -87,12 +89,14 @@ enum Limit {
 
 impl<'a, F> Attempt<'a, F> {
     pub(super) fn new(
+        name: &'static str,
         node: Pin<&'a mut F>,
         timeout: Duration,
         deadline: Instant,
         cx: Option<&'a Cx>,
     ) -> Self {
         Self {
+            name,
             node,
             timeout,
             deadline,
@@ -108,7 +112,10 @@ impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         // A node that panicked is dropped and never polled again.
-        match caught(|| this.node.as_mut().poll(cx)) {
+        let inside = inside::node(this.name);
+        let polled = caught(|| this.node.as_mut().poll(cx));
+        drop(inside);
+        match polled {
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
             Ok(Poll::Pending) if this.cx.is_some_and(Cx::is_suspended) => {
                 Poll::Ready(Err(AttemptError::Suspended))

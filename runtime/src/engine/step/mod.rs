@@ -24,6 +24,7 @@ use tokio::task::{JoinSet, coop::consume_budget};
 
 pub(super) use task::{StepClock, StepContext};
 
+use crate::engine::inside::carried;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Finished, Task};
@@ -209,7 +210,7 @@ impl Workers {
     }
 
     fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(work);
+        self.0.spawn(carried(work));
     }
 
     async fn join(mut self) {

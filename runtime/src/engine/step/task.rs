@@ -91,14 +91,14 @@ async fn try_task<G: Graph>(
             let call = on_blocking_pool(context.graph, node, given, context.state, Arc::clone(&cx));
             let mut call = Box::pin(call);
             concluded(
-                Attempt::new(call.as_mut(), timeout, deadline, None).await,
+                Attempt::new(info.name, call.as_mut(), timeout, deadline, None).await,
                 &cx,
             )
         } else {
             // The node is gone, and what it leaves is noted, before that is looked at.
             let result = {
                 let call = pin!(context.graph.call(node, given, context.state, &cx));
-                Attempt::new(call, timeout, deadline, Some(&cx)).await
+                Attempt::new(info.name, call, timeout, deadline, Some(&cx)).await
             };
             concluded(result, &cx)
         };

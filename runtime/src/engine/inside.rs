@@ -1,0 +1,102 @@
+//! Which runs and nodes a thread is in at this moment, outermost first.
+//!
+//! A call that is made inside a node of a run, for that run, would wait for
+//! itself. Whether it is inside is asked of the thread at each of its polls: a
+//! node that is polled has its execution, and whoever polls that, under it on
+//! the stack. A task that the node spawned is polled from elsewhere.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::pulse::Pulse;
+
+thread_local! {
+    static INSIDE: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+}
+
+enum Frame {
+    /// An execution, or a worker of it, is being polled.
+    Run(Arc<Pulse>),
+    /// A node of the run below is being polled.
+    Node(&'static str),
+}
+
+/// Takes its frame away when it is dropped, on the thread that it was made on.
+pub(super) struct Inside(PhantomData<*const ()>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let frame = INSIDE.with_borrow_mut(Vec::pop);
+        drop(frame);
+    }
+}
+
+fn enter(frame: Frame) -> Inside {
+    INSIDE.with_borrow_mut(|frames| frames.push(frame));
+    Inside(PhantomData)
+}
+
+/// The thread is in an execution until the guard is dropped.
+pub(super) fn run(pulse: &Arc<Pulse>) -> Inside {
+    enter(Frame::Run(Arc::clone(pulse)))
+}
+
+/// The thread is in a node until the guard is dropped. Of runs that nobody
+/// could wait for, since no store keeps them, no record is made.
+pub(super) fn node(name: &'static str) -> Option<Inside> {
+    let is_inside = INSIDE.with_borrow(|frames| !frames.is_empty());
+    is_inside.then(|| enter(Frame::Node(name)))
+}
+
+/// The innermost execution.
+pub(super) fn current() -> Option<Arc<Pulse>> {
+    INSIDE.with_borrow(|frames| {
+        frames.iter().rev().find_map(|frame| match frame {
+            Frame::Run(pulse) => Some(Arc::clone(pulse)),
+            Frame::Node(_) => None,
+        })
+    })
+}
+
+/// The node of that very run that the thread is in.
+pub(super) fn node_of(pulse: &Pulse) -> Option<&'static str> {
+    INSIDE.with_borrow(|frames| {
+        let is_it = |frame: &Frame| {
+            matches!(frame, Frame::Run(other) if (&other.owner, &other.run) == (&pulse.owner, &pulse.run))
+        };
+        let at = frames.iter().position(is_it)?;
+        frames[at..].iter().find_map(|frame| match frame {
+            Frame::Node(name) => Some(*name),
+            Frame::Run(_) => None,
+        })
+    })
+}
+
+/// `work` as a worker of the execution that the thread is in: it is inside it
+/// at each of its polls, and ends when that one is over.
+pub(super) fn carried(work: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    let pulse = current();
+    async move {
+        match pulse {
+            None => work.await,
+            Some(pulse) => carried_by(&pulse, work).await,
+        }
+    }
+}
+
+async fn carried_by(pulse: &Arc<Pulse>, work: impl Future<Output = ()>) {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if pulse.is_over() {
+            return Poll::Ready(());
+        }
+        let _inside = run(pulse);
+        let _polling = pulse.poll_worker();
+        work.as_mut().poll(cx)
+    })
+    .await;
+}

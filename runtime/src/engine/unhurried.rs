@@ -1,0 +1,160 @@
+//! A store whose calls take no time by tokio's clock while that one is paused.
+//!
+//! A paused clock jumps to the next timer as soon as its runtime has nothing to
+//! do, and takes the wait for another thread for idleness. It stands still as
+//! long as a blocking task of the runtime is pending: one is kept so until the
+//! store has answered.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{self, Duration};
+
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use crate::hash::Digest;
+use crate::store::{
+    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
+    Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
+};
+
+pub(super) struct Unhurried(pub(super) Arc<dyn Store>);
+
+/// `call`, with the clock held from its first wait on.
+fn held<'a, T: 'a>(mut call: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+    Box::pin(async move {
+        let mut hold = None;
+        poll_fn(|cx| {
+            let polled = call.as_mut().poll(cx);
+            if polled.is_pending() && hold.is_none() && is_paused() {
+                hold = Some(hold_clock());
+            }
+            polled
+        })
+        .await
+    })
+}
+
+/// Whether tokio's clock stands apart from the system's.
+fn is_paused() -> bool {
+    let before = time::Instant::now();
+    let now = Instant::now().into_std();
+    !(before..=time::Instant::now()).contains(&now)
+}
+
+/// Holds the clock until it is dropped. Its task does so even while it is queued.
+fn hold_clock() -> Sender<()> {
+    let (hold, held) = channel();
+    spawn_blocking(move || held.recv());
+    hold
+}
+
+impl Store for Unhurried {
+    fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
+        held(self.0.head(run))
+    }
+
+    fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
+        held(self.0.load(run))
+    }
+
+    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
+        held(self.0.runs())
+    }
+
+    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
+        held(self.0.steps(run, from, to))
+    }
+
+    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+        held(self.0.digests(run))
+    }
+
+    fn effects<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+    ) -> StoreFuture<'a, Vec<EffectRecord>> {
+        held(self.0.effects(run, from, to))
+    }
+
+    fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
+        held(self.0.questions(run))
+    }
+
+    fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
+        held(self.0.snapshot(run, step))
+    }
+
+    fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
+        held(self.0.graph(fingerprint))
+    }
+
+    fn acquire<'a>(
+        &'a self,
+        run: &'a str,
+        owner: &'a str,
+        term: Duration,
+    ) -> StoreFuture<'a, Lease> {
+        held(self.0.acquire(run, owner, term))
+    }
+
+    fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
+        held(self.0.renew(run, epoch, term))
+    }
+
+    fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
+        held(self.0.release(run, epoch))
+    }
+
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
+        held(self.0.commit(commit))
+    }
+
+    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
+        held(self.0.journal(journal))
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+        held(self.0.park(park))
+    }
+
+    fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
+        held(self.0.answer(answer))
+    }
+
+    fn put_snapshot<'a>(
+        &'a self,
+        run: &'a str,
+        epoch: u64,
+        snapshot: Snapshot,
+    ) -> StoreFuture<'a, ()> {
+        held(self.0.put_snapshot(run, epoch, snapshot))
+    }
+
+    fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()> {
+        held(self.0.label(run, step, label))
+    }
+
+    fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
+        held(self.0.labels(run))
+    }
+
+    fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
+        held(self.0.prune(prune))
+    }
+
+    fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
+        held(self.0.outbox(limit))
+    }
+
+    fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()> {
+        held(self.0.mark_delivered(ids))
+    }
+
+    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
+        held(self.0.stuck())
+    }
+}

@@ -1,0 +1,255 @@
+//! Calls for one run, at once, on one engine and on two: each gets what it
+//! would get alone, or is told truly what is in its way.
+
+use std::future::{Future, IntoFuture, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use superstep::prelude::*;
+use superstep::store::StepKind;
+use superstep_tests::lab::{Findings, FindingsUpdate, Lab};
+use superstep_tests::{Dice, Hooked, Moment, Place, scale, stores, well};
+use tokio::time::timeout;
+
+fn lab() -> Lab {
+    Lab::new(|_, outside, _| {
+        Box::pin(async move {
+            outside.pass().await;
+            Ok("worked".into())
+        })
+    })
+}
+
+/// An engine over a store whose every call waits before and after its work.
+fn slow(lab: &Lab, place: &Place) -> Engine<Lab> {
+    let store = Hooked::new(Arc::clone(&place.store), |_, _| {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            Ok(())
+        })
+    });
+    let store: Arc<dyn Store> = Arc::new(store);
+    lab.builder(&store)
+        .build()
+        .expect("the settings make sense")
+}
+
+type Call = Pin<Box<dyn Future<Output = Result<Run<Findings>, Error>> + Send>>;
+
+async fn polled(mut call: Call) -> Call {
+    tokio::select! {
+        biased;
+        _ = &mut call => panic!("it ended before it could be kept"),
+        () = ready(()) => {}
+    }
+    call
+}
+
+fn round(rounds: u32) -> FindingsUpdate {
+    Findings::update().rounds(rounds)
+}
+
+/// Whoever looks at a finished run does not drive it.
+#[tokio::test]
+async fn a_look_is_in_nobodys_way() {
+    for place in stores() {
+        let engine = slow(&lab(), &place);
+        engine.run("run", Findings::of(1, 1)).await.unwrap();
+        for rounds in 2..20 {
+            let look = || {
+                polled(Box::pin(
+                    engine.run("run", Findings::of(1, 1)).into_future(),
+                ))
+            };
+            let kept = look().await;
+            engine
+                .update("run", Findings::update().note("seen"))
+                .await
+                .unwrap();
+            let second = look().await;
+            engine.snapshot("run").await.unwrap();
+            let third = look().await;
+            let run = engine.turn("run", round(rounds)).await.unwrap();
+            assert_eq!(run.state().done, rounds);
+            for look in [kept, second, third] {
+                assert_eq!(look.await.unwrap().id(), "run");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_input_under_way_does_not_make_a_right_one_wrong() {
+    for place in stores() {
+        let engine = slow(&lab(), &place);
+        engine.run("run", Findings::of(1, 1)).await.unwrap();
+        let wrong = polled(Box::pin(
+            engine.run("run", Findings::of(9, 9)).into_future(),
+        ))
+        .await;
+        engine
+            .run("run", Findings::of(1, 1))
+            .await
+            .expect("it is the run's own input");
+        let refused = wrong.await.unwrap_err();
+        assert!(matches!(refused, Error::InputMismatch { .. }), "{refused}");
+
+        // And of two that begin a run, the first decides.
+        let first = polled(Box::pin(
+            engine.run("new", Findings::of(1, 1)).into_future(),
+        ))
+        .await;
+        let refused = engine.run("new", Findings::of(9, 9)).await.unwrap_err();
+        assert!(matches!(refused, Error::InputMismatch { .. }), "{refused}");
+        assert_eq!(first.await.unwrap().state().done, 1);
+    }
+}
+
+#[tokio::test]
+async fn one_token_twice_at_once_is_one_turn_for_both() {
+    for place in stores() {
+        let engine = slow(&lab(), &place);
+        engine.run("run", Findings::of(1, 1)).await.unwrap();
+        let turn = || engine.turn("run", round(2)).token("msg-2").into_future();
+        let (one, other) = tokio::join!(turn(), turn());
+        assert_eq!(one.unwrap().fingerprint(), other.unwrap().fingerprint());
+        let history = engine.history("run").await.unwrap();
+        let turns = history.iter().filter(|step| step.kind == StepKind::Turn);
+        assert_eq!(turns.count(), 1, "{place:?}");
+    }
+}
+
+/// A turn that was resumed after a crash is the turn of its token, too.
+#[tokio::test]
+async fn a_token_joins_the_resumed_turn_that_it_began() {
+    for place in stores() {
+        let lab = lab();
+        let engine = slow(&lab, &place);
+        engine.run("run", Findings::of(1, 1)).await.unwrap();
+        lab.outside
+            .crash(engine.turn("run", round(2)).token("msg-2"))
+            .await;
+        while place
+            .store
+            .head("run")
+            .await
+            .unwrap()
+            .unwrap()
+            .lease
+            .is_some()
+        {
+            tokio::task::yield_now().await;
+        }
+        let resumed = polled(Box::pin({
+            let engine = engine.clone();
+            async move { engine.resume("run").await }
+        }));
+        let resumed = resumed.await;
+        let run = engine.turn("run", round(2)).token("msg-2").await.unwrap();
+        assert_eq!(run.state().done, 2);
+        assert_eq!(resumed.await.unwrap().fingerprint(), run.fingerprint());
+    }
+}
+
+#[tokio::test]
+async fn a_turn_beside_a_driven_one_is_told_who_drives() {
+    for place in stores() {
+        let lab = lab();
+        let (ours, theirs) = (slow(&lab, &place), slow(&lab, &place));
+        ours.run("run", Findings::of(1, 1)).await.unwrap();
+        lab.outside.set_holding(true);
+        let driving = tokio::spawn(ours.turn("run", round(2)).into_future());
+        while place.store.head("run").await.unwrap().unwrap().turn == 0 {
+            tokio::task::yield_now().await;
+        }
+        let writes = [
+            ours.turn("run", round(3)).await,
+            theirs.turn("run", round(3)).await,
+            ours.update("run", Findings::update().note("no")).await,
+            theirs.update("run", Findings::update().note("no")).await,
+            ours.snapshot("run").await.map(|()| unreachable!()),
+        ];
+        for refused in writes.map(Result::unwrap_err) {
+            let Error::LeaseHeld { owner, .. } = &refused else {
+                panic!("{place:?}: {refused}")
+            };
+            assert!(owner.starts_with("process "), "{owner}");
+        }
+        driving.abort();
+        let _ = driving.await;
+    }
+}
+
+/// Another engine's turn comes between the look at the head and the commit, and
+/// is over by then: the later one begins behind it.
+#[tokio::test]
+async fn the_later_of_two_engines_turns_begins_behind_the_other() {
+    for place in stores() {
+        for (mine, token) in [(2, None), (3, None), (2, Some("msg-2")), (3, Some("msg-2"))] {
+            let (lab, run) = (lab(), format!("run {mine} {token:?}"));
+            let other = lab.engine(&place);
+            other.run(run.as_str(), Findings::of(1, 1)).await.unwrap();
+            let overtaken = AtomicBool::new(false);
+            let first = (other.clone(), run.clone());
+            let store = Hooked::new(Arc::clone(&place.store), move |moment, call| {
+                let is_first = (moment, call) == (Moment::Before, "commit");
+                if !is_first || overtaken.swap(true, Ordering::Relaxed) {
+                    return well();
+                }
+                let (other, run) = first.clone();
+                Box::pin(async move {
+                    let turn = other.turn(run, round(2)).token("msg-1");
+                    turn.await.expect("the turn is free");
+                    Ok(())
+                })
+            });
+            let late = lab.builder(&(Arc::new(store) as _)).build().unwrap();
+            let turn = late.turn(run.as_str(), round(mine));
+            let turn = match token {
+                None => turn,
+                Some(token) => turn.token(token),
+            };
+            let ended = turn.await.unwrap();
+            assert_eq!(ended.state().rounds, mine, "{place:?}");
+            let history = other.history(&run).await.unwrap();
+            let turns = history.iter().filter(|step| step.kind == StepKind::Turn);
+            assert_eq!(turns.count(), 2, "{place:?}");
+        }
+    }
+}
+
+/// Who writes to a run while its driver goes away does not hang, whatever the
+/// moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_may_meet_a_driver_that_goes_away_at_any_moment() {
+    let dice = Dice::from_env();
+    for place in stores() {
+        let lab = lab();
+        let engine = lab.engine(&place);
+        for round in 0..scale("SUPERSTEP_RACES", 300) {
+            let run = format!("run {round}");
+            let driver = tokio::spawn(engine.run(run.as_str(), Findings::of(30, 1)).into_future());
+            let writer = tokio::spawn({
+                let (engine, run) = (engine.clone(), run.clone());
+                async move {
+                    for _ in 0..20 {
+                        let _ = engine.update(&run, Findings::update().note("a")).await;
+                        let _ = engine.snapshot(&run).await;
+                    }
+                }
+            });
+            dice.dawdle().await;
+            driver.abort();
+            let _ = driver.await;
+            let written = timeout(Duration::from_secs(30), writer).await;
+            written.expect("the writer hangs").unwrap();
+        }
+        let last = timeout(
+            Duration::from_secs(30),
+            engine.run("last", Findings::of(1, 1)),
+        );
+        last.await.expect("the engine hangs").unwrap();
+    }
+}
