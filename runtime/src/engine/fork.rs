@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Engine;
 use super::active::RunResult;
 use super::core::Core;
 use super::drive::step_error;
 use super::durable::step_commit;
 use super::load::{stored_graph, undecodable};
 use super::start::{check_id, state_text};
+use super::{Engine, of_run};
 use crate::cx::RunIdentity;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -98,7 +98,7 @@ impl<G: Graph> Engine<G> {
         check_id(new_id)?;
         let head = self.core.head(store, id).await?;
         let step = self.core.step_at(store, &head, at.into()).await?;
-        self.core.fork(store, &head, step, new_id, edit).await
+        of_run(new_id, self.core.fork(store, &head, step, new_id, edit)).await
     }
 }
 

@@ -26,6 +26,7 @@ mod step;
 mod unhurried;
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{TaskText, UpdateOf};
+use crate::panics::Caught;
 use crate::run::{Run, StepInfo, TaskInfo};
 use crate::store::{Head, StepKind, StepRecord, Store};
 
@@ -124,12 +126,15 @@ impl<G: Graph> Engine<G> {
     pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
         let store = Arc::clone(self.core.store("resume")?);
         check_id(id)?;
-        // Only a run that exists has an execution, so that `run` can tell whether it does.
-        let head = self.core.head(&store, id).await?;
-        if head.status.is_final() {
-            return self.core.look(&store, head).await;
-        }
-        self.go_on(&store, id).await
+        let resumed = async {
+            // Only a run that exists has an execution, so that `run` can tell whether it does.
+            let head = self.core.head(&store, id).await?;
+            if head.status.is_final() {
+                return self.core.look(&store, head).await;
+            }
+            self.go_on(&store, id).await
+        };
+        of_run(id, resumed).await
     }
 
     /// A look at run `id`, without advancing anything.
@@ -140,7 +145,7 @@ impl<G: Graph> Engine<G> {
         let store = self.core.store("get")?;
         check_id(id)?;
         let head = self.core.head(store, id).await?;
-        self.core.look(store, head).await
+        of_run(id, self.core.look(store, head)).await
     }
 
     /// A further turn on a finished run: `update` commits as a step of its
@@ -236,8 +241,11 @@ impl<G: Graph> Engine<G> {
         let store = self.core.store("state_at")?;
         check_id(id)?;
         let head = self.core.head(store, id).await?;
-        let (machine, _) = self.core.past(store, &head, step).await?;
-        Ok(machine.state().as_ref().clone())
+        let state = async {
+            let (machine, _) = self.core.past(store, &head, step).await?;
+            Ok(machine.state().as_ref().clone())
+        };
+        of_run(id, state).await
     }
 
     /// Does what a call is for as the execution of `run`, or takes part in the
@@ -349,6 +357,11 @@ impl<G: Graph> Engine<G> {
         if self.core.store.is_none() {
             return self.core.run_unkept(run, state, seed).await;
         }
+        let id = run.clone();
+        of_run(&id, self.start_kept(run, state, seed)).await
+    }
+
+    async fn start_kept(&self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
         let store = self.core.store("run")?;
         let origin = Origin {
             input: state_text(&self.core, &run, 0, &state)?,
@@ -375,6 +388,15 @@ impl<G: Graph> Engine<G> {
         };
         self.execute(&run, Purpose::Turn(token), drive).await
     }
+}
+
+/// A call for `run`. It handles values of users', whose `Clone` and `Drop` may
+/// panic.
+async fn of_run<T>(run: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    Caught(pin!(call)).await.unwrap_or_else(|message| {
+        let run = run.to_owned();
+        Err(Error::Panicked { run, message })
+    })
 }
 
 fn step_info<G: Graph>(head: &Head, record: StepRecord) -> Result<StepInfo, Error> {
