@@ -12,6 +12,9 @@ struct Conversations;
 #[doc = include_str!("../../docs/determinism.md")]
 struct Determinism;
 
+#[doc = include_str!("../../docs/driving-runs.md")]
+struct DrivingRuns;
+
 #[doc = include_str!("../../docs/forks-and-retention.md")]
 struct ForksAndRetention;
 

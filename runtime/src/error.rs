@@ -435,10 +435,12 @@ pub enum Error {
         /// The node of that very run in which the call was made, if it was.
         node: Option<&'static str>,
     },
-    /// This process lost the run to another one.
+    /// The call lost the run: another process took it over, or the call was
+    /// not polled for a whole lease.
     #[error(
-        "run `{run}` was taken over by another process, since this one's lease (epoch {epoch}) had lapsed; \
-         nothing of the open step was committed here, and the other one goes on with it"
+        "this call lost run `{run}`: its lease (epoch {epoch}) had lapsed, or nobody polled the call for as long as \
+         a lease lasts; nothing of the open step was committed here; resume the run, which goes on from its last \
+         commit, or learn who drives it now"
     )]
     LeaseLost {
         /// The run.

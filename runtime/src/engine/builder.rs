@@ -121,7 +121,8 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
-    /// How long a lease lasts unless it is renewed; at least 1 s. Default 30 s.
+    /// How long a lease lasts unless it is renewed, and how long a driving call
+    /// may go without being polled; at least 1 s. Default 30 s.
     pub fn lease(mut self, term: Duration) -> Self {
         self.options.lease = Some(term);
         self

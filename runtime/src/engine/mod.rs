@@ -109,10 +109,14 @@ impl<G: Graph> Engine<G> {
     ///
     /// The same id and input again goes on with the run, or gives the finished
     /// one; two such calls at once share one execution. Awaiting drives the
-    /// run; dropping the future stops it where it is, to be resumed.
+    /// run; dropping the future stops it where it is, to be resumed. A call
+    /// that was polled and is then kept without being polled for a whole
+    /// [`lease`](EngineBuilder::lease), e.g. beside a `select!`, loses the run
+    /// ([`Error::LeaseLost`]), unless another call drives it.
     ///
     /// # Errors
-    /// [`Error::InvalidRunId`], [`Error::InputMismatch`], and whatever stops the run.
+    /// [`Error::InvalidRunId`], [`Error::InputMismatch`], [`Error::LeaseHeld`],
+    /// and whatever stops the run.
     pub fn run(&self, id: impl Into<String>, state: G::State) -> RunCall<G> {
         RunCall::new(self.clone(), id.into(), state)
     }
