@@ -15,6 +15,7 @@ mod diff;
 mod durable;
 mod effects;
 mod fan_out;
+mod loops;
 mod machine;
 mod replay;
 mod resume;
@@ -54,8 +55,9 @@ fn folder() -> Outcome<TempDir> {
 
 type Part = (&'static str, fn(&Bench) -> Outcome);
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     ("sequential", sequential::measure),
+    ("loops", loops::measure),
     ("fan-out", fan_out::measure),
     ("durable", durable::measure),
     ("transactions", transactions::measure),

@@ -473,7 +473,8 @@ impl<G: Graph> Machine<G> {
             return Ok(None);
         }
         let frontier = self.frontier_shape()?;
-        let recurs = self.loops.recurs(frontier, &*self.state)?;
+        let has_inputs = self.frontier.iter().any(|task| task.input.is_some());
+        let recurs = self.loops.recurs(frontier, has_inputs, &*self.state)?;
         Ok(recurs.then(|| self.describe_loop()))
     }
 
