@@ -15,6 +15,7 @@ mod diff;
 mod durable;
 mod effects;
 mod fan_out;
+mod finished;
 mod loops;
 mod machine;
 mod replay;
@@ -55,7 +56,7 @@ fn folder() -> Outcome<TempDir> {
 
 type Part = (&'static str, fn(&Bench) -> Outcome);
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     ("sequential", sequential::measure),
     ("loops", loops::measure),
     ("fan-out", fan_out::measure),
@@ -67,6 +68,7 @@ const PARTS: [Part; 11] = [
     ("diff", diff::measure),
     ("turns", turns::measure),
     ("resume", resume::measure),
+    ("finished", finished::measure),
 ];
 
 const BUILD_PARTS: [Part; 3] = [

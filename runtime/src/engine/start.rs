@@ -143,11 +143,7 @@ impl<G: Graph> Core<G> {
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
-        let tail = Tail {
-            step: 0,
-            snapshot: input.len() as u64,
-            steps: 0,
-        };
+        let tail = Tail::behind(0, input.len());
         self.check_inputs(&machine)?;
         let sealed = machine
             .seal_input(self.fingerprint(), seed, input)
@@ -257,6 +253,7 @@ impl<G: Graph> Core<G> {
             }
         };
         ledger.finish();
+        let seed = machine.keys().run().seed();
         let finished = finished_run(&machine, Some(machine.chain()));
         let run = match ending {
             Ending::Done => finished,
@@ -266,7 +263,9 @@ impl<G: Graph> Core<G> {
                 ..finished
             },
         };
-        self.recent.put(run.id(), machine, ledger.tail());
+        // What its contexts had to know of its driving goes with it.
+        machine.belong_to(RunIdentity::new(run.id.clone(), Some(seed)));
+        self.recent.put(machine, ledger.tail());
         Ok(run)
     }
 
@@ -369,7 +368,7 @@ impl<G: Graph> Core<G> {
         let said = |error| Error::from_store(run, error);
         store.commit(commit).await.map_err(said)?;
         let result = run_at(head, &step.machine, interrupts(loaded.questions));
-        self.recent.put(run, step.machine, step.tail);
+        self.recent.put(step.machine, step.tail);
         Ok(result)
     }
 
@@ -486,9 +485,7 @@ impl<G: Graph> Core<G> {
         store: &Arc<dyn Store>,
         head: Head,
     ) -> Result<(Head, Machine<G>, Tail), Error> {
-        if let Some((mut machine, tail)) = self.recent.take(&head.run, head.chain) {
-            // Its contexts were told that nobody drives it any more.
-            machine.belong_to(RunIdentity::new(head.run.clone(), Some(head.seed)));
+        if let Some((machine, tail)) = self.recent.take(&head.run, head.chain) {
             return Ok((head, machine, tail));
         }
         let (loaded, machine, tail) = self.load(store, &head.run).await?;
@@ -500,7 +497,7 @@ impl<G: Graph> Core<G> {
         let interrupts = self.open_questions(store, &head).await?;
         let (head, machine, tail) = self.machine_at(store, head).await?;
         let run = run_at(&head, &machine, interrupts);
-        self.recent.put(&head.run, machine, tail);
+        self.recent.put(machine, tail);
         Ok(run)
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct Machine<G: Graph> {
     turn_step: u64,
     keys: Keyring,
     frontier: Vec<Task<G::Input>>,
+    /// How long the frontier's text was when it was last written or read.
+    frontier_bytes: usize,
     joins: Joins,
     /// What waits until nothing else is runnable, in order of first arrival.
     deferred: Vec<(NodeId, Arrow)>,
@@ -114,6 +116,7 @@ impl<G: Graph> Machine<G> {
             turn_step: 0,
             keys: Keyring::new(info, run),
             frontier: Vec::new(),
+            frontier_bytes: 0,
             joins: Joins::new(info),
             deferred: Vec::new(),
             loops: LoopWatch::new(info, circles),
@@ -161,6 +164,11 @@ impl<G: Graph> Machine<G> {
     /// The tasks of the next step, in order.
     pub(crate) fn frontier(&self) -> &[Task<G::Input>] {
         &self.frontier
+    }
+
+    /// How long the frontier's text is, at a run between two steps.
+    pub(crate) const fn frontier_bytes(&self) -> u64 {
+        self.frontier_bytes as u64
     }
 
     /// Starts the current turn: the frontier is where `start` leads.
