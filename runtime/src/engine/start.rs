@@ -263,9 +263,12 @@ impl<G: Graph> Core<G> {
                 ..finished
             },
         };
-        // What its contexts had to know of its driving goes with it.
-        machine.belong_to(RunIdentity::new(run.id.clone(), Some(seed)));
-        self.recent.put(machine, ledger.tail());
+        // One that waits has given its inputs away.
+        if ending == Ending::Done {
+            // What its contexts had to know of its driving goes with them.
+            machine.belong_to(RunIdentity::new(run.id.clone(), Some(seed)));
+            self.recent.put(machine, ledger.tail());
+        }
         Ok(run)
     }
 

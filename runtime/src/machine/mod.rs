@@ -171,6 +171,12 @@ impl<G: Graph> Machine<G> {
         self.frontier_bytes as u64
     }
 
+    /// The same to [start](Task::start) them. A machine that gave its inputs away
+    /// is to be advanced, or to be given up.
+    pub(crate) fn frontier_mut(&mut self) -> &mut [Task<G::Input>] {
+        &mut self.frontier
+    }
+
     /// Starts the current turn: the frontier is where `start` leads.
     ///
     /// # Errors
