@@ -15,6 +15,8 @@ mod diff;
 mod durable;
 mod effects;
 mod fan_out;
+mod finished;
+mod loops;
 mod machine;
 mod replay;
 mod resume;
@@ -54,8 +56,9 @@ fn folder() -> Outcome<TempDir> {
 
 type Part = (&'static str, fn(&Bench) -> Outcome);
 
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 12] = [
     ("sequential", sequential::measure),
+    ("loops", loops::measure),
     ("fan-out", fan_out::measure),
     ("durable", durable::measure),
     ("transactions", transactions::measure),
@@ -65,6 +68,7 @@ const PARTS: [Part; 10] = [
     ("diff", diff::measure),
     ("turns", turns::measure),
     ("resume", resume::measure),
+    ("finished", finished::measure),
 ];
 
 const BUILD_PARTS: [Part; 3] = [

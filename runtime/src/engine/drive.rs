@@ -130,7 +130,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     }
 
     async fn lone_task(&mut self) -> Result<Ending, Error> {
-        let task = self.machine.frontier()[0].clone();
+        let task = self.machine.frontier_mut()[0].start();
         let mut done = match step::run_one(self.context(), task).await {
             Ok(done) => done,
             Err(TaskError::Suspended) => return self.interrupt(Vec::new()).await,
@@ -152,11 +152,12 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     async fn fan_out(&mut self, kept: Kept<G>) -> Result<Ending, Error> {
         let finished = self.kept_in_place(kept);
         let limits = self.core.settings.limits();
-        let fanout = Fanout::new(self.context(), self.machine.frontier(), finished, limits);
+        let fanout = Fanout::new(self.context(), limits);
+        let tasks = self.machine.frontier_mut();
         let StepResults {
             mut finished,
             failed,
-        } = fanout.run().await;
+        } = fanout.run(tasks, finished).await;
         let waits = !failed.is_empty();
         let failure = failed
             .into_iter()

@@ -285,17 +285,34 @@ pub(super) struct Tail {
     pub(super) snapshot: u64,
     /// What the steps since cost a loader, in bytes.
     pub(super) steps: u64,
+    /// A loader has to bring them up to date, which costs more than any snapshot.
+    is_outgrown: bool,
 }
 
 impl Tail {
+    /// Nothing but a snapshot of so many bytes.
+    pub(super) const fn behind(step: u64, snapshot: usize) -> Self {
+        Self {
+            step,
+            snapshot: snapshot as u64,
+            steps: 0,
+            is_outgrown: false,
+        }
+    }
+
+    /// Snapshot and steps: about what the state takes.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.snapshot.saturating_add(self.steps)
+    }
+
     /// Counts one more step.
     pub(super) const fn add(&mut self, updates: usize) {
         self.steps = self.steps.saturating_add(updates as u64 + STEP_COST);
     }
 
-    /// What a loader has to bring up to date costs more than any snapshot.
+    /// An older version of the graph wrote some of it.
     pub(super) const fn be_outgrown(&mut self) {
-        self.steps = u64::MAX;
+        self.is_outgrown = true;
     }
 }
 
@@ -324,7 +341,8 @@ impl SnapshotRule {
         state: &S,
     ) -> Result<Option<Snapshot>, EncodeError> {
         self.tail.add(updates);
-        let outgrown = self.tail.steps > self.tail.snapshot.max(SMALLEST_TAIL);
+        let outgrown =
+            self.tail.is_outgrown || self.tail.steps > self.tail.snapshot.max(SMALLEST_TAIL);
         let due = self
             .every
             .is_some_and(|every| step - self.tail.step >= every);
@@ -332,11 +350,7 @@ impl SnapshotRule {
             return Ok(None);
         }
         let state = encode::to_string(state)?;
-        self.tail = Tail {
-            step,
-            snapshot: state.len() as u64,
-            steps: 0,
-        };
+        self.tail = Tail::behind(step, state.len());
         Ok(Some(Snapshot {
             step,
             digest: snapshot_digest(&state),

@@ -178,12 +178,8 @@ pub(super) fn replay_steps<G: Graph>(
             .and_then(|today| machine.redo(&today, record.chain))
             .map_err(|error| redo_error(head, record.step, error))?;
     }
-    let snapshot = snapshot.map_or(first.updates.len(), |snapshot| snapshot.state.len()) as u64;
-    let mut tail = Tail {
-        step: base,
-        snapshot,
-        steps: 0,
-    };
+    let snapshot = snapshot.map_or(first.updates.len(), |snapshot| snapshot.state.len());
+    let mut tail = Tail::behind(base, snapshot);
     later
         .iter()
         .for_each(|record| tail.add(record.updates.len()));

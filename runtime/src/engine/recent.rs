@@ -8,36 +8,92 @@ use super::durable::Tail;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Machine;
+use crate::panics::let_go;
 
 /// How many runs are kept.
-const CAPACITY: usize = 64;
+const RUNS: usize = 64;
+
+/// How much all of them together come to, as far as their texts say.
+const BYTES: u64 = 32 << 20;
 
 /// The youngest is at the back.
-pub(super) struct Recent<G: Graph>(Mutex<VecDeque<(String, Machine<G>, Tail)>>);
+pub(super) struct Recent<G: Graph>(Mutex<VecDeque<Kept<G>>>);
+
+/// One run.
+struct Kept<G: Graph> {
+    machine: Machine<G>,
+    tail: Tail,
+}
+
+impl<G: Graph> Kept<G> {
+    /// What it would take in a store: its state, and what is to run next.
+    fn bytes(&self) -> u64 {
+        self.tail.bytes() + self.machine.frontier_bytes()
+    }
+}
 
 impl<G: Graph> Recent<G> {
     pub(super) fn new() -> Self {
         Self(Mutex::new(VecDeque::new()))
     }
 
-    fn runs(&self) -> MutexGuard<'_, VecDeque<(String, Machine<G>, Tail)>> {
+    // Nothing of the user's is dropped under the lock.
+    fn runs(&self) -> MutexGuard<'_, VecDeque<Kept<G>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remove(&self, run: &str) -> Option<Kept<G>> {
+        let mut runs = self.runs();
+        let position = runs.iter().position(|kept| kept.machine.run() == run)?;
+        runs.remove(position)
     }
 
     /// Takes a run out, if it is here and stands where the store says.
     pub(super) fn take(&self, run: &str, chain: Digest) -> Option<(Machine<G>, Tail)> {
-        let mut runs = self.runs();
-        let position = runs.iter().position(|(id, ..)| id == run)?;
-        let (_, machine, tail) = runs.remove(position)?;
-        (machine.chain() == chain).then_some((machine, tail))
+        let kept = self.remove(run)?;
+        if kept.machine.chain() == chain {
+            return Some((kept.machine, kept.tail));
+        }
+        let_go(kept);
+        None
     }
 
-    pub(super) fn put(&self, run: &str, machine: Machine<G>, tail: Tail) {
-        let mut runs = self.runs();
-        runs.retain(|(id, ..)| id != run);
-        if runs.len() == CAPACITY {
-            runs.pop_front();
+    /// Keeps a run that nobody drives, unless it is too large.
+    pub(super) fn put(&self, machine: Machine<G>, tail: Tail) {
+        let before = self.remove(machine.run());
+        let kept = Kept { machine, tail };
+        if kept.bytes() <= BYTES {
+            let_go(self.push(kept));
+        } else {
+            let_go(kept);
         }
-        runs.push_back((run.to_owned(), machine, tail));
+        let_go(before);
+    }
+
+    /// Gives back what there is no more room for.
+    fn push(&self, kept: Kept<G>) -> Vec<Kept<G>> {
+        let mut runs = self.runs();
+        runs.push_back(kept);
+        let mut bytes = 0_u64;
+        let fits = |kept: &&Kept<G>| {
+            bytes += kept.bytes();
+            bytes <= BYTES
+        };
+        let stay = runs.iter().rev().take(RUNS).take_while(fits).count();
+        let go = runs.len() - stay;
+        runs.drain(..go).collect()
+    }
+
+    /// The runs that are here.
+    pub(super) fn ids(&self) -> Vec<String> {
+        let runs = self.runs();
+        runs.iter()
+            .map(|kept| kept.machine.run().to_owned())
+            .collect()
+    }
+
+    /// A run that is gone from the store.
+    pub(super) fn forget(&self, run: &str) {
+        let_go(self.remove(run));
     }
 }

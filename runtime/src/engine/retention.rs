@@ -34,6 +34,7 @@ impl<G: Graph> Engine<G> {
             ..prune
         };
         let pruned = store.prune(&prune).await;
+        self.core.forget_pruned(store).await;
         pruned.map_err(|source| Error::PruneFailed { source })
     }
 
@@ -89,6 +90,15 @@ impl<G: Graph> Core<G> {
         }
     }
 
+    /// Keeps no state of a run that is gone.
+    async fn forget_pruned(&self, store: &Arc<dyn Store>) {
+        for run in self.recent.ids() {
+            if !matches!(store.head(&run).await, Ok(Some(_))) {
+                self.recent.forget(&run);
+            }
+        }
+    }
+
     async fn snapshot(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
         self.head(store, run).await?;
         let lease = store
@@ -107,11 +117,7 @@ impl<G: Graph> Core<G> {
         let (head, machine, _) = self.machine_at(store, head).await?;
         let state =
             encode::to_string(&**machine.state()).map_err(Error::not_round_trip(run, head.step))?;
-        let tail = Tail {
-            step: head.step,
-            snapshot: state.len() as u64,
-            steps: 0,
-        };
+        let tail = Tail::behind(head.step, state.len());
         let snapshot = Snapshot {
             step: head.step,
             digest: snapshot_digest(&state),
@@ -122,7 +128,7 @@ impl<G: Graph> Core<G> {
             .await
             .map_err(|error| Error::from_store(run, error))?;
         let result = run_at(&head, &machine, Vec::new());
-        self.recent.put(run, machine, tail);
+        self.recent.put(machine, tail);
         Ok(result)
     }
 }

@@ -147,11 +147,7 @@ impl<G: Graph> Core<G> {
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
-        let tail = Tail {
-            step: 0,
-            snapshot: input.len() as u64,
-            steps: 0,
-        };
+        let tail = Tail::behind(0, input.len());
         self.check_inputs(&machine)?;
         let sealed = machine
             .seal_input(self.fingerprint(), seed, input)
@@ -264,6 +260,7 @@ impl<G: Graph> Core<G> {
             }
         };
         ledger.finish();
+        let seed = machine.keys().run().seed();
         let finished = finished_run(&machine, Some(machine.chain()));
         let run = match ending {
             Ending::Done => finished,
@@ -273,7 +270,12 @@ impl<G: Graph> Core<G> {
                 ..finished
             },
         };
-        self.recent.put(run.id(), machine, ledger.tail());
+        // One that waits has given its inputs away.
+        if ending == Ending::Done {
+            // What its contexts had to know of its driving goes with them.
+            machine.belong_to(RunIdentity::new(run.id.clone(), Some(seed)));
+            self.recent.put(machine, ledger.tail());
+        }
         Ok(run)
     }
 
@@ -382,7 +384,7 @@ impl<G: Graph> Core<G> {
         let said = |error| Error::from_store(run, error);
         store.commit(commit).await.map_err(said)?;
         let result = run_at(head, &step.machine, interrupts(loaded.questions));
-        self.recent.put(run, step.machine, step.tail);
+        self.recent.put(step.machine, step.tail);
         Ok(result)
     }
 
@@ -499,9 +501,7 @@ impl<G: Graph> Core<G> {
         store: &Arc<dyn Store>,
         head: Head,
     ) -> Result<(Head, Machine<G>, Tail), Error> {
-        if let Some((mut machine, tail)) = self.recent.take(&head.run, head.chain) {
-            // Its contexts were told that nobody drives it any more.
-            machine.belong_to(RunIdentity::new(head.run.clone(), Some(head.seed)));
+        if let Some((machine, tail)) = self.recent.take(&head.run, head.chain) {
             return Ok((head, machine, tail));
         }
         let (loaded, machine, tail) = self.load(store, &head.run).await?;
@@ -513,7 +513,7 @@ impl<G: Graph> Core<G> {
         let interrupts = self.open_questions(store, &head).await?;
         let (head, machine, tail) = self.machine_at(store, head).await?;
         let run = run_at(&head, &machine, interrupts);
-        self.recent.put(&head.run, machine, tail);
+        self.recent.put(machine, tail);
         Ok(run)
     }
 }

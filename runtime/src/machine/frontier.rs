@@ -91,6 +91,7 @@ impl<G: Graph> Machine<G> {
     /// Puts a stored frontier in the place of this one.
     pub(crate) fn restore_frontier(&mut self, json: &str) -> Result<(), DecodeError> {
         let text = read(json)?;
+        self.frontier_bytes = json.len();
         let graph = self.info;
         for group in text.tasks.iter().chain(&text.deferred) {
             let edge = graph.edges.get(group.edge as usize);

@@ -1,7 +1,7 @@
 //! Finds provable endless loops: the same frontier again with the same state,
 //! while only closed nodes ran, so that nothing from outside can end it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::encode::{self, EncodeError};
@@ -10,9 +10,13 @@ use crate::hash::{Digest, Hasher};
 use crate::machine::Task;
 use crate::state::State;
 
-/// After this many recurrences of a frontier, states are compared only around
-/// powers of two, so that a long loop that does change the state stays cheap.
+/// The first so many recurrences compare states. Later ones do so around powers
+/// of two, so that a long loop that does change the state stays cheap.
 const ALWAYS: u64 = 16;
+
+/// So many frontiers whose tasks carry inputs are remembered. A graph has only
+/// so many without; those with inputs may be others in every round.
+const WITH_INPUTS: usize = 1_024;
 
 /// Watches the frontiers of a run.
 #[derive(Debug)]
@@ -21,19 +25,26 @@ pub(crate) struct LoopWatch {
     /// The nodes from which a walk over closed nodes alone comes back. Where
     /// there are none, which is the rule, watching costs nothing.
     circles: Option<Circles>,
+    /// The frontiers that occurred since the last task that was not closed.
     seen: HashMap<Digest, Seen>,
+    /// Those of them that carry inputs, the oldest first.
+    with_inputs: VecDeque<Digest>,
+    /// How often one of them recurred, all counted together: a loop of many
+    /// frontiers compares no more than one of few.
+    recurrences: u64,
     changes: u64,
     /// The last step may have left something in an ephemeral field that the
     /// state's encoding skips, so that equal encodings prove nothing.
     hidden: bool,
 }
 
-/// One frontier that occurred since the last task that was not closed.
-#[derive(Debug, Default)]
+/// One frontier that occurred.
+#[derive(Debug)]
 struct Seen {
-    times: u64,
     /// Number of changes to the state at its last occurrence.
     changes: u64,
+    /// The state was noted last time, to be compared with that of the next.
+    is_noted: bool,
     states: Vec<Digest>,
 }
 
@@ -43,6 +54,8 @@ impl LoopWatch {
             info,
             circles,
             seen: HashMap::new(),
+            with_inputs: VecDeque::new(),
+            recurrences: 0,
             changes: 0,
             hidden: false,
         }
@@ -51,6 +64,8 @@ impl LoopWatch {
     /// Starts over: something from outside changed the run.
     pub(crate) fn reset(&mut self) {
         self.seen.clear();
+        self.with_inputs.clear();
+        self.recurrences = 0;
     }
 
     /// Notes that the state may have changed, and whether in a way that does
@@ -69,10 +84,11 @@ impl LoopWatch {
         let closed = frontier
             .iter()
             .all(|task| self.info.nodes[task.node as usize].closed);
+        let is_circling = closed && frontier.iter().any(|task| circles[task.node as usize]);
         if !closed {
-            self.seen.clear();
+            self.reset();
         }
-        closed && !self.hidden && frontier.iter().any(|task| circles[task.node as usize])
+        is_circling && !self.hidden
     }
 
     /// Notes a frontier (the hash of its nodes, inputs, join arrivals and
@@ -80,30 +96,61 @@ impl LoopWatch {
     pub(crate) fn recurs(
         &mut self,
         frontier: Digest,
+        has_inputs: bool,
         state: &impl State,
     ) -> Result<bool, EncodeError> {
         let changes = self.changes;
-        let seen = self.seen.entry(frontier).or_default();
-        seen.times += 1;
-        let unchanged = seen.times > 1 && seen.changes == changes;
-        seen.changes = changes;
-        if !unchanged {
-            if !is_compared(seen.times) {
-                return Ok(false);
-            }
-            let state = Hasher::new().part(encode::to_string(state)?).finish();
-            if !seen.states.contains(&state) {
-                seen.states.push(state);
-                return Ok(false);
-            }
+        let Some(seen) = self.seen.get_mut(&frontier) else {
+            self.note_first(frontier, has_inputs, state)?;
+            return Ok(false);
+        };
+        if std::mem::replace(&mut seen.changes, changes) == changes {
+            return Ok(true);
         }
-        Ok(true)
+        self.recurrences += 1;
+        let is_due = self.recurrences <= ALWAYS || self.recurrences.is_power_of_two();
+        if !std::mem::replace(&mut seen.is_noted, is_due) && !is_due {
+            return Ok(false);
+        }
+        let state = digest(state)?;
+        let was_there = seen.states.contains(&state);
+        if !was_there {
+            seen.states.push(state);
+        }
+        Ok(was_there)
+    }
+
+    /// A frontier that occurs for the first time. One with inputs may never
+    /// come again, so its state is noted at its first recurrence only.
+    fn note_first(
+        &mut self,
+        frontier: Digest,
+        has_inputs: bool,
+        state: &impl State,
+    ) -> Result<(), EncodeError> {
+        let states = if has_inputs {
+            if self.with_inputs.len() == WITH_INPUTS
+                && let Some(oldest) = self.with_inputs.pop_front()
+            {
+                self.seen.remove(&oldest);
+            }
+            self.with_inputs.push_back(frontier);
+            Vec::new()
+        } else {
+            vec![digest(state)?]
+        };
+        let seen = Seen {
+            changes: self.changes,
+            is_noted: !has_inputs,
+            states,
+        };
+        self.seen.insert(frontier, seen);
+        Ok(())
     }
 }
 
-fn is_compared(times: u64) -> bool {
-    let power = 1 << times.ilog2();
-    times <= ALWAYS || times - power < 2
+fn digest(state: &impl State) -> Result<Digest, EncodeError> {
+    Ok(Hasher::new().part(encode::to_string(state)?).finish())
 }
 
 /// For each node, whether it lies on a circle of closed nodes, or between two.

@@ -80,6 +80,8 @@ pub(crate) struct Machine<G: Graph> {
     turn_step: u64,
     keys: Keyring,
     frontier: Vec<Task<G::Input>>,
+    /// How long the frontier's text was when it was last written or read.
+    frontier_bytes: usize,
     joins: Joins,
     /// What waits until nothing else is runnable, in order of first arrival.
     deferred: Vec<(NodeId, Arrow)>,
@@ -114,6 +116,7 @@ impl<G: Graph> Machine<G> {
             turn_step: 0,
             keys: Keyring::new(info, run),
             frontier: Vec::new(),
+            frontier_bytes: 0,
             joins: Joins::new(info),
             deferred: Vec::new(),
             loops: LoopWatch::new(info, circles),
@@ -161,6 +164,17 @@ impl<G: Graph> Machine<G> {
     /// The tasks of the next step, in order.
     pub(crate) fn frontier(&self) -> &[Task<G::Input>] {
         &self.frontier
+    }
+
+    /// How long the frontier's text is, at a run between two steps.
+    pub(crate) const fn frontier_bytes(&self) -> u64 {
+        self.frontier_bytes as u64
+    }
+
+    /// The same to [start](Task::start) them. A machine that gave its inputs away
+    /// is to be advanced, or to be given up.
+    pub(crate) fn frontier_mut(&mut self) -> &mut [Task<G::Input>] {
+        &mut self.frontier
     }
 
     /// Starts the current turn: the frontier is where `start` leads.
@@ -473,7 +487,8 @@ impl<G: Graph> Machine<G> {
             return Ok(None);
         }
         let frontier = self.frontier_shape()?;
-        let recurs = self.loops.recurs(frontier, &*self.state)?;
+        let has_inputs = self.frontier.iter().any(|task| task.input.is_some());
+        let recurs = self.loops.recurs(frontier, has_inputs, &*self.state)?;
         Ok(recurs.then(|| self.describe_loop()))
     }
 

@@ -127,6 +127,7 @@ impl<G: Graph> Machine<G> {
         input: String,
     ) -> Result<Sealed, EncodeError> {
         let frontier = self.frontier_text()?;
+        self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         self.chain = first_chain(graph, seed, &input);
         Ok(Sealed {
@@ -147,6 +148,7 @@ impl<G: Graph> Machine<G> {
         updates: String,
     ) -> Result<Sealed, EncodeError> {
         let frontier = self.frontier_text()?;
+        self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         let previous = self.chain;
         self.chain = next_chain(previous, &updates, &frontier);

@@ -13,6 +13,18 @@ pub(crate) struct Task<I> {
     pub(crate) input: Option<I>,
 }
 
+impl<I> Task<I> {
+    /// The task as it is to be run: its input goes with it.
+    pub(crate) const fn start(&mut self) -> Self {
+        Self {
+            node: self.node,
+            key: self.key,
+            arrow: self.arrow,
+            input: self.input.take(),
+        }
+    }
+}
+
 /// The arrow along which a task was reached first: what its order key is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arrow {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
 use super::{StepResults, TaskError, TaskResult};
-use crate::graph::{Graph, NodeId};
-use crate::machine::{Finished, KeyId, Keyring, Task};
+use crate::graph::Graph;
+use crate::machine::{Finished, Keyring, Task};
 
 pub(super) struct Board<G: Graph> {
     graph: Arc<G>,
@@ -21,7 +21,7 @@ pub(super) struct Board<G: Graph> {
 
 /// Where one task stands.
 enum Slot<G: Graph> {
-    Open(NodeId, KeyId, Option<G::Input>),
+    Open(Task<G::Input>),
     Running,
     Finished(Finished<G>),
     Failed(TaskError),
@@ -30,35 +30,42 @@ enum Slot<G: Graph> {
 /// A started task.
 pub(super) struct Job<G: Graph> {
     pub(super) at: Started,
-    pub(super) node: NodeId,
-    pub(super) key: KeyId,
-    pub(super) input: Option<G::Input>,
+    pub(super) task: Task<G::Input>,
 }
 
 impl<G: Graph> Board<G> {
-    pub(super) fn new(
-        context: StepContext<'_, G>,
-        tasks: &[Task<G::Input>],
-        finished: Vec<Option<Finished<G>>>,
-        max_per_node: Option<usize>,
-    ) -> Self {
-        let open = (0..)
-            .zip(tasks)
-            .filter(|(at, _)| !finished.get(*at).is_some_and(Option::is_some));
-        let queue = Queue::new(open.map(|(at, task)| (at, task.node)), max_per_node);
-        let mut finished = finished.into_iter();
-        let slots = tasks.iter().map(|task| match finished.next().flatten() {
-            Some(done) => Mutex::new(Slot::Finished(done)),
-            None => Mutex::new(Slot::Open(task.node, task.key, task.input.clone())),
-        });
+    /// A board without tasks.
+    pub(super) fn new(context: StepContext<'_, G>) -> Self {
         Self {
             graph: Arc::clone(context.graph),
             state: Arc::clone(context.state),
             keys: context.keys.clone(),
             clock: context.clock,
-            queue,
-            slots: slots.collect(),
+            queue: Queue::new(std::iter::empty(), None),
+            slots: Vec::new(),
         }
+    }
+
+    /// Takes on the tasks that have not finished, and their inputs with them:
+    /// of what is to be done there is one copy.
+    pub(super) fn fill(
+        &mut self,
+        tasks: &mut [Task<G::Input>],
+        finished: Vec<Option<Finished<G>>>,
+        max_per_node: Option<usize>,
+    ) {
+        let open = (0..)
+            .zip(&*tasks)
+            .filter(|(at, _)| !finished.get(*at).is_some_and(Option::is_some));
+        self.queue = Queue::new(open.map(|(at, task)| (at, task.node)), max_per_node);
+        let mut finished = finished.into_iter();
+        let slots = tasks
+            .iter_mut()
+            .map(|task| match finished.next().flatten() {
+                Some(done) => Mutex::new(Slot::Finished(done)),
+                None => Mutex::new(Slot::Open(task.start())),
+            });
+        self.slots = slots.collect();
     }
 
     pub(super) fn context(&self) -> StepContext<'_, G> {
@@ -87,18 +94,11 @@ impl<G: Graph> Board<G> {
     /// Starts the next task.
     pub(super) fn start(&self) -> Option<Job<G>> {
         let at = self.queue.start()?;
-        let mut slot = self.slot(at.position);
-        let Slot::Open(node, key, input) = &mut *slot else {
+        let slot = std::mem::replace(&mut *self.slot(at.position), Slot::Running);
+        let Slot::Open(task) = slot else {
             unreachable!("the queue gives each open task once")
         };
-        let (node, key, input) = (*node, *key, input.take());
-        *slot = Slot::Running;
-        Some(Job {
-            at,
-            node,
-            key,
-            input,
-        })
+        Some(Job { at, task })
     }
 
     /// How many tasks have not started.

@@ -77,35 +77,33 @@ pub(super) fn run_one<'a, G: Graph>(
     context: StepContext<'a, G>,
     task: Task<G::Input>,
 ) -> impl Future<Output = TaskResult<G>> + Send + use<'a, G> {
-    run_task(context, task.node, task.key, task.input)
+    run_task(context, task)
 }
 
-/// The tasks of a step, to be [run](Fanout::run); those of `tasks` that stand
-/// in `finished` already do not run again.
+/// Runs the tasks of a step.
 pub(super) struct Fanout<G: Graph> {
-    board: Arc<Board<G>>,
-    max_concurrency: usize,
+    board: Board<G>,
+    limits: Limits,
 }
 
 impl<G: Graph> Fanout<G> {
-    pub(super) fn new(
-        context: StepContext<'_, G>,
-        tasks: &[Task<G::Input>],
-        finished: Vec<Option<Finished<G>>>,
-        limits: Limits,
-    ) -> Self {
-        let board = Arc::new(Board::new(context, tasks, finished, limits.max_per_node));
-        Self {
-            board,
-            max_concurrency: limits.max_concurrency,
-        }
+    pub(super) fn new(context: StepContext<'_, G>, limits: Limits) -> Self {
+        let board = Board::new(context);
+        Self { board, limits }
     }
 
-    pub(super) async fn run(self) -> StepResults<G> {
-        let Self {
-            board,
-            max_concurrency,
-        } = self;
+    /// Starts `tasks`, but for those that stand in `finished` already.
+    pub(super) fn run(
+        self,
+        tasks: &mut [Task<G::Input>],
+        finished: Vec<Option<Finished<G>>>,
+    ) -> impl Future<Output = StepResults<G>> + Send + use<G> {
+        let Self { mut board, limits } = self;
+        board.fill(tasks, finished, limits.max_per_node);
+        Self::work_off(Arc::new(board), limits.max_concurrency)
+    }
+
+    async fn work_off(board: Arc<Board<G>>, max_concurrency: usize) -> StepResults<G> {
         let mut workers = Workers::default();
         let mut slice = Slice::begin();
         let mut spare = None;
@@ -161,14 +159,8 @@ fn poll_place<F: Future<Output = ()>>(
 
 /// Runs one task and puts its result on the board.
 async fn run_job<G: Graph>(board: Arc<Board<G>>, job: Job<G>) {
-    let Job {
-        at,
-        node,
-        key,
-        input,
-    } = job;
-    let result = run_task(board.context(), node, key, input).await;
-    board.finish(at, result);
+    let result = run_task(board.context(), job.task).await;
+    board.finish(job.at, result);
 }
 
 /// Finishes a task that was polled before, then goes on as a worker.
@@ -184,14 +176,8 @@ where
 /// Goes from task to task until none is left.
 async fn work<G: Graph>(board: Arc<Board<G>>) {
     while let Some(job) = board.start() {
-        let Job {
-            at,
-            node,
-            key,
-            input,
-        } = job;
-        let result = run_task(board.context(), node, key, input).await;
-        board.finish(at, result);
+        let result = run_task(board.context(), job.task).await;
+        board.finish(job.at, result);
         consume_budget().await;
     }
 }

@@ -12,7 +12,7 @@ use super::{TaskError, TaskResult, backoff};
 use crate::cx::{Cx, UNRECORDED};
 use crate::engine::blocking::{Abandoned, on_blocking_pool};
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
-use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
+use crate::machine::{Finished, KeyId, Keyring, Task, UpdateOf};
 use crate::node_error::{Failure, NodeError};
 use crate::panics::Caught;
 
@@ -51,22 +51,21 @@ impl<G: Graph> StepContext<'_, G> {
 /// row takes over.
 pub(super) async fn run_task<G: Graph>(
     context: StepContext<'_, G>,
-    node: NodeId,
-    key: KeyId,
-    input: Option<G::Input>,
+    task: Task<G::Input>,
 ) -> TaskResult<G> {
     // Beside the node itself, users' values are cloned and dropped on the way.
-    let task = Caught(pin!(try_task(context, node, key, input)));
+    let task = Caught(pin!(try_task(context, task)));
     task.await
         .unwrap_or_else(|panic| Err(TaskError::Panicked(panic)))
 }
 
-async fn try_task<G: Graph>(
-    context: StepContext<'_, G>,
-    node: NodeId,
-    key: KeyId,
-    mut input: Option<G::Input>,
-) -> TaskResult<G> {
+async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -> TaskResult<G> {
+    let Task {
+        node,
+        key,
+        mut input,
+        ..
+    } = task;
     let info = &G::INFO.nodes[node as usize];
     let retry = &info.options.retry;
     let StepClock {

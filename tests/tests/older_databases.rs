@@ -1,0 +1,398 @@
+//! Runs that an older program wrote are gone on with, and replay in every step.
+//!
+//! A file under `tests/golden` was written by the program of its schema and is
+//! never written again; a later schema gets a file of its own beside it.
+#![cfg(feature = "sqlite")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+use superstep::store::{EffectKind, StepKind};
+use superstep::{Graph, Outcome, ok};
+use superstep_tests::{Journal, sqlite_at};
+use tempfile::{TempDir, tempdir};
+
+/// What a desk knows.
+#[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Desk {
+    message: String,
+    #[reduce(append)]
+    log: Vec<String>,
+    #[reduce(sum)]
+    paid: u64,
+}
+
+/// Where `plan` can go.
+#[derive(Route, Debug)]
+enum Plan {
+    Read(Vec<String>),
+    Pay(u64),
+    Reply,
+}
+
+/// The world outside: what was asked of it, and whether it is broken.
+#[derive(Clone, Debug, Default)]
+struct World {
+    calls: Journal,
+    broken: Arc<AtomicBool>,
+}
+
+impl World {
+    fn broken() -> Self {
+        let world = Self::default();
+        world.broken.store(true, Ordering::Relaxed);
+        world
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    async fn ask(&self, cx: &Cx, name: &str, what: &str) -> Result<String, NodeError> {
+        let answer = cx.effect(name, what).run(|| async {
+            self.calls.note(format_args!("{name} {what}"));
+            ok(format!("{name} of {what}"))
+        });
+        answer.await
+    }
+}
+
+/// `read a b` reads words, `pay 7` pays, everything else is replied to.
+#[node]
+fn plan(state: &Desk) -> Result<(DeskUpdate, Plan), NodeError> {
+    let mut words = state.message.split(' ').map(str::to_owned);
+    let plan = match words.next().as_deref() {
+        Some("read") => Plan::Read(words.collect()),
+        Some("pay") => Plan::Pay(words.next().unwrap_or_default().parse()?),
+        _ => Plan::Reply,
+    };
+    Ok((Desk::update().log([format!("planned {plan:?}")]), plan))
+}
+
+/// The word `slip` is read at the second attempt, the word `lost` never.
+#[node(retry(attempts = 2, base = "1ms"))]
+async fn read(_: &Desk, word: String, world: &World, cx: &Cx) -> Result<DeskUpdate, NodeError> {
+    let at = cx.now();
+    let text = world.ask(cx, "fetch", &word).await?;
+    if word == "lost" {
+        return Err(NodeError::permanent("it is lost"));
+    }
+    if word == "slip" && cx.attempt() == 1 {
+        return Err(NodeError::transient("it slipped"));
+    }
+    let seen = at <= cx.now();
+    Ok(Desk::update().log([format!("{text}, {seen}, {}", cx.uuid())]))
+}
+
+/// Fails as long as the world is broken.
+#[node]
+async fn check(_: &Desk, world: &World, cx: &Cx) -> Result<DeskUpdate, NodeError> {
+    let text = world.ask(cx, "probe", "desk").await?;
+    if world.is_broken() {
+        return Err(NodeError::permanent("the desk is broken"));
+    }
+    Ok(Desk::update().log([text]))
+}
+
+/// Pays at most once; nobody knows whether a broken world was paid.
+#[node]
+async fn pay(_: &Desk, price: u64, world: &World, cx: &Cx) -> Result<DeskUpdate, NodeError> {
+    let paid = cx.effect("charge", &price).at_most_once().run(|| async {
+        world.calls.note(format_args!("charge {price}"));
+        if world.is_broken() {
+            return Err(NodeError::permanent("the line went dead"));
+        }
+        Ok(price)
+    });
+    Ok(Desk::update().paid(paid.await?))
+}
+
+#[node]
+fn mend(_: &Desk, failure: Failure) -> DeskUpdate {
+    Desk::update().log([format!("{}: {}", failure.node, failure.message)])
+}
+
+#[node]
+fn sort(state: &Desk) -> DeskUpdate {
+    Desk::update().log([format!("sorted {}", state.log.len())])
+}
+
+#[node]
+fn reply(state: &Desk) -> DeskUpdate {
+    Desk::update().log([format!("replied after {}", state.log.len())])
+}
+
+#[node]
+fn close(state: &Desk) -> DeskUpdate {
+    Desk::update().log([format!("closed after {}", state.log.len())])
+}
+
+#[graph(
+    state = Desk,
+    start -> plan,
+    plan -> match {
+        Plan::Read(words) => [each read(words) else sort, check, defer close],
+        Plan::Pay(price) => pay(price),
+        Plan::Reply => reply,
+    },
+    read -> sort,
+    read on error -> mend,
+    mend -> end,
+    [sort, check] -> reply,
+    pay -> reply,
+    reply -> end,
+    close -> end,
+)]
+#[derive(Clone, Debug)]
+struct Clerk {
+    world: World,
+}
+
+fn engine(path: &Path, world: &World, max_steps: u64) -> Engine<Clerk> {
+    let world = world.clone();
+    let builder = Engine::builder(Clerk { world }).max_steps(max_steps);
+    builder.shared_store(sqlite_at(path)).build().unwrap()
+}
+
+fn asked(message: &str) -> Desk {
+    Desk {
+        message: message.to_owned(),
+        ..Desk::default()
+    }
+}
+
+/// The only question of a run that waits.
+fn question(run: &Run<Desk>) -> &str {
+    assert_eq!(run.status(), Status::Interrupted);
+    &run.interrupts()[0].id
+}
+
+/// `GOLDEN=golden/v2.sqlite cargo test -p superstep-tests --test older_databases -- --ignored`,
+/// once per schema, before it is released.
+#[tokio::test]
+#[ignore = "writes a file that is kept in the repository"]
+async fn write_the_golden_database() {
+    let path = PathBuf::from(std::env::var("GOLDEN").unwrap());
+    let (well, broken) = (World::default(), World::broken());
+    let desk = engine(&path, &well, 100);
+    let sick = engine(&path, &broken, 100);
+
+    let run = desk.run("mended", asked("read a slip lost")).await.unwrap();
+    assert_eq!(run.status(), Status::Completed);
+
+    let error = sick
+        .run("failed", asked("read a lost b"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::NodeFailed { step: 2, .. }),
+        "{error}"
+    );
+
+    for id in ["asking", "answered", "settled", "undone"] {
+        let run = sick.run(id, asked("pay 7")).await.unwrap();
+        let outcome = match id {
+            "asking" => continue,
+            "undone" => Outcome::DidNotHappen,
+            _ => Outcome::Happened(5_u64),
+        };
+        sick.answer(id, question(&run), outcome).await.unwrap();
+    }
+    let run = desk.resume("settled").await.unwrap();
+    assert_eq!((run.status(), run.state().paid), (Status::Completed, 5));
+
+    desk.run("chat", asked("hello")).await.unwrap();
+    for (token, message) in [
+        ("one", "read a b"),
+        ("two", "pay 3"),
+        ("three", "read lost slip"),
+    ] {
+        let turn = desk.turn("chat", Desk::update().message(message));
+        turn.token(token).await.unwrap();
+    }
+    desk.label("chat", 3, "first turn").await.unwrap();
+    let edit = |state: &mut Desk| state.message = "read b".into();
+    desk.fork("chat", 3, "fork", edit).await.unwrap();
+    desk.resume("fork").await.unwrap();
+
+    // Joins wait, one node is deferred, inputs stand in the frontier.
+    for (id, steps) in [("inputs", 1), ("joining", 2)] {
+        let halting = engine(&path, &well, steps);
+        let error = halting.run(id, asked("read a lost")).await.unwrap_err();
+        assert!(matches!(error, Error::MaxStepsExceeded { .. }), "{error}");
+    }
+    desk.update("joining", Desk::update().log(["corrected"]))
+        .await
+        .unwrap();
+}
+
+/// A copy of the golden database, opened by today's program in a world that
+/// was never asked anything.
+fn opened(name: &str) -> (TempDir, Engine<Clerk>, World) {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+    fs::copy(golden.join(name), &path).unwrap();
+    let world = World::default();
+    let engine = engine(&path, &world, 100);
+    (folder, engine, world)
+}
+
+const GOLDEN: [&str; 1] = ["v2.sqlite"];
+
+/// All runs, and what became of them.
+const RUNS: [(&str, Status); 10] = [
+    ("answered", Status::Interrupted),
+    ("asking", Status::Interrupted),
+    ("chat", Status::Completed),
+    ("failed", Status::Failed),
+    ("fork", Status::Completed),
+    ("inputs", Status::Failed),
+    ("joining", Status::Failed),
+    ("mended", Status::Completed),
+    ("settled", Status::Completed),
+    ("undone", Status::Interrupted),
+];
+
+#[tokio::test]
+async fn every_run_is_there_and_replays() {
+    for name in GOLDEN {
+        let (_folder, engine, world) = opened(name);
+        for (id, status) in RUNS {
+            let run = engine.get(id).await.unwrap();
+            assert_eq!(run.status(), status, "{id} of {name}");
+            let replayed = engine.replay(id).await.unwrap();
+            assert_eq!(replayed.fingerprint(), run.fingerprint());
+            assert_eq!(replayed.state(), run.state());
+        }
+        let chat = engine.get("chat").await.unwrap();
+        assert_eq!(chat.state().paid, 3);
+        let history = engine.history("chat").await.unwrap();
+        let turns = history.iter().filter(|step| step.kind == StepKind::Turn);
+        assert_eq!(turns.count(), 3);
+        assert_eq!(world.calls.lines(), [""; 0], "all of it was on record");
+    }
+}
+
+/// A repeated token gives its turn, a new one begins another.
+#[tokio::test]
+async fn turns_go_on_and_their_tokens_are_known() {
+    for name in GOLDEN {
+        let (_folder, engine, world) = opened(name);
+        let before = engine.get("chat").await.unwrap();
+        let say = |message: &str| engine.turn("chat", Desk::update().message(message));
+        for token in ["one", "two", "three"] {
+            let again = say("read never").token(token).await.unwrap();
+            assert_eq!(again.fingerprint(), before.fingerprint());
+        }
+        assert_eq!(world.calls.lines(), [""; 0]);
+        let run = say("read c").token("four").await.unwrap();
+        assert!(run.steps() > before.steps());
+        let mut called = world.calls.lines();
+        called.sort();
+        assert_eq!(called, ["fetch c", "probe desk"]);
+        engine.replay("chat").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_open_goes_on_and_calls_nothing_twice() {
+    for name in GOLDEN {
+        for (id, calls, paid) in [
+            ("failed", &[][..], 0),
+            ("answered", &[], 5),
+            ("undone", &["charge 7"], 7),
+            ("inputs", &["fetch a", "fetch lost", "probe desk"], 0),
+            ("joining", &[], 0),
+        ] {
+            let (_folder, engine, world) = opened(name);
+            let run = engine.resume(id).await.unwrap();
+            assert_eq!(
+                (run.status(), run.state().paid),
+                (Status::Completed, paid),
+                "{id}"
+            );
+            let mut called = world.calls.lines();
+            called.sort();
+            assert_eq!(called, calls, "{id}");
+            let replayed = engine.replay(id).await.unwrap();
+            assert_eq!(replayed.fingerprint(), run.fingerprint());
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_open_question_is_answered_and_an_answered_one_is_not() {
+    for name in GOLDEN {
+        let (_folder, engine, world) = opened(name);
+        let run = engine.resume("asking").await.unwrap();
+        let id = question(&run).to_owned();
+        engine
+            .answer("asking", &id, Outcome::Happened(9_u64))
+            .await
+            .unwrap();
+        let again = engine.answer("asking", &id, Outcome::Happened(9_u64)).await;
+        assert!(
+            matches!(again, Err(Error::AlreadyAnswered { .. })),
+            "{again:?}"
+        );
+        let run = engine.resume("asking").await.unwrap();
+        assert_eq!((run.status(), run.state().paid), (Status::Completed, 9));
+        engine.replay("asking").await.unwrap();
+        assert_eq!(world.calls.lines(), [""; 0]);
+    }
+}
+
+/// From every step that was committed a fork goes on as its origin did.
+#[tokio::test]
+async fn every_step_can_be_forked() {
+    for name in GOLDEN {
+        let (_folder, engine, _) = opened(name);
+        for (id, _) in RUNS {
+            let last = engine.get(id).await.unwrap();
+            let done = last.status() == Status::Completed;
+            for step in 0..=last.steps() {
+                let fork = format!("{id} from {step}");
+                engine.fork(id, step, &fork, |_| {}).await.unwrap();
+                let state = engine.state_at(id, step).await.unwrap();
+                assert_eq!(engine.get(&fork).await.unwrap().state(), &state);
+                let run = engine.resume(&fork).await.unwrap();
+                assert_eq!(run.status(), Status::Completed, "{fork}");
+                engine.replay(&fork).await.unwrap();
+                if done && step == last.steps() {
+                    assert_eq!(run.state(), last.state());
+                }
+            }
+        }
+    }
+}
+
+/// The file has what the tests of later schemas look for.
+#[tokio::test]
+async fn the_golden_database_has_one_of_everything() {
+    for name in GOLDEN {
+        let (folder, engine, _) = opened(name);
+        engine.get("chat").await.unwrap();
+        let store = sqlite_at(&folder.path().join("runs.db"));
+        let mut kinds = Vec::new();
+        for (id, _) in RUNS {
+            let effects = store.effects(id, 0, 1_000).await.unwrap();
+            kinds.extend(effects.into_iter().map(|effect| effect.kind));
+        }
+        for kind in [EffectKind::Done, EffectKind::Intent, EffectKind::Answered] {
+            assert!(kinds.contains(&kind), "{kind:?}");
+        }
+        let failed = store.load("failed").await.unwrap().unwrap();
+        assert_eq!(failed.pending.len(), 3, "what its siblings came to is kept");
+        assert!(failed.head.error.unwrap().contains("the desk is broken"));
+        let chat = store.head("chat").await.unwrap().unwrap();
+        assert_eq!((chat.turn, chat.token.as_deref()), (3, Some("three")));
+        let fork = store.head("fork").await.unwrap().unwrap();
+        assert_eq!(fork.origin.unwrap().run, "chat");
+        assert_eq!(Clerk::INFO.name, chat.graph);
+    }
+}
