@@ -1,8 +1,9 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
@@ -121,7 +122,7 @@ impl<'a> Effect<'a> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let outcome = self.outcome(f).await;
+        let outcome = self.attended(pin!(self.outcome(f))).await;
         self.log().saw(self.position);
         outcome
     }
@@ -147,8 +148,32 @@ impl<'a> Effect<'a> {
                 }
             }
             Look::Unknown(reason) => self.ask(journal, &request, &reason).await,
-            Look::Never => pending().await,
+            Look::Never => self.never().await,
         }
+    }
+
+    /// Waits for `outcome`, as long as anybody waits for the attempt.
+    async fn attended<T>(
+        &self,
+        mut outcome: Pin<&mut impl Future<Output = Result<T, NodeError>>>,
+    ) -> Result<T, NodeError> {
+        poll_fn(|task| match self.cx.ends(task.waker()) {
+            true => Poll::Ready(Err(self.too_late())),
+            false => outcome.as_mut().poll(task),
+        })
+        .await
+    }
+
+    fn too_late(&self) -> NodeError {
+        NodeError::permanent(format!(
+            "attempt {} of node `{}` in step {} of run `{}` was given up: effect `{}` is not made \
+             any more, and what it came to is not recorded",
+            self.cx.attempt(),
+            self.cx.node(),
+            self.cx.step(),
+            self.cx.run_id(),
+            self.name
+        ))
     }
 
     /// Calls `f`, and says so to whatever `f` asks of this task's context.
@@ -296,8 +321,10 @@ impl<'a> Effect<'a> {
     ) -> Result<(), NodeError> {
         let mut records = self.log().take_buffered();
         records.push(record);
-        let written = journal.write(records).await;
-        written.map_err(|error| self.fault(error))
+        let Some(written) = journal.write(self.cx, records) else {
+            return Err(self.too_late());
+        };
+        written.await.map_err(|error| self.fault(error))
     }
 
     /// What is known of the call, once it is certain to be on disk: the attempt
@@ -312,10 +339,17 @@ impl<'a> Effect<'a> {
         result
     }
 
-    /// Asks what became of the call, and waits: the engine drops the node.
+    /// Asks what became of the call, and waits: the engine drops the node, or
+    /// gives it up.
     async fn ask<T>(&self, journal: &Arc<dyn EffectJournal>, request: &Request, reason: &str) -> T {
-        journal.ask(&self.call(), self.cx.node(), request, reason);
+        journal.ask(self.cx, &self.call(), request, reason);
         self.log().wait();
+        pending().await
+    }
+
+    /// Waits as the call did that is on record without an outcome.
+    async fn never<T>(&self) -> T {
+        self.log().nudge();
         pending().await
     }
 
@@ -378,7 +412,7 @@ impl AtMostOnce<'_> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let outcome = self.outcome(f).await;
+        let outcome = self.0.attended(pin!(self.outcome(f))).await;
         self.0.log().saw(self.0.position);
         outcome
     }
@@ -399,11 +433,12 @@ impl AtMostOnce<'_> {
             Look::Known(result) => return effect.settled(journal, result).await,
             Look::New => {}
             Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,
-            Look::Never => return pending().await,
+            Look::Never => return effect.never().await,
         }
         let flight = effect.log().fly();
         let intent = effect.record(&request, EffectKind::Intent);
-        let unbegun = Unbegun(journal, Some(effect.failure(&request, &never_made())));
+        let failure = effect.failure(&request, &never_made());
+        let unbegun = Unbegun(effect.cx, journal, Some(failure));
         effect.write(journal, intent).await?;
         unbegun.begin();
         let error = match effect.outside(f).await {
@@ -422,18 +457,19 @@ impl AtMostOnce<'_> {
 
 /// A call that is not made unless its intent is recorded: if nobody waits for
 /// that any more, or the store refuses, it is known not to have happened.
-struct Unbegun<'a>(&'a Arc<dyn EffectJournal>, Option<EffectRecord>);
+struct Unbegun<'a>(&'a Cx, &'a Arc<dyn EffectJournal>, Option<EffectRecord>);
 
 impl Unbegun<'_> {
     fn begin(mut self) {
-        self.1 = None;
+        self.2 = None;
     }
 }
 
 impl Drop for Unbegun<'_> {
     fn drop(&mut self) {
-        if let Some(failure) = self.1.take() {
-            self.0.note(failure);
+        let Self(cx, journal, failure) = self;
+        if let Some(failure) = failure.take() {
+            journal.note(cx, failure);
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use super::MadeCall;
 use crate::error::Error;
@@ -20,6 +21,10 @@ struct Entries {
     in_flight: usize,
     /// Whether a call waits for an answer.
     waits: bool,
+    /// Who waits in an effect of an attempt that may be given up.
+    waiting: Vec<Waker>,
+    /// Who drives such an attempt.
+    driver: Option<Waker>,
     /// Why the run has to stop, whatever the node makes of it.
     fault: Option<Error>,
     streams: Streams,
@@ -36,6 +41,15 @@ struct Streams {
 }
 
 impl Entries {
+    fn is_suspended(&self) -> bool {
+        self.waits && self.in_flight == 0
+    }
+
+    /// Who has to look at the attempt now.
+    fn driver_if_suspended(&self) -> Option<Waker> {
+        self.driver.clone().filter(|_| self.is_suspended())
+    }
+
     /// The streams that are counted where the node is now, and the number of
     /// their first. A closure has its own: whether it is called at all is
     /// nothing that other streams may depend on.
@@ -131,14 +145,43 @@ impl AttemptLog {
 
     /// A call waits for an answer from now on.
     pub(super) fn wait(&self) {
-        self.entries().waits = true;
+        let driver = {
+            let mut entries = self.entries();
+            entries.waits = true;
+            entries.driver_if_suspended()
+        };
+        wake(driver);
+    }
+
+    /// The driver has to look at the attempt, which waits for what will not come.
+    pub(super) fn nudge(&self) {
+        let driver = self.entries().driver.clone();
+        wake(driver);
+    }
+
+    /// Wakes `driver` from now on.
+    pub(super) fn tell(&self, driver: &Waker) {
+        self.entries().driver = Some(driver.clone());
+    }
+
+    /// Wakes `waiting`, too, when the attempt is given up.
+    pub(super) fn wait_with(&self, waiting: &Waker) {
+        let mut entries = self.entries();
+        if !entries.waiting.iter().any(|other| other.will_wake(waiting)) {
+            entries.waiting.push(waiting.clone());
+        }
+    }
+
+    /// The attempt is given up.
+    pub(super) fn wake_waiting(&self) {
+        let waiting = std::mem::take(&mut self.entries().waiting);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Whether the node is to be dropped until it gets an answer: one is asked
     /// for, and nothing that it has begun is under way.
     pub(crate) fn is_suspended(&self) -> bool {
-        let entries = self.entries();
-        entries.waits && entries.in_flight == 0
+        self.entries().is_suspended()
     }
 
     /// The run has to stop because of `error`; the first one counts.
@@ -156,11 +199,23 @@ impl AttemptLog {
     }
 }
 
+/// Not under the lock: whoever is woken may come back here.
+fn wake(driver: Option<Waker>) {
+    if let Some(driver) = driver {
+        driver.wake();
+    }
+}
+
 pub(super) struct InFlight<'a>(&'a AttemptLog);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.entries().in_flight -= 1;
+        let driver = {
+            let mut entries = self.0.entries();
+            entries.in_flight -= 1;
+            entries.driver_if_suspended()
+        };
+        wake(driver);
     }
 }
 

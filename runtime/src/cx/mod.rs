@@ -10,6 +10,7 @@ mod random;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -34,8 +35,9 @@ pub struct Cx {
     step: u64,
     node: &'static str,
     attempt: u32,
-    /// Set when the attempt is given up; only blocking nodes can see that.
-    given_up: Option<Arc<AtomicBool>>,
+    /// Whether it goes on when it is given up: a blocking node does.
+    outlives: bool,
+    given_up: AtomicBool,
     /// Made when something is to be noted, so that other tasks do not pay for it.
     log: OnceLock<Box<AttemptLog>>,
 }
@@ -54,7 +56,8 @@ impl Cx {
             step,
             node,
             attempt,
-            given_up: None,
+            outlives: false,
+            given_up: AtomicBool::new(false),
             log: OnceLock::new(),
         }
     }
@@ -171,13 +174,12 @@ impl Cx {
 
     /// Whether nobody waits for this attempt any more: its run is no longer
     /// driven, or its timeout is over. Async nodes are dropped then and need
-    /// not ask; a `blocking` node in a long loop should.
+    /// not ask; a `blocking` node in a long loop should. Whatever such a node does
+    /// from then on does not reach the run: what it waits for in an effect ends
+    /// with an error, it begins no other, and what a call comes to late is not
+    /// recorded.
     pub fn cancelled(&self) -> bool {
-        let given_up = self
-            .given_up
-            .as_ref()
-            .is_some_and(|flag| flag.load(Ordering::Relaxed));
-        given_up || self.keys.run().dropped.load(Ordering::Relaxed)
+        self.is_given_up() || self.keys.run().dropped.load(Ordering::Relaxed)
     }
 
     /// Runs `f` and gives its value. It says to readers, and to the check in
@@ -234,10 +236,36 @@ impl Cx {
         self.keys.run().journal()
     }
 
-    /// This context, with a flag that tells when the attempt is abandoned.
-    pub(crate) fn abandoned_by(mut self, flag: Arc<AtomicBool>) -> Self {
-        self.given_up = Some(flag);
+    /// This context, for a node that goes on when it is given up.
+    pub(crate) fn outliving(mut self) -> Self {
+        self.outlives = true;
         self
+    }
+
+    /// Nobody waits for this attempt any more. Whatever it records from now on
+    /// is refused, and what it waits for in an effect ends.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        self.log().wake_waiting();
+    }
+
+    /// Whether it was. To be asked while the journal is locked: then a record
+    /// either stands before the engine looks at what the attempt left, or never.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was given up; if not, `waiting` is woken when it is.
+    fn ends(&self, waiting: &Waker) -> bool {
+        self.outlives && {
+            self.log().wait_with(waiting);
+            self.is_given_up()
+        }
+    }
+
+    /// Wakes `driver` when the attempt has to be looked at although it goes on.
+    pub(crate) fn tell(&self, driver: &Waker) {
+        self.log().tell(driver);
     }
 }
 

@@ -74,8 +74,8 @@ pub(super) struct Attempt<'a, F> {
     timeout: Duration,
     deadline: Instant,
     timer: Option<(Pin<Box<Sleep>>, Limit)>,
-    /// What the node was given, unless it cannot suspend.
-    cx: Option<&'a Cx>,
+    /// What the node was given.
+    cx: &'a Cx,
 }
 
 /// Which limit a timer stands for.
@@ -90,7 +90,7 @@ impl<'a, F> Attempt<'a, F> {
         node: Pin<&'a mut F>,
         timeout: Duration,
         deadline: Instant,
-        cx: Option<&'a Cx>,
+        cx: &'a Cx,
     ) -> Self {
         Self {
             node,
@@ -110,7 +110,7 @@ impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
         // A node that panicked is dropped and never polled again.
         match caught(|| this.node.as_mut().poll(cx)) {
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
-            Ok(Poll::Pending) if this.cx.is_some_and(Cx::is_suspended) => {
+            Ok(Poll::Pending) if this.cx.is_suspended() => {
                 Poll::Ready(Err(AttemptError::Suspended))
             }
             Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
