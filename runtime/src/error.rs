@@ -546,6 +546,11 @@ impl Error {
             }
             StoreError::NoSuchQuestion { question, .. } => Self::QuestionNotFound { run, question },
             StoreError::Answered { question, .. } => Self::AlreadyAnswered { run, question },
+            StoreError::OutcomeKnown { question, .. } => Self::AnswerRefused {
+                run,
+                question,
+                reason: "what became of the effect is on record by now; resume the run".into(),
+            },
             StoreError::LabelTaken { label, step, .. } => Self::LabelTaken { run, label, step },
             StoreError::Corrupt { place, reason, .. } => Self::Corrupt { run, place, reason },
             source => Self::Store { run, source },
