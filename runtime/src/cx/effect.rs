@@ -1,6 +1,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,11 +11,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::journal::{Call, EffectJournal, Found, Request, UNRECORDED};
-use super::{AttemptLog, Cx};
+use super::place::{Place, Visit};
+use super::{APART, AttemptLog, Cx};
 use crate::encode::{self, EncodeError, check_round_trip};
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
+use crate::panics;
 use crate::store::{EffectKind, EffectRecord};
 
 /// `Ok(value)` with [`NodeError`] as its error, so that a closure that cannot
@@ -39,10 +42,10 @@ pub struct Effect<'a> {
     cx: &'a Cx,
     name: String,
     n: u64,
-    /// Its place among the calls of its attempt.
+    /// Its place among the calls of its attempt, or [`APART`].
     position: u32,
-    /// Whether another effect's closure makes it.
-    nested: bool,
+    /// Why it is not made at all.
+    refusal: Option<String>,
     /// Read only if there is a journal: without one nothing is encoded.
     request: Option<Result<Request, EncodeError>>,
 }
@@ -62,21 +65,27 @@ enum Look<T> {
 
 impl<'a> Effect<'a> {
     pub(super) fn begin(cx: &'a Cx, name: &str, request: &(impl Serialize + ?Sized)) -> Self {
-        let nested = cx.log().is_outside();
-        let (n, position) = if nested {
-            (0, u32::MAX)
-        } else {
-            cx.log().call(name)
+        let made = match cx.place() {
+            Place::Node => cx.log().call(name).ok_or_else(|| clashes(cx, name)),
+            Place::Closure(_) => Err(is_nested(name)),
+            Place::Elsewhere => match cx.log().call_apart(name) {
+                true => Ok((0, APART)),
+                false => Err(clashes(cx, name)),
+            },
         };
         let request = cx
             .journal()
             .map(|_| encode::to_string(request).map(Request::of));
+        let (n, position, refusal) = match made {
+            Ok((n, position)) => (n, position, None),
+            Err(refusal) => (0, APART, Some(refusal)),
+        };
         Self {
             cx,
             name: name.to_owned(),
             n,
             position,
-            nested,
+            refusal,
             request,
         }
     }
@@ -123,7 +132,7 @@ impl<'a> Effect<'a> {
         Fut: Future<Output = Result<T, E>>,
     {
         let outcome = self.attended(pin!(self.outcome(f))).await;
-        self.log().saw(self.position);
+        self.saw();
         outcome
     }
 
@@ -152,16 +161,41 @@ impl<'a> Effect<'a> {
         }
     }
 
-    /// Waits for `outcome`, as long as anybody waits for the attempt.
+    /// Waits for `outcome`, as long as anybody waits for the attempt. A panic is
+    /// noted on its way to the node, which may make nothing of it.
     async fn attended<T>(
         &self,
         mut outcome: Pin<&mut impl Future<Output = Result<T, NodeError>>>,
     ) -> Result<T, NodeError> {
-        poll_fn(|task| match self.cx.ends(task.waker()) {
-            true => Poll::Ready(Err(self.too_late())),
-            false => outcome.as_mut().poll(task),
+        poll_fn(|task| {
+            if self.cx.ends(task.waker()) {
+                return Poll::Ready(Err(self.too_late()));
+            }
+            if let Some(refusal) = self.refusal() {
+                return Poll::Ready(Err(NodeError::permanent(refusal)));
+            }
+            let polled = catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(task)));
+            polled.unwrap_or_else(|panic| {
+                self.log().panicked(panics::message(&*panic));
+                resume_unwind(panic)
+            })
         })
         .await
+    }
+
+    /// Why it is not made, or not waited for here.
+    fn refusal(&self) -> Option<String> {
+        if self.refusal.is_some() {
+            return self.refusal.clone();
+        }
+        matches!(self.cx.place(), Place::Closure(_)).then(|| is_nested(&self.name))
+    }
+
+    /// The node gets what came of it.
+    fn saw(&self) {
+        if self.refusal.is_none() {
+            self.log().saw(&self.name, self.position);
+        }
     }
 
     fn too_late(&self) -> NodeError {
@@ -183,28 +217,26 @@ impl<'a> Effect<'a> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        if self.nested {
-            return Err(self.is_nested());
-        }
-        let go_outside = || self.log().go_outside(self.position);
+        let inside = Place::Closure(self.first_stream());
+        let go_inside = || Visit::begin(self.cx, inside);
         let call = {
-            let _outside = go_outside();
+            let _inside = go_inside();
             f()
         };
         let mut call = pin!(call);
-        let called = poll_fn(|cx| {
-            let _outside = go_outside();
-            call.as_mut().poll(cx)
+        let called = poll_fn(|task| {
+            let _inside = go_inside();
+            call.as_mut().poll(task)
         });
         called.await.map_err(NodeError::transient)
     }
 
-    fn is_nested(&self) -> NodeError {
-        NodeError::permanent(format!(
-            "effect `{}` is made inside the closure of another, which is not called once that one \
-             is recorded: make one after the other",
-            self.name
-        ))
+    /// Where the random streams of its closure begin: it has some of its own.
+    fn first_stream(&self) -> u64 {
+        match self.position {
+            APART => Hasher::new().part(&self.name).finish().to_u64() | 1 << 63,
+            position => (u64::from(position) + 1) << 32,
+        }
     }
 
     fn log(&self) -> &AttemptLog {
@@ -220,9 +252,6 @@ impl<'a> Effect<'a> {
     }
 
     fn request(&self) -> Result<Request, NodeError> {
-        if self.nested {
-            return Err(self.is_nested());
-        }
         if self.name.is_empty() {
             return Err(NodeError::permanent("an effect needs a name"));
         }
@@ -413,7 +442,7 @@ impl AtMostOnce<'_> {
         Fut: Future<Output = Result<T, E>>,
     {
         let outcome = self.0.attended(pin!(self.outcome(f))).await;
-        self.0.log().saw(self.0.position);
+        self.0.saw();
         outcome
     }
 
@@ -453,6 +482,19 @@ impl AtMostOnce<'_> {
         drop(flight);
         effect.ask(journal, &request, &error.to_string()).await
     }
+}
+
+fn is_nested(name: &str) -> String {
+    format!(
+        "effect `{name}` is made inside the closure of another, which is not called once that one \
+         is recorded: make one after the other"
+    )
+}
+
+/// Of two effects of one name one is not the node's own.
+#[cold]
+fn clashes(cx: &Cx, name: &str) -> String {
+    cx.stop_other_thread(&format!("effect `{name}`"))
 }
 
 /// A call that is not made unless its intent is recorded: if nobody waits for

@@ -42,9 +42,15 @@ impl Call {
 pub(crate) struct MadeCall {
     pub(crate) name: String,
     pub(crate) n: u64,
+    /// Its place among the calls of its attempt, or [`APART`].
+    pub(crate) position: u32,
     /// Whether the node got what came of it.
     pub(crate) seen: bool,
 }
+
+/// The place of a call that another thread than the node's own made: when it was
+/// made depends on timing, so it is the only one of its name and in no order.
+pub(crate) const APART: u32 = u32::MAX;
 
 /// What is asked of the outside world.
 #[derive(Clone, Debug)]
@@ -97,7 +103,7 @@ pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + S
 
 /// See the module.
 pub(crate) trait EffectJournal: Send + Sync {
-    /// What is known of `call`; `position` is its place among the calls of its attempt.
+    /// What is known of `call`; `position` is its place among the calls of its attempt, or [`APART`].
     fn find(&self, call: &Call, position: u32, request: &Request) -> Found;
 
     /// The recorded reading of the clock, if there is one.

@@ -29,6 +29,7 @@ pub(super) async fn on_blocking_pool<G: Graph>(
     let mut call = spawn_blocking(move || {
         // Others may have kept the pool's threads until now.
         let is_late = cx.is_given_up() || due.is_some_and(|due| Instant::now() >= due);
+        let _here = cx.run_here();
         (!is_late).then(|| at_once(graph.call(node, input, &state, &cx), &runtime))
     });
     let ended = poll_fn(|task| {

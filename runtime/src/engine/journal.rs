@@ -297,9 +297,9 @@ impl EffectJournal for LiveJournal {
         buffered.into_iter().for_each(|record| open.put(record));
         // It went on without the answers.
         open.asked.retain(|asked| asked.task != task);
-        let places = calls.into_iter().zip(0..);
+        let places = calls.into_iter();
         let mut places: BTreeMap<(String, u64), (u32, bool)> = places
-            .map(|(MadeCall { name, n, seen }, place)| ((name, n), (place, seen)))
+            .map(|call| ((call.name, call.n), (call.position, call.seen)))
             .collect();
         let moved: Vec<EffectRecord> = open
             .of(task)

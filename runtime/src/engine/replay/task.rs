@@ -140,11 +140,11 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
             let leash = Leash::of(cx);
             let due = Instant::now().checked_add(timeout);
             let call = on_blocking_pool(self.graph, task.node, input, state, leash.cx(), due);
-            let result = replayed(Box::pin(call).as_mut(), stop, timeout).await;
+            let result = replayed(Box::pin(call).as_mut(), &leash.cx(), stop, timeout).await;
             (result, leash.let_go().take_fault())
         } else {
             let call = pin!(self.graph.call(task.node, input, state, &cx));
-            let result = replayed(call, stop, timeout).await;
+            let result = replayed(call, &cx, stop, timeout).await;
             (result, cx.take_fault())
         };
         if let Some(drift) = self.journal.drift() {

@@ -50,6 +50,15 @@ pub(super) fn concluded<T>(result: Result<T, AttemptError>, cx: &Cx) -> Result<T
     if let Some(fault) = cx.take_fault() {
         return Err(AttemptError::Fault(Box::new(fault)));
     }
+    // A replay calls no closure, so it would not see a panic that the node made
+    // nothing of.
+    let result = match result {
+        Err(AttemptError::Suspended | AttemptError::Budget) => result,
+        _ => match cx.take_panic() {
+            Some(panic) => Err(AttemptError::Panicked(panic)),
+            None => result,
+        },
+    };
     let reason = match &result {
         Ok(_) => {
             cx.finish();
@@ -108,14 +117,22 @@ impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         // A node that panicked is dropped and never polled again.
-        match caught(|| this.node.as_mut().poll(cx)) {
+        let polled = {
+            let _here = this.cx.run_here();
+            caught(|| this.node.as_mut().poll(cx))
+        };
+        let polled = match polled {
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
             Ok(Poll::Pending) if this.cx.is_suspended() => {
                 Poll::Ready(Err(AttemptError::Suspended))
             }
             Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
             Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic))),
+        };
+        if polled.is_ready() {
+            this.cx.end();
         }
+        polled
     }
 }
 
