@@ -332,6 +332,23 @@ pub enum Error {
         /// The beginning of the new request.
         requested: Box<str>,
     },
+    /// A node asked its context for something that is counted, on another thread
+    /// than its own.
+    #[error(
+        "node `{node}` in step {step} of run `{run}` made {call} on another thread than its own, where its number \
+         depends on timing: make it on the thread that runs the node and hand on what it gives, or, if it is an effect, \
+         give each one a name of its own"
+    )]
+    OtherThread {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// What was called, e.g. `` `now()` `` or ``effect `fetch` ``.
+        call: Box<str>,
+    },
     /// A replay came to something else than the record.
     #[error(
         "run `{run}` replays otherwise {}; \
@@ -558,6 +575,11 @@ impl Error {
             }
             StoreError::NoSuchQuestion { question, .. } => Self::QuestionNotFound { run, question },
             StoreError::Answered { question, .. } => Self::AlreadyAnswered { run, question },
+            StoreError::OutcomeKnown { question, .. } => Self::AnswerRefused {
+                run,
+                question,
+                reason: "what became of the effect is on record by now; resume the run".into(),
+            },
             StoreError::LabelTaken { label, step, .. } => Self::LabelTaken { run, label, step },
             StoreError::Corrupt { place, reason, .. } => Self::Corrupt { run, place, reason },
             source => Self::Store { run, source },
@@ -595,6 +617,7 @@ impl Error {
             Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::NotRoundTrip { .. } => "not_round_trip",
             Self::EffectChanged { .. } => "effect_changed",
+            Self::OtherThread { .. } => "other_thread",
             Self::Undecodable { .. } => "undecodable",
             _ => "other",
         }

@@ -706,6 +706,37 @@ async fn effects_in_flight_beside_a_question_are_finished_first() {
     }
 }
 
+/// A database may say of a payment both that it happened and that nobody knows.
+#[tokio::test]
+async fn an_answer_does_not_contradict_the_record() {
+    for place in stores() {
+        let lab = paying();
+        lab.outside.set_broken(true);
+        let engine = lab.engine(&place);
+        let run = engine.run("run", one()).await.unwrap();
+        let asked = asked(&engine, &place, &run).await;
+        let lease = place.store.acquire("run", "somebody", SHORT).await.unwrap();
+        let mut effects = place.store.effects("run", 0, 100).await.unwrap();
+        effects[0].kind = EffectKind::Done;
+        effects[0].response = Some("7".into());
+        let journal = superstep::store::Journal {
+            run: "run".into(),
+            epoch: lease.epoch,
+            effects,
+        };
+        place.store.journal(journal).await.unwrap();
+        place.store.release("run", lease.epoch).await.unwrap();
+        for answer in [DID_NOT_HAPPEN, happened(8)] {
+            let refused = engine.answer("run", &asked.id, answer).await.unwrap_err();
+            assert!(matches!(refused, Error::AnswerRefused { .. }), "{refused}");
+            assert!(refused.to_string().contains("resume the run"), "{refused}");
+        }
+        let run = engine.resume("run").await.unwrap();
+        assert_eq!(seen(&run), ["7"]);
+        assert_eq!(lab.outside.calls(), 1);
+    }
+}
+
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
 struct Order {
     #[reduce(append)]

@@ -1,5 +1,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::place::Place;
 use super::{Call, Cx};
 use crate::hash::Digest;
 use crate::store::{EffectKind, EffectRecord, clock};
@@ -8,14 +9,23 @@ use crate::store::{EffectKind, EffectRecord, clock};
 pub(super) const CLOCK: &str = "";
 
 pub(super) fn now(cx: &Cx) -> SystemTime {
+    match cx.place() {
+        Place::Node => {}
+        // What a closure reads is a part of its response.
+        Place::Closure(_) => return read_clock(),
+        Place::Elsewhere => {
+            cx.stop_other_thread("`now()`");
+            return read_clock();
+        }
+    }
     let Some(journal) = cx.journal() else {
         return read_clock();
     };
-    if cx.log().is_outside() {
+    // No other thread uses this name.
+    let Some((n, position)) = cx.log().call(CLOCK) else {
         return read_clock();
-    }
-    let (n, position) = cx.log().call(CLOCK);
-    cx.log().saw(position);
+    };
+    cx.log().saw(CLOCK, position);
     let task = cx.order_key();
     let name = CLOCK.to_owned();
     let call = Call { task, name, n };

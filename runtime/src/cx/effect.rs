@@ -1,19 +1,23 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::journal::{Call, EffectJournal, Found, Request, UNRECORDED};
-use super::{AttemptLog, Cx};
+use super::place::{Place, Visit};
+use super::{APART, AttemptLog, Cx};
 use crate::encode::{self, EncodeError, check_round_trip};
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
+use crate::panics;
 use crate::store::{EffectKind, EffectRecord};
 
 /// `Ok(value)` with [`NodeError`] as its error, so that a closure that cannot
@@ -38,10 +42,10 @@ pub struct Effect<'a> {
     cx: &'a Cx,
     name: String,
     n: u64,
-    /// Its place among the calls of its attempt.
+    /// Its place among the calls of its attempt, or [`APART`].
     position: u32,
-    /// Whether another effect's closure makes it.
-    nested: bool,
+    /// Why it is not made at all.
+    refusal: Option<String>,
     /// Read only if there is a journal: without one nothing is encoded.
     request: Option<Result<Request, EncodeError>>,
 }
@@ -61,21 +65,27 @@ enum Look<T> {
 
 impl<'a> Effect<'a> {
     pub(super) fn begin(cx: &'a Cx, name: &str, request: &(impl Serialize + ?Sized)) -> Self {
-        let nested = cx.log().is_outside();
-        let (n, position) = if nested {
-            (0, u32::MAX)
-        } else {
-            cx.log().call(name)
+        let made = match cx.place() {
+            Place::Node => cx.log().call(name).ok_or_else(|| clashes(cx, name)),
+            Place::Closure(_) => Err(is_nested(name)),
+            Place::Elsewhere => match cx.log().call_apart(name) {
+                true => Ok((0, APART)),
+                false => Err(clashes(cx, name)),
+            },
         };
         let request = cx
             .journal()
             .map(|_| encode::to_string(request).map(Request::of));
+        let (n, position, refusal) = match made {
+            Ok((n, position)) => (n, position, None),
+            Err(refusal) => (0, APART, Some(refusal)),
+        };
         Self {
             cx,
             name: name.to_owned(),
             n,
             position,
-            nested,
+            refusal,
             request,
         }
     }
@@ -121,8 +131,8 @@ impl<'a> Effect<'a> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let outcome = self.outcome(f).await;
-        self.log().saw(self.position);
+        let outcome = self.attended(pin!(self.outcome(f))).await;
+        self.saw();
         outcome
     }
 
@@ -147,8 +157,57 @@ impl<'a> Effect<'a> {
                 }
             }
             Look::Unknown(reason) => self.ask(journal, &request, &reason).await,
-            Look::Never => pending().await,
+            Look::Never => self.never().await,
         }
+    }
+
+    /// Waits for `outcome`, as long as anybody waits for the attempt. A panic is
+    /// noted on its way to the node, which may make nothing of it.
+    async fn attended<T>(
+        &self,
+        mut outcome: Pin<&mut impl Future<Output = Result<T, NodeError>>>,
+    ) -> Result<T, NodeError> {
+        poll_fn(|task| {
+            if self.cx.ends(task.waker()) {
+                return Poll::Ready(Err(self.too_late()));
+            }
+            if let Some(refusal) = self.refusal() {
+                return Poll::Ready(Err(NodeError::permanent(refusal)));
+            }
+            let polled = catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(task)));
+            polled.unwrap_or_else(|panic| {
+                self.log().panicked(panics::message(&*panic));
+                resume_unwind(panic)
+            })
+        })
+        .await
+    }
+
+    /// Why it is not made, or not waited for here.
+    fn refusal(&self) -> Option<String> {
+        if self.refusal.is_some() {
+            return self.refusal.clone();
+        }
+        matches!(self.cx.place(), Place::Closure(_)).then(|| is_nested(&self.name))
+    }
+
+    /// The node gets what came of it.
+    fn saw(&self) {
+        if self.refusal.is_none() {
+            self.log().saw(&self.name, self.position);
+        }
+    }
+
+    fn too_late(&self) -> NodeError {
+        NodeError::permanent(format!(
+            "attempt {} of node `{}` in step {} of run `{}` was given up: effect `{}` is not made \
+             any more, and what it came to is not recorded",
+            self.cx.attempt(),
+            self.cx.node(),
+            self.cx.step(),
+            self.cx.run_id(),
+            self.name
+        ))
     }
 
     /// Calls `f`, and says so to whatever `f` asks of this task's context.
@@ -158,28 +217,26 @@ impl<'a> Effect<'a> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        if self.nested {
-            return Err(self.is_nested());
-        }
-        let go_outside = || self.log().go_outside(self.position);
+        let inside = Place::Closure(self.first_stream());
+        let go_inside = || Visit::begin(self.cx, inside);
         let call = {
-            let _outside = go_outside();
+            let _inside = go_inside();
             f()
         };
         let mut call = pin!(call);
-        let called = poll_fn(|cx| {
-            let _outside = go_outside();
-            call.as_mut().poll(cx)
+        let called = poll_fn(|task| {
+            let _inside = go_inside();
+            call.as_mut().poll(task)
         });
         called.await.map_err(NodeError::transient)
     }
 
-    fn is_nested(&self) -> NodeError {
-        NodeError::permanent(format!(
-            "effect `{}` is made inside the closure of another, which is not called once that one \
-             is recorded: make one after the other",
-            self.name
-        ))
+    /// Where the random streams of its closure begin: it has some of its own.
+    fn first_stream(&self) -> u64 {
+        match self.position {
+            APART => Hasher::new().part(&self.name).finish().to_u64() | 1 << 63,
+            position => (u64::from(position) + 1) << 32,
+        }
     }
 
     fn log(&self) -> &AttemptLog {
@@ -195,9 +252,6 @@ impl<'a> Effect<'a> {
     }
 
     fn request(&self) -> Result<Request, NodeError> {
-        if self.nested {
-            return Err(self.is_nested());
-        }
         if self.name.is_empty() {
             return Err(NodeError::permanent("an effect needs a name"));
         }
@@ -296,8 +350,10 @@ impl<'a> Effect<'a> {
     ) -> Result<(), NodeError> {
         let mut records = self.log().take_buffered();
         records.push(record);
-        let written = journal.write(records).await;
-        written.map_err(|error| self.fault(error))
+        let Some(written) = journal.write(self.cx, records) else {
+            return Err(self.too_late());
+        };
+        written.await.map_err(|error| self.fault(error))
     }
 
     /// What is known of the call, once it is certain to be on disk: the attempt
@@ -312,10 +368,17 @@ impl<'a> Effect<'a> {
         result
     }
 
-    /// Asks what became of the call, and waits: the engine drops the node.
+    /// Asks what became of the call, and waits: the engine drops the node, or
+    /// gives it up.
     async fn ask<T>(&self, journal: &Arc<dyn EffectJournal>, request: &Request, reason: &str) -> T {
-        journal.ask(&self.call(), self.cx.node(), request, reason);
+        journal.ask(self.cx, &self.call(), request, reason);
         self.log().wait();
+        pending().await
+    }
+
+    /// Waits as the call did that is on record without an outcome.
+    async fn never<T>(&self) -> T {
+        self.log().nudge();
         pending().await
     }
 
@@ -378,8 +441,8 @@ impl AtMostOnce<'_> {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let outcome = self.outcome(f).await;
-        self.0.log().saw(self.0.position);
+        let outcome = self.0.attended(pin!(self.outcome(f))).await;
+        self.0.saw();
         outcome
     }
 
@@ -399,11 +462,12 @@ impl AtMostOnce<'_> {
             Look::Known(result) => return effect.settled(journal, result).await,
             Look::New => {}
             Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,
-            Look::Never => return pending().await,
+            Look::Never => return effect.never().await,
         }
         let flight = effect.log().fly();
         let intent = effect.record(&request, EffectKind::Intent);
-        let unbegun = Unbegun(journal, Some(effect.failure(&request, &never_made())));
+        let failure = effect.failure(&request, &never_made());
+        let unbegun = Unbegun(effect.cx, journal, Some(failure));
         effect.write(journal, intent).await?;
         unbegun.begin();
         let error = match effect.outside(f).await {
@@ -420,20 +484,34 @@ impl AtMostOnce<'_> {
     }
 }
 
+fn is_nested(name: &str) -> String {
+    format!(
+        "effect `{name}` is made inside the closure of another, which is not called once that one \
+         is recorded: make one after the other"
+    )
+}
+
+/// Of two effects of one name one is not the node's own.
+#[cold]
+fn clashes(cx: &Cx, name: &str) -> String {
+    cx.stop_other_thread(&format!("effect `{name}`"))
+}
+
 /// A call that is not made unless its intent is recorded: if nobody waits for
 /// that any more, or the store refuses, it is known not to have happened.
-struct Unbegun<'a>(&'a Arc<dyn EffectJournal>, Option<EffectRecord>);
+struct Unbegun<'a>(&'a Cx, &'a Arc<dyn EffectJournal>, Option<EffectRecord>);
 
 impl Unbegun<'_> {
     fn begin(mut self) {
-        self.1 = None;
+        self.2 = None;
     }
 }
 
 impl Drop for Unbegun<'_> {
     fn drop(&mut self) {
-        if let Some(failure) = self.1.take() {
-            self.0.note(failure);
+        let Self(cx, journal, failure) = self;
+        if let Some(failure) = failure.take() {
+            journal.note(cx, failure);
         }
     }
 }

@@ -1,10 +1,19 @@
 //! What effects are recorded in: a store's journal while a run is driven, the
 //! record of a run while it is replayed.
+//!
+//! What is recorded stands, and an attempt records until it is over. A blocking
+//! node goes on when its attempt is given up, since its thread cannot be taken
+//! away; from then on it is refused everything: it begins no call, and what one
+//! comes to is neither recorded nor asked for. Whether it was given up is looked
+//! at under the journal's lock, and the engine looks at what an attempt left only
+//! after giving it up. So each record of an attempt either stands before the
+//! engine decides whether to ask, to retry or to go on, or never comes.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::time::SystemTime;
 
+use super::Cx;
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::store::EffectRecord;
@@ -33,9 +42,15 @@ impl Call {
 pub(crate) struct MadeCall {
     pub(crate) name: String,
     pub(crate) n: u64,
+    /// Its place among the calls of its attempt, or [`APART`].
+    pub(crate) position: u32,
     /// Whether the node got what came of it.
     pub(crate) seen: bool,
 }
+
+/// The place of a call that another thread than the node's own made: when it was
+/// made depends on timing, so it is the only one of its name and in no order.
+pub(crate) const APART: u32 = u32::MAX;
 
 /// What is asked of the outside world.
 #[derive(Clone, Debug)]
@@ -88,17 +103,17 @@ pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + S
 
 /// See the module.
 pub(crate) trait EffectJournal: Send + Sync {
-    /// What is known of `call`; `position` is its place among the calls of its attempt.
+    /// What is known of `call`; `position` is its place among the calls of its attempt, or [`APART`].
     fn find(&self, call: &Call, position: u32, request: &Request) -> Found;
 
     /// The recorded reading of the clock, if there is one.
     fn clock(&self, call: &Call, position: u32) -> Option<SystemTime>;
 
-    /// Records what happened.
-    fn write(&self, records: Vec<EffectRecord>) -> Written<'_>;
+    /// Records what happened in attempt `by`; nothing if that was given up.
+    fn write(&self, by: &Cx, records: Vec<EffectRecord>) -> Option<Written<'_>>;
 
     /// What happened, to be written with the step or when it is left.
-    fn note(&self, _record: EffectRecord) {}
+    fn note(&self, _by: &Cx, _record: EffectRecord) {}
 
     /// Writes what an earlier attempt of `task` left unwritten, before `attempt`
     /// goes on from it.
@@ -106,8 +121,8 @@ pub(crate) trait EffectJournal: Send + Sync {
         Box::pin(ready(Ok(())))
     }
 
-    /// Asks what became of `call`, because of `reason`; `node` made it.
-    fn ask(&self, call: &Call, node: &str, request: &Request, reason: &str);
+    /// Asks what became of `call`, which attempt `by` made, because of `reason`.
+    fn ask(&self, by: &Cx, call: &Call, request: &Request, reason: &str);
 
     /// Whether nothing is recorded of the open step.
     fn is_empty(&self) -> bool;

@@ -1,7 +1,9 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
-use super::MadeCall;
+use super::place::Place;
+use super::{APART, MadeCall};
 use crate::error::Error;
 use crate::store::EffectRecord;
 
@@ -20,12 +22,21 @@ struct Entries {
     in_flight: usize,
     /// Whether a call waits for an answer.
     waits: bool,
+    /// Who waits in an effect of an attempt that may be given up.
+    waiting: Vec<Waker>,
+    /// Who drives such an attempt.
+    driver: Option<Waker>,
     /// Why the run has to stop, whatever the node makes of it.
     fault: Option<Error>,
+    /// What an effect panicked with.
+    panic: Option<String>,
+    /// Names of effects that other threads than the node's own have made, and
+    /// whether the node got what came of them.
+    apart: BTreeMap<String, bool>,
     streams: Streams,
-    /// The call whose closure runs at this moment, and what it has drawn so far.
-    outside: Option<u32>,
-    drawn_outside: HashMap<u32, Streams>,
+    /// What closures have drawn so far, by where their streams begin.
+    drawn_inside: HashMap<u64, Streams>,
+    refused: u64,
 }
 
 /// How many streams of each kind were begun.
@@ -36,16 +47,23 @@ struct Streams {
 }
 
 impl Entries {
-    /// The streams that are counted where the node is now, and the number of
-    /// their first. A closure has its own: whether it is called at all is
-    /// nothing that other streams may depend on.
-    fn streams(&mut self) -> (&mut Streams, u64) {
-        match self.outside {
-            None => (&mut self.streams, 0),
-            Some(call) => {
-                let first = (u64::from(call) + 1) << 32;
-                (self.drawn_outside.entry(call).or_default(), first)
-            }
+    fn is_suspended(&self) -> bool {
+        self.waits && self.in_flight == 0
+    }
+
+    /// Who has to look at the attempt now.
+    fn driver_if_suspended(&self) -> Option<Waker> {
+        self.driver.clone().filter(|_| self.is_suspended())
+    }
+
+    /// The streams that are counted at `place`, and the number of their first. A
+    /// closure has its own: whether it is called at all is nothing that other
+    /// streams may depend on.
+    fn streams(&mut self, place: Place) -> Option<(&mut Streams, u64)> {
+        match place {
+            Place::Node => Some((&mut self.streams, 0)),
+            Place::Closure(first) => Some((self.drawn_inside.entry(first).or_default(), first)),
+            Place::Elsewhere => None,
         }
     }
 }
@@ -56,57 +74,73 @@ impl AttemptLog {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a call under `name`: which of that name it is, and which of all.
-    pub(super) fn call(&self, name: &str) -> (u64, u32) {
+    /// Notes a call of the node under `name`: which of that name it is, and which of
+    /// all; nothing if another thread has used the name.
+    pub(super) fn call(&self, name: &str) -> Option<(u64, u32)> {
         let mut entries = self.entries();
+        if entries.apart.contains_key(name) {
+            return None;
+        }
         let count = match entries.counts.get_mut(name) {
             Some(count) => count,
             None => entries.counts.entry(name.to_owned()).or_default(),
         };
         let n = *count;
         *count += 1;
-        let position = u32::try_from(entries.calls.len()).unwrap_or(u32::MAX);
+        let position = u32::try_from(entries.calls.len()).unwrap_or(APART - 1);
         entries.calls.push(MadeCall {
             name: name.to_owned(),
             n,
+            position,
             seen: false,
         });
-        (n, position)
+        Some((n, position))
     }
 
-    /// The node gets what came of the call at `position`.
-    pub(super) fn saw(&self, position: u32) {
-        if let Some(call) = self.entries().calls.get_mut(position as usize) {
-            call.seen = true;
+    /// Notes the only call under `name`, by another thread than the node's own; it
+    /// has no place among the others. Gives whether it is the only one so far.
+    pub(super) fn call_apart(&self, name: &str) -> bool {
+        let mut entries = self.entries();
+        let is_new = !entries.counts.contains_key(name) && !entries.apart.contains_key(name);
+        if is_new {
+            entries.apart.insert(name.to_owned(), false);
+        }
+        is_new
+    }
+
+    /// The node gets what came of the call of `name` at `position`.
+    pub(super) fn saw(&self, name: &str, position: u32) {
+        let mut entries = self.entries();
+        let seen = match position {
+            APART => entries.apart.get_mut(name),
+            position => (entries.calls.get_mut(position as usize)).map(|call| &mut call.seen),
+        };
+        if let Some(seen) = seen {
+            *seen = true;
         }
     }
 
     /// Which stream of random numbers is next.
-    pub(super) fn next_stream(&self) -> u64 {
+    pub(super) fn next_stream(&self, place: Place) -> Option<u64> {
         let mut entries = self.entries();
-        let (streams, first) = entries.streams();
+        let (streams, first) = entries.streams(place)?;
         streams.numbers += 1;
-        first + streams.numbers - 1
+        Some(first.wrapping_add(streams.numbers - 1))
     }
 
     /// Which random id is next.
-    pub(super) fn next_id(&self) -> u64 {
+    pub(super) fn next_id(&self, place: Place) -> Option<u64> {
         let mut entries = self.entries();
-        let (streams, first) = entries.streams();
+        let (streams, first) = entries.streams(place)?;
         streams.ids += 1;
-        first + streams.ids - 1
+        Some(first.wrapping_add(streams.ids - 1))
     }
 
-    /// The closure of the call at `position` runs until the guard is dropped.
-    pub(super) fn go_outside(&self, position: u32) -> Outside<'_> {
-        self.entries().outside = Some(position);
-        Outside(self)
-    }
-
-    /// Whether the closure of a call runs: what it does is that call's, and is
-    /// not done when the call is on record.
-    pub(super) fn is_outside(&self) -> bool {
-        self.entries().outside.is_some()
+    /// Which stream is next of those that nobody should have asked for.
+    pub(super) fn next_refused(&self) -> u64 {
+        let mut entries = self.entries();
+        entries.refused += 1;
+        entries.refused
     }
 
     pub(super) fn buffer(&self, record: EffectRecord) {
@@ -118,9 +152,18 @@ impl AttemptLog {
         std::mem::take(&mut self.entries().buffered)
     }
 
-    /// Every call so far, in the order of calling.
+    /// Every call so far, in the order of calling; then those without a place in it.
     pub(crate) fn take_calls(&self) -> Vec<MadeCall> {
-        std::mem::take(&mut self.entries().calls)
+        let mut entries = self.entries();
+        let mut calls = std::mem::take(&mut entries.calls);
+        let apart = std::mem::take(&mut entries.apart).into_iter();
+        calls.extend(apart.map(|(name, seen)| MadeCall {
+            name,
+            n: 0,
+            position: APART,
+            seen,
+        }));
+        calls
     }
 
     /// Counts a call that is under way until the guard is dropped.
@@ -131,14 +174,52 @@ impl AttemptLog {
 
     /// A call waits for an answer from now on.
     pub(super) fn wait(&self) {
-        self.entries().waits = true;
+        let driver = {
+            let mut entries = self.entries();
+            entries.waits = true;
+            entries.driver_if_suspended()
+        };
+        wake(driver);
+    }
+
+    /// The driver has to look at the attempt, which waits for what will not come.
+    pub(super) fn nudge(&self) {
+        let driver = self.entries().driver.clone();
+        wake(driver);
+    }
+
+    /// Wakes `driver` from now on.
+    pub(super) fn tell(&self, driver: &Waker) {
+        self.entries().driver = Some(driver.clone());
+    }
+
+    /// Wakes `waiting`, too, when the attempt is given up.
+    pub(super) fn wait_with(&self, waiting: &Waker) {
+        let mut entries = self.entries();
+        if !entries.waiting.iter().any(|other| other.will_wake(waiting)) {
+            entries.waiting.push(waiting.clone());
+        }
+    }
+
+    /// The attempt is given up.
+    pub(super) fn wake_waiting(&self) {
+        let waiting = std::mem::take(&mut self.entries().waiting);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Whether the node is to be dropped until it gets an answer: one is asked
     /// for, and nothing that it has begun is under way.
     pub(crate) fn is_suspended(&self) -> bool {
-        let entries = self.entries();
-        entries.waits && entries.in_flight == 0
+        self.entries().is_suspended()
+    }
+
+    /// An effect panicked with `panic`; the first one counts.
+    pub(super) fn panicked(&self, panic: String) {
+        self.entries().panic.get_or_insert(panic);
+    }
+
+    pub(crate) fn take_panic(&self) -> Option<String> {
+        self.entries().panic.take()
     }
 
     /// The run has to stop because of `error`; the first one counts.
@@ -156,18 +237,22 @@ impl AttemptLog {
     }
 }
 
+/// Not under the lock: whoever is woken may come back here.
+fn wake(driver: Option<Waker>) {
+    if let Some(driver) = driver {
+        driver.wake();
+    }
+}
+
 pub(super) struct InFlight<'a>(&'a AttemptLog);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.entries().in_flight -= 1;
-    }
-}
-
-pub(super) struct Outside<'a>(&'a AttemptLog);
-
-impl Drop for Outside<'_> {
-    fn drop(&mut self) {
-        self.0.entries().outside = None;
+        let driver = {
+            let mut entries = self.0.entries();
+            entries.in_flight -= 1;
+            entries.driver_if_suspended()
+        };
+        wake(driver);
     }
 }

@@ -5,11 +5,13 @@ mod effect;
 mod identity;
 mod journal;
 mod log;
+mod place;
 mod random;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -23,19 +25,37 @@ use crate::machine::{KeyId, Keyring};
 pub(crate) use clock::recorded_time;
 pub use effect::{AtMostOnce, Effect, ok};
 pub(crate) use identity::{RunIdentity, default_seed};
-pub(crate) use journal::{Call, EffectJournal, Found, MadeCall, Request, UNRECORDED, Written};
+pub(crate) use journal::{
+    APART, Call, EffectJournal, Found, MadeCall, Request, UNRECORDED, Written,
+};
 use log::AttemptLog;
+use place::Place;
+pub(crate) use place::Visit;
 pub use random::TaskRng;
 
 /// The context of one attempt of one task; a node that takes `&Cx` gets it.
+///
+/// A node may use it on threads of its own, too. An [effect](Self::effect) whose name
+/// nobody else of the task uses is made on any of them. What is counted, since a
+/// replay finds it by its number, is asked for on the node's own thread, which is the
+/// one that polls an `async` node or runs a `blocking` one: [`now`](Self::now),
+/// [`rng`](Self::rng), [`uuid`](Self::uuid) and effects of which there are several of
+/// one name. On another thread these stop the run with
+/// [`Error::OtherThread`](crate::Error::OtherThread). Ask for them before, and hand
+/// on what they give; an effect that is made on the node's own thread may be
+/// [run](Effect::run) on another.
 pub struct Cx {
     keys: Keyring,
     key: KeyId,
     step: u64,
     node: &'static str,
     attempt: u32,
-    /// Set when the attempt is given up; only blocking nodes can see that.
-    given_up: Option<Arc<AtomicBool>>,
+    /// Whether it goes on when it is given up: a blocking node does.
+    outlives: bool,
+    given_up: AtomicBool,
+    /// Whether whoever runs the node says so, and where it still does.
+    is_run: bool,
+    has_ended: AtomicBool,
     /// Made when something is to be noted, so that other tasks do not pay for it.
     log: OnceLock<Box<AttemptLog>>,
 }
@@ -54,7 +74,10 @@ impl Cx {
             step,
             node,
             attempt,
-            given_up: None,
+            outlives: false,
+            given_up: AtomicBool::new(false),
+            is_run: true,
+            has_ended: AtomicBool::new(false),
             log: OnceLock::new(),
         }
     }
@@ -69,7 +92,10 @@ impl Cx {
     pub fn test() -> Self {
         let keys = Keyring::new(&NO_GRAPH, RunIdentity::new("test".into(), None));
         let key = keys.known(Hasher::new().part("test").finish());
-        Self::new(keys, key, 1, "test", 1)
+        Self {
+            is_run: false,
+            ..Self::new(keys, key, 1, "test", 1)
+        }
     }
 
     /// The run's id.
@@ -155,7 +181,10 @@ impl Cx {
     /// assert_eq!(Cx::test().rng().next_u64(), Cx::test().rng().next_u64());
     /// ```
     pub fn rng(&self) -> TaskRng {
-        TaskRng::of(self, "rng", self.log().next_stream())
+        match self.log().next_stream(self.place()) {
+            Some(stream) => TaskRng::of(self, "rng", stream),
+            None => self.refused("`rng()`"),
+        }
     }
 
     /// A random id (version 4) that follows from the run's seed and the task's
@@ -166,18 +195,21 @@ impl Cx {
     /// assert_ne!(cx.uuid(), cx.uuid());
     /// ```
     pub fn uuid(&self) -> Uuid {
-        TaskRng::of(self, "uuid", self.log().next_id()).uuid()
+        let stream = match self.log().next_id(self.place()) {
+            Some(stream) => TaskRng::of(self, "uuid", stream),
+            None => self.refused("`uuid()`"),
+        };
+        stream.uuid()
     }
 
     /// Whether nobody waits for this attempt any more: its run is no longer
     /// driven, or its timeout is over. Async nodes are dropped then and need
-    /// not ask; a `blocking` node in a long loop should.
+    /// not ask; a `blocking` node in a long loop should. Whatever such a node does
+    /// from then on does not reach the run: what it waits for in an effect ends
+    /// with an error, it begins no other, and what a call comes to late is not
+    /// recorded.
     pub fn cancelled(&self) -> bool {
-        let given_up = self
-            .given_up
-            .as_ref()
-            .is_some_and(|flag| flag.load(Ordering::Relaxed));
-        given_up || self.keys.run().dropped.load(Ordering::Relaxed)
+        self.is_given_up() || self.keys.run().dropped.load(Ordering::Relaxed)
     }
 
     /// Runs `f` and gives its value. It says to readers, and to the check in
@@ -194,6 +226,48 @@ impl Cx {
         f()
     }
 
+    /// From here on the current thread runs the node, until that is dropped.
+    pub(crate) fn run_here(&self) -> Visit {
+        Visit::begin(self, Place::Node)
+    }
+
+    /// The node has come to its end: what is left of it is dropped.
+    pub(crate) fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// Where a call of this context comes from.
+    fn place(&self) -> Place {
+        match place::of(self) {
+            Place::Elsewhere if !self.is_run => Place::Node,
+            place => place,
+        }
+    }
+
+    /// Stops the run because of `call`, which another thread than the node's own
+    /// made; gives the message.
+    fn stop_other_thread(&self, call: &str) -> String {
+        let error = Error::OtherThread {
+            run: self.run_id().to_owned(),
+            step: self.step,
+            node: self.node,
+            call: call.into(),
+        };
+        let message = error.to_string();
+        // What is dropped after the end is not the node's doing any more.
+        if !self.has_ended.load(Ordering::Relaxed) {
+            self.log().fault(error);
+        }
+        message
+    }
+
+    /// The same for `call`, which gives random numbers; these are nobody else's.
+    #[cold]
+    fn refused(&self, call: &str) -> TaskRng {
+        self.stop_other_thread(call);
+        TaskRng::of(self, "refused", self.log().next_refused())
+    }
+
     /// What this attempt did beside its work, from now on.
     fn log(&self) -> &AttemptLog {
         self.log.get_or_init(Box::default)
@@ -202,6 +276,11 @@ impl Cx {
     /// Whether the node is to be dropped until it gets an answer.
     pub(crate) fn is_suspended(&self) -> bool {
         self.log.get().is_some_and(|log| log.is_suspended())
+    }
+
+    /// The first panic of an effect, whatever the node made of it.
+    pub(crate) fn take_panic(&self) -> Option<String> {
+        self.log.get().and_then(|log| log.take_panic())
     }
 
     /// Why the run has to stop, whatever the node made of it.
@@ -234,10 +313,36 @@ impl Cx {
         self.keys.run().journal()
     }
 
-    /// This context, with a flag that tells when the attempt is abandoned.
-    pub(crate) fn abandoned_by(mut self, flag: Arc<AtomicBool>) -> Self {
-        self.given_up = Some(flag);
+    /// This context, for a node that goes on when it is given up.
+    pub(crate) fn outliving(mut self) -> Self {
+        self.outlives = true;
         self
+    }
+
+    /// Nobody waits for this attempt any more. Whatever it records from now on
+    /// is refused, and what it waits for in an effect ends.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        self.log().wake_waiting();
+    }
+
+    /// Whether it was. To be asked while the journal is locked: then a record
+    /// either stands before the engine looks at what the attempt left, or never.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was given up; if not, `waiting` is woken when it is.
+    fn ends(&self, waiting: &Waker) -> bool {
+        self.outlives && {
+            self.log().wait_with(waiting);
+            self.is_given_up()
+        }
+    }
+
+    /// Wakes `driver` when the attempt has to be looked at although it goes on.
+    pub(crate) fn tell(&self, driver: &Waker) {
+        self.log().tell(driver);
     }
 }
 

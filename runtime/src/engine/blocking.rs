@@ -1,34 +1,49 @@
 //! Nodes that may block a thread.
 
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use super::inside;
 use crate::cx::Cx;
 use crate::graph::{Done, Graph, NodeId};
 use crate::node_error::NodeError;
 
-/// Runs a `blocking` node where it may block. It cannot be dropped there: if
-/// nobody waits any more it is told so, and its late result is discarded.
+/// Runs a `blocking` node where it may block, unless it would begin only after
+/// `due`. It cannot be dropped there: if nobody waits any more it is told so, and
+/// its late result is discarded.
 pub(super) async fn on_blocking_pool<G: Graph>(
     graph: &Arc<G>,
     node: NodeId,
     input: Option<G::Input>,
     state: &Arc<G::State>,
     cx: Arc<Cx>,
+    due: Option<Instant>,
 ) -> Result<Done<G>, NodeError> {
     let (graph, state, runtime) = (Arc::clone(graph), Arc::clone(state), Handle::current());
+    let told = Arc::clone(&cx);
     let pulse = inside::current();
-    let call = spawn_blocking(move || {
+    let mut call = spawn_blocking(move || {
+        // Others may have kept the pool's threads until now.
+        let is_late = cx.is_given_up() || due.is_some_and(|due| Instant::now() >= due);
         let _run = pulse.as_ref().map(inside::run);
         let _node = inside::node(cx.node());
-        runtime.block_on(graph.call(node, input, &state, &cx))
+        let _here = cx.run_here();
+        (!is_late).then(|| at_once(graph.call(node, input, &state, &cx), &runtime))
     });
-    match call.await {
-        Ok(result) => result,
+    let ended = poll_fn(|task| {
+        told.tell(task.waker());
+        Pin::new(&mut call).poll(task)
+    });
+    match ended.await {
+        Ok(Some(result)) => result,
+        // Its limits say what that comes to.
+        Ok(None) => pending().await,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(error) => Err(NodeError::transient(error)),
@@ -36,19 +51,38 @@ pub(super) async fn on_blocking_pool<G: Graph>(
     }
 }
 
-/// Tells a blocking node, when dropped, that nobody waits for it.
-#[derive(Default)]
-pub(super) struct Abandoned(Arc<AtomicBool>);
-
-impl Abandoned {
-    /// The context in which the node is told.
-    pub(super) fn told_in(&self, cx: Cx) -> Arc<Cx> {
-        Arc::new(cx.abandoned_by(Arc::clone(&self.0)))
+/// What a function that is not `async` gives at its first poll: outside of
+/// `block_on`, so that it may call that itself.
+fn at_once<T>(call: impl Future<Output = T>, runtime: &Handle) -> T {
+    let mut call = pin!(call);
+    match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => runtime.block_on(call),
     }
 }
 
-impl Drop for Abandoned {
+/// Whoever waits for an attempt of a blocking node; when it lets go, or is
+/// dropped, the attempt is given up.
+pub(super) struct Leash(Arc<Cx>);
+
+impl Leash {
+    /// Of the node that is given `cx`.
+    pub(super) fn of(cx: Cx) -> Self {
+        Self(Arc::new(cx.outliving()))
+    }
+
+    pub(super) fn cx(&self) -> Arc<Cx> {
+        Arc::clone(&self.0)
+    }
+
+    /// Nobody waits any more; what the attempt has left can be looked at.
+    pub(super) fn let_go(self) -> Arc<Cx> {
+        self.cx()
+    }
+}
+
+impl Drop for Leash {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.give_up();
     }
 }

@@ -80,8 +80,7 @@ impl<G: Graph> Durable<G> {
             effects,
             questions,
         } = left;
-        let open = (run.as_str(), machine.step() + 1);
-        let journal = LiveJournal::new(store, open, lease.epoch(), check, effects, questions);
+        let journal = LiveJournal::new(store, &run, lease.epoch(), check, effects, questions);
         machine.keys().run().record_in(journal.clone());
         Self {
             store: Arc::clone(store),

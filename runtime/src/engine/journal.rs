@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
+use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
 use crate::encode;
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
@@ -24,7 +24,6 @@ pub(super) struct LiveJournal {
 
 #[derive(Default)]
 struct OpenStep {
-    step: u64,
     effects: BTreeMap<Call, EffectRecord>,
     /// Those of them that the store is not known to have as they are here. If
     /// the one who wrote it was dropped meanwhile, it may have it; then it is
@@ -37,13 +36,8 @@ struct OpenStep {
 }
 
 impl OpenStep {
-    /// Puts a record in its place, which is news to the store. A blocking node
-    /// that nobody waits for any more may come with one of a closed step: the
-    /// store refuses that, and the next commit must not take it along.
+    /// Puts a record in its place, which is news to the store.
     fn put(&mut self, record: EffectRecord) {
-        if record.step != self.step {
-            return;
-        }
         let call = Call::of(&record);
         self.news.insert(call.clone());
         self.effects.insert(call, record);
@@ -86,6 +80,58 @@ impl OpenStep {
         }
     }
 
+    /// Asks what became of `call`, unless that is asked already. `epoch` is
+    /// another whenever the run is taken up again.
+    fn ask(&mut self, epoch: u64, call: &Call, node: &str, request: &Request, reason: &str) {
+        let Call { task, name, n } = call.clone();
+        let is_open = |question: &Question| {
+            (question.task, &question.name, question.n) == (task, &name, n)
+                && question.kind == QuestionKind::Outcome
+        };
+        if self.questions.iter().chain(&self.asked).any(is_open) {
+            return;
+        }
+        let Some(record) = self.effects.get(call).cloned() else {
+            return; // only what was begun can be asked for
+        };
+        let step = record.step;
+        // An answer that did not decode is none.
+        if record.kind != EffectKind::Intent {
+            self.put(EffectRecord {
+                kind: EffectKind::Intent,
+                response: None,
+                ..record
+            });
+        }
+        let id = Hasher::new()
+            .part("question")
+            .part(task.as_bytes())
+            .part(&name)
+            .number(n)
+            .number(epoch)
+            .finish();
+        let id = id.to_string()[..16].to_owned();
+        let text = QuestionText {
+            effect: &name,
+            request: &request.excerpt,
+            reason,
+        };
+        self.asked.push(Question {
+            id,
+            kind: QuestionKind::Outcome,
+            step,
+            task,
+            node: node.to_owned(),
+            n,
+            // Texts always have an encoding.
+            question: encode::to_string(&text).unwrap_or_default(),
+            name,
+            schema: None,
+            asked: UNIX_EPOCH,
+            answer: None,
+        });
+    }
+
     /// Those of one task.
     fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &EffectRecord)> {
         self.effects
@@ -104,10 +150,10 @@ const fn first_of(task: Digest) -> Bound<Call> {
 }
 
 impl LiveJournal {
-    /// The journal of a run whose open `step` has these effects and open questions.
+    /// The journal of a run whose open step has these effects and open questions.
     pub(super) fn new(
         store: &Arc<dyn Store>,
-        (run, step): (&str, u64),
+        run: &str,
         epoch: u64,
         check: bool,
         effects: Vec<EffectRecord>,
@@ -123,7 +169,6 @@ impl LiveJournal {
             epoch,
             check,
             open: Mutex::new(OpenStep {
-                step,
                 effects,
                 questions,
                 ..OpenStep::default()
@@ -134,6 +179,12 @@ impl LiveJournal {
     fn open(&self) -> MutexGuard<'_, OpenStep> {
         // Every change is complete in itself.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same for attempt `by`, unless it was given up.
+    fn open_to(&self, by: &Cx) -> Option<MutexGuard<'_, OpenStep>> {
+        let open = self.open();
+        (!by.is_given_up()).then_some(open)
     }
 
     async fn write_down(&self, effects: Vec<EffectRecord>) -> Result<(), Error> {
@@ -157,7 +208,6 @@ impl LiveJournal {
     /// The step is committed: its effects and questions are history.
     pub(super) fn begin_step(&self) {
         let mut open = self.open();
-        open.step += 1;
         open.effects.clear();
         open.news.clear();
         open.questions.clear();
@@ -205,23 +255,23 @@ impl EffectJournal for LiveJournal {
         open.effects.get(call).and_then(recorded_time)
     }
 
-    fn write(&self, records: Vec<EffectRecord>) -> Written<'_> {
-        Box::pin(async move {
-            let effects = {
-                let mut open = self.open();
-                let last = records.last().map(|record| (record.task, record.attempt));
-                let mut effects =
-                    last.map_or_else(Vec::new, |(task, attempt)| open.overdue(task, attempt));
-                records.iter().for_each(|record| open.put(record.clone()));
-                effects.extend(records);
-                effects
-            };
-            self.write_down(effects).await
-        })
+    fn write(&self, by: &Cx, records: Vec<EffectRecord>) -> Option<Written<'_>> {
+        let effects = {
+            let mut open = self.open_to(by)?;
+            let last = records.last().map(|record| (record.task, record.attempt));
+            let mut effects =
+                last.map_or_else(Vec::new, |(task, attempt)| open.overdue(task, attempt));
+            records.iter().for_each(|record| open.put(record.clone()));
+            effects.extend(records);
+            effects
+        };
+        Some(Box::pin(self.write_down(effects)))
     }
 
-    fn note(&self, record: EffectRecord) {
-        self.open().put(record);
+    fn note(&self, by: &Cx, record: EffectRecord) {
+        if let Some(mut open) = self.open_to(by) {
+            open.put(record);
+        }
     }
 
     fn settle(&self, task: Digest, attempt: u32) -> Written<'_> {
@@ -232,56 +282,10 @@ impl EffectJournal for LiveJournal {
         Box::pin(self.write_down(overdue))
     }
 
-    fn ask(&self, call: &Call, node: &str, request: &Request, reason: &str) {
-        let Call { task, name, n } = call.clone();
-        let mut open = self.open();
-        let is_open = |question: &Question| {
-            (question.task, &question.name, question.n) == (task, &name, n)
-                && question.kind == QuestionKind::Outcome
-        };
-        if open.questions.iter().chain(&open.asked).any(is_open) {
-            return;
+    fn ask(&self, by: &Cx, call: &Call, request: &Request, reason: &str) {
+        if let Some(mut open) = self.open_to(by) {
+            open.ask(self.epoch, call, by.node(), request, reason);
         }
-        let Some(record) = open.effects.get(call).cloned() else {
-            return; // only what was begun can be asked for
-        };
-        let step = record.step;
-        // An answer that did not decode is none.
-        if record.kind != EffectKind::Intent {
-            open.put(EffectRecord {
-                kind: EffectKind::Intent,
-                response: None,
-                ..record
-            });
-        }
-        // The epoch is another whenever the run is taken up again.
-        let id = Hasher::new()
-            .part("question")
-            .part(task.as_bytes())
-            .part(&name)
-            .number(n)
-            .number(self.epoch)
-            .finish();
-        let id = id.to_string()[..16].to_owned();
-        let text = QuestionText {
-            effect: &name,
-            request: &request.excerpt,
-            reason,
-        };
-        open.asked.push(Question {
-            id,
-            kind: QuestionKind::Outcome,
-            step,
-            task,
-            node: node.to_owned(),
-            n,
-            // Texts always have an encoding.
-            question: encode::to_string(&text).unwrap_or_default(),
-            name,
-            schema: None,
-            asked: UNIX_EPOCH,
-            answer: None,
-        });
     }
 
     fn is_empty(&self) -> bool {
@@ -293,9 +297,9 @@ impl EffectJournal for LiveJournal {
         buffered.into_iter().for_each(|record| open.put(record));
         // It went on without the answers.
         open.asked.retain(|asked| asked.task != task);
-        let places = calls.into_iter().zip(0..);
+        let places = calls.into_iter();
         let mut places: BTreeMap<(String, u64), (u32, bool)> = places
-            .map(|(MadeCall { name, n, seen }, place)| ((name, n), (place, seen)))
+            .map(|call| ((call.name, call.n), (call.position, call.seen)))
             .collect();
         let moved: Vec<EffectRecord> = open
             .of(task)
@@ -316,8 +320,8 @@ impl EffectJournal for LiveJournal {
     }
 
     fn ask_for_unknown(&self, task: Digest, node: &str, reason: &str) -> bool {
-        let unknown: Vec<(Call, Request)> = self
-            .open()
+        let mut open = self.open();
+        let unknown: Vec<(Call, Request)> = open
             .of(task)
             .filter(|(_, record)| record.kind == EffectKind::Intent)
             .map(|(call, record)| {
@@ -329,7 +333,7 @@ impl EffectJournal for LiveJournal {
             })
             .collect();
         for (call, request) in &unknown {
-            self.ask(call, node, request, reason);
+            open.ask(self.epoch, call, node, request, reason);
         }
         !unknown.is_empty()
     }

@@ -81,6 +81,14 @@ pub enum StoreError {
         /// The question's id.
         question: String,
     },
+    /// What the question asks is on record by now.
+    #[error("what question `{question}` of run `{run}` asks is on record by now")]
+    OutcomeKnown {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+    },
     /// The label names another step.
     #[error("label `{label}` of run `{run}` names step {step} already")]
     LabelTaken {

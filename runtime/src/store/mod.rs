@@ -122,6 +122,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes effects of the open step into the journal.
     ///
+    /// What is recorded stands. A record is passed over if a
+    /// [`Done`](EffectKind::Done) or [`Clock`](EffectKind::Clock) of the same call
+    /// says something else, or if it says [`Failed`](EffectKind::Failed) of what
+    /// another attempt has begun ([`Intent`](EffectKind::Intent)): it comes late,
+    /// from an attempt that is over.
+    ///
     /// # Errors
     /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;
     /// - [`StoreError::NotNext`] if a record is not of the step after the head.
@@ -145,7 +151,9 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// - [`StoreError::NoSuchQuestion`], also if its step was committed meanwhile;
     /// - [`StoreError::Answered`], [`StoreError::NoSuchRun`];
-    /// - [`StoreError::NotNext`] if the effect is not of the step after the head.
+    /// - [`StoreError::NotNext`] if the effect is not of the step after the head;
+    /// - [`StoreError::OutcomeKnown`] if what is recorded of the effect stands
+    ///   against it, by the rule of [`journal`](Self::journal).
     fn answer(&self, answer: Answer) -> StoreFuture<'_, ()>;
 
     /// Writes a snapshot of the head's state, in the place of older ones that

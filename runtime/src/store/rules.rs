@@ -8,7 +8,7 @@ mod prune;
 
 use std::time::{Duration, SystemTime};
 
-pub(super) use open_step::{answer, at_head, label, of_open_step};
+pub(super) use open_step::{answer, at_head, label, of_open_step, stands};
 pub(super) use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
 
 use super::{Access, Commit, Lease, StoreError, clock};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::cx::Cx;
 use crate::panics::caught;
 
 /// What became of a node in a replay.
@@ -26,15 +27,19 @@ pub(super) enum Replayed<T> {
 /// or `timeout` is over.
 pub(super) async fn replayed<F: Future>(
     mut node: Pin<&mut F>,
+    cx: &Cx,
     stop: impl Fn() -> bool,
     timeout: Duration,
 ) -> Replayed<F::Output> {
     let relay = Arc::new(Relay::default());
     let mut timer = None;
-    poll_fn(|cx| {
-        relay.pass_on_to(cx.waker());
+    poll_fn(|task| {
+        relay.pass_on_to(task.waker());
         let waker = Waker::from(Arc::clone(&relay));
-        let polled = caught(|| node.as_mut().poll(&mut Context::from_waker(&waker)));
+        let polled = {
+            let _here = cx.run_here();
+            caught(|| node.as_mut().poll(&mut Context::from_waker(&waker)))
+        };
         drop(waker);
         match polled {
             Err(panic) => return Poll::Ready(Replayed::Panicked(panic)),
@@ -44,7 +49,7 @@ pub(super) async fn replayed<F: Future>(
             Ok(Poll::Pending) => {}
         }
         let timer: &mut Pin<Box<_>> = timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        timer.as_mut().poll(cx).map(|()| Replayed::Late)
+        timer.as_mut().poll(task).map(|()| Replayed::Late)
     })
     .await
 }

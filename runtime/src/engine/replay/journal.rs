@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
+use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
 use crate::hash::Digest;
 use crate::store::{EffectKind, EffectRecord};
 
@@ -189,12 +189,12 @@ impl EffectJournal for RecordedJournal {
     }
 
     /// Nothing happens in a replay.
-    fn write(&self, _records: Vec<EffectRecord>) -> Written<'_> {
-        Box::pin(ready(Ok(())))
+    fn write(&self, _by: &Cx, _records: Vec<EffectRecord>) -> Option<Written<'_>> {
+        Some(Box::pin(ready(Ok(()))))
     }
 
     /// A recorded answer does not decode any more.
-    fn ask(&self, call: &Call, _node: &str, _request: &Request, reason: &str) {
+    fn ask(&self, _by: &Cx, call: &Call, _request: &Request, reason: &str) {
         let recorded = self
             .record(call)
             .and_then(|record| record.response.clone())

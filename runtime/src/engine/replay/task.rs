@@ -1,7 +1,7 @@
 //! One task of a recorded step, again.
 
 use std::pin::pin;
-use std::sync::Arc;
+use tokio::time::Instant;
 
 use super::attempt::{Replayed, replayed};
 use super::journal::Drift;
@@ -9,7 +9,7 @@ use super::matching::Matching;
 use super::{RecordedTask, Replay};
 use crate::cx::Cx;
 use crate::encode;
-use crate::engine::blocking::{Abandoned, on_blocking_pool};
+use crate::engine::blocking::{Leash, on_blocking_pool};
 use crate::error::Error;
 use crate::graph::{Done, Graph, Hops};
 use crate::machine::{Finished, Task, TaskNote, taken};
@@ -137,14 +137,14 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let timeout = info.options.timeout.unwrap_or(self.default_timeout);
         let input = task.input.clone();
         let (result, fault) = if info.options.blocking {
-            let abandoned = Abandoned::default();
-            let cx = abandoned.told_in(cx);
-            let call = on_blocking_pool(self.graph, task.node, input, state, Arc::clone(&cx));
-            let result = replayed(Box::pin(call).as_mut(), stop, timeout).await;
-            (result, cx.take_fault())
+            let leash = Leash::of(cx);
+            let due = Instant::now().checked_add(timeout);
+            let call = on_blocking_pool(self.graph, task.node, input, state, leash.cx(), due);
+            let result = replayed(Box::pin(call).as_mut(), &leash.cx(), stop, timeout).await;
+            (result, leash.let_go().take_fault())
         } else {
             let call = pin!(self.graph.call(task.node, input, state, &cx));
-            let result = replayed(call, stop, timeout).await;
+            let result = replayed(call, &cx, stop, timeout).await;
             (result, cx.take_fault())
         };
         if let Some(drift) = self.journal.drift() {

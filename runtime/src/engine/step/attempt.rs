@@ -51,6 +51,15 @@ pub(super) fn concluded<T>(result: Result<T, AttemptError>, cx: &Cx) -> Result<T
     if let Some(fault) = cx.take_fault() {
         return Err(AttemptError::Fault(Box::new(fault)));
     }
+    // A replay calls no closure, so it would not see a panic that the node made
+    // nothing of.
+    let result = match result {
+        Err(AttemptError::Suspended | AttemptError::Budget) => result,
+        _ => match cx.take_panic() {
+            Some(panic) => Err(AttemptError::Panicked(panic)),
+            None => result,
+        },
+    };
     let reason = match &result {
         Ok(_) => {
             cx.finish();
@@ -70,14 +79,13 @@ pub(super) fn concluded<T>(result: Result<T, AttemptError>, cx: &Cx) -> Result<T
 /// The node's future with its limits. A timer is set only when the node does
 /// not finish at its first poll: most do.
 pub(super) struct Attempt<'a, F> {
-    name: &'static str,
     /// Pinned where it was made: moving a large future costs more than a small node.
     node: Pin<&'a mut F>,
     timeout: Duration,
     deadline: Instant,
     timer: Option<(Pin<Box<Sleep>>, Limit)>,
-    /// What the node was given, unless it cannot suspend.
-    cx: Option<&'a Cx>,
+    /// What the node was given.
+    cx: &'a Cx,
 }
 
 /// Which limit a timer stands for.
@@ -89,14 +97,12 @@ enum Limit {
 
 impl<'a, F> Attempt<'a, F> {
     pub(super) fn new(
-        name: &'static str,
         node: Pin<&'a mut F>,
         timeout: Duration,
         deadline: Instant,
-        cx: Option<&'a Cx>,
+        cx: &'a Cx,
     ) -> Self {
         Self {
-            name,
             node,
             timeout,
             deadline,
@@ -112,17 +118,23 @@ impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         // A node that panicked is dropped and never polled again.
-        let inside = inside::node(this.name);
-        let polled = caught(|| this.node.as_mut().poll(cx));
-        drop(inside);
-        match polled {
+        let polled = {
+            let _node = inside::node(this.cx.node());
+            let _here = this.cx.run_here();
+            caught(|| this.node.as_mut().poll(cx))
+        };
+        let polled = match polled {
             Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
-            Ok(Poll::Pending) if this.cx.is_some_and(Cx::is_suspended) => {
+            Ok(Poll::Pending) if this.cx.is_suspended() => {
                 Poll::Ready(Err(AttemptError::Suspended))
             }
             Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
             Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic))),
+        };
+        if polled.is_ready() {
+            this.cx.end();
         }
+        polled
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::attempt::{Attempt, AttemptError, concluded};
 use super::{TaskError, TaskResult, backoff};
 use crate::cx::{Cx, UNRECORDED};
-use crate::engine::blocking::{Abandoned, on_blocking_pool};
+use crate::engine::blocking::{Leash, on_blocking_pool};
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, KeyId, Keyring, Task, UpdateOf};
 use crate::node_error::{Failure, NodeError};
@@ -84,20 +84,19 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
             break AttemptError::Suspended;
         }
         let result = if info.options.blocking {
-            let abandoned = Abandoned::default();
-            let cx = abandoned.told_in(cx);
+            let leash = Leash::of(cx);
+            let due = Instant::now().checked_add(timeout);
+            let (graph, state) = (context.graph, context.state);
+            let call = on_blocking_pool(graph, node, given, state, leash.cx(), due);
             // Boxed, so that the rare case does not make every task's future larger.
-            let call = on_blocking_pool(context.graph, node, given, context.state, Arc::clone(&cx));
             let mut call = Box::pin(call);
-            concluded(
-                Attempt::new(info.name, call.as_mut(), timeout, deadline, None).await,
-                &cx,
-            )
+            let result = Attempt::new(call.as_mut(), timeout, deadline, &leash.cx()).await;
+            concluded(result, &leash.let_go())
         } else {
             // The node is gone, and what it leaves is noted, before that is looked at.
             let result = {
                 let call = pin!(context.graph.call(node, given, context.state, &cx));
-                Attempt::new(info.name, call, timeout, deadline, Some(&cx)).await
+                Attempt::new(call, timeout, deadline, &cx).await
             };
             concluded(result, &cx)
         };

@@ -91,8 +91,24 @@ impl Run {
     pub(super) fn journal(&mut self, journal: Journal, now: SystemTime) -> Result<(), StoreError> {
         rules::held(&journal.run, &self.lease, journal.epoch)?;
         rules::of_open_step(&journal.run, self.open_step(), &journal.effects, &[])?;
-        self.write_effects(journal.effects, now);
+        let mut effects = journal.effects;
+        effects.retain(|record| {
+            !(self.effect(record)).is_some_and(|kept| rules::stands(kept, record))
+        });
+        self.write_effects(effects, now);
         Ok(())
+    }
+
+    /// What is kept of the call that `record` is about.
+    fn effect(&self, record: &EffectRecord) -> Option<&EffectRecord> {
+        let EffectRecord {
+            step,
+            task,
+            name,
+            n,
+            ..
+        } = record;
+        self.effects.get(&(*step, *task, name.clone(), *n))
     }
 
     pub(super) fn write_effects(&mut self, effects: Vec<EffectRecord>, now: SystemTime) {
@@ -152,9 +168,13 @@ impl Run {
     }
 
     pub(super) fn answer(&mut self, answer: Answer, now: SystemTime) -> Result<(), StoreError> {
-        let stored = self.questions.get_mut(&answer.question);
-        rules::answer(&answer, stored.as_deref(), self.head.step)?;
-        if let Some(stored) = stored {
+        let stored = self.questions.get(&answer.question);
+        let effect = answer
+            .effect
+            .as_ref()
+            .and_then(|effect| self.effect(effect));
+        rules::answer(&answer, stored, effect, self.head.step)?;
+        if let Some(stored) = self.questions.get_mut(&answer.question) {
             stored.answer = Some(answer.answer);
         }
         self.write_effects(answer.effect.into_iter().collect(), now);

@@ -1,7 +1,7 @@
 //! The step that is under way: its effects, its questions; and names of steps.
 
 use super::not_next;
-use crate::store::{Answer, EffectRecord, Question, StoreError};
+use crate::store::{Answer, EffectKind, EffectRecord, Question, StoreError};
 
 /// Refuses effects and questions of any step but `open`, the one after the head.
 pub(in crate::store) fn of_open_step(
@@ -26,10 +26,25 @@ pub(in crate::store) fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(
     Err(not_next(run, snapshot, head))
 }
 
-/// Whether `answer` may be written; `stored` is the question, `head` the run's last step.
+/// Whether `stored` stays when `record` of the same call comes: a response and a
+/// reading of the clock stand, and a call that was begun is not declared undone
+/// by what another attempt left behind. The place and the attempt of what stands
+/// may be told anew.
+pub(in crate::store) fn stands(stored: &EffectRecord, record: &EffectRecord) -> bool {
+    let content = |record: &EffectRecord| (record.kind, record.request, record.response.clone());
+    match stored.kind {
+        EffectKind::Done | EffectKind::Clock => content(stored) != content(record),
+        EffectKind::Intent => record.kind == EffectKind::Failed && record.attempt != stored.attempt,
+        EffectKind::Answered | EffectKind::Failed => false,
+    }
+}
+
+/// Whether `answer` may be written; `stored` is the question, `effect` what is
+/// stored of the effect that it is about, `head` the run's last step.
 pub(in crate::store) fn answer(
     answer: &Answer,
     stored: Option<&Question>,
+    effect: Option<&EffectRecord>,
     head: u64,
 ) -> Result<(), StoreError> {
     let (run, question) = (&answer.run, &answer.question);
@@ -46,7 +61,14 @@ pub(in crate::store) fn answer(
             question: question.clone(),
         });
     }
-    of_open_step(run, head + 1, answer.effect.as_slice(), &[])
+    of_open_step(run, head + 1, answer.effect.as_slice(), &[])?;
+    match (effect, &answer.effect) {
+        (Some(effect), Some(record)) if stands(effect, record) => Err(StoreError::OutcomeKnown {
+            run: run.clone(),
+            question: question.clone(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether `label` is to be written: not if it names `step` already. `named` is

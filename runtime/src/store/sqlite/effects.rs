@@ -1,8 +1,9 @@
 //! The journal of effects.
 
+use std::slice;
 use std::time::SystemTime;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, params};
 
 use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
@@ -13,7 +14,30 @@ use crate::store::{EffectKind, EffectRecord, Journal, clock, rules};
 pub(super) fn journal(conn: &Connection, journal: &Journal) -> Result<(), Fail> {
     let (stored, _) = lease::held(conn, &journal.run, journal.epoch)?;
     rules::of_open_step(&journal.run, stored.step + 1, &journal.effects, &[])?;
-    write(conn, stored.number, &journal.effects)
+    for effect in &journal.effects {
+        let kept = same_call(conn, &journal.run, stored.number, effect)?;
+        if !kept.is_some_and(|kept| rules::stands(&kept, effect)) {
+            write(conn, stored.number, slice::from_ref(effect))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is kept of the call that `record` is about.
+pub(super) fn same_call(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    record: &EffectRecord,
+) -> Result<Option<EffectRecord>, Fail> {
+    let sql = format!("{EFFECTS} WHERE place = ?1 AND task = ?2 AND name = ?3 AND n = ?4");
+    let call = params![
+        place(number, record.step)?,
+        record.task.as_bytes(),
+        record.name,
+        count(record.n)?,
+    ];
+    Ok(select(conn, run, &sql, call)?.pop())
 }
 
 /// Writes what was checked before to belong to the open step.
@@ -79,11 +103,21 @@ pub(super) fn of_step(
 }
 
 fn within(conn: &Connection, run: &str, places: [i64; 2]) -> Result<Vec<EffectRecord>, Fail> {
-    let mut query = conn.prepare_cached(
-        "SELECT step, task, name, n, kind, call, attempt, request, excerpt, response, error, \
-         recorded FROM effects WHERE place BETWEEN ?1 AND ?2 ORDER BY place, task, name, n",
-    )?;
-    let mut rows = query.query(places)?;
+    let sql = format!("{EFFECTS} WHERE place BETWEEN ?1 AND ?2 ORDER BY place, task, name, n");
+    select(conn, run, &sql, places)
+}
+
+const EFFECTS: &str = "SELECT step, task, name, n, kind, call, attempt, request, excerpt, \
+     response, error, recorded FROM effects";
+
+fn select(
+    conn: &Connection,
+    run: &str,
+    sql: &str,
+    which: impl Params,
+) -> Result<Vec<EffectRecord>, Fail> {
+    let mut query = conn.prepare_cached(sql)?;
+    let mut rows = query.query(which)?;
     let mut effects = Vec::new();
     while let Some(row) = rows.next()? {
         let step: u64 = row.get::<_, u32>(0)?.into();

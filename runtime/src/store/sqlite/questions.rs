@@ -104,7 +104,11 @@ pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Res
 pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
     let run = lease::existing(conn, &answer.run)?;
     let question = one(conn, &answer.run, run.number, &answer.question)?;
-    rules::answer(answer, question.as_ref(), run.step)?;
+    let effect = match &answer.effect {
+        Some(effect) => effects::same_call(conn, &answer.run, run.number, effect)?,
+        None => None,
+    };
+    rules::answer(answer, question.as_ref(), effect.as_ref(), run.step)?;
     conn.prepare_cached(
         "UPDATE questions SET answer = ?3, answered = ?4 WHERE run = ?1 AND id = ?2",
     )?

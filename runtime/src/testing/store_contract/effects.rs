@@ -109,6 +109,52 @@ pub(super) async fn the_last_record_of_a_call_counts(store: Arc<impl Store>) {
     assert_eq!(untimed(stored), [record]);
 }
 
+pub(super) async fn what_is_recorded_stands(store: Arc<impl Store>) {
+    let Lease { epoch, .. } = run_to(&*store, "run", 0).await;
+    let seen = effect("run", 1, "fetch");
+    let begun = EffectRecord {
+        kind: EffectKind::Intent,
+        response: None,
+        attempt: 2,
+        ..effect("run", 1, "pay")
+    };
+    let records = vec![seen.clone(), begun.clone()];
+    done(store.journal(journal("run", epoch, records.clone())).await);
+    // What earlier attempts left behind comes late, beside something new.
+    let failed = |record: &EffectRecord| EffectRecord {
+        kind: EffectKind::Failed,
+        response: None,
+        attempt: 1,
+        ..record.clone()
+    };
+    let late = vec![
+        failed(&seen),
+        failed(&begun),
+        EffectRecord {
+            response: Some("2".to_owned()),
+            ..seen.clone()
+        },
+        effect("run", 1, "tell"),
+    ];
+    done(store.journal(journal("run", epoch, late)).await);
+    let mut stored = untimed(done(store.effects("run", 1, 1).await));
+    let news = stored.pop().map(|record| record.name);
+    assert_eq!(news.as_deref(), Some("tell"));
+    assert_eq!(stored, records);
+    // Its own attempt knows best.
+    let not_sent = EffectRecord {
+        attempt: 2,
+        ..failed(&begun)
+    };
+    done(
+        store
+            .journal(journal("run", epoch, vec![not_sent.clone()]))
+            .await,
+    );
+    let stored = untimed(done(store.effects("run", 1, 1).await));
+    assert_eq!(stored[1], not_sent);
+}
+
 pub(super) async fn without_the_lease_nothing_is_journaled(store: Arc<impl Store>) {
     let lost = run_to(&*store, "run", 1).await;
     let effects = vec![effect("run", 2, "pay")];

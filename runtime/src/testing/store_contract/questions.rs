@@ -160,6 +160,34 @@ pub(super) async fn an_answer_writes_its_effect_or_nothing(store: Arc<impl Store
     );
 }
 
+pub(super) async fn an_answer_contradicts_no_record(store: Arc<impl Store>) {
+    let Lease { epoch, .. } = run_to(&*store, "run", 0).await;
+    let parked = Park {
+        effects: vec![effect("run", 1, "pay")],
+        ..interrupt("run", epoch, vec![question("run", 1, "q")])
+    };
+    done(store.park(parked).await);
+    let before = all(&*store, "run").await;
+    let did_not_happen = Answer {
+        effect: Some(EffectRecord {
+            kind: EffectKind::Failed,
+            response: None,
+            ..effect("run", 1, "pay")
+        }),
+        ..answer("run", "q", "1")
+    };
+    refused!(
+        store.answer(did_not_happen).await,
+        StoreError::OutcomeKnown { question, .. } if question == "q",
+        "the record says that it happened"
+    );
+    assert_eq!(
+        all(&*store, "run").await,
+        before,
+        "a refusal leaves no trace"
+    );
+}
+
 pub(super) async fn asking_again_does_not_undo_an_answer(store: Arc<impl Store>) {
     let Lease { epoch, .. } = run_to(&*store, "run", 0).await;
     let asked = vec![question("run", 1, "q")];
