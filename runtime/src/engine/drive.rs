@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::ledger::{Kept, KeptText, Ledger, Why};
-use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError};
+use super::runtime;
+use super::step::{self, Fanout, StepClock, StepContext, TaskError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{DoneTask, Finished, Machine, StepError};
@@ -130,11 +131,14 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     }
 
     async fn lone_task(&mut self) -> Result<Ending, Error> {
-        let task = self.machine.frontier()[0].clone();
-        let mut done = match step::run_one(self.context(), task).await {
-            Ok(done) => done,
-            Err(TaskError::Suspended) => return self.interrupt(Vec::new()).await,
-            Err(error) => return self.fail(self.task_error(0, error)).await,
+        let mut done = loop {
+            let task = self.machine.frontier()[0].clone();
+            match step::run_one(self.context(), task).await {
+                Ok(done) => break done,
+                Err(TaskError::Suspended) => return self.interrupt(Vec::new()).await,
+                Err(TaskError::Lost) => self.go_on_here()?,
+                Err(error) => return self.fail(self.task_error(0, error)).await,
+            }
         };
         let checked = match &done.update {
             Some(update) => self.machine.check_writes(0, update),
@@ -150,21 +154,22 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// Runs the tasks whose results are not kept; if one fails, the results of
     /// the others are kept and the first failure in frontier order is the error.
     async fn fan_out(&mut self, kept: Kept<G>) -> Result<Ending, Error> {
-        let finished = self.kept_in_place(kept);
         let limits = self.core.settings.limits();
-        let fanout = Fanout::new(self.context(), self.machine.frontier(), finished, limits);
-        let StepResults {
-            mut finished,
-            failed,
-        } = fanout.run().await;
-        let waits = !failed.is_empty();
-        let failure = failed
-            .into_iter()
-            .find(|(_, error)| !matches!(error, TaskError::Suspended));
-        if let Some((position, error)) = failure {
-            let error = self.task_error(position, error);
-            return self.park(self.results(&finished), error).await;
-        }
+        let mut finished = self.kept_in_place(kept);
+        let waits = loop {
+            let fanout = Fanout::new(self.context(), self.machine.frontier(), finished, limits);
+            let mut results = fanout.run().await;
+            if let Some((position, error)) = results.failure() {
+                let error = self.task_error(position, error);
+                return self.park(self.results(&results.finished), error).await;
+            }
+            let is_lost = results.is_lost();
+            finished = results.finished;
+            if !is_lost {
+                break !results.failed.is_empty();
+            }
+            self.go_on_here()?;
+        };
         if waits {
             return self.interrupt(self.results(&finished)).await;
         }
@@ -178,6 +183,15 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             Ok(()) => Ok(Ending::Done),
             Err(error) => self.fail(error).await,
         }
+    }
+
+    /// Tasks were lost with the runtime that they ran on. They run again where this
+    /// is polled by now, if it can drive them.
+    fn go_on_here(&self) -> Result<(), Error> {
+        if runtime::is_gone_here() {
+            return Err(self.runtime_lost());
+        }
+        runtime::check("run")
     }
 
     /// The kept results at their tasks' places in the frontier.
@@ -254,8 +268,12 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         Ok(Ending::Interrupted)
     }
 
-    /// Users' code panicked outside a node and a reducer.
+    /// Users' code panicked outside a node and a reducer, or a runtime did that was
+    /// shut down beneath.
     pub(super) async fn panicked(&mut self, message: String) -> Result<Ending, Error> {
+        if runtime::is_gone_here() {
+            return Err(self.runtime_lost());
+        }
         let run = self.run();
         self.fail(Error::Panicked { run, message }).await
     }
@@ -266,6 +284,13 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     fn open_step(&self) -> u64 {
         self.machine.step() + 1
+    }
+
+    fn runtime_lost(&self) -> Error {
+        Error::RuntimeLost {
+            run: self.run(),
+            step: self.open_step(),
+        }
     }
 
     fn budget_exceeded(&self) -> Error {
@@ -322,6 +347,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             }
             TaskError::Budget => self.budget_exceeded(),
             TaskError::Fault(fault) => *fault,
+            TaskError::Lost => self.runtime_lost(),
             TaskError::Suspended => unreachable!("who waits for an answer has not failed"),
         }
     }

@@ -19,6 +19,7 @@ mod past;
 mod recent;
 pub(crate) mod replay;
 mod retention;
+mod runtime;
 mod start;
 mod step;
 

@@ -15,6 +15,7 @@ use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
 use super::migrate::{self, Reducers};
+use super::runtime;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
@@ -121,6 +122,7 @@ impl<G: Graph> Core<G> {
         state: G::State,
         seed: Option<u64>,
     ) -> RunResult<G> {
+        runtime::check("run")?;
         let mut machine = self.machine(RunIdentity::new(run, seed), state);
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
@@ -137,6 +139,7 @@ impl<G: Graph> Core<G> {
         state: G::State,
         origin: Origin,
     ) -> RunResult<G> {
+        runtime::check("run")?;
         let Origin { input, seed } = origin.clone();
         let state = as_stored::<G>(&run, state, &input)?;
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
@@ -224,6 +227,7 @@ impl<G: Graph> Core<G> {
 
     /// Goes on with a run where it stands, or gives the finished one.
     pub(super) async fn resume(&self, store: &Arc<dyn Store>, run: String) -> RunResult<G> {
+        runtime::check("resume")?;
         let head = self.head(store, &run).await?;
         if head.status.is_final() {
             return self.look(store, head).await;
@@ -278,6 +282,7 @@ impl<G: Graph> Core<G> {
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
+        runtime::check("turn")?;
         let run = head.run.clone();
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
         if is_repeated(&head) {
