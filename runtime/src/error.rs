@@ -484,6 +484,26 @@ pub enum Error {
         /// The call.
         call: &'static str,
     },
+    /// The call was polled on a tokio runtime that has no clock.
+    #[error(
+        "`{call}` was called on a tokio runtime without a time driver, which timeouts and leases need; \
+         build it with `enable_time()` or `enable_all()`; nothing was written"
+    )]
+    NoTimeDriver {
+        /// The call.
+        call: &'static str,
+    },
+    /// The runtime that drove the run was shut down, and nobody on another one waits for it.
+    #[error(
+        "the tokio runtime that drove run `{run}` was shut down in step {step}, which stays open; \
+         no node failed: resume the run on another runtime"
+    )]
+    RuntimeLost {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+    },
     /// The engine keeps nothing, so that there is nothing to ask for.
     #[error(
         "this engine has no store, so `{call}` has nothing to look at; build it without `.no_store()`"

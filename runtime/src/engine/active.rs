@@ -2,7 +2,7 @@
 //! waits for that.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
@@ -62,8 +62,6 @@ enum Progress<G: Graph> {
 /// How an execution ended.
 pub(super) enum Ended<G: Graph> {
     With(RunResult<G>),
-    /// The runtime that it had begun on is gone; the run stands at its last commit.
-    Stranded,
     /// It waits for the caller itself, who is in this node of the run.
     Within(&'static str),
 }
@@ -72,7 +70,6 @@ impl<G: Graph> Clone for Ended<G> {
     fn clone(&self) -> Self {
         match self {
             Self::With(result) => Self::With(result.clone()),
-            Self::Stranded => Self::Stranded,
             Self::Within(node) => Self::Within(node),
         }
     }
@@ -129,12 +126,10 @@ impl<G: Graph> Execution<G> {
     }
 
     fn drive(&self, driving: &mut Driving<G>) -> Poll<Ended<G>> {
-        if self.pulse.is_stranded() {
-            return Poll::Ready(Ended::Stranded);
-        }
         if let Some(lost) = self.lost() {
             return Poll::Ready(lost);
         }
+        self.pulse.refloat();
         let _inside = inside::run(&self.pulse);
         let _polling = self.pulse.poll();
         let waker = Waker::from(Arc::clone(&self.pulse));
@@ -164,7 +159,10 @@ impl<G: Graph> Drop for Execution<G> {
     fn drop(&mut self) {
         let progress = self.progress.get_mut();
         let progress = progress.unwrap_or_else(PoisonError::into_inner);
-        let_go(mem::replace(progress, Progress::Done(Ended::Stranded)));
+        let_go(mem::replace(
+            progress,
+            Progress::Driving(Box::pin(pending())),
+        ));
     }
 }
 
@@ -261,7 +259,7 @@ impl<G: Graph> Active<G> {
         let entry = executions.by_run.get(run);
         found = entry.and_then(|(_, execution)| execution.upgrade());
         if let Some(execution) = &found
-            && !execution.pulse.is_over()
+            && execution.pulse.lost().is_none()
         {
             let execution = Arc::clone(execution);
             drop(executions);

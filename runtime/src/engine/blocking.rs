@@ -24,7 +24,7 @@ pub(super) async fn on_blocking_pool<G: Graph>(
     state: &Arc<G::State>,
     cx: Arc<Cx>,
     due: Option<Instant>,
-) -> Result<Done<G>, NodeError> {
+) -> Result<Done<G>, BlockingError> {
     let (graph, state, runtime) = (Arc::clone(graph), Arc::clone(state), Handle::current());
     let told = Arc::clone(&cx);
     let pulse = inside::current();
@@ -41,14 +41,21 @@ pub(super) async fn on_blocking_pool<G: Graph>(
         Pin::new(&mut call).poll(task)
     });
     match ended.await {
-        Ok(Some(result)) => result,
+        Ok(Some(result)) => result.map_err(BlockingError::Failed),
         // Its limits say what that comes to.
         Ok(None) => pending().await,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => Err(NodeError::transient(error)),
+            Err(_) => Err(BlockingError::Lost),
         },
     }
+}
+
+/// Why a blocking node gave nothing.
+pub(super) enum BlockingError {
+    Failed(NodeError),
+    /// It never started: the pool's runtime was shut down.
+    Lost,
 }
 
 /// What a function that is not `async` gives at its first poll: outside of

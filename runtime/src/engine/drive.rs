@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::core::Core;
 use super::ledger::{Kept, KeptText, Ledger, Why};
+use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -134,6 +135,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         let mut done = match step::run_one(self.context(), task).await {
             Ok(done) => done,
             Err(TaskError::Suspended) => return self.interrupt(Vec::new()).await,
+            Err(TaskError::Lost) => return Err(self.runtime_lost()),
             Err(error) => return self.fail(self.task_error(0, error)).await,
         };
         let checked = match &done.update {
@@ -150,22 +152,22 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// Runs the tasks whose results are not kept; if one fails, the results of
     /// the others are kept and the first failure in frontier order is the error.
     async fn fan_out(&mut self, kept: Kept<G>) -> Result<Ending, Error> {
-        let finished = self.kept_in_place(kept);
         let limits = self.core.settings.limits();
+        let finished = self.kept_in_place(kept);
         let fanout = Fanout::new(self.context(), limits);
-        let tasks = self.machine.frontier_mut();
+        let mut results = fanout.run(self.machine.frontier_mut(), finished).await;
+        if let Some((position, error)) = results.failure() {
+            let error = self.task_error(position, error);
+            return self.park(self.results(&results.finished), error).await;
+        }
+        if results.is_lost() {
+            return Err(self.runtime_lost());
+        }
         let StepResults {
             mut finished,
             failed,
-        } = fanout.run(tasks, finished).await;
+        } = results;
         let waits = !failed.is_empty();
-        let failure = failed
-            .into_iter()
-            .find(|(_, error)| !matches!(error, TaskError::Suspended));
-        if let Some((position, error)) = failure {
-            let error = self.task_error(position, error);
-            return self.park(self.results(&finished), error).await;
-        }
         if waits {
             return self.interrupt(self.results(&finished)).await;
         }
@@ -255,8 +257,12 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         Ok(Ending::Interrupted)
     }
 
-    /// Users' code panicked outside a node and a reducer.
+    /// Users' code panicked outside a node and a reducer, or a runtime did that was
+    /// shut down beneath.
     pub(super) async fn panicked(&mut self, message: String) -> Result<Ending, Error> {
+        if runtime::is_gone_here() {
+            return Err(self.runtime_lost());
+        }
         let run = self.run();
         self.fail(Error::Panicked { run, message }).await
     }
@@ -267,6 +273,13 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     fn open_step(&self) -> u64 {
         self.machine.step() + 1
+    }
+
+    fn runtime_lost(&self) -> Error {
+        Error::RuntimeLost {
+            run: self.run(),
+            step: self.open_step(),
+        }
     }
 
     fn budget_exceeded(&self) -> Error {
@@ -323,6 +336,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
             }
             TaskError::Budget => self.budget_exceeded(),
             TaskError::Fault(fault) => *fault,
+            TaskError::Lost => self.runtime_lost(),
             TaskError::Suspended => unreachable!("who waits for an answer has not failed"),
         }
     }

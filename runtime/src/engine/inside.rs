@@ -77,7 +77,7 @@ pub(super) fn node_of(pulse: &Pulse) -> Option<&'static str> {
 }
 
 /// `work` as a worker of the execution that the thread is in: it is inside it
-/// at each of its polls, and ends when that one is over.
+/// at each of its polls, and ends when that one has lost its lease.
 pub(super) fn carried(work: impl Future<Output = ()>) -> impl Future<Output = ()> {
     let pulse = current();
     async move {
@@ -91,7 +91,7 @@ pub(super) fn carried(work: impl Future<Output = ()>) -> impl Future<Output = ()
 async fn carried_by(pulse: &Arc<Pulse>, work: impl Future<Output = ()>) {
     let mut work = pin!(work);
     poll_fn(|cx| {
-        if pulse.is_over() {
+        if pulse.lost().is_some() {
             return Poll::Ready(());
         }
         let _inside = run(pulse);

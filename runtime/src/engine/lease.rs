@@ -1,8 +1,8 @@
 //! The lease of a driven run: renewed while somebody polls its execution, given
 //! back when it is dropped.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -35,7 +35,7 @@ impl HeldLease {
             run: run.to_owned(),
             epoch: lease.epoch,
             term,
-            pulse: inside::current(),
+            pulse: inside::current().as_ref().map(Arc::downgrade),
             over: Arc::clone(&over),
         };
         Self {
@@ -93,14 +93,16 @@ impl Drop for HeldLease {
     }
 }
 
-/// Renews a lease, and is dropped with the runtime that it works on.
+/// Renews a lease. When it is dropped with its runtime it goes on on the next one
+/// that polls the execution.
+#[derive(Clone)]
 struct Renewal {
     store: Arc<dyn Store>,
     run: String,
     epoch: u64,
     term: Duration,
-    /// The execution that holds the lease.
-    pulse: Option<Arc<Pulse>>,
+    /// The execution that holds the lease; none if nobody can join it.
+    pulse: Option<Weak<Pulse>>,
     over: Arc<AtomicBool>,
 }
 
@@ -115,7 +117,11 @@ impl Renewal {
         let mut unanswered = 0;
         loop {
             sleep(self.term / BEATS).await;
-            if let Some(pulse) = &self.pulse {
+            if self.over.load(Ordering::Acquire) {
+                return;
+            }
+            let pulse = self.pulse();
+            if let Some(pulse) = &pulse {
                 unanswered = if pulse.was_polled() {
                     0
                 } else {
@@ -129,11 +135,15 @@ impl Renewal {
             if let Err(StoreError::LeaseLost { .. }) = renewed {
                 break;
             }
-            if let Some(pulse) = &self.pulse {
-                pulse.wake();
+            if let Some(pulse) = pulse {
+                Pulse::wake(&pulse);
             }
         }
         self.over.store(true, Ordering::Release);
+    }
+
+    fn pulse(&self) -> Option<Arc<Pulse>> {
+        self.pulse.as_ref()?.upgrade()
     }
 
     async fn lose(&self, pulse: &Pulse) {
@@ -145,9 +155,11 @@ impl Renewal {
 
 impl Drop for Renewal {
     fn drop(&mut self) {
-        let over = self.over.load(Ordering::Acquire);
-        if let Some(pulse) = self.pulse.as_deref().filter(|_| !over) {
-            pulse.strand();
+        if !self.over.load(Ordering::Acquire)
+            && let Some(pulse) = self.pulse()
+        {
+            let renewal = self.clone();
+            pulse.strand(Box::new(|| drop(tokio::spawn(renewal.go_on()))));
         }
     }
 }

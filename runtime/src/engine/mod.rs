@@ -21,6 +21,7 @@ mod pulse;
 mod recent;
 pub(crate) mod replay;
 mod retention;
+mod runtime;
 mod start;
 mod step;
 mod unhurried;
@@ -284,12 +285,13 @@ impl<G: Graph> Engine<G> {
                 }
             };
             return match ended {
+                // Where the run was begun, not where this call is.
+                Ended::With(Err(Error::RuntimeLost { .. })) if !runtime::is_gone_here() => {
+                    let store = core.store("resume")?;
+                    Box::pin(self.go_on(store, run)).await
+                }
                 Ended::With(result) => result,
                 Ended::Within(node) => Err(core.driven_by(run, node)),
-                Ended::Stranded => {
-                    let store = Arc::clone(core.store("resume")?);
-                    Box::pin(self.go_on(&store, run)).await
-                }
             };
         }
     }

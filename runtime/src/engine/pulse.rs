@@ -19,7 +19,8 @@ pub(super) struct Pulse {
     driving: AtomicBool,
     /// The epoch of the lease that was lost because nobody polled; 0 if none was.
     lost: AtomicU64,
-    stranded: AtomicBool,
+    /// Where [`stranded`](Self::strand) work waits to be spawned again.
+    stranded: Mutex<Option<Respawn>>,
     execution: Weak<dyn Abandon>,
 }
 
@@ -29,6 +30,9 @@ pub(super) trait Abandon: Send + Sync {
     /// polled at this moment.
     fn abandon(&self);
 }
+
+/// Spawns what was stranded.
+type Respawn = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Calls {
@@ -53,7 +57,7 @@ impl Pulse {
             polled: AtomicBool::new(false),
             driving: AtomicBool::new(false),
             lost: AtomicU64::new(0),
-            stranded: AtomicBool::new(false),
+            stranded: Mutex::default(),
             execution,
         })
     }
@@ -172,20 +176,23 @@ impl Pulse {
         (epoch != 0).then_some(epoch)
     }
 
-    /// The runtime that it began on has stopped, and with it whatever the
-    /// execution has spawned or waits for.
-    pub(super) fn strand(&self) {
-        self.stranded.store(true, Ordering::Release);
+    /// The runtime that work beside the execution was spawned on has stopped:
+    /// `respawn` is to be called on the next one that polls.
+    pub(super) fn strand(&self, respawn: Respawn) {
+        *self.stranded() = Some(respawn);
         self.wake();
     }
 
-    pub(super) fn is_stranded(&self) -> bool {
-        self.stranded.load(Ordering::Acquire)
+    /// Has stranded work go on where this is called.
+    pub(super) fn refloat(&self) {
+        let respawn = self.stranded().take();
+        if let Some(respawn) = respawn {
+            respawn();
+        }
     }
 
-    /// Whether nothing comes of it any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_stranded() || self.lost().is_some()
+    fn stranded(&self) -> MutexGuard<'_, Option<Respawn>> {
+        self.stranded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -17,6 +17,7 @@ use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
 use super::migrate::{self, Reducers};
+use super::runtime;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
 use crate::error::{Error, NO_PROGRESS};
@@ -123,6 +124,7 @@ impl<G: Graph> Core<G> {
         state: G::State,
         seed: Option<u64>,
     ) -> RunResult<G> {
+        runtime::check("run")?;
         let mut machine = self.machine(RunIdentity::new(run, seed), state);
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
@@ -141,6 +143,7 @@ impl<G: Graph> Core<G> {
         state: G::State,
         origin: Origin,
     ) -> RunResult<G> {
+        runtime::check("run")?;
         let Origin { input, seed } = origin.clone();
         let state = as_stored::<G>(&run, state, &input)?;
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
@@ -224,6 +227,7 @@ impl<G: Graph> Core<G> {
 
     /// Goes on with a run where it stands, or gives the finished one.
     pub(super) async fn resume(&self, store: &Arc<dyn Store>, run: String) -> RunResult<G> {
+        runtime::check("resume")?;
         let head = self.head(store, &run).await?;
         if head.status.is_final() {
             return self.look(store, head).await;
@@ -287,6 +291,7 @@ impl<G: Graph> Core<G> {
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
+        runtime::check("turn")?;
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
         loop {
             let head = self.head(store, &run).await?;

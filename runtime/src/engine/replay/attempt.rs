@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use crate::cx::Cx;
+use crate::engine::step::Timer;
 use crate::panics::caught;
 
 /// What became of a node in a replay.
@@ -48,8 +47,8 @@ pub(super) async fn replayed<F: Future>(
             Ok(Poll::Pending) if relay.is_forgotten() => return Poll::Ready(Replayed::Stuck),
             Ok(Poll::Pending) => {}
         }
-        let timer: &mut Pin<Box<_>> = timer.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        timer.as_mut().poll(task).map(|()| Replayed::Late)
+        let timer = timer.get_or_insert_with(|| Timer::after(timeout));
+        Pin::new(timer).poll(task).map(|_| Replayed::Late)
     })
     .await
 }

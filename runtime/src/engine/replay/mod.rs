@@ -24,6 +24,7 @@ use super::core::Core;
 use super::drive::{catch_reducers, step_error};
 use super::load::{check_same_graph, is_state, undecodable};
 use super::migrate;
+use super::runtime;
 use super::start::run_at;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
@@ -141,6 +142,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
     /// # Errors
     /// The first difference, and what does not decode.
     pub(crate) async fn finish(mut self) -> Result<Machine<G>, Error> {
+        runtime::check("replay")?;
         let recorded = self.recorded;
         for (before, record) in recorded.steps.iter().zip(&recorded.steps[1..]) {
             self.enter(record.step);

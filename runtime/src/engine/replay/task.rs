@@ -9,10 +9,12 @@ use super::matching::Matching;
 use super::{RecordedTask, Replay};
 use crate::cx::Cx;
 use crate::encode;
-use crate::engine::blocking::{Leash, on_blocking_pool};
+use crate::engine::blocking::{BlockingError, Leash, on_blocking_pool};
+use crate::engine::runtime::is_gone_here;
 use crate::error::Error;
 use crate::graph::{Done, Graph, Hops};
 use crate::machine::{Finished, Task, TaskNote, taken};
+use crate::node_error::NodeError;
 use crate::store::StepRecord;
 impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     /// What the task at `position` comes to today; an error if that is not
@@ -140,6 +142,12 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
             let leash = Leash::of(cx);
             let due = Instant::now().checked_add(timeout);
             let call = on_blocking_pool(self.graph, task.node, input, state, leash.cx(), due);
+            let call = async {
+                call.await.map_err(|error| match error {
+                    BlockingError::Failed(error) => error,
+                    BlockingError::Lost => NodeError::transient("its runtime was shut down"),
+                })
+            };
             let result = replayed(Box::pin(call).as_mut(), &leash.cx(), stop, timeout).await;
             (result, leash.let_go().take_fault())
         } else {
@@ -153,6 +161,10 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         if let Some(fault) = fault {
             return Err(Stop::Fault(fault));
         }
+        let lost = || Error::RuntimeLost {
+            run: self.recorded.head.run.clone(),
+            step: last + 1,
+        };
         let instead = match result {
             Replayed::Finished(Ok(done)) => {
                 return match self.journal.uncalled(keys.get(task.key)) {
@@ -160,6 +172,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
                     Some(drift) => Err(Stop::Differs(drift)),
                 };
             }
+            _ if is_gone_here() => return Err(Stop::Fault(lost())),
             Replayed::Finished(Err(error)) => format!("an error: {error}"),
             Replayed::Panicked(panic) => format!("a panic: {panic}"),
             Replayed::Stopped | Replayed::Stuck => self.in_vain()?,

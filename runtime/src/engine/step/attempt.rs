@@ -5,10 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
 
+use super::timer::{NoClock, Timer};
 use crate::cx::Cx;
+use crate::engine::blocking::BlockingError;
 use crate::engine::inside;
+use crate::engine::runtime::{is_gone, is_gone_here};
 use crate::error::Error;
 use crate::node_error::NodeError;
 use crate::panics::caught;
@@ -23,8 +27,25 @@ pub(super) enum AttemptError {
     Budget,
     /// It waits for an answer.
     Suspended,
+    /// The runtime that it began on was shut down, or has no clock.
+    Lost,
     /// An effect has to stop the run.
     Fault(Box<Error>),
+}
+
+impl From<NodeError> for AttemptError {
+    fn from(error: NodeError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<BlockingError> for AttemptError {
+    fn from(error: BlockingError) -> Self {
+        match error {
+            BlockingError::Failed(error) => Self::Failed(error),
+            BlockingError::Lost => Self::Lost,
+        }
+    }
 }
 
 impl AttemptError {
@@ -54,7 +75,7 @@ pub(super) fn concluded<T>(result: Result<T, AttemptError>, cx: &Cx) -> Result<T
     // A replay calls no closure, so it would not see a panic that the node made
     // nothing of.
     let result = match result {
-        Err(AttemptError::Suspended | AttemptError::Budget) => result,
+        Err(AttemptError::Suspended | AttemptError::Budget | AttemptError::Lost) => result,
         _ => match cx.take_panic() {
             Some(panic) => Err(AttemptError::Panicked(panic)),
             None => result,
@@ -83,7 +104,9 @@ pub(super) struct Attempt<'a, F> {
     node: Pin<&'a mut F>,
     timeout: Duration,
     deadline: Instant,
-    timer: Option<(Pin<Box<Sleep>>, Limit)>,
+    timer: Option<(Timer, Limit)>,
+    /// Where it began, once it has waited: its timers and sockets live there.
+    home: Option<Handle>,
     /// What the node was given.
     cx: &'a Cx,
 }
@@ -107,12 +130,17 @@ impl<'a, F> Attempt<'a, F> {
             timeout,
             deadline,
             timer: None,
+            home: None,
             cx,
         }
     }
 }
 
-impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
+impl<T, E, F> Future for Attempt<'_, F>
+where
+    E: Into<AttemptError>,
+    F: Future<Output = Result<T, E>>,
+{
     type Output = Result<T, AttemptError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -123,18 +151,17 @@ impl<T, F: Future<Output = Result<T, NodeError>>> Future for Attempt<'_, F> {
             let _here = this.cx.run_here();
             caught(|| this.node.as_mut().poll(cx))
         };
-        let polled = match polled {
-            Ok(Poll::Ready(result)) => Poll::Ready(result.map_err(AttemptError::Failed)),
-            Ok(Poll::Pending) if this.cx.is_suspended() => {
-                Poll::Ready(Err(AttemptError::Suspended))
-            }
-            Ok(Poll::Pending) => this.poll_timer(cx).map(Err),
-            Err(panic) => Poll::Ready(Err(AttemptError::Panicked(panic))),
+        let ended = match polled {
+            Ok(Poll::Ready(result)) => result.map_err(Into::into),
+            Ok(Poll::Pending) if this.cx.is_suspended() => Err(AttemptError::Suspended),
+            Ok(Poll::Pending) => match this.poll_timer(cx) {
+                Poll::Ready(limit) => Err(limit),
+                Poll::Pending => return Poll::Pending,
+            },
+            Err(panic) => Err(AttemptError::Panicked(panic)),
         };
-        if polled.is_ready() {
-            this.cx.end();
-        }
-        polled
+        this.cx.end();
+        Poll::Ready(ended.map_err(|error| this.unless_lost(error)))
     }
 }
 
@@ -148,11 +175,32 @@ impl<F> Attempt<'_, F> {
             } else {
                 Limit::Budget
             };
-            (Box::pin(sleep_until(due.min(deadline))), limit)
+            (Timer::until(due.min(deadline)), limit)
         });
-        timer.as_mut().poll(cx).map(|()| match limit {
-            Limit::Timeout => AttemptError::TimedOut(timeout),
-            Limit::Budget => AttemptError::Budget,
-        })
+        if self.home.is_none() {
+            self.home = Handle::try_current().ok();
+        }
+        Pin::new(timer)
+            .poll(cx)
+            .map(|waited| match (waited, limit) {
+                (Err(NoClock), _) => AttemptError::Lost,
+                (Ok(()), Limit::Timeout) => AttemptError::TimedOut(timeout),
+                (Ok(()), Limit::Budget) => AttemptError::Budget,
+            })
+    }
+
+    /// A node whose timers, sockets and tasks went with a runtime fails in one way
+    /// or another, and it is not its doing.
+    fn unless_lost(&self, error: AttemptError) -> AttemptError {
+        let may_be_lost = matches!(
+            error,
+            AttemptError::Failed(_) | AttemptError::TimedOut(_) | AttemptError::Panicked(_)
+        );
+        let is_lost = || self.home.as_ref().map_or_else(is_gone_here, is_gone);
+        if may_be_lost && is_lost() {
+            AttemptError::Lost
+        } else {
+            error
+        }
     }
 }

@@ -122,9 +122,7 @@ impl<G: Graph> Board<G> {
                 Slot::Finished(done) => return Some(done),
                 Slot::Failed(error) => error,
                 // A worker is only lost with the runtime that it ran on.
-                Slot::Open(..) | Slot::Running => {
-                    TaskError::Panicked("the worker that ran this task was lost".into())
-                }
+                Slot::Open(..) | Slot::Running => TaskError::Lost,
             };
             failed.push((position, error));
             None

@@ -13,6 +13,7 @@ mod board;
 mod queue;
 mod slice;
 mod task;
+mod timer;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use tokio::task::{JoinSet, coop::consume_budget};
 
 pub(super) use task::{StepClock, StepContext};
+pub(super) use timer::Timer;
 
 use crate::engine::inside::carried;
 use crate::error::Error;
@@ -51,6 +53,8 @@ pub(super) enum TaskError {
     Budget,
     /// It waits for an answer.
     Suspended,
+    /// The runtime that it ran on was shut down: it is to run again.
+    Lost,
     /// An effect has to stop the run.
     Fault(Box<Error>),
 }
@@ -63,6 +67,23 @@ pub(super) type TaskResult<G> = Result<Finished<G>, TaskError>;
 pub(super) struct StepResults<G: Graph> {
     pub(super) finished: Vec<Option<Finished<G>>>,
     pub(super) failed: Vec<(usize, TaskError)>,
+}
+
+impl<G: Graph> StepResults<G> {
+    /// The first failure in frontier order that ends the step.
+    pub(super) fn failure(&mut self) -> Option<(usize, TaskError)> {
+        let ends = |(_, error): &(usize, TaskError)| {
+            !matches!(error, TaskError::Suspended | TaskError::Lost)
+        };
+        let first = self.failed.iter().position(ends)?;
+        Some(self.failed.swap_remove(first))
+    }
+
+    /// Whether some tasks were lost with the runtime that they ran on.
+    pub(super) fn is_lost(&self) -> bool {
+        let lost = |(_, error): &(usize, TaskError)| matches!(error, TaskError::Lost);
+        self.failed.iter().any(lost)
+    }
 }
 
 /// How many tasks work at once.

@@ -5,12 +5,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::attempt::{Attempt, AttemptError, concluded};
+use super::timer::{NoClock, Timer};
 use super::{TaskError, TaskResult, backoff};
 use crate::cx::{Cx, UNRECORDED};
 use crate::engine::blocking::{Leash, on_blocking_pool};
+use crate::engine::runtime::is_gone_here;
 use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, KeyId, Keyring, Task, UpdateOf};
 use crate::node_error::{Failure, NodeError};
@@ -55,8 +57,10 @@ pub(super) async fn run_task<G: Graph>(
 ) -> TaskResult<G> {
     // Beside the node itself, users' values are cloned and dropped on the way.
     let task = Caught(pin!(try_task(context, task)));
-    task.await
-        .unwrap_or_else(|panic| Err(TaskError::Panicked(panic)))
+    task.await.unwrap_or_else(|panic| match is_gone_here() {
+        true => Err(TaskError::Lost),
+        false => Err(TaskError::Panicked(panic)),
+    })
 }
 
 async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -> TaskResult<G> {
@@ -115,10 +119,14 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
             .checked_add(delay)
             .is_none_or(|due| due >= deadline)
         {
-            sleep_until(deadline).await;
-            break AttemptError::Budget;
+            break match Timer::until(deadline).await {
+                Ok(()) => AttemptError::Budget,
+                Err(NoClock) => AttemptError::Lost,
+            };
         }
-        sleep(delay).await;
+        if Timer::after(delay).await.is_err() {
+            break AttemptError::Lost;
+        }
         number += 1;
     };
     failed(node, info, error, number)
@@ -153,6 +161,7 @@ fn failed<G: Graph>(
     let (error, message) = match error {
         AttemptError::Budget => return Err(TaskError::Budget),
         AttemptError::Suspended => return Err(TaskError::Suspended),
+        AttemptError::Lost => return Err(TaskError::Lost),
         AttemptError::Fault(fault) => return Err(TaskError::Fault(fault)),
         AttemptError::Failed(source) => {
             let message = with_causes(&source);
