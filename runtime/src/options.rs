@@ -56,8 +56,9 @@ pub struct Options {
     /// A snapshot is written at least every so many steps. By default only
     /// when the steps since the last one have outgrown it.
     pub snapshot_every: Option<u64>,
-    /// Whether every new value is decoded and encoded again to see that it
-    /// survives. Default: only in builds with debug assertions.
+    /// Whether every new value is decoded and compared to see that it survives
+    /// being stored, and tasks get their inputs decoded. Default: only in builds
+    /// with debug assertions; let your tests run with it on.
     pub check_round_trip: Option<bool>,
 }
 

@@ -282,3 +282,42 @@ fn a_value_without_an_encoding_equals_nothing() {
     assert_ne!(measured(0.5), measured(0.25));
     assert_ne!(measured(f64::NAN), measured(f64::NAN));
 }
+
+/// Names that look like others and are not.
+#[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NamesApart {
+    notes: Vec<u8>,
+    // `notes` is replaced as a whole and brings no slot of that name.
+    replace_notes: bool,
+    #[serde(rename = "replaceLines")]
+    replaced: u8,
+    #[reduce(append)]
+    #[serde(rename = "Lines", alias = "Lines", alias = "lines")]
+    lines: Vec<u8>,
+    r#type: u8,
+    #[reduce(append)]
+    r#loop: Vec<u8>,
+    #[serde(rename = "page_count")]
+    page: u8,
+    page_count: u8,
+}
+
+#[test]
+fn names_that_only_look_alike_are_apart() {
+    let update = NamesApart::update()
+        .notes([1])
+        .replace_notes(true)
+        .replaced(2)
+        .lines([3])
+        .replace_lines([4])
+        .r#type(5)
+        .r#loop([6])
+        .replace_loop([7])
+        .page(8)
+        .page_count(9);
+    assert_eq!(
+        round_trip::<NamesApart>(&update),
+        r#"{"notes":[1],"replaceNotes":true,"replaceLines":2,"Lines":[3],"replace_Lines":[4],"type":5,"loop":[6],"replaceLoop":[7],"page_count":8,"pageCount":9}"#
+    );
+}

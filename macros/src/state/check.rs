@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use syn::spanned::Spanned;
 
 use super::model::{Field, Reducer, State};
+use super::names;
 use super::types::{self, Shape};
 use crate::errors::Errors;
 
@@ -16,7 +17,7 @@ pub(super) fn state(state: &State<'_>) -> syn::Result<()> {
     no_lifetimes(state, &mut errors);
     not_too_many_fields(state, &mut errors);
     no_collisions(state, &mut errors);
-    no_shared_names(state, &mut errors);
+    names::are_apart(state, &mut errors);
     for field in &state.fields {
         no_random_order(field, &mut errors);
         no_skipped_field(field, &mut errors);
@@ -66,40 +67,6 @@ fn no_collisions(state: &State<'_>, errors: &mut Errors) {
                     field.name, owner.name
                 ),
             );
-        }
-    }
-}
-
-/// Every slot needs a name of its own in the encoding too. Names that serde
-/// derives by `rename_all` are left to serde.
-fn no_shared_names(state: &State<'_>, errors: &mut Errors) {
-    let mut names: HashMap<String, &Field<'_>> = HashMap::new();
-    for field in &state.fields {
-        let name = match &field.serde.rename {
-            Some(name) => name.value(),
-            None if state.serde.rename_all.is_none() => field.name.clone(),
-            None => continue,
-        };
-        let replacement = field.replacement().map(|_| format!("replace_{name}"));
-        let removal = field.removal().map(|_| format!("remove_{name}"));
-        for name in [Some(name), replacement, removal].into_iter().flatten() {
-            let Some(owner) = names.insert(name.clone(), field) else {
-                continue;
-            };
-            let renamed = [field, owner]
-                .iter()
-                .find_map(|one| one.serde.rename.as_ref());
-            // Without a `rename` it is the setters that collide.
-            if let Some(rename) = renamed {
-                errors.at(
-                    rename.span(),
-                    format!(
-                        "`{}` and `{}` are both called `{name}` in the encoded update\n\
-                         help: give one of them another name",
-                        owner.name, field.name
-                    ),
-                );
-            }
         }
     }
 }

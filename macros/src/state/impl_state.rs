@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::model::{Field, Reducer, State};
-use super::{generics, reducer, types};
+use super::{codec, generics, reducer, types};
 use crate::text;
 
 pub(super) fn of(state: &State<'_>) -> TokenStream {
@@ -22,6 +22,7 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
     let ephemeral = state.fields.iter().any(Field::is_ephemeral);
     let looks = numbered().map(|(position, field)| look(state, position, field));
     let applies = numbered().map(|(position, field)| apply(state, position, field));
+    let check = check_reduced(state);
     let restore = restore(state);
     quote! {
         #[automatically_derived]
@@ -49,6 +50,8 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
                 #(#applies)*
                 ::core::result::Result::Ok(())
             }
+
+            #check
 
             #restore
         }
@@ -130,6 +133,39 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
         _ => apply(&reducer::of(state, field), ident),
     };
     quote!(#replacement #own)
+}
+
+/// Fields whose value a function of the user's makes out of what was said: its
+/// reducer, or one by which a whole is encoded that was said in parts.
+fn check_reduced(state: &State<'_>) -> Option<TokenStream> {
+    let rt = super::rt();
+    let numbered = state.fields.iter().enumerate();
+    let made = numbered.filter(|(_, field)| match field.reducer {
+        Reducer::With(_) => true,
+        Reducer::Merge => types::last_segment(field.ty).is_none_or(|(name, _)| name != "BTreeMap"),
+        _ => field.reducer.combines() && field.serde.has_codec(),
+    });
+    let checks: Vec<_> = made
+        .map(|(position, field)| {
+            let (ident, ty) = (field.ident, field.ty);
+            let codec = codec::ident(state, field).map_or_else(
+                || quote!(#rt::reduce::Plain),
+                |codec| quote!(#codec),
+            );
+            quote!(#rt::reduce::check_reduced::<#codec, #ty, Self>(__said, #position, &self.#ident)?;)
+        })
+        .collect();
+    (!checks.is_empty()).then(|| {
+        quote! {
+            fn check_reduced(
+                &self,
+                __said: #rt::FieldSet,
+            ) -> ::core::result::Result<(), #rt::encode::EncodeError> {
+                #(#checks)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    })
 }
 
 /// Ephemeral fields that the state's own encoding leaves out.

@@ -7,6 +7,7 @@ mod fallback;
 mod generics;
 mod impl_state;
 mod model;
+mod names;
 mod parse;
 mod reducer;
 mod serde_attrs;

@@ -14,6 +14,7 @@ use crate::errors::Errors;
 #[derive(Default)]
 pub(super) struct ContainerSerde {
     pub(super) rename_all: Option<LitStr>,
+    pub(super) tag: Option<LitStr>,
     pub(super) deny_unknown_fields: bool,
     pub(super) default: bool,
 }
@@ -36,6 +37,7 @@ impl ContainerSerde {
         for meta in metas(attrs) {
             match word(&meta).as_str() {
                 "rename_all" => serde.rename_all = errors.keep(one_name(&meta)).flatten(),
+                "tag" => serde.tag = text(&meta),
                 "deny_unknown_fields" => serde.deny_unknown_fields = true,
                 "default" => serde.default = true,
                 _ => {}

@@ -8,16 +8,16 @@ use super::types;
 use super::{codec, generics, setters};
 
 /// One slot of the update.
-struct SlotOf<'a> {
+pub(super) struct SlotOf<'a> {
     ident: Ident,
     ty: TokenStream,
-    field: &'a Field<'a>,
+    pub(super) field: &'a Field<'a>,
     /// What stands before the field's name.
-    verb: &'static str,
+    pub(super) verb: &'static str,
 }
 
 /// A field's slots: its own, that of `replace_…` and that of `remove_…`.
-fn slots<'a>(field: &'a Field<'a>) -> impl Iterator<Item = SlotOf<'a>> {
+pub(super) fn slots<'a>(field: &'a Field<'a>) -> impl Iterator<Item = SlotOf<'a>> {
     let ty = field.ty;
     let slot = move |ident, ty, verb| SlotOf {
         ident,

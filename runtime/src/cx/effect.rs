@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::journal::{Call, EffectJournal, Found, Request, UNRECORDED};
 use super::place::{Place, Visit};
 use super::{APART, AttemptLog, Cx};
-use crate::encode::{self, EncodeError, check_round_trip};
+use crate::encode::{self, Draft, EncodeError};
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
@@ -318,12 +318,12 @@ impl<'a> Effect<'a> {
         request: &Request,
         value: T,
     ) -> Result<T, NodeError> {
-        let text = encode::to_string(&value);
+        let draft = Draft::of(&value);
         drop(value);
+        let check = journal.checks_round_trip();
+        let read = |text: &str| encode::read_back::<T>(text).map(drop);
+        let text = draft.and_then(|draft| draft.checked(check, read));
         let text = text.map_err(|error| self.not_round_trip(error))?;
-        if journal.checks_round_trip() {
-            check_round_trip::<T>(&text).map_err(|error| self.not_round_trip(error))?;
-        }
         let mut record = self.record(request, EffectKind::Done);
         record.response = Some(text.clone());
         self.write(journal, record).await?;

@@ -7,15 +7,18 @@
 //! infinities, a `Some` whose content encodes as `null`, two map keys with one
 //! encoding, and nesting deeper than the decoder reads.
 
+mod draft;
 mod key;
 mod round_trip;
 mod serializer;
+mod shown;
 
 use std::any::type_name;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub(crate) use round_trip::check as check_round_trip;
+pub use draft::Draft;
+pub(crate) use round_trip::{lost, read_back, same_text, same_value};
 
 use crate::panics::caught;
 
@@ -55,29 +58,7 @@ pub struct DecodeError {
 /// # Errors
 /// A value that JSON cannot hold unchanged, with its path.
 pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, EncodeError> {
-    let mut out = Vec::new();
-    append(value, &mut out)?;
-    Ok(text(out))
-}
-
-/// Encodes `value` behind what `out` holds already.
-pub(crate) fn append<T: Serialize + ?Sized>(
-    value: &T,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    let fail = |path, reason| EncodeError {
-        ty: type_name::<T>(),
-        path,
-        reason,
-    };
-    caught(|| serializer::write(value, out))
-        .map_err(|panic| fail(".".into(), format!("its `Serialize` panicked: {panic}")))?
-        .map_err(|refusal| fail(refusal.path(), refusal.reason))
-}
-
-/// Encoded bytes as text, which they always are.
-pub(crate) fn text(encoded: Vec<u8>) -> String {
-    String::from_utf8(encoded).unwrap_or_default()
+    Draft::of(value)?.finish()
 }
 
 /// Decodes what [`to_string`] gave.

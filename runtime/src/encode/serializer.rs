@@ -5,10 +5,16 @@ use std::ops::Range;
 
 use serde::ser::{self, Serialize};
 
-use super::key;
+use super::{Draft, key};
 
-/// `serde_json` refuses to read deeper than 128 levels.
-const MAX_DEPTH: usize = 127;
+/// `serde_json` refuses to read deeper.
+pub(super) const MAX_DEPTH: usize = 127;
+
+/// Below more levels than this a text is read back before it is relied on.
+const DOUBTFUL_DEPTH: usize = 100;
+
+/// No number of `serde_json`'s that has 64 bits is longer.
+const LONGEST_NUMBER: usize = 20;
 
 /// How `serde_json` marks text that is to be written as it is: its
 /// arbitrary-precision numbers and raw values.
@@ -62,19 +68,31 @@ impl ser::Error for Refusal {
     }
 }
 
-pub(super) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    value.serialize(Serializer { out, depth: 0 })
+/// Writes `value` behind what `out` holds, where it is `depth` levels deep.
+pub(super) fn write<T: Serialize + ?Sized>(
+    value: &T,
+    depth: usize,
+    out: &mut Draft,
+) -> Result<(), Refusal> {
+    value.serialize(Serializer { out, depth })
 }
 
 pub(super) struct Serializer<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Draft,
     depth: usize,
 }
 
 impl<'a> Serializer<'a> {
     /// Writes a value whose text `serde_json` and we agree on.
     fn leaf<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refusal> {
-        serde_json::to_writer(self.out, value).map_err(Refusal::new)
+        serde_json::to_writer(&mut self.out.text, value).map_err(Refusal::new)
+    }
+
+    /// Writes an integer that serde does not read back everywhere: not out of
+    /// an internally tagged or untagged enum, and not out of a flattened struct.
+    fn wide<T: Serialize>(self, value: &T) -> Result<(), Refusal> {
+        self.out.doubtful = true;
+        self.leaf(value)
     }
 
     fn finite(self, finite: bool, value: &impl Serialize) -> Result<(), Refusal> {
@@ -86,19 +104,28 @@ impl<'a> Serializer<'a> {
         ))
     }
 
-    fn open(self, bracket: u8) -> Result<Compound<'a>, Refusal> {
-        if self.depth == MAX_DEPTH {
-            return Err(Refusal::new(format!(
-                "nested deeper than {MAX_DEPTH} levels, which cannot be read back; use a flat list with indices"
-            )));
+    fn open(mut self, bracket: u8) -> Result<Compound<'a>, Refusal> {
+        if self.depth >= DOUBTFUL_DEPTH {
+            self.go_deep()?;
         }
-        self.out.push(bracket);
+        self.out.text.push(bracket);
         Ok(Compound {
             out: self.out,
             depth: self.depth + 1,
             items: 0,
             close: &[],
         })
+    }
+
+    #[cold]
+    fn go_deep(&mut self) -> Result<(), Refusal> {
+        self.out.doubtful = true;
+        if self.depth < MAX_DEPTH {
+            return Ok(());
+        }
+        Err(Refusal::new(format!(
+            "as it is stored it is nested deeper than {MAX_DEPTH} levels, which cannot be read back; use a flat list with indices"
+        )))
     }
 
     /// Opens `{"variant":` for an enum variant that carries something.
@@ -109,9 +136,9 @@ impl<'a> Serializer<'a> {
         close: &'static [u8],
     ) -> Result<Compound<'a>, Refusal> {
         let Self { out, depth } = self;
-        out.push(b'{');
+        out.text.push(b'{');
         Serializer { out, depth }.leaf(variant)?;
-        out.push(b':');
+        out.text.push(b':');
         let mut compound = Serializer {
             out,
             depth: depth + 1,
@@ -149,7 +176,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
         self.leaf(&v)
     }
     fn serialize_i128(self, v: i128) -> Result<(), Refusal> {
-        self.leaf(&v)
+        self.wide(&v)
     }
     fn serialize_u8(self, v: u8) -> Result<(), Refusal> {
         self.leaf(&v)
@@ -164,7 +191,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
         self.leaf(&v)
     }
     fn serialize_u128(self, v: u128) -> Result<(), Refusal> {
-        self.leaf(&v)
+        self.wide(&v)
     }
     fn serialize_f32(self, v: f32) -> Result<(), Refusal> {
         self.finite(v.is_finite(), &v)
@@ -186,9 +213,9 @@ impl<'a> ser::Serializer for Serializer<'a> {
     }
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refusal> {
         let Self { out, depth } = self;
-        let start = out.len();
+        let start = out.text.len();
         value.serialize(Serializer { out, depth })?;
-        if &out[start..] == b"null" {
+        if &out.text[start..] == b"null" {
             return Err(Refusal::new(
                 "this `Some` holds a value that encodes as `null` and would come back as `None`; use an enum instead",
             ));
@@ -196,7 +223,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
         Ok(())
     }
     fn serialize_unit(self) -> Result<(), Refusal> {
-        self.out.extend_from_slice(b"null");
+        self.out.text.extend_from_slice(b"null");
         Ok(())
     }
     fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Refusal> {
@@ -259,6 +286,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
     }
     fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Struct<'a>, Refusal> {
         if RAW.contains(&name) {
+            self.out.doubtful |= name == RAW[1];
             return Ok(Struct::Raw(self.out));
         }
         self.open(b'{').map(Struct::Fields)
@@ -276,7 +304,7 @@ impl<'a> ser::Serializer for Serializer<'a> {
 
 /// A list or an object that is being written.
 pub(super) struct Compound<'a> {
-    out: &'a mut Vec<u8>,
+    out: &'a mut Draft,
     depth: usize,
     items: usize,
     /// How a variant's compound ends; lists and structs say it themselves.
@@ -286,7 +314,7 @@ pub(super) struct Compound<'a> {
 impl Compound<'_> {
     fn separate(&mut self) {
         if self.items > 0 {
-            self.out.push(b',');
+            self.out.text.push(b',');
         }
         self.items += 1;
     }
@@ -311,14 +339,14 @@ impl Compound<'_> {
         value: &T,
     ) -> Result<(), Refusal> {
         self.separate();
-        serde_json::to_writer(&mut *self.out, name).map_err(Refusal::new)?;
-        self.out.push(b':');
+        serde_json::to_writer(&mut self.out.text, name).map_err(Refusal::new)?;
+        self.out.text.push(b':');
         self.value(value)
             .map_err(|refusal| refusal.at(format_args!(".{name}")))
     }
 
     fn end(self, close: &[u8]) -> Result<(), Refusal> {
-        self.out.extend_from_slice(close);
+        self.out.text.extend_from_slice(close);
         Ok(())
     }
 }
@@ -387,7 +415,7 @@ impl ser::SerializeStructVariant for Compound<'_> {
 /// A struct that is being written, or text of `serde_json`'s that goes in as it is.
 pub(super) enum Struct<'a> {
     Fields(Compound<'a>),
-    Raw(&'a mut Vec<u8>),
+    Raw(&'a mut Draft),
 }
 
 impl ser::SerializeStruct for Struct<'_> {
@@ -401,7 +429,9 @@ impl ser::SerializeStruct for Struct<'_> {
         match self {
             Self::Fields(compound) => compound.field(name, value),
             Self::Raw(out) => {
-                out.extend_from_slice(key::text(value)?.as_bytes());
+                let raw = key::text(value)?;
+                out.doubtful |= raw.len() > LONGEST_NUMBER;
+                out.text.extend_from_slice(raw.as_bytes());
                 Ok(())
             }
         }
@@ -433,10 +463,11 @@ impl ser::SerializeMap for Map<'_> {
     fn serialize_key<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refusal> {
         let key = key::text(value)?;
         self.compound.separate();
-        let start = self.compound.out.len();
-        serde_json::to_writer(&mut *self.compound.out, &key).map_err(Refusal::new)?;
-        let end = self.compound.out.len();
-        self.compound.out.push(b':');
+        let out = &mut self.compound.out.text;
+        let start = out.len();
+        serde_json::to_writer(&mut *out, &key).map_err(Refusal::new)?;
+        let end = out.len();
+        out.push(b':');
         self.entries.push(Entry {
             key: start..end,
             end,
@@ -449,20 +480,21 @@ impl ser::SerializeMap for Map<'_> {
             return Err(Refusal::new("a map gave a value before its key"));
         };
         let result = self.compound.value(value);
-        entry.end = self.compound.out.len();
-        let key = &self.compound.out[entry.key.clone()];
+        let out = &self.compound.out.text;
+        entry.end = out.len();
+        let key = &out[entry.key.clone()];
         result.map_err(|refusal| refusal.at(format_args!("[{}]", String::from_utf8_lossy(key))))
     }
 
     fn end(self) -> Result<(), Refusal> {
-        let out = &*self.compound.out;
+        let out = &self.compound.out.text;
         let key = |entry: &Entry| &out[entry.key.clone()];
         let in_order = self.entries.is_sorted_by(|one, next| key(one) < key(next));
         if !in_order {
             let sorted = self.sorted()?;
             let start = self.entries[0].key.start;
-            self.compound.out.truncate(start);
-            self.compound.out.extend_from_slice(&sorted);
+            self.compound.out.text.truncate(start);
+            self.compound.out.text.extend_from_slice(&sorted);
         }
         self.compound.end(b"}")
     }
@@ -471,7 +503,7 @@ impl ser::SerializeMap for Map<'_> {
 impl Map<'_> {
     /// The entries' text in the order of their keys.
     fn sorted(&self) -> Result<Vec<u8>, Refusal> {
-        let out = &*self.compound.out;
+        let out = &self.compound.out.text;
         let mut order: Vec<&Entry> = self.entries.iter().collect();
         order.sort_by_key(|entry| &out[entry.key.clone()]);
         let twice = order

@@ -135,8 +135,9 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
-    /// Whether every new value is decoded and encoded again to see that it
-    /// survives. Default: only in builds with debug assertions.
+    /// Whether every new value is decoded and compared to see that it survives
+    /// being stored, and tasks get their inputs decoded. Default: only in builds
+    /// with debug assertions; let your tests run with it on.
     pub fn check_round_trip(mut self, check: bool) -> Self {
         self.options.check_round_trip = Some(check);
         self

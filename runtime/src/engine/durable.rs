@@ -7,15 +7,14 @@ use super::core::Core;
 use super::journal::LiveJournal;
 use super::lease::HeldLease;
 use super::ledger::{Kept, KeptText, Ledger, Why};
-use crate::encode::{self, EncodeError, check_round_trip};
+use crate::encode::{self, EncodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{
-    DoneTask, Finished, Machine, Sealed, TaskNote, UpdateOf, check_inputs, quoted, result_text,
-    snapshot_digest, task_note,
+    DoneTask, Finished, Machine, Sealed, TaskNote, quoted, result_text, snapshot_digest, task_note,
 };
-use crate::state::State;
+use crate::state::{FieldSet, Update};
 use crate::store::{
     Access, Commit, EffectRecord, Park, PendingResult, Question, Snapshot, Status, StepKind,
     StepRecord, Store,
@@ -45,6 +44,8 @@ struct Noted {
     keys: Vec<Digest>,
     updates: String,
     notes: Option<String>,
+    /// The fields that the updates say something of.
+    said: FieldSet,
 }
 
 /// What an earlier attempt at the open step left behind.
@@ -128,13 +129,11 @@ impl<G: Graph> Ledger<G> for Durable<G> {
         machine: &Machine<G>,
         done: impl Iterator<Item = DoneTask<'a, G>>,
     ) -> Result<(), EncodeError> {
-        let check = |(update, done): DoneTask<'a, G>| {
-            let survives = update
-                .filter(|_| self.check)
-                .map_or(Ok(()), check_update::<G>);
-            survives.map(|()| (update, done))
-        };
-        let done = done.map(check).collect::<Result<Vec<_>, _>>()?;
+        let done: Vec<DoneTask<'a, G>> = done.collect();
+        let said = done.iter().filter(|_| self.check);
+        let said = said
+            .filter_map(|(update, _)| *update)
+            .fold(FieldSet::EMPTY, |said, update| said | update.fields());
         let last = machine.step();
         let unusual = (0..).zip(&done);
         let notes: Vec<TaskNote> = unusual
@@ -143,8 +142,9 @@ impl<G: Graph> Ledger<G> for Durable<G> {
         let notes = (!notes.is_empty()).then(|| encode::to_string(&notes));
         self.noted = Noted {
             keys: machine.frontier_keys(),
-            updates: machine.updates_text(done.into_iter())?,
+            updates: machine.updates_text(&done, self.check)?,
             notes: notes.transpose()?,
+            said,
         };
         Ok(())
     }
@@ -155,17 +155,17 @@ impl<G: Graph> Ledger<G> for Durable<G> {
             keys,
             updates,
             notes,
+            said,
         } = std::mem::take(&mut self.noted);
         if self.check {
-            check_inputs::<G>(machine.frontier())
-                .map_err(Error::not_round_trip(&self.run, step))?;
+            (machine.check_merged(said)).map_err(Error::not_round_trip(&self.run, step))?;
         }
         let sealed = machine
             .seal(&keys, updates)
             .map_err(Error::not_round_trip(&self.run, step))?;
         let snapshot = self
             .snapshots
-            .after(step, sealed.updates.len(), &**machine.state())
+            .after(machine, &sealed.updates)
             .map_err(Error::not_round_trip(&self.run, step))?;
         let access = Access::Held {
             epoch: self.lease.epoch(),
@@ -218,15 +218,8 @@ impl<G: Graph> Ledger<G> for Durable<G> {
     }
 
     fn result_text(&self, finished: &Finished<G>) -> Option<String> {
-        let update = finished.update.as_ref().filter(|_| self.check);
-        update.map_or(Ok(()), check_update::<G>).ok()?;
-        result_text(finished).ok()
+        result_text(finished, self.check).ok()
     }
-}
-
-/// Checks that an update survives its encoding.
-pub(super) fn check_update<G: Graph>(update: &UpdateOf<G>) -> Result<(), EncodeError> {
-    check_round_trip::<UpdateOf<G>>(&encode::to_string(update)?)
 }
 
 /// How a failed run keeps its error: its word and its message.
@@ -322,6 +315,7 @@ impl Tail {
 pub(super) struct SnapshotRule {
     tail: Tail,
     every: Option<u64>,
+    check: bool,
 }
 
 impl SnapshotRule {
@@ -329,17 +323,19 @@ impl SnapshotRule {
         Self {
             tail,
             every: core.settings.snapshot_every,
+            check: core.settings.check_round_trip,
         }
     }
 
-    /// The snapshot to commit with `step`, if it is time for one.
-    pub(super) fn after<S: State>(
+    /// The snapshot to commit with the machine's step, whose text is `updates`,
+    /// if it is time for one.
+    pub(super) fn after<G: Graph>(
         &mut self,
-        step: u64,
-        updates: usize,
-        state: &S,
+        machine: &Machine<G>,
+        updates: &str,
     ) -> Result<Option<Snapshot>, EncodeError> {
-        self.tail.add(updates);
+        let step = machine.step();
+        self.tail.add(updates.len());
         let outgrown =
             self.tail.is_outgrown || self.tail.steps > self.tail.snapshot.max(SMALLEST_TAIL);
         let due = self
@@ -348,7 +344,7 @@ impl SnapshotRule {
         if !(outgrown || due) {
             return Ok(None);
         }
-        let state = encode::to_string(state)?;
+        let state = machine.snapshot_text(updates, self.check)?;
         self.tail = Tail::behind(step, state.len());
         Ok(Some(Snapshot {
             step,

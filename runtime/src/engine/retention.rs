@@ -9,8 +9,7 @@ use super::core::Core;
 use super::durable::Tail;
 use super::lease::HeldLease;
 use super::migrate;
-use super::start::{check_id, run_at};
-use crate::encode;
+use super::start::{check_id, run_at, state_text};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
@@ -115,8 +114,7 @@ impl<G: Graph> Core<G> {
         let head = self.head(store, run).await?;
         migrate::check_snapshot::<G>(&**store, &head).await?;
         let (head, machine, _) = self.machine_at(store, head).await?;
-        let state =
-            encode::to_string(&**machine.state()).map_err(Error::not_round_trip(run, head.step))?;
+        let state = state_text(self, run, head.step, machine.state())?;
         let tail = Tail::behind(head.step, state.len());
         let snapshot = Snapshot {
             step: head.step,

@@ -11,7 +11,7 @@ use super::active::{Origin, RunResult};
 use super::answer::interrupts;
 use super::core::Core;
 use super::drive::{Drive, Ending, catch_reducers, step_error};
-use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, check_update, step_commit};
+use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, step_commit};
 use super::inside;
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
@@ -19,14 +19,14 @@ use super::load::{check_graph, check_head, check_step, read_kept, restore, undec
 use super::migrate::{self, Reducers};
 use super::runtime;
 use crate::cx::RunIdentity;
-use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
+use crate::encode::{self, DecodeError, EncodeError};
 use crate::error::{Error, NO_PROGRESS};
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
+use crate::machine::{self, Machine, UpdateOf, outside_text};
 use crate::panics::{Caught, let_go};
 use crate::run::{Interrupt, Run};
-use crate::state::State;
+use crate::state::{FieldSet, State, Update};
 use crate::store::{
     Access, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind, Store,
     StoreError,
@@ -62,14 +62,8 @@ pub(super) fn state_text<G: Graph>(
     step: u64,
     state: &G::State,
 ) -> Result<String, Error> {
-    let text = encode::to_string(state).and_then(|text| {
-        if core.settings.check_round_trip {
-            check_round_trip::<G::State>(&text).map(|()| text)
-        } else {
-            Ok(text)
-        }
-    });
-    text.map_err(Error::not_round_trip(run, step))
+    machine::state_text(state, core.settings.check_round_trip)
+        .map_err(Error::not_round_trip(run, step))
 }
 
 /// A fresh run sees what a resumed one would: of fields that the encoding
@@ -151,7 +145,7 @@ impl<G: Graph> Core<G> {
             return Err(step_error(machine.run(), 0, error));
         }
         let tail = Tail::behind(0, input.len());
-        self.check_inputs(&machine)?;
+        self.check_merged(&mut machine, FieldSet::EMPTY)?;
         let sealed = machine
             .seal_input(self.fingerprint(), seed, input)
             .map_err(Error::not_round_trip(&run, 0))?;
@@ -219,7 +213,7 @@ impl<G: Graph> Core<G> {
             .and_then(|today| encode::from_str(&today))
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
         let stored = Origin {
-            input: encode::to_string(&stored).unwrap_or_default(),
+            input: encode::to_string(&stored).map_err(Error::not_round_trip(run, 0))?,
             seed: head.seed,
         };
         origin.is_same(&stored, run)
@@ -406,20 +400,19 @@ impl<G: Graph> Core<G> {
         let run = &head.run;
         let step = machine.step() + 1;
         let not_round_trip = Error::not_round_trip(run, step);
-        let updates = outside_text(&update).map_err(&not_round_trip)?;
-        if self.settings.check_round_trip {
-            check_update::<G>(&update).map_err(&not_round_trip)?;
-        }
+        let check = self.settings.check_round_trip;
+        let updates = outside_text(&update, check).map_err(&not_round_trip)?;
+        let said = update.fields();
         let merged = catch_reducers(|| match kind {
             StepKind::Turn => machine.next_turn(update),
             _ => machine.correct(update),
         });
         merged.map_err(|error| step_error(run, step, error))?;
-        self.check_inputs(&machine)?;
+        self.check_merged(&mut machine, said)?;
         let sealed = machine.seal(&[], updates).map_err(&not_round_trip)?;
         let mut snapshots = SnapshotRule::new(self, tail);
         let snapshot = snapshots
-            .after(step, sealed.updates.len(), &**machine.state())
+            .after(&machine, &sealed.updates)
             .map_err(&not_round_trip)?;
         let status = if kind == StepKind::Turn {
             status_of(&machine)
@@ -437,13 +430,13 @@ impl<G: Graph> Core<G> {
         })
     }
 
-    /// Checks that the inputs in the frontier survive their encoding.
-    fn check_inputs(&self, machine: &Machine<G>) -> Result<(), Error> {
+    /// See [`Machine::check_merged`].
+    fn check_merged(&self, machine: &mut Machine<G>, said: FieldSet) -> Result<(), Error> {
         if !self.settings.check_round_trip {
             return Ok(());
         }
-        check_inputs::<G>(machine.frontier())
-            .map_err(Error::not_round_trip(machine.run(), machine.step()))
+        let checked = machine.check_merged(said);
+        checked.map_err(Error::not_round_trip(machine.run(), machine.step()))
     }
 
     pub(super) fn take_lease(&self) -> Access {

@@ -5,6 +5,7 @@ use std::error::Error;
 use serde_json::Value;
 
 use crate::cx::Cx;
+use crate::encode::{Draft, EncodeError};
 use crate::graph::{
     Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, Part,
     RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
@@ -26,6 +27,16 @@ type Routed<N> = <<N as NodeFn>::Return as IntoOutcome<<N as NodeFn>::State>>::R
 
 /// What the `match` of node `N` takes apart.
 pub type RouteOf<N> = <Routed<N> as HasRoute>::Route;
+
+/// The encoding of a task's input.
+///
+/// # Errors
+/// A value that JSON cannot hold unchanged.
+pub fn input_text<G: Graph>(input: &G::Input) -> Result<String, EncodeError> {
+    let mut out = Draft::default();
+    G::write_input(input, &mut out)?;
+    out.finish()
+}
 
 /// Calls the function that `migrate = …` names.
 ///

@@ -28,7 +28,7 @@ pub use route::Route;
 pub use writes::Writers;
 
 use crate::cx::Cx;
-use crate::encode::{DecodeError, EncodeError};
+use crate::encode::{DecodeError, Draft, EncodeError};
 use crate::node_error::{Failure, NodeError};
 use crate::state::State;
 
@@ -75,6 +75,15 @@ pub trait Graph: Send + Sync + Sized + 'static {
     /// # Errors
     /// A value that JSON cannot hold unchanged.
     fn encode_input(input: &Self::Input) -> Result<String, EncodeError>;
+
+    /// The same behind what `out` holds.
+    ///
+    /// # Errors
+    /// As [`encode_input`](Self::encode_input).
+    fn write_input(input: &Self::Input, out: &mut Draft) -> Result<(), EncodeError> {
+        out.doubted(&Self::encode_input(input)?);
+        Ok(())
+    }
 
     /// Decodes the input of a task of `node`.
     ///

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::encode::{DecodeError, EncodeError};
+use crate::encode::{self, DecodeError, Draft, EncodeError};
 use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
 use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
@@ -60,11 +60,41 @@ struct ArrivalText {
 impl<G: Graph> Machine<G> {
     /// The frontier's canonical text.
     pub(crate) fn frontier_text(&self) -> Result<String, EncodeError> {
+        self.frontier_draft()?.finish()
+    }
+
+    /// The same to be stored.
+    pub(super) fn stored_frontier(&mut self) -> Result<String, EncodeError> {
+        let draft = self.frontier_draft()?;
+        draft.checked(false, |_| self.read_inputs_back())
+    }
+
+    fn frontier_draft(&self) -> Result<Draft, EncodeError> {
         let mut text = Text::default();
         text.tasks::<G>(self, &self.frontier)?;
         text.joins(self);
         text.deferred(self);
         Ok(text.finish())
+    }
+
+    /// Puts in the place of every task's input what its text decodes into, as it
+    /// would be after a resume; it must have the same encoding.
+    pub(super) fn read_inputs_back(&mut self) -> Result<(), EncodeError> {
+        self.read_each_input_back().map_err(|error| EncodeError {
+            ty: "the input of a task",
+            ..error
+        })
+    }
+
+    fn read_each_input_back(&mut self) -> Result<(), EncodeError> {
+        for task in &mut self.frontier {
+            if let Some(input) = &mut task.input {
+                let json = G::encode_input(input)?;
+                *input = G::decode_input(task.node, &json).map_err(encode::lost::<G::Input>)?;
+                encode::same_text::<G::Input>(&json, &G::encode_input(input)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// The hash of the frontier without its keys, which differ in every round.
@@ -290,17 +320,17 @@ fn node_called(info: &GraphInfo, name: &str) -> Result<NodeId, DecodeError> {
 /// The text while it is being written.
 #[derive(Default)]
 struct Text {
-    out: String,
+    out: Draft,
 }
 
 impl Text {
     /// Opens section `name`, or goes on in it.
     fn item(&mut self, name: &str, first: bool) {
         if first {
-            self.out.push(if self.out.is_empty() { '{' } else { ',' });
+            self.out.raw(if self.out.is_empty() { "{" } else { "," });
             let _ = write!(self.out, "\"{name}\":[");
         } else {
-            self.out.push(',');
+            self.out.raw(",");
         }
     }
 
@@ -335,20 +365,20 @@ impl Text {
                 machine.keys.get(first.arrow.parent),
             );
             if first.input.is_some() {
-                self.out.push_str(",\"inputs\":[");
+                self.out.raw(",\"inputs\":[");
                 for (item, input) in group
                     .iter()
                     .filter_map(|task| task.input.as_ref())
                     .enumerate()
                 {
                     if item > 0 {
-                        self.out.push(',');
+                        self.out.raw(",");
                     }
-                    self.out.push_str(&G::encode_input(input)?);
+                    G::write_input(input, &mut self.out)?;
                 }
-                self.out.push(']');
+                self.out.raw("]");
             }
-            self.out.push('}');
+            self.out.raw("}");
         }
         self.close(!tasks.is_empty());
         Ok(())
@@ -368,7 +398,7 @@ impl Text {
                 );
                 let _ = write!(self.out, "{comma}{{\"node\":{node},\"key\":\"{key}\"}}");
             }
-            self.out.push_str("]}");
+            self.out.raw("]}");
         }
         self.close(any);
     }
@@ -381,40 +411,22 @@ impl Text {
                 arrow.edge,
                 machine.keys.get(arrow.parent),
             );
-            self.out.push('}');
+            self.out.raw("}");
         }
         self.close(!machine.deferred.is_empty());
     }
 
     fn close(&mut self, opened: bool) {
         if opened {
-            self.out.push(']');
+            self.out.raw("]");
         }
     }
 
-    fn finish(mut self) -> String {
+    fn finish(mut self) -> Draft {
         if self.out.is_empty() {
-            self.out.push('{');
+            self.out.raw("{");
         }
-        self.out.push('}');
+        self.out.raw("}");
         self.out
     }
-}
-
-/// Checks every input of the frontier for the round trip through its text.
-pub(crate) fn check_inputs<G: Graph>(tasks: &[Task<G::Input>]) -> Result<(), EncodeError> {
-    for task in tasks {
-        let Some(input) = &task.input else { continue };
-        let json = G::encode_input(input)?;
-        let fail = |reason: String| EncodeError {
-            ty: "the input of a task",
-            path: ".".into(),
-            reason,
-        };
-        let back = G::decode_input(task.node, &json).map_err(|error| fail(error.to_string()))?;
-        if G::encode_input(&back)? != json {
-            return Err(fail("decoded and encoded again it is another value".into()));
-        }
-    }
-    Ok(())
 }

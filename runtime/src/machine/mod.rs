@@ -15,11 +15,11 @@ mod task;
 
 use std::sync::Arc;
 
-pub(crate) use frontier::{check_inputs, differing_parent, frontier_by_name};
+pub(crate) use frontier::{differing_parent, frontier_by_name};
 pub(crate) use keys::{KeyId, Keyring};
 pub(crate) use record::{
     RedoError, Sealed, TaskNote, TaskText, first_chain, next_chain, outside_text, quoted,
-    read_result, result_text, snapshot_digest, step_digest, taken, task_note,
+    read_result, result_text, snapshot_digest, state_text, step_digest, taken, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 

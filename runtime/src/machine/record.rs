@@ -1,18 +1,21 @@
 //! Steps as text and the hashes over it: what a commit is made of, and how a
 //! run is read back.
 
-use std::fmt::Write as _;
+use std::iter::once;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cx::RunIdentity;
-use crate::encode::{self, DecodeError, EncodeError};
+use crate::encode::{self, DecodeError, Draft, EncodeError};
 use crate::graph::{Graph, Hop, Hops};
 use crate::hash::{Digest, Hasher};
 use crate::machine::{DoneTask, Finished, Machine, StepError, UpdateOf};
 use crate::node_error::Failure;
-use crate::state::State;
+use crate::state::{FieldSet, State, Update};
+
+/// In how many lists and objects an update stands in its step's text.
+const AROUND_UPDATE: usize = 2;
 
 /// What one task of a step did, as it is stored: `{"node":…,"update":…,"to":…}`.
 #[derive(Clone, Debug, Deserialize)]
@@ -96,19 +99,43 @@ pub(crate) fn quoted(text: &str) -> String {
 
 impl<G: Graph> Machine<G> {
     /// The canonical text of what the open step's tasks did, in merge order.
-    pub(crate) fn updates_text<'a>(
+    pub(crate) fn updates_text(
         &self,
-        done: impl Iterator<Item = DoneTask<'a, G>>,
+        done: &[DoneTask<'_, G>],
+        check: bool,
     ) -> Result<String, EncodeError> {
-        let mut out = b"[".to_vec();
-        for (position, ((update, done), task)) in done.zip(&self.frontier).enumerate() {
+        let mut out = Draft::default();
+        out.raw("[");
+        for (position, ((update, done), task)) in done.iter().zip(&self.frontier).enumerate() {
             if position > 0 {
-                out.push(b',');
+                out.raw(",");
             }
-            push_task(&mut out, self.info.node_name(task.node), update, done)?;
+            push_task(&mut out, self.info.node_name(task.node), *update, done)?;
         }
-        out.push(b']');
-        Ok(encode::text(out))
+        out.raw("]");
+        let said = done.iter().filter_map(|(update, _)| *update);
+        out.checked(check, |text| compare_updates(text, said, check))
+    }
+
+    /// The text of the state as a snapshot of the step whose text is `updates`.
+    pub(crate) fn snapshot_text(&self, updates: &str, check: bool) -> Result<String, EncodeError> {
+        let state = Draft::of(&*self.state)?;
+        state.checked(check, |text| {
+            let mut back: G::State = encode::read_back(text)?;
+            if !check {
+                return Ok(());
+            }
+            restore_skipped::<G>(&mut back, updates).map_err(encode::lost::<G::State>)?;
+            encode::same_value(&*self.state, &back)
+        })
+    }
+
+    /// With the check on, before the step that was merged last is sealed: what
+    /// reducers made of the fields in `said` survives being stored, and tasks get
+    /// the inputs that their texts decode into.
+    pub(crate) fn check_merged(&mut self, said: FieldSet) -> Result<(), EncodeError> {
+        self.state.check_reduced(said)?;
+        self.read_inputs_back()
     }
 
     /// The order keys of the open step's tasks.
@@ -126,7 +153,7 @@ impl<G: Graph> Machine<G> {
         seed: u64,
         input: String,
     ) -> Result<Sealed, EncodeError> {
-        let frontier = self.frontier_text()?;
+        let frontier = self.stored_frontier()?;
         self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         self.chain = first_chain(graph, seed, &input);
@@ -147,7 +174,7 @@ impl<G: Graph> Machine<G> {
         tasks: &[Digest],
         updates: String,
     ) -> Result<Sealed, EncodeError> {
-        let frontier = self.frontier_text()?;
+        let frontier = self.stored_frontier()?;
         self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         let previous = self.chain;
@@ -204,14 +231,59 @@ impl<G: Graph> Machine<G> {
     /// After a snapshot was decoded: what its step left in fields that the
     /// state's own encoding skips.
     pub(crate) fn restore_skipped(&mut self, updates: &str) -> Result<(), DecodeError> {
-        if !G::State::INFO.ephemeral {
-            return Ok(());
-        }
-        let tasks: Vec<TaskText<UpdateOf<G>>> = encode::from_str(updates)?;
-        let mut updates: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
-        Arc::make_mut(&mut self.state).restore_skipped(&mut updates);
-        Ok(())
+        restore_skipped::<G>(Arc::make_mut(&mut self.state), updates)
     }
+}
+
+fn restore_skipped<G: Graph>(state: &mut G::State, updates: &str) -> Result<(), DecodeError> {
+    if !G::State::INFO.ephemeral {
+        return Ok(());
+    }
+    let tasks: Vec<TaskText<UpdateOf<G>>> = encode::from_str(updates)?;
+    let mut updates: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
+    state.restore_skipped(&mut updates);
+    Ok(())
+}
+
+/// Reads the text of a step as a loader will, and compares its updates with
+/// those that were said.
+fn compare_updates<'a, U: Update>(
+    text: &str,
+    said: impl Iterator<Item = &'a U>,
+    check: bool,
+) -> Result<(), EncodeError> {
+    let tasks: Vec<TaskText<U>> = encode::from_str(text).map_err(encode::lost::<U>)?;
+    let back = tasks.iter().filter_map(|task| task.update.as_ref());
+    said.zip(back).try_for_each(|(said, back)| {
+        encode::same_text::<U>(&encode::to_string(said)?, &encode::to_string(back)?)?;
+        if check {
+            encode::same_value(said, back)
+        } else {
+            Ok(())
+        }
+    })
+}
+
+/// The text of a state that does not come of a step. Of ephemeral fields that
+/// its encoding skips nothing is kept, and so nothing is compared.
+pub(crate) fn state_text<S: State>(state: &S, check: bool) -> Result<String, EncodeError> {
+    Draft::of(state)?.checked(check, |text| {
+        let back: S = encode::read_back(text)?;
+        match (check, S::INFO.ephemeral) {
+            (false, _) => Ok(()),
+            (true, false) => encode::same_value(state, &back),
+            (true, true) => {
+                encode::same_value(&without_ephemeral(state), &without_ephemeral(&back))
+            }
+        }
+    })
+}
+
+fn without_ephemeral<S: State>(state: &S) -> S {
+    let mut state = state.clone();
+    // Without an update there is nothing that could fail to be merged.
+    let _ = state.apply(&mut []);
+    state
 }
 
 /// Why a committed step could not be gone through again.
@@ -222,26 +294,26 @@ pub(crate) enum RedoError {
 }
 
 fn push_task<G: Graph>(
-    out: &mut Vec<u8>,
+    out: &mut Draft,
     node: &str,
     update: Option<&UpdateOf<G>>,
     done: &Finished<G>,
 ) -> Result<(), EncodeError> {
-    out.extend_from_slice(b"{\"node\":");
-    encode::append(node, out)?;
+    out.raw("{\"node\":");
+    out.value(node)?;
     if let Some(update) = update {
-        out.extend_from_slice(b",\"update\":");
-        encode::append(update, out)?;
+        out.raw(",\"update\":");
+        out.nested(AROUND_UPDATE, update)?;
     }
     if let Hops::Taken(hops) = &done.hops {
-        out.extend_from_slice(b",\"to\":");
-        encode::append(&taken(hops), out)?;
+        out.raw(",\"to\":");
+        out.value(&taken(hops))?;
     }
     if let Some(failure) = &done.failure {
-        out.extend_from_slice(b",\"failed\":");
-        encode::append(&**failure, out)?;
+        out.raw(",\"failed\":");
+        out.value(&**failure)?;
     }
-    out.push(b'}');
+    out.raw("}");
     Ok(())
 }
 
@@ -253,43 +325,76 @@ pub(crate) fn taken<I>(hops: &[Hop<I>]) -> Vec<(u32, u64)> {
 }
 
 /// The text of an update from outside, as the only entry of its step.
-pub(crate) fn outside_text<U: Serialize>(update: &U) -> Result<String, EncodeError> {
-    Ok(format!("[{{\"update\":{}}}]", encode::to_string(update)?))
+pub(crate) fn outside_text<U: Update>(update: &U, check: bool) -> Result<String, EncodeError> {
+    let mut out = Draft::default();
+    out.raw("[{\"update\":");
+    out.nested(AROUND_UPDATE, update)?;
+    out.raw("}]");
+    out.checked(check, |text| compare_updates(text, once(update), check))
 }
 
-/// The kept result of one task, with its inputs, so that the task need not run again.
-pub(crate) fn result_text<G: Graph>(done: &Finished<G>) -> Result<String, EncodeError> {
-    let mut out = String::from("{");
-    let mut field = |name: &str, json: String| {
-        let comma = if out.len() > 1 { "," } else { "" };
-        let _ = write!(out, "{comma}\"{name}\":{json}");
+/// The kept result of one task, with its inputs, so that the task need not run
+/// again.
+pub(crate) fn result_text<G: Graph>(
+    done: &Finished<G>,
+    check: bool,
+) -> Result<String, EncodeError> {
+    result_draft(done)?.checked(check, |text| {
+        let back: Finished<G> = read_result(text).map_err(encode::lost::<UpdateOf<G>>)?;
+        encode::same_text::<Finished<G>>(text, &result_draft(&back)?.finish()?)?;
+        match (&done.update, &back.update) {
+            (Some(update), Some(back)) if check => encode::same_value(update, back),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// Its update is not deeper than its step will be able to hold.
+fn result_draft<G: Graph>(done: &Finished<G>) -> Result<Draft, EncodeError> {
+    let mut out = Draft::default();
+    let mut separator = "{";
+    let mut field = |out: &mut Draft, name: &str| {
+        for part in [separator, "\"", name, "\":"] {
+            out.raw(part);
+        }
+        separator = ",";
     };
     if let Some(update) = &done.update {
-        field("update", encode::to_string(update)?);
+        field(&mut out, "update");
+        out.nested(AROUND_UPDATE, update)?;
     }
     if let Hops::Taken(hops) = &done.hops {
-        let hops: Result<Vec<String>, EncodeError> = hops
-            .iter()
-            .map(|hop| match &hop.input {
-                Some(input) => Ok(format!(
-                    "[{},{},{}]",
-                    hop.edge,
-                    hop.item,
-                    G::encode_input(input)?
-                )),
-                None => Ok(format!("[{},{}]", hop.edge, hop.item)),
-            })
-            .collect();
-        field("hops", format!("[{}]", hops?.join(",")));
+        field(&mut out, "hops");
+        push_hops::<G>(&mut out, hops)?;
     }
     if let Some(failure) = &done.failure {
-        field("failed", encode::to_string(&**failure)?);
+        field(&mut out, "failed");
+        out.value(&**failure)?;
     }
     if done.attempt > 1 {
-        field("attempt", done.attempt.to_string());
+        field(&mut out, "attempt");
+        out.value(&done.attempt)?;
     }
-    out.push('}');
+    if out.is_empty() {
+        out.raw("{");
+    }
+    out.raw("}");
     Ok(out)
+}
+
+fn push_hops<G: Graph>(out: &mut Draft, hops: &[Hop<G::Input>]) -> Result<(), EncodeError> {
+    out.raw("[");
+    for (position, hop) in hops.iter().enumerate() {
+        let comma = if position > 0 { "," } else { "" };
+        out.raw(&format!("{comma}[{},{}", hop.edge, hop.item));
+        if let Some(input) = &hop.input {
+            out.raw(",");
+            G::write_input(input, out)?;
+        }
+        out.raw("]");
+    }
+    out.raw("]");
+    Ok(())
 }
 
 #[derive(Deserialize)]

@@ -27,7 +27,9 @@ impl Drive {
         let mut finished = open.into_finished();
         let gathered = self.machine.gather(&mut finished);
         let mut gathered = gathered.expect("tales agree where they have to");
-        let updates = self.machine.updates_text(gathered.beside(&finished));
+        let updates = self
+            .machine
+            .updates_text(&gathered.beside(&finished).collect::<Vec<_>>(), false);
         let updates = updates.expect("a tale has an encoding");
         match stage.bug {
             Some(Bug::MergeByCompletion) => {

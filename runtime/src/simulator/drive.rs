@@ -167,7 +167,7 @@ impl Drive {
                 task: open.keys[position],
                 node: stage.graph.info.node_name(node).into(),
                 saw,
-                result: result_text(&done.came_to).expect("a tale has an encoding"),
+                result: result_text(&done.came_to, false).expect("a tale has an encoding"),
             });
             effects.extend(done.effects.iter().cloned());
         }

@@ -58,7 +58,7 @@ fn decide(stage: &mut Stage, access: Access) -> Option<Operator> {
         return None;
     }
     let update = correction(machine.step() + 1);
-    let updates = outside_text(&update).expect("a tale has an encoding");
+    let updates = outside_text(&update, false).expect("a tale has an encoding");
     machine.correct(update).expect("nothing overflows");
     let sealed = machine.seal(&[], updates).expect("a tale has an encoding");
     let status = loaded.head.status;

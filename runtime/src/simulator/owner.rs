@@ -129,7 +129,7 @@ impl Owner {
         // Somebody may ask for a turn that has been.
         let turn = stage.dice.within(1, loaded.head.turn + 1);
         let update = further_turn(machine.step() + 1);
-        let updates = outside_text(&update).expect("a tale has an encoding");
+        let updates = outside_text(&update, false).expect("a tale has an encoding");
         machine.next_turn(update).expect("nothing overflows");
         let sealed = machine.seal(&[], updates).expect("a tale has an encoding");
         let status = status_of(&mut machine);

@@ -145,7 +145,9 @@ impl Reference {
         }
         let gathered = self.machine.gather(&mut finished);
         let gathered = gathered.map_err(|error| format!("{error:?}"))?;
-        let updates = self.machine.updates_text(gathered.beside(&finished));
+        let updates = self
+            .machine
+            .updates_text(&gathered.beside(&finished).collect::<Vec<_>>(), false);
         let updates = updates.expect("a tale has an encoding");
         let advanced = self.machine.advance(gathered, finished);
         advanced.map_err(|error| format!("{error:?}"))?;
@@ -164,7 +166,7 @@ impl Reference {
             merged = self.machine.correct(update.clone());
         }
         merged.map_err(|error| format!("{error:?}"))?;
-        let updates = outside_text(&update).expect("a tale has an encoding");
+        let updates = outside_text(&update, false).expect("a tale has an encoding");
         let sealed = self.machine.seal(&[], updates);
         Ok(sealed.expect("a tale has an encoding"))
     }

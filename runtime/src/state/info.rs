@@ -97,6 +97,11 @@ impl FieldSet {
         if set { self.with(position) } else { self }
     }
 
+    /// Whether the field at `position` is in it.
+    pub const fn contains(self, position: usize) -> bool {
+        self.0 & 1 << position != 0
+    }
+
     /// Whether nothing is in it.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

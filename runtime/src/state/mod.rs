@@ -56,6 +56,16 @@ pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
     /// records. The state is then partly changed.
     fn apply(&mut self, updates: &mut [Self::Update]) -> Result<(), ReduceError>;
 
+    /// Checks that what functions of the user's made of those fields that are
+    /// in `said` survives being stored.
+    ///
+    /// # Errors
+    /// A value that has no encoding, or comes back from it as another.
+    fn check_reduced(&self, said: FieldSet) -> Result<(), EncodeError> {
+        let _ = said;
+        Ok(())
+    }
+
     /// Applies only what `updates` say of ephemeral fields that the state's
     /// own encoding skips; used after a snapshot of that step was decoded.
     fn restore_skipped(&mut self, updates: &mut [Self::Update]) {

@@ -73,12 +73,12 @@ pub(super) fn variant(node: u32) -> syn::Ident {
     format_ident!("N{node}")
 }
 
-/// `encode_input` and `decode_input`.
+/// `encode_input`, `write_input` and `decode_input`.
 pub(super) fn codec(code: &Code<'_>) -> TokenStream {
     let rt = code.rt;
     let encodings = taking(code).map(|(at, _)| {
         let variant = variant(at);
-        quote!(__Input::#variant(item) => #rt::encode::to_string(item),)
+        quote!(__Input::#variant(item) => out.value(item),)
     });
     let generic = !code.generics.params.is_empty();
     let never = generic.then(|| quote!(__Input::__Never(never, _) => match *never {},));
@@ -94,6 +94,13 @@ pub(super) fn codec(code: &Code<'_>) -> TokenStream {
         fn encode_input(
             input: &Self::Input,
         ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
+            #rt::glue::input_text::<Self>(input)
+        }
+        fn write_input(
+            input: &Self::Input,
+            out: &mut #rt::encode::Draft,
+        ) -> ::core::result::Result<(), #rt::encode::EncodeError> {
+            let _ = &out;
             #encode
         }
         fn decode_input(

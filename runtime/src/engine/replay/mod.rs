@@ -47,7 +47,11 @@ impl<G: Graph> Core<G> {
         }
         let recorded = Recorded::from_input(&**store, head).await?;
         let timeout = self.settings.default_timeout;
-        let replay = Replay::new(&self.graph, &recorded, Strict(G::INFO), timeout)?;
+        let strict = Strict {
+            info: G::INFO,
+            as_stored: self.settings.check_round_trip,
+        };
+        let replay = Replay::new(&self.graph, &recorded, strict, timeout)?;
         let machine = replay.finish().await?;
         // The machine must not be held while the store is asked.
         let run = run_at(&recorded.head, &machine, Vec::new());

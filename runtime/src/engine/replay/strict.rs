@@ -7,7 +7,11 @@ use crate::graph::{Graph, GraphInfo};
 use crate::machine::{Machine, differing_parent};
 use crate::store::StepRecord;
 
-pub(crate) struct Strict(pub(crate) &'static GraphInfo);
+pub(crate) struct Strict {
+    pub(crate) info: &'static GraphInfo,
+    /// Whether tasks get their inputs as they are stored, as they did then.
+    pub(crate) as_stored: bool,
+}
 
 impl<G: Graph> Matching<G> for Strict {
     fn prepare(&self, _machine: &mut Machine<G>, _frontier: &str) -> Result<(), DecodeError> {
@@ -20,8 +24,8 @@ impl<G: Graph> Matching<G> for Strict {
 
     fn recorded_route(&self, to: &[(u32, u64)]) -> String {
         route_text(to, |edge| {
-            let known = self.0.edges.get(edge as usize);
-            let to = known.map_or("?", |known| self.0.node_name(known.to));
+            let known = self.info.edges.get(edge as usize);
+            let to = known.map_or("?", |known| self.info.node_name(known.to));
             format!("edge {edge} to {to}")
         })
     }
@@ -41,6 +45,9 @@ impl<G: Graph> Matching<G> for Strict {
         })?;
         machine.stand_at(record.chain);
         if found == record.frontier {
+            if self.as_stored {
+                machine.restore_frontier(&record.frontier)?;
+            }
             return Ok(None);
         }
         Ok(Some(Other {

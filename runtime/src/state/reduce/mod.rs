@@ -18,7 +18,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 pub use append::{Append, Appendable};
-pub use codec::{Codec, Plain, decode_slot, encode_slot};
+pub use codec::{Codec, Plain, check_reduced, decode_slot, encode_slot};
 pub use merge::{MergeIn, Mergeable};
 pub use plain::{First, Replace, ephemeral, restore};
 pub use rank::{ByOrd, ByTotalCmp, Max, Min, Present, Rank};
