@@ -121,9 +121,13 @@ fn whoever_waits_on_another_runtime_goes_on() {
                 let run = taken_over(&engine, &Findings::of(1, tasks), lines).unwrap();
                 let expected = (0..tasks).map(|item| item.to_string());
                 assert_eq!(seen(&run), expected.collect::<Vec<_>>(), "{way}, {place:?}");
-                // Only what was lost has run again.
-                let calls = u64::from(tasks) + 1;
-                assert_eq!(lab.outside.calls(), calls, "{way}, {place:?}");
+                // The open step begins again, as after a crash; what is recorded is not called.
+                let calls = lab.outside.calls();
+                let most = match way {
+                    "an effect" => tasks + 1,
+                    _ => 2 * tasks,
+                };
+                assert!(calls <= most.into(), "{way}, {place:?}: {calls} calls");
             }
         }
     }
