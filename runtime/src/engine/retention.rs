@@ -14,7 +14,7 @@ use crate::encode;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
-use crate::store::{Prune, Pruned, Snapshot, Store};
+use crate::store::{Prune, Pruned, Snapshot, Store, clock};
 
 impl<G: Graph> Engine<G> {
     /// Drops old runs of this graph, or the early steps of its runs: see
@@ -69,7 +69,10 @@ impl<G: Graph> Core<G> {
         let lease = self.head(store, run).await?.lease;
         let (owner, expires) = match lease {
             Some(lease) => (lease.owner, lease.expires),
-            None => (self.owner.clone(), SystemTime::now() + self.settings.lease),
+            None => (
+                self.owner.clone(),
+                clock::after(SystemTime::now(), self.settings.lease),
+            ),
         };
         let run = run.to_owned();
         Err(Error::LeaseHeld {

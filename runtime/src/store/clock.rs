@@ -22,7 +22,7 @@ pub(crate) fn whole(time: SystemTime) -> SystemTime {
 }
 
 /// When a term that starts `now` ends.
-pub(super) fn after(now: SystemTime, term: Duration) -> SystemTime {
+pub(crate) fn after(now: SystemTime, term: Duration) -> SystemTime {
     now.checked_add(term)
         .map_or_else(|| from_millis(FAR.unsigned_abs()), whole)
 }

@@ -45,6 +45,9 @@ use super::{
 };
 use crate::hash::Digest;
 
+/// SQLite counts its milliseconds in 32 bits.
+const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// Keeps runs in one SQLite file, which several processes may share.
 ///
 /// A commit that was acknowledged is on disk. Reading never waits for writing.
@@ -129,10 +132,10 @@ impl SqliteOptions {
     }
 
     /// How long to wait for another process that is writing before giving up
-    /// with [`StoreError::Busy`]; 5 s unless given.
+    /// with [`StoreError::Busy`]; 5 s unless given, and never more than 24 days.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.busy = timeout;
+        self.settings.busy = timeout.min(LONGEST_WAIT);
         self
     }
 
