@@ -14,7 +14,7 @@ impl Kept {
         now: SystemTime,
     ) -> Result<Committed, StoreError> {
         let verdict = match self.runs.get(&commit.run) {
-            Some(run) => rules::judge(&commit, &facts(run, &commit), now, || false)?,
+            Some(run) => rules::judge(&commit, &facts(run, &commit), now, || Ok(false))?,
             None => Verdict::Write(rules::begin(&commit, self.branch(&commit), now)?),
         };
         match verdict {

@@ -20,7 +20,7 @@ impl Kept {
             .runs
             .values()
             .filter(|run| {
-                rules::is_prunable(prune, &run.head, run.lease.is_live(now, || false), now)
+                rules::is_prunable(prune, &run.head, run.lease.is_live(now), now)
             })
             .map(|run| run.head.clone())
             .collect();

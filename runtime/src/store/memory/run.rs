@@ -169,7 +169,7 @@ impl Run {
             run.questions.values().any(|question| question.step == open)
         };
         matches!(self.head.status, Status::Interrupted | Status::Sleeping)
-            && !self.lease.is_live(now, || false)
+            && !self.lease.is_live(now)
             && !asks(self)
     }
 }

@@ -6,11 +6,12 @@ use rusqlite::{Connection, params};
 
 use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
-use super::lease;
 use super::lineage::lineage;
+use super::{lease, sizes};
 use crate::store::{EffectKind, EffectRecord, Journal, clock, rules};
 
 pub(super) fn journal(conn: &Connection, journal: &Journal) -> Result<(), Fail> {
+    sizes::effects(&journal.run, &journal.effects)?;
     let (stored, _) = lease::held(conn, &journal.run, journal.epoch)?;
     rules::of_open_step(&journal.run, stored.step + 1, &journal.effects, &[])?;
     write(conn, stored.number, &journal.effects)
