@@ -69,6 +69,11 @@ impl Kept {
             .origin
             .as_ref()
             .map_or(0, |origin| self.pruned_before(origin));
+        if let Some(origin) = &create.origin
+            && let Some(before) = self.runs.get_mut(&origin.run)
+        {
+            before.forks.insert((origin.step, commit.run.clone()));
+        }
         self.graphs
             .entry(create.fingerprint)
             .or_insert(create.description);

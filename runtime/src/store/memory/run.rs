@@ -22,6 +22,8 @@ pub(super) struct Run {
     pub(super) labels: BTreeMap<String, u64>,
     /// Of all turns so far.
     pub(super) tokens: BTreeSet<String>,
+    /// Which runs branched off from it, by step.
+    pub(super) forks: BTreeSet<(u64, String)>,
 }
 
 impl Run {
@@ -36,6 +38,7 @@ impl Run {
             questions: BTreeMap::new(),
             labels: BTreeMap::new(),
             tokens: BTreeSet::new(),
+            forks: BTreeSet::new(),
         }
     }
 

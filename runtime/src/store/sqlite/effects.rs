@@ -58,7 +58,7 @@ pub(super) fn effects(
     to: u64,
 ) -> Result<Vec<EffectRecord>, Fail> {
     let mut effects = Vec::new();
-    for stretch in lineage(conn, run)?.iter().rev() {
+    for stretch in lineage(conn, run, from)?.iter().rev() {
         if let Some(places) = stretch.places(from, to)? {
             effects.extend(within(conn, run, places)?);
         }
