@@ -440,6 +440,21 @@ pub enum Error {
         /// Type, path and reason.
         source: EncodeError,
     },
+    /// A value is larger than what the store keeps in one piece; see the store's documentation.
+    #[error(
+        "{what} of run `{run}` has {bytes} bytes, and its store keeps no more than {limit} in one piece; \
+         nothing of it was written; keep large values elsewhere and their names in the state, then resume the run"
+    )]
+    TooLarge {
+        /// The run.
+        run: String,
+        /// What it is.
+        what: String,
+        /// How large it is.
+        bytes: u64,
+        /// How large it may be.
+        limit: u64,
+    },
     /// Somebody is driving the run: another process, another engine, or another call of this one.
     #[error("run `{run}` is being driven by {owner}{}", held(*expires, *node))]
     LeaseHeld {
@@ -602,6 +617,14 @@ impl Error {
             },
             StoreError::LabelTaken { label, step, .. } => Self::LabelTaken { run, label, step },
             StoreError::Corrupt { place, reason, .. } => Self::Corrupt { run, place, reason },
+            StoreError::TooLarge {
+                what, bytes, limit, ..
+            } => Self::TooLarge {
+                run,
+                what,
+                bytes,
+                limit,
+            },
             source => Self::Store { run, source },
         }
     }
@@ -636,6 +659,7 @@ impl Error {
             Self::MaxStepsExceeded { .. } => "max_steps_exceeded",
             Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::NotRoundTrip { .. } => "not_round_trip",
+            Self::TooLarge { .. } => "too_large",
             Self::EffectChanged { .. } => "effect_changed",
             Self::OtherThread { .. } => "other_thread",
             Self::Undecodable { .. } => "undecodable",

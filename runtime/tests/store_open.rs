@@ -2,13 +2,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 
+mod store_support;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use rusqlite::Connection;
-use superstep::store::{SqliteStore, Store, StoreError};
+use superstep::store::{Prune, Pruning, SqliteStore, Status, Store, StoreError};
 use tempfile::tempdir;
+
+use store_support::run_to;
 
 fn refusal(path: &Path) -> StoreError {
     SqliteStore::open(path).expect_err("this must not open")
@@ -50,6 +55,35 @@ async fn closing_leaves_one_file_and_an_empty_folder() {
             .count(),
         0
     );
+}
+
+/// SQLite and the clock have an end, which nobody who waits for long must meet.
+#[tokio::test]
+async fn a_busy_timeout_of_any_length_opens_reads_and_writes() {
+    let folder = tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.sqlite");
+    let month = Duration::from_secs(30 * 24 * 3_600);
+    for (number, timeout) in [Duration::ZERO, month, Duration::MAX]
+        .into_iter()
+        .enumerate()
+    {
+        let path = folder.path().join(format!("{number}.db"));
+        let open = || SqliteStore::options().busy_timeout(timeout).open(&path);
+        drop(open().unwrap());
+        drop(open().unwrap());
+        fs::copy(&golden, &path).unwrap();
+        let store = open().unwrap();
+        run_to(&store, "run", 1).await;
+        assert_eq!(store.head("run").await.unwrap().unwrap().step, 1);
+        let everything = Prune {
+            what: Pruning::Run,
+            graph: None,
+            statuses: vec![Status::Completed],
+            older_than: Duration::MAX,
+            keep_newest: 0,
+        };
+        assert_eq!(store.prune(&everything).await.unwrap().runs, 0);
+    }
 }
 
 #[test]

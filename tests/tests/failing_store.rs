@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use superstep::prelude::*;
+use superstep::store::StoreError;
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Hooked, Moment, Trace, every_nth, only_nth, stores, trace};
 
@@ -79,6 +80,38 @@ async fn every_nth_call_fails_and_the_run_ends_the_same() {
         }
     }
     assert!(failures > 50, "only {failures} calls ever failed");
+}
+
+/// A store that cannot keep a value is not unwell: the value has to change.
+#[tokio::test]
+async fn a_value_that_is_too_large_is_told_as_that() {
+    for place in stores() {
+        let hook = |moment, call| -> superstep::store::StoreFuture<'static, ()> {
+            let refuses = (moment, call) == (Moment::Before, "commit");
+            Box::pin(async move {
+                let too_large = StoreError::TooLarge {
+                    run: "survey".to_owned(),
+                    what: "the state after step 0".to_owned(),
+                    bytes: 2_000_000_000,
+                    limit: 1_000_000_000,
+                };
+                if refuses { Err(too_large) } else { Ok(()) }
+            })
+        };
+        let engine = Engine::builder(Surveyor::new())
+            .shared_store(place.hooked(hook))
+            .build()
+            .unwrap();
+        let error = engine.run("survey", Survey::of(1, 1)).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::TooLarge { run, bytes: 2_000_000_000, .. } if run == "survey"),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("keep large values elsewhere"),
+            "{error}"
+        );
+    }
 }
 
 /// Resuming in the very engine, or in another one, makes no difference: not

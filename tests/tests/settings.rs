@@ -1,10 +1,15 @@
 //! Settings: nonsense is named by `build()`, the same ones can be read with
 //! serde, extreme ones are safe.
 
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
+use superstep_tests::{Moment, well};
+use tokio::sync::Notify;
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Sum {
@@ -181,6 +186,37 @@ async fn extreme_settings_are_safe() {
         .unwrap();
     let error = engine.run("run", Sum::default()).await.unwrap_err();
     assert!(matches!(error, Error::BudgetExceeded { .. }), "{error}");
+}
+
+/// Who comes while the lease is being taken is told when it lapses at the latest.
+#[tokio::test]
+async fn a_lease_without_end_is_told_to_others() {
+    for place in superstep_tests::stores() {
+        let (taking, finished) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (told, waits) = (Arc::clone(&taking), Arc::clone(&finished));
+        let store = place.hooked(move |moment, call| {
+            if (moment, call) != (Moment::Before, "commit") || !waits.load(Ordering::SeqCst) {
+                return well();
+            }
+            told.notify_one();
+            Box::pin(pending())
+        });
+        let engine = Engine::builder(Summing)
+            .lease(Duration::MAX)
+            .shared_store(store)
+            .build()
+            .unwrap();
+        engine.run("run", Sum::default()).await.unwrap();
+        finished.store(true, Ordering::SeqCst);
+        let turn = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.turn("run", Sum::update()).await }
+        });
+        taking.notified().await;
+        let error = engine.update("run", Sum::update()).await.unwrap_err();
+        assert!(matches!(error, Error::LeaseHeld { .. }), "{error}");
+        turn.abort();
+    }
 }
 
 #[tokio::test]

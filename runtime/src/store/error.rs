@@ -147,14 +147,56 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
-    /// The file at the path is not the one that was opened.
+    /// The file at the path is not the one that was opened; the database, or one of the two beside it.
     #[error(
         "`{path}` was moved, deleted or replaced while it was open; nothing was written, \
-         put the file back or open the store again"
+         put the file back, or close the store, which saves what was written before, and open it again"
     )]
     Moved {
         /// The path.
         path: String,
+    },
+    /// The file has a second name, under which its log would not be found.
+    #[error(
+        "`{path}` has more than one name (hard links), and under another one its write-ahead log is not found; \
+         nothing was written, remove the other names: a symbolic link does no harm, and \
+         `sqlite3 … \".backup copy.db\"` makes a copy"
+    )]
+    Linked {
+        /// The path.
+        path: String,
+    },
+    /// The file is shorter than it must be: somebody else cut it off.
+    #[error(
+        "`{path}` is shorter than what was written to it, somebody has cut it off; nothing was written now, \
+         stop all who have it open and restore the database from a backup"
+    )]
+    Truncated {
+        /// The file.
+        path: String,
+    },
+    /// This process can open no more files.
+    #[error(
+        "`{path}` cannot be used, since this process can open no more files; nothing was written, \
+         close some or raise its limit (`ulimit -n`), and try again"
+    )]
+    TooManyFiles {
+        /// The file.
+        path: String,
+    },
+    /// Something is larger than what this store can keep in one piece.
+    #[error(
+        "{what} of run `{run}` has {bytes} bytes, more than this store can keep ({limit}); nothing was written"
+    )]
+    TooLarge {
+        /// The run.
+        run: String,
+        /// What it is.
+        what: String,
+        /// How large it is.
+        bytes: u64,
+        /// How large it may be.
+        limit: u64,
     },
     /// The disk is full.
     #[error(

@@ -25,7 +25,7 @@ pub use records::{
     Snapshot, Status, StepKind, StepRecord,
 };
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteOptions, SqliteStore, Synchronous};
+pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
 
 use crate::hash::Digest;
 

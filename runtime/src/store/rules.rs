@@ -33,9 +33,9 @@ impl LeaseState {
         }
     }
 
-    /// Whether somebody holds it now; `dead` is asked only if it has not lapsed.
-    pub(super) fn is_live(&self, now: SystemTime, dead: impl FnOnce() -> bool) -> bool {
-        self.owner.is_some() && self.expires > now && !dead()
+    /// Whether somebody holds it now, unless he is dead.
+    pub(super) fn is_live(&self, now: SystemTime) -> bool {
+        self.owner.is_some() && self.expires > now
     }
 
     /// The lease, if it was not given back.
@@ -56,12 +56,12 @@ pub(super) fn take(
     owner: &str,
     now: SystemTime,
     term: Duration,
-    dead: impl FnOnce() -> bool,
+    dead: impl FnOnce() -> Result<bool, StoreError>,
 ) -> Result<Lease, StoreError> {
     if let Some(other) = stored.owner.as_deref()
         && other != owner
         && stored.expires > now
-        && !dead()
+        && !dead()?
     {
         return Err(StoreError::LeaseHeld {
             run: run.to_owned(),
@@ -140,7 +140,7 @@ pub(super) fn begin(
         return Err(not_next(run, commit.record.step, 0));
     }
     of_open_step(run, commit.record.step, &commit.effects, &[])?;
-    access(commit, &LeaseState::free(now), now, || false)
+    access(commit, &LeaseState::free(now), now, || Ok(false))
 }
 
 /// Decides on a commit to a run that is there.
@@ -148,7 +148,7 @@ pub(super) fn judge(
     commit: &Commit,
     facts: &Facts,
     now: SystemTime,
-    dead: impl FnOnce() -> bool,
+    dead: impl FnOnce() -> Result<bool, StoreError>,
 ) -> Result<Verdict, StoreError> {
     let run = commit.run.as_str();
     let step = commit.record.step;
@@ -192,7 +192,7 @@ fn access(
     commit: &Commit,
     stored: &LeaseState,
     now: SystemTime,
-    dead: impl FnOnce() -> bool,
+    dead: impl FnOnce() -> Result<bool, StoreError>,
 ) -> Result<Lease, StoreError> {
     match &commit.access {
         Access::Take { owner, term } => take(&commit.run, stored, owner, now, *term, dead),

@@ -14,7 +14,7 @@ impl Kept {
         now: SystemTime,
     ) -> Result<Committed, StoreError> {
         let verdict = match self.runs.get(&commit.run) {
-            Some(run) => rules::judge(&commit, &facts(run, &commit), now, || false)?,
+            Some(run) => rules::judge(&commit, &facts(run, &commit), now, || Ok(false))?,
             None => Verdict::Write(rules::begin(&commit, self.branch(&commit), now)?),
         };
         match verdict {
@@ -69,6 +69,11 @@ impl Kept {
             .origin
             .as_ref()
             .map_or(0, |origin| self.pruned_before(origin));
+        if let Some(origin) = &create.origin
+            && let Some(before) = self.runs.get_mut(&origin.run)
+        {
+            before.forks.insert((origin.step, commit.run.clone()));
+        }
         self.graphs
             .entry(create.fingerprint)
             .or_insert(create.description);

@@ -1,7 +1,9 @@
 //! A run with the history that it shares with its origins.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
+use super::super::rules;
 use super::Kept;
 use super::run::Run;
 use crate::hash::Digest;
@@ -10,21 +12,30 @@ use crate::store::{EffectRecord, Origin, Snapshot, StepRecord};
 impl Kept {
     /// The run and its origins, newest first, each with the last of its steps
     /// that is the run's too.
-    fn lineage(&self, run: &str) -> Vec<(&Run, u64)> {
-        let mut found = Vec::new();
-        let mut next = self.runs.get(run).map(|run| (run, u64::MAX));
-        while let Some((run, last)) = next {
-            found.push((run, last));
-            next = run.head.origin.as_ref().and_then(|origin| {
-                let before = self.runs.get(&origin.run)?;
-                Some((before, last.min(origin.step)))
-            });
+    fn lineage(&self, run: &str) -> impl Iterator<Item = (&Run, u64)> {
+        let newest = self.runs.get(run).map(|run| (run, u64::MAX));
+        std::iter::successors(newest, |(run, last)| {
+            let origin = run.head.origin.as_ref()?;
+            let before = self.runs.get(&origin.run)?;
+            Some((before, origin.step.min(*last)))
+        })
+    }
+
+    /// As [`lineage`](Self::lineage), but oldest first, and only what holds steps
+    /// from `from` on.
+    fn history(&self, run: &str, from: u64) -> impl Iterator<Item = (&Run, u64)> {
+        let mut stretches = Vec::new();
+        for stretch in self.lineage(run) {
+            stretches.push(stretch);
+            if stretch.0.first() <= from {
+                break;
+            }
         }
-        found
+        stretches.into_iter().rev()
     }
 
     pub(super) fn step(&self, run: &str, step: u64) -> Option<&StepRecord> {
-        (self.lineage(run).into_iter())
+        self.lineage(run)
             .filter(|(_, last)| step <= *last)
             .find_map(|(run, _)| run.steps.get(&step))
     }
@@ -37,7 +48,7 @@ impl Kept {
                 .take_while(|(step, _)| **step <= to.min(last));
             within.map(|(_, step)| step.clone()).collect()
         };
-        self.lineage(run).into_iter().rev().flat_map(own).collect()
+        self.history(run, from).flat_map(own).collect()
     }
 
     pub(super) fn digests(&self, run: &str) -> Vec<(u64, Digest)> {
@@ -51,11 +62,11 @@ impl Kept {
                 |effect: &&EffectRecord| from <= effect.step && effect.step <= to.min(last);
             run.effects.values().filter(within).cloned().collect()
         };
-        self.lineage(run).into_iter().rev().flat_map(own).collect()
+        self.history(run, from).flat_map(own).collect()
     }
 
     pub(super) fn snapshot(&self, run: &str, step: u64) -> Option<Snapshot> {
-        self.lineage(run).into_iter().find_map(|(run, last)| {
+        self.lineage(run).find_map(|(run, last)| {
             let newest = run.snapshots.range(..=step.min(last)).next_back()?;
             Some(newest.1.clone())
         })
@@ -67,25 +78,24 @@ impl Kept {
             let labels = run.labels.iter().filter(|(_, step)| **step <= last);
             labels.map(|(label, step)| (label.clone(), *step)).collect()
         };
-        self.lineage(run).into_iter().rev().flat_map(own).collect()
+        self.history(run, 0).flat_map(own).collect()
     }
 
     /// The last step at which a fork of the run begins.
     pub(super) fn last_branch(&self, run: &str) -> Option<u64> {
-        let origins = self
-            .runs
-            .values()
-            .filter_map(|fork| fork.head.origin.as_ref());
-        origins
-            .filter(|origin| origin.run == run)
-            .map(|origin| origin.step)
-            .max()
+        let (step, _) = self.runs.get(run)?.forks.last()?;
+        Some(*step)
     }
 
     /// What a fork's head says of pruned steps: where the steps that lead up
     /// to its origin begin without a gap.
     pub(super) fn pruned_before(&self, origin: &Origin) -> u64 {
-        let steps = self.steps(&origin.run, 0, origin.step);
-        super::super::rules::pruned_before(origin.step, steps.iter().rev().map(|step| step.step))
+        let pruned = self.runs.get(&origin.run).map_or(0, |run| run.head.pruned);
+        let steps = || -> Result<_, Infallible> {
+            let steps = self.steps(&origin.run, 0, origin.step);
+            Ok(steps.iter().rev().map(|step| step.step).collect())
+        };
+        let Ok(pruned) = rules::pruned_before(origin.step, pruned, steps);
+        pruned
     }
 }

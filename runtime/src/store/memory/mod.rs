@@ -156,7 +156,7 @@ impl Store for MemoryStore {
             let now = self.now();
             let mut kept = self.kept();
             let stored = kept.run(run)?;
-            let lease = rules::take(run, &stored.lease, owner, now, term, || false)?;
+            let lease = rules::take(run, &stored.lease, owner, now, term, || Ok(false))?;
             stored.lease = LeaseState {
                 owner: Some(lease.owner.clone()),
                 epoch: lease.epoch,

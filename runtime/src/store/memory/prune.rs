@@ -19,9 +19,7 @@ impl Kept {
         let prunable: Vec<Head> = self
             .runs
             .values()
-            .filter(|run| {
-                rules::is_prunable(prune, &run.head, run.lease.is_live(now, || false), now)
-            })
+            .filter(|run| rules::is_prunable(prune, &run.head, run.lease.is_live(now), now))
             .map(|run| run.head.clone())
             .collect();
         let mut pruned = Pruned::default();
@@ -40,10 +38,16 @@ impl Kept {
         if self.last_branch(run).is_some() {
             return 0;
         }
+        let Some(dropped) = self.runs.remove(run) else {
+            return 0;
+        };
         self.outbox.retain(|_, event| event.run != run);
-        self.runs
-            .remove(run)
-            .map_or(0, |run| run.steps.len() as u64)
+        if let Some(origin) = dropped.head.origin
+            && let Some(before) = self.runs.get_mut(&origin.run)
+        {
+            before.forks.remove(&(origin.step, run.to_owned()));
+        }
+        dropped.steps.len() as u64
     }
 
     fn drop_history(&mut self, run: &str) -> u64 {

@@ -22,6 +22,8 @@ pub(super) struct Run {
     pub(super) labels: BTreeMap<String, u64>,
     /// Of all turns so far.
     pub(super) tokens: BTreeSet<String>,
+    /// Which runs branched off from it, by step.
+    pub(super) forks: BTreeSet<(u64, String)>,
 }
 
 impl Run {
@@ -36,6 +38,7 @@ impl Run {
             questions: BTreeMap::new(),
             labels: BTreeMap::new(),
             tokens: BTreeSet::new(),
+            forks: BTreeSet::new(),
         }
     }
 
@@ -189,7 +192,7 @@ impl Run {
             run.questions.values().any(|question| question.step == open)
         };
         matches!(self.head.status, Status::Interrupted | Status::Sleeping)
-            && !self.lease.is_live(now, || false)
+            && !self.lease.is_live(now)
             && !asks(self)
     }
 }

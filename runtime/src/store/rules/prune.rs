@@ -72,11 +72,20 @@ pub(in crate::store) fn stands_on(snapshot: u64, pruned: u64, branch: Option<u64
 }
 
 /// Where the steps that lead up to `last` begin without a gap: 0 if all are
-/// there. `steps` are those there are, downwards from `last`.
-pub(in crate::store) fn pruned_before(last: u64, steps: impl Iterator<Item = u64>) -> u64 {
+/// there. `pruned` is what the head of that run says: from there on nothing was
+/// pruned, and what another one stands on is not pruned later either. `steps` are
+/// those there are, downwards from `last`, and asked only for what lies before.
+pub(in crate::store) fn pruned_before<E>(
+    last: u64,
+    pruned: u64,
+    steps: impl FnOnce() -> Result<Vec<u64>, E>,
+) -> Result<u64, E> {
+    if pruned <= last {
+        return Ok(pruned);
+    }
     let unbroken = (0..=last)
         .rev()
-        .zip(steps)
+        .zip(steps()?)
         .take_while(|(wanted, found)| wanted == found);
-    unbroken.last().map_or(last, |(step, _)| step)
+    Ok(unbroken.last().map_or(last, |(step, _)| step))
 }

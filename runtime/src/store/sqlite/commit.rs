@@ -9,7 +9,7 @@ use super::errors::Fail;
 use super::lease::{self, Stored};
 use super::lineage::{chain_at, pruned_before};
 use super::owners::Owners;
-use super::{effects, questions, read, snapshots};
+use super::{effects, questions, read, sizes, snapshots};
 use crate::hash::Digest;
 use crate::store::rules::{self, Facts, Verdict};
 use crate::store::{
@@ -22,11 +22,14 @@ pub(super) fn commit(
     owners: &Owners,
     commit: &Commit,
 ) -> Result<(Committed, Option<String>), Fail> {
+    sizes::commit(commit)?;
     let now = clock::whole(SystemTime::now());
     let stored = lease::stored(conn, &commit.run)?;
-    let dead = || stored.as_ref().is_some_and(|stored| stored.is_dead(owners));
     let verdict = match &stored {
-        Some(stored) => rules::judge(commit, &facts(conn, stored, commit)?, now, dead)?,
+        Some(stored) => {
+            let dead = || stored.is_dead(owners);
+            rules::judge(commit, &facts(conn, stored, commit)?, now, dead)?
+        }
         None => Verdict::Write(rules::begin(commit, branch(conn, commit)?, now)?),
     };
     let lease = match verdict {

@@ -1,6 +1,6 @@
 //! Where transactions are written: the connection, and the work that is put on it.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,8 @@ use tokio::sync::oneshot;
 
 use super::checkpointer::Checkpointer;
 use super::errors::{Fail, backend, translate};
-use super::identity::Identity;
-use super::open::io_error;
 use super::owners::Owners;
+use super::watch::Watch;
 use crate::store::StoreError;
 
 /// How long to sleep at most before asking again whether another process is done.
@@ -80,10 +79,9 @@ pub(super) enum Patience {
 
 pub(super) struct Desk {
     conn: Connection,
-    path: PathBuf,
-    file: Identity,
+    files: Watch,
     busy: Duration,
-    checkpointer: Checkpointer,
+    checkpointer: Arc<Checkpointer>,
     /// Whether a transaction failed: the next to open the file may find it
     /// committed all the same.
     in_doubt: bool,
@@ -92,18 +90,16 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(
         conn: Connection,
-        path: PathBuf,
+        files: Watch,
         busy: Duration,
-        checkpointer: Checkpointer,
+        checkpointer: Arc<Checkpointer>,
     ) -> Result<Self, StoreError> {
         // Waiting is up to `begin`: who writes in place must not be kept.
         conn.busy_timeout(Duration::ZERO)
-            .map_err(|error| translate(error, &path))?;
-        let file = Identity::of(&path).map_err(|error| io_error(&error, &path))?;
+            .map_err(|error| translate(error, files.path()))?;
         Ok(Self {
             conn,
-            path,
-            file,
+            files,
             busy,
             checkpointer,
             in_doubt: false,
@@ -117,9 +113,11 @@ impl Desk {
         mut group: Vec<Box<dyn Job>>,
         patience: Patience,
     ) -> Result<(), Vec<Box<dyn Job>>> {
-        if let Err(moved) = self.file.check() {
+        // Left open by a job that panicked.
+        self.roll_back();
+        if let Err(gone) = self.files.check(&self.conn) {
             for job in group {
-                job.answer(Err(moved.clone()));
+                job.answer(Err(gone.clone()));
             }
             return Ok(());
         }
@@ -134,7 +132,7 @@ impl Desk {
             .iter_mut()
             .try_for_each(|job| job.run(&self.conn))
             .and_then(|()| self.execute("COMMIT"));
-        self.checkpointer.count();
+        self.checkpointer.count(self.files.committed());
         let Err(error) = written else {
             self.answer(group, Ok(()));
             return Ok(());
@@ -153,8 +151,6 @@ impl Desk {
 
     /// In WAL mode this is the one place where another process can be in the way.
     fn begin(&self, patience: Patience) -> rusqlite::Result<()> {
-        // Left open by a job that panicked.
-        self.roll_back();
         let deadline = Instant::now() + self.busy;
         let mut nap = Duration::from_millis(1);
         loop {
@@ -184,7 +180,7 @@ impl Desk {
     }
 
     fn answer(&self, group: Vec<Box<dyn Job>>, outcome: rusqlite::Result<()>) {
-        let outcome = outcome.map_err(|error| translate(error, &self.path));
+        let outcome = outcome.map_err(|error| translate(error, self.files.path()));
         for job in group {
             job.answer(outcome.clone());
         }
@@ -193,8 +189,8 @@ impl Desk {
     /// The last thing before the store closes. A lease that is in doubt names
     /// our file, which is then left for the next one to bury.
     pub(super) fn leave(&self, owners: &Owners) {
-        if !self.in_doubt {
-            owners.leave(&self.conn);
+        if self.in_doubt || owners.is_named(&self.conn) {
+            owners.stay();
         }
     }
 }

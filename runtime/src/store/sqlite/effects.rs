@@ -7,11 +7,12 @@ use rusqlite::{Connection, Params, params};
 
 use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
-use super::lease;
 use super::lineage::lineage;
+use super::{lease, sizes};
 use crate::store::{EffectKind, EffectRecord, Journal, clock, rules};
 
 pub(super) fn journal(conn: &Connection, journal: &Journal) -> Result<(), Fail> {
+    sizes::effects(&journal.run, &journal.effects)?;
     let (stored, _) = lease::held(conn, &journal.run, journal.epoch)?;
     rules::of_open_step(&journal.run, stored.step + 1, &journal.effects, &[])?;
     for effect in &journal.effects {
@@ -81,7 +82,7 @@ pub(super) fn effects(
     to: u64,
 ) -> Result<Vec<EffectRecord>, Fail> {
     let mut effects = Vec::new();
-    for stretch in lineage(conn, run)?.iter().rev() {
+    for stretch in lineage(conn, run, from)?.iter().rev() {
         if let Some(places) = stretch.places(from, to)? {
             effects.extend(within(conn, run, places)?);
         }

@@ -5,7 +5,14 @@ use std::sync::Arc;
 
 use rusqlite::{ErrorCode, ffi};
 
+use super::open::is_out_of_files;
 use crate::store::StoreError;
+
+/// What systems call it when no more files can be opened, in this process or at all.
+#[cfg(unix)]
+pub(super) const TOO_MANY_FILES: &[i32] = &[24, 23]; // EMFILE, ENFILE
+#[cfg(not(unix))]
+pub(super) const TOO_MANY_FILES: &[i32] = &[4]; // ERROR_TOO_MANY_OPEN_FILES
 
 /// Why a job or a query did not go through.
 ///
@@ -42,9 +49,14 @@ impl Fail {
 
 /// The typed error for what SQLite said about the database at `path`.
 pub(super) fn translate(error: rusqlite::Error, path: &Path) -> StoreError {
+    let is_out_of_files = || is_out_of_files(path);
     let path = path.display().to_string();
     if let rusqlite::Error::SqliteFailure(failure, _) = &error {
         match failure.code {
+            // It opens a log, an index or a folder when it needs them.
+            ErrorCode::CannotOpen | ErrorCode::SystemIoFailure if is_out_of_files() => {
+                return StoreError::TooManyFiles { path };
+            }
             ErrorCode::DiskFull => return StoreError::Full { path },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
                 return StoreError::Busy { path };

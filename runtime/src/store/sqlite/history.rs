@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::cells::{Cells, LAST_STEP};
 use super::errors::Fail;
-use super::lineage::{Stretch, lineage};
+use super::lineage::{Stretch, find, lineage};
 use crate::hash::Digest;
 use crate::store::{Snapshot, StepKind, StepRecord};
 
@@ -15,7 +15,7 @@ pub(super) fn steps(
     to: u64,
 ) -> Result<Vec<StepRecord>, Fail> {
     let mut steps = Vec::new();
-    for stretch in lineage(conn, run)?.iter().rev() {
+    for stretch in lineage(conn, run, from)?.iter().rev() {
         steps.extend(steps_of(conn, run, stretch, from, to)?);
     }
     Ok(steps)
@@ -27,14 +27,7 @@ pub(super) fn own_steps(
     number: i64,
     from: u64,
 ) -> Result<Vec<StepRecord>, Fail> {
-    steps_of(conn, run, &own(number), from, LAST_STEP)
-}
-
-const fn own(number: i64) -> Stretch {
-    Stretch {
-        number,
-        last: LAST_STEP,
-    }
+    steps_of(conn, run, &Stretch::own(number), from, LAST_STEP)
 }
 
 fn steps_of(
@@ -83,7 +76,7 @@ pub(super) fn digests(conn: &Connection, run: &str) -> Result<Vec<(u64, Digest)>
         "SELECT step, digest FROM steps WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
     )?;
     let mut digests = Vec::new();
-    for stretch in lineage(conn, run)?.iter().rev() {
+    for stretch in lineage(conn, run, 0)?.iter().rev() {
         let Some(places) = stretch.places(0, LAST_STEP)? else {
             continue;
         };
@@ -102,12 +95,7 @@ pub(super) fn digests(conn: &Connection, run: &str) -> Result<Vec<(u64, Digest)>
 }
 
 pub(super) fn snapshot(conn: &Connection, run: &str, step: u64) -> Result<Option<Snapshot>, Fail> {
-    for stretch in lineage(conn, run)? {
-        if let Some(snapshot) = snapshot_of(conn, run, &stretch, step)? {
-            return Ok(Some(snapshot));
-        }
-    }
-    Ok(None)
+    find(conn, run, |stretch| snapshot_of(conn, run, &stretch, step))
 }
 
 pub(super) fn own_snapshot(
@@ -115,7 +103,7 @@ pub(super) fn own_snapshot(
     run: &str,
     number: i64,
 ) -> Result<Option<Snapshot>, Fail> {
-    snapshot_of(conn, run, &own(number), LAST_STEP)
+    snapshot_of(conn, run, &Stretch::own(number), LAST_STEP)
 }
 
 fn snapshot_of(

@@ -4,31 +4,39 @@
 //! and says that all is well; the commits would be lost with the process.
 
 use std::fs::{self, Metadata};
-use std::io;
 use std::path::{Path, PathBuf};
 
+use super::open::io_error;
 use crate::store::StoreError;
 
+/// A file at its path. Its log and its index are told apart in the same way.
+#[derive(Clone, Debug)]
 pub(super) struct Identity {
     /// Absolute, so that it means the same after a change of folder.
     path: PathBuf,
-    file: (u64, u64),
+    number: (u64, u64),
 }
 
 impl Identity {
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let path = fs::canonicalize(path)?;
-        let file = number(&fs::metadata(&path)?);
-        Ok(Self { path, file })
+    /// Of the file at `path`, an absolute one.
+    pub(super) fn of(path: PathBuf) -> Result<Self, StoreError> {
+        let file = fs::metadata(&path).map_err(|error| io_error(&error, &path))?;
+        let number = number(&file);
+        Ok(Self { path, number })
     }
 
-    /// One look at the folder, about a microsecond.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// One look at the folder, about a microsecond; gives how long the file is.
+    pub(super) fn check(&self) -> Result<u64, StoreError> {
+        let path = || self.path.display().to_string();
         match fs::metadata(&self.path) {
-            Ok(found) if number(&found) == self.file => Ok(()),
-            _ => Err(StoreError::Moved {
-                path: self.path.display().to_string(),
-            }),
+            Ok(file) if number(&file) != self.number => Err(StoreError::Moved { path: path() }),
+            Ok(file) if names(&file) > 1 => Err(StoreError::Linked { path: path() }),
+            Ok(file) => Ok(file.len()),
+            Err(_) => Err(StoreError::Moved { path: path() }),
         }
     }
 }
@@ -43,4 +51,17 @@ fn number(file: &Metadata) -> (u64, u64) {
 #[cfg(not(unix))]
 fn number(_: &Metadata) -> (u64, u64) {
     (0, 0)
+}
+
+/// How many names the file has. Under a second one SQLite would look for another
+/// log than under the first, and neither would know of the other.
+#[cfg(unix)]
+fn names(file: &Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    file.nlink()
+}
+
+#[cfg(not(unix))]
+fn names(_: &Metadata) -> u64 {
+    1
 }

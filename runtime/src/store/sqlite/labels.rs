@@ -26,7 +26,7 @@ pub(super) fn labels(conn: &Connection, run: &str) -> Result<BTreeMap<String, u6
     let mut query =
         conn.prepare_cached("SELECT name, step FROM labels WHERE run = ?1 AND step <= ?2")?;
     let mut labels = BTreeMap::new();
-    for stretch in lineage(conn, run)?.iter().rev() {
+    for stretch in lineage(conn, run, 0)?.iter().rev() {
         let mut rows = query.query([stretch.number, count(stretch.last)?])?;
         while let Some(row) = rows.next()? {
             let cells = Cells {

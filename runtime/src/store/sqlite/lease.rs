@@ -24,10 +24,11 @@ pub(super) struct Stored {
 
 impl Stored {
     /// Whether the lease's owner is certainly dead.
-    pub(super) fn is_dead(&self, owners: &Owners) -> bool {
-        self.lock
-            .as_deref()
-            .is_some_and(|lock| owners.is_dead(lock))
+    pub(super) fn is_dead(&self, owners: &Owners) -> Result<bool, StoreError> {
+        match &self.lock {
+            Some(lock) => owners.is_dead(lock),
+            None => Ok(false),
+        }
     }
 
     /// The lock file that a new owner's lease no longer names.

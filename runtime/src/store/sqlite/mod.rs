@@ -20,13 +20,16 @@ mod read;
 mod reader;
 mod schema;
 mod shrink;
+mod sizes;
 mod snapshots;
 #[cfg(test)]
 mod tests;
+mod thread;
+mod watch;
 mod writer;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,15 +38,20 @@ use rusqlite::Connection;
 use self::checkpointer::Checkpointer;
 use self::desk::Desk;
 use self::errors::Fail;
+use self::identity::Identity;
 use self::open::{Opened, Settings};
 use self::owners::Owners;
 use self::reader::Readers;
+use self::watch::Watch;
 use self::writer::Writer;
 use super::{
     Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
     Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 use crate::hash::Digest;
+
+/// SQLite counts its milliseconds in 32 bits.
+const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
 
 /// Keeps runs in one SQLite file, which several processes may share.
 ///
@@ -77,10 +85,11 @@ pub struct SqliteStore {
 }
 
 struct Inner {
-    path: PathBuf,
+    file: Identity,
     /// Closed before the writer: SQLite cleans up with the last connection, if it may write.
     readers: Readers,
     writer: Writer,
+    checkpointer: Arc<Checkpointer>,
     owners: Arc<Owners>,
 }
 
@@ -129,14 +138,16 @@ impl SqliteOptions {
     }
 
     /// How long to wait for another process that is writing before giving up
-    /// with [`StoreError::Busy`]; 5 s unless given.
+    /// with [`StoreError::Busy`]; 5 s unless given, and never more than 24 days.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.busy = timeout;
+        self.settings.busy = timeout.min(LONGEST_WAIT);
         self
     }
 
     /// Opens the database at `path`; creates it if there is no file or an empty one.
+    /// Whatever the path is called, it is a path and no URI; links are followed, and
+    /// a later change of folder does not matter.
     ///
     /// # Errors
     /// - [`StoreError::CannotOpen`] if the path is empty, a folder, in a
@@ -145,31 +156,47 @@ impl SqliteOptions {
     ///   [`StoreError::NewerSchema`] if something else is there, which is not
     ///   changed;
     /// - [`StoreError::ReadOnly`] if file or folder cannot be written;
+    /// - [`StoreError::Linked`] if the file has another name, by a hard link;
+    /// - [`StoreError::TooManyFiles`] if this process can open no more;
     /// - [`StoreError::Full`], [`StoreError::Busy`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
-        let path = path.as_ref().to_owned();
+        let path = open::locate(path.as_ref())?;
+        let busy = self.settings.busy;
         let Opened {
             writer: conn,
             reader,
         } = open::open(&path, &self.settings)?;
-        let owners = Owners::open(&path).map_err(|error| open::io_error(&error, &path))?;
+        let file = Identity::of(path)?;
+        let files = Watch::new(file.clone(), &conn)?;
+        let owners = Owners::open(file.path());
+        let owners = owners.map_err(|error| open::io_error(&error, file.path()))?;
         // What stays of the dead costs nothing but the look of the folder.
         let _ = owners.sweep(&conn);
         let owners = Arc::new(owners);
-        let checkpointer = Checkpointer::start(&path)?;
-        let desk = Desk::new(conn, path.clone(), self.settings.busy, checkpointer)?;
+        let checkpointer = Arc::new(Checkpointer::start(file.path())?);
+        let desk = Desk::new(conn, files, busy, Arc::clone(&checkpointer))?;
         let writer = Writer::start(desk, Arc::clone(&owners))?;
-        let readers = Readers::new(path.clone(), self.settings.busy, reader);
         let inner = Inner {
-            path,
-            readers,
+            readers: Readers::new(file.clone(), busy, reader),
+            file,
             writer,
+            checkpointer,
             owners,
         };
         Ok(SqliteStore {
             inner: Arc::new(inner),
         })
     }
+}
+
+/// How a [`SqliteStore`] is; from [`SqliteStore::health`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SqliteHealth {
+    /// Since a reader, of any process, has kept the write-ahead log from being
+    /// emptied, while it is longer than 64 MiB. It goes on growing until that
+    /// reader ends; reading and committing get slower with it.
+    pub held_up: Option<Duration>,
 }
 
 impl SqliteStore {
@@ -192,9 +219,25 @@ impl SqliteStore {
         }
     }
 
-    /// The path it was opened with.
+    /// Its file: the absolute path, without symbolic links.
     pub fn path(&self) -> &Path {
-        &self.inner.path
+        self.inner.file.path()
+    }
+
+    /// How long the write-ahead log is, in bytes. Above 64 MiB a reader holds it up:
+    /// [`health`](Self::health) says for how long.
+    ///
+    /// # Errors
+    /// [`StoreError::Moved`] if it is not there any more.
+    pub fn log_bytes(&self) -> Result<u64, StoreError> {
+        watch::log_bytes(self.path())
+    }
+
+    /// What an operator should know. Costs next to nothing.
+    pub fn health(&self) -> SqliteHealth {
+        SqliteHealth {
+            held_up: self.inner.checkpointer.held_up(),
+        }
     }
 
     fn read<'a, T, F>(&'a self, query: F) -> StoreFuture<'a, T>
@@ -227,7 +270,7 @@ impl SqliteStore {
             let (done, left_behind) = work.await?;
             if let Some(name) = left_behind {
                 let owners = Arc::clone(&self.inner.owners);
-                let bury = move |conn: &Connection| Ok(owners.bury(conn, &name)?);
+                let bury = move |conn: &Connection| owners.bury(conn, &name);
                 // A file that stays is buried when the database is opened next.
                 let _ = self.inner.writer.write(bury).await;
             }
@@ -247,7 +290,7 @@ impl SqliteStore {
             pruned.runs += u64::from(steps > 0);
             pruned.steps += steps;
         }
-        shrink::give_back(&self.inner.writer, &self.inner.path).await;
+        shrink::give_back(&self.inner.writer, &self.inner.checkpointer).await;
         Ok(pruned)
     }
 }
@@ -255,7 +298,7 @@ impl SqliteStore {
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore")
-            .field("path", &self.inner.path)
+            .field("path", &self.path())
             .finish_non_exhaustive()
     }
 }

@@ -3,15 +3,27 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::Synchronous;
-use super::checkpointer::LONGEST_LOG;
-use super::errors::translate;
+use super::checkpointer::{LONG_LOG, LONGEST_LOG};
+use super::errors::{TOO_MANY_FILES, translate};
+use super::identity::Identity;
+use super::watch::beside;
 use super::{reader, schema, shrink};
 use crate::store::StoreError;
+
+/// More links than this in a row lead round in a circle.
+const MOST_LINKS: u32 = 40;
+
+/// SQLite takes no longer path, in bytes, with the names of the files beside it.
+const LONGEST_PATH: usize = 504;
+
+/// A connection has a database, its log and its index, and makes a journal for a new one.
+const AT_ONCE: usize = 4;
 
 /// Where the file is and what it costs to write to it.
 #[derive(Clone, Debug)]
@@ -28,11 +40,65 @@ pub(super) struct Opened {
     pub(super) reader: Option<Connection>,
 }
 
+/// The one name under which the database is known from here on: absolute, so that
+/// it means the same after a change of folder and never a URI, and with no link in
+/// it, so that everybody finds the same files beside it.
+pub(super) fn locate(path: &Path) -> Result<PathBuf, StoreError> {
+    if path.as_os_str().is_empty() {
+        return Err(cannot_open(path, "the path is empty"));
+    }
+    if path == Path::new(":memory:") {
+        let reason = "this store keeps runs in a file; take `MemoryStore` for memory";
+        return Err(cannot_open(path, reason));
+    }
+    let mut named = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let found = match fs::canonicalize(&named) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            found => Some(found.map_err(|error| unreachable_file(&error, path))?),
+        };
+        if let Some(found) = found {
+            refuse_what_is_no_file(&found)?;
+            return refuse_long_name(&found).map(|()| found);
+        }
+        // Not there yet, or a link to what is not there yet.
+        let folder = folder_of(&named);
+        let Ok(real) = fs::canonicalize(&folder) else {
+            let reason = format!("there is no folder `{}`", folder.display());
+            return Err(cannot_open(path, &reason));
+        };
+        let Some(name) = named.file_name() else {
+            return Err(cannot_open(path, "it is a folder; name a file in it"));
+        };
+        let place = real.join(name);
+        match fs::read_link(&place) {
+            Ok(target) => named = real.join(target),
+            Err(_) => return refuse_long_name(&place).map(|()| place),
+        }
+    }
+    Err(cannot_open(path, "its links lead nowhere"))
+}
+
+/// The names of the files beside it are longer than its own.
+fn refuse_long_name(path: &Path) -> Result<(), StoreError> {
+    match fs::symlink_metadata(beside(path, "-journal")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&error, path)),
+        _ => Ok(()),
+    }
+}
+
+/// Why a path that is there leads nowhere.
+fn unreachable_file(error: &io::Error, path: &Path) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => cannot_open(path, "this process may not reach it"),
+        _ => io_error(error, path),
+    }
+}
+
 /// Opens a database. Nothing is written to a file that is not ours, and it is
 /// never opened but through SQLite: closing any other handle would drop the
 /// locks that SQLite holds in this process.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
-    refuse_what_is_no_file(path)?;
     let reader = match fs::metadata(path) {
         Ok(file) if file.len() > 0 => look(path, settings)?.filter(shrink::is_shrinkable),
         _ => None,
@@ -62,21 +128,14 @@ pub(super) fn beside_the_writer(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn refuse_what_is_no_file(path: &Path) -> Result<(), StoreError> {
-    let refuse = |reason: &str| Err(cannot_open(path, reason));
-    if path.as_os_str().is_empty() {
-        return refuse("the path is empty");
-    }
-    if path == Path::new(":memory:") {
-        return refuse("this store keeps runs in a file; take `MemoryStore` for memory");
-    }
     if path.is_dir() {
-        return refuse("it is a folder; name a file in it");
+        return Err(cannot_open(path, "it is a folder; name a file in it"));
     }
-    let folder = folder_of(path);
-    if !folder.is_dir() {
-        return refuse(&format!("there is no folder `{}`", folder.display()));
+    // Under its other name SQLite would look for another log.
+    match Identity::of(path.to_owned())?.check() {
+        Err(error @ StoreError::Linked { .. }) => Err(error),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Reads, without the right to write, what the file says it is; first whether
@@ -126,7 +185,7 @@ fn set_up(
     conn.pragma_update(None, "wal_autocheckpoint", LONGEST_LOG)
         .map_err(say)?;
     // A reader that stays open for long lets the log grow; this shrinks it again.
-    conn.pragma_update(None, "journal_size_limit", 64 << 20)
+    conn.pragma_update(None, "journal_size_limit", LONG_LOG.cast_signed())
         .map_err(say)?;
     conn.set_prepared_statement_cache_capacity(64);
     // Better to learn now than at the first commit that nothing can be written.
@@ -174,8 +233,14 @@ fn unopened(error: rusqlite::Error, path: &Path) -> StoreError {
     if error.sqlite_error_code() != Some(ErrorCode::CannotOpen) {
         return translate(error, path);
     }
+    if is_out_of_files(path) {
+        return translate(error, path);
+    }
     folder_error(path).unwrap_or_else(|| {
-        if path.exists() {
+        if path.as_os_str().len() > LONGEST_PATH {
+            let reason = format!("its path is longer than {LONGEST_PATH} bytes");
+            cannot_open(path, &reason)
+        } else if path.exists() {
             cannot_open(path, "this process may not read it")
         } else {
             cannot_open(path, &error.to_string())
@@ -185,10 +250,14 @@ fn unopened(error: rusqlite::Error, path: &Path) -> StoreError {
 
 /// Why no file can be created beside `path`, if that is so.
 fn folder_error(path: &Path) -> Option<StoreError> {
-    let probe = folder_of(path).join(format!(".superstep-probe-{}", std::process::id()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let probe = format!(".superstep-probe-{}-{count}", std::process::id());
+    let probe = folder_of(path).join(probe);
     let created = OpenOptions::new().write(true).create_new(true).open(&probe);
     let error = match created {
         Ok(_) => {
+            // Empty, and nobody looks for it.
             let _ = fs::remove_file(probe);
             return None;
         }
@@ -197,9 +266,27 @@ fn folder_error(path: &Path) -> Option<StoreError> {
     Some(io_error(&error, path))
 }
 
+/// Whether this process can open no more files: that folder it can always open.
+/// SQLite, and whoever failed, has let go of some since.
+pub(super) fn is_out_of_files(path: &Path) -> bool {
+    let folder = folder_of(path);
+    let some = (0..AT_ONCE).map(|_| fs::File::open(&folder));
+    some.collect::<Result<Vec<_>, _>>()
+        .is_err_and(|error| says_too_many(&error))
+}
+
+fn says_too_many(error: &io::Error) -> bool {
+    error
+        .raw_os_error()
+        .is_some_and(|code| TOO_MANY_FILES.contains(&code))
+}
+
 /// The typed error for what the file system said about something beside `path`.
 pub(super) fn io_error(error: &io::Error, path: &Path) -> StoreError {
     let shown = path.display().to_string();
+    if says_too_many(error) {
+        return StoreError::TooManyFiles { path: shown };
+    }
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             StoreError::ReadOnly { path: shown }

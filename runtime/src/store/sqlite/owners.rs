@@ -5,13 +5,18 @@
 //! that file knows that the owner is dead and need not wait for the lease to
 //! lapse. A file that is missing, or that cannot be asked, proves nothing.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
+
+use super::errors::Fail;
+use super::open::io_error;
+use super::watch::beside;
+use crate::store::StoreError;
 
 /// The folder of lock files beside a database, and our own file in it.
 #[derive(Debug)]
@@ -24,15 +29,26 @@ pub(super) struct Owners {
 #[derive(Debug)]
 struct Own {
     name: String,
+    path: PathBuf,
     /// Never read; it holds the lock.
     _file: File,
+    /// Whether the file outlives the store.
+    stays: AtomicBool,
+}
+
+/// Also when opening goes wrong after it was made.
+impl Drop for Own {
+    fn drop(&mut self) {
+        if !self.stays.load(Ordering::Relaxed) {
+            // If it stays, the next one to open the database buries it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Owners {
     pub(super) fn open(database: &Path) -> io::Result<Self> {
-        let mut folder = database.as_os_str().to_owned();
-        folder.push("-owners");
-        let folder = PathBuf::from(folder);
+        let folder = beside(database, "-owners");
         fs::create_dir_all(&folder)?;
         let own = Own::create(&folder)?;
         Ok(Self { folder, own })
@@ -44,20 +60,27 @@ impl Owners {
     }
 
     /// Whether the process behind that lock file is certainly gone.
-    pub(super) fn is_dead(&self, name: &str) -> bool {
+    pub(super) fn is_dead(&self, name: &str) -> Result<bool, StoreError> {
         // The name comes out of a database that anybody may have edited.
         let plain = Path::new(name).file_name() == Some(name.as_ref());
         if !plain || Some(name) == self.own() {
-            return false;
+            return Ok(false);
         }
-        File::open(self.folder.join(name)).is_ok_and(|file| file.try_lock().is_ok())
+        let path = self.folder.join(name);
+        match File::open(&path) {
+            Ok(file) => Ok(file.try_lock().is_ok()),
+            Err(error) => match io_error(&error, &path) {
+                error @ StoreError::TooManyFiles { .. } => Err(error),
+                _ => Ok(false),
+            },
+        }
     }
 
     /// Removes the file of a dead owner that no lease names any more.
     ///
     /// In this order: the dead take no new leases, and names never come again.
-    pub(super) fn bury(&self, conn: &Connection, name: &str) -> rusqlite::Result<()> {
-        if self.is_dead(name) && !is_named(conn, name)? {
+    pub(super) fn bury(&self, conn: &Connection, name: &str) -> Result<(), Fail> {
+        if self.is_dead(name)? && !is_named(conn, name)? {
             // If it stays, the next one to open the database tries again.
             let _ = fs::remove_file(self.folder.join(name));
         }
@@ -65,24 +88,25 @@ impl Owners {
     }
 
     /// Buries all that can be buried.
-    pub(super) fn sweep(&self, conn: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn sweep(&self, conn: &Connection) -> Result<(), Fail> {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
-            if let Some(name) = entry.file_name().to_str()
-                && !name.ends_with(UNFINISHED)
-            {
+            if let Some(name) = entry.file_name().to_str() {
                 self.bury(conn, name)?;
             }
         }
         Ok(())
     }
 
-    /// Removes our own file when the store closes, unless a lease that was not
-    /// given back still names it: its next owner shall know that we are gone.
-    pub(super) fn leave(&self, conn: &Connection) {
-        if let Some(own) = self.own()
-            && matches!(is_named(conn, own), Ok(false))
-        {
-            let _ = fs::remove_file(self.folder.join(own));
+    /// Whether a lease that was not given back may still name our own file: its
+    /// next owner shall know that we are gone, so the file stays when we go.
+    pub(super) fn is_named(&self, conn: &Connection) -> bool {
+        let own = self.own();
+        own.is_some_and(|own| !matches!(is_named(conn, own), Ok(false)))
+    }
+
+    pub(super) fn stay(&self) {
+        if let Some(own) = &self.own {
+            own.stays.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -90,10 +114,24 @@ impl Owners {
 /// The end of the name of a file that is not locked yet.
 const UNFINISHED: &str = ".new";
 
+/// How often others may be quicker than we with our own file.
+const SWEPT: u32 = 8;
+
 impl Own {
     /// The file gets its name only when it is locked, so that nobody ever finds
     /// it unlocked and takes us for dead.
     fn create(folder: &Path) -> io::Result<Option<Self>> {
+        // Who sweeps the folder may take one that is not locked yet for a dead one's.
+        for _ in 0..SWEPT {
+            match Self::try_create(folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                created => return created,
+            }
+        }
+        Self::try_create(folder)
+    }
+
+    fn try_create(folder: &Path) -> io::Result<Option<Self>> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let nanos = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -102,13 +140,22 @@ impl Own {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{nanos:x}-{count}", std::process::id());
         let unfinished = folder.join(format!("{name}{UNFINISHED}"));
-        let file = File::create_new(&unfinished)?;
-        if file.try_lock().is_err() {
-            let _ = fs::remove_file(unfinished);
-            return Ok(None);
+        // From here on the file goes if anything fails.
+        let mut own = Self {
+            _file: File::create_new(&unfinished)?,
+            path: unfinished,
+            stays: AtomicBool::new(false),
+            name,
+        };
+        match own._file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::NotFound.into()),
+            Err(TryLockError::Error(_)) => return Ok(None),
         }
-        fs::rename(unfinished, folder.join(&name))?;
-        Ok(Some(Self { name, _file: file }))
+        let path = folder.join(&own.name);
+        fs::rename(&own.path, &path)?;
+        own.path = path;
+        Ok(Some(own))
     }
 }
 

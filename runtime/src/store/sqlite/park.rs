@@ -6,10 +6,11 @@ use rusqlite::{Connection, params};
 
 use super::cells::count;
 use super::errors::Fail;
-use super::{effects, lease, questions};
+use super::{effects, lease, questions, sizes};
 use crate::store::{Park, clock, rules};
 
 pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
+    sizes::park(park)?;
     let (stored, _) = lease::held(conn, &park.run, park.epoch)?;
     let (number, open) = (stored.number, stored.step + 1);
     rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;

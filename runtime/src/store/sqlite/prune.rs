@@ -35,8 +35,10 @@ fn is_prunable(
 ) -> Result<bool, Fail> {
     let now = clock::whole(SystemTime::now());
     let live = match head.lease {
-        Some(_) => lease::stored(conn, &head.run)?
-            .is_some_and(|stored| stored.lease.is_live(now, || stored.is_dead(owners))),
+        Some(_) => match lease::stored(conn, &head.run)? {
+            Some(stored) => stored.lease.is_live(now) && !stored.is_dead(owners)?,
+            None => false,
+        },
         None => false,
     };
     Ok(rules::is_prunable(prune, head, live, now))

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, params};
 use super::cells::{Cells, count};
 use super::errors::Fail;
 use super::read::number_of;
-use super::{effects, lease};
+use super::{effects, lease, sizes};
 use crate::store::{Answer, Question, QuestionKind, clock, rules};
 
 const QUESTIONS: &str = "SELECT id, kind, step, task, node, name, n, question, schema, asked, \
@@ -109,6 +109,7 @@ pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
         None => None,
     };
     rules::answer(answer, question.as_ref(), effect.as_ref(), run.step)?;
+    sizes::answer(answer, question.as_ref())?;
     conn.prepare_cached(
         "UPDATE questions SET answer = ?3, answered = ?4 WHERE run = ?1 AND id = ?2",
     )?

@@ -1,42 +1,104 @@
 //! Reading, beside the writer: in WAL mode neither waits for the other.
+//!
+//! On threads of the store's own: tokio's may all be taken by nodes that block,
+//! and a run must be seen then, too.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Semaphore;
-use tokio::task;
+use tokio::sync::oneshot;
 
 use super::errors::{Fail, backend, translate};
+use super::identity::Identity;
+use super::thread::Thread;
 use crate::store::StoreError;
 
 /// More readers at once than this do not read faster.
 const READERS: usize = 4;
 
-/// Opened as they are needed, kept once they are open.
-#[derive(Clone)]
+/// Started as they are needed, each with a connection that it opens when it
+/// first reads; they end with the store.
 pub(super) struct Readers {
     shared: Arc<Shared>,
+    threads: Mutex<Vec<Thread>>,
 }
 
 struct Shared {
-    path: PathBuf,
+    file: Identity,
     busy: Duration,
-    idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    queue: Mutex<Queue>,
+    /// Calls a thread that waits.
+    called: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    looks: VecDeque<Box<dyn Look>>,
+    /// How many threads wait to be called, or are about to wake up.
+    idle: usize,
+    /// The connection that looked at the file when it was opened.
+    first: Option<Connection>,
+    closed: bool,
+}
+
+/// Something to be read.
+trait Look: Send {
+    /// Whether nobody waits for it any more.
+    fn is_over(&self) -> bool;
+
+    /// Reads and answers; whether the connection is good for another look.
+    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> bool;
+
+    /// Answers that there is no connection.
+    fn fail(self: Box<Self>, error: StoreError);
+}
+
+struct Query<T, F> {
+    query: F,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Look for Query<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Result<T, Fail> + Send,
+{
+    fn is_over(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> bool {
+        let found = within_one_moment(conn, self.query);
+        let is_good = !matches!(found, Err(Fail::Sql(_)));
+        // Nobody listens if the caller's future was dropped.
+        let _ = self.reply.send(found.map_err(|fail| fail.at(path)));
+        is_good
+    }
+
+    fn fail(self: Box<Self>, error: StoreError) {
+        let _ = self.reply.send(Err(error));
+    }
 }
 
 impl Readers {
     /// Begins with `first`, if there is one.
-    pub(super) fn new(path: PathBuf, busy: Duration, first: Option<Connection>) -> Self {
+    pub(super) fn new(file: Identity, busy: Duration, first: Option<Connection>) -> Self {
+        let queue = Queue {
+            first,
+            ..Queue::default()
+        };
         Self {
             shared: Arc::new(Shared {
-                path,
+                file,
                 busy,
-                idle: Mutex::new(first.into_iter().collect()),
-                permits: Semaphore::new(READERS),
+                queue: Mutex::new(queue),
+                called: Condvar::new(),
             }),
+            threads: Mutex::default(),
         }
     }
 
@@ -47,32 +109,97 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fail> + Send + 'static,
     {
-        // The semaphore is never closed.
-        let permit = self.shared.permits.acquire().await.ok();
-        let shared = Arc::clone(&self.shared);
-        let read = task::spawn_blocking(move || shared.read(query)).await;
-        drop(permit);
-        read.unwrap_or_else(|error| Err(backend(format!("a reader stopped: {error}"))))
+        let (reply, answer) = oneshot::channel();
+        self.push(Box::new(Query { query, reply }))?;
+        let stopped = |_| Err(backend("a reader stopped; read again"));
+        answer.await.unwrap_or_else(stopped)
+    }
+
+    fn push(&self, look: Box<dyn Look>) -> Result<(), StoreError> {
+        let mut queue = self.shared.queue();
+        queue.looks.push_back(look);
+        let is_enough = queue.looks.len() <= queue.idle;
+        drop(queue);
+        self.shared.called.notify_one();
+        if is_enough { Ok(()) } else { self.start_one() }
+    }
+
+    /// One thread more, unless there are enough.
+    fn start_one(&self) -> Result<(), StoreError> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        if threads.len() == READERS {
+            return Ok(());
+        }
+        let serving = Arc::clone(&self.shared);
+        match Thread::start("reader", move || serving.serve()) {
+            Ok(thread) => threads.push(thread),
+            // Those there are will do.
+            Err(_) if !threads.is_empty() => {}
+            Err(error) => return Err(backend(format!("no thread for a reader: {error}"))),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.shared.queue().closed = true;
+        self.shared.called.notify_all();
     }
 }
 
 impl Shared {
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Fail>) -> Result<T, StoreError> {
-        let idle = self.idle().pop();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => open(&self.path, self.busy).map_err(|error| translate(error, &self.path))?,
-        };
-        let found = within_one_moment(&conn, query);
-        // A connection that failed is not trusted with the next query.
-        if !matches!(found, Err(Fail::Sql(_))) {
-            self.idle().push(conn);
+    fn serve(&self) {
+        let mut conn = self.queue().first.take();
+        while let Some(look) = self.next() {
+            if look.is_over() {
+                continue;
+            }
+            if conn.is_none() {
+                match self.open() {
+                    Ok(opened) => conn = Some(opened),
+                    Err(error) => {
+                        look.fail(error);
+                        continue;
+                    }
+                }
+            }
+            // A connection that failed is not trusted with the next query.
+            conn = conn.filter(|conn| {
+                let take = AssertUnwindSafe(|| look.take(conn, self.file.path()));
+                catch_unwind(take).unwrap_or(false)
+            });
         }
-        found.map_err(|fail| fail.at(&self.path))
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits for something to read; `None` when the store is closed.
+    fn next(&self) -> Option<Box<dyn Look>> {
+        let mut queue = self.queue();
+        loop {
+            if queue.closed {
+                return None;
+            }
+            if let Some(look) = queue.looks.pop_front() {
+                return Some(look);
+            }
+            queue.idle += 1;
+            queue = self
+                .called
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+            queue.idle -= 1;
+        }
+    }
+
+    /// Another file may have come to the path since the store was opened.
+    fn open(&self) -> Result<Connection, StoreError> {
+        self.file.check()?;
+        let path = self.file.path();
+        open(path, self.busy).map_err(|error| translate(error, path))
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,14 +4,12 @@
 //! with `auto_vacuum = INCREMENTAL` can give them back instead, piece by piece,
 //! so that nobody waits for long.
 
-use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::task;
 
+use super::checkpointer::Checkpointer;
 use super::errors::Fail;
-use super::open;
 use super::writer::Writer;
 
 /// How many pages one transaction gives back: some milliseconds.
@@ -57,10 +55,10 @@ fn rewrite(conn: &Connection) -> rusqlite::Result<()> {
 
 /// Gives back all pages that nothing uses. What fails is left to the next time:
 /// until then the pages are used again.
-pub(super) async fn give_back(writer: &Writer, path: &Path) {
+pub(super) async fn give_back(writer: &Writer, checkpointer: &Checkpointer) {
     while let Ok(true) = writer.write(slice).await {}
-    let path = path.to_owned();
-    let _ = task::spawn_blocking(move || checkpoint(&path)).await;
+    // Only this makes the file smaller.
+    checkpointer.truncate().await;
 }
 
 /// Whether there is more to give back.
@@ -79,15 +77,4 @@ fn slice(conn: &Connection) -> Result<bool, Fail> {
     drop(rows);
     let after = unused(conn)?;
     Ok(0 < after && after < before)
-}
-
-/// Moves what is in the log into the file, which gets smaller only now: first
-/// beside the writer, then the little that is left, and the log itself.
-fn checkpoint(path: &Path) {
-    let Ok(conn) = open::beside_the_writer(path) else {
-        return;
-    };
-    for mode in ["PASSIVE", "TRUNCATE"] {
-        let _ = conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
-    }
 }

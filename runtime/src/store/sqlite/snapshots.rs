@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::cells::place;
 use super::errors::Fail;
-use super::lease;
+use super::{lease, sizes};
 use crate::store::{Snapshot, rules};
 
 pub(super) fn put(
@@ -13,6 +13,7 @@ pub(super) fn put(
     epoch: u64,
     snapshot: &Snapshot,
 ) -> Result<(), Fail> {
+    sizes::snapshot(run, snapshot)?;
     let (stored, _) = lease::held(conn, run, epoch)?;
     rules::at_head(run, stored.step, snapshot.step)?;
     write(conn, stored.number, snapshot)

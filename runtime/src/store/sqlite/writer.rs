@@ -21,7 +21,6 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -30,6 +29,7 @@ use tokio::task::yield_now;
 use super::desk::{self, Desk, Job, Patience};
 use super::errors::{Fail, backend};
 use super::owners::Owners;
+use super::thread::Thread;
 use crate::store::StoreError;
 
 /// More than this does not make a group cheaper, only its first caller wait longer.
@@ -43,7 +43,8 @@ const QUICK: Duration = Duration::from_millis(1);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// Dropped before what it serves: it writes what is queued, and then goes.
+    _thread: Thread,
 }
 
 struct Shared {
@@ -74,13 +75,11 @@ impl Writer {
             lonely: AtomicU32::new(0),
         });
         let serving = Arc::clone(&shared);
-        let thread = Builder::new()
-            .name("superstep-writer".to_owned())
-            .spawn(move || serving.serve(&owners))
+        let thread = Thread::start("writer", move || serving.serve(&owners))
             .map_err(|error| backend(format!("no thread for the writer: {error}")))?;
         Ok(Self {
             shared,
-            thread: Some(thread),
+            _thread: thread,
         })
     }
 
@@ -109,9 +108,6 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.queue().closed = true;
         self.shared.called.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 

@@ -1,0 +1,200 @@
+//! The three files of an open database: looked at before transactions, since SQLite
+//! does not notice what others do to them.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::errors::translate;
+use super::identity::Identity;
+use super::open::io_error;
+use crate::store::StoreError;
+
+/// The beginning of a log, and of each page in it.
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+
+/// Where SQLite has its locks; the page there is never written.
+const LOCKED_BYTE: u64 = 0x4000_0000;
+
+/// Without its index the database is harmed only when somebody opens it then, so
+/// that it need not be looked at with every commit of many.
+const INDEX_EVERY: Duration = Duration::from_millis(1);
+
+/// How often to look at files that got shorter: others go on meanwhile.
+const LOOKS: u32 = 4;
+
+/// As long as a connection is open nobody replaces or removes any of them, and
+/// nobody but a checkpoint makes them shorter.
+pub(super) struct Watch {
+    database: Identity,
+    log: Identity,
+    /// With another one, another process would not know what stands in the log.
+    index: Identity,
+    /// When the index was looked at.
+    looked: Instant,
+    /// A handle of our own on the log: SQLite has no locks on it that closing
+    /// this one could drop, as it has on the other two.
+    open_log: File,
+    page_size: u64,
+    /// How long database and log were when they were last seen.
+    seen: (u64, u64),
+    /// What was cut off does not come back.
+    cut: Option<StoreError>,
+}
+
+impl Watch {
+    /// Of a database that `conn` has open, in WAL mode.
+    pub(super) fn new(database: Identity, conn: &Connection) -> Result<Self, StoreError> {
+        let log = Identity::of(log_of(database.path()))?;
+        let index = Identity::of(beside(database.path(), "-shm"))?;
+        let open_log = File::open(log.path()).map_err(|error| io_error(&error, log.path()))?;
+        let page_size = pragma(conn, "page_size");
+        let mut watch = Self {
+            page_size: page_size.map_err(|error| translate(error, database.path()))?,
+            database,
+            log,
+            index,
+            looked: Instant::now(),
+            open_log,
+            seen: (u64::MAX, u64::MAX),
+            cut: None,
+        };
+        watch.check(conn)?;
+        Ok(watch)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.database.path()
+    }
+
+    /// Two or three looks at the folder, and no more unless a file got shorter.
+    pub(super) fn check(&mut self, conn: &Connection) -> Result<(), StoreError> {
+        if let Some(cut) = &self.cut {
+            return Err(cut.clone());
+        }
+        if self.looked.elapsed() >= INDEX_EVERY {
+            self.index.check()?;
+            self.looked = Instant::now();
+        }
+        let found = (self.database.check()?, self.log.check()?);
+        if found.0 < self.seen.0 || found.1 < self.seen.1 {
+            self.seen = self.examine(conn)?;
+        } else {
+            self.seen = found;
+        }
+        Ok(())
+    }
+
+    /// After a commit: how long the log is now.
+    pub(super) fn committed(&mut self) -> u64 {
+        // One that cannot be asked is as long as it was.
+        if let Ok(log) = self.open_log.metadata() {
+            self.seen.1 = log.len();
+        }
+        self.seen.1
+    }
+
+    /// Whether shorter files still have what must be in them.
+    fn examine(&mut self, conn: &Connection) -> Result<(u64, u64), StoreError> {
+        let mut looks = 0;
+        loop {
+            let found = (self.database.check()?, self.log.check()?);
+            let Some(cut) = self.cut_off(conn, found)? else {
+                return Ok(found);
+            };
+            looks += 1;
+            if looks == LOOKS {
+                let path = cut.path().display().to_string();
+                let cut = StoreError::Truncated { path };
+                self.cut = Some(cut.clone());
+                return Err(cut);
+            }
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// The file that is shorter than it must be.
+    fn cut_off(
+        &self,
+        conn: &Connection,
+        (database, log): (u64, u64),
+    ) -> Result<Option<&Identity>, StoreError> {
+        let say = |error| translate(error, self.path());
+        // Says what a checkpoint would have to do, and does nothing.
+        let frames = conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1));
+        let frames: u32 = frames.map_err(say)?;
+        if frames > 0 && log < self.frame(frames) {
+            return Ok(Some(&self.log));
+        }
+        let pages = match pragma(conn, "page_count") {
+            Ok(pages) => pages,
+            // What it read was beyond the end.
+            Err(error) if is_corrupt(&error) => return Ok(Some(&self.database)),
+            Err(error) => return Err(say(error)),
+        };
+        let beyond = database / self.page_size + 1..=pages;
+        if beyond.is_empty() {
+            return Ok(None);
+        }
+        let logged = self.logged(frames);
+        let logged = logged.map_err(|error| io_error(&error, self.log.path()))?;
+        let never_written = LOCKED_BYTE / self.page_size + 1;
+        let is_there = |page| page == never_written || logged.contains(&page);
+        Ok((!{ beyond }.all(is_there)).then_some(&self.database))
+    }
+
+    /// Where the frame after so many others begins in the log.
+    fn frame(&self, number: u32) -> u64 {
+        LOG_HEADER + u64::from(number) * (FRAME_HEADER + self.page_size)
+    }
+
+    /// The pages that are in the log.
+    fn logged(&self, frames: u32) -> io::Result<BTreeSet<u64>> {
+        let mut log = &self.open_log;
+        let page_of = |number| {
+            let mut page = [0; 4];
+            log.seek(SeekFrom::Start(self.frame(number)))?;
+            log.read_exact(&mut page)?;
+            Ok(u32::from_be_bytes(page).into())
+        };
+        (0..frames).map(page_of).collect()
+    }
+}
+
+fn pragma(conn: &Connection, name: &str) -> rusqlite::Result<u64> {
+    conn.pragma_query_value(None, name, |row| row.get::<_, u32>(0))
+        .map(u64::from)
+}
+
+fn is_corrupt(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}
+
+/// How long the log of the database at `path` is.
+pub(super) fn log_bytes(path: &Path) -> Result<u64, StoreError> {
+    let log = log_of(path);
+    let moved = |_| StoreError::Moved {
+        path: log.display().to_string(),
+    };
+    fs::metadata(&log).map(|log| log.len()).map_err(moved)
+}
+
+fn log_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+/// The path of something that stands beside the database.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
