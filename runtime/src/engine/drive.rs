@@ -191,7 +191,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         if runtime::is_gone_here() {
             return Err(self.runtime_lost());
         }
-        runtime::check("run")
+        runtime::begin("run").map(|_| ())
     }
 
     /// The kept results at their tasks' places in the frontier.
