@@ -2,12 +2,14 @@
 //! node; the setting never shows in the result.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep_tests::Dice;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -204,4 +206,53 @@ async fn blocking_nodes_run_beside_one_another() {
     let barrier = std::sync::Barrier::new(4);
     let engine = Engine::builder(Blocking { barrier }).build().unwrap();
     engine.run("run", Work::default()).await.unwrap();
+}
+
+/// The most tasks of the runtime that were there at once while nodes ran.
+#[derive(Clone, Debug, Default)]
+struct Spawned(Arc<AtomicUsize>);
+
+/// Takes a while and never waits, unless it is told to.
+#[node(allow(nondeterminism))]
+async fn spin(_: &Work, _item: u32, spawned: &Spawned, waits: &bool) -> WorkUpdate {
+    let alive = Handle::current().metrics().num_alive_tasks();
+    spawned.0.fetch_max(alive, Ordering::Relaxed);
+    let started = std::time::Instant::now();
+    while started.elapsed() < Duration::from_micros(20) {
+        std::hint::spin_loop();
+    }
+    if *waits {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Work::update()
+}
+
+#[graph(state = Work, start -> each spin(0..1_000), spin -> end)]
+struct Spinning {
+    spawned: Spawned,
+    waits: bool,
+}
+
+/// What is ready needs few workers, whatever is allowed; what waits gets one each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_are_called_for_what_waits_and_not_for_what_is_allowed() {
+    for (waits, fewest, most) in [(false, 0, 16), (true, 500, 1_010)] {
+        let spawned = Spawned::default();
+        let graph = Spinning {
+            spawned: spawned.clone(),
+            waits,
+        };
+        let builder = Engine::builder(graph).max_concurrency(1_000).no_store();
+        builder
+            .build()
+            .unwrap()
+            .run("run", Work::default())
+            .await
+            .unwrap();
+        let spawned = spawned.0.load(Ordering::Relaxed);
+        assert!(
+            (fewest..=most).contains(&spawned),
+            "{spawned} tasks if it waits: {waits}"
+        );
+    }
 }

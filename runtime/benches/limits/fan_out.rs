@@ -2,12 +2,14 @@
 //! `FuturesUnordered` in one task.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
+use tokio::task::JoinSet;
 
 use crate::timing::{Pair, in_turns, mean_of};
 use crate::{Bench, Outcome, table};
@@ -47,8 +49,40 @@ async fn gather(state: &Total) {
 )]
 pub struct Fan;
 
+/// Takes some microseconds, as what makes a text does: enough that workers
+/// are called.
+#[node]
+async fn phrase(_state: &Total, item: u64) -> TotalUpdate {
+    let words = (item..item + 100).map(|word| black_box(word).to_string());
+    Total::update().sum(black_box(words.collect::<String>()).len() as u64)
+}
+
+#[graph(
+    state = Total,
+    start -> split,
+    split -> match { Split::Items(items) => each phrase(items) },
+    phrase -> gather -> end,
+)]
+pub struct Phrases;
+
+/// Waits once.
+#[node]
+async fn wait(_state: &Total, item: u64) -> TotalUpdate {
+    tokio::task::yield_now().await;
+    Total::update().sum(item)
+}
+
+#[graph(
+    state = Total,
+    start -> split,
+    split -> match { Split::Items(items) => each wait(items) },
+    wait -> gather -> end,
+)]
+pub struct Waits;
+
 pub fn measure(bench: &Bench) -> Outcome {
     let thousand = pair(bench, 1_000)?;
+    let slots = slots(bench)?;
     let sizes: &[u64] = if bench.short {
         &[100, 10_000]
     } else {
@@ -72,7 +106,85 @@ pub fn measure(bench: &Bench) -> Outcome {
             growth(thousand.ours, pair.ours);
         }
     }
+    for (slots, pair) in slots {
+        table::at_most(
+            &format!("1,000 tasks that are ready at `max_concurrency({slots})`; limit: at 8"),
+            pair,
+            1.3,
+        );
+    }
+    let pair = waiting(bench)?;
+    table::note(
+        "1,000 tasks that wait at `max_concurrency(1000)`; limit: as many spawned",
+        &table::time(pair.limit),
+        &table::time(pair.ours),
+        &format!("{:.2}x", pair.ratio()),
+    );
     Ok(())
+}
+
+/// Each is a tokio task of its own, in any case.
+fn waiting(bench: &Bench) -> Outcome<Pair> {
+    let engine = Engine::builder(Waits)
+        .max_concurrency(1_000)
+        .no_store()
+        .build()?;
+    let all = Total {
+        items: 1_000,
+        sum: 0,
+    };
+    let spawned = async |state: Arc<Total>| {
+        let mut tasks = JoinSet::new();
+        for item in 0..state.items {
+            let state = Arc::clone(&state);
+            tasks.spawn(async move { black_box(wait(&state, item).await) });
+        }
+        while let Some(update) = tasks.join_next().await {
+            let _ = black_box(update);
+        }
+    };
+    in_turns(
+        bench.rounds(101, 21),
+        || {
+            mean_of(10, || {
+                bench.tokio.block_on(spawned(Arc::new(all.clone())));
+                Ok(())
+            })
+        },
+        || {
+            mean_of(10, || {
+                let run = engine.run("run", all.clone());
+                bench.tokio.block_on(run.into_future())?;
+                Ok(())
+            })
+        },
+    )
+}
+
+/// What is allowed must not cost by itself.
+fn slots(bench: &Bench) -> Outcome<Vec<(usize, Pair)>> {
+    let run = |slots| {
+        let engine = Engine::builder(Phrases)
+            .max_concurrency(slots)
+            .no_store()
+            .build()?;
+        mean_of(10, || {
+            let run = engine.run(
+                "run",
+                Total {
+                    items: 1_000,
+                    sum: 0,
+                },
+            );
+            bench.tokio.block_on(run.into_future())?;
+            Ok(())
+        })
+    };
+    let pairs = [64, 256, 1_000].map(|slots| {
+        let pair = in_turns(bench.rounds(101, 21), || run(8), || run(slots))?;
+        Ok((slots, pair))
+    });
+    pairs.into_iter().collect()
 }
 
 /// Ten times over the caches, a little more than linear is what the machine asks for.

@@ -2,14 +2,16 @@
 //!
 //! A lone task runs inline. The tasks of a fan-out are polled once in place;
 //! what stays pending becomes the first job of a worker on the runtime, and
-//! once polling in place has taken its [`Slice`], workers take what is left. A
-//! worker goes from task to task until none is left, so that a cheap task costs
-//! no task switch while slow ones really run in parallel, and there are never
-//! more workers than `max_concurrency`.
+//! once polling in place has taken its [`Slice`], a few workers take what is
+//! left. A worker goes from task to task until none is left, and calls another
+//! when its task pends: so a cheap task costs no task switch, slow ones really
+//! run in parallel, and there are never more workers than `max_concurrency`,
+//! nor many more than what pends.
 
 mod attempt;
 mod backoff;
 mod board;
+mod crew;
 mod queue;
 mod slice;
 mod task;
@@ -21,17 +23,15 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::task::{JoinSet, coop::consume_budget};
-
 pub(super) use task::{StepClock, StepContext};
 pub(super) use timer::Timer;
 
-use crate::engine::inside::carried;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Finished, Task};
 use crate::node_error::NodeError;
 use board::{Board, Job};
+use crew::Crew;
 use slice::Slice;
 use task::run_task;
 
@@ -121,31 +121,40 @@ impl<G: Graph> Fanout<G> {
     ) -> impl Future<Output = StepResults<G>> + Send + use<G> {
         let Self { mut board, limits } = self;
         board.fill(tasks, finished, limits.max_per_node);
-        Self::work_off(Arc::new(board), limits.max_concurrency)
+        Self::work_off(Crew::new(board, limits.max_concurrency))
     }
 
-    async fn work_off(board: Arc<Board<G>>, max_concurrency: usize) -> StepResults<G> {
-        let mut workers = Workers::default();
+    async fn work_off(crew: Arc<Crew<G>>) -> StepResults<G> {
+        let _dismissed = Dismissed(&crew);
         let mut slice = Slice::begin();
         let mut spare = None;
-        while workers.are_fewer_than(max_concurrency) && !slice.is_over() {
-            let Some(job) = board.start() else { break };
-            let mut running = refill(spare.take(), run_job(Arc::clone(&board), job));
+        let mut is_in = crew.enter();
+        while is_in && !slice.is_over() {
+            let Some(job) = crew.board.start() else { break };
+            let mut running = refill(spare.take(), run_job(Arc::clone(&crew), job));
             if poll_once(&mut running).await {
                 spare = Some(running);
             } else {
-                workers.spawn(finish_and_work(Arc::clone(&board), running));
+                crew.take_over(poll_fn(move |cx| poll_place(&mut running, cx)));
+                is_in = crew.enter();
             }
+        }
+        if is_in {
+            crew.leave();
         }
         drop(spare);
-        for _ in 0..board.waiting() {
-            if !workers.are_fewer_than(max_concurrency) {
-                break;
-            }
-            workers.spawn(work(Arc::clone(&board)));
-        }
-        workers.join().await;
-        board.results()
+        crew.call_first();
+        crew.join().await;
+        crew.board.results()
+    }
+}
+
+/// Who drives the step is gone, or the step is done.
+struct Dismissed<'a, G: Graph>(&'a Crew<G>);
+
+impl<G: Graph> Drop for Dismissed<'_, G> {
+    fn drop(&mut self) {
+        self.0.dismiss();
     }
 }
 
@@ -179,48 +188,7 @@ fn poll_place<F: Future<Output = ()>>(
 }
 
 /// Runs one task and puts its result on the board.
-async fn run_job<G: Graph>(board: Arc<Board<G>>, job: Job<G>) {
-    let result = run_task(board.context(), job.task).await;
-    board.finish(job.at, result);
-}
-
-/// Finishes a task that was polled before, then goes on as a worker.
-async fn finish_and_work<G: Graph, F>(board: Arc<Board<G>>, mut place: Place<F>)
-where
-    F: Future<Output = ()> + Send,
-{
-    poll_fn(|cx| poll_place(&mut place, cx)).await;
-    drop(place);
-    work(board).await;
-}
-
-/// Goes from task to task until none is left.
-async fn work<G: Graph>(board: Arc<Board<G>>) {
-    while let Some(job) = board.start() {
-        let result = run_task(board.context(), job.task).await;
-        board.finish(job.at, result);
-        consume_budget().await;
-    }
-}
-
-/// The workers of a step; they end with it.
-#[derive(Default)]
-struct Workers(JoinSet<()>);
-
-impl Workers {
-    fn are_fewer_than(&mut self, limit: usize) -> bool {
-        // Those that have ended are counted out only when it matters.
-        self.0.len() < limit || {
-            while self.0.try_join_next().is_some() {}
-            self.0.len() < limit
-        }
-    }
-
-    fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(carried(work));
-    }
-
-    async fn join(mut self) {
-        while self.0.join_next().await.is_some() {}
-    }
+async fn run_job<G: Graph>(crew: Arc<Crew<G>>, job: Job<G>) {
+    let result = run_task(crew.board.context(), job.task).await;
+    crew.board.finish(job.at, result);
 }

@@ -1,0 +1,144 @@
+//! The workers of a step: how many there may be, how many there are, and who
+//! calls the next.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinSet, coop::consume_budget};
+
+use super::board::{Board, Job};
+use super::task::run_task;
+use crate::engine::inside::carried;
+use crate::graph::Graph;
+
+/// So many workers begin, or as many as the runtime has threads if those are
+/// more. What is ready needs no others; whoever pends calls one in its place.
+const AT_FIRST: usize = 8;
+
+/// The workers of a step, each with one task at a time.
+pub(super) struct Crew<G: Graph> {
+    pub(super) board: Board<G>,
+    max_concurrency: usize,
+    working: AtomicUsize,
+    /// `None` when the step was given up: nobody is called any more.
+    workers: Mutex<Option<JoinSet<()>>>,
+}
+
+impl<G: Graph> Crew<G> {
+    pub(super) fn new(board: Board<G>, max_concurrency: usize) -> Arc<Self> {
+        Arc::new(Self {
+            board,
+            max_concurrency,
+            working: AtomicUsize::new(0),
+            workers: Mutex::new(Some(JoinSet::new())),
+        })
+    }
+
+    /// One more works, if there is room.
+    pub(super) fn enter(&self) -> bool {
+        let more = |working| (working < self.max_concurrency).then_some(working + 1);
+        let entered = (self.working).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        entered.is_ok()
+    }
+
+    pub(super) fn leave(&self) {
+        self.working.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    // No user code runs under the lock.
+    fn workers(&self) -> MutexGuard<'_, Option<JoinSet<()>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, worker: impl Future<Output = ()> + Send + 'static) {
+        if let Some(workers) = &mut *self.workers() {
+            workers.spawn(carried(worker));
+        }
+    }
+
+    /// A task that pends gets a worker of its own in the place of who has
+    /// [entered](Self::enter) for it.
+    pub(super) fn take_over(self: &Arc<Self>, running: impl Future<Output = ()> + Send + 'static) {
+        let crew = Arc::clone(self);
+        self.spawn(async move {
+            running.await;
+            crew.work_on(None).await;
+        });
+    }
+
+    /// Calls the workers with whom the step goes on.
+    pub(super) fn call_first(self: &Arc<Self>) {
+        if self.board.waiting() == 0 {
+            return;
+        }
+        let threads = Handle::try_current().map_or(1, |handle| handle.metrics().num_workers());
+        for _ in 0..threads.max(AT_FIRST) {
+            if !self.call_one() {
+                break;
+            }
+        }
+    }
+
+    /// Calls a worker for the next task, if there is one and room for it.
+    fn call_one(self: &Arc<Self>) -> bool {
+        if self.board.waiting() == 0 || !self.enter() {
+            return false;
+        }
+        let job = self.board.start();
+        let is_called = job.is_some();
+        match job {
+            Some(job) => {
+                let crew = Arc::clone(self);
+                self.spawn(async move { crew.work_on(Some(job)).await });
+            }
+            None => self.leave(),
+        }
+        is_called
+    }
+
+    /// Goes from task to task until none is left.
+    async fn work_on(self: &Arc<Self>, mut first: Option<Job<G>>) {
+        while let Some(Job { at, task }) = first.take().or_else(|| self.board.start()) {
+            let mut running = pin!(run_task(self.board.context(), task));
+            let mut is_alone = true;
+            let result = poll_fn(|cx| {
+                let polled = running.as_mut().poll(cx);
+                if polled.is_pending() && std::mem::take(&mut is_alone) {
+                    self.call_one();
+                }
+                polled
+            });
+            let result = result.await;
+            self.board.finish(at, result);
+            consume_budget().await;
+        }
+        self.leave();
+    }
+
+    /// Until all have ended.
+    pub(super) async fn join(&self) {
+        poll_fn(|cx| {
+            loop {
+                let joined = match &mut *self.workers() {
+                    Some(workers) => workers.poll_join_next(cx),
+                    None => Poll::Ready(None),
+                };
+                match joined {
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Sends all away: what they were doing is dropped.
+    pub(super) fn dismiss(&self) {
+        drop(self.workers().take());
+    }
+}
