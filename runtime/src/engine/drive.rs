@@ -45,7 +45,10 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
                 return self.fail(error).await;
             }
             let ending = if kept.is_empty() && self.machine.frontier().len() == 1 {
-                self.lone_task().await?
+                match self.lone_task().await? {
+                    Some(ending) => ending,
+                    None => continue,
+                }
             } else {
                 self.fan_out(std::mem::take(&mut kept)).await?
             };
@@ -130,15 +133,14 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         }
     }
 
-    async fn lone_task(&mut self) -> Result<Ending, Error> {
-        let mut done = loop {
-            let task = self.machine.frontier()[0].clone();
-            match step::run_one(self.context(), task).await {
-                Ok(done) => break done,
-                Err(TaskError::Suspended) => return self.interrupt(Vec::new()).await,
-                Err(TaskError::Lost) => self.go_on_here()?,
-                Err(error) => return self.fail(self.task_error(0, error)).await,
-            }
+    /// Nothing if the task is to run again.
+    async fn lone_task(&mut self) -> Result<Option<Ending>, Error> {
+        let task = self.machine.frontier()[0].clone();
+        let mut done = match step::run_one(self.context(), task).await {
+            Ok(done) => done,
+            Err(TaskError::Suspended) => return self.interrupt(Vec::new()).await.map(Some),
+            Err(TaskError::Lost) => return self.go_on_here().map(|()| None),
+            Err(error) => return self.fail(self.task_error(0, error)).await,
         };
         let checked = match &done.update {
             Some(update) => self.machine.check_writes(0, update),
@@ -146,7 +148,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         };
         let noted = checked.and_then(|()| self.note(once((done.update.as_ref(), &done))));
         match self.merge(noted, |machine, ()| machine.advance_one(&mut done)) {
-            Ok(()) => Ok(Ending::Done),
+            Ok(()) => Ok(Some(Ending::Done)),
             Err(error) => self.fail(error).await,
         }
     }
@@ -191,7 +193,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         if runtime::is_gone_here() {
             return Err(self.runtime_lost());
         }
-        runtime::check("run")
+        runtime::begin("run").map(|_| ())
     }
 
     /// The kept results at their tasks' places in the frontier.

@@ -3,23 +3,25 @@
 use std::future::{Future, ready};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::coop::unconstrained;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use crate::error::Error;
 use crate::panics::caught;
 
-/// Says, before anything is written, what would otherwise show as a panic beneath
-/// the first node that takes its time.
-pub(super) fn check(call: &'static str) -> Result<(), Error> {
-    if Handle::try_current().is_err() {
-        return Err(Error::NoRuntime { call });
+/// The time at which `call` begins to drive a run. If it cannot, it is said here,
+/// before anything is written, and not as a panic beneath the first node that takes
+/// its time.
+pub(super) fn begin(call: &'static str) -> Result<Instant, Error> {
+    let now = Instant::now();
+    // tokio says it in no other way; to ask it first costs as much as a cheap node.
+    match caught(|| drop(sleep_until(now))) {
+        Ok(()) => Ok(now),
+        Err(_) if Handle::try_current().is_ok() => Err(Error::NoTimeDriver { call }),
+        Err(_) => Err(Error::NoRuntime { call }),
     }
-    // tokio says it in no other way.
-    caught(|| drop(sleep(Duration::ZERO))).map_err(|_| Error::NoTimeDriver { call })
 }
 
 /// Whether `runtime` has been shut down: it takes no task any more.

@@ -87,8 +87,7 @@ fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::Sta
 }
 
 impl<G: Graph> Core<G> {
-    fn deadline(&self) -> Instant {
-        let now = Instant::now();
+    fn deadline(&self, now: Instant) -> Instant {
         // A budget beyond what the clock can count is no budget.
         now.checked_add(self.settings.run_budget)
             .unwrap_or_else(|| now + std::time::Duration::from_secs(1 << 30))
@@ -99,9 +98,10 @@ impl<G: Graph> Core<G> {
         &self,
         machine: &mut Machine<G>,
         ledger: &mut L,
+        now: Instant,
     ) -> Result<Ending, Error> {
         let _driven = Driven(Arc::clone(machine.keys().run()));
-        let deadline = self.deadline();
+        let deadline = self.deadline(now);
         let mut drive = Drive {
             core: self,
             machine,
@@ -122,12 +122,12 @@ impl<G: Graph> Core<G> {
         state: G::State,
         seed: Option<u64>,
     ) -> RunResult<G> {
-        runtime::check("run")?;
+        let now = runtime::begin("run")?;
         let mut machine = self.machine(RunIdentity::new(run, seed), state);
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
-        self.drive(&mut machine, &mut Unkept).await?;
+        self.drive(&mut machine, &mut Unkept, now).await?;
         Ok(finished_run(&machine, None))
     }
 
@@ -139,7 +139,7 @@ impl<G: Graph> Core<G> {
         state: G::State,
         origin: Origin,
     ) -> RunResult<G> {
-        runtime::check("run")?;
+        runtime::begin("run")?;
         let Origin { input, seed } = origin.clone();
         let state = as_stored::<G>(&run, state, &input)?;
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
@@ -227,7 +227,7 @@ impl<G: Graph> Core<G> {
 
     /// Goes on with a run where it stands, or gives the finished one.
     pub(super) async fn resume(&self, store: &Arc<dyn Store>, run: String) -> RunResult<G> {
-        runtime::check("resume")?;
+        runtime::begin("resume")?;
         let head = self.head(store, &run).await?;
         if head.status.is_final() {
             return self.look(store, head).await;
@@ -253,7 +253,7 @@ impl<G: Graph> Core<G> {
     }
 
     async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
-        let ending = match self.drive(&mut machine, &mut ledger).await {
+        let ending = match self.drive(&mut machine, &mut ledger, Instant::now()).await {
             Ok(ending) => ending,
             Err(error) => {
                 ledger.give_back().await;
@@ -282,7 +282,7 @@ impl<G: Graph> Core<G> {
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
-        runtime::check("turn")?;
+        runtime::begin("turn")?;
         let run = head.run.clone();
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
         if is_repeated(&head) {

@@ -146,7 +146,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
     /// # Errors
     /// The first difference, and what does not decode.
     pub(crate) async fn finish(mut self) -> Result<Machine<G>, Error> {
-        runtime::check("replay")?;
+        runtime::begin("replay")?;
         let recorded = self.recorded;
         for (before, record) in recorded.steps.iter().zip(&recorded.steps[1..]) {
             self.enter(record.step);
