@@ -227,11 +227,13 @@ impl Cx {
     }
 
     /// From here on the current thread runs the node, until that is dropped.
+    #[inline]
     pub(crate) fn run_here(&self) -> Visit {
         Visit::begin(self, Place::Node)
     }
 
     /// The node has come to its end: what is left of it is dropped.
+    #[inline]
     pub(crate) fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
     }
@@ -276,6 +278,12 @@ impl Cx {
     /// Whether the node is to be dropped until it gets an answer.
     pub(crate) fn is_suspended(&self) -> bool {
         self.log.get().is_some_and(|log| log.is_suspended())
+    }
+
+    /// Whether it has asked for anything that is noted.
+    #[inline]
+    pub(crate) fn has_notes(&self) -> bool {
+        self.log.get().is_some()
     }
 
     /// The first panic of an effect, whatever the node made of it.

@@ -39,6 +39,7 @@ thread_local! {
 pub(crate) struct Visit(Here);
 
 impl Visit {
+    #[inline]
     pub(super) fn begin(cx: &Cx, place: Place) -> Self {
         let cx = address(cx);
         // A node may drive a run of its own, on this very thread.
@@ -47,6 +48,7 @@ impl Visit {
 }
 
 impl Drop for Visit {
+    #[inline]
     fn drop(&mut self) {
         HERE.set(self.0);
     }
@@ -62,6 +64,7 @@ pub(super) fn of(cx: &Cx) -> Place {
     }
 }
 
+#[inline]
 fn address(cx: &Cx) -> usize {
     std::ptr::from_ref(cx).addr()
 }

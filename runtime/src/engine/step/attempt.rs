@@ -68,33 +68,48 @@ impl AttemptError {
 }
 
 /// What an attempt came to, with what its effects say of it.
-pub(super) fn concluded<T>(result: Result<T, AttemptError>, cx: &Cx) -> Result<T, AttemptError> {
-    if let Some(fault) = cx.take_fault() {
-        return Err(AttemptError::Fault(Box::new(fault)));
+#[inline]
+pub(super) fn concluded<T>(
+    mut result: Result<T, AttemptError>,
+    cx: &Cx,
+) -> Result<T, AttemptError> {
+    // Most nodes make none, and their results are not to be moved about.
+    if cx.has_notes()
+        && let Some(error) = overruled(result.as_ref().err(), cx)
+    {
+        result = Err(error);
     }
-    // A replay calls no closure, so it would not see a panic that the node made
-    // nothing of.
-    let result = match result {
-        Err(AttemptError::Suspended | AttemptError::Budget | AttemptError::Lost) => result,
-        _ => match cx.take_panic() {
-            Some(panic) => Err(AttemptError::Panicked(panic)),
-            None => result,
-        },
-    };
-    let reason = match &result {
-        Ok(_) => {
-            cx.finish();
-            return result;
-        }
-        Err(AttemptError::Failed(error)) => format!("its node failed: {error}"),
-        Err(AttemptError::TimedOut(timeout)) => format!("its node took longer than {timeout:?}"),
-        Err(AttemptError::Panicked(panic)) => format!("its node panicked: {panic}"),
-        Err(_) => return result,
-    };
-    if cx.ask_for_unknown(&reason) {
-        return Err(AttemptError::Suspended);
+    match &result {
+        Ok(_) => cx.finish(),
+        Err(error) if asks(error, cx) => result = Err(AttemptError::Suspended),
+        Err(_) => {}
     }
     result
+}
+
+/// What stops an attempt that came to `error`, or to its end, whatever it came to.
+fn overruled(error: Option<&AttemptError>, cx: &Cx) -> Option<AttemptError> {
+    if let Some(fault) = cx.take_fault() {
+        return Some(AttemptError::Fault(Box::new(fault)));
+    }
+    match error {
+        Some(AttemptError::Suspended | AttemptError::Budget | AttemptError::Lost) => None,
+        // A replay calls no closure, so it would not see a panic that the node
+        // made nothing of.
+        _ => cx.take_panic().map(AttemptError::Panicked),
+    }
+}
+
+/// Whether an attempt that failed with `error` leaves an outcome that is asked for.
+#[cold]
+fn asks(error: &AttemptError, cx: &Cx) -> bool {
+    let reason = match error {
+        AttemptError::Failed(error) => format!("its node failed: {error}"),
+        AttemptError::TimedOut(timeout) => format!("its node took longer than {timeout:?}"),
+        AttemptError::Panicked(panic) => format!("its node panicked: {panic}"),
+        _ => return false,
+    };
+    cx.ask_for_unknown(&reason)
 }
 
 /// The node's future with its limits. A timer is set only when the node does
@@ -191,6 +206,7 @@ impl<F> Attempt<'_, F> {
 
     /// A node whose timers, sockets and tasks went with a runtime fails in one way
     /// or another, and it is not its doing.
+    #[cold]
     fn unless_lost(&self, error: AttemptError) -> AttemptError {
         let may_be_lost = matches!(
             error,
