@@ -269,6 +269,12 @@ fn without_a_clock_nothing_is_begun() {
         let turn = engine.turn("run", Findings::update()).into_future();
         timeless(bare.block_on(turn).unwrap_err(), "`turn`");
         timeless(bare.block_on(engine.replay("run")).unwrap_err(), "`replay`");
+        let update = engine.update("run", Findings::update());
+        timeless(bare.block_on(update).unwrap_err(), "`update`");
+        timeless(
+            bare.block_on(engine.snapshot("run")).unwrap_err(),
+            "`snapshot`",
+        );
         // To look needs no clock.
         let run = bare.block_on(engine.get("run")).unwrap();
         assert_eq!((run.status(), run.steps()), (Status::Completed, 3));

@@ -27,14 +27,24 @@ pub(super) enum Purpose {
     Resume,
     /// A further turn, with its token.
     Turn(Option<String>),
-    /// To write to the run without driving it.
-    Write,
+    /// To write to the run without driving it, by this call.
+    Write(&'static str),
 }
 
 impl Purpose {
+    /// The call's name.
+    pub(super) const fn call(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Resume => "resume",
+            Self::Turn(_) => "turn",
+            Self::Write(call) => call,
+        }
+    }
+
     /// Whether two calls at once can be one: both get what comes of it.
     pub(super) fn is_one_with(&self, other: &Self) -> bool {
-        !matches!(self, Self::Turn(None) | Self::Write) && self == other
+        !matches!(self, Self::Turn(None) | Self::Write(_)) && self == other
     }
 }
 

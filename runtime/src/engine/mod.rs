@@ -177,7 +177,7 @@ impl<G: Graph> Engine<G> {
         let write = |core: Arc<Core<G>>| -> Driving<G> {
             Box::pin(async move { core.update(&store, run, update).await })
         };
-        self.execute(id, Purpose::Write, write).await
+        self.execute(id, Purpose::Write("update"), write).await
     }
 
     /// Answers an open question of run `id`; see [`Run::interrupts`]. Then
@@ -262,6 +262,7 @@ impl<G: Graph> Engine<G> {
         purpose: Purpose,
         drive: impl FnOnce(Arc<Core<G>>) -> Driving<G> + Send,
     ) -> RunResult<G> {
+        runtime::begin(purpose.call())?;
         let core = &self.core;
         let mut begin = |number| {
             let (core, run) = (Arc::clone(core), run.to_owned());
@@ -313,23 +314,19 @@ impl<G: Graph> Engine<G> {
             Known::Drives => {}
         }
         let core = &self.core;
+        let store = core.store(purpose.call())?;
         let is_for_this = match purpose {
             Purpose::Resume => true,
             Purpose::Run(origin) => {
-                let store = core.store("run")?;
                 core.check_origin(store, run, origin).await?;
                 true
             }
-            Purpose::Turn(token) => {
-                let store = core.store("turn")?;
-                token.is_some() && *token == core.head(store, run).await?.token
-            }
-            Purpose::Write => false,
+            Purpose::Turn(token) => token.is_some() && *token == core.head(store, run).await?.token,
+            Purpose::Write(_) => false,
         };
         if is_for_this {
             return Ok(Some(part.join().await));
         }
-        let store = core.store("turn")?;
         Err(core.lease_held(store, run).await)
     }
 

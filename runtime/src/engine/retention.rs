@@ -53,7 +53,9 @@ impl<G: Graph> Engine<G> {
         let write = |core: Arc<Core<G>>| -> Driving<G> {
             Box::pin(async move { core.snapshot(&store, &run).await })
         };
-        self.execute(id, Purpose::Write, write).await.map(drop)
+        self.execute(id, Purpose::Write("snapshot"), write)
+            .await
+            .map(drop)
     }
 }
 

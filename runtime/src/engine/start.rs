@@ -137,7 +137,6 @@ impl<G: Graph> Core<G> {
         state: G::State,
         origin: Origin,
     ) -> RunResult<G> {
-        runtime::begin("run")?;
         let Origin { input, seed } = origin.clone();
         let state = as_stored::<G>(&run, state, &input)?;
         let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
@@ -221,7 +220,6 @@ impl<G: Graph> Core<G> {
 
     /// Goes on with a run where it stands, or gives the finished one.
     pub(super) async fn resume(&self, store: &Arc<dyn Store>, run: String) -> RunResult<G> {
-        runtime::begin("resume")?;
         let head = self.head(store, &run).await?;
         if head.status.is_final() {
             return self.look(store, head).await;
@@ -285,7 +283,6 @@ impl<G: Graph> Core<G> {
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
-        runtime::begin("turn")?;
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
         loop {
             let head = self.head(store, &run).await?;
