@@ -470,9 +470,9 @@ pub enum Error {
     /// The call lost the run: another process took it over, or the call was
     /// not polled for a whole lease.
     #[error(
-        "this call lost run `{run}`: its lease (epoch {epoch}) had lapsed, or nobody polled the call for as long as \
-         a lease lasts; nothing of the open step was committed here; resume the run, which goes on from its last \
-         commit, or learn who drives it now"
+        "run `{run}` was taken over from this call, whose lease (epoch {epoch}) had lapsed, or which nobody had \
+         polled for as long as a lease lasts; nothing of the open step was committed here; resume the run, or wait \
+         for whoever drives it now"
     )]
     LeaseLost {
         /// The run.
