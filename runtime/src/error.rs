@@ -157,7 +157,7 @@ pub enum Error {
     /// The turn took as many steps as it may.
     #[error(
         "run `{run}` reached the limit of {max_steps} steps in one turn, at step {step}; \
-         raise `max_steps` and resume, or look for a loop that does not end"
+         raise `max_steps` and resume, say more by `turn` or `update`, which count anew, or look for a loop that does not end"
     )]
     MaxStepsExceeded {
         /// The run.

@@ -57,6 +57,9 @@ async fn has_the_runs_of_schema_1(store: &SqliteStore) {
     assert_eq!(steps[1].updates, r#"{"notes":["ü"]}"#);
     assert!(store.graph(done.head.fingerprint).await.unwrap().is_some());
     assert_eq!((done.head.origin, done.head.pruned), (None, 0));
+    // Steps are counted as they were when all of a turn's were.
+    assert!(heads.iter().all(|head| head.counted_from == head.turn_step));
+    assert_eq!(done.head.counted_from, 2);
 }
 
 #[tokio::test]
@@ -81,7 +84,7 @@ async fn a_database_of_schema_1_opens() {
     now(&store, commit).await;
     assert_eq!(store.effects("order-7", 0, 9).await.unwrap().len(), 1);
     drop(store);
-    assert_eq!(pragma(&path, "user_version"), 2);
+    assert_eq!(pragma(&path, "user_version"), 3);
 }
 
 #[tokio::test]

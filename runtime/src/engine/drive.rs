@@ -100,7 +100,7 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     /// The limit that the run has reached, if it has reached one.
     fn limit(&self) -> Option<Error> {
-        let taken = self.machine.step() - self.machine.turn_step();
+        let taken = self.machine.taken();
         let max_steps = self.core.settings.max_steps;
         if taken >= max_steps {
             return Some(Error::MaxStepsExceeded {

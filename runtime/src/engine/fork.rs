@@ -167,10 +167,10 @@ impl<G: Graph> Core<G> {
         })?;
         let text = state_text(self, run, step, &state)?;
 
-        let (turn, turn_step) = self.turn_at(store, head, origin.step).await?;
+        let turn = self.turn_at(store, head, origin.step).await?;
         let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
         let mut machine = self.machine(identity, state);
-        machine.restore(step, record.chain, turn, turn_step);
+        machine.restore(step, record.chain, turn);
         machine
             .restore_frontier(&record.frontier)
             .map_err(|error| {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{
-    Finished, Machine, RedoError, first_chain, next_chain, read_result, result_text,
+    Finished, Machine, RedoError, Turn, first_chain, next_chain, read_result, result_text,
     snapshot_digest, step_digest,
 };
 use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
@@ -46,7 +46,8 @@ pub(super) async fn check_graph<G: Graph>(
 /// A head whose numbers do not fit each other is not what was written.
 pub(super) fn check_head(head: &Head) -> Result<(), Error> {
     let origin = head.origin.as_ref();
-    let fits = head.turn_step <= head.step
+    let fits = head.turn_step <= head.counted_from
+        && head.counted_from <= head.step
         && origin.is_none_or(|origin| origin.step < head.step)
         && head.step.max(head.turn) < u64::MAX;
     if fits {
@@ -54,6 +55,15 @@ pub(super) fn check_head(head: &Head) -> Result<(), Error> {
     }
     let reason = "its step, its turn and where it branches off do not fit each other";
     Err(corrupt(head, "the head".into(), reason.into()))
+}
+
+/// The turn that a run is in.
+pub(crate) const fn turn_of(head: &Head) -> Turn {
+    Turn {
+        number: head.turn,
+        step: head.turn_step,
+        counted_from: head.counted_from,
+    }
 }
 
 /// Checks that a run was started with this very graph.
@@ -160,7 +170,7 @@ pub(super) fn replay_steps<G: Graph>(
         Some(snapshot) => from_snapshot(core, head, snapshot, first)?,
         None => from_record(core, head, first)?,
     };
-    machine.restore(base, first.chain, head.turn, head.turn_step);
+    machine.restore(base, first.chain, turn_of(head));
     for record in later {
         if record.step != machine.step() + 1 {
             return Err(corrupt(

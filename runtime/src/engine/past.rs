@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::core::Core;
-use super::load::{corrupt, replay_steps};
+use super::load::{corrupt, replay_steps, turn_of};
 use super::migrate::Reducers;
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::Machine;
+use crate::machine::{Machine, Turn};
 use crate::store::{Head, Snapshot, StepKind, StepRecord, Store};
 
 /// So many records are read at once when a run's history is walked through.
@@ -69,7 +69,7 @@ impl<G: Graph> Core<G> {
         Ok((snapshot, steps))
     }
 
-    /// The turn that `step` belongs to, and the step that began it.
+    /// The turn that `step` belongs to.
     ///
     /// Steps between may be pruned, with turns among them. Then the number is
     /// too high, and all that it has to be is new for the next turn.
@@ -78,30 +78,46 @@ impl<G: Graph> Core<G> {
         store: &Arc<dyn Store>,
         head: &Head,
         step: u64,
-    ) -> Result<(u64, u64), Error> {
-        let mut turn = head.turn;
-        let mut to = head.turn_step;
+    ) -> Result<Turn, Error> {
+        let mut number = head.turn;
+        let mut counted_from = None;
+        let mut to = head.counted_from;
         if to <= step {
-            return Ok((turn, to));
+            return Ok(turn_of(head));
         }
+        // What came from outside after the turn had begun: corrections, turns.
         while to > 0 {
             let from = to.saturating_sub(PAGE);
             let page = store.steps(&head.run, from, to).await;
             let page = page.map_err(|error| Error::from_store(&head.run, error))?;
-            let begun = page
-                .iter()
-                .rev()
-                .filter(|record| record.kind == StepKind::Turn);
-            for record in begun {
-                if record.step <= step {
-                    return Ok((turn, record.step));
+            for record in page.iter().rev() {
+                let is_turn = record.kind == StepKind::Turn;
+                if record.step <= step && (is_turn || record.kind == StepKind::Update) {
+                    counted_from.get_or_insert(record.step);
                 }
-                turn = turn.saturating_sub(1);
+                if is_turn && record.step <= step {
+                    let (step, counted_from) = (record.step, counted_from.unwrap_or(record.step));
+                    return Ok(Turn {
+                        number,
+                        step,
+                        counted_from,
+                    });
+                }
+                number = number.saturating_sub(u64::from(is_turn));
             }
             to = from.saturating_sub(1);
         }
-        let first = if turn == 0 { 0 } else { head.pruned.min(step) };
-        Ok((turn, first))
+        let first = if number == 0 {
+            0
+        } else {
+            head.pruned.min(step)
+        };
+        let counted_from = counted_from.unwrap_or(first);
+        Ok(Turn {
+            number,
+            step: first,
+            counted_from,
+        })
     }
 }
 

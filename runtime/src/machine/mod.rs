@@ -67,6 +67,18 @@ impl From<EncodeError> for StepError {
     }
 }
 
+/// The turn that a run is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// From 0.
+    pub(crate) number: u64,
+    /// The step that began it.
+    pub(crate) step: u64,
+    /// The step from which the steps of the limit are counted: the last that came
+    /// from outside.
+    pub(crate) counted_from: u64,
+}
+
 /// A run between two steps.
 #[derive(Debug)]
 pub(crate) struct Machine<G: Graph> {
@@ -76,8 +88,7 @@ pub(crate) struct Machine<G: Graph> {
     /// The last step that happened.
     step: u64,
     chain: Digest,
-    turn: u64,
-    turn_step: u64,
+    turn: Turn,
     keys: Keyring,
     frontier: Vec<Task<G::Input>>,
     /// How long the frontier's text was when it was last written or read.
@@ -112,8 +123,7 @@ impl<G: Graph> Machine<G> {
             state,
             step: 0,
             chain: Digest::default(),
-            turn: 0,
-            turn_step: 0,
+            turn: Turn::default(),
             keys: Keyring::new(info, run),
             frontier: Vec::new(),
             frontier_bytes: 0,
@@ -144,12 +154,13 @@ impl<G: Graph> Machine<G> {
         self.chain
     }
 
-    pub(crate) const fn turn(&self) -> u64 {
+    pub(crate) const fn turn(&self) -> Turn {
         self.turn
     }
 
-    pub(crate) const fn turn_step(&self) -> u64 {
-        self.turn_step
+    /// How many of the steps that `max_steps` allows are taken.
+    pub(crate) const fn taken(&self) -> u64 {
+        self.step - self.turn.counted_from
     }
 
     /// The run's id.
@@ -187,7 +198,7 @@ impl<G: Graph> Machine<G> {
         self.deferred.clear();
         self.loops.reset();
         self.round += 1;
-        let parent = self.keys.turn(self.turn);
+        let parent = self.keys.turn(self.turn.number);
         let hops = G::start();
         if let Hops::Empty(edge) = hops {
             let node = self.info.node_name(self.info.edges[edge as usize].to);
@@ -201,14 +212,16 @@ impl<G: Graph> Machine<G> {
     /// A further turn: its update is a step of its own, then on from `start`.
     pub(crate) fn next_turn(&mut self, update: UpdateOf<G>) -> Result<(), StepError> {
         self.correct(update)?;
-        self.turn += 1;
-        self.turn_step = self.step;
+        self.turn.number += 1;
+        self.turn.step = self.step;
         self.begin()
     }
 
-    /// A correction from outside, as a step of its own; the frontier stays.
+    /// A correction from outside, as a step of its own; the frontier stays, and
+    /// steps are counted anew.
     pub(crate) fn correct(&mut self, mut update: UpdateOf<G>) -> Result<(), StepError> {
         self.apply(std::slice::from_mut(&mut update))?;
+        self.turn.counted_from = self.step;
         self.loops.reset();
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, Draft, EncodeError};
 use crate::graph::{Graph, Hop, Hops};
 use crate::hash::{Digest, Hasher};
-use crate::machine::{DoneTask, Finished, Machine, StepError, UpdateOf};
+use crate::machine::{DoneTask, Finished, Machine, StepError, Turn, UpdateOf};
 use crate::node_error::Failure;
 use crate::state::{FieldSet, State, Update};
 
@@ -213,8 +213,8 @@ impl<G: Graph> Machine<G> {
 
     /// Puts the run back to where it was after `step`, before the steps that
     /// [`redo`](Self::redo) goes through.
-    pub(crate) fn restore(&mut self, step: u64, chain: Digest, turn: u64, turn_step: u64) {
-        (self.step, self.chain, self.turn, self.turn_step) = (step, chain, turn, turn_step);
+    pub(crate) const fn restore(&mut self, step: u64, chain: Digest, turn: Turn) {
+        (self.step, self.chain, self.turn) = (step, chain, turn);
     }
 
     /// Applies the updates of a committed step to the state again, as they would

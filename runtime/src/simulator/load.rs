@@ -9,6 +9,7 @@ use super::reference::new_machine;
 use super::tale::Tale;
 use super::world::Stage;
 use crate::encode;
+use crate::engine::turn_of;
 use crate::hash::Digest;
 use crate::machine::{
     Finished, Machine, first_chain, next_chain, read_result, snapshot_digest, step_digest,
@@ -54,7 +55,7 @@ fn machine_of(stage: &Stage, loaded: &Loaded) -> Result<Machine<Drama>, String> 
     if first.step > 0 && stage.bug != Some(Bug::EphemeralFieldLost) {
         (machine.restore_skipped(&first.updates)).map_err(|error| error.to_string())?;
     }
-    machine.restore(first.step, first.chain, head.turn, head.turn_step);
+    machine.restore(first.step, first.chain, turn_of(head));
     for record in later {
         let chain = next_chain(machine.chain(), &record.updates, &record.frontier);
         let redone = machine.redo(&record.updates, chain);

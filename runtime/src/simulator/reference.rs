@@ -53,7 +53,7 @@ pub(super) fn end_of(machine: &mut Machine<Drama>) -> Option<End> {
     if machine.is_done() {
         return Some(End::Completed);
     }
-    let steps = machine.step() - machine.turn_step();
+    let steps = machine.taken();
     let limit = steps >= MOST_STEPS || machine.frontier().len() > MOST_TASKS;
     limit.then_some(End::Limit)
 }

@@ -74,6 +74,7 @@ pub fn next(run: &str, step: u64, access: Access) -> Commit {
         status: Status::Running,
         turn: 0,
         turn_step: 0,
+        counted_from: 0,
         token: None,
         effects: Vec::new(),
         events: Vec::new(),

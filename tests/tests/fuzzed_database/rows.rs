@@ -62,6 +62,7 @@ const TABLES: &[Table] = &[
             "step",
             "turn",
             "turn_step",
+            "counted_from",
             "chain",
             "epoch",
             "expires",

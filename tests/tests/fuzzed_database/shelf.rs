@@ -262,7 +262,7 @@ impl Book {
 
     fn head(&mut self, dice: &Dice) -> String {
         let head = &mut self.head;
-        match dice.below(9) {
+        match dice.below(10) {
             0 => head.step = mutate::number(dice, head.step),
             1 => head.turn = mutate::number(dice, head.turn),
             2 => head.turn_step = mutate::number(dice, head.turn_step),
@@ -270,7 +270,8 @@ impl Book {
             4 => head.seed = mutate::number(dice, head.seed),
             5 => head.chain = digest(dice, head.chain),
             6 => head.fingerprint = digest(dice, head.fingerprint),
-            7 => {
+            7 => head.counted_from = mutate::number(dice, head.counted_from),
+            8 => {
                 let word = mutate::word(dice, head.status.as_str());
                 head.status = Status::parse(&word).unwrap_or(Status::Running);
             }

@@ -31,7 +31,7 @@ use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Finished, Machine, RedoError, StepError, TaskNote, TaskText, UpdateOf};
+use crate::machine::{Finished, Machine, RedoError, StepError, TaskNote, TaskText, Turn, UpdateOf};
 use crate::options::ConflictPolicy;
 use crate::run::Run;
 use crate::store::{StepKind, StepRecord, Store};
@@ -130,9 +130,12 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
     }
 
     fn begin(&mut self, first: &StepRecord) -> Result<(), Error> {
-        let turn = self.recorded.turn_at(first.step);
-        self.machine
-            .restore(first.step, first.chain, turn, first.step);
+        let turn = Turn {
+            number: self.recorded.turn_at(first.step),
+            step: first.step,
+            counted_from: first.step,
+        };
+        self.machine.restore(first.step, first.chain, turn);
         if first.step == 0 {
             let begun = self.machine.begin();
             begun.map_err(|error| self.step_error(first, error))?;

@@ -15,8 +15,8 @@ use super::task::run_task;
 use crate::engine::inside::carried;
 use crate::graph::Graph;
 
-/// So many workers begin, or as many as the runtime has threads if those are
-/// more. What is ready needs no others; whoever pends calls one in its place.
+/// So many workers begin at least, or as many as the runtime has threads. What
+/// is ready needs no others; whoever pends calls one in its place.
 const AT_FIRST: usize = 8;
 
 /// The workers of a step, each with one task at a time.
@@ -70,34 +70,39 @@ impl<G: Graph> Crew<G> {
         });
     }
 
-    /// Calls the workers with whom the step goes on.
-    pub(super) fn call_first(self: &Arc<Self>) {
-        if self.board.waiting() == 0 {
+    /// Calls the workers with whom the step goes on. Of the tasks so far
+    /// `pended` of `polled` did; what is left is taken to be of the same kind.
+    pub(super) fn call_first(self: &Arc<Self>, pended: usize, polled: usize) {
+        let waiting = self.board.waiting();
+        if waiting == 0 {
             return;
         }
         let threads = Handle::try_current().map_or(1, |handle| handle.metrics().num_workers());
-        for _ in 0..threads.max(AT_FIRST) {
-            if !self.call_one() {
-                break;
-            }
+        let expected = waiting.saturating_mul(pended) / polled.max(1);
+        // All places first, so that none of the called calls others meanwhile.
+        let wanted = expected.max(threads).max(AT_FIRST).min(waiting);
+        let entered = (0..wanted).take_while(|_| self.enter()).count();
+        for _ in 0..entered {
+            self.begin_next();
         }
     }
 
     /// Calls a worker for the next task, if there is one and room for it.
-    fn call_one(self: &Arc<Self>) -> bool {
-        if self.board.waiting() == 0 || !self.enter() {
-            return false;
+    fn call_one(self: &Arc<Self>) {
+        if self.board.waiting() > 0 && self.enter() {
+            self.begin_next();
         }
-        let job = self.board.start();
-        let is_called = job.is_some();
-        match job {
+    }
+
+    /// Who has [entered](Self::enter) gets the next task, or leaves.
+    fn begin_next(self: &Arc<Self>) {
+        match self.board.start() {
             Some(job) => {
                 let crew = Arc::clone(self);
                 self.spawn(async move { crew.work_on(Some(job)).await });
             }
             None => self.leave(),
         }
-        is_called
     }
 
     /// Goes from task to task until none is left.

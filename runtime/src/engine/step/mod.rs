@@ -128,13 +128,16 @@ impl<G: Graph> Fanout<G> {
         let _dismissed = Dismissed(&crew);
         let mut slice = Slice::begin();
         let mut spare = None;
+        let (mut pended, mut polled) = (0, 0);
         let mut is_in = crew.enter();
         while is_in && !slice.is_over() {
             let Some(job) = crew.board.start() else { break };
             let mut running = refill(spare.take(), run_job(Arc::clone(&crew), job));
+            polled += 1;
             if poll_once(&mut running).await {
                 spare = Some(running);
             } else {
+                pended += 1;
                 crew.take_over(poll_fn(move |cx| poll_place(&mut running, cx)));
                 is_in = crew.enter();
             }
@@ -143,7 +146,7 @@ impl<G: Graph> Fanout<G> {
             crew.leave();
         }
         drop(spare);
-        crew.call_first();
+        crew.call_first(pended, polled);
         crew.join().await;
         crew.board.results()
     }

@@ -89,6 +89,7 @@ impl Kept {
             chain: commit.record.chain,
             turn: commit.turn,
             turn_step: commit.turn_step,
+            counted_from: commit.counted_from,
             token: None,
             origin: create.origin,
             pruned,
@@ -144,6 +145,7 @@ impl Run {
         self.head.chain = commit.record.chain;
         self.head.turn = commit.turn;
         self.head.turn_step = commit.turn_step;
+        self.head.counted_from = commit.counted_from;
         self.head.token = commit.token.or(self.head.token.take());
         self.head.updated = now;
         let record = StepRecord {

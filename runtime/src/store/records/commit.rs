@@ -65,6 +65,9 @@ pub struct Commit {
     pub turn: u64,
     /// The step that began that turn.
     pub turn_step: u64,
+    /// The step from which `max_steps` is counted, at least `turn_step`: the last
+    /// one that came from outside, be it a turn's or a correction.
+    pub counted_from: u64,
     /// The turn's token, with the step that begins a turn: no other turn of
     /// the run begins with it. `None` leaves the last one.
     pub token: Option<String>,

@@ -86,6 +86,9 @@ pub struct Head {
     pub turn: u64,
     /// The step that began the current turn.
     pub turn_step: u64,
+    /// The step from which `max_steps` is counted, at least `turn_step`: the last
+    /// one that came from outside, be it a turn's or a correction.
+    pub counted_from: u64,
     /// The token of the last turn that carried one.
     pub token: Option<String>,
     /// Where the run branched off, if it is a fork.

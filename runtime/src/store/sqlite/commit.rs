@@ -139,8 +139,8 @@ fn create_run(
     let now = clock::to_millis(now);
     conn.prepare_cached(
         "INSERT INTO runs (id, graph, fingerprint, version, seed, created, updated, status, \
-         step, turn, turn_step, chain, epoch, expires, token) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, 0, ?6, ?12)",
+         step, turn, turn_step, counted_from, chain, epoch, expires, token) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?6, ?13)",
     )?
     .execute(params![
         commit.run,
@@ -153,6 +153,7 @@ fn create_run(
         count(commit.record.step)?,
         count(commit.turn)?,
         count(commit.turn_step)?,
+        count(commit.counted_from)?,
         commit.record.chain.as_bytes(),
         commit.token,
     ])?;
@@ -180,7 +181,8 @@ fn branch_off(conn: &Connection, number: i64, origin: &Origin) -> Result<(), Fai
 fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> Result<(), Fail> {
     conn.prepare_cached(
         "UPDATE runs SET updated = ?2, status = ?3, step = ?4, turn = ?5, turn_step = ?6, \
-         chain = ?7, token = coalesce(?8, token), error = iif(?9, error, NULL) WHERE number = ?1",
+         counted_from = ?7, chain = ?8, token = coalesce(?9, token), \
+         error = iif(?10, error, NULL) WHERE number = ?1",
     )?
     .execute(params![
         number,
@@ -189,6 +191,7 @@ fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> 
         count(commit.record.step)?,
         count(commit.turn)?,
         count(commit.turn_step)?,
+        count(commit.counted_from)?,
         commit.record.chain.as_bytes(),
         commit.token,
         commit.record.kind == StepKind::Update,

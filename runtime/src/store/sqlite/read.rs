@@ -11,7 +11,7 @@ use crate::store::{Event, Head, Lease, Loaded, Origin, PendingResult, Status, St
 const HEADS: &str = "SELECT runs.number, runs.id, runs.graph, runs.fingerprint, runs.version, \
      runs.seed, runs.created, runs.updated, runs.status, runs.step, runs.turn, runs.turn_step, \
      runs.chain, runs.epoch, runs.expires, runs.owner, runs.token, runs.error, runs.pruned, \
-     forks.origin_step, origins.id AS origin FROM runs \
+     forks.origin_step, origins.id AS origin, runs.counted_from FROM runs \
      LEFT JOIN forks ON forks.run = runs.number \
      LEFT JOIN runs AS origins ON origins.number = forks.origin";
 
@@ -74,6 +74,7 @@ fn head_of(row: &rusqlite::Row<'_>) -> Result<(i64, Head), Fail> {
         step: cells.number(9)?,
         turn: cells.number(10)?,
         turn_step: cells.number(11)?,
+        counted_from: cells.number(21)?,
         chain: cells.digest(12)?,
         lease: owner.map(|owner| Lease {
             owner,

@@ -24,6 +24,7 @@ pub(super) async fn a_created_run_reads_back_as_given(store: Arc<impl Store>) {
     assert_eq!(head.seed, created.seed, "a seed is any 64 bits");
     assert_eq!(head.status, Status::Running);
     assert_eq!((head.step, head.turn, head.turn_step), (0, 0, 0));
+    assert_eq!(head.counted_from, 0);
     assert_eq!(head.chain, digest("chain", "run", 0));
     assert_eq!((&head.error, &head.token), (&None, &None));
     assert_eq!(head.lease, Some(lease));
@@ -217,6 +218,7 @@ pub(super) async fn turns_and_tokens_are_kept(store: Arc<impl Store>) {
     let turn = |step, turn, token: Option<&str>| Commit {
         turn,
         turn_step: 2,
+        counted_from: step,
         token: token.map(str::to_owned),
         status: Status::Completed,
         ..next("run", step, epoch)
@@ -224,7 +226,7 @@ pub(super) async fn turns_and_tokens_are_kept(store: Arc<impl Store>) {
     now(&*store, turn(2, 1, Some("msg-1"))).await;
     now(&*store, turn(3, 1, None)).await;
     let head = done(store.head("run").await).expect("the run");
-    assert_eq!((head.turn, head.turn_step), (1, 2));
+    assert_eq!((head.turn, head.turn_step, head.counted_from), (1, 2, 3));
     assert_eq!(
         head.token.as_deref(),
         Some("msg-1"),

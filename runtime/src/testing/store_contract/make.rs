@@ -92,6 +92,7 @@ pub(super) fn next(run: &str, step: u64, epoch: u64) -> Commit {
         status: Status::Running,
         turn: 0,
         turn_step: 0,
+        counted_from: 0,
         token: None,
         effects: Vec::new(),
         events: Vec::new(),

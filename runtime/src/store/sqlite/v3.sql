@@ -1,0 +1,16 @@
+-- From schema 2 to schema 3: the steps of the limit are counted from the last
+-- one that came from outside, and a turn may drop a step that was left open.
+-- The whole schema as it then is, with comments, is docs/schema/v3.sql.
+
+ALTER TABLE runs ADD COLUMN counted_from INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET counted_from = turn_step;
+
+DROP VIEW journal;
+CREATE VIEW journal AS
+SELECT runs.id AS run, effects.step, effects.name, effects.n, effects.kind, effects.attempt,
+       effects.excerpt AS request, effects.response, effects.error,
+       datetime(effects.recorded / 1000, 'unixepoch') AS recorded,
+       coalesce(steps.kind = 'turn', 0) AS dropped
+FROM runs JOIN effects
+ON effects.place BETWEEN runs.number << 32 AND (runs.number << 32) + 4294967295
+LEFT JOIN steps ON steps.place = effects.place;
