@@ -3,7 +3,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -192,10 +192,12 @@ async fn extreme_settings_are_safe() {
 #[tokio::test]
 async fn a_lease_without_end_is_told_to_others() {
     for place in superstep_tests::stores() {
-        let (taking, finished) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-        let (told, waits) = (Arc::clone(&taking), Arc::clone(&finished));
+        let driving = Arc::new(Notify::new());
+        let (told, commits) = (Arc::clone(&driving), AtomicU32::new(0));
         let store = place.hooked(move |moment, call| {
-            if (moment, call) != (Moment::Before, "commit") || !waits.load(Ordering::SeqCst) {
+            let is_commit = (moment, call) == (Moment::Before, "commit");
+            // Behind the input, under the lease.
+            if !is_commit || commits.fetch_add(1, Ordering::SeqCst) == 0 {
                 return well();
             }
             told.notify_one();
@@ -206,16 +208,11 @@ async fn a_lease_without_end_is_told_to_others() {
             .shared_store(store)
             .build()
             .unwrap();
-        engine.run("run", Sum::default()).await.unwrap();
-        finished.store(true, Ordering::SeqCst);
-        let turn = tokio::spawn({
-            let engine = engine.clone();
-            async move { engine.turn("run", Sum::update()).await }
-        });
-        taking.notified().await;
+        let run = tokio::spawn(engine.run("run", Sum::default()).into_future());
+        driving.notified().await;
         let error = engine.update("run", Sum::update()).await.unwrap_err();
         assert!(matches!(error, Error::LeaseHeld { .. }), "{error}");
-        turn.abort();
+        run.abort();
     }
 }
 
