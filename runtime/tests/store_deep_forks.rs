@@ -1,17 +1,21 @@
 //! A fork of a fork of a fork costs what a fork costs, and so do its steps.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![cfg(feature = "sqlite")]
 
 mod store_support;
 
 use std::time::{Duration, Instant};
 
-use superstep::store::{Access, Committed, MemoryStore, Snapshot, Store};
+use superstep::store::{
+    Access, Commit, Committed, MemoryStore, Snapshot, SqliteStore, Store, Synchronous,
+};
+use tempfile::tempdir;
 
 use store_support::{digest, first, fork, next, take};
 
 const DEEP: u64 = 1_500;
 
-async fn commit(store: &impl Store, commit: superstep::store::Commit) {
+async fn commit(store: &impl Store, commit: Commit) {
     let committed = store.commit(commit).await.unwrap();
     assert!(matches!(committed, Committed::Now(_)), "{committed:?}");
 }
@@ -62,12 +66,8 @@ fn flat(kind: &str, took: &[Duration]) {
 #[tokio::test]
 async fn depth_costs_nothing() {
     flat("memory", &forks_of_forks(&MemoryStore::new()).await);
-    #[cfg(feature = "sqlite")]
-    {
-        use superstep::store::{SqliteStore, Synchronous};
-        let folder = tempfile::tempdir().unwrap();
-        let options = SqliteStore::options().synchronous(Synchronous::Normal);
-        let store = options.open(folder.path().join("runs.db")).unwrap();
-        flat("sqlite", &forks_of_forks(&store).await);
-    }
+    let folder = tempdir().unwrap();
+    let options = SqliteStore::options().synchronous(Synchronous::Normal);
+    let store = options.open(folder.path().join("runs.db")).unwrap();
+    flat("sqlite", &forks_of_forks(&store).await);
 }

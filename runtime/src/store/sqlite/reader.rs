@@ -38,7 +38,7 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     looks: VecDeque<Box<dyn Look>>,
-    /// How many threads wait to be called, or are about to wake up.
+    /// How many threads have nothing to read, or are about to take something.
     idle: usize,
     /// The connection that looked at the file when it was opened.
     first: Option<Connection>,
@@ -50,12 +50,15 @@ trait Look: Send {
     /// Whether nobody waits for it any more.
     fn is_over(&self) -> bool;
 
-    /// Reads and answers; whether the connection is good for another look.
-    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> bool;
+    /// Reads; whether the connection is good for another look, and the answer.
+    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> (bool, Answer);
 
-    /// Answers that there is no connection.
-    fn fail(self: Box<Self>, error: StoreError);
+    /// The answer that there is no connection.
+    fn fail(self: Box<Self>, error: StoreError) -> Answer;
 }
+
+/// Tells the caller, who may read on at once: it is given when its thread is free.
+type Answer = Box<dyn FnOnce()>;
 
 struct Query<T, F> {
     query: F,
@@ -64,24 +67,31 @@ struct Query<T, F> {
 
 impl<T, F> Look for Query<T, F>
 where
-    T: Send,
+    T: Send + 'static,
     F: FnOnce(&Connection) -> Result<T, Fail> + Send,
 {
     fn is_over(&self) -> bool {
         self.reply.is_closed()
     }
 
-    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> bool {
+    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> (bool, Answer) {
         let found = within_one_moment(conn, self.query);
         let is_good = !matches!(found, Err(Fail::Sql(_)));
-        // Nobody listens if the caller's future was dropped.
-        let _ = self.reply.send(found.map_err(|fail| fail.at(path)));
-        is_good
+        let found = found.map_err(|fail| fail.at(path));
+        (is_good, answer(self.reply, found))
     }
 
-    fn fail(self: Box<Self>, error: StoreError) {
-        let _ = self.reply.send(Err(error));
+    fn fail(self: Box<Self>, error: StoreError) -> Answer {
+        answer(self.reply, Err(error))
     }
+}
+
+fn answer<T: 'static>(
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    found: Result<T, StoreError>,
+) -> Answer {
+    // Nobody listens if the caller's future was dropped.
+    Box::new(move || drop(reply.send(found)))
 }
 
 impl Readers {
@@ -151,43 +161,52 @@ impl Drop for Readers {
 impl Shared {
     fn serve(&self) {
         let mut conn = self.queue().first.take();
-        while let Some(look) = self.next() {
+        let mut answer = None;
+        while let Some(look) = self.next(answer.take()) {
             if look.is_over() {
                 continue;
             }
-            if conn.is_none() {
-                match self.open() {
-                    Ok(opened) => conn = Some(opened),
-                    Err(error) => {
-                        look.fail(error);
-                        continue;
-                    }
+            let opened = match conn.take() {
+                Some(conn) => Ok(conn),
+                None => self.open(),
+            };
+            let opened = match opened {
+                Ok(opened) => opened,
+                Err(error) => {
+                    answer = Some(look.fail(error));
+                    continue;
                 }
+            };
+            // Whoever asked for what panics is told by the end of his channel.
+            let take = AssertUnwindSafe(|| look.take(&opened, self.file.path()));
+            if let Ok((is_good, found)) = catch_unwind(take) {
+                // A connection that failed is not trusted with the next query.
+                conn = is_good.then_some(opened);
+                answer = Some(found);
             }
-            // A connection that failed is not trusted with the next query.
-            conn = conn.filter(|conn| {
-                let take = AssertUnwindSafe(|| look.take(conn, self.file.path()));
-                catch_unwind(take).unwrap_or(false)
-            });
         }
     }
 
-    /// Waits for something to read; `None` when the store is closed.
-    fn next(&self) -> Option<Box<dyn Look>> {
+    /// Gives the last answer, and waits for something to read; `None` when the
+    /// store is closed.
+    fn next(&self, answer: Option<Answer>) -> Option<Box<dyn Look>> {
+        self.queue().idle += 1;
+        if let Some(answer) = answer {
+            answer();
+        }
         let mut queue = self.queue();
         loop {
             if queue.closed {
                 return None;
             }
             if let Some(look) = queue.looks.pop_front() {
+                queue.idle -= 1;
                 return Some(look);
             }
-            queue.idle += 1;
             queue = self
                 .called
                 .wait(queue)
                 .unwrap_or_else(PoisonError::into_inner);
-            queue.idle -= 1;
         }
     }
 
