@@ -17,7 +17,7 @@ use super::load::{check_graph, check_head, check_step, read_kept, restore, undec
 use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError, check_round_trip};
-use crate::error::{Error, NO_PROGRESS};
+use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{Machine, UpdateOf, check_inputs, outside_text};
@@ -224,11 +224,7 @@ impl<G: Graph> Core<G> {
         if head.status.is_final() {
             return self.look(store, head).await;
         }
-        let lease = store
-            .acquire(&run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(&run, error))?;
-        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
+        let mut held = self.hold(store, &run).await?;
         let (head, machine, tail, left) = match self.open(store, &run).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -244,7 +240,11 @@ impl<G: Graph> Core<G> {
         self.drive_kept(machine, ledger).await
     }
 
-    async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
+    pub(super) async fn drive_kept(
+        &self,
+        mut machine: Machine<G>,
+        mut ledger: Durable<G>,
+    ) -> RunResult<G> {
         let ending = match self.drive(&mut machine, &mut ledger).await {
             Ok(ending) => ending,
             Err(error) => {
@@ -272,58 +272,6 @@ impl<G: Graph> Core<G> {
         Ok(run)
     }
 
-    /// Begins a further turn and drives it.
-    pub(super) async fn turn(
-        &self,
-        store: &Arc<dyn Store>,
-        head: Head,
-        update: UpdateOf<G>,
-        token: Option<String>,
-    ) -> RunResult<G> {
-        let run = head.run.clone();
-        let is_repeated = |head: &Head| token.is_some() && token == head.token;
-        if is_repeated(&head) {
-            return self.resume(store, run).await;
-        }
-        let (head, machine, tail) = self.machine_at(store, head).await?;
-        // The call that it repeats may have been dropped and commit only now.
-        if is_repeated(&head) {
-            return self.resume(store, run).await;
-        }
-        if !(head.status.is_final() || is_without_progress(&head)) {
-            return Err(Error::RunNotFinished {
-                run,
-                status: head.status,
-            });
-        }
-        let access = self.take_lease();
-        let step = self.outside_step(&head, machine, tail, update, StepKind::Turn, access)?;
-        match store
-            .commit(Commit {
-                token: token.clone(),
-                ..step.commit
-            })
-            .await
-        {
-            Ok(Committed::Now(lease)) => {
-                let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-                let left = LeftOpen::default();
-                let ledger = Durable::new(self, store, held, &step.machine, step.tail, left);
-                self.drive_kept(step.machine, ledger).await
-            }
-            Ok(Committed::TokenSpent) => self.resume(store, run).await,
-            // The same update is committed: by a call with this token, or by somebody else.
-            Ok(Committed::Already) => {
-                if token.is_some() && token == self.head(store, &run).await?.token {
-                    return self.resume(store, run).await;
-                }
-                let step = step.machine.step();
-                Err(Error::IdempotencyViolation { run, step })
-            }
-            Err(error) => Err(Error::from_store(&run, error)),
-        }
-    }
-
     /// Commits a correction from outside as a step of its own.
     pub(super) async fn update(
         &self,
@@ -333,12 +281,8 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         self.head(store, &run).await?;
         // Taken before the look, so that no task can begin an effect meanwhile.
-        let lease = store
-            .acquire(&run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(&run, error))?;
-        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
-        let updated = self.update_held(store, &run, update, lease.epoch).await;
+        let mut held = self.hold(store, &run).await?;
+        let updated = self.update_held(store, &run, update, held.epoch()).await;
         match updated {
             Ok(_) => held.ended(),
             Err(_) => held.give_back().await,
@@ -376,7 +320,7 @@ impl<G: Graph> Core<G> {
     }
 
     /// Merges an update from outside and seals it as a step of its own.
-    fn outside_step(
+    pub(super) fn outside_step(
         &self,
         head: &Head,
         mut machine: Machine<G>,
@@ -428,6 +372,15 @@ impl<G: Graph> Core<G> {
             .map_err(Error::not_round_trip(machine.run(), machine.step()))
     }
 
+    /// Takes the lease of a run that is there.
+    pub(super) async fn hold(&self, store: &Arc<dyn Store>, run: &str) -> Result<HeldLease, Error> {
+        let lease = store
+            .acquire(run, &self.owner, self.settings.lease)
+            .await
+            .map_err(|error| Error::from_store(run, error))?;
+        Ok(HeldLease::new(store, run, &lease, self.settings.lease))
+    }
+
     pub(super) fn take_lease(&self) -> Access {
         Access::Take {
             owner: self.owner.clone(),
@@ -449,7 +402,7 @@ impl<G: Graph> Core<G> {
         Ok(head)
     }
 
-    async fn load(
+    pub(super) async fn load(
         &self,
         store: &Arc<dyn Store>,
         run: &str,
@@ -523,10 +476,10 @@ impl Origin {
 }
 
 /// An update from outside, merged and ready to be committed.
-struct OutsideStep<G: Graph> {
-    machine: Machine<G>,
-    tail: Tail,
-    commit: Commit,
+pub(super) struct OutsideStep<G: Graph> {
+    pub(super) machine: Machine<G>,
+    pub(super) tail: Tail,
+    pub(super) commit: Commit,
 }
 
 fn status_of<G: Graph>(machine: &Machine<G>) -> Status {
@@ -561,14 +514,4 @@ pub(super) fn run_at<G: Graph>(
         fingerprint: Some(machine.chain()),
         interrupts,
     }
-}
-
-/// Whether a failed run ended in `NoProgress`, so that a further turn may clear it.
-fn is_without_progress(head: &Head) -> bool {
-    let code = format!("\"code\":\"{NO_PROGRESS}\"");
-    head.status == Status::Failed
-        && head
-            .error
-            .as_ref()
-            .is_some_and(|error| error.contains(&code))
 }
