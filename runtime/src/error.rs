@@ -215,8 +215,10 @@ pub enum Error {
         /// The run.
         run: String,
     },
-    /// The run has not finished, so that it cannot take a further turn.
-    #[error("run `{run}` is {} and not finished, so it cannot take a further turn; answer what `run.interrupts()` asks, if it asks, and resume it first", status.as_str())]
+    /// The run has not finished, so that it cannot take a further turn; or it
+    /// has failed, and nobody knows of an effect of the step that the turn would
+    /// drop whether it happened.
+    #[error("run `{run}` is {} and cannot take a further turn yet; {}", status.as_str(), before_a_turn(*status))]
     RunNotFinished {
         /// The run.
         run: String,
@@ -569,6 +571,17 @@ pub enum Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// What has to be done before a run that stands so takes a turn.
+const fn before_a_turn(status: Status) -> &'static str {
+    match status {
+        Status::Failed | Status::Cancelled => {
+            "nobody knows of an effect of its open step, which the turn would drop, whether it happened: \
+             answer what `run.interrupts()` asks first"
+        }
+        _ => "answer what `run.interrupts()` asks, if it asks, and resume it first",
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::Digest;
-use crate::store::{Status, StepKind};
+use crate::store::{EffectRecord, Status, StepKind};
 
 /// A run as it stood when the call that gave it returned.
 #[derive(Clone, Debug)]
@@ -95,6 +95,10 @@ pub struct StepInfo {
     pub kind: StepKind,
     /// What its tasks did, in merge order; empty for step 0.
     pub tasks: Vec<TaskInfo>,
+    /// Of a turn on a run that had failed, what the step that it dropped had on
+    /// record: its effects and readings of the clock. Nothing goes on from them,
+    /// and no replay reads them.
+    pub dropped: Vec<EffectRecord>,
     /// `chain(n)`: equal for equal runs up to here.
     pub chain: Digest,
     /// `digest(n)`: equal for equal steps, whatever came before.

@@ -107,7 +107,7 @@ async fn a_late_turn_writes_no_more_than_an_early_one() {
 }
 
 #[tokio::test]
-async fn a_turn_is_for_finished_runs() {
+async fn a_turn_is_for_runs_that_have_ended_or_failed() {
     for place in stores() {
         let engine = chatting(&place);
         let error = engine.turn("chat", say("too early")).await.unwrap_err();
@@ -119,24 +119,31 @@ async fn a_turn_is_for_finished_runs() {
             matches!(error, Error::NodeFailed { step: 3, .. }),
             "{error}"
         );
-        let error = engine.turn("chat", say("next")).await.unwrap_err();
+        let run = engine.turn("chat", say("next")).await.unwrap();
+        assert_eq!((run.status(), run.steps()), (Status::Completed, 4));
+        assert_eq!(run.state().replies, ["hello, you say?", "next, you say?"]);
+
+        // Corrected and resumed it is finished, and takes a further turn.
+        engine.turn("chat", say("fail")).await.unwrap_err();
+        engine.update("chat", say("better")).await.unwrap();
+        engine.resume("chat").await.unwrap();
+        let run = engine.turn("chat", say("more")).await.unwrap();
+        let replies = ["better, you say?", "more, you say?"];
+        assert_eq!(run.state().replies[2..], replies);
+
+        // One that is under way is to be resumed.
+        engine.fork("chat", 0, "fork", |_| {}).await.unwrap();
+        let error = engine.turn("fork", say("next")).await.unwrap_err();
         let Error::RunNotFinished { run, status } = &error else {
             panic!("{error}")
         };
-        assert_eq!((run.as_str(), *status), ("chat", Status::Failed));
+        assert_eq!((run.as_str(), *status), ("fork", Status::Running));
         assert!(error.to_string().contains("resume it first"), "{error}");
         assert_eq!(
-            engine.get("chat").await.unwrap().steps(),
-            2,
+            engine.get("fork").await.unwrap().steps(),
+            1,
             "nothing was written"
         );
-
-        // Corrected and resumed it is finished, and takes a further turn.
-        engine.update("chat", say("better")).await.unwrap();
-        engine.resume("chat").await.unwrap();
-        let run = engine.turn("chat", say("next")).await.unwrap();
-        let replies = ["hello, you say?", "better, you say?", "next, you say?"];
-        assert_eq!(run.state().replies, replies);
     }
 }
 

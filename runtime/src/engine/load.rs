@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::core::Core;
 use super::drive::step_error;
 use super::durable::Tail;
+use super::journal::journal_digest;
 use super::ledger::Kept;
 use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
@@ -16,7 +17,9 @@ use crate::machine::{
     Finished, Machine, RedoError, Turn, first_chain, next_chain, read_result, result_text,
     snapshot_digest, step_digest,
 };
-use crate::store::{Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store};
+use crate::store::{
+    EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store,
+};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it
 /// was when the run started. Fields added with a serde default are fine.
@@ -262,6 +265,21 @@ pub(super) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> 
         return Ok(());
     }
     Err(altered(head, record.step))
+}
+
+/// The effects of a step are what was written; of a turn's, those of the step
+/// that it dropped.
+pub(super) fn check_journal(
+    head: &Head,
+    record: &StepRecord,
+    effects: &[EffectRecord],
+) -> Result<(), Error> {
+    if journal_digest(record.notes.as_deref(), effects.iter()) == record.journal {
+        return Ok(());
+    }
+    let place = format!("the journal of step {}", record.step);
+    let reason = "its effects are not those that were written: their hash differs";
+    Err(corrupt(head, place, reason.into()))
 }
 
 /// The kept results of the open step. They have no version: where an older one

@@ -24,6 +24,7 @@ mod retention;
 mod runtime;
 mod start;
 mod step;
+mod turn;
 mod unhurried;
 
 use std::fmt;
@@ -49,7 +50,7 @@ use crate::graph::Graph;
 use crate::machine::{TaskText, UpdateOf};
 use crate::panics::Caught;
 use crate::run::{Run, StepInfo, TaskInfo};
-use crate::store::{Head, StepKind, StepRecord, Store};
+use crate::store::{EffectRecord, Head, StepKind, StepRecord, Store};
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///
@@ -153,13 +154,18 @@ impl<G: Graph> Engine<G> {
         of_run(id, self.core.look(store, head)).await
     }
 
-    /// A further turn on a finished run: `update` commits as a step of its
-    /// own, then the run goes on from `start`.
+    /// A further turn on a run that has ended or failed: `update` commits as a
+    /// step of its own, then the run goes on from `start`.
+    ///
+    /// The step in which a run failed is dropped with what its tasks came to;
+    /// what its effects had on record stays readable as
+    /// [`StepInfo::dropped`](crate::StepInfo::dropped) of the turn's step.
     ///
     /// # Errors
-    /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::RunNotFinished`]
-    /// unless it is final or ended in [`Error::NoProgress`], and whatever stops
-    /// the run.
+    /// [`Error::RunNotFinished`] unless the run has ended or failed, and as long
+    /// as [`Run::interrupts`] asks of a failed run what became of an effect that
+    /// is made at most once; [`Error::LeaseHeld`] while somebody else drives it;
+    /// and whatever stops the run.
     pub fn turn(&self, id: impl Into<String>, update: UpdateOf<G>) -> TurnCall<G> {
         TurnCall::new(self.clone(), id.into(), update)
     }
@@ -211,14 +217,20 @@ impl<G: Graph> Engine<G> {
         let store = self.core.store("history")?;
         check_id(id)?;
         let head = self.core.head(store, id).await?;
-        let steps = store
-            .steps(id, 0, head.step)
-            .await
-            .map_err(|error| Error::from_store(id, error))?;
-        steps
-            .into_iter()
-            .map(|record| step_info::<G>(&head, record))
-            .collect()
+        let said = |error| Error::from_store(id, error);
+        let steps = store.steps(id, 0, head.step).await.map_err(said)?;
+        let mut history = Vec::with_capacity(steps.len());
+        for record in steps {
+            let dropped = match record.journal {
+                Some(_) if record.kind == StepKind::Turn => {
+                    let at = record.step;
+                    store.effects(id, at, at).await.map_err(said)?
+                }
+                _ => Vec::new(),
+            };
+            history.push(step_info::<G>(&head, record, dropped)?);
+        }
+        Ok(history)
     }
 
     /// Executes every node of run `id` again, from step 0 on, with the effects
@@ -402,8 +414,15 @@ async fn of_run<T>(run: &str, call: impl Future<Output = Result<T, Error>>) -> R
     })
 }
 
-fn step_info<G: Graph>(head: &Head, record: StepRecord) -> Result<StepInfo, Error> {
+fn step_info<G: Graph>(
+    head: &Head,
+    record: StepRecord,
+    dropped: Vec<EffectRecord>,
+) -> Result<StepInfo, Error> {
     load::check_step(head, &record)?;
+    if record.kind == StepKind::Turn {
+        load::check_journal(head, &record, &dropped)?;
+    }
     let undecodable = |error| load::undecodable(head, format!("step {}", record.step), error);
     let tasks = match record.kind {
         StepKind::Input | StepKind::Fork => Vec::new(),
@@ -429,6 +448,7 @@ fn step_info<G: Graph>(head: &Head, record: StepRecord) -> Result<StepInfo, Erro
         step,
         kind,
         tasks,
+        dropped,
         chain,
         digest,
         committed,

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -20,7 +19,7 @@ use super::migrate::{self, Reducers};
 use super::runtime;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
-use crate::error::{Error, NO_PROGRESS};
+use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{self, Machine, UpdateOf, outside_text};
@@ -224,11 +223,7 @@ impl<G: Graph> Core<G> {
         if head.status.is_final() {
             return self.look(store, head).await;
         }
-        let lease = store
-            .acquire(&run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(&run, error))?;
-        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
+        let mut held = self.hold(store, &run).await?;
         let (head, machine, tail, left) = match self.open(store, &run).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -244,7 +239,11 @@ impl<G: Graph> Core<G> {
         self.drive_kept(machine, ledger).await
     }
 
-    async fn drive_kept(&self, mut machine: Machine<G>, mut ledger: Durable<G>) -> RunResult<G> {
+    pub(super) async fn drive_kept(
+        &self,
+        mut machine: Machine<G>,
+        mut ledger: Durable<G>,
+    ) -> RunResult<G> {
         if let Some(pulse) = inside::current() {
             pulse.begin_driving();
         }
@@ -275,64 +274,6 @@ impl<G: Graph> Core<G> {
         Ok(run)
     }
 
-    /// Begins a further turn and drives it.
-    pub(super) async fn turn(
-        &self,
-        store: &Arc<dyn Store>,
-        run: String,
-        update: UpdateOf<G>,
-        token: Option<String>,
-    ) -> RunResult<G> {
-        let is_repeated = |head: &Head| token.is_some() && token == head.token;
-        loop {
-            let head = self.head(store, &run).await?;
-            if is_repeated(&head) {
-                return self.resume(store, run).await;
-            }
-            let (head, machine, tail) = self.machine_at(store, head).await?;
-            // The call that it repeats may have been dropped and commit only now.
-            if is_repeated(&head) {
-                return self.resume(store, run).await;
-            }
-            if !(head.status.is_final() || is_without_progress(&head)) {
-                return Err(self.not_finished(head));
-            }
-            let (access, update) = (self.take_lease(), update.clone());
-            let step = self.outside_step(&head, machine, tail, update, StepKind::Turn, access)?;
-            let commit = Commit {
-                token: token.clone(),
-                ..step.commit
-            };
-            match store.commit(commit).await {
-                Ok(Committed::Now(lease)) => {
-                    let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-                    let left = LeftOpen::default();
-                    let ledger = Durable::new(self, store, held, &step.machine, step.tail, left);
-                    return self.drive_kept(step.machine, ledger).await;
-                }
-                Ok(Committed::TokenSpent) => return self.resume(store, run).await,
-                // Another engine's turn came first, perhaps an equal one: this
-                // one begins behind it.
-                Ok(Committed::Already)
-                | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {}
-                Err(error) => return Err(Error::from_store(&run, error)),
-            }
-        }
-    }
-
-    /// Why a run takes no further turn now: somebody drives it, or it waits to
-    /// be gone on with.
-    fn not_finished(&self, head: Head) -> Error {
-        let Head {
-            run, status, lease, ..
-        } = head;
-        let now = SystemTime::now();
-        match lease.filter(|lease| lease.owner != self.owner && lease.expires > now) {
-            None => Error::RunNotFinished { run, status },
-            Some(lease) => Error::lease_held(&run, lease),
-        }
-    }
-
     /// Commits a correction from outside as a step of its own.
     pub(super) async fn update(
         &self,
@@ -342,12 +283,8 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         self.head(store, &run).await?;
         // Taken before the look, so that no task can begin an effect meanwhile.
-        let lease = store
-            .acquire(&run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(&run, error))?;
-        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
-        let updated = self.update_held(store, &run, update, lease.epoch).await;
+        let mut held = self.hold(store, &run).await?;
+        let updated = self.update_held(store, &run, update, held.epoch()).await;
         match updated {
             Ok(_) => held.ended(),
             Err(_) => held.give_back().await,
@@ -385,7 +322,7 @@ impl<G: Graph> Core<G> {
     }
 
     /// Merges an update from outside and seals it as a step of its own.
-    fn outside_step(
+    pub(super) fn outside_step(
         &self,
         head: &Head,
         mut machine: Machine<G>,
@@ -436,6 +373,15 @@ impl<G: Graph> Core<G> {
         checked.map_err(Error::not_round_trip(machine.run(), machine.step()))
     }
 
+    /// Takes the lease of a run that is there.
+    pub(super) async fn hold(&self, store: &Arc<dyn Store>, run: &str) -> Result<HeldLease, Error> {
+        let lease = store
+            .acquire(run, &self.owner, self.settings.lease)
+            .await
+            .map_err(|error| Error::from_store(run, error))?;
+        Ok(HeldLease::new(store, run, &lease, self.settings.lease))
+    }
+
     pub(super) fn take_lease(&self) -> Access {
         Access::Take {
             owner: self.owner.clone(),
@@ -457,7 +403,7 @@ impl<G: Graph> Core<G> {
         Ok(head)
     }
 
-    async fn load(
+    pub(super) async fn load(
         &self,
         store: &Arc<dyn Store>,
         run: &str,
@@ -531,10 +477,10 @@ impl Origin {
 }
 
 /// An update from outside, merged and ready to be committed.
-struct OutsideStep<G: Graph> {
-    machine: Machine<G>,
-    tail: Tail,
-    commit: Commit,
+pub(super) struct OutsideStep<G: Graph> {
+    pub(super) machine: Machine<G>,
+    pub(super) tail: Tail,
+    pub(super) commit: Commit,
 }
 
 fn status_of<G: Graph>(machine: &Machine<G>) -> Status {
@@ -569,14 +515,4 @@ pub(super) fn run_at<G: Graph>(
         fingerprint: Some(machine.chain()),
         interrupts,
     }
-}
-
-/// Whether a failed run ended in `NoProgress`, so that a further turn may clear it.
-fn is_without_progress(head: &Head) -> bool {
-    let code = format!("\"code\":\"{NO_PROGRESS}\"");
-    head.status == Status::Failed
-        && head
-            .error
-            .as_ref()
-            .is_some_and(|error| error.contains(&code))
 }

@@ -1,7 +1,6 @@
 //! A run as it is on record, read as a whole and checked before anything runs.
 
-use crate::engine::journal::journal_digest;
-use crate::engine::load::{altered, check_snapshot, check_step, corrupt};
+use crate::engine::load::{altered, check_journal, check_snapshot, check_step, corrupt};
 use crate::error::Error;
 use crate::machine::{first_chain, next_chain};
 use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store};
@@ -98,14 +97,7 @@ impl Recorded {
             }
             let of_step = effects.partition_point(|effect| effect.step <= step);
             let (own, later) = effects.split_at(of_step);
-            if journal_digest(record.notes.as_deref(), own.iter()) != record.journal {
-                let reason = "its effects are not those that were written: their hash differs";
-                return Err(corrupt(
-                    head,
-                    format!("the journal of step {step}"),
-                    reason.into(),
-                ));
-            }
+            check_journal(head, record, own)?;
             effects = later;
             chain = Some(record.chain);
         }
