@@ -86,6 +86,7 @@ impl<G: Graph> Clone for Ended<G> {
 }
 
 impl<G: Graph> Execution<G> {
+    /// Whoever has held it calls those [back](Pulse::call_back) that came meanwhile.
     fn progress(&self) -> Option<MutexGuard<'_, Progress<G>>> {
         match self.progress.try_lock() {
             Ok(progress) => Some(progress),
@@ -105,7 +106,12 @@ impl<G: Graph> Execution<G> {
         };
         self.pulse.admit(call);
         let polled = match &mut *progress {
-            Progress::Done(ended) => return Poll::Ready(ended.clone()),
+            Progress::Done(ended) => {
+                let ended = ended.clone();
+                drop(progress);
+                self.pulse.call_back();
+                return Poll::Ready(ended);
+            }
             Progress::Driving(driving) => self.drive(driving),
         };
         match &polled {
