@@ -1,9 +1,15 @@
 //! The pulse of an execution: which calls wait for it, and whether any of them
 //! still polls it.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
+
+thread_local! {
+    /// Whom this thread is waking, by address.
+    static WAKING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What an execution shares with its workers, with the renewal of its lease and
 /// with the calls that wait for it.
@@ -113,9 +119,21 @@ impl Pulse {
         self.wake_where(|one| std::mem::take(&mut one.turned_away));
     }
 
-    /// Wakes every call that waits.
+    /// Wakes every call that waits. One of them may stand in a node of another
+    /// run whose waker leads back here; round and round is once too often.
     pub(super) fn wake(&self) {
-        self.wake_where(|_| true);
+        let this = std::ptr::from_ref(self).addr();
+        let is_new = WAKING.with_borrow_mut(|waking| {
+            let is_new = !waking.contains(&this);
+            if is_new {
+                waking.push(this);
+            }
+            is_new
+        });
+        if is_new {
+            self.wake_where(|_| true);
+            WAKING.with_borrow_mut(Vec::pop);
+        }
     }
 
     fn wake_where(&self, mut which: impl FnMut(&mut Waiting) -> bool) {
