@@ -207,9 +207,11 @@ async fn ask(store: &Arc<dyn Store>, head: Head, asking: Park, held: &mut HeldLe
     if asking.questions.is_empty() {
         return not_finished(&head);
     }
-    held.ended();
     match store.park(asking).await {
-        Ok(()) => not_finished(&head),
+        Ok(()) => {
+            held.ended();
+            not_finished(&head)
+        }
         Err(error) => Error::from_store(&head.run, error),
     }
 }
