@@ -10,9 +10,6 @@ use crate::encode::EncodeError;
 use crate::hash::Digest;
 use crate::store::{Lease, Status, StoreError};
 
-/// The word under which a run that ended in [`Error::NoProgress`] keeps it.
-pub(crate) const NO_PROGRESS: &str = "no_progress";
-
 /// Why a run did not go on.
 ///
 /// Every message names run, step and node where there are any, and says what
@@ -668,7 +665,7 @@ impl Error {
             Self::MergeFailed { .. } => "merge_failed",
             Self::UndeclaredWrite { .. } => "undeclared_write",
             Self::EmptyEach { .. } => "empty_each",
-            Self::NoProgress { .. } => NO_PROGRESS,
+            Self::NoProgress { .. } => "no_progress",
             Self::MaxStepsExceeded { .. } => "max_steps_exceeded",
             Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::NotRoundTrip { .. } => "not_round_trip",

@@ -45,7 +45,7 @@ pub struct Options {
     /// The wall-clock time of one driving call. Default 10 min.
     #[serde(with = "duration")]
     pub run_budget: Option<Duration>,
-    /// How many steps a turn may take. Default 1,000, or what the graph says.
+    /// How many steps a turn may take, counted anew after an operator's update. Default 1,000, or what the graph says.
     pub max_steps: Option<u64>,
     /// What two different writes to one field do. Default
     /// [`ConflictPolicy::Fail`], or what the graph says.

@@ -347,6 +347,28 @@ async fn an_open_question_is_answered_and_an_answered_one_is_not() {
     }
 }
 
+/// A run that failed then takes a turn now, which drops the step that was open.
+#[tokio::test]
+async fn what_failed_takes_a_turn() {
+    for name in GOLDEN {
+        for (id, dropped) in [("failed", 9), ("inputs", 0), ("joining", 0)] {
+            let (_folder, engine, world) = opened(name);
+            let say = Desk::update().message("hello");
+            let run = engine.turn(id, say).await.unwrap();
+            assert_eq!(run.status(), Status::Completed);
+            assert_eq!(world.calls.lines(), [""; 0]);
+            let history = engine.history(id).await.unwrap();
+            let of_turn = history.iter().find(|step| step.kind == StepKind::Turn);
+            assert_eq!(of_turn.unwrap().dropped.len(), dropped, "{id}");
+            engine.replay(id).await.unwrap();
+        }
+        let (_folder, engine, _) = opened(name);
+        let say = Desk::update().message("hello");
+        let error = engine.turn("asking", say).await.unwrap_err();
+        assert!(matches!(error, Error::RunNotFinished { .. }), "{error}");
+    }
+}
+
 /// From every step that was committed a fork goes on as its origin did.
 #[tokio::test]
 async fn every_step_can_be_forked() {

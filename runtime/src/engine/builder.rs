@@ -108,7 +108,7 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
-    /// How many steps a turn may take. Default 1,000, or what the graph says.
+    /// How many steps a turn may take, counted anew after an operator's update. Default 1,000, or what the graph says.
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.options.max_steps = Some(steps);
         self

@@ -353,7 +353,7 @@ struct QuestionText<'a> {
 
 /// `SHA-256(notes, records)`, each record with all but the time of its writing;
 /// `None` for a step without notes and effects.
-pub(super) fn journal_digest<'a>(
+pub(crate) fn journal_digest<'a>(
     notes: Option<&str>,
     records: impl Iterator<Item = &'a EffectRecord>,
 ) -> Option<Digest> {

@@ -216,9 +216,11 @@ impl<G: Graph> Core<G> {
         if asking.questions.is_empty() {
             return self.not_finished(head);
         }
-        held.ended();
         match store.park(asking).await {
-            Ok(()) => self.not_finished(head),
+            Ok(()) => {
+                held.ended();
+                self.not_finished(head)
+            }
             Err(error) => Error::from_store(&head.run, error),
         }
     }

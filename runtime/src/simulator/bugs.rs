@@ -22,12 +22,14 @@ pub(super) enum Bug {
     DeferredTaskLost,
     ItemIndexLost,
     EphemeralFieldLost,
+    CountLost,
     KeptResultsDropped,
     KeptResultParkedAgain,
     EffectRecordedLate,
     EffectsForgotten,
     LoadedBeforeLease,
     CorrectionWithoutLease,
+    TurnWithoutLease,
     LiveLeaseTaken,
     NoEpochCheck,
     TakeoverKeepsEpoch,
@@ -39,7 +41,7 @@ pub(super) enum Bug {
 
 impl Bug {
     /// Each with what is wrong.
-    pub(super) const ALL: [(Self, &str); 20] = [
+    pub(super) const ALL: [(Self, &str); 22] = [
         (
             Self::MergeByCompletion,
             "updates merge in the order in which tasks finish",
@@ -61,6 +63,10 @@ impl Bug {
         (
             Self::EphemeralFieldLost,
             "loading from a snapshot loses an ephemeral field",
+        ),
+        (
+            Self::CountLost,
+            "loading counts the steps from where the turn began, whatever came since",
         ),
         (
             Self::KeptResultsDropped,
@@ -85,6 +91,10 @@ impl Bug {
         (
             Self::CorrectionWithoutLease,
             "an operator looks first and takes the lease afterwards",
+        ),
+        (
+            Self::TurnWithoutLease,
+            "a turn looks at the step that it drops first and takes the lease afterwards",
         ),
         (
             Self::LiveLeaseTaken,

@@ -24,6 +24,9 @@ pub(super) struct Drive {
     pub(super) tail: u64,
 }
 
+/// The error of a run whose task failed by chance.
+pub(super) const FAILED: &str = "node_failed";
+
 /// Results and effects of a step that stays open.
 type Kept = (Vec<PendingResult>, Vec<EffectRecord>);
 
@@ -171,7 +174,7 @@ impl Drive {
             });
             effects.extend(done.effects.iter().cloned());
         }
-        self.park(stage, (results, effects), "node_failed")
+        self.park(stage, (results, effects), FAILED)
     }
 
     fn park(self: Box<Self>, stage: &mut Stage, (results, effects): Kept, error: &str) -> Phase {

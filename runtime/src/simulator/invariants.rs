@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
+use crate::engine::journal_digest;
 use crate::hash::Digest;
 use crate::store::{
     Access, EffectKind, EffectRecord, Head, Lease, PendingResult, Status, StepKind, StepRecord,
@@ -267,6 +268,15 @@ impl Watch {
             }
             let older = |saw: &&u64| **saw + 1 < record.step;
             self.older += self.kept.values().filter(older).count() as u64;
+        }
+        if record.kind == StepKind::Turn {
+            let frontier = self.reference.machine().frontier_keys();
+            self.done.extend(frontier);
+            let dropped = effects.iter().filter(|effect| effect.step == record.step);
+            let covered = journal_digest(None, dropped) == record.journal;
+            self.claim(covered, "a turn's hash covers what it dropped", || {
+                format!("step {}", record.step)
+            });
         }
         if let Err(difference) = self.reference.follow(record, &self.kept, effects) {
             let details = format!("step {}\n{difference}", record.step);

@@ -55,7 +55,11 @@ fn machine_of(stage: &Stage, loaded: &Loaded) -> Result<Machine<Drama>, String> 
     if first.step > 0 && stage.bug != Some(Bug::EphemeralFieldLost) {
         (machine.restore_skipped(&first.updates)).map_err(|error| error.to_string())?;
     }
-    machine.restore(first.step, first.chain, turn_of(head));
+    let mut turn = turn_of(head);
+    if stage.bug == Some(Bug::CountLost) {
+        turn.counted_from = turn.step;
+    }
+    machine.restore(first.step, first.chain, turn);
     for record in later {
         let chain = next_chain(machine.chain(), &record.updates, &record.frontier);
         let redone = machine.redo(&record.updates, chain);

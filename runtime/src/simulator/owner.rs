@@ -5,17 +5,18 @@ use super::bugs::Bug;
 use super::commit::status_of;
 use super::drama::Drama;
 use super::drive::Drive;
+use super::drive::FAILED;
 use super::effects::Records;
 use super::load::{read_effects, read_kept, restore};
 use super::open_step::OpenStep;
-use super::reference::{End, new_machine};
+use super::reference::new_machine;
 use super::shelf::TERM;
 use super::tale::further_turn;
 use super::world::Stage;
 use crate::encode;
-use crate::engine::step_commit;
+use crate::engine::{journal_digest, step_commit};
 use crate::machine::{Machine, outside_text};
-use crate::store::{Access, Commit, Committed, Creation, Loaded, StepKind};
+use crate::store::{Access, Commit, Committed, Creation, Loaded, Status, StepKind};
 
 pub(super) struct Owner {
     name: String,
@@ -29,6 +30,10 @@ pub(super) enum Phase {
     /// Has the lease, and has not loaded yet.
     Granted(u64),
     Driving(Box<Drive>),
+    /// Has the lease of a run that failed, to begin a turn on it.
+    Turning(u64),
+    /// Is about to commit that turn.
+    Turned(Box<(Machine<Drama>, Commit)>),
     /// Has loaded and has no lease: nobody gets here but by
     /// [`Bug::LoadedBeforeLease`].
     Looked(Box<Stored>),
@@ -62,6 +67,17 @@ impl Owner {
             Phase::Away => self.approach(stage),
             Phase::Granted(epoch) => load(stage, epoch),
             Phase::Driving(drive) => drive.act(stage),
+            Phase::Turning(epoch) => {
+                let turn = turn(stage, Access::Held { epoch });
+                turn.unwrap_or_else(|| {
+                    let _ = stage.shelf.release(epoch);
+                    Phase::Away
+                })
+            }
+            Phase::Turned(turn) => {
+                let (machine, commit) = *turn;
+                begin(stage, machine, commit)
+            }
             Phase::Looked(stored) => match stage.shelf.acquire(&self.name) {
                 Ok(lease) => drive(stage, lease.epoch, *stored),
                 Err(_) => Phase::Away,
@@ -73,12 +89,15 @@ impl Owner {
         let Some(head) = stage.shelf.head() else {
             return self.create(stage);
         };
-        let ended = head.status.is_final() || head.error.as_deref() == Some(End::NoProgress.code());
-        if ended && stage.turns > head.turn {
-            return self.begin_turn(stage);
-        }
+        let has_turns = stage.turns > head.turn;
         if head.status.is_final() {
-            return Phase::Away;
+            let turn = has_turns.then(|| turn(stage, self.take())).flatten();
+            return turn.unwrap_or(Phase::Away);
+        }
+        // What failed by chance may as well be resumed; what met an end may not.
+        let by_chance = head.error.as_deref() == Some(FAILED);
+        if head.status == Status::Failed && has_turns && !(by_chance && stage.dice.one_in(2)) {
+            return self.approach_turn(stage);
         }
         if stage.bug == Some(Bug::LoadedBeforeLease) {
             let stored = restore(stage).map(Box::new);
@@ -122,23 +141,39 @@ impl Owner {
         begin(stage, machine, commit)
     }
 
-    fn begin_turn(&self, stage: &mut Stage) -> Phase {
-        let Some((loaded, mut machine)) = restore(stage) else {
-            return Phase::Away;
-        };
-        // Somebody may ask for a turn that has been.
-        let turn = stage.dice.within(1, loaded.head.turn + 1);
-        let update = further_turn(machine.step() + 1);
-        let updates = outside_text(&update, false).expect("a tale has an encoding");
-        machine.next_turn(update).expect("nothing overflows");
-        let sealed = machine.seal(&[], updates).expect("a tale has an encoding");
-        let status = status_of(&mut machine);
-        let commit = Commit {
-            token: Some(format!("turn {turn}")),
-            ..step_commit(&machine, sealed, StepKind::Turn, status, self.take())
-        };
-        begin(stage, machine, commit)
+    /// The lease comes before the look at the step that is to be dropped: else
+    /// somebody could still journal an effect there.
+    fn approach_turn(&self, stage: &mut Stage) -> Phase {
+        if stage.bug == Some(Bug::TurnWithoutLease) {
+            return turn(stage, self.take()).unwrap_or(Phase::Away);
+        }
+        match stage.shelf.acquire(&self.name) {
+            Ok(lease) => Phase::Turning(lease.epoch),
+            Err(_) => Phase::Away,
+        }
     }
+}
+
+/// A further turn on the run as it stands, if it stands still.
+fn turn(stage: &mut Stage, access: Access) -> Option<Phase> {
+    let (loaded, mut machine) = restore(stage)?;
+    let status = loaded.head.status;
+    if !status.is_final() && status != Status::Failed {
+        return None;
+    }
+    // Somebody may ask for a turn that has been.
+    let turn = stage.dice.within(1, loaded.head.turn + 1);
+    let update = further_turn(machine.step() + 1);
+    let updates = outside_text(&update, false).expect("a tale has an encoding");
+    machine.next_turn(update).expect("nothing overflows");
+    let sealed = machine.seal(&[], updates).expect("a tale has an encoding");
+    let status = status_of(&mut machine);
+    let mut commit = Commit {
+        token: Some(format!("turn {turn}")),
+        ..step_commit(&machine, sealed, StepKind::Turn, status, access)
+    };
+    commit.record.journal = journal_digest(None, loaded.effects.iter());
+    Some(Phase::Turned(Box::new((machine, commit))))
 }
 
 /// Commits the first step of a run or of a turn, and drives it if it is new.

@@ -35,6 +35,7 @@ tally! {
     limit: "ended at a limit",
     steps: "steps committed",
     turns: "of them further turns",
+    dropped: "of these such as dropped a step with effects",
     corrections: "of them corrections by an operator",
     tasks: "tasks started",
     retries: "attempts that failed and were tried again",
@@ -54,7 +55,7 @@ impl Tally {
     /// Whether everything that can happen has happened.
     pub(super) const fn is_varied(&self) -> bool {
         let ends = self.completed > 0 && self.no_progress > 0 && self.limit > 0;
-        let outside = self.turns > 0 && self.corrections > 0;
+        let outside = self.turns > 0 && self.dropped > 0 && self.corrections > 0;
         let mishaps = self.retries > 0 && self.older > 0 && self.crashes > 0;
         let owners = self.takeovers > 0 && self.lost_leases > 0 && self.committed_again > 0;
         let effects = self.calls > self.recorded && self.recorded > 0 && self.replayed > 0;
@@ -66,7 +67,8 @@ impl Tally {
         self.seeds = 1;
         self.steps = steps.len() as u64;
         let turns = steps.iter().filter(|step| step.kind == StepKind::Turn);
-        self.turns = turns.count() as u64;
+        let dropped = turns.clone().filter(|step| step.journal.is_some());
+        (self.turns, self.dropped) = (turns.count() as u64, dropped.count() as u64);
         match end {
             Some(End::Completed) => self.completed = 1,
             Some(End::NoProgress) => self.no_progress = 1,

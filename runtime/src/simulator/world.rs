@@ -158,7 +158,7 @@ impl World {
     fn end(&mut self) -> Option<End> {
         let head = self.stage.shelf.head()?;
         let end = self.stage.shelf.watch.end(&head)?;
-        (end == End::Limit || head.turn == self.stage.turns).then_some(end)
+        (head.turn == self.stage.turns).then_some(end)
     }
 
     /// The last look.

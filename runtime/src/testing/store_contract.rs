@@ -70,6 +70,7 @@ where
         open_steps::parking_keeps_results_and_gives_the_lease_back,
         open_steps::without_the_lease_nothing_is_parked,
         open_steps::a_step_clears_what_was_kept_and_an_update_does_not,
+        open_steps::a_turn_closes_what_was_open_and_its_effects_stay,
         open_steps::nothing_is_stuck,
         reads::a_new_snapshot_takes_the_place_of_the_old,
         reads::a_snapshot_is_the_newest_at_or_before,

@@ -21,7 +21,8 @@ pub enum Status {
     Paused,
     /// Somebody cancelled it. Final.
     Cancelled,
-    /// A step failed; the error is kept and `resume` tries again.
+    /// A step failed; the error is kept, and `resume` tries again or a further
+    /// turn drops the step.
     Failed,
 }
 

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use super::make::{LONG, all, done, first, next, now, park, refused, result, run_to, take};
+use super::make::{
+    LONG, all, answer, digest, done, effect, first, fork, journal, next, now, park, question,
+    refused, result, run_to, take,
+};
 use crate::store::{Commit, Park, PendingResult, Status, StepKind, Store, StoreError};
 
 pub(super) async fn parking_keeps_results_and_gives_the_lease_back(store: Arc<impl Store>) {
@@ -83,6 +86,57 @@ pub(super) async fn a_step_clears_what_was_kept_and_an_update_does_not(store: Ar
         assert_eq!(error.is_some(), stays, "only what ran ends the failure");
         assert_eq!(loaded.steps[1].kind, kind);
     }
+}
+
+/// A turn on a failed run drops the step that was open: what that had on
+/// record is under the turn's step from then on, as it was.
+pub(super) async fn a_turn_closes_what_was_open_and_its_effects_stay(store: Arc<impl Store>) {
+    let lease = run_to(&*store, "run", 1).await;
+    let parked = Park {
+        results: vec![result("run", 1)],
+        effects: vec![effect("run", 2, "fetch"), effect("run", 2, "pay")],
+        questions: vec![question("run", 2, "one"), question("run", 2, "other")],
+        ..park("run", lease.epoch)
+    };
+    done(store.park(parked).await);
+    done(store.answer(answer("run", "one", "true")).await);
+    let open = done(store.load("run").await).expect("the run");
+    assert_eq!((open.effects.len(), open.questions.len()), (2, 1));
+
+    let lease = done(store.acquire("run", "berta", LONG).await);
+    let mut turn = Commit {
+        turn: 1,
+        turn_step: 2,
+        counted_from: 2,
+        ..next("run", 2, lease.epoch)
+    };
+    turn.record.kind = StepKind::Turn;
+    turn.record.journal = Some(digest("journal", "run", 2));
+    now(&*store, turn.clone()).await;
+    let loaded = done(store.load("run").await).expect("the run");
+    assert!(loaded.pending.is_empty() && loaded.effects.is_empty());
+    assert!(loaded.questions.is_empty(), "they are asked no more");
+    let head = &loaded.head;
+    assert_eq!((head.status, &head.error), (Status::Running, &None));
+    assert_eq!(loaded.steps[2].journal, turn.record.journal);
+    assert_eq!(done(store.effects("run", 2, 2).await), open.effects);
+    refused!(
+        store.answer(answer("run", "other", "true")).await,
+        StoreError::NoSuchQuestion { .. },
+        "a question of a dropped step is closed"
+    );
+    refused!(
+        store
+            .journal(journal("run", lease.epoch, vec![effect("run", 2, "late")]))
+            .await,
+        StoreError::NotNext { .. },
+        "nothing is added to a dropped step"
+    );
+    now(&*store, next("run", 3, lease.epoch)).await;
+    now(&*store, fork("early", "run", 1)).await;
+    now(&*store, fork("late", "run", 2)).await;
+    assert!(done(store.effects("early", 0, u64::MAX).await).is_empty());
+    assert_eq!(done(store.effects("late", 0, u64::MAX).await), open.effects);
 }
 
 pub(super) async fn nothing_is_stuck(store: Arc<impl Store>) {
