@@ -78,6 +78,7 @@ mod node_error;
 mod options;
 mod panics;
 mod run;
+mod session;
 #[cfg(test)]
 mod simulator;
 pub mod state;

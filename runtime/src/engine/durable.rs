@@ -14,6 +14,7 @@ use crate::hash::Digest;
 use crate::machine::{
     DoneTask, Finished, Machine, Sealed, TaskNote, quoted, result_text, snapshot_digest, task_note,
 };
+use crate::session::OpenEffects;
 use crate::state::{FieldSet, Update};
 use crate::store::{
     Access, Commit, EffectRecord, Park, PendingResult, Question, Snapshot, Status, StepKind,
@@ -81,7 +82,13 @@ impl<G: Graph> Durable<G> {
             effects,
             questions,
         } = left;
-        let journal = LiveJournal::new(store, &run, lease.epoch(), check, effects, questions);
+        let journal = LiveJournal::new(
+            store,
+            &run,
+            lease.epoch(),
+            check,
+            OpenEffects::new(effects, questions),
+        );
         machine.keys().run().record_in(journal.clone());
         Self {
             store: Arc::clone(store),

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 use super::active::RunResult;
 use super::core::Core;
 use super::durable::{Durable, LeftOpen, Tail};
-use super::journal::{LiveJournal, journal_digest};
 use super::lease::HeldLease;
 use super::start::OutsideStep;
-use crate::cx::{EffectJournal, UNRECORDED};
+use crate::cx::UNRECORDED;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, UpdateOf};
+use crate::session::{OpenEffects, journal_digest};
 use crate::store::{
     Access, Commit, Committed, EffectRecord, Head, Lease, Park, PendingResult, Question, Status,
     StepKind, Store, StoreError,
@@ -99,7 +99,7 @@ impl<G: Graph> Core<G> {
         let dropped = dropped.and_then(|open| journal_digest(None, open.effects.iter()));
         let access = match held {
             Some(held) => {
-                let asking = self.unknown(store, &found, held.epoch());
+                let asking = unknown(&found, held.epoch());
                 if let Some(asking) = asking {
                     return Err(self.ask(store, head, asking, held).await);
                 }
@@ -174,37 +174,6 @@ impl<G: Graph> Core<G> {
         })
     }
 
-    /// What is to be asked first, beside what is asked already, if nobody knows
-    /// of an effect of the open step whether it happened.
-    fn unknown(&self, store: &Arc<dyn Store>, found: &Found<G>, epoch: u64) -> Option<Park> {
-        let Found { head, machine, .. } = found;
-        let open = found.open.as_ref()?;
-        let check = self.settings.check_round_trip;
-        let (effects, questions) = (open.effects.clone(), open.questions.clone());
-        let journal = LiveJournal::new(store, &head.run, epoch, check, effects, questions);
-        let tasks = machine.frontier().iter();
-        let tasks = tasks.map(|task| (machine.keys().get(task.key), task.node));
-        // A task that has finished went on without what it does not know.
-        let is_kept = |key| open.pending.iter().any(|kept| kept.task == key);
-        let unknown = tasks.filter(|(key, node)| {
-            let node = machine.info().node_name(*node);
-            !is_kept(*key) && journal.ask_for_unknown(*key, node, UNRECORDED)
-        });
-        if unknown.count() == 0 {
-            return None;
-        }
-        let (effects, questions) = journal.leave();
-        Some(Park {
-            run: head.run.clone(),
-            epoch,
-            status: head.status,
-            error: head.error.clone(),
-            results: Vec::new(),
-            effects,
-            questions,
-        })
-    }
-
     /// Asks, and says that this has to be answered.
     async fn ask(
         &self,
@@ -239,6 +208,35 @@ impl<G: Graph> Core<G> {
             },
         }
     }
+}
+
+/// What is to be asked first, beside what is asked already, if nobody knows of an
+/// effect of the open step whether it happened.
+fn unknown<G: Graph>(found: &Found<G>, epoch: u64) -> Option<Park> {
+    let Found { head, machine, .. } = found;
+    let open = found.open.as_ref()?;
+    let mut effects = OpenEffects::new(open.effects.clone(), open.questions.clone());
+    let tasks = machine.frontier().iter();
+    let tasks = tasks.map(|task| (machine.keys().get(task.key), task.node));
+    // A task that has finished went on without what it does not know.
+    let is_kept = |key| open.pending.iter().any(|kept| kept.task == key);
+    let unknown = tasks.filter(|(key, node)| {
+        let node = machine.info().node_name(*node);
+        !is_kept(*key) && effects.ask_for_unknown(epoch, *key, node, UNRECORDED)
+    });
+    if unknown.count() == 0 {
+        return None;
+    }
+    let (effects, questions) = effects.leave();
+    Some(Park {
+        run: head.run.clone(),
+        epoch,
+        status: head.status,
+        error: head.error.clone(),
+        results: Vec::new(),
+        effects,
+        questions,
+    })
 }
 
 /// Whether a run that stands so takes a turn although a step may be open.

@@ -10,8 +10,8 @@ use std::time::SystemTime;
 
 use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
-use crate::engine::journal_digest;
 use crate::hash::Digest;
+use crate::session::journal_digest;
 use crate::store::{
     Access, EffectKind, EffectRecord, Head, Lease, PendingResult, Status, StepKind, StepRecord,
 };

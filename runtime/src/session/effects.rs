@@ -1,0 +1,311 @@
+//! The effects and questions of the open step: as they stand in the store, and a
+//! little ahead of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::cx::{Call, Found, MadeCall, Request, recorded_time};
+use crate::encode;
+use crate::hash::{Digest, Hasher};
+use crate::store::{EffectKind, EffectRecord, Question, QuestionKind};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct OpenEffects {
+    effects: BTreeMap<Call, EffectRecord>,
+    /// Those of them that the store is not known to have as they are here. If
+    /// the one who wrote it was dropped meanwhile, it may have it; then it is
+    /// written again.
+    news: BTreeSet<Call>,
+    /// The open questions in the store.
+    questions: Vec<Question>,
+    /// The new ones.
+    asked: Vec<Question>,
+}
+
+impl OpenEffects {
+    pub(crate) fn new(effects: Vec<EffectRecord>, questions: Vec<Question>) -> Self {
+        let effects = effects.into_iter();
+        Self {
+            effects: effects.map(|record| (Call::of(&record), record)).collect(),
+            questions,
+            ..Self::default()
+        }
+    }
+
+    /// Whether nothing is recorded of the step.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.effects.is_empty()
+    }
+
+    /// What is known of `call` before it is made.
+    pub(crate) fn find(&self, call: &Call, request: &Request) -> Found {
+        let Some(record) = self.effects.get(call) else {
+            return Found::New;
+        };
+        // A failure is kept for replays only: the task tries again.
+        if matches!(record.kind, EffectKind::Failed | EffectKind::Clock) {
+            return Found::New;
+        }
+        if record.request != request.digest {
+            return Found::Changed(record.excerpt.clone());
+        }
+        let response = record.response.clone().unwrap_or_default();
+        match record.kind {
+            EffectKind::Done => Found::Response(response),
+            EffectKind::Answered => Found::Answered(response),
+            EffectKind::Intent | EffectKind::Failed | EffectKind::Clock => Found::Unknown,
+        }
+    }
+
+    /// The recorded reading of the clock, if there is one.
+    pub(crate) fn clock(&self, call: &Call) -> Option<SystemTime> {
+        self.effects.get(call).and_then(recorded_time)
+    }
+
+    /// Puts a record in its place, which is news to the store.
+    pub(crate) fn put(&mut self, record: EffectRecord) {
+        let call = Call::of(&record);
+        self.news.insert(call.clone());
+        self.effects.insert(call, record);
+    }
+
+    /// What is to be written when the step stays open: effects and questions.
+    pub(crate) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
+        (self.unwritten(), self.asked.clone())
+    }
+
+    fn unwritten(&self) -> Vec<EffectRecord> {
+        let records = self.news.iter().filter_map(|call| self.effects.get(call));
+        records.cloned().collect()
+    }
+
+    /// What a commit has to write. Of an intent the store may have an answer by
+    /// now; it came too late, since the step went on without it.
+    fn uncommitted(&self) -> Vec<EffectRecord> {
+        let is_due = |(call, record): &(&Call, &EffectRecord)| {
+            record.kind == EffectKind::Intent || self.news.contains(*call)
+        };
+        let due = self.effects.iter().filter(is_due);
+        due.map(|(_, record)| record.clone()).collect()
+    }
+
+    /// Takes `records` of one attempt, and gives what has to be written now.
+    pub(crate) fn record(&mut self, records: Vec<EffectRecord>) -> Vec<EffectRecord> {
+        let last = records.last().map(|record| (record.task, record.attempt));
+        let mut due = last.map_or_else(Vec::new, |(task, attempt)| self.overdue(task, attempt));
+        records.iter().for_each(|record| self.put(record.clone()));
+        due.extend(records);
+        due
+    }
+
+    /// Of one task, what a write in its `attempt` has to take along: readings of
+    /// the clock, which never change, and what earlier attempts left unwritten,
+    /// since nobody else is about to write that.
+    pub(crate) fn overdue(&self, task: Digest, attempt: u32) -> Vec<EffectRecord> {
+        let is_due =
+            |record: &&EffectRecord| record.kind == EffectKind::Clock || record.attempt < attempt;
+        let news = self.news.range((first_of(task), Bound::Unbounded));
+        let news = news.take_while(|call| call.task == task);
+        let records = news.filter_map(|call| self.effects.get(call));
+        records.filter(is_due).cloned().collect()
+    }
+
+    /// The store has these.
+    pub(crate) fn mark_written(&mut self, records: &[EffectRecord]) {
+        for record in records {
+            let call = Call::of(record);
+            if self.effects.get(&call) == Some(record) {
+                self.news.remove(&call);
+            }
+        }
+    }
+
+    /// Asks what became of `call`, unless that is asked already. `epoch` is
+    /// another whenever the run is taken up again.
+    pub(crate) fn ask(
+        &mut self,
+        epoch: u64,
+        call: &Call,
+        node: &str,
+        request: &Request,
+        reason: &str,
+    ) {
+        let Call { task, name, n } = call.clone();
+        let is_open = |question: &Question| {
+            (question.task, &question.name, question.n) == (task, &name, n)
+                && question.kind == QuestionKind::Outcome
+        };
+        if self.questions.iter().chain(&self.asked).any(is_open) {
+            return;
+        }
+        let Some(record) = self.effects.get(call).cloned() else {
+            return; // only what was begun can be asked for
+        };
+        let step = record.step;
+        // An answer that did not decode is none.
+        if record.kind != EffectKind::Intent {
+            self.put(EffectRecord {
+                kind: EffectKind::Intent,
+                response: None,
+                ..record
+            });
+        }
+        let id = Hasher::new()
+            .part("question")
+            .part(task.as_bytes())
+            .part(&name)
+            .number(n)
+            .number(epoch)
+            .finish();
+        let id = id.to_string()[..16].to_owned();
+        let text = QuestionText {
+            effect: &name,
+            request: &request.excerpt,
+            reason,
+        };
+        self.asked.push(Question {
+            id,
+            kind: QuestionKind::Outcome,
+            step,
+            task,
+            node: node.to_owned(),
+            n,
+            // Texts always have an encoding.
+            question: encode::to_string(&text).unwrap_or_default(),
+            name,
+            schema: None,
+            asked: UNIX_EPOCH,
+            answer: None,
+        });
+    }
+
+    /// A task is done: `calls` are those of its last attempt, `buffered` what is
+    /// not recorded yet. What earlier attempts recorded beside is marked as not called.
+    pub(crate) fn finish(
+        &mut self,
+        task: Digest,
+        calls: Vec<MadeCall>,
+        buffered: Vec<EffectRecord>,
+    ) {
+        buffered.into_iter().for_each(|record| self.put(record));
+        // It went on without the answers.
+        self.asked.retain(|asked| asked.task != task);
+        let places = calls.into_iter();
+        let mut places: BTreeMap<(String, u64), (u32, bool)> = places
+            .map(|call| ((call.name, call.n), (call.position, call.seen)))
+            .collect();
+        let moved: Vec<EffectRecord> = self
+            .of(task)
+            .filter_map(|(call, record)| {
+                let place = places.remove(&(call.name.clone(), call.n));
+                // The node went on without an outcome that was recorded too late
+                // for it, and so must a replay.
+                let place = place
+                    .filter(|(_, seen)| *seen || record.kind == EffectKind::Intent)
+                    .map(|(place, _)| place);
+                (record.call != place).then(|| EffectRecord {
+                    call: place,
+                    ..record.clone()
+                })
+            })
+            .collect();
+        moved.into_iter().for_each(|record| self.put(record));
+    }
+
+    /// Asks for every effect of `task` whose outcome nobody knows; gives whether
+    /// there is one.
+    pub(crate) fn ask_for_unknown(
+        &mut self,
+        epoch: u64,
+        task: Digest,
+        node: &str,
+        reason: &str,
+    ) -> bool {
+        let unknown: Vec<(Call, Request)> = self
+            .of(task)
+            .filter(|(_, record)| record.kind == EffectKind::Intent)
+            .map(|(call, record)| {
+                let EffectRecord {
+                    request, excerpt, ..
+                } = record;
+                let (digest, excerpt) = (*request, excerpt.clone());
+                (call.clone(), Request { digest, excerpt })
+            })
+            .collect();
+        for (call, request) in &unknown {
+            self.ask(epoch, call, node, request, reason);
+        }
+        !unknown.is_empty()
+    }
+
+    /// The open questions, old and new, by id.
+    pub(crate) fn questions(&self) -> Vec<Question> {
+        let mut all = [&self.questions[..], &self.asked].concat();
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all
+    }
+
+    /// What is to be written with the step, and the hash of all its effects.
+    pub(crate) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
+        let digest = journal_digest(notes, self.effects.values());
+        (self.uncommitted(), digest)
+    }
+
+    /// Those of one task.
+    fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &EffectRecord)> {
+        self.effects
+            .range((first_of(task), Bound::Unbounded))
+            .take_while(move |(call, _)| call.task == task)
+    }
+}
+
+/// The least call that a task can make.
+const fn first_of(task: Digest) -> Bound<Call> {
+    Bound::Included(Call {
+        task,
+        name: String::new(),
+        n: 0,
+    })
+}
+
+/// What is asked of an effect whose outcome nobody knows.
+#[derive(serde::Serialize)]
+struct QuestionText<'a> {
+    effect: &'a str,
+    request: &'a str,
+    reason: &'a str,
+}
+
+/// `SHA-256(notes, records)`, each record with all but the time of its writing;
+/// `None` for a step without notes and effects.
+pub(crate) fn journal_digest<'a>(
+    notes: Option<&str>,
+    records: impl Iterator<Item = &'a EffectRecord>,
+) -> Option<Digest> {
+    let mut records = records.peekable();
+    if notes.is_none() && records.peek().is_none() {
+        return None;
+    }
+    let hasher = Hasher::new().part(notes.unwrap_or_default());
+    Some(records.fold(hasher, hashed).finish())
+}
+
+fn hashed(hasher: Hasher, record: &EffectRecord) -> Hasher {
+    let optional = |hasher: Hasher, text: &Option<String>| match text {
+        Some(text) => hasher.number(1).part(text),
+        None => hasher.number(0),
+    };
+    let hasher = hasher
+        .part(record.task.as_bytes())
+        .part(&record.name)
+        .number(record.n)
+        .part(record.kind.as_str())
+        .number(record.call.map_or(0, |call| u64::from(call) + 1))
+        .number(u64::from(record.attempt))
+        .part(record.request.as_bytes())
+        .part(&record.excerpt);
+    let hasher = optional(hasher, &record.response);
+    optional(hasher, &record.error)
+}

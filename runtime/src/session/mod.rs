@@ -1,0 +1,7 @@
+//! One open run, from claim to rest, as pure code: between the machine, which is
+//! one step, and whoever runs it, such as the engine. It knows no tokio, no store
+//! and no clock.
+
+mod effects;
+
+pub(crate) use effects::{OpenEffects, journal_digest};
