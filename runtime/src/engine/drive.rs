@@ -6,13 +6,14 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::ledger::{Kept, KeptText, Ledger, Why};
+use super::ledger::{Kept, Ledger};
 use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{DoneTask, Finished, Machine, StepError};
 use crate::panics::caught;
+use crate::session::{KeptText, Why};
 use crate::store::Status;
 
 /// The clock is read once in so many steps: reading it costs a quarter of a cheap step.

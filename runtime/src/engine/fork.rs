@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::active::RunResult;
 use super::core::Core;
 use super::drive::step_error;
-use super::durable::step_commit;
 use super::load::{stored_graph, undecodable};
 use super::start::{check_id, state_text};
 use super::{Engine, of_run};
@@ -15,6 +14,7 @@ use crate::graph::Graph;
 use crate::machine::{Machine, StepError};
 use crate::panics::caught;
 use crate::run::Run;
+use crate::session::step_commit;
 use crate::store::{Commit, Creation, Head, Origin, Status, StepKind, Store, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.

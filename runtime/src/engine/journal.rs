@@ -38,7 +38,8 @@ impl LiveJournal {
         })
     }
 
-    fn open(&self) -> MutexGuard<'_, OpenEffects> {
+    /// The effects and questions of the open step; not to be held while the store is called.
+    pub(super) fn open(&self) -> MutexGuard<'_, OpenEffects> {
         // Every change is complete in itself.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,19 +61,9 @@ impl LiveJournal {
         Ok(())
     }
 
-    /// What is to be written with the step, and the hash of all its effects.
-    pub(super) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
-        self.open().seal(notes)
-    }
-
     /// The step is committed: its effects and questions are history.
     pub(super) fn begin_step(&self) {
         *self.open() = OpenEffects::default();
-    }
-
-    /// What is to be written when the step stays open: effects and questions.
-    pub(super) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
-        self.open().leave()
     }
 
     /// The open questions, old and new, by id.

@@ -8,18 +8,11 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine};
+use crate::session::{KeptText, Why};
 use crate::store::Status;
 
 /// The results of tasks of the open step that need not run again, by order key.
 pub(super) type Kept<G> = HashMap<Digest, Finished<G>>;
-
-/// The result of one task as text, to be kept while its step is open.
-pub(super) struct KeptText {
-    /// Its order key.
-    pub(super) task: Digest,
-    pub(super) node: &'static str,
-    pub(super) result: String,
-}
 
 /// Writes down what a driven run does.
 pub(super) trait Ledger<G: Graph>: Send {
@@ -52,15 +45,6 @@ pub(super) trait Ledger<G: Graph>: Send {
 
     /// The text in which a task's result can be kept, if results are kept.
     fn result_text(&self, finished: &Finished<G>) -> Option<String>;
-}
-
-/// Why an open step is left.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Why<'a> {
-    /// It failed.
-    Failed(&'a Error),
-    /// It waits for answers.
-    Interrupted,
 }
 
 /// Nothing is kept and nothing is encoded.

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::core::Core;
 use super::drive::step_error;
-use super::durable::Tail;
 use super::ledger::Kept;
 use super::migrate::{self, Reducers};
 use crate::cx::RunIdentity;
@@ -16,7 +15,7 @@ use crate::machine::{
     Finished, Machine, RedoError, Turn, first_chain, next_chain, read_result, result_text,
     snapshot_digest, step_digest,
 };
-use crate::session::journal_digest;
+use crate::session::{Tail, journal_digest};
 use crate::store::{
     EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store,
 };

@@ -32,7 +32,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 #[cfg(test)]
-pub(crate) use self::{durable::step_commit, load::turn_of};
+pub(crate) use self::load::turn_of;
 
 pub use builder::EngineBuilder;
 pub use call::{RunCall, TurnCall};

@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::durable::Tail;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Machine;
 use crate::panics::let_go;
+use crate::session::Tail;
 
 /// How many runs are kept.
 const RUNS: usize = 64;

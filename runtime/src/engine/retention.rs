@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
 use super::core::Core;
-use super::durable::Tail;
 use super::migrate;
 use super::start::{check_id, run_at, state_text};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
+use crate::session::Tail;
 use crate::store::{Lease, Prune, Pruned, Snapshot, Store, clock};
 
 impl<G: Graph> Engine<G> {

@@ -10,7 +10,7 @@ use super::active::{Origin, RunResult};
 use super::answer::interrupts;
 use super::core::Core;
 use super::drive::{Drive, Ending, catch_reducers, step_error};
-use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, step_commit};
+use super::durable::{Durable, LeftOpen};
 use super::inside;
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
@@ -25,6 +25,7 @@ use crate::hash::Digest;
 use crate::machine::{self, Machine, UpdateOf, outside_text};
 use crate::panics::{Caught, let_go};
 use crate::run::{Interrupt, Run};
+use crate::session::{SnapshotRule, Tail, step_commit};
 use crate::state::{FieldSet, State, Update};
 use crate::store::{
     Access, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind, Store,
@@ -344,7 +345,7 @@ impl<G: Graph> Core<G> {
         merged.map_err(|error| step_error(run, step, error))?;
         self.check_merged(&mut machine, said)?;
         let sealed = machine.seal(&[], updates).map_err(&not_round_trip)?;
-        let mut snapshots = SnapshotRule::new(self, tail);
+        let mut snapshots = SnapshotRule::new(&self.settings, tail);
         let snapshot = snapshots
             .after(&machine, &sealed.updates)
             .map_err(&not_round_trip)?;

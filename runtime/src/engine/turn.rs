@@ -6,14 +6,14 @@ use std::time::SystemTime;
 
 use super::active::RunResult;
 use super::core::Core;
-use super::durable::{Durable, LeftOpen, Tail};
+use super::durable::{Durable, LeftOpen};
 use super::lease::HeldLease;
 use super::start::OutsideStep;
 use crate::cx::UNRECORDED;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, UpdateOf};
-use crate::session::{OpenEffects, journal_digest};
+use crate::session::{OpenEffects, Tail, journal_digest};
 use crate::store::{
     Access, Commit, Committed, EffectRecord, Head, Lease, Park, PendingResult, Question, Status,
     StepKind, Store, StoreError,

@@ -9,8 +9,8 @@ use super::owner::Phase;
 use super::reference::{End, end_of};
 use super::world::Stage;
 use crate::encode;
-use crate::engine::step_commit;
 use crate::machine::{Machine, snapshot_digest};
+use crate::session::step_commit;
 use crate::store::{Access, Commit, Committed, Snapshot, Status, StepKind, StoreError};
 
 impl Drive {

@@ -7,8 +7,8 @@ use super::bugs::Bug;
 use super::load::restore;
 use super::tale::correction;
 use super::world::Stage;
-use crate::engine::step_commit;
 use crate::machine::outside_text;
+use crate::session::step_commit;
 use crate::store::{Access, Commit, Committed, Loaded, StepKind};
 
 #[derive(Default)]

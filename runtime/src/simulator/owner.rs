@@ -14,9 +14,8 @@ use super::shelf::TERM;
 use super::tale::further_turn;
 use super::world::Stage;
 use crate::encode;
-use crate::engine::step_commit;
 use crate::machine::{Machine, outside_text};
-use crate::session::journal_digest;
+use crate::session::{journal_digest, step_commit};
 use crate::store::{Access, Commit, Committed, Creation, Loaded, Status, StepKind};
 
 pub(super) struct Owner {

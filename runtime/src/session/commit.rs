@@ -1,0 +1,170 @@
+//! The end of a step as what is written: a commit, or what is kept of a step that
+//! stays open.
+
+use std::time::SystemTime;
+
+use super::effects::OpenEffects;
+use super::snapshots::SnapshotRule;
+use crate::encode::{self, EncodeError};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::{DoneTask, Machine, Sealed, TaskNote, quoted, task_note};
+use crate::state::{FieldSet, Update};
+use crate::store::{Access, Commit, Park, PendingResult, Status, StepKind, StepRecord};
+
+/// What the tasks of a step did, noted while it can be read: before it is merged.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    keys: Vec<Digest>,
+    updates: String,
+    notes: Option<String>,
+    /// The fields that the updates say something of; looked at by the round-trip check.
+    said: FieldSet,
+}
+
+impl Noted {
+    /// Notes what the tasks of the open step of `machine` did; with `check` also
+    /// whether that survives its encoding.
+    pub(crate) fn of<G: Graph>(
+        machine: &Machine<G>,
+        done: &[DoneTask<'_, G>],
+        check: bool,
+    ) -> Result<Self, EncodeError> {
+        let updates = done.iter().filter_map(|(update, _)| *update);
+        let said = updates.fold(FieldSet::EMPTY, |said, update| said | update.fields());
+        let last = machine.step();
+        let unusual = (0..).zip(done);
+        let notes: Vec<TaskNote> = unusual
+            .filter_map(|(task, (_, done))| task_note(task, last, done))
+            .collect();
+        let notes = (!notes.is_empty()).then(|| encode::to_string(&notes));
+        Ok(Self {
+            keys: machine.frontier_keys(),
+            updates: machine.updates_text(done, check)?,
+            notes: notes.transpose()?,
+            said,
+        })
+    }
+
+    /// The commit of the step, which `machine` has merged, under the lease with `epoch`.
+    pub(crate) fn commit<G: Graph>(
+        self,
+        machine: &mut Machine<G>,
+        effects: &OpenEffects,
+        snapshots: &mut SnapshotRule,
+        status: Status,
+        epoch: u64,
+    ) -> Result<Commit, EncodeError> {
+        if snapshots.checks() {
+            machine.check_merged(self.said)?;
+        }
+        let sealed = machine.seal(&self.keys, self.updates)?;
+        let snapshot = snapshots.after(machine, &sealed.updates)?;
+        let (effects, journal) = effects.seal(self.notes.as_deref());
+        let access = Access::Held { epoch };
+        let mut commit = Commit {
+            snapshot,
+            effects,
+            ..step_commit(machine, sealed, StepKind::Step, status, access)
+        };
+        (commit.record.notes, commit.record.journal) = (self.notes, journal);
+        Ok(commit)
+    }
+}
+
+/// The commit of the step that `machine` has just sealed.
+pub(crate) fn step_commit<G: Graph>(
+    machine: &Machine<G>,
+    sealed: Sealed,
+    kind: StepKind,
+    status: Status,
+    access: Access,
+) -> Commit {
+    Commit {
+        run: machine.run().to_owned(),
+        create: None,
+        access,
+        release: status.is_final(),
+        previous: sealed.previous,
+        record: StepRecord {
+            step: machine.step(),
+            kind,
+            version: G::INFO.version,
+            updates: sealed.updates,
+            frontier: sealed.frontier,
+            chain: sealed.chain,
+            digest: sealed.digest,
+            key: sealed.key,
+            notes: None,
+            journal: None,
+            committed: SystemTime::UNIX_EPOCH,
+        },
+        snapshot: None,
+        status,
+        turn: machine.turn().number,
+        turn_step: machine.turn().step,
+        counted_from: machine.turn().counted_from,
+        token: None,
+        effects: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+/// The result of one task as text, to be kept while its step is open.
+#[derive(Debug)]
+pub(crate) struct KeptText {
+    /// Its order key.
+    pub(crate) task: Digest,
+    pub(crate) node: &'static str,
+    pub(crate) result: String,
+}
+
+/// Why an open step is left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Why<'a> {
+    /// It failed.
+    Failed(&'a Error),
+    /// It waits for answers.
+    Interrupted,
+}
+
+/// What is kept of the open step of `run`, whose tasks saw the state of step
+/// `saw`, and of which `results` are new.
+pub(crate) fn park(
+    (run, epoch): (&str, u64),
+    saw: u64,
+    results: Vec<KeptText>,
+    why: Why<'_>,
+    effects: &OpenEffects,
+) -> Park {
+    let kept = |KeptText { task, node, result }| PendingResult {
+        task,
+        node: node.to_owned(),
+        saw,
+        result,
+    };
+    let (status, error) = match why {
+        Why::Failed(error) => (Status::Failed, Some(failure_text(error))),
+        Why::Interrupted => (Status::Interrupted, None),
+    };
+    let (effects, questions) = effects.leave();
+    Park {
+        run: run.to_owned(),
+        epoch,
+        status,
+        error,
+        results: results.into_iter().map(kept).collect(),
+        effects,
+        questions,
+    }
+}
+
+/// How a failed run keeps its error: its word and its message.
+fn failure_text(error: &Error) -> String {
+    format!(
+        "{{\"code\":{},\"message\":{}}}",
+        quoted(error.code()),
+        quoted(&error.to_string())
+    )
+}

@@ -1,0 +1,108 @@
+//! When the whole state is written beside a step.
+
+use crate::encode::EncodeError;
+use crate::graph::Graph;
+use crate::machine::{Machine, snapshot_digest};
+use crate::options::Settings;
+use crate::store::Snapshot;
+
+/// Below this many bytes of steps a snapshot is not worth its write.
+const SMALLEST_TAIL: u64 = 16 * 1024;
+
+/// What loading a step costs beside its updates, as if they were so many bytes more.
+const STEP_COST: u64 = 512;
+
+/// How much stands behind the last snapshot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tail {
+    /// The snapshot's step.
+    pub(crate) step: u64,
+    /// Its size in bytes.
+    pub(crate) snapshot: u64,
+    /// What the steps since cost a loader, in bytes.
+    pub(crate) steps: u64,
+    /// A loader has to bring them up to date, which costs more than any snapshot.
+    is_outgrown: bool,
+}
+
+impl Tail {
+    /// Nothing but a snapshot of so many bytes.
+    pub(crate) const fn behind(step: u64, snapshot: usize) -> Self {
+        Self {
+            step,
+            snapshot: snapshot as u64,
+            steps: 0,
+            is_outgrown: false,
+        }
+    }
+
+    /// Snapshot and steps: about what the state takes.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.snapshot.saturating_add(self.steps)
+    }
+
+    /// Counts one more step.
+    pub(crate) const fn add(&mut self, updates: usize) {
+        self.steps = self.steps.saturating_add(updates as u64 + STEP_COST);
+    }
+
+    /// An older version of the graph wrote some of it.
+    pub(crate) const fn be_outgrown(&mut self) {
+        self.is_outgrown = true;
+    }
+}
+
+/// When the state is written out as a whole: when the steps since the last
+/// time have outgrown it, so that loading costs at most about twice what the
+/// state itself costs, and all snapshots together at most as much as the steps.
+#[derive(Debug)]
+pub(crate) struct SnapshotRule {
+    tail: Tail,
+    every: Option<u64>,
+    check: bool,
+}
+
+impl SnapshotRule {
+    pub(crate) fn new(settings: &Settings, tail: Tail) -> Self {
+        Self {
+            tail,
+            every: settings.snapshot_every,
+            check: settings.check_round_trip,
+        }
+    }
+
+    /// The snapshot to commit with the machine's step, whose text is `updates`,
+    /// if it is time for one.
+    pub(crate) fn after<G: Graph>(
+        &mut self,
+        machine: &Machine<G>,
+        updates: &str,
+    ) -> Result<Option<Snapshot>, EncodeError> {
+        let step = machine.step();
+        self.tail.add(updates.len());
+        let outgrown =
+            self.tail.is_outgrown || self.tail.steps > self.tail.snapshot.max(SMALLEST_TAIL);
+        let due = self
+            .every
+            .is_some_and(|every| step - self.tail.step >= every);
+        if !(outgrown || due) {
+            return Ok(None);
+        }
+        let state = machine.snapshot_text(updates, self.check)?;
+        self.tail = Tail::behind(step, state.len());
+        Ok(Some(Snapshot {
+            step,
+            digest: snapshot_digest(&state),
+            state,
+        }))
+    }
+
+    /// Whether new values are checked for the round trip.
+    pub(crate) const fn checks(&self) -> bool {
+        self.check
+    }
+
+    pub(crate) const fn tail(&self) -> Tail {
+        self.tail
+    }
+}
