@@ -10,7 +10,7 @@ use super::recent::Recent;
 use super::unhurried::Unhurried;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
-use crate::machine::closed_circles;
+use crate::machine::{Blueprint, closed_circles};
 use crate::options::{ConflictPolicy, Options};
 use crate::store::{MemoryStore, Store};
 
@@ -157,12 +157,17 @@ impl<G: Graph> EngineBuilder<G> {
             Place::Nowhere => None,
         };
         let store = store.map(|store| Arc::new(Unhurried(store)) as _);
+        let blueprint = Blueprint {
+            info: G::INFO,
+            circles: closed_circles(G::INFO),
+            conflict: settings.conflict,
+        };
         let core = Core {
             graph: Arc::new(self.graph),
             settings,
             store,
             owner: new_owner(),
-            circles: closed_circles(G::INFO),
+            blueprint,
             identity: OnceLock::new(),
             active: Active::new(),
             recent: Recent::new(),

@@ -9,11 +9,10 @@ use tokio::runtime::Handle;
 use super::active::Active;
 use super::recent::Recent;
 use super::step::Limits;
-use crate::cx::RunIdentity;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Circles, Machine};
+use crate::machine::Blueprint;
 use crate::options::Settings;
 use crate::store::Store;
 
@@ -23,7 +22,7 @@ pub(super) struct Core<G: Graph> {
     pub(super) store: Option<Arc<dyn Store>>,
     /// Who this engine is to a store's leases.
     pub(super) owner: String,
-    pub(super) circles: Option<Circles>,
+    pub(super) blueprint: Blueprint,
     /// The graph's canonical text and its fingerprint.
     pub(super) identity: OnceLock<(String, Digest)>,
     pub(super) active: Active<G>,
@@ -42,17 +41,6 @@ impl<G: Graph> Core<G> {
 
     pub(super) fn description(&self) -> &str {
         &self.identity().0
-    }
-
-    pub(super) fn machine(&self, run: Arc<RunIdentity>, state: G::State) -> Machine<G> {
-        let circles = self.circles.clone();
-        Machine::new(
-            G::INFO,
-            circles,
-            self.settings.conflict,
-            Arc::new(state),
-            run,
-        )
     }
 
     pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {

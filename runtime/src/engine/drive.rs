@@ -6,14 +6,13 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::core::Core;
-use super::ledger::{Kept, Ledger};
+use super::ledger::Ledger;
 use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext, StepResults, TaskError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{DoneTask, Finished, Machine, StepError};
-use crate::panics::caught;
-use crate::session::{KeptText, Why};
+use crate::session::{Kept, KeptText, Why, catch_reducers, step_error};
 use crate::store::Status;
 
 /// The clock is read once in so many steps: reading it costs a quarter of a cheap step.
@@ -344,50 +343,5 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
 
     fn step_error(&self, step: u64, error: StepError) -> Error {
         step_error(self.machine.run(), step, error)
-    }
-}
-
-/// Merges with the user's reducers, whose panics are errors of the step.
-pub(super) fn catch_reducers(
-    merge: impl FnOnce() -> Result<(), StepError>,
-) -> Result<(), StepError> {
-    caught(merge).unwrap_or_else(|panic| {
-        let message = format!("a reducer panicked: {panic}");
-        Err(StepError::Reduce {
-            field: "?",
-            message,
-        })
-    })
-}
-
-/// What the engine says of a step that could not be merged.
-pub(super) fn step_error(run: &str, step: u64, error: StepError) -> Error {
-    let run = run.to_owned();
-    match error {
-        StepError::Conflict { field, nodes } => Error::MergeConflict {
-            run,
-            step,
-            field,
-            nodes,
-        },
-        StepError::Undeclared { field, node } => Error::UndeclaredWrite {
-            run,
-            step,
-            node,
-            field,
-        },
-        StepError::Reduce { field, message } => Error::MergeFailed {
-            run,
-            step,
-            field,
-            message,
-        },
-        StepError::Encode(source) => Error::NotRoundTrip { run, step, source },
-        StepError::NothingToStart { node } => Error::EmptyEach {
-            run,
-            step,
-            from: "start",
-            to: node,
-        },
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::core::Core;
 use super::journal::LiveJournal;
 use super::lease::HeldLease;
-use super::ledger::{Kept, Ledger};
+use super::ledger::Ledger;
 use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{DoneTask, Finished, Machine, result_text};
-use crate::session::{self, KeptText, Noted, OpenEffects, SnapshotRule, Tail, Why};
+use crate::session::{self, Kept, KeptText, Noted, OpenEffects, SnapshotRule, Tail, Why};
 use crate::store::{EffectRecord, Question, Status, Store};
 
 /// Writes a run's steps into its store, under its lease.

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::active::RunResult;
+use super::compatible::stored_graph;
 use super::core::Core;
-use super::drive::step_error;
-use super::load::{stored_graph, undecodable};
 use super::start::{check_id, state_text};
 use super::{Engine, of_run};
 use crate::cx::RunIdentity;
@@ -14,7 +13,8 @@ use crate::graph::Graph;
 use crate::machine::{Machine, StepError};
 use crate::panics::caught;
 use crate::run::Run;
-use crate::session::step_commit;
+use crate::session::load::undecodable;
+use crate::session::{step_commit, step_error};
 use crate::store::{Commit, Creation, Head, Origin, Status, StepKind, Store, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
@@ -169,7 +169,7 @@ impl<G: Graph> Core<G> {
 
         let turn = self.turn_at(store, head, origin.step).await?;
         let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
-        let mut machine = self.machine(identity, state);
+        let mut machine: Machine<G> = self.blueprint.machine(identity, state);
         machine.restore(step, record.chain, turn);
         machine
             .restore_frontier(&record.frontier)

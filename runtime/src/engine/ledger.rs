@@ -6,13 +6,9 @@ use std::future::Future;
 use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine};
-use crate::session::{KeptText, Why};
+use crate::session::{Kept, KeptText, Why};
 use crate::store::Status;
-
-/// The results of tasks of the open step that need not run again, by order key.
-pub(super) type Kept<G> = HashMap<Digest, Finished<G>>;
 
 /// Writes down what a driven run does.
 pub(super) trait Ledger<G: Graph>: Send {

@@ -5,6 +5,7 @@ mod answer;
 mod blocking;
 mod builder;
 mod call;
+mod compatible;
 mod core;
 mod drive;
 mod durable;
@@ -14,8 +15,6 @@ mod journal;
 mod labels;
 mod lease;
 mod ledger;
-mod load;
-mod migrate;
 mod past;
 mod pulse;
 mod recent;
@@ -30,9 +29,6 @@ mod unhurried;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-
-#[cfg(test)]
-pub(crate) use self::load::turn_of;
 
 pub use builder::EngineBuilder;
 pub use call::{RunCall, TurnCall};
@@ -50,6 +46,7 @@ use crate::graph::Graph;
 use crate::machine::{TaskText, UpdateOf};
 use crate::panics::Caught;
 use crate::run::{Run, StepInfo, TaskInfo};
+use crate::session::load;
 use crate::store::{EffectRecord, Head, StepKind, StepRecord, Store};
 
 /// Drives runs of one graph. Clones are cheap and share everything.

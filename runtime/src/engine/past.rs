@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::compatible::reducers;
 use super::core::Core;
-use super::load::{corrupt, replay_steps, turn_of};
-use super::migrate::Reducers;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, Turn};
+use crate::session::load::{corrupt, replay_steps, turn_of};
 use crate::store::{Head, Snapshot, StepKind, StepRecord, Store};
 
 /// So many records are read at once when a run's history is walked through.
@@ -34,8 +34,9 @@ impl<G: Graph> Core<G> {
             let (snapshot, steps) = self.steps_up_to(store, head, step).await?;
             if let Some(last) = steps.last().filter(|last| last.step == step) {
                 let last = last.clone();
-                let reducers = Reducers::of(self, &**store, head).await?;
-                let (machine, _) = replay_steps(self, head, snapshot.as_ref(), &steps, &reducers)?;
+                let reducers = reducers(self, &**store, head).await?;
+                let (machine, _) =
+                    replay_steps(&self.blueprint, head, snapshot.as_ref(), &steps, &reducers)?;
                 return Ok((machine, last));
             }
             // Steps may go while they are being looked at.

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
+use super::compatible;
 use super::core::Core;
-use super::migrate;
 use super::start::{check_id, run_at, state_text};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -109,7 +109,7 @@ impl<G: Graph> Core<G> {
 
     async fn snapshot_held(&self, store: &Arc<dyn Store>, run: &str, epoch: u64) -> RunResult<G> {
         let head = self.head(store, run).await?;
-        migrate::check_snapshot::<G>(&**store, &head).await?;
+        compatible::check_snapshot::<G>(&**store, &head).await?;
         let (head, machine, _) = self.machine_at(store, head).await?;
         let state = state_text(self, run, head.step, machine.state())?;
         let tail = Tail::behind(head.step, state.len());

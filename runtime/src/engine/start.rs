@@ -8,14 +8,13 @@ use tokio::time::Instant;
 
 use super::active::{Origin, RunResult};
 use super::answer::interrupts;
+use super::compatible::{check_graph, reducers};
 use super::core::Core;
-use super::drive::{Drive, Ending, catch_reducers, step_error};
+use super::drive::{Drive, Ending};
 use super::durable::{Durable, LeftOpen};
 use super::inside;
 use super::lease::HeldLease;
 use super::ledger::{Ledger, Unkept};
-use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
-use super::migrate::{self, Reducers};
 use super::runtime;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
@@ -25,7 +24,10 @@ use crate::hash::Digest;
 use crate::machine::{self, Machine, UpdateOf, outside_text};
 use crate::panics::{Caught, let_go};
 use crate::run::{Interrupt, Run};
-use crate::session::{SnapshotRule, Tail, step_commit};
+use crate::session::load::{check_head, check_step, undecodable};
+use crate::session::{
+    SnapshotRule, Tail, catch_reducers, migrate, read_kept, restore, step_commit, step_error,
+};
 use crate::state::{FieldSet, State, Update};
 use crate::store::{
     Access, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind, Store,
@@ -119,7 +121,7 @@ impl<G: Graph> Core<G> {
         seed: Option<u64>,
     ) -> RunResult<G> {
         let now = runtime::begin("run")?;
-        let mut machine = self.machine(RunIdentity::new(run, seed), state);
+        let mut machine = self.blueprint.machine(RunIdentity::new(run, seed), state);
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
@@ -139,7 +141,9 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         let Origin { input, seed } = origin.clone();
         let state = as_stored::<G>(&run, state, &input)?;
-        let mut machine = self.machine(RunIdentity::new(run.clone(), Some(seed)), state);
+        let mut machine = self
+            .blueprint
+            .machine(RunIdentity::new(run.clone(), Some(seed)), state);
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
@@ -416,8 +420,8 @@ impl<G: Graph> Core<G> {
         let loaded = loaded.ok_or_else(|| Error::RunNotFound {
             run: run.to_owned(),
         })?;
-        let reducers = Reducers::of(self, &**store, &loaded.head).await?;
-        let (machine, tail) = restore(self, &loaded, &reducers)?;
+        let reducers = reducers(self, &**store, &loaded.head).await?;
+        let (machine, tail) = restore(&self.blueprint, &loaded, &reducers)?;
         Ok((loaded, machine, tail))
     }
 

@@ -5,6 +5,7 @@
 //! clock, so the engine, replays, property tests and simulators drive the same
 //! machine.
 
+mod blueprint;
 mod frontier;
 mod joins;
 mod keys;
@@ -15,6 +16,7 @@ mod task;
 
 use std::sync::Arc;
 
+pub(crate) use blueprint::Blueprint;
 pub(crate) use frontier::{differing_parent, frontier_by_name};
 pub(crate) use keys::{KeyId, Keyring};
 pub(crate) use record::{

@@ -1,6 +1,7 @@
 //! The end of a step as what is written: a commit, or what is kept of a step that
 //! stays open.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::effects::OpenEffects;
@@ -9,7 +10,7 @@ use crate::encode::{self, EncodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{DoneTask, Machine, Sealed, TaskNote, quoted, task_note};
+use crate::machine::{DoneTask, Finished, Machine, Sealed, TaskNote, quoted, task_note};
 use crate::state::{FieldSet, Update};
 use crate::store::{Access, Commit, Park, PendingResult, Status, StepKind, StepRecord};
 
@@ -110,6 +111,9 @@ pub(crate) fn step_commit<G: Graph>(
         events: Vec::new(),
     }
 }
+
+/// The results of tasks of the open step that need not run again, by order key.
+pub(crate) type Kept<G> = HashMap<Digest, Finished<G>>;
 
 /// The result of one task as text, to be kept while its step is open.
 #[derive(Debug)]

@@ -9,11 +9,11 @@ use super::reference::new_machine;
 use super::tale::Tale;
 use super::world::Stage;
 use crate::encode;
-use crate::engine::turn_of;
 use crate::hash::Digest;
 use crate::machine::{
     Finished, Machine, first_chain, next_chain, read_result, snapshot_digest, step_digest,
 };
+use crate::session::load::turn_of;
 use crate::store::{EffectRecord, Loaded, PendingResult};
 
 /// The run as it is stored; `None`, which is reported, if it cannot be read.

@@ -12,7 +12,7 @@ mod task;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use super::load::stored_graph;
+pub(crate) use super::compatible::stored_graph;
 pub(crate) use by_name::ByName;
 pub(crate) use recorded::Recorded;
 use strict::Strict;
@@ -20,10 +20,8 @@ use strict::Strict;
 use self::journal::RecordedJournal;
 use self::matching::Matching;
 use super::active::RunResult;
+use super::compatible::check_same_graph;
 use super::core::Core;
-use super::drive::{catch_reducers, step_error};
-use super::load::{check_same_graph, is_state, undecodable};
-use super::migrate;
 use super::runtime;
 use super::start::run_at;
 use crate::cx::RunIdentity;
@@ -34,6 +32,8 @@ use crate::hash::Digest;
 use crate::machine::{Finished, Machine, RedoError, StepError, TaskNote, TaskText, Turn, UpdateOf};
 use crate::options::ConflictPolicy;
 use crate::run::Run;
+use crate::session::load::{is_state, undecodable};
+use crate::session::{catch_reducers, migrate, step_error};
 use crate::store::{StepKind, StepRecord, Store};
 
 impl<G: Graph> Core<G> {

@@ -1,8 +1,8 @@
 //! A run as it is on record, read as a whole and checked before anything runs.
 
-use crate::engine::load::{altered, check_journal, check_snapshot, check_step, corrupt};
 use crate::error::Error;
 use crate::machine::{first_chain, next_chain};
+use crate::session::load::{altered, check_journal, check_snapshot, check_step, corrupt};
 use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store};
 
 /// The record of a run.

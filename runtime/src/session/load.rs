@@ -2,51 +2,24 @@
 
 use std::collections::HashMap;
 
-use super::core::Core;
-use super::drive::step_error;
-use super::ledger::Kept;
+use super::commit::Kept;
+use super::effects::journal_digest;
+use super::faults::step_error;
 use super::migrate::{self, Reducers};
+use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::{Graph, GraphInfo};
+use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{
-    Finished, Machine, RedoError, Turn, first_chain, next_chain, read_result, result_text,
-    snapshot_digest, step_digest,
+    Blueprint, Finished, Machine, RedoError, Turn, first_chain, next_chain, read_result,
+    result_text, snapshot_digest, step_digest,
 };
-use crate::session::{Tail, journal_digest};
-use crate::store::{
-    EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord, Store,
-};
-
-/// Checks that a run belongs to this engine's graph, and to the graph as it
-/// was when the run started. Fields added with a serde default are fine.
-pub(super) async fn check_graph<G: Graph>(
-    core: &Core<G>,
-    store: &dyn Store,
-    head: &Head,
-) -> Result<(), Error> {
-    let run = || head.run.clone();
-    if head.graph != G::INFO.name {
-        return Err(Error::WrongGraph {
-            run: run(),
-            stored: head.graph.clone(),
-            graph: G::INFO.name,
-        });
-    }
-    if head.fingerprint == core.fingerprint() {
-        return Ok(());
-    }
-    let differences = G::INFO.differences(&stored_graph(store, head).await?);
-    if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
-        return Ok(());
-    }
-    Err(changed::<G>(head, differences.lines().to_vec()))
-}
+use crate::store::{EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord};
 
 /// A head whose numbers do not fit each other is not what was written.
-pub(super) fn check_head(head: &Head) -> Result<(), Error> {
+pub(crate) fn check_head(head: &Head) -> Result<(), Error> {
     let origin = head.origin.as_ref();
     let fits = head.turn_step <= head.counted_from
         && head.counted_from <= head.step
@@ -68,33 +41,7 @@ pub(crate) const fn turn_of(head: &Head) -> Turn {
     }
 }
 
-/// Checks that a run was started with this very graph.
-pub(super) async fn check_same_graph<G: Graph>(
-    core: &Core<G>,
-    store: &dyn Store,
-    head: &Head,
-) -> Result<(), Error> {
-    if head.fingerprint == core.fingerprint() {
-        return Ok(());
-    }
-    let differences = G::INFO.differences(&stored_graph(store, head).await?);
-    Err(changed::<G>(head, differences.lines().to_vec()))
-}
-
-/// The canonical text of the graph that the run was started with.
-pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<String, Error> {
-    let stored = store
-        .graph(head.fingerprint)
-        .await
-        .map_err(|error| Error::from_store(&head.run, error))?;
-    stored.ok_or_else(|| Error::Corrupt {
-        run: head.run.clone(),
-        place: "the graph".into(),
-        reason: "the graph that the run was started with is not described".into(),
-    })
-}
-
-pub(super) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error {
+pub(crate) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error {
     Error::GraphChanged {
         run: head.run.clone(),
         graph: G::INFO.name,
@@ -103,21 +50,9 @@ pub(super) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error 
     }
 }
 
-/// Whether the graph has a higher version than the run's and lists the run's
-/// fingerprint as compatible.
-fn is_declared_compatible(graph: &GraphInfo, head: &Head) -> bool {
-    let listed = || {
-        graph
-            .compatible
-            .iter()
-            .any(|text| Digest::parse(text) == Some(head.fingerprint))
-    };
-    graph.version > head.version && listed()
-}
-
 /// The machine of a run as it stands at its head.
-pub(super) fn restore<G: Graph>(
-    core: &Core<G>,
+pub(crate) fn restore<G: Graph>(
+    blueprint: &Blueprint,
     loaded: &Loaded,
     reducers: &Reducers,
 ) -> Result<(Machine<G>, Tail), Error> {
@@ -126,7 +61,7 @@ pub(super) fn restore<G: Graph>(
     let Loaded {
         snapshot, steps, ..
     } = loaded;
-    let (mut machine, tail) = replay_steps(core, head, snapshot.as_ref(), steps, reducers)?;
+    let (mut machine, tail) = replay_steps(blueprint, head, snapshot.as_ref(), steps, reducers)?;
     if machine.step() != head.step || machine.chain() != head.chain {
         let reason = format!(
             "the steps end at step {}, the head says step {}",
@@ -145,8 +80,8 @@ pub(super) fn restore<G: Graph>(
 
 /// Goes from the last whole state through the steps that follow it. That is a
 /// snapshot, the input, or the first step of a fork, whose record is the state.
-pub(super) fn replay_steps<G: Graph>(
-    core: &Core<G>,
+pub(crate) fn replay_steps<G: Graph>(
+    blueprint: &Blueprint,
     head: &Head,
     snapshot: Option<&Snapshot>,
     steps: &[StepRecord],
@@ -169,8 +104,8 @@ pub(super) fn replay_steps<G: Graph>(
     };
     check_step(head, first)?;
     let mut machine = match snapshot {
-        Some(snapshot) => from_snapshot(core, head, snapshot, first)?,
-        None => from_record(core, head, first)?,
+        Some(snapshot) => from_snapshot(blueprint, head, snapshot, first)?,
+        None => from_record(blueprint, head, first)?,
     };
     machine.restore(base, first.chain, turn_of(head));
     for record in later {
@@ -205,7 +140,7 @@ pub(super) fn replay_steps<G: Graph>(
 }
 
 fn from_snapshot<G: Graph>(
-    core: &Core<G>,
+    blueprint: &Blueprint,
     head: &Head,
     snapshot: &Snapshot,
     record: &StepRecord,
@@ -215,7 +150,7 @@ fn from_snapshot<G: Graph>(
     let state: G::State = migrate::state::<G>(record.version, &snapshot.state)
         .and_then(|today| encode::from_str(&today))
         .map_err(|error| undecodable(head, place(), error))?;
-    let mut machine = core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
+    let mut machine = blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
     if !is_state(record) {
         migrate::updates::<G>(record.version, &record.updates)
             .and_then(|today| machine.restore_skipped(&today))
@@ -226,7 +161,7 @@ fn from_snapshot<G: Graph>(
 
 /// From a step whose record is the whole state.
 fn from_record<G: Graph>(
-    core: &Core<G>,
+    blueprint: &Blueprint,
     head: &Head,
     record: &StepRecord,
 ) -> Result<Machine<G>, Error> {
@@ -242,15 +177,15 @@ fn from_record<G: Graph>(
     let state = migrate::state::<G>(record.version, &record.updates)
         .and_then(|today| encode::from_str(&today))
         .map_err(|error| undecodable(head, place(), error))?;
-    Ok(core.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
+    Ok(blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
 }
 
 /// Whether a step's text is the state after it, and not what its tasks did.
-pub(super) const fn is_state(record: &StepRecord) -> bool {
+pub(crate) const fn is_state(record: &StepRecord) -> bool {
     matches!(record.kind, StepKind::Input | StepKind::Fork)
 }
 
-pub(super) fn check_snapshot(head: &Head, snapshot: &Snapshot) -> Result<(), Error> {
+pub(crate) fn check_snapshot(head: &Head, snapshot: &Snapshot) -> Result<(), Error> {
     if snapshot_digest(&snapshot.state) == snapshot.digest {
         return Ok(());
     }
@@ -259,7 +194,7 @@ pub(super) fn check_snapshot(head: &Head, snapshot: &Snapshot) -> Result<(), Err
 }
 
 /// A step is what was written.
-pub(super) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
+pub(crate) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
     if step_digest(&record.updates, &record.frontier) == record.digest {
         return Ok(());
     }
@@ -268,7 +203,7 @@ pub(super) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> 
 
 /// The effects of a step are what was written; of a turn's, those of the step
 /// that it dropped.
-pub(super) fn check_journal(
+pub(crate) fn check_journal(
     head: &Head,
     record: &StepRecord,
     effects: &[EffectRecord],
@@ -283,7 +218,7 @@ pub(super) fn check_journal(
 
 /// The kept results of the open step. They have no version: where an older one
 /// may have written them, they must be what today's would have written.
-pub(super) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
+pub(crate) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
     let Loaded {
         head,
         steps,
@@ -324,7 +259,7 @@ fn redo_error(head: &Head, step: u64, error: RedoError) -> Error {
     }
 }
 
-pub(super) fn altered(head: &Head, step: u64) -> Error {
+pub(crate) fn altered(head: &Head, step: u64) -> Error {
     corrupt(
         head,
         format!("step {step}"),
@@ -332,7 +267,7 @@ pub(super) fn altered(head: &Head, step: u64) -> Error {
     )
 }
 
-pub(super) fn corrupt(head: &Head, place: String, reason: String) -> Error {
+pub(crate) fn corrupt(head: &Head, place: String, reason: String) -> Error {
     Error::Corrupt {
         run: head.run.clone(),
         place,
@@ -340,7 +275,7 @@ pub(super) fn corrupt(head: &Head, place: String, reason: String) -> Error {
     }
 }
 
-pub(super) fn undecodable(head: &Head, place: String, error: DecodeError) -> Error {
+pub(crate) fn undecodable(head: &Head, place: String, error: DecodeError) -> Error {
     Error::Undecodable {
         run: head.run.clone(),
         place,

@@ -9,17 +9,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::core::Core;
-use super::load::{changed, stored_graph};
+use super::load::changed;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::{Graph, Migrate, Part};
 use crate::machine::UpdateOf;
 use crate::panics::caught;
-use crate::store::{Head, StepRecord, Store};
+use crate::store::{Head, StepRecord};
 
 /// The text of a state that graph version `from` wrote.
-pub(super) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
+pub(crate) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
     match hook::<G>(from) {
         None => Ok(Cow::Borrowed(text)),
         Some(hook) => todays::<G::State>(hook, from, Part::State, text).map(Cow::Owned),
@@ -27,7 +26,7 @@ pub(super) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, Dec
 }
 
 /// The text of a step's updates that graph version `from` wrote.
-pub(super) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
+pub(crate) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
     let Some(hook) = hook::<G>(from) else {
         return Ok(Cow::Borrowed(text));
     };
@@ -42,7 +41,7 @@ pub(super) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, D
 }
 
 /// Whether what graph version `from` wrote goes through `migrate`.
-pub(super) fn is_needed<G: Graph>(from: u32) -> bool {
+pub(crate) fn is_needed<G: Graph>(from: u32) -> bool {
     hook::<G>(from).is_some()
 }
 
@@ -122,46 +121,21 @@ fn outside_strings(json: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Refuses to write today's state beside a step of an older version: a snapshot
-/// has no version of its own, so it would go through `migrate` a second time.
-pub(super) async fn check_snapshot<G: Graph>(store: &dyn Store, head: &Head) -> Result<(), Error> {
-    let (run, step) = (&head.run, head.step);
-    let records = store.steps(run, step, step).await;
-    let records = records.map_err(|error| Error::from_store(run, error))?;
-    let older = records.iter().find(|record| is_needed::<G>(record.version));
-    older.map_or(Ok(()), |record| {
-        let version = record.version;
-        let line = format!(
-            "step {step} is of graph version {version} and its snapshot would not be: take it with \
-             the program that wrote the step, or when this one has committed a step"
-        );
-        Err(changed::<G>(head, vec![line]))
-    })
-}
-
 /// The changed reducers between the graph that a run was started with and
 /// today's: older updates, applied by them, would give another state.
-pub(super) struct Reducers {
+pub(crate) struct Reducers {
     changed: Vec<String>,
 }
 
 impl Reducers {
-    pub(super) async fn of<G: Graph>(
-        core: &Core<G>,
-        store: &dyn Store,
-        head: &Head,
-    ) -> Result<Self, Error> {
-        let mut changed = Vec::new();
-        if head.fingerprint != core.fingerprint() {
-            let differences = G::INFO.differences(&stored_graph(store, head).await?);
-            changed.extend_from_slice(differences.reducers());
-        }
-        Ok(Self { changed })
+    /// The names of those that changed, with what changed.
+    pub(crate) const fn new(changed: Vec<String>) -> Self {
+        Self { changed }
     }
 
     /// Refuses to apply the updates of `record` by other reducers than they
     /// were written for.
-    pub(super) fn check<G: Graph>(&self, head: &Head, record: &StepRecord) -> Result<(), Error> {
+    pub(crate) fn check<G: Graph>(&self, head: &Head, record: &StepRecord) -> Result<(), Error> {
         if self.changed.is_empty() || record.version >= G::INFO.version {
             return Ok(());
         }

@@ -1,0 +1,104 @@
+//! Whether a run may go on, or be read, under this engine's graph.
+
+use super::core::Core;
+use crate::error::Error;
+use crate::graph::{Graph, GraphInfo};
+use crate::hash::Digest;
+use crate::session::Reducers;
+use crate::session::load::changed;
+use crate::session::migrate::is_needed;
+use crate::store::{Head, Store};
+
+/// Checks that a run belongs to this engine's graph, and to the graph as it
+/// was when the run started. Fields added with a serde default are fine.
+pub(super) async fn check_graph<G: Graph>(
+    core: &Core<G>,
+    store: &dyn Store,
+    head: &Head,
+) -> Result<(), Error> {
+    let run = || head.run.clone();
+    if head.graph != G::INFO.name {
+        return Err(Error::WrongGraph {
+            run: run(),
+            stored: head.graph.clone(),
+            graph: G::INFO.name,
+        });
+    }
+    if head.fingerprint == core.fingerprint() {
+        return Ok(());
+    }
+    let differences = G::INFO.differences(&stored_graph(store, head).await?);
+    if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
+        return Ok(());
+    }
+    Err(changed::<G>(head, differences.lines().to_vec()))
+}
+
+/// Checks that a run was started with this very graph.
+pub(super) async fn check_same_graph<G: Graph>(
+    core: &Core<G>,
+    store: &dyn Store,
+    head: &Head,
+) -> Result<(), Error> {
+    if head.fingerprint == core.fingerprint() {
+        return Ok(());
+    }
+    let differences = G::INFO.differences(&stored_graph(store, head).await?);
+    Err(changed::<G>(head, differences.lines().to_vec()))
+}
+
+/// The canonical text of the graph that the run was started with.
+pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<String, Error> {
+    let stored = store
+        .graph(head.fingerprint)
+        .await
+        .map_err(|error| Error::from_store(&head.run, error))?;
+    stored.ok_or_else(|| Error::Corrupt {
+        run: head.run.clone(),
+        place: "the graph".into(),
+        reason: "the graph that the run was started with is not described".into(),
+    })
+}
+
+/// Whether the graph has a higher version than the run's and lists the run's
+/// fingerprint as compatible.
+fn is_declared_compatible(graph: &GraphInfo, head: &Head) -> bool {
+    let listed = || {
+        graph
+            .compatible
+            .iter()
+            .any(|text| Digest::parse(text) == Some(head.fingerprint))
+    };
+    graph.version > head.version && listed()
+}
+
+/// Refuses to write today's state beside a step of an older version: a snapshot
+/// has no version of its own, so it would go through `migrate` a second time.
+pub(super) async fn check_snapshot<G: Graph>(store: &dyn Store, head: &Head) -> Result<(), Error> {
+    let (run, step) = (&head.run, head.step);
+    let records = store.steps(run, step, step).await;
+    let records = records.map_err(|error| Error::from_store(run, error))?;
+    let older = records.iter().find(|record| is_needed::<G>(record.version));
+    older.map_or(Ok(()), |record| {
+        let version = record.version;
+        let line = format!(
+            "step {step} is of graph version {version} and its snapshot would not be: take it with \
+             the program that wrote the step, or when this one has committed a step"
+        );
+        Err(changed::<G>(head, vec![line]))
+    })
+}
+
+/// The reducers that changed since the run's graph.
+pub(super) async fn reducers<G: Graph>(
+    core: &Core<G>,
+    store: &dyn Store,
+    head: &Head,
+) -> Result<Reducers, Error> {
+    let mut changed = Vec::new();
+    if head.fingerprint != core.fingerprint() {
+        let differences = G::INFO.differences(&stored_graph(store, head).await?);
+        changed.extend_from_slice(differences.reducers());
+    }
+    Ok(Reducers::new(changed))
+}
