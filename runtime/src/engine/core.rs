@@ -14,6 +14,7 @@ use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Blueprint;
 use crate::options::Settings;
+use crate::session::{SnapshotRule, Tail};
 use crate::store::Store;
 
 pub(super) struct Core<G: Graph> {
@@ -53,6 +54,10 @@ impl<G: Graph> Core<G> {
 }
 
 impl Settings {
+    pub(super) const fn snapshots(&self, tail: Tail) -> SnapshotRule {
+        SnapshotRule::new(self.snapshot_every, self.check_round_trip, tail)
+    }
+
     pub(super) fn limits(&self) -> Limits {
         Limits {
             max_concurrency: self.max_concurrency,

@@ -69,7 +69,7 @@ impl<G: Graph> Durable<G> {
             store: Arc::clone(store),
             run,
             lease,
-            snapshots: SnapshotRule::new(&core.settings, tail),
+            snapshots: core.settings.snapshots(tail),
             journal,
             kept,
             noted: Noted::default(),

@@ -25,9 +25,7 @@ use crate::machine::{self, Machine, UpdateOf, outside_text};
 use crate::panics::{Caught, let_go};
 use crate::run::{Interrupt, Run};
 use crate::session::load::{check_head, check_step, undecodable};
-use crate::session::{
-    SnapshotRule, Tail, catch_reducers, migrate, read_kept, restore, step_commit, step_error,
-};
+use crate::session::{Tail, catch_reducers, migrate, read_kept, restore, step_commit, step_error};
 use crate::state::{FieldSet, State, Update};
 use crate::store::{
     Access, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind, Store,
@@ -349,7 +347,7 @@ impl<G: Graph> Core<G> {
         merged.map_err(|error| step_error(run, step, error))?;
         self.check_merged(&mut machine, said)?;
         let sealed = machine.seal(&[], updates).map_err(&not_round_trip)?;
-        let mut snapshots = SnapshotRule::new(&self.settings, tail);
+        let mut snapshots = self.settings.snapshots(tail);
         let snapshot = snapshots
             .after(&machine, &sealed.updates)
             .map_err(&not_round_trip)?;

@@ -26,6 +26,9 @@ pub(crate) struct OpenEffects {
 
 impl OpenEffects {
     pub(crate) fn new(effects: Vec<EffectRecord>, questions: Vec<Question>) -> Self {
+        if mistake!(EffectsForgotten) {
+            return Self::default();
+        }
         let effects = effects.into_iter();
         Self {
             effects: effects.map(|record| (Call::of(&record), record)).collect(),
@@ -45,7 +48,9 @@ impl OpenEffects {
             return Found::New;
         };
         // A failure is kept for replays only: the task tries again.
-        if matches!(record.kind, EffectKind::Failed | EffectKind::Clock) {
+        if matches!(record.kind, EffectKind::Failed | EffectKind::Clock)
+            || mistake!(EffectCalledAgain)
+        {
             return Found::New;
         }
         if record.request != request.digest {
@@ -84,6 +89,9 @@ impl OpenEffects {
     /// What a commit has to write. Of an intent the store may have an answer by
     /// now; it came too late, since the step went on without it.
     fn uncommitted(&self) -> Vec<EffectRecord> {
+        if mistake!(NewsNotCommitted) {
+            return Vec::new();
+        }
         let is_due = |(call, record): &(&Call, &EffectRecord)| {
             record.kind == EffectKind::Intent || self.news.contains(*call)
         };

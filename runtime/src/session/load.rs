@@ -71,6 +71,8 @@ pub(crate) fn restore<G: Graph>(
         return Err(corrupt(head, "the head".into(), reason));
     }
     if let Some(last) = steps.last() {
+        #[cfg(test)]
+        let last = &super::mistakes::spoiled(last);
         machine.restore_frontier(&last.frontier).map_err(|error| {
             undecodable(head, format!("the frontier of step {}", last.step), error)
         })?;
@@ -107,7 +109,16 @@ pub(crate) fn replay_steps<G: Graph>(
         Some(snapshot) => from_snapshot(blueprint, head, snapshot, first)?,
         None => from_record(blueprint, head, first)?,
     };
-    machine.restore(base, first.chain, turn_of(head));
+    let turn = turn_of(head);
+    let counted_from = match mistake!(CountLost) {
+        true => turn.step,
+        false => turn.counted_from,
+    };
+    let turn = Turn {
+        counted_from,
+        ..turn
+    };
+    machine.restore(base, first.chain, turn);
     for record in later {
         if record.step != machine.step() + 1 {
             return Err(corrupt(
@@ -151,7 +162,7 @@ fn from_snapshot<G: Graph>(
         .and_then(|today| encode::from_str(&today))
         .map_err(|error| undecodable(head, place(), error))?;
     let mut machine = blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
-    if !is_state(record) {
+    if !is_state(record) && !mistake!(EphemeralFieldLost) {
         migrate::updates::<G>(record.version, &record.updates)
             .and_then(|today| machine.restore_skipped(&today))
             .map_err(|error| undecodable(head, format!("step {}", record.step), error))?;
@@ -225,6 +236,9 @@ pub(crate) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
         pending,
         ..
     } = loaded;
+    if mistake!(KeptResultsForgotten) {
+        return Ok(Kept::new());
+    }
     let last = steps.last();
     let may_be_older = last.is_some_and(|last| migrate::is_needed::<G>(last.version));
     let read = |kept: &PendingResult| -> Result<(Digest, _), Error> {

@@ -2,11 +2,25 @@
 //! one step, and whoever runs it, such as the engine. It knows no tokio, no store
 //! and no clock.
 
+/// Whether a test has this mistake made; never outside of tests.
+macro_rules! mistake {
+    ($mistake:ident) => {{
+        #[cfg(test)]
+        let is_made =
+            crate::session::mistakes::is_made(crate::session::mistakes::Mistake::$mistake);
+        #[cfg(not(test))]
+        let is_made = false;
+        is_made
+    }};
+}
+
 mod commit;
 mod effects;
 mod faults;
 pub(crate) mod load;
 pub(crate) mod migrate;
+#[cfg(test)]
+pub(crate) mod mistakes;
 mod snapshots;
 
 pub(crate) use commit::{Kept, KeptText, Noted, Why, park, step_commit};

@@ -3,7 +3,6 @@
 use crate::encode::EncodeError;
 use crate::graph::Graph;
 use crate::machine::{Machine, snapshot_digest};
-use crate::options::Settings;
 use crate::store::Snapshot;
 
 /// Below this many bytes of steps a snapshot is not worth its write.
@@ -63,12 +62,10 @@ pub(crate) struct SnapshotRule {
 }
 
 impl SnapshotRule {
-    pub(crate) fn new(settings: &Settings, tail: Tail) -> Self {
-        Self {
-            tail,
-            every: settings.snapshot_every,
-            check: settings.check_round_trip,
-        }
+    /// After `every` steps at the latest, if that is given; `check` is whether new
+    /// values are checked for the round trip.
+    pub(crate) const fn new(every: Option<u64>, check: bool, tail: Tail) -> Self {
+        Self { tail, every, check }
     }
 
     /// The snapshot to commit with the machine's step, whose text is `updates`,

@@ -1,7 +1,7 @@
 //! Mistakes made on purpose, to see that the simulator notices each.
 //!
-//! They are made where they would be made: in what stands around the machine
-//! (the owners' side of loading, merging and journaling) or in the store.
+//! They are made where they would be made: in the session, in what stands around
+//! it (the owners' side of merging and journaling), or in the store.
 
 use std::collections::HashMap;
 
@@ -11,22 +11,18 @@ use super::drama::Drama;
 use super::tale::TaleUpdate;
 use crate::hash::{Digest, Hasher};
 use crate::machine::{Gathered, Machine};
+use crate::session::mistakes::Mistake;
 use crate::store::Commit;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bug {
+    /// Of the session.
+    Of(Mistake),
     MergeByCompletion,
     FrontierByCompletion,
     RetriedTaskMergedTwice,
-    JoinArrivalLost,
-    DeferredTaskLost,
-    ItemIndexLost,
-    EphemeralFieldLost,
-    CountLost,
-    KeptResultsDropped,
     KeptResultParkedAgain,
     EffectRecordedLate,
-    EffectsForgotten,
     LoadedBeforeLease,
     CorrectionWithoutLease,
     TurnWithoutLease,
@@ -40,8 +36,13 @@ pub(super) enum Bug {
 }
 
 impl Bug {
-    /// Each with what is wrong.
-    pub(super) const ALL: [(Self, &str); 22] = [
+    /// Each with what is wrong; those of the session first.
+    pub(super) fn all() -> impl Iterator<Item = (Self, &'static str)> {
+        let of = |(mistake, what)| (Self::Of(mistake), what);
+        Mistake::ALL.into_iter().map(of).chain(Self::AROUND)
+    }
+
+    const AROUND: [(Self, &str); 15] = [
         (
             Self::MergeByCompletion,
             "updates merge in the order in which tasks finish",
@@ -54,24 +55,6 @@ impl Bug {
             Self::RetriedTaskMergedTwice,
             "the update of a retried task merges twice",
         ),
-        (Self::JoinArrivalLost, "loading loses the arrivals at joins"),
-        (Self::DeferredTaskLost, "loading loses deferred tasks"),
-        (
-            Self::ItemIndexLost,
-            "loading loses the items' positions under `each`",
-        ),
-        (
-            Self::EphemeralFieldLost,
-            "loading from a snapshot loses an ephemeral field",
-        ),
-        (
-            Self::CountLost,
-            "loading counts the steps from where the turn began, whatever came since",
-        ),
-        (
-            Self::KeptResultsDropped,
-            "kept results are not loaded, so their tasks run again",
-        ),
         (
             Self::KeptResultParkedAgain,
             "a kept result is parked again as if it had seen today's state",
@@ -79,10 +62,6 @@ impl Bug {
         (
             Self::EffectRecordedLate,
             "an effect is recorded with the commit, after its task saw it",
-        ),
-        (
-            Self::EffectsForgotten,
-            "recorded effects are not loaded, so they are called again",
         ),
         (
             Self::LoadedBeforeLease,
@@ -127,37 +106,8 @@ impl Bug {
     ];
 }
 
-/// What a loader with this bug reads in the place of a frontier.
-pub(super) fn spoil_frontier(bug: Bug, frontier: &str) -> Option<String> {
-    let mut text = parse(frontier);
-    let sections = text.as_object_mut()?;
-    match bug {
-        Bug::JoinArrivalLost => drop(sections.remove("joins")),
-        Bug::DeferredTaskLost => drop(sections.remove("deferred")),
-        Bug::ItemIndexLost => {
-            let groups = sections.get_mut("tasks")?.as_array_mut()?;
-            *groups = groups.iter().flat_map(one_by_one).collect();
-        }
-        _ => return None,
-    }
-    Some(text.to_string())
-}
-
 fn parse(frontier: &str) -> Value {
     serde_json::from_str(frontier).expect("a frontier is JSON")
-}
-
-/// A group of items as so many groups of one.
-fn one_by_one(group: &Value) -> Vec<Value> {
-    let Some(inputs) = group.get("inputs").and_then(Value::as_array) else {
-        return vec![group.clone()];
-    };
-    let alone = |input: &Value| {
-        let mut group = group.clone();
-        group["inputs"] = vec![input.clone()].into();
-        group
-    };
-    inputs.iter().map(alone).collect()
 }
 
 /// Positions in the order in which they stand in `completion`.

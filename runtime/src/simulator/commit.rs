@@ -3,34 +3,29 @@
 use super::bugs::{self, Bug};
 use super::drama::Drama;
 use super::drive::Drive;
-use super::load::restore;
+use super::load::{Stored, restore};
 use super::open_step::OpenStep;
 use super::owner::Phase;
 use super::reference::{End, end_of};
 use super::world::Stage;
 use crate::encode;
-use crate::machine::{Machine, snapshot_digest};
-use crate::session::step_commit;
-use crate::store::{Access, Commit, Committed, Snapshot, Status, StepKind, StoreError};
+use crate::machine::Machine;
+use crate::session::{Noted, OpenEffects};
+use crate::store::{Commit, Committed, Status, StoreError};
 
 impl Drive {
     /// The step happens in memory.
     pub(super) fn merge(&mut self, stage: &mut Stage, open: OpenStep) {
         let keys = self.machine.frontier_keys();
         let completion = open.finished.clone();
-        let effects = open
-            .done()
-            .flat_map(|(_, done)| done.effects.clone())
-            .collect();
         let retried = open.done().filter(|(_, done)| done.was_retried);
         let retried: Vec<usize> = retried.map(|(position, _)| position).collect();
         let mut finished = open.into_finished();
         let gathered = self.machine.gather(&mut finished);
         let mut gathered = gathered.expect("tales agree where they have to");
-        let updates = self
-            .machine
-            .updates_text(&gathered.beside(&finished).collect::<Vec<_>>(), false);
-        let updates = updates.expect("a tale has an encoding");
+        let done: Vec<_> = gathered.beside(&finished).collect();
+        let noted = Noted::of(&self.machine, &done, self.snapshots.checks());
+        let noted = noted.expect("a tale has an encoding");
         match stage.bug {
             Some(Bug::MergeByCompletion) => {
                 bugs::merge_by_completion(&mut gathered, &completion);
@@ -51,21 +46,15 @@ impl Drive {
             bugs::frontier_by_completion(&mut self.machine, &keys, &completion);
         }
         let status = status_of(&mut self.machine);
-        let sealed = self
-            .machine
-            .seal(&keys, updates)
-            .expect("a tale has an encoding");
-        self.tail += 1;
-        let due = self.tail >= stage.snapshot_every;
-        let snapshot = due.then(|| snapshot(&self.machine));
-        self.tail = if due { 0 } else { self.tail };
-        let access = Access::Held { epoch: self.epoch };
-        self.records.clear();
-        self.sealed = Some(Commit {
-            snapshot,
-            effects,
-            ..step_commit(&self.machine, sealed, StepKind::Step, status, access)
-        });
+        let commit = noted.commit(
+            &mut self.machine,
+            &self.effects,
+            &mut self.snapshots,
+            status,
+            self.epoch,
+        );
+        self.effects = OpenEffects::default();
+        self.sealed = Some(commit.expect("a tale has an encoding"));
     }
 
     pub(super) fn commit(mut self: Box<Self>, stage: &mut Stage, commit: Commit) -> Phase {
@@ -110,7 +99,12 @@ impl Drive {
 
     /// What was acknowledged is stored, and comes back as what it was.
     fn compare_with_stored(&self, stage: &mut Stage) {
-        let Some((loaded, restored)) = restore(stage) else {
+        let Some(Stored {
+            loaded,
+            machine: restored,
+            ..
+        }) = restore(stage)
+        else {
             return;
         };
         if loaded.head.step > self.machine.step() {
@@ -139,14 +133,5 @@ pub(super) fn status_of(machine: &mut Machine<Drama>) -> Status {
     match end_of(machine) {
         Some(End::Completed) => Status::Completed,
         _ => Status::Running,
-    }
-}
-
-fn snapshot(machine: &Machine<Drama>) -> Snapshot {
-    let state = encode::to_string(&**machine.state()).expect("a tale has an encoding");
-    Snapshot {
-        step: machine.step(),
-        digest: snapshot_digest(&state),
-        state,
     }
 }

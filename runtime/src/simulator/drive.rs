@@ -2,33 +2,30 @@
 
 use super::bugs::Bug;
 use super::drama::Drama;
-use super::effects::{Outcome, Records, next_call};
+use super::effects::{Outcome, next_call};
 use super::nodes::View;
 use super::open_step::{Attempt, Done, OpenStep, Slot};
 use super::owner::Phase;
 use super::reference::{End, end_of};
 use super::shelf::RUN;
 use super::world::Stage;
+use crate::cx::MadeCall;
+use crate::error::Error;
 use crate::machine::{Machine, result_text};
-use crate::store::{Commit, EffectRecord, Park, PendingResult, Status, StoreError};
+use crate::node_error::NodeError;
+use crate::session::{self, KeptText, OpenEffects, SnapshotRule, Why};
+use crate::store::{Commit, Head, StoreError};
 
 /// A run in an owner's memory.
 pub(super) struct Drive {
     pub(super) machine: Machine<Drama>,
     pub(super) epoch: u64,
-    pub(super) records: Records,
+    pub(super) effects: OpenEffects,
     pub(super) open: Option<OpenStep>,
     /// What is to be committed.
     pub(super) sealed: Option<Commit>,
-    /// Steps since the last snapshot.
-    pub(super) tail: u64,
+    pub(super) snapshots: SnapshotRule,
 }
-
-/// The error of a run whose task failed by chance.
-pub(super) const FAILED: &str = "node_failed";
-
-/// Results and effects of a step that stays open.
-type Kept = (Vec<PendingResult>, Vec<EffectRecord>);
 
 impl Drive {
     /// One atomic action.
@@ -51,7 +48,10 @@ impl Drive {
                     .report(claim, self.machine.step().to_string());
                 Phase::Away
             }
-            Some(end) => self.park(stage, Kept::default(), end.code()),
+            Some(end) => {
+                let error = end.error(self.machine.step());
+                self.park(stage, Vec::new(), &error)
+            }
         }
     }
 
@@ -106,7 +106,7 @@ impl Drive {
         };
         let fails = match view.calls().get(attempt.answers.len()) {
             Some(call) => {
-                let known = (self.epoch, &mut self.records);
+                let known = (self.epoch, &mut self.effects);
                 match next_call(stage, known, &view, attempt, *call)? {
                     Outcome::GoesOn => return Ok(()),
                     Outcome::Fails => true,
@@ -117,9 +117,18 @@ impl Drive {
         let number = attempt.number + 1;
         open.slots[position] = if !fails {
             open.finished.push(position);
+            let calls = (0..)
+                .zip(view.calls())
+                .map(|(position, (name, n))| MadeCall {
+                    name: (*name).to_owned(),
+                    n: *n,
+                    position,
+                    seen: true,
+                });
+            let buffered = std::mem::take(&mut attempt.effects);
+            self.effects.finish(view.key, calls.collect(), buffered);
             Slot::Done(Box::new(Done {
                 came_to: view.work(&attempt.answers),
-                effects: std::mem::take(&mut attempt.effects),
                 was_retried: attempt.number > 0,
                 is_kept: false,
             }))
@@ -160,37 +169,49 @@ impl Drive {
             self.merge(stage, open);
             return Phase::Driving(self);
         }
-        let saw = self.machine.step();
-        let (mut results, mut effects) = (Vec::new(), Vec::new());
         // What is kept already stands beside the state that it saw.
         let all = stage.bug == Some(Bug::KeptResultParkedAgain);
-        for (position, done) in open.done().filter(|(_, done)| all || !done.is_kept) {
-            let node = self.machine.frontier()[position].node;
-            results.push(PendingResult {
-                task: open.keys[position],
-                node: stage.graph.info.node_name(node).into(),
-                saw,
-                result: result_text(&done.came_to, false).expect("a tale has an encoding"),
-            });
-            effects.extend(done.effects.iter().cloned());
-        }
-        self.park(stage, (results, effects), FAILED)
+        let news = open.done().filter(|(_, done)| all || !done.is_kept);
+        let results = news.map(|(position, done)| KeptText {
+            task: open.keys[position],
+            node: (stage.graph.info).node_name(self.machine.frontier()[position].node),
+            result: result_text(&done.came_to, false).expect("a tale has an encoding"),
+        });
+        let results = results.collect();
+        self.park(stage, results, &by_chance())
     }
 
-    fn park(self: Box<Self>, stage: &mut Stage, (results, effects): Kept, error: &str) -> Phase {
+    fn park(self: Box<Self>, stage: &mut Stage, results: Vec<KeptText>, error: &Error) -> Phase {
         stage.tally.parked += 1;
         stage.tally.kept += results.len() as u64;
-        let park = Park {
-            run: RUN.into(),
-            epoch: self.epoch,
-            status: Status::Failed,
-            error: Some(error.into()),
-            results,
-            effects,
-            questions: Vec::new(),
-        };
+        let (run, saw) = ((RUN, self.epoch), self.machine.step());
+        let park = session::park(run, saw, results, Why::Failed(error), &self.effects);
         // If the store is unwell the lease lapses and the tasks run again.
         let _ = stage.shelf.park(park);
         Phase::Away
     }
+}
+
+/// A task failed by chance.
+fn by_chance() -> Error {
+    Error::NodeFailed {
+        run: RUN.into(),
+        step: 0,
+        node: "somebody",
+        attempts: 1,
+        source: NodeError::permanent("as the dice would have it").into_source(),
+    }
+}
+
+/// Whether that was it.
+pub(super) fn failed_by_chance(head: &Head) -> bool {
+    has_code(head, by_chance().code())
+}
+
+/// Whether a run failed with the error of that word.
+pub(super) fn has_code(head: &Head, code: &str) -> bool {
+    let code = format!("\"code\":\"{code}\"");
+    head.error
+        .as_deref()
+        .is_some_and(|error| error.contains(&code))
 }

@@ -1,19 +1,16 @@
 //! How an owner's tasks reach the outside world: what succeeded is journaled
 //! before its task sees it, and what is journaled is not called again.
 
-use std::collections::HashMap;
 use std::time::SystemTime;
 
 use super::bugs::Bug;
 use super::nodes::{Call, View};
 use super::open_step::Attempt;
 use super::outside::EffectId;
-use super::reference::answer;
 use super::world::Stage;
+use crate::cx::{self, Found, Request};
+use crate::session::OpenEffects;
 use crate::store::{EffectKind, EffectRecord, StoreError};
-
-/// What an owner knows of the open step's journal.
-pub(super) type Records = HashMap<EffectId, EffectRecord>;
 
 /// What a call did to its attempt.
 pub(super) enum Outcome {
@@ -25,70 +22,86 @@ pub(super) enum Outcome {
 /// record, or the outside world is called, or the answer is journaled.
 pub(super) fn next_call(
     stage: &mut Stage,
-    (epoch, records): (u64, &mut Records),
+    (epoch, open): (u64, &mut OpenEffects),
     view: &View<'_>,
     attempt: &mut Attempt,
     (name, n): Call,
 ) -> Result<Outcome, StoreError> {
     let id = (view.key, name.to_owned(), n);
-    // A failure is on record for replays only.
-    let known = records
-        .get(&id)
-        .filter(|record| record.kind == EffectKind::Done);
-    if let Some(record) = known {
-        replay(stage, view, attempt, (&id, record));
-    } else if let Some(answer) = attempt.unrecorded {
+    if let Some(answer) = attempt.unrecorded {
         let record = EffectRecord {
             kind: EffectKind::Done,
             response: Some(answer.to_string()),
             ..blank(view, attempt, &id)
         };
-        // What failed before it is recorded with it.
-        let mut effects = attempt.effects.clone();
-        effects.push(record.clone());
         if stage.bug == Some(Bug::EffectRecordedLate) {
-            attempt.effects = effects;
+            open.put(record);
         } else {
-            stage.shelf.journal(epoch, effects)?;
+            // What failed before it is recorded with it.
+            let mut records = attempt.effects.clone();
+            records.push(record);
+            let due = open.record(records);
+            stage.shelf.journal(epoch, due.clone())?;
+            open.mark_written(&due);
             attempt.effects.clear();
         }
         stage.tally.recorded += 1;
         stage.shelf.watch.saw(&id, answer);
-        records.insert(id, record);
         attempt.unrecorded = None;
         attempt.answers.push(Some(answer));
-    } else {
-        stage.shelf.watch.called(epoch, &id);
-        attempt.unrecorded = stage.outside.call(stage.rates.failures);
-        if attempt.unrecorded.is_none() && !view.bears_failure(&attempt.answers) {
-            return Ok(Outcome::Fails);
-        }
-        if attempt.unrecorded.is_none() {
-            let record = blank(view, attempt, &id);
-            attempt.effects.push(record);
+        return Ok(Outcome::GoesOn);
+    }
+    let call = cx::Call {
+        task: view.key,
+        name: id.1.clone(),
+        n,
+    };
+    let request = Request {
+        digest: view.request(&attempt.answers),
+        excerpt: String::new(),
+    };
+    match open.find(&call, &request) {
+        Found::Response(text) => replay(stage, attempt, &id, &text),
+        Found::New => return Ok(call_outside(stage, epoch, view, attempt, &id)),
+        other => {
+            let claim = "a record answers what was asked";
+            stage
+                .shelf
+                .watch
+                .report(claim, format!("{id:?}: {other:?}"));
             attempt.answers.push(None);
         }
     }
     Ok(Outcome::GoesOn)
 }
 
-fn replay(
+fn call_outside(
     stage: &mut Stage,
+    epoch: u64,
     view: &View<'_>,
     attempt: &mut Attempt,
-    (id, record): (&EffectId, &EffectRecord),
-) {
+    id: &EffectId,
+) -> Outcome {
+    stage.shelf.watch.called(epoch, id);
+    attempt.unrecorded = stage.outside.call(stage.rates.failures);
+    if attempt.unrecorded.is_none() && !view.bears_failure(&attempt.answers) {
+        return Outcome::Fails;
+    }
+    if attempt.unrecorded.is_none() {
+        let record = blank(view, attempt, id);
+        attempt.effects.push(record);
+        attempt.answers.push(None);
+    }
+    Outcome::GoesOn
+}
+
+fn replay(stage: &mut Stage, attempt: &mut Attempt, id: &EffectId, text: &str) {
     stage.tally.replayed += 1;
     let watch = &mut stage.shelf.watch;
-    if record.request != view.request(&attempt.answers) {
-        watch.report("a record answers what was asked", format!("{record:?}"));
-    }
-    let answer = answer(record).unwrap_or_else(|reason| {
-        watch.report("what is recorded can be read", reason);
-        None
-    });
-    if let Some(answer) = answer {
-        watch.saw(id, answer);
+    let answer = text.parse().ok();
+    match answer {
+        Some(answer) => watch.saw(id, answer),
+        None => watch.report("what is recorded can be read", text.to_owned()),
     }
     attempt.answers.push(answer);
 }

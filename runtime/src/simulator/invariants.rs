@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
+use super::drive::has_code;
 use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
 use crate::hash::Digest;
@@ -295,7 +296,7 @@ impl Watch {
         let end = self.reference.end()?;
         let said = match end {
             End::Completed => head.status == Status::Completed,
-            _ => head.status == Status::Failed && head.error.as_deref() == Some(end.code()),
+            _ => head.status == Status::Failed && has_code(head, end.error(0).code()),
         };
         said.then_some(end)
     }

@@ -47,6 +47,7 @@ use invariants::Violation;
 use tally::Tally;
 
 use crate::panics::caught;
+use crate::session::mistakes;
 
 /// How many seeds a test tries unless `SUPERSTEP_SEEDS` says otherwise.
 const SEEDS: u64 = 2_000;
@@ -63,6 +64,10 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> {
+    mistakes::make(match bug {
+        Some(Bug::Of(mistake)) => Some(mistake),
+        _ => None,
+    });
     caught(|| world::simulate(seed, bug)).unwrap_or_else(|panic| {
         Err(Violation {
             invariant: "nothing panics",
@@ -127,7 +132,7 @@ fn every_seeded_bug_is_caught() {
     }
     let mut missed = Vec::new();
     eprintln!("seeds until it is caught, what is wrong, which invariant says so");
-    for (bug, what) in Bug::ALL {
+    for (bug, what) in Bug::all() {
         let violation = |seed| Some((seed + 1, simulate(seed, Some(bug)).err()?.invariant));
         match (0..MOST_SEEDS).find_map(violation) {
             Some((seeds, invariant)) => eprintln!("{seeds:>5}  {what}: {invariant}"),

@@ -39,7 +39,6 @@ pub(super) struct Attempt {
 
 pub(super) struct Done {
     pub(super) came_to: Finished<Drama>,
-    pub(super) effects: Vec<EffectRecord>,
     pub(super) was_retried: bool,
     /// The store has it already.
     pub(super) is_kept: bool,
@@ -56,7 +55,6 @@ impl OpenStep {
                 None => Slot::Waiting,
                 Some(came_to) => Slot::Done(Box::new(Done {
                     came_to,
-                    effects: Vec::new(),
                     was_retried: false,
                     is_kept: true,
                 })),

@@ -4,7 +4,7 @@
 //! else an owner whose lease has lapsed could journal an effect in between.
 
 use super::bugs::Bug;
-use super::load::restore;
+use super::load::{Stored, restore};
 use super::tale::correction;
 use super::world::Stage;
 use crate::machine::outside_text;
@@ -53,7 +53,11 @@ const NAME: &str = "operator";
 /// The correction of the run as it stands, unless an unfinished task has
 /// effects: they are answers to what it saw.
 fn decide(stage: &mut Stage, access: Access) -> Option<Operator> {
-    let (loaded, mut machine) = restore(stage)?;
+    let Stored {
+        loaded,
+        mut machine,
+        ..
+    } = restore(stage)?;
     if has_open_effects(&loaded) {
         return None;
     }

@@ -4,10 +4,8 @@
 use super::bugs::Bug;
 use super::commit::status_of;
 use super::drama::Drama;
-use super::drive::Drive;
-use super::drive::FAILED;
-use super::effects::Records;
-use super::load::{read_effects, read_kept, restore};
+use super::drive::{Drive, failed_by_chance};
+use super::load::{Stored, read_kept, restore};
 use super::open_step::OpenStep;
 use super::reference::new_machine;
 use super::shelf::TERM;
@@ -15,8 +13,8 @@ use super::tale::further_turn;
 use super::world::Stage;
 use crate::encode;
 use crate::machine::{Machine, outside_text};
-use crate::session::{journal_digest, step_commit};
-use crate::store::{Access, Commit, Committed, Creation, Loaded, Status, StepKind};
+use crate::session::{OpenEffects, SnapshotRule, Tail, journal_digest, step_commit};
+use crate::store::{Access, Commit, Committed, Creation, Status, StepKind};
 
 pub(super) struct Owner {
     name: String,
@@ -38,9 +36,6 @@ pub(super) enum Phase {
     /// [`Bug::LoadedBeforeLease`].
     Looked(Box<Stored>),
 }
-
-/// A run as it is stored, and its machine.
-type Stored = (Loaded, Machine<Drama>);
 
 impl Owner {
     pub(super) fn new(name: &str) -> Self {
@@ -95,7 +90,7 @@ impl Owner {
             return turn.unwrap_or(Phase::Away);
         }
         // What failed by chance may as well be resumed; what met an end may not.
-        let by_chance = head.error.as_deref() == Some(FAILED);
+        let by_chance = failed_by_chance(&head);
         if head.status == Status::Failed && has_turns && !(by_chance && stage.dice.one_in(2)) {
             return self.approach_turn(stage);
         }
@@ -156,7 +151,11 @@ impl Owner {
 
 /// A further turn on the run as it stands, if it stands still.
 fn turn(stage: &mut Stage, access: Access) -> Option<Phase> {
-    let (loaded, mut machine) = restore(stage)?;
+    let Stored {
+        loaded,
+        mut machine,
+        ..
+    } = restore(stage)?;
     let status = loaded.head.status;
     if !status.is_final() && status != Status::Failed {
         return None;
@@ -183,10 +182,10 @@ fn begin(stage: &mut Stage, machine: Machine<Drama>, commit: Commit) -> Phase {
         Ok(Committed::Now(lease)) if !done => Phase::Driving(Box::new(Drive {
             machine,
             epoch: lease.epoch,
-            records: Records::new(),
+            effects: OpenEffects::default(),
             open: None,
             sealed: None,
-            tail: 0,
+            snapshots: snapshots(stage, Tail::default()),
         })),
         _ => Phase::Away,
     }
@@ -200,25 +199,33 @@ fn load(stage: &mut Stage, epoch: u64) -> Phase {
 }
 
 /// Goes on with a run as it was loaded.
-fn drive(stage: &mut Stage, epoch: u64, (loaded, machine): Stored) -> Phase {
+fn drive(stage: &mut Stage, epoch: u64, stored: Stored) -> Phase {
+    let Stored {
+        loaded,
+        machine,
+        tail,
+    } = stored;
     if loaded.head.status.is_final() {
         let _ = stage.shelf.release(epoch);
         return Phase::Away;
     }
-    let kept = read_kept(stage, &loaded.pending);
+    let kept = read_kept(stage, &loaded);
     let frontier = machine.frontier_keys();
     if let Some(stray) = kept.keys().find(|task| !frontier.contains(task)) {
         let claim = "kept results are those of the open step";
         stage.shelf.watch.report(claim, stray.to_string());
     }
     let open = (!kept.is_empty()).then(|| OpenStep::new(&machine, kept));
-    let from = loaded.snapshot.map_or(0, |snapshot| snapshot.step);
     Phase::Driving(Box::new(Drive {
-        tail: machine.step() - from,
+        snapshots: snapshots(stage, tail),
         machine,
         epoch,
-        records: read_effects(stage, loaded.effects),
+        effects: OpenEffects::new(loaded.effects, loaded.questions),
         open,
         sealed: None,
     }))
+}
+
+const fn snapshots(stage: &Stage, tail: Tail) -> SnapshotRule {
+    SnapshotRule::new(Some(stage.snapshot_every), false, tail)
 }

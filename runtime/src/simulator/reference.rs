@@ -15,6 +15,7 @@ use super::shelf::RUN;
 use super::tale::{Tale, correction, further_turn};
 use crate::cx::RunIdentity;
 use crate::encode;
+use crate::error::Error;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, Sealed, outside_text};
 use crate::store::{EffectKind, EffectRecord, StepKind, StepRecord};
@@ -34,12 +35,20 @@ pub(super) enum End {
 }
 
 impl End {
-    /// The word under which a failed run keeps it.
-    pub(super) const fn code(self) -> &'static str {
+    /// What a run that ends so after `step` fails with.
+    pub(super) fn error(self, step: u64) -> Error {
+        let run = RUN.to_owned();
         match self {
-            Self::Completed => "completed",
-            Self::NoProgress => "no_progress",
-            Self::Limit => "max_steps_exceeded",
+            Self::NoProgress | Self::Completed => Error::NoProgress {
+                run,
+                step,
+                reason: "a join waits".into(),
+            },
+            Self::Limit => Error::MaxStepsExceeded {
+                run,
+                step,
+                max_steps: MOST_STEPS,
+            },
         }
     }
 }

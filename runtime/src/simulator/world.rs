@@ -7,7 +7,7 @@ use super::dice::Dice;
 use super::drama::set_stage;
 use super::graphs::{Drawn, graph_of};
 use super::invariants::{Violation, Watch};
-use super::load::restore;
+use super::load::{Stored, restore};
 use super::operator::Operator;
 use super::outside::Outside;
 use super::owner::Owner;
@@ -169,7 +169,7 @@ impl World {
             let (invariant, details) = ("nothing is stuck", format!("{stuck:?}"));
             return Err(Violation { invariant, details });
         }
-        if let Some((_, machine)) = restore(&mut self.stage) {
+        if let Some(Stored { machine, .. }) = restore(&mut self.stage) {
             let watch = &mut self.stage.shelf.watch;
             let right = watch.reference().machine();
             let same = (right.state(), right.chain()) == (machine.state(), machine.chain());
