@@ -86,7 +86,7 @@ pub(crate) fn step_commit<G: Graph>(
         run: machine.run().to_owned(),
         create: None,
         access,
-        release: status.is_final(),
+        release: status.is_final() && !mistake!(FinalStepKeepsLease),
         previous: sealed.previous,
         record: StepRecord {
             step: machine.step(),
@@ -105,7 +105,10 @@ pub(crate) fn step_commit<G: Graph>(
         status,
         turn: machine.turn().number,
         turn_step: machine.turn().step,
-        counted_from: machine.turn().counted_from,
+        counted_from: match mistake!(CountNotCommitted) {
+            true => machine.turn().step,
+            false => machine.turn().counted_from,
+        },
         token: None,
         effects: Vec::new(),
         events: Vec::new(),

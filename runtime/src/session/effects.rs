@@ -78,6 +78,9 @@ impl OpenEffects {
 
     /// What is to be written when the step stays open: effects and questions.
     pub(crate) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
+        if mistake!(ParkedEffectsLost) {
+            return (Vec::new(), self.asked.clone());
+        }
         (self.unwritten(), self.asked.clone())
     }
 
@@ -197,7 +200,9 @@ impl OpenEffects {
         calls: Vec<MadeCall>,
         buffered: Vec<EffectRecord>,
     ) {
-        buffered.into_iter().for_each(|record| self.put(record));
+        if !mistake!(BufferedRecordsLost) {
+            buffered.into_iter().for_each(|record| self.put(record));
+        }
         // It went on without the answers.
         self.asked.retain(|asked| asked.task != task);
         let places = calls.into_iter();

@@ -248,7 +248,11 @@ pub(crate) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
         if may_be_older && !result_text(&finished, false).is_ok_and(|today| today == kept.result) {
             return Err(undecodable(head, place(), older_result()));
         }
-        let saw = Some(kept.saw);
+        let saw = match mistake!(SeenStateForgotten) {
+            true => head.step,
+            false => kept.saw,
+        };
+        let saw = Some(saw);
         Ok((kept.task, Finished { saw, ..finished }))
     };
     pending

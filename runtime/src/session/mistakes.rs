@@ -18,11 +18,16 @@ pub(crate) enum Mistake {
     EffectCalledAgain,
     EffectsForgotten,
     NewsNotCommitted,
+    BufferedRecordsLost,
+    ParkedEffectsLost,
+    SeenStateForgotten,
+    FinalStepKeepsLease,
+    CountNotCommitted,
 }
 
 impl Mistake {
     /// Each with what is wrong.
-    pub(crate) const ALL: [(Self, &str); 9] = [
+    pub(crate) const ALL: [(Self, &str); 14] = [
         (Self::JoinArrivalLost, "loading loses the arrivals at joins"),
         (Self::DeferredTaskLost, "loading loses deferred tasks"),
         (
@@ -49,6 +54,26 @@ impl Mistake {
         (
             Self::NewsNotCommitted,
             "what was not journaled is not written with the step either",
+        ),
+        (
+            Self::BufferedRecordsLost,
+            "the failures that a task lived with are not recorded",
+        ),
+        (
+            Self::ParkedEffectsLost,
+            "what was not journaled is not kept with a parked step",
+        ),
+        (
+            Self::SeenStateForgotten,
+            "a kept result is loaded as if it had seen today's state",
+        ),
+        (
+            Self::FinalStepKeepsLease,
+            "the last commit does not give the lease back",
+        ),
+        (
+            Self::CountNotCommitted,
+            "a commit counts the steps from where the turn began, whatever came since",
         ),
     ];
 }

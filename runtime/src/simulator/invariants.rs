@@ -11,7 +11,9 @@ use std::time::SystemTime;
 use super::drive::has_code;
 use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
+use crate::encode;
 use crate::hash::Digest;
+use crate::machine::TaskNote;
 use crate::session::journal_digest;
 use crate::store::{
     Access, EffectKind, EffectRecord, Head, Lease, PendingResult, Status, StepKind, StepRecord,
@@ -269,6 +271,7 @@ impl Watch {
             }
             let older = |saw: &&u64| **saw + 1 < record.step;
             self.older += self.kept.values().filter(older).count() as u64;
+            self.check_notes(record);
         }
         if record.kind == StepKind::Turn {
             let frontier = self.reference.machine().frontier_keys();
@@ -286,6 +289,22 @@ impl Watch {
         if record.kind != StepKind::Update {
             self.kept.clear();
         }
+    }
+
+    /// A replay has to know which tasks of a step saw an older state than the others.
+    fn check_notes(&mut self, record: &StepRecord) {
+        let keys = self.reference.machine().frontier_keys();
+        let saw = |key: &Digest| self.kept.get(key).filter(|saw| **saw + 1 < record.step);
+        let older: Vec<_> = keys.iter().map(saw).map(Option::<&u64>::copied).collect();
+        let notes = record.notes.as_deref().map(encode::from_str);
+        let notes: Vec<TaskNote> = notes.and_then(Result::ok).unwrap_or_default();
+        let mut noted = vec![None; keys.len()];
+        notes
+            .iter()
+            .for_each(|note| noted[note.task as usize] = note.saw);
+        self.claim(noted == older, "a step says what its tasks saw", || {
+            format!("{:?} instead of {older:?}", record.notes)
+        });
     }
 
     /// Where the run ended, if it has, and the store says so.
