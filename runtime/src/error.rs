@@ -372,7 +372,8 @@ pub enum Error {
     /// The open step has effects on record, which saw the state as it is.
     #[error(
         "run `{run}` cannot take an update now: unfinished tasks of its open step {step} have effects on record, \
-         which were made for the state as it is; resume the run and update it when the step is done"
+         which were made for the state as it is; answer what `run.interrupts()` asks, resume the run, and update it \
+         when the step is done; if that step always fails, drop it by a further `turn`, or fork the run before it"
     )]
     StepOpen {
         /// The run.
@@ -706,8 +707,8 @@ fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> S
 fn held(expires: SystemTime, node: Option<&str>) -> String {
     match node {
         None => format!(
-            ", whose lease lapses {}; wait for it, or stop that process: its runs can be taken over at once \
-             when it is gone",
+            ", whose lease lapses {}; wait for that call, which may be one of this process; if it is another \
+             process, its runs can be taken over at once when it is gone",
             when(expires)
         ),
         Some(node) => format!(

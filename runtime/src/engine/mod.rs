@@ -133,7 +133,11 @@ impl<G: Graph> Engine<G> {
             // Only a run that exists has an execution, so that `run` can tell whether it does.
             let head = self.core.head(&store, id).await?;
             if head.status.is_final() {
-                return self.core.look(&store, head).await;
+                let run = self.core.look(&store, head).await?;
+                // Another turn may have begun between the two looks.
+                if run.status().is_final() {
+                    return Ok(run);
+                }
             }
             self.go_on(&store, id).await
         };

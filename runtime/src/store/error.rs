@@ -1,10 +1,14 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::hash::Digest;
 
 /// Why a store could not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error)]
+///
+/// `Debug` shows the message, since that is what a `main` that returns an error
+/// prints.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no run with that id.
@@ -149,8 +153,9 @@ pub enum StoreError {
     },
     /// The file at the path is not the one that was opened; the database, or one of the two beside it.
     #[error(
-        "`{path}` was moved, deleted or replaced while it was open; nothing was written, \
-         put the file back, or close the store, which saves what was written before, and open it again"
+        "`{path}` was moved, deleted or replaced while it was open; nothing was written; put the file back, \
+         and the store goes on; if it is a log or an index that is gone for good, close the store, which saves \
+         what was written before"
     )]
     Moved {
         /// The path.
@@ -221,4 +226,10 @@ pub enum StoreError {
         #[source]
         source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

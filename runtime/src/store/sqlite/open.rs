@@ -101,10 +101,28 @@ fn unreachable_file(error: &io::Error, path: &Path) -> StoreError {
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     let reader = match fs::metadata(path) {
         Ok(file) if file.len() > 0 => look(path, settings)?.filter(shrink::is_shrinkable),
-        _ => None,
+        _ => {
+            refuse_orphaned_log(path)?;
+            None
+        }
     };
     let writer = open_writer(path, settings)?;
     Ok(Opened { writer, reader })
+}
+
+/// A new database in the place of one that was moved away would take its log for
+/// rubbish, and delete what was committed there.
+fn refuse_orphaned_log(path: &Path) -> Result<(), StoreError> {
+    let log = beside(path, "-wal");
+    if !fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        return Ok(());
+    }
+    let reason = format!(
+        "it is not there, but its log `{}` is, with what was committed last: put the file back where it was, \
+         or, if nobody needs that any more, move the log away",
+        log.display()
+    );
+    Err(cannot_open(path, &reason))
 }
 
 fn open_writer(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {

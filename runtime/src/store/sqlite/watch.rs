@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 
 use super::errors::translate;
-use super::identity::Identity;
+use super::identity::{Identity, is_deleted};
 use super::open::io_error;
 use crate::store::StoreError;
 
@@ -22,9 +22,11 @@ const FRAME_HEADER: u64 = 24;
 /// Where SQLite has its locks; the page there is never written.
 const LOCKED_BYTE: u64 = 0x4000_0000;
 
-/// Without its index the database is harmed only when somebody opens it then, so
-/// that it need not be looked at with every commit of many.
-const INDEX_EVERY: Duration = Duration::from_millis(1);
+/// How often to look whether log and index are at their paths. Without its index the
+/// database is harmed only when somebody opens it then, and a log that was moved
+/// away still has what was written: neither need be looked at with every commit of
+/// many. A log that was deleted or replaced shows in our handle on it, at once.
+const EVERY: Duration = Duration::from_millis(1);
 
 /// How often to look at files that got shorter: others go on meanwhile.
 const LOOKS: u32 = 4;
@@ -36,7 +38,7 @@ pub(super) struct Watch {
     log: Identity,
     /// With another one, another process would not know what stands in the log.
     index: Identity,
-    /// When the index was looked at.
+    /// When their paths were looked at.
     looked: Instant,
     /// A handle of our own on the log: SQLite has no locks on it that closing
     /// this one could drop, as it has on the other two.
@@ -78,11 +80,12 @@ impl Watch {
         if let Some(cut) = &self.cut {
             return Err(cut.clone());
         }
-        if self.looked.elapsed() >= INDEX_EVERY {
+        if self.looked.elapsed() >= EVERY {
             self.index.check()?;
+            self.log.check()?;
             self.looked = Instant::now();
         }
-        let found = (self.database.check()?, self.log.check()?);
+        let found = (self.database.check()?, self.log_now()?);
         if found.0 < self.seen.0 || found.1 < self.seen.1 {
             self.seen = self.examine(conn)?;
         } else {
@@ -100,11 +103,23 @@ impl Watch {
         self.seen.1
     }
 
+    /// How long the log is, if it was not deleted, nor replaced: our handle knows
+    /// that sooner than a look at the folder.
+    fn log_now(&self) -> Result<u64, StoreError> {
+        match self.open_log.metadata() {
+            Ok(log) if is_deleted(&log) => Err(StoreError::Moved {
+                path: self.log.path().display().to_string(),
+            }),
+            Ok(log) => Ok(log.len()),
+            Err(error) => Err(io_error(&error, self.log.path())),
+        }
+    }
+
     /// Whether shorter files still have what must be in them.
     fn examine(&mut self, conn: &Connection) -> Result<(u64, u64), StoreError> {
         let mut looks = 0;
         loop {
-            let found = (self.database.check()?, self.log.check()?);
+            let found = (self.database.check()?, self.log_now()?);
             let Some(cut) = self.cut_off(conn, found)? else {
                 return Ok(found);
             };
