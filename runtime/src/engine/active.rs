@@ -105,7 +105,13 @@ impl<G: Graph> Execution<G> {
         };
         self.pulse.admit(call);
         let polled = match &mut *progress {
-            Progress::Done(ended) => return Poll::Ready(ended.clone()),
+            Progress::Done(ended) => {
+                let ended = ended.clone();
+                drop(progress);
+                // Who was turned away by this look is woken by nobody else.
+                self.pulse.call_back();
+                return Poll::Ready(ended);
+            }
             Progress::Driving(driving) => self.drive(driving),
         };
         match &polled {
