@@ -200,11 +200,9 @@ impl<G: Graph> Ledger<G> for Durable<G> {
             Why::Interrupted => (Status::Interrupted, None),
         };
         let (effects, questions) = self.journal.leave();
-        let epoch = self.lease.epoch();
-        self.lease.ended();
         let park = Park {
             run: self.run.clone(),
-            epoch,
+            epoch: self.lease.epoch(),
             status,
             error,
             results,
@@ -214,7 +212,10 @@ impl<G: Graph> Ledger<G> for Durable<G> {
         self.store
             .park(park)
             .await
-            .map_err(|error| self.error(error))
+            .map_err(|error| self.error(error))?;
+        // Not before: of a park that failed, or was dropped, the lease stays.
+        self.lease.ended();
+        Ok(())
     }
 
     fn result_text(&self, finished: &Finished<G>) -> Option<String> {

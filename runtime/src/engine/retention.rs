@@ -7,7 +7,6 @@ use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
 use super::core::Core;
 use super::durable::Tail;
-use super::lease::HeldLease;
 use super::migrate;
 use super::start::{check_id, run_at, state_text};
 use crate::error::Error;
@@ -102,12 +101,8 @@ impl<G: Graph> Core<G> {
 
     async fn snapshot(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
         self.head(store, run).await?;
-        let lease = store
-            .acquire(run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(run, error))?;
-        let mut held = HeldLease::new(store, run, &lease, self.settings.lease);
-        let written = self.snapshot_held(store, run, lease.epoch).await;
+        let mut held = self.acquire(store, run).await?;
+        let written = self.snapshot_held(store, run, held.epoch()).await;
         held.give_back().await;
         written
     }

@@ -13,7 +13,7 @@ use super::core::Core;
 use super::drive::{Drive, Ending, catch_reducers, step_error};
 use super::durable::{Durable, LeftOpen, SnapshotRule, Tail, step_commit};
 use super::inside;
-use super::lease::HeldLease;
+use super::lease::{self, HeldLease};
 use super::ledger::{Ledger, Unkept};
 use super::load::{check_graph, check_head, check_step, read_kept, restore, undecodable};
 use super::migrate::{self, Reducers};
@@ -158,7 +158,7 @@ impl<G: Graph> Core<G> {
                 self.take_lease(),
             )
         };
-        match store.commit(commit).await {
+        match lease::commit(store, commit).await {
             Ok(Committed::Now(lease)) => {
                 let held = HeldLease::new(store, &run, &lease, self.settings.lease);
                 let left = LeftOpen::default();
@@ -224,11 +224,7 @@ impl<G: Graph> Core<G> {
         if head.status.is_final() {
             return self.look(store, head).await;
         }
-        let lease = store
-            .acquire(&run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(&run, error))?;
-        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
+        let mut held = self.acquire(store, &run).await?;
         let (head, machine, tail, left) = match self.open(store, &run).await {
             Ok(opened) => opened,
             Err(error) => {
@@ -238,6 +234,7 @@ impl<G: Graph> Core<G> {
         };
         // Its driver may have finished it between the two looks.
         if head.status.is_final() {
+            held.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
         let ledger = Durable::new(self, store, held, &machine, tail, left);
@@ -303,7 +300,7 @@ impl<G: Graph> Core<G> {
                 token: token.clone(),
                 ..step.commit
             };
-            match store.commit(commit).await {
+            match lease::commit(store, commit).await {
                 Ok(Committed::Now(lease)) => {
                     let held = HeldLease::new(store, &run, &lease, self.settings.lease);
                     let left = LeftOpen::default();
@@ -342,12 +339,8 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         self.head(store, &run).await?;
         // Taken before the look, so that no task can begin an effect meanwhile.
-        let lease = store
-            .acquire(&run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(&run, error))?;
-        let mut held = HeldLease::new(store, &run, &lease, self.settings.lease);
-        let updated = self.update_held(store, &run, update, lease.epoch).await;
+        let mut held = self.acquire(store, &run).await?;
+        let updated = self.update_held(store, &run, update, held.epoch()).await;
         match updated {
             Ok(_) => held.ended(),
             Err(_) => held.give_back().await,
@@ -434,6 +427,18 @@ impl<G: Graph> Core<G> {
         }
         let checked = machine.check_merged(said);
         checked.map_err(Error::not_round_trip(machine.run(), machine.step()))
+    }
+
+    /// The lease of a run that exists.
+    pub(super) async fn acquire(
+        &self,
+        store: &Arc<dyn Store>,
+        run: &str,
+    ) -> Result<HeldLease, Error> {
+        let term = self.settings.lease;
+        let lease = lease::acquire(store, run, &self.owner, term).await;
+        let lease = lease.map_err(|error| Error::from_store(run, error))?;
+        Ok(HeldLease::new(store, run, &lease, term))
     }
 
     pub(super) fn take_lease(&self) -> Access {
