@@ -76,11 +76,25 @@ fn call(of: &str, engine: &Engine<Lab>, id: &str) -> Call {
     })
 }
 
+/// Until nobody holds the lease of `run`, if there is that run.
+async fn given_back(place: &Place, run: &str) {
+    let is_held = async || {
+        let head = place.store.head(run).await.unwrap();
+        head.is_some_and(|head| head.lease.is_some())
+    };
+    let given_back = async {
+        while is_held().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = timeout(LONG, given_back).await;
+    waited.unwrap_or_else(|_| panic!("{place:?}: nobody gave `{run}` back"));
+}
+
 /// Another engine's `resume`, as soon as nobody else drives.
 async fn elsewhere(lab: &Lab, place: &Place, run: &str) -> Result<Run<Findings>, Error> {
-    let engine = lab.engine(place);
-    let taken = timeout(LONG, take_over(&engine, run)).await;
-    taken.unwrap_or_else(|_| panic!("{place:?}: nobody gave `{run}` back"))
+    given_back(place, run).await;
+    take_over(&lab.engine(place), run).await
 }
 
 /// A run for `of` to be called for.
@@ -97,10 +111,7 @@ async fn prepare(of: &str, lab: &Lab, place: &Place, id: &str) {
             });
             let engine = held_up.engine(place);
             held_up.outside.crash(call("run", &engine, id)).await;
-            // Until its lease is back.
-            while place.store.head(id).await.unwrap().unwrap().lease.is_some() {
-                tokio::task::yield_now().await;
-            }
+            given_back(place, id).await;
         }
         // It has no round, so it is finished.
         _ => drop(engine.run(id, Findings::default()).await.unwrap()),

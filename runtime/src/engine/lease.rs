@@ -64,9 +64,10 @@ impl HeldLease {
     /// Gives it back before the caller learns that the driving ended, so that
     /// another engine can go on at once. If the store refuses, it lapses.
     pub(super) async fn give_back(&mut self) {
-        if std::mem::take(&mut self.held) {
+        if self.held {
             self.stop();
             let _ = self.store.release(&self.run, self.epoch).await;
+            self.held = false;
         }
     }
 
