@@ -1,16 +1,19 @@
 //! However many callers want to advance a run, each step commits once and each
 //! task runs once.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::StepKind;
 use superstep_tests::survey::{Survey, Surveyor};
-use superstep_tests::{Dice, Hooked, Journal, Place, Trace, stores, trace, well};
+use superstep_tests::{Dice, Hooked, Journal, Place, Trace, memory, stores, trace, well};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 fn surveyor_at(place: &Place) -> (Engine<Surveyor>, Journal) {
     let surveyor = Surveyor::new();
@@ -139,6 +142,25 @@ fn say(message: &str) -> Talk {
     Talk {
         message: message.to_owned(),
         ..Talk::default()
+    }
+}
+
+/// They all look at once when the run is over, and get in each other's way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn all_who_wait_learn_that_it_is_over() {
+    let place = memory();
+    let gate = Arc::new(Semaphore::new(0));
+    let engine = listener(&place, &gate);
+    for round in 0..50 {
+        let mut calls = JoinSet::new();
+        for _ in 0..200 {
+            let call = engine.run(format!("run-{round}"), say("hello"));
+            calls.spawn(call.into_future());
+        }
+        gate.add_permits(1);
+        let all = async { while calls.join_next().await.is_some() {} };
+        let all = timeout(Duration::from_secs(30), all).await;
+        assert!(all.is_ok(), "round {round}: {} still wait", calls.len());
     }
 }
 

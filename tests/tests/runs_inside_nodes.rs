@@ -1,13 +1,14 @@
 //! A driving call that is made inside a node of the run it is for would wait
 //! for itself: it is refused at once, by the node's name.
 
+use std::cell::RefCell;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use superstep::prelude::*;
 use superstep_tests::{Place, stores};
 use tokio::time::timeout;
@@ -241,4 +242,59 @@ async fn spawn(_: &Trip, own: &Spawned, cx: &Cx) {
 #[derive(Clone, Debug)]
 struct Parent {
     own: Spawned,
+}
+
+/// What encodes itself with a question for its own run.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+struct Prying(u32);
+
+thread_local! {
+    static ASK: RefCell<Option<Engine<Encoder>>> = const { RefCell::new(None) };
+    static SAID: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Serialize for Prying {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(engine) = ASK.with_borrow_mut(|ask| ask.take_if(|_| self.0 == 1)) {
+            let started = block_on(engine.run("run", Encoded::default()).into_future());
+            let resumed = block_on(engine.resume("run"));
+            SAID.set(
+                [started, resumed]
+                    .map(|ended| ended.unwrap_err().to_string())
+                    .into(),
+            );
+        }
+        self.0.serialize(serializer)
+    }
+}
+
+#[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Encoded {
+    prying: Prying,
+}
+
+#[node]
+fn write(_: &Encoded) -> EncodedUpdate {
+    Encoded::update().prying(Prying(1))
+}
+
+#[graph(state = Encoded, start -> write -> end)]
+struct Encoder;
+
+#[tokio::test]
+async fn a_call_for_its_own_run_between_the_nodes_is_refused_too() {
+    for place in stores() {
+        let store = Arc::clone(&place.store);
+        let engine = Engine::builder(Encoder)
+            .shared_store(store)
+            .build()
+            .unwrap();
+        ASK.set(Some(engine.clone()));
+        soon(engine.run("run", Encoded::default())).await.unwrap();
+        let said = SAID.take();
+        assert_eq!(said.len(), 2, "{place:?}");
+        for said in said {
+            assert!(said.contains("is being driven by"), "{place:?}: {said}");
+        }
+    }
 }

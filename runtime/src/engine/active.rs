@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use super::inside;
+use super::inside::{self, Inner};
 use super::pulse::{Abandon, Pulse};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -72,15 +72,15 @@ enum Progress<G: Graph> {
 /// How an execution ended.
 pub(super) enum Ended<G: Graph> {
     With(RunResult<G>),
-    /// It waits for the caller itself, who is in this node of the run.
-    Within(&'static str),
+    /// It waits for the caller itself, who is in the run.
+    Within(Inner),
 }
 
 impl<G: Graph> Clone for Ended<G> {
     fn clone(&self) -> Self {
         match self {
             Self::With(result) => Self::With(result.clone()),
-            Self::Within(node) => Self::Within(node),
+            Self::Within(inner) => Self::Within(*inner),
         }
     }
 }
@@ -96,8 +96,8 @@ impl<G: Graph> Execution<G> {
     }
 
     fn poll(&self, call: u64, cx: &mut Context<'_>) -> Poll<Ended<G>> {
-        if let Some(node) = inside::node_of(&self.pulse) {
-            return Poll::Ready(Ended::Within(node));
+        if let Some(inner) = inside::place_in(&self.pulse) {
+            return Poll::Ready(Ended::Within(inner));
         }
         // Before the look whether another call polls: that one calls back.
         self.pulse.register(call, cx.waker());
@@ -109,6 +109,7 @@ impl<G: Graph> Execution<G> {
             Progress::Done(ended) => {
                 let ended = ended.clone();
                 drop(progress);
+                // Who was turned away by this look is woken by nobody else.
                 self.pulse.call_back();
                 return Poll::Ready(ended);
             }
@@ -215,7 +216,7 @@ impl<G: Graph> Part<G> {
     pub(super) async fn known(&self) -> Known<G> {
         let pulse = &self.execution.pulse;
         poll_fn(|cx| {
-            if pulse.is_driving() && inside::node_of(pulse).is_none() {
+            if pulse.is_driving() && inside::place_in(pulse).is_none() {
                 return Poll::Ready(Known::Drives);
             }
             match self.execution.poll(self.call, cx) {

@@ -137,11 +137,13 @@ impl<G: Graph> Ledger<G> for Durable<G> {
     async fn park(&mut self, saw: u64, results: Vec<KeptText>, why: Why<'_>) -> Result<(), Error> {
         let run = (self.run.as_str(), self.lease.epoch());
         let park = session::park(run, saw, results, why, &self.journal.open());
-        self.lease.ended();
         self.store
             .park(park)
             .await
-            .map_err(|error| self.error(error))
+            .map_err(|error| self.error(error))?;
+        // Not before: of a park that failed, or was dropped, the lease stays.
+        self.lease.ended();
+        Ok(())
     }
 
     fn result_text(&self, finished: &Finished<G>) -> Option<String> {

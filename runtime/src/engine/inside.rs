@@ -1,7 +1,7 @@
 //! Which runs and nodes a thread is in at this moment, outermost first.
 //!
 //! A call that is made inside a node of a run, for that run, would wait for
-//! itself. Whether it is inside is asked of the thread at each of its polls: a
+//! itself, and so would one in code of the user's that runs between the nodes. Whether it is inside is asked of the thread at each of its polls: a
 //! node that is polled has its execution, and whoever polls that, under it on
 //! the stack. A task that the node spawned is polled from elsewhere.
 
@@ -16,6 +16,12 @@ use super::pulse::Pulse;
 
 thread_local! {
     static INSIDE: RefCell<Vec<Frame>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Where in a run a thread is.
+#[derive(Clone, Copy)]
+pub(super) struct Inner {
+    pub(super) node: Option<&'static str>,
 }
 
 enum Frame {
@@ -62,17 +68,19 @@ pub(super) fn current() -> Option<Arc<Pulse>> {
     })
 }
 
-/// The node of that very run that the thread is in.
-pub(super) fn node_of(pulse: &Pulse) -> Option<&'static str> {
+/// Whether the thread is in that very run, and in which node of it: in none while
+/// it encodes, merges or drops the user's values.
+pub(super) fn place_in(pulse: &Pulse) -> Option<Inner> {
     INSIDE.with_borrow(|frames| {
         let is_it = |frame: &Frame| {
             matches!(frame, Frame::Run(other) if (&other.owner, &other.run) == (&pulse.owner, &pulse.run))
         };
         let at = frames.iter().position(is_it)?;
-        frames[at..].iter().find_map(|frame| match frame {
+        let node = frames[at..].iter().find_map(|frame| match frame {
             Frame::Node(name) => Some(*name),
             Frame::Run(_) => None,
-        })
+        });
+        Some(Inner { node })
     })
 }
 

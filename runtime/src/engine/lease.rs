@@ -1,8 +1,10 @@
 //! The lease of a driven run: renewed while somebody polls its execution, given
 //! back when it is dropped.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -11,7 +13,8 @@ use tokio::time::sleep;
 
 use super::inside;
 use super::pulse::Pulse;
-use crate::store::{Lease, Store, StoreError};
+use crate::panics::caught;
+use crate::store::{Commit, Committed, Lease, Store, StoreError, StoreFuture};
 
 /// A lease is renewed so many times a term.
 const BEATS: u32 = 3;
@@ -61,9 +64,10 @@ impl HeldLease {
     /// Gives it back before the caller learns that the driving ended, so that
     /// another engine can go on at once. If the store refuses, it lapses.
     pub(super) async fn give_back(&mut self) {
-        if std::mem::take(&mut self.held) {
+        if self.held {
             self.stop();
             let _ = self.store.release(&self.run, self.epoch).await;
+            self.held = false;
         }
     }
 
@@ -80,16 +84,114 @@ impl Drop for HeldLease {
         if !self.held {
             return;
         }
-        // Without a runtime the lease stays until it lapses, or until this
-        // process ends or drives the run again.
-        if let Ok(runtime) = Handle::try_current() {
-            let (store, run, epoch) = (
-                Arc::clone(&self.store),
-                std::mem::take(&mut self.run),
-                self.epoch,
-            );
-            runtime.spawn(async move { store.release(&run, epoch).await });
+        let (store, run, epoch) = (
+            Arc::clone(&self.store),
+            std::mem::take(&mut self.run),
+            self.epoch,
+        );
+        see_to(async move {
+            // If the store refuses, it lapses.
+            let _ = store.release(&run, epoch).await;
+        });
+    }
+}
+
+/// Takes the lease of `run`.
+pub(super) async fn acquire(
+    store: &Arc<dyn Store>,
+    run: &str,
+    owner: &str,
+    term: Duration,
+) -> Result<Lease, StoreError> {
+    let (at, owner) = (Arc::clone(store), owner.to_owned());
+    let id = run.to_owned();
+    let call = async move { at.acquire(&id, &owner, term).await };
+    Taking::begin(store, run, call, Some).await
+}
+
+/// Makes a commit that takes its run's lease.
+pub(super) async fn commit(
+    store: &Arc<dyn Store>,
+    commit: Commit,
+) -> Result<Committed, StoreError> {
+    let (at, run) = (Arc::clone(store), commit.run.clone());
+    let call = async move { at.commit(commit).await };
+    Taking::begin(store, &run, call, |committed| match committed {
+        Committed::Now(lease) => Some(lease),
+        Committed::Already | Committed::TokenSpent => None,
+    })
+    .await
+}
+
+type Call<T> = StoreFuture<'static, T>;
+
+/// A call of the store that takes a lease. If nobody waits for it any more the
+/// store may do it all the same: then the lease goes back.
+struct Taking<T: Send + 'static> {
+    store: Arc<dyn Store>,
+    run: String,
+    call: Option<Call<T>>,
+    taken: fn(T) -> Option<Lease>,
+}
+
+impl<T: Send + 'static> Taking<T> {
+    fn begin(
+        store: &Arc<dyn Store>,
+        run: &str,
+        call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        taken: fn(T) -> Option<Lease>,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            run: run.to_owned(),
+            call: Some(Box::pin(call)),
+            taken,
         }
+    }
+}
+
+impl<T: Send + 'static> Future for Taking<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(call) = &mut self.call else {
+            return Poll::Pending; // nobody polls what is over
+        };
+        let polled = call.as_mut().poll(cx);
+        if polled.is_ready() {
+            self.call = None;
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for Taking<T> {
+    fn drop(&mut self) {
+        let Some(call) = self.call.take() else {
+            return;
+        };
+        let (store, run) = (Arc::clone(&self.store), std::mem::take(&mut self.run));
+        let taken = self.taken;
+        see_to(async move {
+            if let Ok(done) = call.await
+                && let Some(Lease { epoch, .. }) = taken(done)
+            {
+                // If the store refuses, it lapses.
+                let _ = store.release(&run, epoch).await;
+            }
+        });
+    }
+}
+
+/// Does what is left to do for a caller that is gone: here, as far as that needs no
+/// waiting, since the runtime may be about to go, too, and then on the runtime.
+/// Without one a lease stays until it lapses, or until this process ends or drives
+/// the run again.
+fn see_to(rest: impl Future<Output = ()> + Send + 'static) {
+    let mut rest = Box::pin(rest);
+    let begun = caught(|| rest.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    if let (Ok(Poll::Pending), Ok(runtime)) = (begun, Handle::try_current()) {
+        runtime.spawn(rest);
     }
 }
 

@@ -305,7 +305,7 @@ impl<G: Graph> Engine<G> {
                     Box::pin(self.go_on(store, run)).await
                 }
                 Ended::With(result) => result,
-                Ended::Within(node) => Err(core.driven_by(run, node)),
+                Ended::Within(inner) => Err(core.driven_by(run, inner)),
             };
         }
     }
@@ -322,7 +322,7 @@ impl<G: Graph> Engine<G> {
             return Ok(Some(part.join().await));
         }
         match part.known().await {
-            Known::Ended(Ended::Within(node)) => return Ok(Some(Ended::Within(node))),
+            Known::Ended(Ended::Within(inner)) => return Ok(Some(Ended::Within(inner))),
             Known::Ended(_) => return Ok(None),
             Known::Drives => {}
         }

@@ -7,6 +7,7 @@ use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
 use super::compatible;
 use super::core::Core;
+use super::inside::Inner;
 use super::start::{check_id, run_at, state_text};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -70,14 +71,14 @@ impl<G: Graph> Core<G> {
         Error::lease_held(run, lease)
     }
 
-    /// The call was made inside `node` of that very run.
-    pub(super) fn driven_by(&self, run: &str, node: &'static str) -> Error {
+    /// The call was made inside that very run.
+    pub(super) fn driven_by(&self, run: &str, Inner { node }: Inner) -> Error {
         let Lease { owner, expires, .. } = self.own_lease();
         Error::LeaseHeld {
             run: run.to_owned(),
             owner,
             expires,
-            node: Some(node),
+            node,
         }
     }
 

@@ -13,7 +13,7 @@ use super::core::Core;
 use super::drive::{Drive, Ending};
 use super::durable::{Durable, LeftOpen};
 use super::inside;
-use super::lease::HeldLease;
+use super::lease::{self, HeldLease};
 use super::ledger::{Ledger, Unkept};
 use super::runtime;
 use crate::cx::RunIdentity;
@@ -160,7 +160,7 @@ impl<G: Graph> Core<G> {
                 self.take_lease(),
             )
         };
-        match store.commit(commit).await {
+        match lease::commit(store, commit).await {
             Ok(Committed::Now(lease)) => {
                 let held = HeldLease::new(store, &run, &lease, self.settings.lease);
                 let left = LeftOpen::default();
@@ -224,7 +224,11 @@ impl<G: Graph> Core<G> {
     pub(super) async fn resume(&self, store: &Arc<dyn Store>, run: String) -> RunResult<G> {
         let head = self.head(store, &run).await?;
         if head.status.is_final() {
-            return self.look(store, head).await;
+            let run = self.look(store, head).await?;
+            // Another turn may have begun between the two looks.
+            if run.status().is_final() {
+                return Ok(run);
+            }
         }
         let mut held = self.hold(store, &run).await?;
         let (head, machine, tail, left) = match self.open(store, &run).await {
@@ -236,6 +240,7 @@ impl<G: Graph> Core<G> {
         };
         // Its driver may have finished it between the two looks.
         if head.status.is_final() {
+            held.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
         let ledger = Durable::new(self, store, held, &machine, tail, left);
@@ -378,11 +383,10 @@ impl<G: Graph> Core<G> {
 
     /// Takes the lease of a run that is there.
     pub(super) async fn hold(&self, store: &Arc<dyn Store>, run: &str) -> Result<HeldLease, Error> {
-        let lease = store
-            .acquire(run, &self.owner, self.settings.lease)
-            .await
-            .map_err(|error| Error::from_store(run, error))?;
-        Ok(HeldLease::new(store, run, &lease, self.settings.lease))
+        let term = self.settings.lease;
+        let lease = lease::acquire(store, run, &self.owner, term).await;
+        let lease = lease.map_err(|error| Error::from_store(run, error))?;
+        Ok(HeldLease::new(store, run, &lease, term))
     }
 
     pub(super) fn take_lease(&self) -> Access {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::active::RunResult;
 use super::core::Core;
 use super::durable::{Durable, LeftOpen};
-use super::lease::HeldLease;
+use super::lease::{self, HeldLease};
 use super::start::OutsideStep;
 use crate::cx::UNRECORDED;
 use crate::error::Error;
@@ -122,7 +122,7 @@ impl<G: Graph> Core<G> {
         } = step;
         let mut commit = Commit { token, ..commit };
         commit.record.journal = dropped;
-        match store.commit(commit).await {
+        match lease::commit(store, commit).await {
             Ok(Committed::Now(lease)) => {
                 let term = self.settings.lease;
                 let begun = held.take();

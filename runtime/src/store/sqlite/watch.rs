@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -157,8 +157,14 @@ impl Watch {
         if beyond.is_empty() {
             return Ok(None);
         }
-        let logged = self.logged(frames);
-        let logged = logged.map_err(|error| io_error(&error, self.log.path()))?;
+        let logged = match self.logged(frames) {
+            Ok(logged) => logged,
+            // Another process began the log anew meanwhile, or it was cut off.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Ok(Some(&self.log));
+            }
+            Err(error) => return Err(io_error(&error, self.log.path())),
+        };
         let never_written = LOCKED_BYTE / self.page_size + 1;
         let is_there = |page| page == never_written || logged.contains(&page);
         Ok((!{ beyond }.all(is_there)).then_some(&self.database))
@@ -212,4 +218,31 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::tempdir;
+
+    use super::*;
+
+    /// Another process may empty the log between two looks of one examination.
+    #[test]
+    fn a_log_that_gets_shorter_during_a_look_is_looked_at_again() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("some.db");
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch(
+            "PRAGMA journal_mode = wal;
+             CREATE TABLE more (text TEXT);
+             INSERT INTO more SELECT hex(zeroblob(90000));",
+        )
+        .unwrap();
+        let watch = Watch::new(Identity::of(path).unwrap(), &conn).unwrap();
+        let before = (watch.database.check().unwrap(), watch.log.check().unwrap());
+        let log = File::options().write(true).open(watch.log.path()).unwrap();
+        log.set_len(0).unwrap();
+        let cut = watch.cut_off(&conn, before).unwrap();
+        assert_eq!(cut.map(Identity::path), Some(watch.log.path()));
+    }
 }
