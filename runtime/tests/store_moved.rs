@@ -197,3 +197,26 @@ async fn readers_do_not_read_another_database() {
     let error = store.head("other").await.unwrap_err();
     assert!(matches!(error, StoreError::Moved { .. }), "{error}");
 }
+
+/// Whoever opens the old path of a database that was moved away is told so, and
+/// what stands in the log that was left behind is not deleted.
+#[tokio::test]
+async fn a_log_without_its_database_is_left_alone() {
+    let folder = tempdir().unwrap();
+    let (path, aside) = (folder.path().join("runs.db"), folder.path().join("aside"));
+    let store = SqliteStore::open(&path).unwrap();
+    run_to(&store, "run", 5).await;
+    fs::rename(&path, &aside).unwrap();
+    drop(store);
+    for empty in [false, true] {
+        if empty {
+            fs::write(&path, "").unwrap();
+        }
+        let error = SqliteStore::open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::CannotOpen { .. }), "{error}");
+        assert!(error.to_string().contains("runs.db-wal` is"), "{error}");
+    }
+    fs::rename(&aside, &path).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.head("run").await.unwrap().unwrap().step, 5);
+}

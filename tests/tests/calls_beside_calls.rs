@@ -4,7 +4,7 @@
 use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -152,6 +152,37 @@ async fn a_token_joins_the_resumed_turn_that_it_began() {
         let run = engine.turn("run", round(2)).token("msg-2").await.unwrap();
         assert_eq!(run.state().done, 2);
         assert_eq!(resumed.await.unwrap().fingerprint(), run.fingerprint());
+    }
+}
+
+/// A turn that begins between the two looks of a `resume` is gone on with.
+#[tokio::test]
+async fn a_resume_never_gives_a_run_that_is_under_way() {
+    for place in stores() {
+        for looks in 0..8 {
+            let (lab, id) = (lab(), format!("run {looks}"));
+            let other = lab.engine(&place);
+            other.run(id.as_str(), Findings::of(1, 1)).await.unwrap();
+            let (begins, seen) = ((other.clone(), id.clone()), AtomicU32::new(0));
+            let outside = lab.outside.clone();
+            let store = Hooked::new(Arc::clone(&place.store), move |moment, _| {
+                if moment == Moment::Before || seen.fetch_add(1, Ordering::Relaxed) != looks {
+                    return well();
+                }
+                let ((other, id), outside) = (begins.clone(), outside.clone());
+                Box::pin(async move {
+                    outside.crash(other.turn(id.as_str(), round(2))).await;
+                    Ok(())
+                })
+            });
+            let engine = lab.builder(&(Arc::new(store) as _)).build().unwrap();
+            let run = match engine.resume(&id).await {
+                // The other one is still giving its lease back.
+                Err(Error::LeaseHeld { .. }) => continue,
+                run => run.unwrap(),
+            };
+            assert_eq!(run.status(), Status::Completed, "{place:?}, look {looks}");
+        }
     }
 }
 

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use superstep::prelude::*;
 use superstep::store::StoreError;
+use superstep_tests::lab::{Findings, Lab, fetch};
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Hooked, Moment, Trace, every_nth, only_nth, stores, trace};
 
@@ -111,6 +113,63 @@ async fn a_value_that_is_too_large_is_told_as_that() {
             error.to_string().contains("keep large values elsewhere"),
             "{error}"
         );
+    }
+}
+
+/// Wherever it stands, a value that no store takes is a failure of its run, whose
+/// other results are kept, and a further turn goes on.
+#[tokio::test]
+async fn a_run_whose_value_is_too_large_has_failed() {
+    for refused in ["commit", "journal", "park"] {
+        for place in stores() {
+            let broken = Arc::new(AtomicBool::new(false));
+            let is_broken = Arc::clone(&broken);
+            let store = place.hooked(move |moment, call| {
+                let refuses = (moment, call) == (Moment::Before, refused);
+                let once = refuses && is_broken.swap(false, Ordering::SeqCst);
+                Box::pin(async move {
+                    let too_large = StoreError::TooLarge {
+                        run: "run".to_owned(),
+                        what: "a value".to_owned(),
+                        bytes: 2_000_000_000,
+                        limit: 1_000_000_000,
+                    };
+                    if once { Err(too_large) } else { Ok(()) }
+                })
+            });
+            let lab = Lab::new(move |cx, outside, item| {
+                Box::pin(async move {
+                    outside.pass().await;
+                    if refused == "park" && item == 1 && outside.is_broken() {
+                        return Err(NodeError::permanent("for a park"));
+                    }
+                    fetch(cx, outside, item).await
+                })
+            });
+            let engine = lab.builder(&store).build().unwrap();
+            engine.run("run", Findings::of(0, 0)).await.unwrap();
+            lab.outside.set_broken(true);
+            broken.store(refused != "commit", Ordering::SeqCst);
+            let turn = engine.turn("run", Findings::update().rounds(1).tasks(2));
+            if refused == "commit" {
+                // The turn's own first step is taken.
+                lab.outside.crash(turn).await;
+                broken.store(true, Ordering::SeqCst);
+                engine.resume("run").await.map(drop).unwrap_err();
+            } else {
+                turn.await.unwrap_err();
+            }
+            let what = format!("{place:?}, {refused}");
+            let run = engine.get("run").await.unwrap();
+            assert_eq!(run.status(), Status::Failed, "{what}");
+            lab.outside.set_broken(false);
+            let next = engine.turn("run", Findings::update().rounds(2).tasks(1));
+            assert_eq!(
+                next.await.expect(&what).status(),
+                Status::Completed,
+                "{what}"
+            );
+        }
     }
 }
 

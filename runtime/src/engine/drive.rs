@@ -71,7 +71,9 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
         };
         match self.ledger.commit(self.machine, status).await {
             // The store is well: the step itself cannot be committed.
-            Err(error @ Error::NotRoundTrip { .. }) => return self.fail(error).await,
+            Err(error @ (Error::NotRoundTrip { .. } | Error::TooLarge { .. })) => {
+                return self.fail(error).await;
+            }
             committed => committed?,
         }
         match stuck {
@@ -243,8 +245,13 @@ impl<G: Graph, L: Ledger<G>> Drive<'_, G, L> {
     /// know, unless the run is somebody else's by now; if the store could not
     /// keep the results, their tasks run again.
     async fn park<T>(&mut self, results: Vec<KeptText>, error: Error) -> Result<T, Error> {
-        let why = Why::Failed(&error);
-        match self.ledger.park(self.machine.step(), results, why).await {
+        let (saw, why) = (self.machine.step(), Why::Failed(&error));
+        let mut parked = self.ledger.park(saw, results, why).await;
+        if matches!(parked, Err(Error::TooLarge { .. })) {
+            // Without what no store takes: its task runs again.
+            parked = self.ledger.park(saw, Vec::new(), why).await;
+        }
+        match parked {
             Err(lost @ Error::LeaseLost { .. }) => Err(lost),
             _ => Err(error),
         }

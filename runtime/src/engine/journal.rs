@@ -9,7 +9,7 @@ use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Request, Written};
 use crate::error::Error;
 use crate::hash::Digest;
 use crate::session::OpenEffects;
-use crate::store::{EffectRecord, Journal, Question, Store};
+use crate::store::{EffectRecord, Journal, Question, Store, StoreError};
 
 /// Records the effects of a run in its store, under its lease.
 pub(super) struct LiveJournal {
@@ -56,9 +56,18 @@ impl LiveJournal {
             epoch: self.epoch,
             effects: effects.clone(),
         };
-        (self.store.journal(journal).await).map_err(|error| Error::from_store(&self.run, error))?;
-        self.open().mark_written(&effects);
-        Ok(())
+        match self.store.journal(journal).await {
+            Ok(()) => {
+                self.open().mark_written(&effects);
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, StoreError::TooLarge { .. }) {
+                    self.open().withdraw(&effects);
+                }
+                Err(Error::from_store(&self.run, error))
+            }
+        }
     }
 
     /// The step is committed: its effects and questions are history.

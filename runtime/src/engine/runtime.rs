@@ -1,27 +1,34 @@
 //! The tokio runtime under a call: whether it is there, has a clock, and lives.
 
+use std::cell::Cell;
 use std::future::{Future, ready};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 
 use crate::error::Error;
 use crate::panics::caught;
 
+thread_local! {
+    /// The runtime that was last found to have a clock.
+    static TIMED: Cell<Option<Id>> = const { Cell::new(None) };
+}
+
 /// The time at which `call` begins to drive a run. If it cannot, it is said here,
 /// before anything is written, and not as a panic beneath the first node that takes
 /// its time.
 pub(super) fn begin(call: &'static str) -> Result<Instant, Error> {
-    let now = Instant::now();
-    // tokio says it in no other way; to ask it first costs as much as a cheap node.
-    match caught(|| drop(sleep_until(now))) {
-        Ok(()) => Ok(now),
-        Err(_) if Handle::try_current().is_ok() => Err(Error::NoTimeDriver { call }),
-        Err(_) => Err(Error::NoRuntime { call }),
+    let runtime = Handle::try_current().map_err(|_| Error::NoRuntime { call })?;
+    let (now, id) = (Instant::now(), Some(runtime.id()));
+    if TIMED.get() != id {
+        // tokio says it in no other way.
+        caught(|| drop(sleep_until(now))).map_err(|_| Error::NoTimeDriver { call })?;
+        TIMED.set(id);
     }
+    Ok(now)
 }
 
 /// Whether `runtime` has been shut down: it takes no task any more.

@@ -133,6 +133,17 @@ impl OpenEffects {
         }
     }
 
+    /// No store takes these: the responses among them are forgotten, so that what
+    /// else is on record can be kept.
+    pub(crate) fn withdraw(&mut self, records: &[EffectRecord]) {
+        for record in records.iter().filter(|one| one.kind == EffectKind::Done) {
+            let call = Call::of(record);
+            if self.news.remove(&call) {
+                self.effects.remove(&call);
+            }
+        }
+    }
+
     /// Asks what became of `call`, unless that is asked already. `epoch` is
     /// another whenever the run is taken up again.
     pub(crate) fn ask(
