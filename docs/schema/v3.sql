@@ -164,6 +164,13 @@ SELECT runs.id AS run, steps.step, steps.kind,
 FROM runs JOIN steps
 ON steps.place BETWEEN runs.number << 32 AND (runs.number << 32) + 4294967295;
 
+-- High-water marks. `epoch` is the highest of a run that was pruned: whoever held
+-- that run does not hold the next one of its id.
+CREATE TABLE marks (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- For people: the effects of all runs; `dropped` is 1 for those of a step that a turn
 -- dropped.
 CREATE VIEW journal AS

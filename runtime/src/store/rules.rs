@@ -114,10 +114,11 @@ pub(super) enum Verdict {
 }
 
 /// Decides on the commit that is to create its run. `branch` is, of a fork, the
-/// chain value of the step at which it branches off, if there is that step.
+/// chain value of the step at which it branches off, if there is that step;
+/// `epoch` the highest of a run that is gone, which may have had this id.
 pub(super) fn begin(
     commit: &Commit,
-    branch: Option<Digest>,
+    (branch, epoch): (Option<Digest>, u64),
     now: SystemTime,
 ) -> Result<Lease, StoreError> {
     let run = commit.run.as_str();
@@ -140,7 +141,11 @@ pub(super) fn begin(
         return Err(not_next(run, commit.record.step, 0));
     }
     of_open_step(run, commit.record.step, &commit.effects, &[])?;
-    access(commit, &LeaseState::free(now), now, || Ok(false))
+    let lease = LeaseState {
+        epoch,
+        ..LeaseState::free(now)
+    };
+    access(commit, &lease, now, || Ok(false))
 }
 
 /// Decides on a commit to a run that is there.

@@ -107,6 +107,7 @@ where
         retention::a_later_prune_takes_what_came_since,
         retention::only_what_was_asked_for_is_pruned,
         retention::of_a_dropped_run_nothing_is_left,
+        retention::epochs_outlive_a_dropped_run,
         retention::forks_keep_what_they_stand_on,
         retention::what_only_a_fork_stood_on_goes_after_it,
         retention::a_fork_of_a_pruned_run_says_so,

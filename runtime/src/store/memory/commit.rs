@@ -15,7 +15,10 @@ impl Kept {
     ) -> Result<Committed, StoreError> {
         let verdict = match self.runs.get(&commit.run) {
             Some(run) => rules::judge(&commit, &facts(run, &commit), now, || Ok(false))?,
-            None => Verdict::Write(rules::begin(&commit, self.branch(&commit), now)?),
+            None => {
+                let past = (self.branch(&commit), self.last_epoch);
+                Verdict::Write(rules::begin(&commit, past, now)?)
+            }
         };
         match verdict {
             Verdict::Already => Ok(Committed::Already),

@@ -43,6 +43,8 @@ struct Kept {
     graphs: BTreeMap<Digest, String>,
     outbox: BTreeMap<u64, Event>,
     last_event: u64,
+    /// The highest epoch of a run that was pruned.
+    last_epoch: u64,
 }
 
 impl Default for MemoryStore {

@@ -41,6 +41,7 @@ impl Kept {
         let Some(dropped) = self.runs.remove(run) else {
             return 0;
         };
+        self.last_epoch = self.last_epoch.max(dropped.lease.epoch);
         self.outbox.retain(|_, event| event.run != run);
         if let Some(origin) = dropped.head.origin
             && let Some(before) = self.runs.get_mut(&origin.run)

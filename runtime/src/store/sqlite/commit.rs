@@ -30,7 +30,10 @@ pub(super) fn commit(
             let dead = || stored.is_dead(owners);
             rules::judge(commit, &facts(conn, stored, commit)?, now, dead)?
         }
-        None => Verdict::Write(rules::begin(commit, branch(conn, commit)?, now)?),
+        None => {
+            let past = (branch(conn, commit)?, last_epoch(conn)?);
+            Verdict::Write(rules::begin(commit, past, now)?)
+        }
     };
     let lease = match verdict {
         Verdict::Already => return Ok((Committed::Already, None)),
@@ -103,6 +106,22 @@ fn branch(conn: &Connection, commit: &Commit) -> Result<Option<Digest>, Fail> {
         Some(origin) => chain_at(conn, &origin.run, origin.step),
         None => Ok(None),
     }
+}
+
+/// The highest epoch of a run that is gone.
+fn last_epoch(conn: &Connection) -> Result<u64, Fail> {
+    let mut query = conn.prepare_cached("SELECT value FROM marks WHERE name = 'epoch'")?;
+    let mut rows = query.query([])?;
+    let Some(row) = rows.next()? else {
+        return Ok(0);
+    };
+    Cells {
+        row,
+        run: "",
+        place: &"the marks",
+    }
+    .number(0)
+    .map_err(Fail::from)
 }
 
 fn is_token_spent(conn: &Connection, number: i64, commit: &Commit) -> Result<bool, Fail> {

@@ -99,6 +99,11 @@ fn drop_run(conn: &Connection, number: i64, run: &str) -> Result<u64, Fail> {
     ] {
         delete(conn, &format!("{table} WHERE run = ?1"), [number])?;
     }
+    conn.prepare_cached(
+        "INSERT INTO marks SELECT 'epoch', epoch FROM runs WHERE number = ?1 \
+         ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+    )?
+    .execute([number])?;
     delete(conn, "runs WHERE number = ?1", [number])?;
     Ok(steps)
 }

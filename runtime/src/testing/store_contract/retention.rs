@@ -428,3 +428,26 @@ pub(super) async fn commits_go_on_while_others_are_pruned(store: Arc<impl Store>
     assert_eq!(numbers(&*store, "run").await, (0..=100).collect::<Vec<_>>());
     assert_eq!(done(store.effects("run", 0, u64::MAX).await).len(), 100);
 }
+
+pub(super) async fn epochs_outlive_a_dropped_run(store: Arc<impl Store>) {
+    let gone = run_to(&*store, "run", 0).await;
+    done(store.release("run", gone.epoch).await);
+    assert_eq!(done(store.prune(&prune(Pruning::Run)).await), pruned(1, 1));
+
+    let lease = run_to(&*store, "run", 0).await;
+    assert!(
+        lease.epoch > gone.epoch,
+        "an id that is used again has new epochs"
+    );
+    refused!(
+        store.renew("run", gone.epoch, LONG).await,
+        StoreError::LeaseLost { .. },
+        "who held the run that is gone"
+    );
+    done(store.release("run", gone.epoch).await);
+    refused!(
+        store.acquire("run", "bert", LONG).await,
+        StoreError::LeaseHeld { .. },
+        "whoever holds this one holds it still"
+    );
+}
