@@ -141,7 +141,7 @@ async fn a_fault_in_a_group_hits_only_its_own_commit() {
         match answer {
             Ok(Committed::Now(_)) => assert!(!is_bad),
             Err(error) => assert!(is_bad, "{error}"),
-            Ok(Committed::Already | Committed::TokenSpent) => panic!("every run is new"),
+            Ok(Committed::Already(_) | Committed::TokenSpent) => panic!("every run is new"),
         }
     }
     assert_eq!(store.runs().await.unwrap().len(), 196);

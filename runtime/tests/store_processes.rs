@@ -171,7 +171,7 @@ async fn race(store: &SqliteStore, owner: &str) {
             let access = Access::Held { epoch: lease.epoch };
             match store.commit(next("run", step, access)).await {
                 Ok(Committed::Now(_)) => say(step),
-                Ok(Committed::Already | Committed::TokenSpent)
+                Ok(Committed::Already(_) | Committed::TokenSpent)
                 | Err(StoreError::LeaseLost { .. }) => break,
                 Err(error) => panic!("{error}"),
             }

@@ -162,18 +162,23 @@ async fn a_commit_of_the_same_step_with_another_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_commit_of_the_same_step_with_the_same_key_is_harmless() {
+async fn a_commit_of_the_same_step_with_the_same_key_is_harmless_and_the_last() {
     let (slow, twin) = (Worker::new("same"), Worker::new("same"));
     let (place, driving) = overtake(&slow).await;
     let engine = place.engine(&twin);
     twin.gate.add_permits(2);
-    let done = engine.resume("run").await.unwrap();
+    engine.resume("run").await.unwrap();
     let before = trace(&engine, "run").await.unwrap();
 
     slow.gate.add_permits(2);
-    let late = driving.await.unwrap().unwrap();
-    assert_eq!(late.fingerprint(), done.fingerprint());
+    let error = driving.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::LeaseLost { .. }), "{error}");
     assert_eq!(trace(&engine, "run").await.unwrap(), before);
+    assert_eq!(
+        slow.gate.available_permits(),
+        1,
+        "it went on after it had lost"
+    );
 }
 
 /// As a failure would be: what is kept belongs to who holds the lease.

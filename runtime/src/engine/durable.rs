@@ -126,10 +126,13 @@ impl<G: Graph> Ledger<G> for Durable<G> {
             epoch,
         );
         let commit = commit.map_err(Error::not_round_trip(&self.run, machine.step()))?;
-        self.store
-            .commit(commit)
-            .await
-            .map_err(|error| self.error(error))?;
+        let released = commit.release;
+        let committed = self.store.commit(commit).await;
+        let committed = committed.map_err(|error| self.error(error))?;
+        if !released && !session::is_held_after(&committed, released) {
+            let (run, epoch) = (self.run.clone(), epoch);
+            return Err(Error::LeaseLost { run, epoch });
+        }
         self.journal.begin_step();
         Ok(())
     }

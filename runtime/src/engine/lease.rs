@@ -118,7 +118,8 @@ pub(super) async fn commit(
     let call = async move { at.commit(commit).await };
     Taking::begin(store, &run, call, |committed| match committed {
         Committed::Now(lease) => Some(lease),
-        Committed::Already | Committed::TokenSpent => None,
+        Committed::Already(lease) => lease,
+        Committed::TokenSpent => None,
     })
     .await
 }

@@ -167,7 +167,7 @@ impl<G: Graph> Core<G> {
                 let ledger = Durable::new(self, store, held, &machine, tail, left);
                 self.drive_kept(machine, ledger).await
             }
-            Ok(Committed::Already | Committed::TokenSpent)
+            Ok(Committed::Already(_) | Committed::TokenSpent)
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 self.check_origin(store, &run, &origin).await?;
                 self.resume(store, run).await

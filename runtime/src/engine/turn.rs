@@ -130,7 +130,7 @@ impl<G: Graph> Core<G> {
                 Ok(Begun::Now(Box::new(machine), tail, begun))
             }
             Ok(Committed::TokenSpent) => Ok(Begun::Before),
-            Ok(Committed::Already)
+            Ok(Committed::Already(_))
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 Ok(Begun::Overtaken)
             }

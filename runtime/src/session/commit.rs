@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine, Sealed, TaskNote, quoted, task_note};
 use crate::state::{FieldSet, Update};
-use crate::store::{Access, Commit, Park, PendingResult, Status, StepKind, StepRecord};
+use crate::store::{Access, Commit, Committed, Park, PendingResult, Status, StepKind, StepRecord};
 
 /// What the tasks of a step did, noted while it can be read: before it is merged.
 #[derive(Debug, Default)]
@@ -113,6 +113,14 @@ pub(crate) fn step_commit<G: Graph>(
         effects: Vec::new(),
         events: Vec::new(),
     }
+}
+
+/// Whether the run is still the driver's after the commit of a step, which gave the
+/// lease back if it `released` it. A step that is there already may be the work of
+/// whoever has the run now: to go on would call what that one calls.
+pub(crate) fn is_held_after(committed: &Committed, released: bool) -> bool {
+    let is_lost = matches!(committed, Committed::Already(None)) && !mistake!(LoserGoesOn);
+    !(released || is_lost)
 }
 
 /// The results of tasks of the open step that need not run again, by order key.

@@ -23,11 +23,12 @@ pub(crate) enum Mistake {
     SeenStateForgotten,
     FinalStepKeepsLease,
     CountNotCommitted,
+    LoserGoesOn,
 }
 
 impl Mistake {
     /// Each with what is wrong.
-    pub(crate) const ALL: [(Self, &str); 14] = [
+    pub(crate) const ALL: [(Self, &str); 15] = [
         (Self::JoinArrivalLost, "loading loses the arrivals at joins"),
         (Self::DeferredTaskLost, "loading loses deferred tasks"),
         (
@@ -74,6 +75,10 @@ impl Mistake {
         (
             Self::CountNotCommitted,
             "a commit counts the steps from where the turn began, whatever came since",
+        ),
+        (
+            Self::LoserGoesOn,
+            "who lost the run goes on when the new owner has made the same step",
         ),
     ];
 }

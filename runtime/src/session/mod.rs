@@ -23,7 +23,7 @@ pub(crate) mod migrate;
 pub(crate) mod mistakes;
 mod snapshots;
 
-pub(crate) use commit::{Kept, KeptText, Noted, Why, park, step_commit};
+pub(crate) use commit::{Kept, KeptText, Noted, Why, is_held_after, park, step_commit};
 pub(crate) use effects::{OpenEffects, journal_digest};
 pub(crate) use faults::{catch_reducers, step_error};
 pub(crate) use load::{read_kept, restore};

@@ -10,7 +10,7 @@ use super::reference::{End, end_of};
 use super::world::Stage;
 use crate::encode;
 use crate::machine::Machine;
-use crate::session::{Noted, OpenEffects};
+use crate::session::{self, Noted, OpenEffects};
 use crate::store::{Commit, Committed, Status, StoreError};
 
 impl Drive {
@@ -60,12 +60,17 @@ impl Drive {
     pub(super) fn commit(mut self: Box<Self>, stage: &mut Stage, commit: Commit) -> Phase {
         let is_final = commit.release;
         match stage.shelf.commit(commit.clone()) {
-            Ok(Committed::Now(_) | Committed::Already) => {
+            Ok(committed) if committed != Committed::TokenSpent => {
                 self.compare_with_stored(stage);
-                if is_final {
-                    Phase::Away
-                } else {
+                if committed == Committed::Already(None) && !is_final {
+                    stage.shelf.watch.told(self.epoch);
+                }
+                let goes_on = session::is_held_after(&committed, is_final);
+                stage.tally.lost_leases += u64::from(!goes_on && !is_final);
+                if goes_on {
                     Phase::Driving(self)
+                } else {
+                    Phase::Away
                 }
             }
             // Nobody knows whether it happened.
@@ -87,7 +92,7 @@ impl Drive {
                 stage.tally.lost_leases += 1;
                 Phase::Away
             }
-            Ok(Committed::TokenSpent) => {
+            Ok(_) => {
                 stage
                     .shelf
                     .watch

@@ -41,6 +41,8 @@ pub(super) struct Watch {
     done: HashSet<Digest>,
     /// The kept results of the open step, with the step that each saw.
     kept: HashMap<Digest, u64>,
+    /// Epochs of those that were told that they have lost the run.
+    told: HashSet<u64>,
     /// The successful effects that were journaled.
     recorded: HashMap<EffectId, EffectRecord>,
     /// Something was written since the last look.
@@ -60,6 +62,7 @@ impl Watch {
             epoch: 0,
             done: HashSet::new(),
             kept: HashMap::new(),
+            told: HashSet::new(),
             recorded: HashMap::new(),
             is_due: false,
             older: 0,
@@ -174,6 +177,12 @@ impl Watch {
 
     /// Somebody starts a task under `epoch`.
     pub(super) fn started(&mut self, epoch: u64, task: Digest) {
+        let told = self.told.contains(&epoch);
+        self.claim(
+            !told,
+            "who was told that it lost the run runs nothing",
+            || format!("epoch {epoch}"),
+        );
         if epoch != self.epoch {
             return;
         }
@@ -202,6 +211,11 @@ impl Watch {
     }
 
     /// Somebody calls an effect under `epoch`.
+    /// The one with that epoch was told that the run is another one's by now.
+    pub(super) fn told(&mut self, epoch: u64) {
+        self.told.insert(epoch);
+    }
+
     pub(super) fn called(&mut self, epoch: u64, id: &EffectId) {
         let again = epoch == self.epoch && self.recorded.contains_key(id);
         self.claim(!again, "recorded effects are never called again", || {

@@ -154,7 +154,7 @@ impl Shelf {
         match (self.bug, &mut commit.access) {
             (Some(Bug::NoEpochCheck), Access::Held { epoch }) => *epoch = self.watch.epoch(),
             (Some(Bug::FalseAcknowledgement), _) if self.dice.one_in(20) => {
-                return Ok(Committed::Already);
+                return Ok(Committed::Already(self.lease()));
             }
             (Some(Bug::TokenForgotten), _) => commit.token = None,
             _ => {}
@@ -165,11 +165,10 @@ impl Shelf {
         match (self.bug, answer) {
             (Some(Bug::StepRewritten), Err(StoreError::IdempotencyViolation { step, .. })) => {
                 self.rewritten.insert(step, record);
-                Ok(Committed::Already)
+                Ok(Committed::Already(self.lease()))
             }
-            (Some(Bug::RepeatedCommitIsNew), Ok(Committed::Already)) if holds => {
-                let lease = self.head().and_then(|head| head.lease);
-                Ok(lease.map_or(Committed::Already, Committed::Now))
+            (Some(Bug::RepeatedCommitIsNew), Ok(Committed::Already(Some(lease)))) if holds => {
+                Ok(Committed::Now(lease))
             }
             (_, answer) => answer,
         }

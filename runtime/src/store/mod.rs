@@ -103,7 +103,7 @@ pub trait Store: Send + Sync + 'static {
     /// or nothing.
     ///
     /// If the step exists with the same idempotency key nothing changes and the
-    /// answer is [`Committed::Already`], whatever the lease. If an earlier turn
+    /// answer is [`Committed::Already`], whatever the lease; it says whether that is the asker's still. If an earlier turn
     /// of the run began with the commit's token, nothing changes either, and
     /// the answer is [`Committed::TokenSpent`]. A step of kind
     /// [`Update`](StepKind::Update) keeps the head's error, the pending

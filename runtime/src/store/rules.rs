@@ -106,7 +106,7 @@ pub(super) struct Facts {
 #[derive(Debug)]
 pub(super) enum Verdict {
     /// Nothing, it is there.
-    Already,
+    Already(Option<Lease>),
     /// Nothing, its turn is there.
     TokenSpent,
     /// Write it, under this lease.
@@ -160,7 +160,7 @@ pub(super) fn judge(
     if let Some(stored) = facts.key {
         let given = commit.record.key;
         if stored == given {
-            return Ok(Verdict::Already);
+            return Ok(Verdict::Already(still_held(commit, &facts.lease)));
         }
         return Err(StoreError::IdempotencyViolation {
             run: run.to_owned(),
@@ -183,6 +183,14 @@ pub(super) fn judge(
     }
     of_open_step(run, step, &commit.effects, &[])?;
     Ok(Verdict::Write(lease))
+}
+
+/// The run's lease, if it is that of whoever asks for `commit`.
+fn still_held(commit: &Commit, stored: &LeaseState) -> Option<Lease> {
+    stored.lease().filter(|lease| match &commit.access {
+        Access::Take { owner, .. } => lease.owner == *owner,
+        Access::Held { epoch } => lease.epoch == *epoch,
+    })
 }
 
 fn not_next(run: &str, step: u64, head: u64) -> StoreError {

@@ -441,7 +441,7 @@ impl Store for Shelf {
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
         let exists = commit.create.is_some() && self.books.contains_key(&commit.run);
         let done = if exists {
-            Committed::Already
+            Committed::Already(Some(Self::lease()))
         } else {
             Committed::Now(Self::lease())
         };

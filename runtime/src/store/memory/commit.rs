@@ -21,7 +21,7 @@ impl Kept {
             }
         };
         match verdict {
-            Verdict::Already => Ok(Committed::Already),
+            Verdict::Already(lease) => Ok(Committed::Already(lease)),
             Verdict::TokenSpent => Ok(Committed::TokenSpent),
             Verdict::Write(lease) => {
                 self.write(commit, &lease, now)?;

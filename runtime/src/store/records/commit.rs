@@ -82,8 +82,9 @@ pub struct Commit {
 pub enum Committed {
     /// The step is committed; this is the lease it was committed under.
     Now(Lease),
-    /// The step was committed before, with the same key.
-    Already,
+    /// The step was committed before, with the same key; the lease, if it is still
+    /// that of whoever asks. Without it somebody else may go on with the run.
+    Already(Option<Lease>),
     /// The commit's token began an earlier turn of the run; nothing changed.
     TokenSpent,
 }

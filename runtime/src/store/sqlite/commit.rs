@@ -36,7 +36,7 @@ pub(super) fn commit(
         }
     };
     let lease = match verdict {
-        Verdict::Already => return Ok((Committed::Already, None)),
+        Verdict::Already(lease) => return Ok((Committed::Already(lease), None)),
         Verdict::TokenSpent => return Ok((Committed::TokenSpent, None)),
         Verdict::Write(lease) => lease,
     };
@@ -47,7 +47,7 @@ pub(super) fn commit(
         }
         (None, Some(create)) => create_run(conn, commit, create, now)?,
         // `judge` has refused a run that is neither there nor to be created.
-        (None, None) => return Ok((Committed::Already, None)),
+        (None, None) => return Ok((Committed::Already(None), None)),
     };
     if matches!(commit.access, Access::Take { .. }) {
         lease::put(conn, owners, number, Some(&lease))?;

@@ -81,27 +81,33 @@ pub(super) async fn steps_read_back_as_given(store: Arc<impl Store>) {
 pub(super) async fn the_same_step_twice_is_harmless(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 2).await;
     let before = all(&*store, "run").await;
+    let epoch = lease.epoch;
+    // Each with whether the lease is the asker's still.
     let again = [
-        first("run"),
-        next("run", 1, lease.epoch),
-        next("run", 2, lease.epoch),
-        next("run", 2, lease.epoch + 7),
-        Commit {
-            access: take("berta", LONG),
-            events: vec![event("again")],
-            snapshot: Some(snapshot("run", 2)),
-            status: Status::Completed,
-            release: true,
-            ..next("run", 2, 0)
-        },
+        (first("run"), true),
+        (next("run", 1, epoch), true),
+        (next("run", 2, epoch), true),
+        (next("run", 2, epoch + 7), false),
+        (
+            Commit {
+                access: take("berta", LONG),
+                events: vec![event("again")],
+                snapshot: Some(snapshot("run", 2)),
+                status: Status::Completed,
+                release: true,
+                ..next("run", 2, 0)
+            },
+            false,
+        ),
     ];
-    for commit in again {
+    for (commit, holds) in again {
         let answer = done(store.commit(commit).await);
-        assert_eq!(
-            answer,
-            Committed::Already,
-            "a step that is there, whatever the lease"
-        );
+        let Committed::Already(lease) = answer else {
+            panic!("a step that is there is told as such, whatever the lease: {answer:?}")
+        };
+        let held = lease.map(|lease| lease.epoch);
+        let expected = holds.then_some(epoch);
+        assert_eq!(held, expected, "and whether the lease is the asker's still");
     }
     assert_eq!(
         all(&*store, "run").await,

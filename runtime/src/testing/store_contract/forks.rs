@@ -171,7 +171,10 @@ pub(super) async fn a_fork_is_made_once(store: Arc<impl Store>) {
     now(&*store, next("b", 4, lease.epoch)).await;
     let before = all(&*store, "b").await;
     let again = done(store.commit(fork("b", "a", 2)).await);
-    assert_eq!(again, Committed::Already, "the same fork again is harmless");
+    assert!(
+        matches!(again, Committed::Already(_)),
+        "the same fork again is harmless"
+    );
     let mut edited = fork("b", "a", 2);
     edited.record.key = digest("another edit", "b", 3);
     refused!(
