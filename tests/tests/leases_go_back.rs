@@ -217,6 +217,8 @@ fn a_runtime_that_is_shut_down() {
             let id = format!("{threads} threads, {stop:?}");
             let first = runtime(threads);
             let begun = call("run", &lab.engine(&place), &id);
+            // Before it can run.
+            lab.outside.set_holding(true);
             first.block_on(async {
                 match stop {
                     // The handle is dropped, the task is not.
