@@ -65,8 +65,3 @@ fn names(file: &Metadata) -> u64 {
 fn names(_: &Metadata) -> u64 {
     1
 }
-
-/// Whether an open file has no name any more.
-pub(super) fn is_deleted(file: &Metadata) -> bool {
-    names(file) == 0
-}

@@ -6,12 +6,12 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, ErrorCode};
 
 use super::errors::translate;
-use super::identity::{Identity, is_deleted};
+use super::identity::Identity;
 use super::open::io_error;
 use crate::store::StoreError;
 
@@ -22,11 +22,14 @@ const FRAME_HEADER: u64 = 24;
 /// Where SQLite has its locks; the page there is never written.
 const LOCKED_BYTE: u64 = 0x4000_0000;
 
-/// How often to look whether log and index are at their paths. Without its index the
-/// database is harmed only when somebody opens it then, and a log that was moved
-/// away still has what was written: neither need be looked at with every commit of
-/// many. A log that was deleted or replaced shows in our handle on it, at once.
-const EVERY: Duration = Duration::from_millis(1);
+/// How often to look whether log and index are at their paths when their folder says
+/// that nothing was made, moved or deleted in it: where times are coarse, a change may
+/// hide behind another one of the same moment, 10 ms at most.
+///
+/// The log is not asked with every commit because of what the answer costs. Linux
+/// since 6.13 gives a file that was asked for its times a new one with the next
+/// write, and the sync then has to write those too.
+const EVERY: Duration = Duration::from_millis(10);
 
 /// How often to look at files that got shorter: others go on meanwhile.
 const LOOKS: u32 = 4;
@@ -38,8 +41,9 @@ pub(super) struct Watch {
     log: Identity,
     /// With another one, another process would not know what stands in the log.
     index: Identity,
-    /// When their paths were looked at.
+    /// When their paths were looked at, and when their folder had last changed then.
     looked: Instant,
+    changed: Option<SystemTime>,
     /// A handle of our own on the log: SQLite has no locks on it that closing
     /// this one could drop, as it has on the other two.
     open_log: File,
@@ -63,6 +67,7 @@ impl Watch {
             log,
             index,
             looked: Instant::now(),
+            changed: None,
             open_log,
             seen: (u64::MAX, u64::MAX),
             cut: None,
@@ -75,17 +80,20 @@ impl Watch {
         self.database.path()
     }
 
-    /// Two or three looks at the folder, and no more unless a file got shorter.
+    /// Two looks, and no more unless something changed in the folder or a file got
+    /// shorter.
     pub(super) fn check(&mut self, conn: &Connection) -> Result<(), StoreError> {
         if let Some(cut) = &self.cut {
             return Err(cut.clone());
         }
-        if self.looked.elapsed() >= EVERY {
+        let changed = self.folder_changed();
+        if changed.is_none() || changed != self.changed || self.looked.elapsed() >= EVERY {
             self.index.check()?;
             self.log.check()?;
             self.looked = Instant::now();
+            self.changed = changed;
         }
-        let found = (self.database.check()?, self.log_now()?);
+        let found = (self.database.check()?, self.log_bytes()?);
         if found.0 < self.seen.0 || found.1 < self.seen.1 {
             self.seen = self.examine(conn)?;
         } else {
@@ -97,29 +105,29 @@ impl Watch {
     /// After a commit: how long the log is now.
     pub(super) fn committed(&mut self) -> u64 {
         // One that cannot be asked is as long as it was.
-        if let Ok(log) = self.open_log.metadata() {
-            self.seen.1 = log.len();
+        if let Ok(log) = self.log_bytes() {
+            self.seen.1 = log;
         }
         self.seen.1
     }
 
-    /// How long the log is, if it was not deleted, nor replaced: our handle knows
-    /// that sooner than a look at the folder.
-    fn log_now(&self) -> Result<u64, StoreError> {
-        match self.open_log.metadata() {
-            Ok(log) if is_deleted(&log) => Err(StoreError::Moved {
-                path: self.log.path().display().to_string(),
-            }),
-            Ok(log) => Ok(log.len()),
-            Err(error) => Err(io_error(&error, self.log.path())),
-        }
+    /// When something was last made, moved or deleted in the folder of the files.
+    fn folder_changed(&self) -> Option<SystemTime> {
+        fs::metadata(self.path().parent()?).ok()?.modified().ok()
+    }
+
+    /// How long the log is, without asking for its times.
+    fn log_bytes(&self) -> Result<u64, StoreError> {
+        (&self.open_log)
+            .seek(SeekFrom::End(0))
+            .map_err(|error| io_error(&error, self.log.path()))
     }
 
     /// Whether shorter files still have what must be in them.
     fn examine(&mut self, conn: &Connection) -> Result<(u64, u64), StoreError> {
         let mut looks = 0;
         loop {
-            let found = (self.database.check()?, self.log_now()?);
+            let found = (self.database.check()?, self.log_bytes()?);
             let Some(cut) = self.cut_off(conn, found)? else {
                 return Ok(found);
             };
