@@ -121,7 +121,6 @@ fn last_epoch(conn: &Connection) -> Result<u64, Fail> {
         place: &"the marks",
     }
     .number(0)
-    .map_err(Fail::from)
 }
 
 fn is_token_spent(conn: &Connection, number: i64, commit: &Commit) -> Result<bool, Fail> {
