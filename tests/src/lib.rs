@@ -5,6 +5,7 @@ mod dice;
 mod hooked;
 mod journal;
 pub mod lab;
+mod polls;
 mod process;
 mod stores;
 pub mod survey;
@@ -13,6 +14,7 @@ mod trace;
 pub use dice::Dice;
 pub use hooked::{Hooked, Moment, every_nth, only_nth, well};
 pub use journal::Journal;
+pub use polls::{dropped_after, poll_times};
 pub use process::{child, child_folder, scale};
 pub use stores::{Place, effects, kind, kinds, memory, stores};
 #[cfg(feature = "sqlite")]

@@ -1,17 +1,16 @@
 //! An effect that is made at most once is never repeated: if nobody knows
 //! whether it happened, the run asks, and goes on with the answer.
 
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::EffectKind;
 use superstep::{Interrupt, Outcome};
 use superstep_tests::lab::{Findings, Lab, Outside, SHORT, one, seen, take_over};
-use superstep_tests::{Dice, Journal, Moment, Place, only_nth, stores, well};
+use superstep_tests::{Dice, Journal, Moment, Place, only_nth, poll_times, stores, well};
 use tokio::sync::oneshot;
 
 /// Pays once, as `how` has it, and notes that it saw the receipt.
@@ -163,20 +162,11 @@ async fn a_call_dropped_at_any_wait_pays_once() {
             let id = format!("run {polls}");
             let input = Findings::of(2, 1);
             let mut call = engine.run(&id, input.clone()).into_future();
-            let mut left = polls;
-            let dropped = poll_fn(|cx| {
-                left -= 1;
-                match call.as_mut().poll(cx) {
-                    Poll::Ready(run) => Poll::Ready(Some(run.unwrap())),
-                    Poll::Pending if left == 0 => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
-                }
-            });
-            let finished = dropped.await;
+            let finished = poll_times(&mut call, polls).await;
             drop(call);
             let is_over = finished.is_some();
             let mut run = match finished {
-                Some(run) => run,
+                Some(run) => run.unwrap(),
                 None => engine.run(&id, input).await.unwrap(),
             };
             if run.status() == Status::Interrupted {

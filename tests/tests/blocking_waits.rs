@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep_tests::{Journal, stores};
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::spawn_blocking;
 
 /// Longer than anything here takes, and the end of a test that hangs.
@@ -62,18 +62,24 @@ fn ends(test: impl FnOnce() + Send + 'static) {
     panic!("it hangs");
 }
 
+/// A pool that one node, or anything else, fills.
+fn one_blocking_thread() -> Runtime {
+    let mut runtime = Builder::new_current_thread();
+    runtime.enable_all().max_blocking_threads(1);
+    runtime.build().unwrap()
+}
+
+/// Its node has 50 ms, the wait for a thread among them.
+fn impatient() -> (Worker, Engine<Worker>) {
+    let graph = Worker::doing(|_, _| Ok(1));
+    let engine = Engine::builder(graph.clone()).default_timeout(Duration::from_millis(50));
+    (graph, engine.build().unwrap())
+}
+
 #[test]
 fn a_node_that_waited_in_the_queue_until_its_timeout_does_not_start() {
-    let mut runtime = Builder::new_current_thread();
-    let runtime = runtime
-        .enable_all()
-        .max_blocking_threads(1)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let graph = Worker::doing(|_, _| Ok(1));
-        let engine = Engine::builder(graph.clone()).default_timeout(Duration::from_millis(50));
-        let engine = engine.build().unwrap();
+    one_blocking_thread().block_on(async {
+        let (graph, engine) = impatient();
         let (release, is_released) = mpsc::channel::<()>();
         let stuck = spawn_blocking(move || is_released.recv());
         let error = engine.run("run", Job::default()).await.unwrap_err();
@@ -91,16 +97,8 @@ fn a_node_that_waited_in_the_queue_until_its_timeout_does_not_start() {
 /// Also if nobody has looked at the clock meanwhile.
 #[test]
 fn nor_does_one_whose_driver_was_kept_from_the_clock() {
-    let mut runtime = Builder::new_current_thread();
-    let runtime = runtime
-        .enable_all()
-        .max_blocking_threads(1)
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let graph = Worker::doing(|_, _| Ok(1));
-        let engine = Engine::builder(graph.clone()).default_timeout(Duration::from_millis(50));
-        let engine = engine.build().unwrap();
+    one_blocking_thread().block_on(async {
+        let (graph, engine) = impatient();
         let (release, is_released) = mpsc::channel::<()>();
         let stuck = spawn_blocking(move || is_released.recv());
         let mut call = engine.run("run", Job::default()).into_future();

@@ -2,15 +2,14 @@
 //! another call of the same engine: the other one gets what it would get alone,
 //! no task runs twice, and nobody waits.
 
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use superstep::prelude::*;
 use superstep_tests::survey::{Survey, SurveyUpdate, Surveyor};
-use superstep_tests::{Hooked, Place, stores, trace};
+use superstep_tests::{Hooked, Place, poll_times, stores, trace};
 use tokio::time::timeout;
 
 /// An engine over a store whose every call waits before and after its work.
@@ -28,23 +27,6 @@ fn engine(place: &Place, surveyor: &Surveyor) -> Engine<Surveyor> {
 }
 
 type Call<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
-
-/// Polls `call` so many times, or to its end.
-async fn poll_times<T>(call: &mut Call<T>, polls: u32) -> bool {
-    let mut left = polls;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        match call.as_mut().poll(cx) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending if left == 0 => Poll::Ready(false),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 async fn soon<T>(what: &str, call: impl IntoFuture<Output = T>) -> T {
     let call = timeout(Duration::from_secs(30), call.into_future());
@@ -96,7 +78,7 @@ async fn the_other_call_gets_what_it_would_get_alone() {
                     if other_first {
                         poll_times(&mut other, polls.div_ceil(2)).await;
                     }
-                    finished = poll_times(&mut one, polls).await;
+                    finished = poll_times(&mut one, polls).await.is_some();
                     let kept = (then == Then::Kept && !finished).then_some(one);
                     let what = format!("{place:?}: {id}");
                     let done = match finished && other_first {
@@ -149,7 +131,7 @@ async fn calls_of_every_kind_may_end_anywhere_beside_another() {
                             }
                             _ => Box::pin(async move { by.snapshot(&of).await }),
                         };
-                    finished = poll_times(&mut one, polls).await;
+                    finished = poll_times(&mut one, polls).await.is_some();
                     let kept = (then == Then::Kept && !finished).then_some(one);
                     let turn = engine.turn(id.as_str(), again()).token("again");
                     let turned = soon(&what, turn).await;

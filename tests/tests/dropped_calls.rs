@@ -1,16 +1,14 @@
 //! A driving call may be dropped at any of its waits: the run goes on from its
 //! last commit, to the same fingerprint.
 
-use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::Pin;
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 
 use superstep::prelude::*;
 use superstep_tests::lab::{Findings, Lab};
 use superstep_tests::survey::{Survey, SurveyUpdate, Surveyor};
-use superstep_tests::{Hooked, Moment, Place, stores, trace, well};
+use superstep_tests::{Hooked, Moment, Place, dropped_after, stores, trace, well};
 
 /// A store whose every call waits before and after its work.
 fn slow(place: &Place) -> Hooked {
@@ -27,25 +25,6 @@ fn engine(place: &Place, surveyor: Surveyor) -> Engine<Surveyor> {
         .store(slow(place))
         .build()
         .expect("the settings make sense")
-}
-
-type Call = Pin<Box<dyn Future<Output = Result<Run, Error>> + Send>>;
-type Run = superstep::Run<Survey>;
-
-/// Drops `call` after `polls` polls; whether it finished before.
-async fn poll_times(mut call: Call, polls: u32) -> bool {
-    let mut left = polls;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        call.as_mut().poll(cx).map(|result| {
-            result.expect("nothing else goes wrong");
-            true
-        })
-    })
-    .await
 }
 
 /// Steps and keys of the tasks that ran, with the steps committed before each.
@@ -84,7 +63,7 @@ async fn a_call_dropped_at_any_wait_loses_nothing() {
                 .run(run.as_str(), Survey::of(2, 3))
                 .seed(1)
                 .into_future();
-            let finished = poll_times(call, polls).await;
+            let finished = dropped_after(call, polls).await.map(Result::unwrap);
             let noted = surveyor.world.journal.lines();
             let committed = place
                 .store
@@ -103,7 +82,7 @@ async fn a_call_dropped_at_any_wait_loses_nothing() {
                 "{place:?} after {polls} polls"
             );
             let call = same.turn(run.as_str(), turn()).token("again").into_future();
-            let turned = poll_times(call, polls).await;
+            let turned = dropped_after(call, polls).await.map(Result::unwrap);
             same.turn(run.as_str(), turn())
                 .token("again")
                 .await
@@ -114,7 +93,7 @@ async fn a_call_dropped_at_any_wait_loses_nothing() {
                 assert_eq!(now.digest, then.digest, "{place:?} after {polls} polls");
             }
             assert_eq!(now.history.len(), whole.history.len());
-            if finished && turned {
+            if finished.is_some() && turned.is_some() {
                 eprintln!("{polls} polls");
                 break;
             }

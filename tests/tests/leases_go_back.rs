@@ -1,16 +1,15 @@
 //! Whoever stops driving a run, in whatever way, gives its lease back: another
 //! engine goes on at once, and need not wait until the lease lapses.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use superstep::Run;
 use superstep::prelude::*;
 use superstep_tests::lab::{Findings, FindingsUpdate, Lab, fetch, take_over};
-use superstep_tests::{Moment, Place, only_nth, stores, well};
+use superstep_tests::{Moment, Place, dropped_after, only_nth, stores, well};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
@@ -45,19 +44,6 @@ fn lab(end: End) -> Lab {
             Ok(page)
         })
     })
-}
-
-/// Drops `call` after `polls` polls; whether it ended before.
-async fn poll_times(mut call: Call, polls: u32) -> bool {
-    let mut left = polls;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        call.as_mut().poll(cx).map(|_| true)
-    })
-    .await
 }
 
 const CALLS: [&str; 5] = ["run", "resume", "turn", "update", "snapshot"];
@@ -136,7 +122,8 @@ async fn a_call_that_is_dropped_at_any_wait() {
                 let id = format!("{of}, {end:?}, {polls} polls");
                 prepare(of, &lab, &place, &id).await;
                 let engine = lab.builder(&slow).build().unwrap();
-                is_over = poll_times(call(of, &engine, &id), polls).await;
+                let ended = dropped_after(call(of, &engine, &id), polls).await;
+                is_over = ended.is_some();
                 let _ = elsewhere(&lab, &place, &id).await;
             }
         }

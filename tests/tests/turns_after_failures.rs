@@ -3,17 +3,15 @@
 //! nobody's any more; an effect of which nobody knows whether it happened is
 //! asked for first.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::{EffectKind, Prune, StepKind};
 use superstep::{Outcome, diff, ok};
-use superstep_tests::{Journal, Moment, Place, only_nth, stores};
+use superstep_tests::{Journal, Moment, Place, only_nth, poll_times, stores};
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Chat {
@@ -516,16 +514,7 @@ async fn a_turn_dropped_at_any_wait_begins_once() {
             let slow = builder.shared_store(Arc::clone(&slow)).build().unwrap();
             let turn = |engine: &Engine<Agent>| engine.turn(&id, says("sorry")).token("next");
             let mut call = turn(&slow).into_future();
-            let mut left = polls;
-            let ends = poll_fn(|cx| {
-                left -= 1;
-                match call.as_mut().poll(cx) {
-                    Poll::Ready(run) => Poll::Ready(Some(run)),
-                    Poll::Pending if left == 0 => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
-                }
-            });
-            let finished = ends.await;
+            let finished = poll_times(&mut call, polls).await;
             drop(call);
             // Another process would have to wait for a lease whose answer was lost.
             let run = turn(&slow).await.unwrap();

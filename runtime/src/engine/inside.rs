@@ -1,9 +1,10 @@
 //! Which runs and nodes a thread is in at this moment, outermost first.
 //!
 //! A call that is made inside a node of a run, for that run, would wait for
-//! itself, and so would one in code of the user's that runs between the nodes. Whether it is inside is asked of the thread at each of its polls: a
-//! node that is polled has its execution, and whoever polls that, under it on
-//! the stack. A task that the node spawned is polled from elsewhere.
+//! itself, and so would one in code of the user's that runs between the nodes.
+//! Whether it is inside is asked of the thread at each of its polls: a node that
+//! is polled has its execution, and whoever polls that, under it on the stack. A
+//! task that the node spawned is polled from elsewhere.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
