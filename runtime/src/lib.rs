@@ -63,6 +63,9 @@
 
 #![deny(missing_docs)]
 
+#[macro_use]
+mod mistakes;
+
 mod cx;
 mod diff;
 mod difference;

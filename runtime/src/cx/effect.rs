@@ -468,7 +468,9 @@ impl AtMostOnce<'_> {
         let intent = effect.record(&request, EffectKind::Intent);
         let failure = effect.failure(&request, &never_made());
         let unbegun = Unbegun(effect.cx, journal, Some(failure));
-        effect.write(journal, intent).await?;
+        if !mistake!(IntentNotWritten) {
+            effect.write(journal, intent).await?;
+        }
         unbegun.begin();
         let error = match effect.outside(f).await {
             Ok(value) => return effect.succeed(journal, &request, value).await,

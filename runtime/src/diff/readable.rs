@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::encode::quoted;
 use crate::graph::StoredGraph;
-use crate::machine::quoted;
 use crate::store::{StepKind, StepRecord};
 
 /// What a step did, as texts to be compared.

@@ -152,7 +152,7 @@ type Field<'a> = (Cow<'a, str>, &'a str);
 fn field_path(path: &str, name: &str) -> String {
     let plain = |character: char| character.is_alphanumeric() || character == '_';
     if name.is_empty() || !name.chars().all(plain) {
-        return format!("{path}[{}]", crate::machine::quoted(name));
+        return format!("{path}[{}]", crate::encode::quoted(name));
     }
     let dot = if path.is_empty() { "" } else { "." };
     format!("{path}{dot}{name}")

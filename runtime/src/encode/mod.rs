@@ -74,3 +74,9 @@ pub fn from_str<T: DeserializeOwned>(json: &str) -> Result<T, DecodeError> {
         .map_err(|panic| fail(format!("its `Deserialize` panicked: {panic}")))?
         .map_err(|error| fail(error.to_string()))
 }
+
+/// Text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    // A `&str` always has an encoding.
+    to_string(text).unwrap_or_default()
+}

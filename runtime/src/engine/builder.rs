@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::Engine;
 use super::active::Active;
 use super::core::{Core, new_owner};
-use super::recent::Recent;
 use super::unhurried::Unhurried;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::machine::{Blueprint, closed_circles};
 use crate::options::{ConflictPolicy, Options};
+use crate::session::Recent;
 use crate::store::{MemoryStore, Store};
 
 /// Settings for an [`Engine`]; of two calls for one setting the later wins.

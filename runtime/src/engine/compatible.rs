@@ -1,6 +1,7 @@
 //! Whether a run may go on, or be read, under this engine's graph.
 
 use super::core::Core;
+use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
@@ -13,7 +14,7 @@ use crate::store::{Head, Store};
 /// was when the run started. Fields added with a serde default are fine.
 pub(super) async fn check_graph<G: Graph>(
     core: &Core<G>,
-    store: &dyn Store,
+    at: &Stored,
     head: &Head,
 ) -> Result<(), Error> {
     let run = || head.run.clone();
@@ -27,7 +28,7 @@ pub(super) async fn check_graph<G: Graph>(
     if head.fingerprint == core.fingerprint() {
         return Ok(());
     }
-    let differences = G::INFO.differences(&stored_graph(store, head).await?);
+    let differences = G::INFO.differences(&stored_graph(&**at.store(), head).await?);
     if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
         return Ok(());
     }
@@ -37,22 +38,20 @@ pub(super) async fn check_graph<G: Graph>(
 /// Checks that a run was started with this very graph.
 pub(super) async fn check_same_graph<G: Graph>(
     core: &Core<G>,
-    store: &dyn Store,
+    at: &Stored,
     head: &Head,
 ) -> Result<(), Error> {
     if head.fingerprint == core.fingerprint() {
         return Ok(());
     }
-    let differences = G::INFO.differences(&stored_graph(store, head).await?);
+    let differences = G::INFO.differences(&stored_graph(&**at.store(), head).await?);
     Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
 /// The canonical text of the graph that the run was started with.
 pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<String, Error> {
-    let stored = store
-        .graph(head.fingerprint)
-        .await
-        .map_err(|error| Error::from_store(&head.run, error))?;
+    let stored = store.graph(head.fingerprint).await;
+    let stored = stored.map_err(|error| Error::from_store(&head.run, error))?;
     stored.ok_or_else(|| Error::Corrupt {
         run: head.run.clone(),
         place: "the graph".into(),
@@ -74,10 +73,9 @@ fn is_declared_compatible(graph: &GraphInfo, head: &Head) -> bool {
 
 /// Refuses to write today's state beside a step of an older version: a snapshot
 /// has no version of its own, so it would go through `migrate` a second time.
-pub(super) async fn check_snapshot<G: Graph>(store: &dyn Store, head: &Head) -> Result<(), Error> {
-    let (run, step) = (&head.run, head.step);
-    let records = store.steps(run, step, step).await;
-    let records = records.map_err(|error| Error::from_store(run, error))?;
+pub(super) async fn check_snapshot<G: Graph>(at: &Stored, head: &Head) -> Result<(), Error> {
+    let step = head.step;
+    let records = at.steps(step, step).await?;
     let older = records.iter().find(|record| is_needed::<G>(record.version));
     older.map_or(Ok(()), |record| {
         let version = record.version;
@@ -92,12 +90,12 @@ pub(super) async fn check_snapshot<G: Graph>(store: &dyn Store, head: &Head) -> 
 /// The reducers that changed since the run's graph.
 pub(super) async fn reducers<G: Graph>(
     core: &Core<G>,
-    store: &dyn Store,
+    at: &Stored,
     head: &Head,
 ) -> Result<Reducers, Error> {
     let mut changed = Vec::new();
     if head.fingerprint != core.fingerprint() {
-        let differences = G::INFO.differences(&stored_graph(store, head).await?);
+        let differences = G::INFO.differences(&stored_graph(&**at.store(), head).await?);
         changed.extend_from_slice(differences.reducers());
     }
     Ok(Reducers::new(changed))

@@ -7,15 +7,16 @@ use std::sync::{Arc, OnceLock};
 use tokio::runtime::Handle;
 
 use super::active::Active;
-use super::recent::Recent;
+use super::start::check_id;
 use super::step::Limits;
+use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Blueprint;
 use crate::options::Settings;
-use crate::session::{SnapshotRule, Tail};
-use crate::store::Store;
+use crate::session::{Recent, Rules};
+use crate::store::{Access, Creation, Store};
 
 pub(super) struct Core<G: Graph> {
     pub(super) graph: Arc<G>,
@@ -40,10 +41,6 @@ impl<G: Graph> Core<G> {
         self.identity().1
     }
 
-    pub(super) fn description(&self) -> &str {
-        &self.identity().0
-    }
-
     pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {
         let store = self.store.as_ref().ok_or(Error::NoStore { call })?;
         // Said before anything is written: a lease could not be renewed.
@@ -51,14 +48,44 @@ impl<G: Graph> Core<G> {
             .map(|_| store)
             .map_err(|_| Error::NoRuntime { call })
     }
+
+    /// The run that `call` is for.
+    pub(super) fn stored(&self, call: &'static str, run: &str) -> Result<Stored, Error> {
+        let store = self.store(call)?;
+        check_id(run)?;
+        Ok(Stored::new(store, run))
+    }
+
+    pub(super) fn creation(&self, seed: u64) -> Creation {
+        Creation {
+            graph: G::INFO.name.to_owned(),
+            fingerprint: self.fingerprint(),
+            version: G::INFO.version,
+            description: self.identity().0.clone(),
+            seed,
+            origin: None,
+        }
+    }
+
+    pub(super) fn take_lease(&self) -> Access {
+        Access::Take {
+            owner: self.owner.clone(),
+            term: self.settings.lease,
+        }
+    }
 }
 
 impl Settings {
-    pub(super) const fn snapshots(&self, tail: Tail) -> SnapshotRule {
-        SnapshotRule::new(self.snapshot_every, self.check_round_trip, tail)
+    pub(super) const fn rules(&self) -> Rules {
+        Rules {
+            max_steps: self.max_steps,
+            run_budget: self.run_budget,
+            snapshot_every: self.snapshot_every,
+            check_round_trip: self.check_round_trip,
+        }
     }
 
-    pub(super) fn limits(&self) -> Limits {
+    pub(super) const fn limits(&self) -> Limits {
         Limits {
             max_concurrency: self.max_concurrency,
             max_per_node: self.max_per_node,

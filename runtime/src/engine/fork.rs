@@ -1,21 +1,19 @@
 //! Runs that branch off from others.
 
-use std::sync::Arc;
-
+use super::Engine;
 use super::active::RunResult;
 use super::compatible::stored_graph;
 use super::core::Core;
-use super::start::{check_id, state_text};
-use super::{Engine, of_run};
-use crate::cx::RunIdentity;
+use super::of_run;
+use super::start::check_id;
+use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::{Machine, StepError};
+use crate::machine::Machine;
 use crate::panics::caught;
 use crate::run::Run;
-use crate::session::load::undecodable;
-use crate::session::{step_commit, step_error};
-use crate::store::{Commit, Creation, Head, Origin, Status, StepKind, Store, StoreError};
+use crate::session::Branch;
+use crate::store::{Commit, Creation, Head, Origin, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
 ///
@@ -93,106 +91,88 @@ impl<G: Graph> Engine<G> {
         new_id: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Run<G::State>, Error> {
-        let store = self.core.store("fork")?;
-        check_id(id)?;
+        let origin = self.core.stored("fork", id)?;
         check_id(new_id)?;
-        let head = self.core.head(store, id).await?;
-        let step = self.core.step_at(store, &head, at.into()).await?;
-        of_run(new_id, self.core.fork(store, &head, step, new_id, edit)).await
+        let head = self.core.head(&origin).await?;
+        let step = step_at(&origin, at.into()).await?;
+        of_run(new_id, self.core.fork(&origin, &head, step, new_id, edit)).await
     }
 }
 
-impl<G: Graph> Core<G> {
-    async fn step_at(&self, store: &Arc<dyn Store>, head: &Head, at: At) -> Result<u64, Error> {
-        let label = match at {
-            At::Step(step) => return Ok(step),
-            At::Label(label) => label,
-        };
-        let labels = store.labels(&head.run).await;
-        let labels = labels.map_err(|error| Error::from_store(&head.run, error))?;
-        let named = labels.into_iter().find(|(name, _)| *name == label);
-        named
-            .map(|(_, step)| step)
-            .ok_or_else(|| Error::LabelNotFound {
-                run: head.run.clone(),
-                label,
-            })
-    }
+async fn step_at(at: &Stored, place: At) -> Result<u64, Error> {
+    let label = match place {
+        At::Step(step) => return Ok(step),
+        At::Label(label) => label,
+    };
+    let mut labels = at.labels().await?.into_iter();
+    let named = labels.find(|(name, _)| *name == label);
+    named
+        .map(|(_, step)| step)
+        .ok_or_else(|| Error::LabelNotFound {
+            run: at.id().to_owned(),
+            label,
+        })
+}
 
+impl<G: Graph> Core<G> {
     async fn fork(
         &self,
-        store: &Arc<dyn Store>,
+        from: &Stored,
         head: &Head,
         step: u64,
         run: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> RunResult<G> {
-        let said = |error| Error::from_store(run, error);
-        let origin = Origin {
-            run: head.run.clone(),
-            step,
-        };
-        let commit = self.branch(store, head, origin, run, edit).await?;
-        match store.commit(commit).await {
-            Ok(_) => self.look(store, self.head(store, run).await?).await,
+        let fork = from.beside(run);
+        let commit = self.branch(from, head, step, run, edit).await?;
+        match fork.commit(commit).await {
+            Ok(_) => self.look(&fork, self.head(&fork).await?).await,
             Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 let run = run.to_owned();
                 Err(Error::RunExists { run })
             }
             Err(error @ StoreError::NoSuchStep { .. }) => {
                 // It went while the fork was made, and this says how.
-                let head = self.head(store, &head.run).await?;
-                self.past(store, &head, step).await?;
-                Err(said(error))
+                let head = self.head(from).await?;
+                self.past(from, &head, step).await?;
+                Err(fork.said(error))
             }
-            Err(error) => Err(said(error)),
+            Err(error) => Err(fork.said(error)),
         }
     }
 
-    /// The commit of a fork's first step: the edited state, and the frontier as
-    /// its origin has it.
+    /// The commit of a fork's first step.
     async fn branch(
         &self,
-        store: &Arc<dyn Store>,
+        from: &Stored,
         head: &Head,
-        origin: Origin,
+        step: u64,
         run: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Commit, Error> {
-        let (machine, record) = self.past(store, head, origin.step).await?;
-        let step = origin.step + 1;
+        let (machine, record) = self.past(from, head, step).await?;
         let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
             run: head.run.clone(),
             message,
         })?;
-        let text = state_text(self, run, step, &state)?;
-
-        let turn = self.turn_at(store, head, origin.step).await?;
-        let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
-        let mut machine: Machine<G> = self.blueprint.machine(identity, state);
-        machine.restore(step, record.chain, turn);
-        machine
-            .restore_frontier(&record.frontier)
-            .map_err(|error| {
-                undecodable(head, format!("the frontier of step {}", record.step), error)
-            })?;
-        let sealed = machine
-            .seal(&[], text)
-            .map_err(Error::not_round_trip(run, step))?;
-        let status = status_of(&mut machine)?;
         let create = Creation {
-            description: stored_graph(&**store, head).await?,
+            description: stored_graph(&**from.store(), head).await?,
             graph: head.graph.clone(),
             fingerprint: head.fingerprint,
             version: head.version,
             seed: head.seed,
-            origin: Some(origin),
+            origin: Some(Origin {
+                run: head.run.clone(),
+                step,
+            }),
         };
-        Ok(Commit {
-            create: Some(create),
-            release: true,
-            ..step_commit(&machine, sealed, StepKind::Fork, status, self.take_lease())
-        })
+        let branch = Branch {
+            head,
+            record: &record,
+            turn: self.turn_at(from, head, step).await?,
+        };
+        let (access, rules) = (self.take_lease(), self.settings.rules());
+        branch.commit::<G>(&self.blueprint, run, state, create, access, rules)
     }
 }
 
@@ -205,20 +185,5 @@ fn edited<G: Graph>(
         let mut state = G::State::clone(machine.state());
         edit(&mut state);
         state
-    })
-}
-
-/// Where a run stands that is to go on from here. One that cannot is not
-/// finished: it says why when it is resumed.
-fn status_of<G: Graph>(machine: &mut Machine<G>) -> Result<Status, Error> {
-    if !machine.is_done() {
-        return Ok(Status::Running);
-    }
-    let stuck = machine.stuck().map_err(StepError::Encode);
-    let stuck = stuck.map_err(|error| step_error(machine.run(), machine.step(), error))?;
-    Ok(if stuck.is_some() {
-        Status::Running
-    } else {
-        Status::Completed
     })
 }

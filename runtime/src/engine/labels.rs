@@ -1,7 +1,6 @@
 //! Names for steps.
 
 use super::Engine;
-use super::start::check_id;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::store::StoreError;
@@ -20,17 +19,16 @@ impl<G: Graph> Engine<G> {
     /// [`Error::InvalidLabel`], [`Error::StepNotFound`], [`Error::Pruned`],
     /// [`Error::RunNotFound`].
     pub async fn label(&self, id: &str, step: u64, label: &str) -> Result<(), Error> {
-        let store = self.core.store("label")?;
-        check_id(id)?;
+        let at = self.core.stored("label", id)?;
         check_label(label)?;
-        self.core.head(store, id).await?;
-        match store.label(id, step, label).await {
+        self.core.head(&at).await?;
+        match at.store().label(id, step, label).await {
             Err(error @ StoreError::NoSuchStep { .. }) => {
-                let head = self.core.head(store, id).await?;
-                self.core.past(store, &head, step).await?;
-                Err(Error::from_store(id, error))
+                let head = self.core.head(&at).await?;
+                self.core.past(&at, &head, step).await?;
+                Err(at.said(error))
             }
-            labelled => labelled.map_err(|error| Error::from_store(id, error)),
+            labelled => labelled.map_err(|error| at.said(error)),
         }
     }
 
@@ -39,11 +37,9 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`].
     pub async fn labels(&self, id: &str) -> Result<Vec<(String, u64)>, Error> {
-        let store = self.core.store("labels")?;
-        check_id(id)?;
-        self.core.head(store, id).await?;
-        let labels = store.labels(id).await;
-        labels.map_err(|error| Error::from_store(id, error))
+        let at = self.core.stored("labels", id)?;
+        self.core.head(&at).await?;
+        at.labels().await
     }
 }
 

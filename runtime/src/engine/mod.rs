@@ -8,21 +8,18 @@ mod call;
 mod compatible;
 mod core;
 mod drive;
-mod durable;
 mod fork;
 mod inside;
-mod journal;
 mod labels;
 mod lease;
-mod ledger;
 mod past;
 mod pulse;
-mod recent;
 pub(crate) mod replay;
 mod retention;
 mod runtime;
 mod start;
 mod step;
+mod stored;
 mod turn;
 mod unhurried;
 
@@ -37,6 +34,7 @@ pub use fork::At;
 use self::active::{Driving, Ended, Entered, Known, Origin, Part, Purpose, RunResult};
 use self::core::Core;
 use self::start::{check_id, state_text};
+use self::stored::Stored;
 use serde::Serialize;
 
 use crate::cx::default_seed;
@@ -47,7 +45,7 @@ use crate::machine::{TaskText, UpdateOf};
 use crate::panics::Caught;
 use crate::run::{Run, StepInfo, TaskInfo};
 use crate::session::load;
-use crate::store::{EffectRecord, Head, StepKind, StepRecord, Store};
+use crate::store::{EffectRecord, Head, StepKind, StepRecord};
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///
@@ -127,19 +125,18 @@ impl<G: Graph> Engine<G> {
     /// [`Error::RunNotFound`], [`Error::LeaseHeld`], [`Error::GraphChanged`], and
     /// whatever stops the run.
     pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let store = Arc::clone(self.core.store("resume")?);
-        check_id(id)?;
+        let at = self.core.stored("resume", id)?;
         let resumed = async {
             // Only a run that exists has an execution, so that `run` can tell whether it does.
-            let head = self.core.head(&store, id).await?;
+            let head = self.core.head(&at).await?;
             if head.status.is_final() {
-                let run = self.core.look(&store, head).await?;
+                let run = self.core.look(&at, head).await?;
                 // Another turn may have begun between the two looks.
                 if run.status().is_final() {
                     return Ok(run);
                 }
             }
-            self.go_on(&store, id).await
+            self.go_on(at).await
         };
         of_run(id, resumed).await
     }
@@ -149,10 +146,9 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
     pub async fn get(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let store = self.core.store("get")?;
-        check_id(id)?;
-        let head = self.core.head(store, id).await?;
-        of_run(id, self.core.look(store, head)).await
+        let at = self.core.stored("get", id)?;
+        let head = self.core.head(&at).await?;
+        of_run(id, self.core.look(&at, head)).await
     }
 
     /// A further turn on a run that has ended or failed: `update` commits as a
@@ -178,11 +174,9 @@ impl<G: Graph> Engine<G> {
     /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::StepOpen`]
     /// if an unfinished task has effects on record.
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
-        let store = self.core.store("update")?;
-        check_id(id)?;
-        let (store, run) = (Arc::clone(store), id.to_owned());
+        let at = self.core.stored("update", id)?;
         let write = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.update(&store, run, update).await })
+            Box::pin(async move { core.update(&at, update).await })
         };
         self.execute(id, Purpose::Write("update"), write).await
     }
@@ -202,11 +196,10 @@ impl<G: Graph> Engine<G> {
         question: &str,
         answer: impl Serialize + Send,
     ) -> Result<(), Error> {
-        let store = self.core.store("answer")?;
-        check_id(id)?;
+        let at = self.core.stored("answer", id)?;
         let text = encode::to_string(&answer);
         drop(answer);
-        self.core.answer(store, id, question, text).await
+        self.core.answer(&at, question, text).await
     }
 
     /// Every committed step of run `id`, oldest first. Of a fork the steps of its
@@ -215,17 +208,14 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
     pub async fn history(&self, id: &str) -> Result<Vec<StepInfo>, Error> {
-        let store = self.core.store("history")?;
-        check_id(id)?;
-        let head = self.core.head(store, id).await?;
-        let said = |error| Error::from_store(id, error);
-        let steps = store.steps(id, 0, head.step).await.map_err(said)?;
+        let at = self.core.stored("history", id)?;
+        let head = self.core.head(&at).await?;
+        let steps = at.steps(0, head.step).await?;
         let mut history = Vec::with_capacity(steps.len());
         for record in steps {
             let dropped = match record.journal {
                 Some(_) if record.kind == StepKind::Turn => {
-                    let at = record.step;
-                    store.effects(id, at, at).await.map_err(said)?
+                    at.effects(record.step, record.step).await?
                 }
                 _ => Vec::new(),
             };
@@ -246,9 +236,8 @@ impl<G: Graph> Engine<G> {
     /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if a part
     /// of it is gone, [`Error::Corrupt`] if a part of it is not what was written.
     pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let store = self.core.store("replay")?;
-        check_id(id)?;
-        self.core.replay(store, id).await
+        let at = self.core.stored("replay", id)?;
+        self.core.replay(&at).await
     }
 
     /// The state of run `id` after `step`; step 0 is the input.
@@ -256,11 +245,10 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::RunNotFound`], [`Error::Undecodable`].
     pub async fn state_at(&self, id: &str, step: u64) -> Result<G::State, Error> {
-        let store = self.core.store("state_at")?;
-        check_id(id)?;
-        let head = self.core.head(store, id).await?;
+        let at = self.core.stored("state_at", id)?;
+        let head = self.core.head(&at).await?;
         let state = async {
-            let (machine, _) = self.core.past(store, &head, step).await?;
+            let (machine, _) = self.core.past(&at, &head, step).await?;
             Ok(machine.state().as_ref().clone())
         };
         of_run(id, state).await
@@ -301,8 +289,8 @@ impl<G: Graph> Engine<G> {
             return match ended {
                 // Where the run was begun, not where this call is.
                 Ended::With(Err(Error::RuntimeLost { .. })) if !runtime::is_gone_here() => {
-                    let store = core.store("resume")?;
-                    Box::pin(self.go_on(store, run)).await
+                    let at = core.stored("resume", run)?;
+                    Box::pin(self.go_on(at)).await
                 }
                 Ended::With(result) => result,
                 Ended::Within(inner) => Err(core.driven_by(run, inner)),
@@ -327,29 +315,28 @@ impl<G: Graph> Engine<G> {
             Known::Drives => {}
         }
         let core = &self.core;
-        let store = core.store(purpose.call())?;
+        let at = core.stored(purpose.call(), run)?;
         let is_for_this = match purpose {
             Purpose::Resume => true,
             Purpose::Run(origin) => {
-                core.check_origin(store, run, origin).await?;
+                core.check_origin(&at, origin).await?;
                 true
             }
-            Purpose::Turn(token) => token.is_some() && *token == core.head(store, run).await?.token,
+            Purpose::Turn(token) => token.is_some() && *token == core.head(&at).await?.token,
             Purpose::Write(_) => false,
         };
         if is_for_this {
             return Ok(Some(part.join().await));
         }
-        Err(core.lease_held(store, run).await)
+        Err(core.lease_held(&at).await)
     }
 
     /// Goes on with a run that exists, unless it is finished.
-    async fn go_on(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
-        let (store, id) = (Arc::clone(store), run.to_owned());
-        let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.resume(&store, id).await })
-        };
-        self.execute(run, Purpose::Resume, drive).await
+    async fn go_on(&self, at: Stored) -> RunResult<G> {
+        let run = at.id().to_owned();
+        let drive =
+            |core: Arc<Core<G>>| -> Driving<G> { Box::pin(async move { core.resume(at).await }) };
+        self.execute(&run, Purpose::Resume, drive).await
     }
 }
 
@@ -378,14 +365,14 @@ impl<G: Graph> Engine<G> {
     }
 
     async fn start_kept(&self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
-        let store = self.core.store("run")?;
+        let at = self.core.stored("run", &run)?;
         let origin = Origin {
             input: state_text(&self.core, &run, 0, &state)?,
             seed: seed.unwrap_or_else(|| default_seed(&run)),
         };
-        let (at, id, own) = (Arc::clone(store), run.clone(), origin.clone());
+        let own = origin.clone();
         let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.run_kept(&at, id, state, own).await })
+            Box::pin(async move { core.run_kept(at, state, own).await })
         };
         self.execute(&run, Purpose::Run(origin), drive).await
     }
@@ -396,11 +383,10 @@ impl<G: Graph> Engine<G> {
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
-        let store = Arc::clone(self.core.store("turn")?);
-        check_id(&run)?;
-        let (id, own) = (run.clone(), token.clone());
+        let at = self.core.stored("turn", &run)?;
+        let own = token.clone();
         let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.turn(&store, id, update, own).await })
+            Box::pin(async move { core.turn(at, update, own).await })
         };
         self.execute(&run, Purpose::Turn(token), drive).await
     }

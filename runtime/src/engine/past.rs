@@ -1,14 +1,13 @@
 //! A run as it stood after one of its steps.
 
-use std::sync::Arc;
-
 use super::compatible::reducers;
 use super::core::Core;
+use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, Turn};
 use crate::session::load::{corrupt, replay_steps, turn_of};
-use crate::store::{Head, Snapshot, StepKind, StepRecord, Store};
+use crate::store::{Head, Snapshot, StepKind, StepRecord};
 
 /// So many records are read at once when a run's history is walked through.
 const PAGE: u64 = 256;
@@ -18,7 +17,7 @@ impl<G: Graph> Core<G> {
     /// record of that step has.
     pub(super) async fn past(
         &self,
-        store: &Arc<dyn Store>,
+        at: &Stored,
         head: &Head,
         step: u64,
     ) -> Result<(Machine<G>, StepRecord), Error> {
@@ -31,16 +30,16 @@ impl<G: Graph> Core<G> {
         }
         let mut pruned = head.pruned;
         loop {
-            let (snapshot, steps) = self.steps_up_to(store, head, step).await?;
+            let (snapshot, steps) = steps_up_to(at, head, step).await?;
             if let Some(last) = steps.last().filter(|last| last.step == step) {
                 let last = last.clone();
-                let reducers = reducers(self, &**store, head).await?;
+                let reducers = reducers(self, at, head).await?;
                 let (machine, _) =
                     replay_steps(&self.blueprint, head, snapshot.as_ref(), &steps, &reducers)?;
                 return Ok((machine, last));
             }
             // Steps may go while they are being looked at.
-            let now = self.head(store, &head.run).await?.pruned;
+            let now = self.head(at).await?.pruned;
             if now == pruned {
                 return Err(missing(head, step, pruned));
             }
@@ -48,38 +47,11 @@ impl<G: Graph> Core<G> {
         }
     }
 
-    /// The newest whole state at or before `step`, if it is a snapshot, and the
-    /// steps from there on; none if they do not begin there.
-    async fn steps_up_to(
-        &self,
-        store: &Arc<dyn Store>,
-        head: &Head,
-        step: u64,
-    ) -> Result<(Option<Snapshot>, Vec<StepRecord>), Error> {
-        let said = |error| Error::from_store(&head.run, error);
-        let own = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
-        let start = if step < own { 0 } else { own };
-        let snapshot = store.snapshot(&head.run, step).await.map_err(said)?;
-        // What a fork begins with is newer than any snapshot of its origin.
-        let snapshot = snapshot.filter(|snapshot| snapshot.step >= start);
-        let from = snapshot.as_ref().map_or(start, |snapshot| snapshot.step);
-        let mut steps = store.steps(&head.run, from, step).await.map_err(said)?;
-        if steps.first().is_none_or(|first| first.step != from) {
-            steps.clear();
-        }
-        Ok((snapshot, steps))
-    }
-
     /// The turn that `step` belongs to.
     ///
     /// Steps between may be pruned, with turns among them. Then the number is
     /// too high, and all that it has to be is new for the next turn.
-    pub(super) async fn turn_at(
-        &self,
-        store: &Arc<dyn Store>,
-        head: &Head,
-        step: u64,
-    ) -> Result<Turn, Error> {
+    pub(super) async fn turn_at(&self, at: &Stored, head: &Head, step: u64) -> Result<Turn, Error> {
         let mut number = head.turn;
         let mut counted_from = None;
         let mut to = head.counted_from;
@@ -89,8 +61,7 @@ impl<G: Graph> Core<G> {
         // What came from outside after the turn had begun: corrections, turns.
         while to > 0 {
             let from = to.saturating_sub(PAGE);
-            let page = store.steps(&head.run, from, to).await;
-            let page = page.map_err(|error| Error::from_store(&head.run, error))?;
+            let page = at.steps(from, to).await?;
             for record in page.iter().rev() {
                 let is_turn = record.kind == StepKind::Turn;
                 if record.step <= step && (is_turn || record.kind == StepKind::Update) {
@@ -120,6 +91,26 @@ impl<G: Graph> Core<G> {
             counted_from,
         })
     }
+}
+
+/// The newest whole state at or before `step`, if it is a snapshot, and the
+/// steps from there on; none if they do not begin there.
+async fn steps_up_to(
+    at: &Stored,
+    head: &Head,
+    step: u64,
+) -> Result<(Option<Snapshot>, Vec<StepRecord>), Error> {
+    let own = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
+    let start = if step < own { 0 } else { own };
+    let snapshot = at.snapshot(step).await?;
+    // What a fork begins with is newer than any snapshot of its origin.
+    let snapshot = snapshot.filter(|snapshot| snapshot.step >= start);
+    let from = snapshot.as_ref().map_or(start, |snapshot| snapshot.step);
+    let mut steps = at.steps(from, step).await?;
+    if steps.first().is_none_or(|first| first.step != from) {
+        steps.clear();
+    }
+    Ok((snapshot, steps))
 }
 
 fn missing(head: &Head, step: u64, pruned: u64) -> Error {

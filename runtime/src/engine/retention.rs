@@ -8,7 +8,8 @@ use super::active::{Driving, Purpose, RunResult};
 use super::compatible;
 use super::core::Core;
 use super::inside::Inner;
-use super::start::{check_id, run_at, state_text};
+use super::start::{run_at, state_text};
+use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
@@ -47,11 +48,9 @@ impl<G: Graph> Engine<G> {
     /// [`Error::GraphChanged`] if the graph has a `migrate` function and an older
     /// version of it wrote the run's last step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
-        let store = self.core.store("snapshot")?;
-        check_id(id)?;
-        let (store, run) = (Arc::clone(store), id.to_owned());
+        let at = self.core.stored("snapshot", id)?;
         let write = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.snapshot(&store, &run).await })
+            Box::pin(async move { core.snapshot(&at).await })
         };
         self.execute(id, Purpose::Write("snapshot"), write)
             .await
@@ -61,14 +60,14 @@ impl<G: Graph> Engine<G> {
 
 impl<G: Graph> Core<G> {
     /// Another call of this engine drives the run.
-    pub(super) async fn lease_held(&self, store: &Arc<dyn Store>, run: &str) -> Error {
-        let head = match self.head(store, run).await {
+    pub(super) async fn lease_held(&self, at: &Stored) -> Error {
+        let head = match self.head(at).await {
             Ok(head) => head,
             Err(error) => return error,
         };
         // About to take its lease, or about to give it back, if it has none.
         let lease = head.lease.unwrap_or_else(|| self.own_lease());
-        Error::lease_held(run, lease)
+        Error::lease_held(at.id(), lease)
     }
 
     /// The call was made inside that very run.
@@ -100,29 +99,26 @@ impl<G: Graph> Core<G> {
         }
     }
 
-    async fn snapshot(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
-        self.head(store, run).await?;
-        let mut held = self.hold(store, run).await?;
-        let written = self.snapshot_held(store, run, held.epoch()).await;
+    async fn snapshot(&self, at: &Stored) -> RunResult<G> {
+        self.head(at).await?;
+        let mut held = self.hold(at).await?;
+        let written = self.snapshot_held(at, held.epoch()).await;
         held.give_back().await;
         written
     }
 
-    async fn snapshot_held(&self, store: &Arc<dyn Store>, run: &str, epoch: u64) -> RunResult<G> {
-        let head = self.head(store, run).await?;
-        compatible::check_snapshot::<G>(&**store, &head).await?;
-        let (head, machine, _) = self.machine_at(store, head).await?;
-        let state = state_text(self, run, head.step, machine.state())?;
+    async fn snapshot_held(&self, at: &Stored, epoch: u64) -> RunResult<G> {
+        let head = self.head(at).await?;
+        compatible::check_snapshot::<G>(at, &head).await?;
+        let (head, machine, _) = self.machine_at(at, head).await?;
+        let state = state_text(self, at.id(), head.step, machine.state())?;
         let tail = Tail::behind(head.step, state.len());
         let snapshot = Snapshot {
             step: head.step,
             digest: snapshot_digest(&state),
             state,
         };
-        store
-            .put_snapshot(run, epoch, snapshot)
-            .await
-            .map_err(|error| Error::from_store(run, error))?;
+        at.put_snapshot(epoch, snapshot).await?;
         let result = run_at(&head, &machine, Vec::new());
         self.recent.put(machine, tail);
         Ok(result)

@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -10,27 +11,25 @@ use super::active::{Origin, RunResult};
 use super::answer::interrupts;
 use super::compatible::{check_graph, reducers};
 use super::core::Core;
-use super::drive::{Drive, Ending};
-use super::durable::{Durable, LeftOpen};
+use super::drive::{Drive, Writer};
 use super::inside;
-use super::lease::{self, HeldLease};
-use super::ledger::{Ledger, Unkept};
+use super::lease::HeldLease;
 use super::runtime;
+use super::stored::Stored;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{self, Machine, UpdateOf, outside_text};
+use crate::machine::{self, Machine, UpdateOf};
 use crate::panics::{Caught, let_go};
 use crate::run::{Interrupt, Run};
 use crate::session::load::{check_head, check_step, undecodable};
-use crate::session::{Tail, catch_reducers, migrate, read_kept, restore, step_commit, step_error};
-use crate::state::{FieldSet, State, Update};
-use crate::store::{
-    Access, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind, Store,
-    StoreError,
+use crate::session::{
+    self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, restore, step_error,
 };
+use crate::state::State;
+use crate::store::{Committed, Head, Lease, Loaded, Status, StoreError, StoreFuture};
 
 /// Runs longer ids than this nobody needs; a database index does.
 const LONGEST_ID: usize = 1_024;
@@ -86,22 +85,22 @@ impl<G: Graph> Core<G> {
     fn deadline(&self, now: Instant) -> Instant {
         // A budget beyond what the clock can count is no budget.
         now.checked_add(self.settings.run_budget)
-            .unwrap_or_else(|| now + std::time::Duration::from_secs(1 << 30))
+            .unwrap_or_else(|| now + Duration::from_secs(1 << 30))
     }
 
-    /// Drives a machine to the end of its run.
-    async fn drive<L: Ledger<G>>(
+    /// Drives a session to the end of its run.
+    async fn drive(
         &self,
-        machine: &mut Machine<G>,
-        ledger: &mut L,
+        session: &mut Session<G>,
+        writer: Option<&mut Writer>,
         now: Instant,
     ) -> Result<Ending, Error> {
-        let _driven = Driven(Arc::clone(machine.keys().run()));
+        let _driven = Driven(Arc::clone(session.machine().keys().run()));
         let deadline = self.deadline(now);
         let mut drive = Drive {
             core: self,
-            machine,
-            ledger,
+            session,
+            writer,
             deadline,
         };
         let driven = Caught(pin!(drive.finish())).await;
@@ -123,89 +122,59 @@ impl<G: Graph> Core<G> {
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
-        let driven = self.drive(&mut machine, &mut Unkept, now).await;
-        let finished = driven.map(|_| finished_run(&machine, None));
-        let_go(machine);
+        let mut session = Session::unkept(machine, self.settings.rules());
+        let driven = self.drive(&mut session, None, now).await;
+        let finished = driven.map(|_| finished_run(session.machine(), None));
+        let_go(session);
         finished
     }
 
     /// Creates a run, or goes on with the one that exists.
     pub(super) async fn run_kept(
         &self,
-        store: &Arc<dyn Store>,
-        run: String,
+        at: Stored,
         state: G::State,
         origin: Origin,
     ) -> RunResult<G> {
         let Origin { input, seed } = origin.clone();
-        let state = as_stored::<G>(&run, state, &input)?;
-        let mut machine = self
-            .blueprint
-            .machine(RunIdentity::new(run.clone(), Some(seed)), state);
-        if let Err(error) = machine.begin() {
-            return Err(step_error(machine.run(), 0, error));
-        }
-        let tail = Tail::behind(0, input.len());
-        self.check_merged(&mut machine, FieldSet::EMPTY)?;
-        let sealed = machine
-            .seal_input(self.fingerprint(), seed, input)
-            .map_err(Error::not_round_trip(&run, 0))?;
-        let commit = Commit {
-            create: Some(self.creation(seed)),
-            ..step_commit(
-                &machine,
-                sealed,
-                StepKind::Input,
-                status_of(&machine),
-                self.take_lease(),
-            )
-        };
-        match lease::commit(store, commit).await {
+        let state = as_stored::<G>(at.id(), state, &input)?;
+        let identity = RunIdentity::new(at.id().to_owned(), Some(seed));
+        let machine = self.blueprint.machine(identity, state);
+        let (create, access) = (self.creation(seed), self.take_lease());
+        let step = session::input(machine, input, create, access, self.settings.rules())?;
+        let OutsideStep {
+            machine,
+            tail,
+            commit,
+        } = step;
+        match at.commit_taking(commit).await {
             Ok(Committed::Now(lease)) => {
-                let held = HeldLease::new(store, &run, &lease, self.settings.lease);
-                let left = LeftOpen::default();
-                let ledger = Durable::new(self, store, held, &machine, tail, left);
-                self.drive_kept(machine, ledger).await
+                let lease = self.held(&at, &lease);
+                let writer = Writer { at, lease };
+                self.drive_kept(machine, tail, LeftOpen::nothing(), writer)
+                    .await
             }
             Ok(Committed::Already(_) | Committed::TokenSpent)
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
-                self.check_origin(store, &run, &origin).await?;
-                self.resume(store, run).await
+                self.check_origin(&at, &origin).await?;
+                self.resume(at).await
             }
-            Err(error) => Err(Error::from_store(&run, error)),
-        }
-    }
-
-    fn creation(&self, seed: u64) -> Creation {
-        Creation {
-            graph: G::INFO.name.to_owned(),
-            fingerprint: self.fingerprint(),
-            version: G::INFO.version,
-            description: self.description().to_owned(),
-            seed,
-            origin: None,
+            Err(error) => Err(at.said(error)),
         }
     }
 
     /// The run exists: it must have been started with this input and seed.
-    pub(super) async fn check_origin(
-        &self,
-        store: &Arc<dyn Store>,
-        run: &str,
-        origin: &Origin,
-    ) -> Result<(), Error> {
-        let head = self.head(store, run).await?;
+    pub(super) async fn check_origin(&self, at: &Stored, origin: &Origin) -> Result<(), Error> {
+        let run = at.id();
+        let head = self.head(at).await?;
         if head.origin.is_some() {
             return Err(Error::InputMismatch {
                 run: run.to_owned(),
                 what: "origin",
             });
         }
-        let first = store
-            .steps(run, 0, 0)
-            .await
-            .map_err(|error| Error::from_store(run, error))?;
         // Compared in today's types, so that an added field with a default is no difference.
+        let first = at.steps(0, 0).await?;
         let Some(first) = first.first() else {
             return Ok(());
         };
@@ -221,78 +190,80 @@ impl<G: Graph> Core<G> {
     }
 
     /// Goes on with a run where it stands, or gives the finished one.
-    pub(super) async fn resume(&self, store: &Arc<dyn Store>, run: String) -> RunResult<G> {
-        let head = self.head(store, &run).await?;
+    pub(super) async fn resume(&self, at: Stored) -> RunResult<G> {
+        let head = self.head(&at).await?;
         if head.status.is_final() {
-            let run = self.look(store, head).await?;
+            let run = self.look(&at, head).await?;
             // Another turn may have begun between the two looks.
             if run.status().is_final() {
                 return Ok(run);
             }
         }
-        let mut held = self.hold(store, &run).await?;
-        let (head, machine, tail, left) = match self.open(store, &run).await {
+        let mut lease = self.hold(&at).await?;
+        let (head, machine, tail, left) = match self.open(&at).await {
             Ok(opened) => opened,
             Err(error) => {
-                held.give_back().await;
+                lease.give_back().await;
                 return Err(error);
             }
         };
         // Its driver may have finished it between the two looks.
         if head.status.is_final() {
-            held.give_back().await;
+            lease.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
-        let ledger = Durable::new(self, store, held, &machine, tail, left);
-        self.drive_kept(machine, ledger).await
+        self.drive_kept(machine, tail, left, Writer { at, lease })
+            .await
     }
 
+    /// Drives a run that is held, of whose open step `left` is left.
     pub(super) async fn drive_kept(
         &self,
-        mut machine: Machine<G>,
-        mut ledger: Durable<G>,
+        machine: Machine<G>,
+        tail: Tail,
+        left: LeftOpen<G>,
+        mut writer: Writer,
     ) -> RunResult<G> {
         if let Some(pulse) = inside::current() {
             pulse.begin_driving();
         }
-        let ending = match self.drive(&mut machine, &mut ledger, Instant::now()).await {
+        let (rules, epoch) = (self.settings.rules(), writer.lease.epoch());
+        let store = Arc::clone(writer.at.store());
+        let write = move |journal| -> StoreFuture<'static, ()> {
+            let store = Arc::clone(&store);
+            Box::pin(async move { store.journal(journal).await })
+        };
+        let mut session = Session::kept(machine, rules, epoch, tail, left, Box::new(write));
+        let driven = self.drive(&mut session, Some(&mut writer), Instant::now());
+        let ending = match driven.await {
             Ok(ending) => ending,
             Err(error) => {
-                ledger.give_back().await;
+                writer.lease.give_back().await;
                 return Err(error);
             }
         };
-        ledger.finish();
-        let seed = machine.keys().run().seed();
-        let finished = finished_run(&machine, Some(machine.chain()));
-        let run = match ending {
-            Ending::Done => finished,
-            Ending::Interrupted => Run {
+        writer.lease.ended();
+        let machine = session.machine();
+        let finished = finished_run(machine, Some(machine.chain()));
+        if ending == Ending::Interrupted {
+            // One that waits has given its inputs away.
+            return Ok(Run {
                 status: Status::Interrupted,
-                interrupts: interrupts(ledger.questions()),
+                interrupts: interrupts(session.questions()),
                 ..finished
-            },
-        };
-        // One that waits has given its inputs away.
-        if ending == Ending::Done {
-            // What its contexts had to know of its driving goes with them.
-            machine.belong_to(RunIdentity::new(run.id.clone(), Some(seed)));
-            self.recent.put(machine, ledger.tail());
+            });
         }
-        Ok(run)
+        let (machine, tail) = session.into_parts();
+        self.recent.put(machine, tail);
+        Ok(finished)
     }
 
     /// Commits a correction from outside as a step of its own.
-    pub(super) async fn update(
-        &self,
-        store: &Arc<dyn Store>,
-        run: String,
-        update: UpdateOf<G>,
-    ) -> RunResult<G> {
-        self.head(store, &run).await?;
+    pub(super) async fn update(&self, at: &Stored, update: UpdateOf<G>) -> RunResult<G> {
+        self.head(at).await?;
         // Taken before the look, so that no task can begin an effect meanwhile.
-        let mut held = self.hold(store, &run).await?;
-        let updated = self.update_held(store, &run, update, held.epoch()).await;
+        let mut held = self.hold(at).await?;
+        let updated = self.update_held(at, update, held.epoch()).await;
         match updated {
             Ok(_) => held.ended(),
             Err(_) => held.give_back().await,
@@ -301,165 +272,70 @@ impl<G: Graph> Core<G> {
     }
 
     /// The same under a lease, which goes back with the commit.
-    async fn update_held(
-        &self,
-        store: &Arc<dyn Store>,
-        run: &str,
-        update: UpdateOf<G>,
-        epoch: u64,
-    ) -> RunResult<G> {
-        let (loaded, machine, tail) = self.load(store, run).await?;
-        let head = &loaded.head;
-        let is_kept =
-            |effect: &EffectRecord| loaded.pending.iter().any(|kept| kept.task == effect.task);
-        if !loaded.effects.iter().all(is_kept) {
-            let (run, step) = (run.to_owned(), head.step + 1);
-            return Err(Error::StepOpen { run, step });
-        }
-        let access = Access::Held { epoch };
-        let step = self.outside_step(head, machine, tail, update, StepKind::Update, access)?;
-        let commit = Commit {
-            release: true,
-            ..step.commit
-        };
-        let said = |error| Error::from_store(run, error);
-        store.commit(commit).await.map_err(said)?;
-        let result = run_at(head, &step.machine, interrupts(loaded.questions));
+    async fn update_held(&self, at: &Stored, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
+        let (loaded, machine, tail) = self.load(at).await?;
+        let head = loaded.head.clone();
+        let interrupts = interrupts(loaded.questions.clone());
+        let found = Found::held(loaded, machine, tail);
+        let step = found.correction(update, epoch, self.settings.rules())?;
+        let committed = at.commit(step.commit).await;
+        committed.map_err(|error| at.said(error))?;
+        let result = run_at(&head, &step.machine, interrupts);
         self.recent.put(step.machine, step.tail);
         Ok(result)
     }
 
-    /// Merges an update from outside and seals it as a step of its own.
-    pub(super) fn outside_step(
-        &self,
-        head: &Head,
-        mut machine: Machine<G>,
-        tail: Tail,
-        update: UpdateOf<G>,
-        kind: StepKind,
-        access: Access,
-    ) -> Result<OutsideStep<G>, Error> {
-        let run = &head.run;
-        let step = machine.step() + 1;
-        let not_round_trip = Error::not_round_trip(run, step);
-        let check = self.settings.check_round_trip;
-        let updates = outside_text(&update, check).map_err(&not_round_trip)?;
-        let said = update.fields();
-        let merged = catch_reducers(|| match kind {
-            StepKind::Turn => machine.next_turn(update),
-            _ => machine.correct(update),
-        });
-        merged.map_err(|error| step_error(run, step, error))?;
-        self.check_merged(&mut machine, said)?;
-        let sealed = machine.seal(&[], updates).map_err(&not_round_trip)?;
-        let mut snapshots = self.settings.snapshots(tail);
-        let snapshot = snapshots
-            .after(&machine, &sealed.updates)
-            .map_err(&not_round_trip)?;
-        let status = if kind == StepKind::Turn {
-            status_of(&machine)
-        } else {
-            head.status
-        };
-        let commit = Commit {
-            snapshot,
-            ..step_commit(&machine, sealed, kind, status, access)
-        };
-        Ok(OutsideStep {
-            machine,
-            tail: snapshots.tail(),
-            commit,
-        })
-    }
-
-    /// See [`Machine::check_merged`].
-    fn check_merged(&self, machine: &mut Machine<G>, said: FieldSet) -> Result<(), Error> {
-        if !self.settings.check_round_trip {
-            return Ok(());
-        }
-        let checked = machine.check_merged(said);
-        checked.map_err(Error::not_round_trip(machine.run(), machine.step()))
-    }
-
     /// Takes the lease of a run that is there.
-    pub(super) async fn hold(&self, store: &Arc<dyn Store>, run: &str) -> Result<HeldLease, Error> {
-        let term = self.settings.lease;
-        let lease = lease::acquire(store, run, &self.owner, term).await;
-        let lease = lease.map_err(|error| Error::from_store(run, error))?;
-        Ok(HeldLease::new(store, run, &lease, term))
+    pub(super) async fn hold(&self, at: &Stored) -> Result<HeldLease, Error> {
+        let lease = at.acquire(&self.owner, self.settings.lease).await?;
+        Ok(self.held(at, &lease))
     }
 
-    pub(super) fn take_lease(&self) -> Access {
-        Access::Take {
-            owner: self.owner.clone(),
-            term: self.settings.lease,
-        }
+    /// The lease that was taken.
+    pub(super) fn held(&self, at: &Stored, lease: &Lease) -> HeldLease {
+        HeldLease::new(at.store(), at.id(), lease, self.settings.lease)
     }
 
     /// The head of a run of this engine's graph.
-    pub(super) async fn head(&self, store: &Arc<dyn Store>, run: &str) -> Result<Head, Error> {
-        let head = store
-            .head(run)
-            .await
-            .map_err(|error| Error::from_store(run, error))?;
-        let head = head.ok_or_else(|| Error::RunNotFound {
-            run: run.to_owned(),
-        })?;
+    pub(super) async fn head(&self, at: &Stored) -> Result<Head, Error> {
+        let head = at.head().await?;
         check_head(&head)?;
-        check_graph(self, &**store, &head).await?;
+        check_graph(self, at, &head).await?;
         Ok(head)
     }
 
-    pub(super) async fn load(
-        &self,
-        store: &Arc<dyn Store>,
-        run: &str,
-    ) -> Result<(Loaded, Machine<G>, Tail), Error> {
-        let loaded = store
-            .load(run)
-            .await
-            .map_err(|error| Error::from_store(run, error))?;
-        let loaded = loaded.ok_or_else(|| Error::RunNotFound {
-            run: run.to_owned(),
-        })?;
-        let reducers = reducers(self, &**store, &loaded.head).await?;
+    pub(super) async fn load(&self, at: &Stored) -> Result<(Loaded, Machine<G>, Tail), Error> {
+        let loaded = at.load().await?;
+        let reducers = reducers(self, at, &loaded.head).await?;
         let (machine, tail) = restore(&self.blueprint, &loaded, &reducers)?;
         Ok((loaded, machine, tail))
     }
 
     /// A run to be gone on with, and what is left of its open step.
-    async fn open(
-        &self,
-        store: &Arc<dyn Store>,
-        run: &str,
-    ) -> Result<(Head, Machine<G>, Tail, LeftOpen<G>), Error> {
-        let (loaded, machine, tail) = self.load(store, run).await?;
-        let left = LeftOpen {
-            kept: read_kept(&loaded)?,
-            effects: loaded.effects,
-            questions: loaded.questions,
-        };
-        Ok((loaded.head, machine, tail, left))
+    async fn open(&self, at: &Stored) -> Result<(Head, Machine<G>, Tail, LeftOpen<G>), Error> {
+        let (loaded, machine, tail) = self.load(at).await?;
+        let head = loaded.head.clone();
+        Ok((head, machine, tail, LeftOpen::of(loaded)?))
     }
 
     /// The machine at `head`: from memory if it stands there, else loaded,
     /// with the head that was loaded.
     pub(super) async fn machine_at(
         &self,
-        store: &Arc<dyn Store>,
+        at: &Stored,
         head: Head,
     ) -> Result<(Head, Machine<G>, Tail), Error> {
         if let Some((machine, tail)) = self.recent.take(&head.run, head.chain) {
             return Ok((head, machine, tail));
         }
-        let (loaded, machine, tail) = self.load(store, &head.run).await?;
+        let (loaded, machine, tail) = self.load(at).await?;
         Ok((loaded.head, machine, tail))
     }
 
     /// A run as it stands, without moving it.
-    pub(super) async fn look(&self, store: &Arc<dyn Store>, head: Head) -> RunResult<G> {
-        let interrupts = self.open_questions(store, &head).await?;
-        let (head, machine, tail) = self.machine_at(store, head).await?;
+    pub(super) async fn look(&self, at: &Stored, head: Head) -> RunResult<G> {
+        let interrupts = self.open_questions(at, &head).await?;
+        let (head, machine, tail) = self.machine_at(at, head).await?;
         let run = run_at(&head, &machine, interrupts);
         self.recent.put(machine, tail);
         Ok(run)
@@ -480,21 +356,6 @@ impl Origin {
             run: run.to_owned(),
             what,
         })
-    }
-}
-
-/// An update from outside, merged and ready to be committed.
-pub(super) struct OutsideStep<G: Graph> {
-    pub(super) machine: Machine<G>,
-    pub(super) tail: Tail,
-    pub(super) commit: Commit,
-}
-
-fn status_of<G: Graph>(machine: &Machine<G>) -> Status {
-    if machine.is_done() {
-        Status::Completed
-    } else {
-        Status::Running
     }
 }
 

@@ -1,32 +1,18 @@
 //! How a further turn begins: on a run that has ended, or on one that was left
 //! with a step open, which the turn drops.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::active::RunResult;
 use super::core::Core;
-use super::durable::{Durable, LeftOpen};
-use super::lease::{self, HeldLease};
-use super::start::OutsideStep;
-use crate::cx::UNRECORDED;
+use super::drive::Writer;
+use super::lease::HeldLease;
+use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, UpdateOf};
-use crate::session::{OpenEffects, Tail, journal_digest};
-use crate::store::{
-    Access, Commit, Committed, EffectRecord, Head, Lease, Park, PendingResult, Question, Status,
-    StepKind, Store, StoreError,
-};
-
-/// A run that a turn is asked of.
-struct Found<G: Graph> {
-    head: Head,
-    machine: Machine<G>,
-    tail: Tail,
-    /// What is on record of a step that was left open; the run is held then.
-    open: Option<OpenStep>,
-}
+use crate::session::{Found, LeftOpen, OutsideStep, Tail, leaves_a_step_open};
+use crate::store::{Access, Committed, Head, Lease, Park, StoreError};
 
 /// What became of a turn's first step.
 enum Begun<G: Graph> {
@@ -38,37 +24,29 @@ enum Begun<G: Graph> {
     Overtaken,
 }
 
-/// A step that was left open.
-struct OpenStep {
-    effects: Vec<EffectRecord>,
-    questions: Vec<Question>,
-    pending: Vec<PendingResult>,
-}
-
 impl<G: Graph> Core<G> {
     /// Begins a further turn and drives it.
     pub(super) async fn turn(
         &self,
-        store: &Arc<dyn Store>,
-        run: String,
+        at: Stored,
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
         loop {
             let mut held = None;
             let asked = (update.clone(), token.clone());
-            let begun = self.begin_turn(store, &run, asked, &mut held).await;
+            let begun = self.begin_turn(&at, asked, &mut held).await;
             if let Ok(Begun::Now(machine, tail, lease)) = begun {
-                let left = LeftOpen::default();
-                let ledger = Durable::new(self, store, lease, &machine, tail, left);
-                return self.drive_kept(*machine, ledger).await;
+                let writer = Writer { at, lease };
+                let left = LeftOpen::nothing();
+                return self.drive_kept(*machine, tail, left, writer).await;
             }
             if let Some(mut held) = held {
                 held.give_back().await;
             }
             match begun? {
                 Begun::Overtaken => {}
-                Begun::Before | Begun::Now(..) => return self.resume(store, run).await,
+                Begun::Before | Begun::Now(..) => return self.resume(at).await,
             }
         }
     }
@@ -76,57 +54,43 @@ impl<G: Graph> Core<G> {
     /// Commits the turn's first step, under a lease that is then held.
     async fn begin_turn(
         &self,
-        store: &Arc<dyn Store>,
-        run: &str,
+        at: &Stored,
         (update, token): (UpdateOf<G>, Option<String>),
         held: &mut Option<HeldLease>,
     ) -> Result<Begun<G>, Error> {
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
-        let head = self.head(store, run).await?;
+        let head = self.head(at).await?;
         if is_repeated(&head) {
             return Ok(Begun::Before);
         }
-        let found = self.find(store, head, held).await?;
-        let head = &found.head;
+        let found = self.find(at, head, held).await?;
         // The call that it repeats may have been dropped and commit only now.
-        if is_repeated(head) {
+        if is_repeated(&found.head) {
             return Ok(Begun::Before);
         }
-        if head.status != Status::Completed && !leaves_a_step_open(head.status) {
-            return Err(self.not_finished(head));
+        if !found.takes_turn() {
+            return Err(self.not_finished(&found.head));
         }
-        let dropped = found.open.as_ref();
-        let dropped = dropped.and_then(|open| journal_digest(None, open.effects.iter()));
         let access = match held {
             Some(held) => {
-                let asking = unknown(&found, held.epoch());
-                if let Some(asking) = asking {
-                    return Err(self.ask(store, head, asking, held).await);
+                if let Some(asking) = found.to_ask(held.epoch()) {
+                    return Err(self.ask(at, &found.head, asking, held).await);
                 }
                 let epoch = held.epoch();
                 Access::Held { epoch }
             }
             None => self.take_lease(),
         };
-        let Found {
-            head,
-            machine,
-            tail,
-            ..
-        } = found;
-        let step = self.outside_step(&head, machine, tail, update, StepKind::Turn, access)?;
+        let step = found.turn(update, token, access, self.settings.rules())?;
         let OutsideStep {
             machine,
             tail,
             commit,
         } = step;
-        let mut commit = Commit { token, ..commit };
-        commit.record.journal = dropped;
-        match lease::commit(store, commit).await {
+        match at.commit_taking(commit).await {
             Ok(Committed::Now(lease)) => {
-                let term = self.settings.lease;
                 let begun = held.take();
-                let begun = begun.unwrap_or_else(|| HeldLease::new(store, run, &lease, term));
+                let begun = begun.unwrap_or_else(|| self.held(at, &lease));
                 Ok(Begun::Now(Box::new(machine), tail, begun))
             }
             Ok(Committed::TokenSpent) => Ok(Begun::Before),
@@ -134,7 +98,7 @@ impl<G: Graph> Core<G> {
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 Ok(Begun::Overtaken)
             }
-            Err(error) => Err(Error::from_store(run, error)),
+            Err(error) => Err(at.said(error)),
         }
     }
 
@@ -142,55 +106,33 @@ impl<G: Graph> Core<G> {
     /// here on, so that nobody writes to that step any more.
     async fn find(
         &self,
-        store: &Arc<dyn Store>,
+        at: &Stored,
         head: Head,
         held: &mut Option<HeldLease>,
     ) -> Result<Found<G>, Error> {
-        let run = head.run.clone();
         if !leaves_a_step_open(head.status) {
-            let (head, machine, tail) = self.machine_at(store, head).await?;
+            let (head, machine, tail) = self.machine_at(at, head).await?;
             // It may have failed between the two looks.
             if !leaves_a_step_open(head.status) {
-                return Ok(Found {
-                    head,
-                    machine,
-                    tail,
-                    open: None,
-                });
+                return Ok(Found::at_rest(head, machine, tail));
             }
         }
-        *held = Some(self.hold(store, &run).await?);
-        let (loaded, machine, tail) = self.load(store, &run).await?;
-        let open = OpenStep {
-            effects: loaded.effects,
-            questions: loaded.questions,
-            pending: loaded.pending,
-        };
-        Ok(Found {
-            head: loaded.head,
-            machine,
-            tail,
-            open: Some(open),
-        })
+        *held = Some(self.hold(at).await?);
+        let (loaded, machine, tail) = self.load(at).await?;
+        Ok(Found::held(loaded, machine, tail))
     }
 
     /// Asks, and says that this has to be answered.
-    async fn ask(
-        &self,
-        store: &Arc<dyn Store>,
-        head: &Head,
-        asking: Park,
-        held: &mut HeldLease,
-    ) -> Error {
+    async fn ask(&self, at: &Stored, head: &Head, asking: Park, held: &mut HeldLease) -> Error {
         if asking.questions.is_empty() {
             return self.not_finished(head);
         }
-        match store.park(asking).await {
+        match at.park(asking).await {
             Ok(()) => {
                 held.ended();
                 self.not_finished(head)
             }
-            Err(error) => Error::from_store(&head.run, error),
+            Err(error) => at.said(error),
         }
     }
 
@@ -208,38 +150,4 @@ impl<G: Graph> Core<G> {
             },
         }
     }
-}
-
-/// What is to be asked first, beside what is asked already, if nobody knows of an
-/// effect of the open step whether it happened.
-fn unknown<G: Graph>(found: &Found<G>, epoch: u64) -> Option<Park> {
-    let Found { head, machine, .. } = found;
-    let open = found.open.as_ref()?;
-    let mut effects = OpenEffects::new(open.effects.clone(), open.questions.clone());
-    let tasks = machine.frontier().iter();
-    let tasks = tasks.map(|task| (machine.keys().get(task.key), task.node));
-    // A task that has finished went on without what it does not know.
-    let is_kept = |key| open.pending.iter().any(|kept| kept.task == key);
-    let unknown = tasks.filter(|(key, node)| {
-        let node = machine.info().node_name(*node);
-        !is_kept(*key) && effects.ask_for_unknown(epoch, *key, node, UNRECORDED)
-    });
-    if unknown.count() == 0 {
-        return None;
-    }
-    let (effects, questions) = effects.leave();
-    Some(Park {
-        run: head.run.clone(),
-        epoch,
-        status: head.status,
-        error: head.error.clone(),
-        results: Vec::new(),
-        effects,
-        questions,
-    })
-}
-
-/// Whether a run that stands so takes a turn although a step may be open.
-const fn leaves_a_step_open(status: Status) -> bool {
-    matches!(status, Status::Failed | Status::Cancelled)
 }

@@ -14,11 +14,10 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::encode::{self, DecodeError, Draft, EncodeError};
+use crate::encode::{self, DecodeError, Draft, EncodeError, quoted};
 use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
 use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
-use crate::machine::record::quoted;
 use crate::machine::{Arrow, KeyId, Machine, Task};
 
 /// A stored frontier, borrowed from its text.

@@ -20,8 +20,8 @@ pub(crate) use blueprint::Blueprint;
 pub(crate) use frontier::{differing_parent, frontier_by_name};
 pub(crate) use keys::{KeyId, Keyring};
 pub(crate) use record::{
-    RedoError, Sealed, TaskNote, TaskText, first_chain, next_chain, outside_text, quoted,
-    read_result, result_text, snapshot_digest, state_text, step_digest, taken, task_note,
+    RedoError, Sealed, TaskNote, TaskText, first_chain, next_chain, outside_text, read_result,
+    result_text, snapshot_digest, state_text, step_digest, taken, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
@@ -295,6 +295,11 @@ impl<G: Graph> Machine<G> {
         mut gathered: Gathered<UpdateOf<G>>,
         finished: Vec<Option<Finished<G>>>,
     ) -> Result<(), StepError> {
+        if mistake!(MergedBackwards) {
+            gathered.updates.reverse();
+        }
+        #[cfg(test)]
+        gathered.merge_again(&finished);
         self.apply(&mut gathered.updates)?;
         self.expand(finished.into_iter().flatten());
         Ok(())
@@ -340,7 +345,10 @@ impl<G: Graph> Machine<G> {
         self.round += 1;
         let mut tasks = std::mem::take(&mut self.frontier);
         let mut arrived: Vec<NodeId> = Vec::new();
-        for (task, done) in tasks.iter().zip(finished) {
+        let done = tasks.iter().zip(finished);
+        #[cfg(test)]
+        let done = crate::mistakes::in_order(done);
+        for (task, done) in done {
             self.hop(task.node, task.key, done.hops);
             // All tasks of one source in a step are one arrival: its first that succeeded.
             let joins = !self.info.nodes[task.node as usize].joins.is_empty();
@@ -485,19 +493,17 @@ impl<G: Graph> Machine<G> {
         self.frontier.is_empty()
     }
 
-    /// Why the run can never go on from here, if that is so.
+    /// What waits in vain at a run with nothing left to run, if anything does.
+    pub(crate) fn starved(&self) -> Option<String> {
+        (self.joins.waiting().next().is_some()).then(|| self.joins.describe())
+    }
+
+    /// Asked once after each step: why it can never lead anywhere, if the run goes
+    /// round in a circle.
     ///
     /// # Errors
     /// A state that cannot be encoded, when a loop has to be compared.
-    pub(crate) fn stuck(&mut self) -> Result<Option<String>, EncodeError> {
-        if self.frontier.is_empty() {
-            return Ok(self
-                .joins
-                .waiting()
-                .next()
-                .is_some()
-                .then(|| self.joins.describe()));
-        }
+    pub(crate) fn comes_round(&mut self) -> Result<Option<String>, EncodeError> {
         if !self.loops.is_watching(&self.frontier) {
             return Ok(None);
         }

@@ -91,12 +91,6 @@ pub(crate) fn snapshot_digest(state: &str) -> Digest {
     Hasher::new().part(state).finish()
 }
 
-/// Text as a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
-    // A `&str` always has an encoding.
-    encode::to_string(text).unwrap_or_default()
-}
-
 impl<G: Graph> Machine<G> {
     /// The canonical text of what the open step's tasks did, in merge order.
     pub(crate) fn updates_text(

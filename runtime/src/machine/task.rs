@@ -71,6 +71,21 @@ impl<U> Gathered<U> {
 /// What one task did: its update, which may have been gathered, and the rest.
 pub(crate) type DoneTask<'a, G> = (Option<&'a UpdateOf<G>>, &'a Finished<G>);
 
+#[cfg(test)]
+impl<U: Clone> Gathered<U> {
+    /// A mistake: the updates of retried tasks stand there twice.
+    pub(super) fn merge_again<G: Graph>(&mut self, finished: &[Option<Finished<G>>]) {
+        let is_retried = |writer: &usize| {
+            let done = finished[*writer].as_ref();
+            done.is_some_and(|done| done.attempt > 1 && mistake!(MergedTwice))
+        };
+        let writers = self.writers.iter().zip(&self.updates);
+        let again = writers.filter(|(writer, _)| is_retried(writer));
+        let again: Vec<U> = again.map(|(_, update)| update.clone()).collect();
+        self.updates.extend(again);
+    }
+}
+
 impl<U> Gathered<U> {
     /// The finished tasks, each beside its update again.
     pub(crate) fn beside<'a, G: Graph>(

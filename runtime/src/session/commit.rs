@@ -6,17 +6,17 @@ use std::time::SystemTime;
 
 use super::effects::OpenEffects;
 use super::snapshots::SnapshotRule;
-use crate::encode::{self, EncodeError};
+use crate::encode::{self, EncodeError, quoted};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{DoneTask, Finished, Machine, Sealed, TaskNote, quoted, task_note};
+use crate::machine::{DoneTask, Finished, Machine, Sealed, TaskNote, task_note};
 use crate::state::{FieldSet, Update};
 use crate::store::{Access, Commit, Committed, Park, PendingResult, Status, StepKind, StepRecord};
 
 /// What the tasks of a step did, noted while it can be read: before it is merged.
 #[derive(Debug, Default)]
-pub(crate) struct Noted {
+pub(super) struct Noted {
     keys: Vec<Digest>,
     updates: String,
     notes: Option<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Noted {
 impl Noted {
     /// Notes what the tasks of the open step of `machine` did; with `check` also
     /// whether that survives its encoding.
-    pub(crate) fn of<G: Graph>(
+    pub(super) fn of<G: Graph>(
         machine: &Machine<G>,
         done: &[DoneTask<'_, G>],
         check: bool,
@@ -49,7 +49,7 @@ impl Noted {
     }
 
     /// The commit of the step, which `machine` has merged, under the lease with `epoch`.
-    pub(crate) fn commit<G: Graph>(
+    pub(super) fn commit<G: Graph>(
         self,
         machine: &mut Machine<G>,
         effects: &OpenEffects,
@@ -60,22 +60,23 @@ impl Noted {
         if snapshots.checks() {
             machine.check_merged(self.said)?;
         }
+        let notes = self.notes.filter(|_| !mistake!(NotesForgotten));
         let sealed = machine.seal(&self.keys, self.updates)?;
         let snapshot = snapshots.after(machine, &sealed.updates)?;
-        let (effects, journal) = effects.seal(self.notes.as_deref());
+        let (effects, journal) = effects.seal(notes.as_deref());
         let access = Access::Held { epoch };
         let mut commit = Commit {
             snapshot,
             effects,
             ..step_commit(machine, sealed, StepKind::Step, status, access)
         };
-        (commit.record.notes, commit.record.journal) = (self.notes, journal);
+        (commit.record.notes, commit.record.journal) = (notes, journal);
         Ok(commit)
     }
 }
 
 /// The commit of the step that `machine` has just sealed.
-pub(crate) fn step_commit<G: Graph>(
+pub(super) fn step_commit<G: Graph>(
     machine: &Machine<G>,
     sealed: Sealed,
     kind: StepKind,
@@ -115,12 +116,11 @@ pub(crate) fn step_commit<G: Graph>(
     }
 }
 
-/// Whether the run is still the driver's after the commit of a step, which gave the
-/// lease back if it `released` it. A step that is there already may be the work of
-/// whoever has the run now: to go on would call what that one calls.
-pub(crate) fn is_held_after(committed: &Committed, released: bool) -> bool {
-    let is_lost = matches!(committed, Committed::Already(None)) && !mistake!(LoserGoesOn);
-    !(released || is_lost)
+/// Whether the run is still the driver's after the commit of a step that did not give
+/// the lease back. A step that is there already may be the work of whoever has the run
+/// now: to go on would call what that one calls.
+pub(super) fn is_held_after(committed: &Committed) -> bool {
+    !matches!(committed, Committed::Already(None)) || mistake!(LoserGoesOn)
 }
 
 /// The results of tasks of the open step that need not run again, by order key.
@@ -128,7 +128,7 @@ pub(crate) type Kept<G> = HashMap<Digest, Finished<G>>;
 
 /// The result of one task as text, to be kept while its step is open.
 #[derive(Debug)]
-pub(crate) struct KeptText {
+pub(super) struct KeptText {
     /// Its order key.
     pub(crate) task: Digest,
     pub(crate) node: &'static str,
@@ -137,7 +137,7 @@ pub(crate) struct KeptText {
 
 /// Why an open step is left.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Why<'a> {
+pub(super) enum Why<'a> {
     /// It failed.
     Failed(&'a Error),
     /// It waits for answers.
@@ -146,7 +146,7 @@ pub(crate) enum Why<'a> {
 
 /// What is kept of the open step of `run`, whose tasks saw the state of step
 /// `saw`, and of which `results` are new.
-pub(crate) fn park(
+pub(super) fn park(
     (run, epoch): (&str, u64),
     saw: u64,
     results: Vec<KeptText>,

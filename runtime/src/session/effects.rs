@@ -58,6 +58,8 @@ impl OpenEffects {
         }
         let response = record.response.clone().unwrap_or_default();
         match record.kind {
+            EffectKind::Intent if mistake!(UnknownCalledAgain) => Found::New,
+            EffectKind::Answered if mistake!(AnswerForgotten) => Found::Unknown,
             EffectKind::Done => Found::Response(response),
             EffectKind::Answered => Found::Answered(response),
             EffectKind::Intent | EffectKind::Failed | EffectKind::Clock => Found::Unknown,
@@ -80,6 +82,9 @@ impl OpenEffects {
     pub(crate) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
         if mistake!(ParkedEffectsLost) {
             return (Vec::new(), self.asked.clone());
+        }
+        if mistake!(QuestionsNotParked) {
+            return (self.unwritten(), Vec::new());
         }
         (self.unwritten(), self.asked.clone())
     }
@@ -179,7 +184,7 @@ impl OpenEffects {
             .part(task.as_bytes())
             .part(&name)
             .number(n)
-            .number(epoch)
+            .number(if mistake!(QuestionAgain) { 0 } else { epoch })
             .finish();
         let id = id.to_string()[..16].to_owned();
         let text = QuestionText {
@@ -229,7 +234,8 @@ impl OpenEffects {
                 let place = place
                     .filter(|(_, seen)| *seen || record.kind == EffectKind::Intent)
                     .map(|(place, _)| place);
-                (record.call != place).then(|| EffectRecord {
+                let is_moved = record.call != place && !mistake!(UncalledKeptInPlace);
+                is_moved.then(|| EffectRecord {
                     call: place,
                     ..record.clone()
                 })
@@ -250,6 +256,7 @@ impl OpenEffects {
         let unknown: Vec<(Call, Request)> = self
             .of(task)
             .filter(|(_, record)| record.kind == EffectKind::Intent)
+            .filter(|_| !mistake!(UnknownCalledAgain))
             .map(|(call, record)| {
                 let EffectRecord {
                     request, excerpt, ..
@@ -273,6 +280,11 @@ impl OpenEffects {
 
     /// What is to be written with the step, and the hash of all its effects.
     pub(crate) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
+        if mistake!(NewsNotSealed) {
+            let news = self.uncommitted();
+            let digest = journal_digest(notes, news.iter());
+            return (news, digest);
+        }
         let digest = journal_digest(notes, self.effects.values());
         (self.uncommitted(), digest)
     }

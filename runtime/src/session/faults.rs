@@ -1,7 +1,11 @@
 //! What goes wrong in a step, as the run's error.
 
+use std::time::Duration;
+
+use super::attempts::TaskError;
 use crate::error::Error;
-use crate::machine::StepError;
+use crate::graph::Graph;
+use crate::machine::{Machine, StepError};
 use crate::panics::caught;
 
 /// Merges with the user's reducers, whose panics are errors of the step.
@@ -46,5 +50,92 @@ pub(crate) fn step_error(run: &str, step: u64, error: StepError) -> Error {
             from: "start",
             to: node,
         },
+    }
+}
+
+/// Says what stops the run of a machine.
+pub(super) struct Faults<'a, G: Graph>(pub(super) &'a Machine<G>);
+
+impl<G: Graph> Faults<'_, G> {
+    fn run(&self) -> String {
+        self.0.run().to_owned()
+    }
+
+    /// The step that is open.
+    const fn step(&self) -> u64 {
+        self.0.step() + 1
+    }
+
+    pub(super) fn no_progress(&self, reason: String) -> Error {
+        Error::NoProgress {
+            run: self.run(),
+            step: self.0.step(),
+            reason,
+        }
+    }
+
+    pub(super) fn max_steps_exceeded(&self, max_steps: u64) -> Error {
+        Error::MaxStepsExceeded {
+            run: self.run(),
+            step: self.0.step(),
+            max_steps,
+        }
+    }
+
+    pub(super) fn budget_exceeded(&self, budget: Duration) -> Error {
+        Error::BudgetExceeded {
+            run: self.run(),
+            step: self.step(),
+            budget,
+        }
+    }
+
+    pub(super) fn runtime_lost(&self) -> Error {
+        Error::RuntimeLost {
+            run: self.run(),
+            step: self.step(),
+        }
+    }
+
+    /// Of the task at `position` that failed for good.
+    pub(super) fn of_task(&self, position: usize, error: TaskError, budget: Duration) -> Error {
+        let info = self.0.info();
+        let (run, step) = (self.run(), self.step());
+        let node = info.node_name(self.0.frontier()[position].node);
+        match error {
+            TaskError::Failed { source, attempts } => Error::NodeFailed {
+                run,
+                step,
+                node,
+                attempts,
+                source: source.into_source(),
+            },
+            TaskError::TimedOut { timeout, attempts } => Error::NodeTimeout {
+                run,
+                step,
+                node,
+                timeout,
+                attempts,
+            },
+            TaskError::Panicked(message) => Error::NodePanicked {
+                run,
+                step,
+                node,
+                message,
+            },
+            TaskError::EmptyEach(edge) => {
+                let edge = &info.edges[edge as usize];
+                Error::EmptyEach {
+                    run,
+                    step,
+                    from: info.node_name(edge.from),
+                    to: info.node_name(edge.to),
+                }
+            }
+            TaskError::Budget => self.budget_exceeded(budget),
+            TaskError::Fault(fault) => *fault,
+            TaskError::Lost => self.runtime_lost(),
+            TaskError::Suspended => unreachable!("who waits for an answer has not failed"),
+        }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn restore<G: Graph>(
     }
     if let Some(last) = steps.last() {
         #[cfg(test)]
-        let last = &super::mistakes::spoiled(last);
+        let last = &crate::mistakes::spoiled(last);
         machine.restore_frontier(&last.frontier).map_err(|error| {
             undecodable(head, format!("the frontier of step {}", last.step), error)
         })?;

@@ -1,31 +1,557 @@
 //! One open run, from claim to rest, as pure code: between the machine, which is
-//! one step, and whoever runs it, such as the engine. It knows no tokio, no store
-//! and no clock.
+//! one step, and whoever runs it, such as the engine. A [`Session`] is told what
+//! happened and says what is next. It knows no tokio, no store and no clock.
 
-/// Whether a test has this mistake made; never outside of tests.
-macro_rules! mistake {
-    ($mistake:ident) => {{
-        #[cfg(test)]
-        let is_made =
-            crate::session::mistakes::is_made(crate::session::mistakes::Mistake::$mistake);
-        #[cfg(not(test))]
-        let is_made = false;
-        is_made
-    }};
-}
-
+mod attempts;
+mod backoff;
 mod commit;
 mod effects;
 mod faults;
+mod journal;
 pub(crate) mod load;
 pub(crate) mod migrate;
-#[cfg(test)]
-pub(crate) mod mistakes;
+mod outside;
+mod recent;
 mod snapshots;
+mod standing;
+#[cfg(test)]
+pub(crate) mod transitions;
 
-pub(crate) use commit::{Kept, KeptText, Noted, Why, is_held_after, park, step_commit};
-pub(crate) use effects::{OpenEffects, journal_digest};
+use std::iter::once;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cx::RunIdentity;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::machine::{DoneTask, Finished, KeyId, Machine, StepError, Task, result_text};
+use crate::store::{Commit, Committed, Park, Question, StoreError};
+
+pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
+use commit::{Kept, KeptText, Noted, Why, is_held_after};
+#[cfg(test)]
+pub(crate) use effects::journal_digest;
+use faults::Faults;
 pub(crate) use faults::{catch_reducers, step_error};
-pub(crate) use load::{read_kept, restore};
+use journal::{RunJournal, WriteJournal};
+pub(crate) use load::restore;
 pub(crate) use migrate::Reducers;
-pub(crate) use snapshots::{SnapshotRule, Tail};
+pub(crate) use outside::{
+    Branch, Found, LeftOpen, OutsideStep, input, leaves_a_step_open, outcome,
+};
+pub(crate) use recent::Recent;
+use snapshots::SnapshotRule;
+pub(crate) use snapshots::Tail;
+pub(crate) use standing::Standing;
+
+/// Notes for a test where the session stands and what it is told.
+macro_rules! told {
+    ($session:ident, $told:expr) => {
+        #[cfg(test)]
+        transitions::note(&$session.stage, $told);
+    };
+}
+
+/// What an engine's settings say of its sessions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// How many steps a turn may take.
+    pub(crate) max_steps: u64,
+    /// The time of one driving call.
+    pub(crate) run_budget: Duration,
+    pub(crate) snapshot_every: Option<u64>,
+    /// Whether new values are checked for the round trip through their text.
+    pub(crate) check_round_trip: bool,
+}
+
+impl Rules {
+    const fn snapshots(&self, tail: Tail) -> SnapshotRule {
+        SnapshotRule::new(self.snapshot_every, self.check_round_trip, tail)
+    }
+}
+
+/// The clock is asked once in so many steps: reading it costs a quarter of a cheap step.
+const CLOCK_EVERY: u64 = 32;
+
+/// An open run. It is told what happened and says what is [next](Next).
+pub(crate) struct Session<G: Graph> {
+    machine: Machine<G>,
+    rules: Rules,
+    /// `None` for a run that no store keeps.
+    book: Option<Book<G>>,
+    stage: Stage,
+}
+
+/// What is written of a run.
+struct Book<G: Graph> {
+    journal: Arc<RunJournal>,
+    snapshots: SnapshotRule,
+    /// The results of the open step that need not be had again.
+    kept: Kept<G>,
+}
+
+/// What the session waits to be told.
+enum Stage {
+    /// What its tasks come to.
+    Open,
+    /// Whether the step that is merged was committed.
+    Committing { standing: Standing, releases: bool },
+    /// Whether what is kept of the open step was written.
+    Leaving { why: Left, has_results: bool },
+    /// Nothing any more.
+    Ended,
+}
+
+/// Why the open step is left.
+enum Left {
+    Failed(Error),
+    Interrupted,
+}
+
+impl Left {
+    const fn why(&self) -> Why<'_> {
+        match self {
+            Self::Failed(error) => Why::Failed(error),
+            Self::Interrupted => Why::Interrupted,
+        }
+    }
+}
+
+/// What is to be done next.
+pub(crate) enum Next {
+    /// Run the tasks of the open step: see [`Session::start`].
+    Run,
+    /// Commit the step, and say [so](Session::committed).
+    Commit(Box<Commit>),
+    /// Write what is kept of the open step, and say [so](Session::parked).
+    Park(Box<Park>),
+    End(Result<Ending, Error>),
+}
+
+/// Where the driving of a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing is left to do.
+    Done,
+    /// The open step waits for answers.
+    Interrupted,
+}
+
+/// The tasks that are to run.
+pub(crate) enum Work<G: Graph> {
+    /// A single one: what it comes to is told to [`Session::one`].
+    One(Task<G::Input>),
+    /// Those of the frontier, but for these, in its order, that need not run: what all
+    /// come to is told to [`Session::all`].
+    All(Vec<Option<Finished<G>>>),
+}
+
+impl<G: Graph> Session<G> {
+    /// The session of a run that no store keeps.
+    pub(crate) const fn unkept(machine: Machine<G>, rules: Rules) -> Self {
+        Self {
+            machine,
+            rules,
+            book: None,
+            stage: Stage::Open,
+        }
+    }
+
+    /// The session of a run that is driven under the lease with `epoch`; `left` is
+    /// what an earlier one left of its open step.
+    pub(crate) fn kept(
+        machine: Machine<G>,
+        rules: Rules,
+        epoch: u64,
+        tail: Tail,
+        left: LeftOpen<G>,
+        write: WriteJournal,
+    ) -> Self {
+        let LeftOpen { kept, effects } = left;
+        let check = rules.check_round_trip;
+        let journal = RunJournal::new((machine.run(), epoch), check, effects, write);
+        machine.keys().run().record_in(journal.clone());
+        let book = Book {
+            journal,
+            snapshots: rules.snapshots(tail),
+            kept,
+        };
+        Self {
+            book: Some(book),
+            ..Self::unkept(machine, rules)
+        }
+    }
+
+    pub(crate) const fn machine(&self) -> &Machine<G> {
+        &self.machine
+    }
+
+    /// The tasks of the open step, to be started.
+    pub(crate) fn frontier_mut(&mut self) -> &mut [Task<G::Input>] {
+        self.machine.frontier_mut()
+    }
+
+    /// What the run waits for.
+    pub(crate) fn questions(&self) -> Vec<Question> {
+        let book = self.book.as_ref();
+        book.map_or_else(Vec::new, |book| book.journal.open().questions())
+    }
+
+    /// The run as it stands, when the driving has ended; what its contexts had to know
+    /// of this driving goes with them.
+    pub(crate) fn into_parts(self) -> (Machine<G>, Tail) {
+        let Self {
+            mut machine, book, ..
+        } = self;
+        let seed = machine.keys().run().seed();
+        if !mistake!(OldJournalStays) {
+            machine.belong_to(RunIdentity::new(machine.run().to_owned(), Some(seed)));
+        }
+        let tail = book.map(|book| book.snapshots.tail());
+        (machine, tail.unwrap_or_default())
+    }
+
+    /// The step that is open, or the next one.
+    pub(crate) const fn open_step(&self) -> u64 {
+        self.machine.step() + 1
+    }
+
+    const fn faults(&self) -> Faults<'_, G> {
+        Faults(&self.machine)
+    }
+
+    /// Told that somebody drives the run.
+    pub(crate) fn begin(&mut self) -> Next {
+        let standing = Standing::of(&self.machine);
+        told!(self, transitions::begun(&standing));
+        self.go_on(standing)
+    }
+
+    /// Whether the driver has to look whether its budget is used up, before it starts
+    /// the open step.
+    pub(crate) const fn asks_the_time(&self) -> bool {
+        self.machine.taken().is_multiple_of(CLOCK_EVERY)
+    }
+
+    /// Told that it is.
+    pub(crate) fn late(&mut self) -> Next {
+        told!(self, "the budget is used up");
+        self.fail(self.budget_exceeded())
+    }
+
+    /// The tasks of the open step that are to run now.
+    pub(crate) fn start(&mut self) -> Work<G> {
+        let kept = self.book.as_mut().map(|book| mem::take(&mut book.kept));
+        let kept = kept.unwrap_or_default();
+        match self.machine.frontier_mut() {
+            [task] if kept.is_empty() => Work::One(task.start()),
+            _ => Work::All(self.in_place(kept)),
+        }
+    }
+
+    /// The kept results at their tasks' places in the frontier.
+    fn in_place(&self, mut kept: Kept<G>) -> Vec<Option<Finished<G>>> {
+        if kept.is_empty() {
+            return Vec::new();
+        }
+        let keys = self.machine.keys();
+        let mut tasks: Vec<KeyId> = self
+            .machine
+            .frontier()
+            .iter()
+            .map(|task| task.key)
+            .collect();
+        if mistake!(KeptMisplaced) {
+            tasks.rotate_left(1);
+        }
+        tasks
+            .into_iter()
+            .map(|key| kept.remove(&keys.get(key)))
+            .collect()
+    }
+
+    /// Told what the only task of the step came to.
+    pub(crate) fn one(&mut self, result: TaskResult<G>) -> Next {
+        told!(self, transitions::one(&result));
+        let mut done = match result {
+            Ok(done) => done,
+            Err(TaskError::Suspended) => return self.wait(Vec::new()),
+            Err(TaskError::Lost) => return self.lose(),
+            Err(error) => return self.fail(self.task_error(0, error)),
+        };
+        let checked = match &done.update {
+            Some(update) => self.machine.check_writes(0, update),
+            None => Ok(()),
+        };
+        let noted = checked.and_then(|()| self.note(once((done.update.as_ref(), &done))));
+        self.merge(noted, |machine| machine.advance_one(&mut done))
+    }
+
+    /// Told what all tasks of the step came to. If one failed, the results of the
+    /// others are kept and the first failure in frontier order is the error.
+    pub(crate) fn all(&mut self, mut results: StepResults<G>) -> Next {
+        told!(self, transitions::all(&results));
+        if let Some((position, error)) = results.failure() {
+            let error = self.task_error(position, error);
+            let results = self.results(&results.finished);
+            return self.leave(Left::Failed(error), results);
+        }
+        if results.is_lost() {
+            return self.lose();
+        }
+        let StepResults {
+            mut finished,
+            failed,
+        } = results;
+        if !failed.is_empty() {
+            let results = self.results(&finished);
+            return self.wait(results);
+        }
+        let gathered = self.machine.gather(&mut finished);
+        let gathered = gathered.and_then(|gathered| {
+            let noted = self.note(gathered.beside(&finished))?;
+            Ok((gathered, noted))
+        });
+        match gathered {
+            Ok((gathered, noted)) => {
+                self.merge(Ok(noted), |machine| machine.advance(gathered, finished))
+            }
+            Err(error) => self.merge(Err(error), |_| Ok(())),
+        }
+    }
+
+    /// Told what became of the commit.
+    pub(crate) fn committed(&mut self, answer: Result<Committed, StoreError>) -> Next {
+        told!(self, transitions::committed(&answer));
+        let Stage::Committing { standing, releases } = self.take_stage() else {
+            return self.untold();
+        };
+        match answer {
+            Ok(committed) if releases || is_held_after(&committed) => {
+                if let Some(book) = &self.book {
+                    book.journal.begin_step();
+                }
+                self.go_on(standing)
+            }
+            Ok(_) => self.end(Err(self.lease_lost())),
+            Err(_) if mistake!(CommitTakenForDone) => self.go_on(standing),
+            // The store is well: the step itself cannot be committed.
+            Err(error @ StoreError::TooLarge { .. }) => self.fail(self.said(error)),
+            Err(error) => self.end(Err(self.said(error))),
+        }
+    }
+
+    /// Told what became of what was to be kept. Why the step was left is what the
+    /// caller has to know, unless the run is somebody else's by now; if the store
+    /// could not keep the results, their tasks run again.
+    pub(crate) fn parked(&mut self, answer: Result<(), StoreError>) -> Next {
+        told!(self, transitions::parked(&answer));
+        let Stage::Leaving { why, has_results } = self.take_stage() else {
+            return self.untold();
+        };
+        match (answer, why) {
+            // Without what no store takes: its task runs again.
+            (Err(StoreError::TooLarge { .. }), why) if has_results => self.leave(why, Vec::new()),
+            (Err(error @ StoreError::LeaseLost { .. }), _) => self.end(Err(self.said(error))),
+            (_, Left::Failed(error)) => self.end(Err(error)),
+            (Ok(()), Left::Interrupted) => self.end(Ok(Ending::Interrupted)),
+            (Err(error), Left::Interrupted) => self.end(Err(self.said(error))),
+        }
+    }
+
+    /// Told that users' code panicked outside a node and a reducer.
+    pub(crate) fn panicked(&mut self, message: String) -> Next {
+        told!(self, "a panic");
+        let run = self.run();
+        self.fail(Error::Panicked { run, message })
+    }
+
+    /// Told that the runtime beneath was shut down: the step is to run again.
+    pub(crate) fn runtime_lost(&mut self) -> Next {
+        told!(self, "the runtime is lost");
+        self.lose()
+    }
+
+    fn lose(&mut self) -> Next {
+        self.end(Err(self.faults().runtime_lost()))
+    }
+
+    /// Nobody tells it what it has not asked for.
+    fn untold(&mut self) -> Next {
+        unreachable!("step {} waits for no answer", self.open_step())
+    }
+
+    fn take_stage(&mut self) -> Stage {
+        mem::replace(&mut self.stage, Stage::Open)
+    }
+
+    /// On from a step that stands so.
+    fn go_on(&mut self, standing: Standing) -> Next {
+        match standing {
+            Standing::Open if self.is_at_limit() => {
+                self.fail(self.faults().max_steps_exceeded(self.rules.max_steps))
+            }
+            Standing::Open => Next::Run,
+            Standing::Done => self.end(Ok(Ending::Done)),
+            Standing::Stuck(reason) => self.fail(self.faults().no_progress(reason)),
+        }
+    }
+
+    /// Whether the turn may take no further step.
+    fn is_at_limit(&self) -> bool {
+        self.machine.taken() >= self.rules.max_steps && !mistake!(LimitPassedOver)
+    }
+
+    fn end(&mut self, how: Result<Ending, Error>) -> Next {
+        self.stage = Stage::Ended;
+        Next::End(how)
+    }
+
+    /// What the tasks did, while it can be read.
+    fn note<'a>(
+        &self,
+        done: impl Iterator<Item = DoneTask<'a, G>>,
+    ) -> Result<Option<Box<Noted>>, StepError> {
+        let Some(book) = &self.book else {
+            return Ok(None);
+        };
+        let done: Vec<DoneTask<'a, G>> = done.collect();
+        let noted = Noted::of(&self.machine, &done, book.snapshots.checks());
+        noted.map(Box::new).map(Some).map_err(StepError::Encode)
+    }
+
+    /// The step happens, if what its tasks did can be merged: their updates are
+    /// merged, their routes expanded. Then it is to be committed.
+    fn merge(
+        &mut self,
+        noted: Result<Option<Box<Noted>>, StepError>,
+        advance: impl FnOnce(&mut Machine<G>) -> Result<(), StepError>,
+    ) -> Next {
+        let step = self.open_step();
+        let machine = &mut self.machine;
+        let merged = noted.and_then(|noted| {
+            catch_reducers(|| advance(machine))?;
+            Ok(noted)
+        });
+        match merged {
+            Ok(noted) => self.settle(noted),
+            Err(error) => self.fail(step_error(self.machine.run(), step, error)),
+        }
+    }
+
+    fn settle(&mut self, noted: Option<Box<Noted>>) -> Next {
+        let standing = match self.standing() {
+            Ok(standing) => standing,
+            Err(error) => return self.fail(error),
+        };
+        let (Some(book), Some(noted)) = (&mut self.book, noted) else {
+            return self.go_on(standing);
+        };
+        let epoch = book.journal.epoch();
+        let commit = noted.commit(
+            &mut self.machine,
+            &book.journal.open(),
+            &mut book.snapshots,
+            standing.status(),
+            epoch,
+        );
+        match commit.map_err(Error::not_round_trip(
+            self.machine.run(),
+            self.machine.step(),
+        )) {
+            Ok(commit) => {
+                let releases = commit.release;
+                self.stage = Stage::Committing { standing, releases };
+                Next::Commit(Box::new(commit))
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Where the run stands after the step that is merged.
+    fn standing(&mut self) -> Result<Standing, Error> {
+        let standing = Standing::of(&self.machine);
+        if !matches!(standing, Standing::Open) {
+            return Ok(standing);
+        }
+        let step = self.machine.step();
+        match self.machine.comes_round() {
+            Ok(None) => Ok(standing),
+            Ok(Some(circle)) => Ok(Standing::Stuck(circle)),
+            Err(error) => Err(step_error(self.machine.run(), step, error.into())),
+        }
+    }
+
+    fn fail(&mut self, error: Error) -> Next {
+        self.leave(Left::Failed(error), Vec::new())
+    }
+
+    /// Leaves the open step until it is answered.
+    fn wait(&mut self, results: Vec<KeptText>) -> Next {
+        if mistake!(WaitIsFailure) {
+            return self.leave(Left::Failed(self.budget_exceeded()), results);
+        }
+        self.leave(Left::Interrupted, results)
+    }
+
+    /// Leaves the open step with the results it has.
+    fn leave(&mut self, why: Left, results: Vec<KeptText>) -> Next {
+        let Some(book) = &self.book else {
+            return self.end(match why {
+                Left::Failed(error) => Err(error),
+                Left::Interrupted => Ok(Ending::Interrupted),
+            });
+        };
+        let has_results = !results.is_empty();
+        let run = (self.machine.run(), book.journal.epoch());
+        let saw = self.machine.step();
+        let park = commit::park(run, saw, results, why.why(), &book.journal.open());
+        self.stage = Stage::Leaving { why, has_results };
+        Next::Park(Box::new(park))
+    }
+
+    /// The results of a step that is left, as text, but for those that are kept
+    /// already, beside the state that they saw. One that has no encoding is not kept:
+    /// its task runs again.
+    fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<KeptText> {
+        let Some(book) = self.book.as_ref().filter(|_| !mistake!(OneFailureIsAll)) else {
+            return Vec::new();
+        };
+        let check = book.snapshots.checks();
+        let tasks = self.machine.frontier().iter().zip(finished);
+        let news = tasks.filter_map(|(task, done)| {
+            let is_news = |done: &&Finished<G>| done.saw.is_none() || mistake!(KeptTwice);
+            let result = result_text(done.as_ref().filter(is_news)?, check).ok()?;
+            Some(KeptText {
+                task: self.machine.keys().get(task.key),
+                node: self.machine.info().node_name(task.node),
+                result,
+            })
+        });
+        news.collect()
+    }
+
+    fn run(&self) -> String {
+        self.machine.run().to_owned()
+    }
+
+    fn said(&self, error: StoreError) -> Error {
+        Error::from_store(self.machine.run(), error)
+    }
+
+    fn lease_lost(&self) -> Error {
+        let epoch = self.book.as_ref().map_or(0, |book| book.journal.epoch());
+        let run = self.run();
+        Error::LeaseLost { run, epoch }
+    }
+
+    fn budget_exceeded(&self) -> Error {
+        self.faults().budget_exceeded(self.rules.run_budget)
+    }
+
+    fn task_error(&self, position: usize, error: TaskError) -> Error {
+        self.faults()
+            .of_task(position, error, self.rules.run_budget)
+    }
+}

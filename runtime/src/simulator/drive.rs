@@ -1,33 +1,70 @@
-//! A run in an owner's memory, driven move by move.
+//! A run in an owner's memory: its session, and what the owner does for it, one
+//! atomic action after the other.
 
 use super::bugs::Bug;
+use super::crew::{Crew, Moved, step_results};
 use super::drama::Drama;
-use super::effects::{Outcome, next_call};
-use super::nodes::View;
-use super::open_step::{Attempt, Done, OpenStep, Slot};
 use super::owner::Phase;
-use super::reference::{End, end_of};
-use super::shelf::RUN;
+use super::stored;
 use super::world::Stage;
-use crate::cx::MadeCall;
 use crate::error::Error;
-use crate::machine::{Machine, result_text};
-use crate::node_error::NodeError;
-use crate::session::{self, KeptText, OpenEffects, SnapshotRule, Why};
-use crate::store::{Commit, Head, StoreError};
+use crate::hash::{Digest, Hasher};
+use crate::machine::Machine;
+use crate::session::{Ending, LeftOpen, Next, Rules, Session, Tail, TaskError, TaskResult, Work};
+use crate::store::{Commit, Committed, Park, Status, StoreError};
+
+/// A turn of a simulated run has at most so many steps, and a step so many tasks.
+pub(super) const MOST_STEPS: u64 = 16;
+pub(super) const MOST_TASKS: usize = 32;
 
 /// A run in an owner's memory.
 pub(super) struct Drive {
-    pub(super) machine: Machine<Drama>,
-    pub(super) epoch: u64,
-    pub(super) effects: OpenEffects,
-    pub(super) open: Option<OpenStep>,
-    /// What is to be committed.
-    pub(super) sealed: Option<Commit>,
-    pub(super) snapshots: SnapshotRule,
+    session: Session<Drama>,
+    epoch: u64,
+    doing: Doing,
+    /// Of the open step, the tasks that have finished, and how it is to be left.
+    finished: Vec<Digest>,
+    leaves: Option<Status>,
+}
+
+enum Doing {
+    /// What the session said.
+    Next(Next),
+    Step(Crew),
+}
+
+pub(super) fn rules(stage: &Stage) -> Rules {
+    Rules {
+        max_steps: MOST_STEPS,
+        run_budget: std::time::Duration::from_secs(60),
+        snapshot_every: Some(stage.snapshot_every),
+        check_round_trip: false,
+    }
 }
 
 impl Drive {
+    /// Begins to drive a run under the lease with `epoch`.
+    pub(super) fn begin(
+        stage: &Stage,
+        machine: Machine<Drama>,
+        epoch: u64,
+        tail: Tail,
+        left: LeftOpen<Drama>,
+    ) -> Phase {
+        let write = Box::new(|journal| -> crate::store::StoreFuture<'static, ()> {
+            Box::pin(super::desk::write(journal))
+        });
+        let mut session = Session::kept(machine, rules(stage), epoch, tail, left, write);
+        let next = session.begin();
+        Phase::Driving(Box::new(Self {
+            session,
+            epoch,
+            doing: Doing::Next(next),
+            finished: Vec::new(),
+            leaves: None,
+        }))
+    }
+
     /// One atomic action.
     pub(super) fn act(mut self: Box<Self>, stage: &mut Stage) -> Phase {
         if stage.dice.one_in(12) {
@@ -35,183 +72,151 @@ impl Drive {
             let _ = stage.shelf.renew(self.epoch);
             return Phase::Driving(self);
         }
-        if let Some(commit) = self.sealed.take() {
-            return self.commit(stage, commit);
+        if stage.dice.one_in(stage.rates.dropped) {
+            // Nobody waits for the run any more: the lease goes back.
+            let _ = stage.shelf.release(self.epoch);
+            return Phase::Away;
         }
-        match end_of(&mut self.machine) {
-            None => self.go_on(stage),
-            Some(End::Completed) => {
-                let claim = "a run without tasks is completed";
-                stage
-                    .shelf
-                    .watch
-                    .report(claim, self.machine.step().to_string());
-                Phase::Away
-            }
-            Some(end) => {
-                let error = end.error(self.machine.step());
-                self.park(stage, Vec::new(), &error)
-            }
+        let has_ended = matches!(self.doing, Doing::Next(Next::End(_)));
+        if !has_ended && stage.dice.one_in(stage.rates.timeouts * 8) {
+            let next = match stage.dice.one_in(2) {
+                true => self.session.panicked("outside of any node".into()),
+                false => self.session.runtime_lost(),
+            };
+            (self.finished, self.leaves) = (Vec::new(), None);
+            return self.on(next);
+        }
+        match std::mem::replace(&mut self.doing, Doing::Next(Next::Run)) {
+            Doing::Step(crew) => self.work(stage, crew),
+            Doing::Next(Next::Run) => self.start(stage),
+            Doing::Next(Next::Commit(commit)) => self.commit(stage, *commit),
+            Doing::Next(Next::Park(park)) => self.park(stage, *park),
+            Doing::Next(Next::End(ending)) => self.end(stage, ending),
         }
     }
 
-    /// One move in the open step: a task starts, or comes to something, or all
-    /// have and the step is merged.
-    fn go_on(mut self: Box<Self>, stage: &mut Stage) -> Phase {
-        let mut open =
-            (self.open.take()).unwrap_or_else(|| OpenStep::new(&self.machine, Default::default()));
-        let waiting = open
-            .waiting()
-            .filter(|_| open.running().count() < stage.concurrency);
-        let moves = open.running().count() + usize::from(waiting.is_some());
-        if moves == 0 {
-            return self.close(stage, open);
-        }
-        let chosen = stage.dice.index(moves);
-        let running = open.running().nth(chosen);
-        match (running, waiting) {
-            (Some(position), _) => {
-                if let Err(error) = self.move_task(stage, &mut open, position) {
-                    return self.give_up(stage, open, &error);
-                }
-            }
-            (None, Some(position)) => {
-                let key = open.keys[position];
-                stage.shelf.watch.started(self.epoch, key);
-                stage.tally.tasks += 1;
-                open.slots[position] = Slot::Running(Attempt::default());
-            }
-            (None, None) => unreachable!("a move was counted"),
-        }
-        self.open = Some(open);
+    fn on(mut self: Box<Self>, next: Next) -> Phase {
+        self.doing = Doing::Next(next);
         Phase::Driving(self)
     }
 
-    fn move_task(
-        &mut self,
-        stage: &mut Stage,
-        open: &mut OpenStep,
-        position: usize,
-    ) -> Result<(), StoreError> {
-        let Slot::Running(attempt) = &mut open.slots[position] else {
-            unreachable!("only what runs is moved");
+    fn start(mut self: Box<Self>, stage: &mut Stage) -> Phase {
+        let machine = self.session.machine();
+        let is_late = self.session.asks_the_time() && stage.dice.one_in(stage.rates.timeouts * 4);
+        if is_late || machine.frontier().len() > MOST_TASKS {
+            let next = self.session.late();
+            return self.on(next);
+        }
+        let keys = machine.frontier_keys();
+        let crew = match self.session.start() {
+            Work::One(task) => Crew::lone(self.session.machine(), task),
+            Work::All(kept) => Crew::of(keys, self.session.frontier_mut(), kept),
         };
-        let task = &self.machine.frontier()[position];
-        let view = View {
-            node: task.node,
-            key: open.keys[position],
-            input: task.input,
-            state: self.machine.state(),
-            step: self.machine.step() + 1,
-        };
-        let fails = match view.calls().get(attempt.answers.len()) {
-            Some(call) => {
-                let known = (self.epoch, &mut self.effects);
-                match next_call(stage, known, &view, attempt, *call)? {
-                    Outcome::GoesOn => return Ok(()),
-                    Outcome::Fails => true,
+        stage.tally.lone += u64::from(crew.is_lone);
+        self.doing = Doing::Step(crew);
+        Phase::Driving(self)
+    }
+
+    fn work(mut self: Box<Self>, stage: &mut Stage, mut crew: Crew) -> Phase {
+        match crew.go_on(stage, self.session.machine(), self.epoch) {
+            Moved::On => {
+                self.doing = Doing::Step(crew);
+                Phase::Driving(self)
+            }
+            Moved::Over(results) => {
+                self.note(&crew, &results);
+                let next = match crew.is_lone {
+                    true => self
+                        .session
+                        .one(results.into_iter().next().expect("it is one")),
+                    false => self.session.all(step_results(results)),
+                };
+                self.on(next)
+            }
+        }
+    }
+
+    /// What has to be kept if the step cannot be committed, and how it is to be left.
+    fn note(&mut self, crew: &Crew, results: &[TaskResult<Drama>]) {
+        let finished = crew.keys.iter().zip(results);
+        let finished = finished.filter(|(_, result)| result.is_ok());
+        self.finished = finished.map(|(key, _)| *key).collect();
+        let errors = results.iter().filter_map(|result| result.as_ref().err());
+        let waits = |error: &TaskError| matches!(error, TaskError::Suspended);
+        let mut errors = errors.peekable();
+        self.leaves = errors.peek().is_some().then(|| match errors.all(waits) {
+            true => Status::Interrupted,
+            false => Status::Failed,
+        });
+    }
+
+    fn commit(mut self: Box<Self>, stage: &mut Stage, commit: Commit) -> Phase {
+        let (step, is_final) = (commit.record.step, commit.release);
+        let answer = stage.shelf.commit(commit.clone());
+        let is_unwell = matches!(answer, Err(StoreError::Backend { .. }));
+        if is_unwell && stage.dice.one_in(2) {
+            // Nobody knows whether it happened.
+            stage.tally.committed_again += 1;
+            let is_stored = stage.shelf.head().is_some_and(|head| head.step == step);
+            let again = match stage.bug.filter(|_| is_stored) {
+                Some(Bug::StepRewritten) => under_another_key(commit),
+                _ => commit,
+            };
+            return self.on(Next::Commit(Box::new(again)));
+        }
+        match &answer {
+            Ok(Committed::TokenSpent) => {
+                let claim = "only turns have tokens";
+                stage.shelf.watch.report(claim, "a step's was spent");
+            }
+            Ok(committed) => {
+                stored::compare(stage, self.session.machine());
+                if *committed == Committed::Already(None) && !is_final {
+                    stage.shelf.watch.told(self.epoch);
+                    stage.tally.lost_leases += 1;
                 }
             }
-            None => stage.dice.one_in(stage.rates.failures),
-        };
-        let number = attempt.number + 1;
-        open.slots[position] = if !fails {
-            open.finished.push(position);
-            let calls = (0..)
-                .zip(view.calls())
-                .map(|(position, (name, n))| MadeCall {
-                    name: (*name).to_owned(),
-                    n: *n,
-                    position,
-                    seen: true,
-                });
-            let buffered = std::mem::take(&mut attempt.effects);
-            self.effects.finish(view.key, calls.collect(), buffered);
-            Slot::Done(Box::new(Done {
-                came_to: view.work(&attempt.answers),
-                was_retried: attempt.number > 0,
-                is_kept: false,
-            }))
-        } else if number < stage.attempts {
-            stage.tally.retries += 1;
-            Slot::Running(Attempt {
-                number,
-                ..Attempt::default()
-            })
-        } else {
-            Slot::Failed
-        };
-        Ok(())
+            Err(_) => stage.tally.lost_leases += u64::from(!is_unwell),
+        }
+        (self.finished, self.leaves) = (Vec::new(), None);
+        let next = self.session.committed(answer);
+        self.on(next)
     }
 
-    /// The store did not take an effect.
-    fn give_up(
-        mut self: Box<Self>,
-        stage: &mut Stage,
-        open: OpenStep,
-        error: &StoreError,
-    ) -> Phase {
-        let unwell = matches!(error, StoreError::Backend { .. });
-        if unwell && stage.dice.one_in(2) {
-            self.open = Some(open);
-            return Phase::Driving(self);
+    fn park(mut self: Box<Self>, stage: &mut Stage, park: Park) -> Phase {
+        let parked = stage.shelf.park(park.clone());
+        if parked.is_ok() {
+            stage.tally.parked += 1;
+            stage.tally.kept += park.results.len() as u64;
+            stage.tally.asked += park.questions.len() as u64;
+            stage
+                .shelf
+                .watch
+                .left_with(&park, &self.finished, self.leaves);
         }
-        if unwell {
-            let _ = stage.shelf.release(self.epoch);
-        } else {
-            stage.tally.lost_leases += 1;
+        let next = self.session.parked(parked);
+        self.on(next)
+    }
+
+    fn end(self: Box<Self>, stage: &mut Stage, ending: Result<Ending, Error>) -> Phase {
+        match ending {
+            Ok(Ending::Done) => {
+                let lease = stage.shelf.head().and_then(|head| head.lease);
+                let own = lease.filter(|lease| lease.epoch == self.epoch);
+                stage.shelf.watch.left(own);
+                let (machine, tail) = self.session.into_parts();
+                return Phase::Done(Box::new((machine, tail)));
+            }
+            Ok(Ending::Interrupted) => {}
+            // A lease that the last write has not given back.
+            Err(_) => drop(stage.shelf.release(self.epoch)),
         }
         Phase::Away
     }
-
-    fn close(mut self: Box<Self>, stage: &mut Stage, open: OpenStep) -> Phase {
-        if !open.has_failed() {
-            self.merge(stage, open);
-            return Phase::Driving(self);
-        }
-        // What is kept already stands beside the state that it saw.
-        let all = stage.bug == Some(Bug::KeptResultParkedAgain);
-        let news = open.done().filter(|(_, done)| all || !done.is_kept);
-        let results = news.map(|(position, done)| KeptText {
-            task: open.keys[position],
-            node: (stage.graph.info).node_name(self.machine.frontier()[position].node),
-            result: result_text(&done.came_to, false).expect("a tale has an encoding"),
-        });
-        let results = results.collect();
-        self.park(stage, results, &by_chance())
-    }
-
-    fn park(self: Box<Self>, stage: &mut Stage, results: Vec<KeptText>, error: &Error) -> Phase {
-        stage.tally.parked += 1;
-        stage.tally.kept += results.len() as u64;
-        let (run, saw) = ((RUN, self.epoch), self.machine.step());
-        let park = session::park(run, saw, results, Why::Failed(error), &self.effects);
-        // If the store is unwell the lease lapses and the tasks run again.
-        let _ = stage.shelf.park(park);
-        Phase::Away
-    }
 }
 
-/// A task failed by chance.
-fn by_chance() -> Error {
-    Error::NodeFailed {
-        run: RUN.into(),
-        step: 0,
-        node: "somebody",
-        attempts: 1,
-        source: NodeError::permanent("as the dice would have it").into_source(),
-    }
-}
-
-/// Whether that was it.
-pub(super) fn failed_by_chance(head: &Head) -> bool {
-    has_code(head, by_chance().code())
-}
-
-/// Whether a run failed with the error of that word.
-pub(super) fn has_code(head: &Head, code: &str) -> bool {
-    let code = format!("\"code\":\"{code}\"");
-    head.error
-        .as_deref()
-        .is_some_and(|error| error.contains(&code))
+fn under_another_key(mut commit: Commit) -> Commit {
+    let key = commit.record.key;
+    commit.record.key = Hasher::new().part(key.as_bytes()).finish();
+    commit
 }

@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use super::dice::Dice;
 use super::tale::Tale;
 use crate::graph::{
-    END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RowInfo, START,
-    Span,
+    END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
+    RowInfo, START, Span,
 };
 use crate::hash::Digest;
 use crate::state::State;
@@ -100,11 +100,24 @@ impl Draft {
     fn node(&self, node: NodeId, row: RowInfo) -> NodeInfo {
         let stands_in = |row: &u32| self.joins[*row as usize].sources.contains(&node);
         let joins: Vec<u32> = (0..self.joins.len() as u32).filter(stands_in).collect();
+        let mut dice = Dice::new(
+            u64::from(node) ^ self.dice.clone().below(u64::MAX),
+            "options",
+        );
+        let options = NodeOptions {
+            retry: RetryOptions {
+                attempts: dice.within(1, 3) as u32,
+                ..RetryOptions::DEFAULT
+            },
+            // Its thread goes on when an attempt is given up.
+            blocking: dice.one_in(4),
+            ..NodeOptions::DEFAULT
+        };
         NodeInfo {
             name: NAMES[node as usize],
             row,
             joins: joins.leak(),
-            options: NodeOptions::DEFAULT,
+            options,
             closed: false,
             writes: None,
             span: SPAN,
@@ -166,7 +179,12 @@ impl Draft {
                 self.edge(from, target, EdgeKind::Input, arm);
             } else {
                 self.edge(from, target, EdgeKind::Each, arm);
-                let others = self.plain().filter(|_| from != START).collect();
+                let others = match from {
+                    // A run that has nothing to do.
+                    START if self.dice.one_in(4) => vec![END],
+                    START => Vec::new(),
+                    _ => self.plain().collect(),
+                };
                 for other in self.dice.draw(others, 1) {
                     self.edge(from, other, EdgeKind::Else, arm);
                 }

@@ -8,15 +8,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
-use super::drive::has_code;
+use super::nodes::ONCE;
 use super::outside::{EffectId, id_of};
 use super::reference::{End, Reference};
+use super::shelf::RUN;
 use crate::encode;
 use crate::hash::Digest;
 use crate::machine::TaskNote;
+use crate::mistakes;
 use crate::session::journal_digest;
 use crate::store::{
-    Access, EffectKind, EffectRecord, Head, Lease, PendingResult, Status, StepKind, StepRecord,
+    Access, EffectKind, EffectRecord, Head, Lease, Park, PendingResult, Status, StepKind,
+    StepRecord,
 };
 
 /// An invariant that did not hold.
@@ -45,10 +48,16 @@ pub(super) struct Watch {
     told: HashSet<u64>,
     /// The successful effects that were journaled.
     recorded: HashMap<EffectId, EffectRecord>,
+    /// Calls that must not be repeated and, for all that is known, happened.
+    made: HashSet<EffectId>,
     /// Something was written since the last look.
     is_due: bool,
     /// How many kept results were merged beside others that saw a newer state.
     pub(super) older: u64,
+    /// Whether there is something that the store does not take.
+    pub(super) is_tight: bool,
+    /// Which run it is about by now.
+    run: String,
     first: Option<Violation>,
 }
 
@@ -64,8 +73,11 @@ impl Watch {
             kept: HashMap::new(),
             told: HashSet::new(),
             recorded: HashMap::new(),
+            made: HashSet::new(),
             is_due: false,
             older: 0,
+            is_tight: false,
+            run: RUN.to_owned(),
             first: None,
         }
     }
@@ -198,6 +210,11 @@ impl Watch {
     /// The store has journaled these effects.
     pub(super) fn journaled(&mut self, epoch: u64, effects: &[EffectRecord]) {
         self.accepted(epoch, "a journaled effect");
+        for effect in effects {
+            if effect.kind == EffectKind::Failed {
+                self.made.remove(&id_of(effect));
+            }
+        }
         for effect in effects
             .iter()
             .filter(|effect| effect.kind == EffectKind::Done)
@@ -210,17 +227,68 @@ impl Watch {
         }
     }
 
-    /// Somebody calls an effect under `epoch`.
     /// The one with that epoch was told that the run is another one's by now.
     pub(super) fn told(&mut self, epoch: u64) {
         self.told.insert(epoch);
     }
 
+    /// Somebody calls an effect under `epoch`.
     pub(super) fn called(&mut self, epoch: u64, id: &EffectId) {
-        let again = epoch == self.epoch && self.recorded.contains_key(id);
+        if epoch != self.epoch {
+            return;
+        }
+        let again = self.recorded.contains_key(id);
         self.claim(!again, "recorded effects are never called again", || {
             format!("{id:?}")
         });
+        let once = id.1 != ONCE || self.made.insert(id.clone());
+        self.claim(once, "what must not be repeated is called once", || {
+            format!("{id:?}")
+        });
+    }
+
+    /// Somebody looked what happened, and said so: `happened` is what it answered.
+    pub(super) fn answered(&mut self, effect: &EffectRecord, happened: Option<u64>) {
+        let id = id_of(effect);
+        match happened {
+            Some(_) => drop(self.recorded.insert(id, effect.clone())),
+            None => drop(self.made.remove(&id)),
+        }
+    }
+
+    /// A task is tried again, which it may be or not.
+    pub(super) fn tried_again(&mut self, task: Digest, may_be: bool) {
+        let claim = "a task is tried as often as it may be";
+        self.claim(may_be, claim, || task.to_string());
+    }
+
+    /// An owner has left its open step with `park`; `finished` are the tasks that it
+    /// had the results of, and `status` is what has become of the run by the others.
+    pub(super) fn left_with(&mut self, park: &Park, finished: &[Digest], status: Option<Status>) {
+        let lost = finished.iter().find(|task| !self.kept.contains_key(task));
+        // But for what no store takes.
+        let fits = park.results.is_empty() && self.is_tight;
+        self.claim(fits || lost.is_none(), "what has finished is kept", || {
+            format!("{lost:?} in {park:?}")
+        });
+        let right = status.is_none_or(|status| status == park.status);
+        self.claim(right, "a run that waits is no failure", || {
+            format!("{park:?} is left as {status:?}")
+        });
+    }
+
+    /// The run has gone on as a fork, at whose first step it stands now.
+    pub(super) fn branched(&mut self, head: Option<&Head>) {
+        let Some(head) = head else { return };
+        self.run.clone_from(&head.run);
+        self.epoch = 1;
+        self.commits.clear();
+        self.tokens.clear();
+        self.kept.clear();
+        self.told.clear();
+        self.made.clear();
+        self.recorded.retain(|_, record| record.step < head.step);
+        self.is_due = true;
     }
 
     /// A task gets to see what an effect came to.
@@ -244,12 +312,20 @@ impl Watch {
         effects: &[EffectRecord],
     ) {
         self.is_due = false;
-        let known = self.history.len();
-        let unchanged = steps.get(..known) == Some(&self.history[..]);
+        let pruned = head.map_or(0, |head| head.pruned);
+        let is_left = |step: u64| step == 0 || step >= pruned;
+        let known = self.history.len() as u64;
+        // Of what is pruned some steps stay: forks stand on them.
+        let old = steps.partition_point(|record| record.step < known);
+        let (old, new) = steps.split_at(old);
+        let is_as_it_was = |record: &StepRecord| self.history[record.step as usize] == *record;
+        let stays = old.iter().filter(|record| is_left(record.step)).count();
+        let all_stay = stays == (0..known).filter(|step| is_left(*step)).count();
+        let unchanged = old.iter().all(is_as_it_was) && all_stay;
         self.claim(unchanged, "stored steps never change", || {
-            format!("the first {known}")
+            format!("the first {known}, of which those before {pruned} are pruned")
         });
-        for (step, record) in (0..).zip(steps).skip(known) {
+        for (step, record) in (known..).zip(new) {
             self.claim(record.step == step, "steps are contiguous", || {
                 format!("{} in the place of {step}", record.step)
             });
@@ -261,16 +337,21 @@ impl Watch {
         self.claim(at_last == last, "the head is the last step", || {
             format!("{at_last:?}, not {last:?}")
         });
-        let stays = |stored: &&EffectRecord| {
-            let record = self.recorded.get(&id_of(stored));
-            record.is_some_and(|record| record.response == stored.response)
+        let stored: HashMap<EffectId, &EffectRecord> = effects
+            .iter()
+            .map(|record| (id_of(record), record))
+            .collect();
+        let is_gone = |(id, record): &(&EffectId, &EffectRecord)| {
+            let stored = stored.get(*id).map(|stored| &stored.response);
+            is_left(record.step) && stored != Some(&record.response)
         };
-        let (stay, recorded) = (effects.iter().filter(stays).count(), self.recorded.len());
-        self.claim(stay == recorded, "recorded effects stay", || {
-            format!("{stay} of {recorded}")
+        let gone = self.recorded.iter().find(is_gone);
+        let gone = gone.map(|(id, _)| id.clone());
+        self.claim(gone.is_none(), "recorded effects stay", || {
+            format!("{gone:?}")
         });
         let turns = |record: &&StepRecord| record.kind == StepKind::Turn;
-        let turns = steps.iter().filter(turns).count() as u64;
+        let turns = self.history.iter().filter(turns).count() as u64;
         let turn = head.map_or(0, |head| head.turn);
         self.claim(turn == turns, "the head counts the turns", || {
             format!("{turns} began, the head says {turn}")
@@ -286,8 +367,22 @@ impl Watch {
             let older = |saw: &&u64| **saw + 1 < record.step;
             self.older += self.kept.values().filter(older).count() as u64;
             self.check_notes(record);
+            let own = effects.iter().filter(|effect| effect.step == record.step);
+            let covered = journal_digest(record.notes.as_deref(), own) == record.journal;
+            self.claim(covered, "a step's hash covers its effects", || {
+                format!("step {}", record.step)
+            });
         }
         if record.kind == StepKind::Turn {
+            let unknown = effects.iter().find(|effect| {
+                let is_kept = self.kept.contains_key(&effect.task);
+                effect.step == record.step && effect.kind == EffectKind::Intent && !is_kept
+            });
+            self.claim(
+                unknown.is_none(),
+                "a turn drops nothing that nobody knows",
+                || format!("{unknown:?}"),
+            );
             let frontier = self.reference.machine().frontier_keys();
             self.done.extend(frontier);
             let dropped = effects.iter().filter(|effect| effect.step == record.step);
@@ -296,11 +391,20 @@ impl Watch {
                 format!("step {}", record.step)
             });
         }
-        if let Err(difference) = self.reference.follow(record, &self.kept, effects) {
+        let follow = || {
+            self.reference
+                .follow(&self.run, record, &self.kept, effects)
+        };
+        if let Err(difference) = mistakes::without(follow) {
             let details = format!("step {}\n{difference}", record.step);
             self.report("every step is the reference's", details);
         }
-        if record.kind != StepKind::Update {
+        if record.kind == StepKind::Update {
+            // What the open step has recorded is one further on then.
+            let open = self.recorded.values_mut();
+            let open = open.filter(|effect| effect.step == record.step);
+            open.for_each(|effect| effect.step += 1);
+        } else {
             self.kept.clear();
         }
     }
@@ -322,15 +426,23 @@ impl Watch {
     }
 
     /// Where the run ended, if it has, and the store says so.
-    pub(super) fn end(&mut self, head: &Head) -> Option<End> {
+    pub(super) fn end(&self, head: &Head) -> Option<End> {
         if head.step != self.reference.machine().step() {
             return None;
         }
         let end = self.reference.end()?;
-        let said = match end {
-            End::Completed => head.status == Status::Completed,
-            _ => head.status == Status::Failed && has_code(head, end.error(0).code()),
+        let said = match end.code() {
+            None => head.status == Status::Completed,
+            Some(code) => head.status == Status::Failed && has_code(head, code),
         };
         said.then_some(end)
     }
+}
+
+/// Whether a run failed with the error of that word.
+fn has_code(head: &Head, code: &str) -> bool {
+    let code = format!("\"code\":\"{code}\"");
+    head.error
+        .as_deref()
+        .is_some_and(|error| error.contains(&code))
 }

@@ -19,26 +19,28 @@
 //! ```
 
 mod bugs;
-mod commit;
+mod crew;
+mod desk;
 mod dice;
 mod drama;
 mod drive;
-mod effects;
 mod graphs;
 mod invariants;
-mod load;
 mod nodes;
-mod open_step;
 mod operator;
 mod outside;
 mod owner;
+mod person;
 mod reference;
 mod shelf;
+mod stored;
 mod tale;
 mod tally;
 mod world;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::thread;
 use std::time::Instant;
 
@@ -46,8 +48,9 @@ use bugs::Bug;
 use invariants::Violation;
 use tally::Tally;
 
+use crate::mistakes;
 use crate::panics::caught;
-use crate::session::mistakes;
+use crate::session::transitions;
 
 /// How many seeds a test tries unless `SUPERSTEP_SEEDS` says otherwise.
 const SEEDS: u64 = 2_000;
@@ -82,6 +85,18 @@ fn check(seed: u64) -> Tally {
     })
 }
 
+/// Does the first `seeds` on all threads of the machine.
+fn shared<T: Send>(seeds: u64, check: fn(Range<u64>) -> T) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let share = |thread| seeds * thread / threads..seeds * (thread + 1) / threads;
+    thread::scope(|scope| {
+        let shares = (0..threads).map(|thread| scope.spawn(move || check(share(thread))));
+        let shares = shares.collect::<Vec<_>>().into_iter();
+        let joined = shares.map(|share| share.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.collect()
+    })
+}
+
 fn check_all(seeds: Range<u64>) -> Tally {
     seeds.fold(Tally::default(), |mut all, seed| {
         all += check(seed);
@@ -96,19 +111,11 @@ fn every_seed_ends_where_an_undisturbed_run_does() {
         return;
     }
     let seeds = number("SUPERSTEP_SEEDS").unwrap_or(SEEDS);
-    let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let began = Instant::now();
     let mut all = Tally::default();
-    thread::scope(|scope| {
-        let share = |thread| seeds * thread / threads..seeds * (thread + 1) / threads;
-        let shares = (0..threads).map(|thread| scope.spawn(move || check_all(share(thread))));
-        for share in shares.collect::<Vec<_>>() {
-            match share.join() {
-                Ok(tally) => all += tally,
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-    });
+    for tally in shared(seeds, check_all) {
+        all += tally;
+    }
     let time = began.elapsed();
     let rate = seeds as f64 / time.as_secs_f64() * 60.0;
     eprintln!(
@@ -143,4 +150,56 @@ fn every_seeded_bug_is_caught() {
         missed.is_empty(),
         "not caught in {MOST_SEEDS} seeds: {missed:#?}"
     );
+}
+
+/// Why a session that stands so is never told that; `None` if it can be.
+fn cannot_be(stage: &str, told: &str) -> Option<&'static str> {
+    let is_over = stage == "it has ended";
+    let commits = stage.starts_with("it commits");
+    let leaves = stage.starts_with("it is left");
+    let is_anywhere = told == "a panic" || told == "the runtime is lost";
+    let of_commit = ["commit", "token"].iter().any(|word| told.contains(word));
+    let of_park = ["park", "kept"].iter().any(|word| told.contains(word));
+    match (stage, told) {
+        _ if is_over => Some("nobody drives a session that has ended"),
+        _ if is_anywhere => None,
+        _ if of_commit && !commits => Some("nothing is committed that it has not asked for"),
+        _ if of_park && !leaves => Some("nothing is parked that it has not asked for"),
+        _ if !of_commit && commits => Some("no task runs while a step is committed"),
+        _ if !of_park && leaves => Some("no task runs while a step is left"),
+        ("it commits, and is done", "committed before, and still held") => {
+            Some("the last commit has given the lease back")
+        }
+        (_, "its token is spent") => Some("only the first step of a turn has a token"),
+        (stage, "what is kept is too large") if stage.contains("without results") => {
+            Some("an error and a question have a size that every store takes")
+        }
+        _ => None,
+    }
+}
+
+/// Every pair of where a session stands and what it is told is taken, but for those that
+/// cannot be.
+#[test]
+fn transitions() {
+    if number("SUPERSTEP_SEED").is_some() {
+        return;
+    }
+    let mut untaken = Vec::new();
+    let taken = shared(10_000, |seeds| {
+        check_all(seeds);
+        transitions::taken()
+    });
+    let taken: BTreeSet<_> = taken.into_iter().flatten().collect();
+    for stage in transitions::STAGES {
+        for told in transitions::TOLD {
+            let is_taken = taken.contains(&(stage, told));
+            match cannot_be(stage, told) {
+                None if !is_taken => untaken.push((stage, told)),
+                Some(why) if is_taken => panic!("{stage}: {told}, although {why}"),
+                _ => {}
+            }
+        }
+    }
+    assert!(untaken.is_empty(), "no seed takes these: {untaken:#?}");
 }

@@ -4,14 +4,18 @@
 //! wrong key does something else; every value depends on the state, so a wrong
 //! state shows in the next update.
 
+use super::desk;
 use super::dice::mix;
 use super::drama::{Drama, hops, stage};
 use super::graphs::ARMS;
 use super::tale::{Card, Tale, TaleUpdate};
-use crate::graph::{EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo};
-use crate::hash::{Digest, Hasher};
-use crate::machine::Finished;
-use crate::node_error::Failure;
+use crate::cx::{Cx, Request};
+use crate::graph::{Done, EdgeInfo, EdgeKind, GraphInfo, Hops, NodeId, RowInfo};
+use crate::hash::Digest;
+use crate::node_error::NodeError;
+
+/// The name of the effect that must not be repeated.
+pub(super) const ONCE: &str = "pay";
 
 /// What a task's effects came to, in the order of its calls; `None` for a failure.
 pub(super) type Answers = Vec<Option<u64>>;
@@ -27,6 +31,8 @@ pub(super) struct View<'a> {
     pub(super) state: &'a Tale,
     /// The step in which it ran.
     pub(super) step: u64,
+    /// Which attempt it is, from 1.
+    pub(super) attempt: u32,
 }
 
 /// A choice that a task makes, one below `of`.
@@ -39,64 +45,92 @@ const ARM: u64 = 2;
 const WRITES: u64 = 3;
 const CALLS: u64 = 4;
 const BEARS: u64 = 5;
+const SHORTENS: u64 = 1 << 40;
 /// And those that follow, one for each edge.
 const ITEMS: u64 = 6;
 
 impl View<'_> {
     /// The effects that the task calls, one after the other.
     pub(super) fn calls(&self) -> &'static [Call] {
-        match fate(self.key, CALLS, 6) {
+        let calls: &[Call] = match fate(self.key, CALLS, 6) {
             0 => &[("ask", 0)],
             1 => &[("ask", 0), ("ask", 1)],
-            2 => &[("ask", 0), ("pay", 0)],
+            2 => &[("ask", 0), (ONCE, 0)],
+            3 => &[(ONCE, 0)],
             _ => &[],
+        };
+        // A second attempt may go another way.
+        let is_shorter = self.attempt == 2 && fate(self.key, SHORTENS, 2) == 0;
+        let first = calls.iter().take_while(|(name, _)| *name != ONCE).count();
+        match is_shorter {
+            true => &calls[..first.min(1)],
+            false => calls,
         }
     }
 
     /// What it asks with its next call. A failed call may go well another time,
     /// so what it came to must not reach the request of a later one.
+    fn asks(&self, answers: &Answers) -> u64 {
+        mix(self.state.blend ^ mix(answers.len() as u64))
+    }
+
+    /// How that request is recorded.
     pub(super) fn request(&self, answers: &Answers) -> Digest {
-        let hasher = Hasher::new().number(self.state.blend);
-        hasher.number(answers.len() as u64).finish()
+        Request::of(self.asks(answers).to_string()).digest
     }
 
     /// Whether the task goes on when that call fails.
-    pub(super) fn bears_failure(&self, answers: &Answers) -> bool {
+    fn bears_failure(&self, answers: &Answers) -> bool {
         fate(self.key, BEARS ^ (answers.len() as u64) << 32, 2) == 0
     }
 
-    /// What the task comes to.
-    pub(super) fn work(&self, answers: &Answers) -> Finished<Drama> {
-        let info = stage();
-        let stops = self.step >= self.state.until;
-        let has_error_row =
-            (info.edges.iter()).any(|edge| edge.from == self.node && edge.kind == EdgeKind::Error);
-        if has_error_row && !stops && fate(self.key, FAILS, 3) == 0 {
-            let failure = Failure {
-                node: info.node_name(self.node).to_owned(),
-                attempts: 1,
-                message: "as foreseen".into(),
-            };
-            return Finished {
-                update: None,
-                hops: Drama::on_error(self.node, failure.clone()).unwrap_or(Hops::none()),
-                failure: Some(Box::new(failure)),
-                attempt: 1,
-                saw: None,
-            };
+    /// Whether the task fails whatever happens, so that its error row takes over.
+    pub(super) fn is_doomed(&self) -> bool {
+        let has_error_row = (stage().edges.iter())
+            .any(|edge| edge.from == self.node && edge.kind == EdgeKind::Error);
+        has_error_row && !self.stops() && fate(self.key, FAILS, 3) == 0
+    }
+
+    /// From some step on routes lead nowhere.
+    const fn stops(&self) -> bool {
+        self.step >= self.state.until
+    }
+
+    /// The node's function.
+    pub(super) async fn act(&self, cx: &Cx) -> Result<Done<Drama>, NodeError> {
+        if self.is_doomed() {
+            return Err(NodeError::permanent("as foreseen"));
         }
+        let mut answers = Answers::new();
+        for (name, n) in self.calls() {
+            let effect = cx.effect(name, &self.asks(&answers));
+            let id = (self.key, (*name).to_owned(), *n);
+            let answer = match *name {
+                ONCE => effect.at_most_once().run(|| desk::call(id)).await,
+                _ => effect.run(|| desk::call(id)).await,
+            };
+            match answer {
+                Ok(answer) => {
+                    desk::saw(cx, (name, *n), answer);
+                    answers.push(Some(answer));
+                }
+                Err(_) if self.bears_failure(&answers) => answers.push(None),
+                Err(error) => return Err(error),
+            }
+        }
+        desk::fate().map_or_else(|| Ok(self.done(&answers)), Err)
+    }
+
+    /// What the task comes to if nothing goes wrong.
+    pub(super) fn done(&self, answers: &Answers) -> Done<Drama> {
+        let info = stage();
         let hops = match info.nodes[self.node as usize].row {
-            RowInfo::Dynamic if stops => Hops::none(),
+            RowInfo::Dynamic if self.stops() => Hops::none(),
             RowInfo::Dynamic => self.route(info),
             RowInfo::Static { .. } | RowInfo::None => Hops::Row,
         };
-        Finished {
-            update: self.update(answers),
-            hops,
-            failure: None,
-            attempt: 1,
-            saw: None,
-        }
+        let update = self.update(answers);
+        Done { update, hops }
     }
 
     /// One of the row's arms, or none.

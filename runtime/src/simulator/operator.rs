@@ -1,15 +1,19 @@
-//! Somebody who corrects the run from outside.
+//! Somebody who corrects the run from outside, branches it off, or prunes it.
 //!
-//! An operator takes the lease before the look on which the correction stands:
-//! else an owner whose lease has lapsed could journal an effect in between.
+//! For a correction they take the lease before the look on which it stands: else an
+//! owner whose lease has lapsed could journal an effect in between.
 
 use super::bugs::Bug;
-use super::load::{Stored, restore};
-use super::tale::correction;
+use super::drama::Drama;
+use super::drive::rules;
+use super::owner::creation;
+use super::shelf::TERM;
+use super::stored::{Stored, blueprint, readable, restore};
+use super::tale::{correction, edited};
 use super::world::Stage;
-use crate::machine::outside_text;
-use crate::session::step_commit;
-use crate::store::{Access, Commit, Committed, Loaded, StepKind};
+use crate::session::load::turn_of;
+use crate::session::{Branch, Found};
+use crate::store::{Access, Commit, Committed, Creation, Origin, Prune};
 
 #[derive(Default)]
 pub(super) enum Operator {
@@ -22,22 +26,37 @@ pub(super) enum Operator {
 impl Operator {
     pub(super) fn act(&mut self, stage: &mut Stage) {
         *self = match std::mem::take(self) {
+            Self::Away if stage.shelf.head().is_none() => Self::Away,
             Self::Away if stage.bug == Some(Bug::CorrectionWithoutLease) => {
                 let access = Access::Take {
                     owner: NAME.into(),
-                    term: super::shelf::TERM,
+                    term: TERM,
                 };
-                decide(stage, access).unwrap_or_default()
+                let decided = decide(stage, 0).map(|mut commit| {
+                    commit.access = access;
+                    Self::Decided(commit)
+                });
+                decided.unwrap_or_default()
             }
-            Self::Away if stage.shelf.head().is_some() => match stage.shelf.acquire(NAME) {
+            Self::Away if stage.dice.one_in(6) => {
+                branch_off(stage);
+                Self::Away
+            }
+            Self::Away if stage.dice.one_in(4) => {
+                stage.tally.pruned += stage.shelf.prune(&Prune::history());
+                Self::Away
+            }
+            Self::Away => match stage.shelf.acquire(NAME) {
                 Ok(lease) => Self::Granted(lease.epoch),
                 Err(_) => Self::Away,
             },
-            Self::Away => Self::Away,
-            Self::Granted(epoch) => decide(stage, Access::Held { epoch }).unwrap_or_else(|| {
-                let _ = stage.shelf.release(epoch);
-                Self::Away
-            }),
+            Self::Granted(epoch) => match decide(stage, epoch) {
+                Some(commit) => Self::Decided(commit),
+                None => {
+                    let _ = stage.shelf.release(epoch);
+                    Self::Away
+                }
+            },
             Self::Decided(commit) => {
                 if let Ok(Committed::Now(_)) = stage.shelf.commit(*commit) {
                     stage.tally.corrections += 1;
@@ -50,29 +69,58 @@ impl Operator {
 
 const NAME: &str = "operator";
 
-/// The correction of the run as it stands, unless an unfinished task has
-/// effects: they are answers to what it saw.
-fn decide(stage: &mut Stage, access: Access) -> Option<Operator> {
+/// The correction of the run as it stands, if it may be corrected.
+fn decide(stage: &mut Stage, epoch: u64) -> Option<Box<Commit>> {
     let Stored {
         loaded,
-        mut machine,
-        ..
+        machine,
+        tail,
     } = restore(stage)?;
-    if has_open_effects(&loaded) {
-        return None;
-    }
     let update = correction(machine.step() + 1);
-    let updates = outside_text(&update, false).expect("a tale has an encoding");
-    machine.correct(update).expect("nothing overflows");
-    let sealed = machine.seal(&[], updates).expect("a tale has an encoding");
-    let status = loaded.head.status;
-    Some(Operator::Decided(Box::new(Commit {
-        release: true,
-        ..step_commit(&machine, sealed, StepKind::Update, status, access)
-    })))
+    let found: Found<Drama> = Found::held(loaded, machine, tail);
+    let step = found.correction(update, epoch, rules(stage)).ok()?;
+    Some(Box::new(step.commit))
 }
 
-fn has_open_effects(loaded: &Loaded) -> bool {
-    let finished = |task| loaded.pending.iter().any(|kept| kept.task == task);
-    loaded.effects.iter().any(|effect| !finished(effect.task))
+/// From here on the run is a fork of the one that it was.
+fn branch_off(stage: &mut Stage) {
+    let Some(Stored {
+        loaded, machine, ..
+    }) = restore(stage)
+    else {
+        return;
+    };
+    let (head, Some(record)) = (&loaded.head, loaded.steps.last()) else {
+        return;
+    };
+    if record.step != head.step || stage.forks == 0 {
+        return;
+    }
+    let create = Creation {
+        origin: Some(Origin {
+            run: head.run.clone(),
+            step: record.step,
+        }),
+        ..creation(stage)
+    };
+    let access = Access::Take {
+        owner: NAME.into(),
+        term: TERM,
+    };
+    let branch = Branch {
+        head,
+        record,
+        turn: turn_of(head),
+    };
+    let state = edited(machine.state(), record.step + 1);
+    let fork = format!("fork {}", stage.forks);
+    let blueprint = blueprint(stage);
+    let commit = branch.commit::<Drama>(&blueprint, &fork, state, create, access, rules(stage));
+    let Some(commit) = readable(stage, commit) else {
+        return;
+    };
+    if stage.shelf.branch(&fork, commit) {
+        stage.forks -= 1;
+        stage.tally.forks += 1;
+    }
 }

@@ -1,8 +1,11 @@
 //! The world that effects reach: it counts, so that no two calls are answered
-//! alike.
+//! alike, and it remembers what it was asked.
+
+use std::collections::HashMap;
 
 use super::dice::{Dice, mix};
 use crate::hash::Digest;
+use crate::node_error::NodeError;
 use crate::store::EffectRecord;
 
 /// What an effect is recorded under: task, name, which call of that name.
@@ -15,7 +18,9 @@ pub(super) fn id_of(record: &EffectRecord) -> EffectId {
 #[derive(Debug)]
 pub(super) struct Outside {
     dice: Dice,
-    pub(super) calls: u64,
+    calls: u64,
+    /// What happened, with what it answered last.
+    happened: HashMap<EffectId, u64>,
 }
 
 impl Outside {
@@ -23,12 +28,33 @@ impl Outside {
         Self {
             dice: Dice::new(seed, "outside"),
             calls: 0,
+            happened: HashMap::new(),
         }
     }
 
-    /// Calls it; `None` if that fails, which it does once in `failures` times.
-    pub(super) fn call(&mut self, failures: u64) -> Option<u64> {
+    /// Calls it. Once in `failures` times that fails: before anything happens, or
+    /// nobody can say.
+    pub(super) fn call(&mut self, id: &EffectId, failures: u64) -> Result<u64, NodeError> {
         self.calls += 1;
-        (!self.dice.one_in(failures)).then(|| mix(self.calls) >> 16)
+        let fails = self.dice.one_in(failures);
+        if fails && self.dice.one_in(2) {
+            return Err(NodeError::not_sent("it was not reached"));
+        }
+        let answer = mix(self.calls) >> 16;
+        self.happened.insert(id.clone(), answer);
+        match fails {
+            true => Err(NodeError::transient("its answer was lost")),
+            false => Ok(answer),
+        }
+    }
+
+    /// The run has branched off, and no call is the fork's.
+    pub(super) fn forget(&mut self) {
+        self.happened.clear();
+    }
+
+    /// What came of a call, as somebody finds out who looks.
+    pub(super) fn look(&self, id: &EffectId) -> Option<u64> {
+        self.happened.get(id).copied()
     }
 }

@@ -2,23 +2,22 @@
 //! and may die at any moment. Each call of [`Owner::act`] is one atomic action.
 
 use super::bugs::Bug;
-use super::commit::status_of;
 use super::drama::Drama;
-use super::drive::{Drive, failed_by_chance};
-use super::load::{Stored, read_kept, restore};
-use super::open_step::OpenStep;
+use super::drive::{Drive, rules};
 use super::reference::new_machine;
 use super::shelf::TERM;
+use super::stored::{Stored, readable, restore};
 use super::tale::further_turn;
 use super::world::Stage;
 use crate::encode;
-use crate::machine::{Machine, outside_text};
-use crate::session::{OpenEffects, SnapshotRule, Tail, journal_digest, step_commit};
-use crate::store::{Access, Commit, Committed, Creation, Status, StepKind};
+use crate::machine::Machine;
+use crate::session::{self, Found, LeftOpen, OutsideStep, Recent, Tail, leaves_a_step_open};
+use crate::store::{Access, Committed, Creation, Head, Status};
 
 pub(super) struct Owner {
     name: String,
     phase: Phase,
+    recent: Recent<Drama>,
 }
 
 /// What an owner has of the run.
@@ -28,10 +27,12 @@ pub(super) enum Phase {
     /// Has the lease, and has not loaded yet.
     Granted(u64),
     Driving(Box<Drive>),
+    /// Has driven it to its end.
+    Done(Box<(Machine<Drama>, Tail)>),
     /// Has the lease of a run that failed, to begin a turn on it.
     Turning(u64),
-    /// Is about to commit that turn.
-    Turned(Box<(Machine<Drama>, Commit)>),
+    /// Is about to commit the first step of the run or of a turn.
+    Begins(Box<OutsideStep<Drama>>),
     /// Has loaded and has no lease: nobody gets here but by
     /// [`Bug::LoadedBeforeLease`].
     Looked(Box<Stored>),
@@ -42,7 +43,12 @@ impl Owner {
         Self {
             name: name.to_owned(),
             phase: Phase::Away,
+            recent: Recent::new(),
         }
+    }
+
+    pub(super) fn has_name_of(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 
     /// Dies. What comes after it has the same name, or another.
@@ -51,9 +57,15 @@ impl Owner {
             stage.tally.crashes += 1;
         }
         self.phase = Phase::Away;
+        self.recent = Recent::new();
         if stage.dice.one_in(2) {
             self.name.push('\'');
         }
+    }
+
+    /// The run that it knew is not looked at any more.
+    pub(super) fn leave(&mut self) {
+        self.phase = Phase::Away;
     }
 
     pub(super) fn act(&mut self, stage: &mut Stage) {
@@ -62,17 +74,16 @@ impl Owner {
             Phase::Away => self.approach(stage),
             Phase::Granted(epoch) => load(stage, epoch),
             Phase::Driving(drive) => drive.act(stage),
-            Phase::Turning(epoch) => {
-                let turn = turn(stage, Access::Held { epoch });
-                turn.unwrap_or_else(|| {
-                    let _ = stage.shelf.release(epoch);
-                    Phase::Away
-                })
+            Phase::Done(done) => {
+                let (machine, tail) = *done;
+                self.recent.put(machine, tail);
+                Phase::Away
             }
-            Phase::Turned(turn) => {
-                let (machine, commit) = *turn;
-                begin(stage, machine, commit)
-            }
+            Phase::Turning(epoch) => turn_held(stage, epoch).unwrap_or_else(|| {
+                let _ = stage.shelf.release(epoch);
+                Phase::Away
+            }),
+            Phase::Begins(step) => begin(stage, *step),
             Phase::Looked(stored) => match stage.shelf.acquire(&self.name) {
                 Ok(lease) => drive(stage, lease.epoch, *stored),
                 Err(_) => Phase::Away,
@@ -86,13 +97,17 @@ impl Owner {
         };
         let has_turns = stage.turns > head.turn;
         if head.status.is_final() {
-            let turn = has_turns.then(|| turn(stage, self.take())).flatten();
+            let turn = has_turns.then(|| self.turn_at_rest(stage, head)).flatten();
             return turn.unwrap_or(Phase::Away);
         }
         // What failed by chance may as well be resumed; what met an end may not.
-        let by_chance = failed_by_chance(&head);
-        if head.status == Status::Failed && has_turns && !(by_chance && stage.dice.one_in(2)) {
+        let is_over = stage.shelf.watch.end(&head).is_some();
+        let resumes = !is_over && stage.dice.one_in(2);
+        if head.status == Status::Failed && has_turns && !resumes {
             return self.approach_turn(stage);
+        }
+        if is_over {
+            return Phase::Away;
         }
         if stage.bug == Some(Bug::LoadedBeforeLease) {
             let stored = restore(stage).map(Box::new);
@@ -116,31 +131,45 @@ impl Owner {
     }
 
     fn create(&self, stage: &mut Stage) -> Phase {
-        let mut machine = new_machine(&stage.graph, stage.seed, stage.input.clone());
-        machine.begin().expect("start leads somewhere");
+        let machine = new_machine(
+            &stage.graph,
+            stage.shelf.run(),
+            stage.seed,
+            stage.input.clone(),
+        );
         let input = encode::to_string(&stage.input).expect("a tale has an encoding");
-        let sealed = machine.seal_input(stage.graph.fingerprint, stage.seed, input);
-        let sealed = sealed.expect("a tale has an encoding");
-        let status = status_of(&mut machine);
-        let commit = Commit {
-            create: Some(Creation {
-                graph: stage.graph.info.name.into(),
-                fingerprint: stage.graph.fingerprint,
-                version: 1,
-                description: stage.graph.canonical.into(),
-                seed: stage.seed,
-                origin: None,
-            }),
-            ..step_commit(&machine, sealed, StepKind::Input, status, self.take())
+        let create = creation(stage);
+        let step = session::input(machine, input, create, self.take(), rules(stage));
+        let step = readable(stage, step).map(Box::new);
+        step.map_or(Phase::Away, Phase::Begins)
+    }
+
+    /// A further turn on a run that has ended, from memory if it stands there.
+    fn turn_at_rest(&self, stage: &mut Stage, head: Head) -> Option<Phase> {
+        let recent = self.recent.take(&head.run, head.chain);
+        let (head, machine, tail) = match recent {
+            Some((machine, tail)) => {
+                stage.tally.recent += 1;
+                (head, machine, tail)
+            }
+            None => {
+                let stored = restore(stage)?;
+                (stored.loaded.head, stored.machine, stored.tail)
+            }
         };
-        begin(stage, machine, commit)
+        if leaves_a_step_open(head.status) {
+            return None;
+        }
+        turn(stage, Found::at_rest(head, machine, tail), self.take())
     }
 
     /// The lease comes before the look at the step that is to be dropped: else
     /// somebody could still journal an effect there.
     fn approach_turn(&self, stage: &mut Stage) -> Phase {
         if stage.bug == Some(Bug::TurnWithoutLease) {
-            return turn(stage, self.take()).unwrap_or(Phase::Away);
+            let found = find(stage);
+            let turn = found.and_then(|found| turn(stage, found, self.take()));
+            return turn.unwrap_or(Phase::Away);
         }
         match stage.shelf.acquire(&self.name) {
             Ok(lease) => Phase::Turning(lease.epoch),
@@ -149,45 +178,77 @@ impl Owner {
     }
 }
 
-/// A further turn on the run as it stands, if it stands still.
-fn turn(stage: &mut Stage, access: Access) -> Option<Phase> {
+pub(super) fn creation(stage: &Stage) -> Creation {
+    Creation {
+        graph: stage.graph.info.name.into(),
+        fingerprint: stage.graph.fingerprint,
+        version: 1,
+        description: stage.graph.canonical.into(),
+        seed: stage.seed,
+        origin: None,
+    }
+}
+
+/// The run with its open step.
+fn find(stage: &mut Stage) -> Option<Found<Drama>> {
     let Stored {
         loaded,
-        mut machine,
-        ..
+        machine,
+        tail,
     } = restore(stage)?;
-    let status = loaded.head.status;
-    if !status.is_final() && status != Status::Failed {
+    Some(Found::held(loaded, machine, tail))
+}
+
+/// A further turn on a run that is held; what nobody knows is asked first.
+fn turn_held(stage: &mut Stage, epoch: u64) -> Option<Phase> {
+    let found = find(stage)?;
+    if let Some(asking) = found.takes_turn().then(|| found.to_ask(epoch)).flatten() {
+        if !asking.questions.is_empty() {
+            stage.tally.asked += asking.questions.len() as u64;
+            stage.shelf.park(asking).ok()?;
+            return Some(Phase::Away);
+        }
+        return None;
+    }
+    turn(stage, found, Access::Held { epoch })
+}
+
+/// A further turn on the run as it stands, if it stands still.
+fn turn(stage: &mut Stage, found: Found<Drama>, access: Access) -> Option<Phase> {
+    if !found.takes_turn() {
         return None;
     }
     // Somebody may ask for a turn that has been.
-    let turn = stage.dice.within(1, loaded.head.turn + 1);
-    let update = further_turn(machine.step() + 1);
-    let updates = outside_text(&update, false).expect("a tale has an encoding");
-    machine.next_turn(update).expect("nothing overflows");
-    let sealed = machine.seal(&[], updates).expect("a tale has an encoding");
-    let status = status_of(&mut machine);
-    let mut commit = Commit {
-        token: Some(format!("turn {turn}")),
-        ..step_commit(&machine, sealed, StepKind::Turn, status, access)
-    };
-    commit.record.journal = journal_digest(None, loaded.effects.iter());
-    Some(Phase::Turned(Box::new((machine, commit))))
+    let turn = stage.dice.within(1, found.head.turn + 1);
+    let token = Some(format!("turn {turn}"));
+    let update = further_turn(found.machine.step() + 1);
+    let step = found.turn(update, token.clone(), access, rules(stage));
+    let step = readable(stage, step)?;
+    if step.commit.token != token {
+        let claim = "a turn has the token that it was asked for with";
+        stage.shelf.watch.report(claim, format!("{token:?}"));
+    }
+    Some(Phase::Begins(Box::new(step)))
 }
 
 /// Commits the first step of a run or of a turn, and drives it if it is new.
-fn begin(stage: &mut Stage, machine: Machine<Drama>, commit: Commit) -> Phase {
-    let done = commit.release;
+fn begin(stage: &mut Stage, step: OutsideStep<Drama>) -> Phase {
+    let OutsideStep {
+        machine,
+        tail,
+        commit,
+    } = step;
+    let access = commit.access.clone();
     match stage.shelf.commit(commit) {
-        Ok(Committed::Now(lease)) if !done => Phase::Driving(Box::new(Drive {
-            machine,
-            epoch: lease.epoch,
-            effects: OpenEffects::default(),
-            open: None,
-            sealed: None,
-            snapshots: snapshots(stage, Tail::default()),
-        })),
-        _ => Phase::Away,
+        Ok(Committed::Now(lease)) => {
+            Drive::begin(stage, machine, lease.epoch, tail, LeftOpen::nothing())
+        }
+        _ => {
+            if let Access::Held { epoch } = access {
+                let _ = stage.shelf.release(epoch);
+            }
+            Phase::Away
+        }
     }
 }
 
@@ -209,23 +270,14 @@ fn drive(stage: &mut Stage, epoch: u64, stored: Stored) -> Phase {
         let _ = stage.shelf.release(epoch);
         return Phase::Away;
     }
-    let kept = read_kept(stage, &loaded);
+    let left = LeftOpen::of(loaded);
+    let Some(left) = readable(stage, left) else {
+        return Phase::Away;
+    };
     let frontier = machine.frontier_keys();
-    if let Some(stray) = kept.keys().find(|task| !frontier.contains(task)) {
+    if let Some(stray) = left.finished().find(|task| !frontier.contains(task)) {
         let claim = "kept results are those of the open step";
         stage.shelf.watch.report(claim, stray.to_string());
     }
-    let open = (!kept.is_empty()).then(|| OpenStep::new(&machine, kept));
-    Phase::Driving(Box::new(Drive {
-        snapshots: snapshots(stage, tail),
-        machine,
-        epoch,
-        effects: OpenEffects::new(loaded.effects, loaded.questions),
-        open,
-        sealed: None,
-    }))
-}
-
-const fn snapshots(stage: &Stage, tail: Tail) -> SnapshotRule {
-    SnapshotRule::new(Some(stage.snapshot_every), false, tail)
+    Drive::begin(stage, machine, epoch, tail, left)
 }

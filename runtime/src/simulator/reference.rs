@@ -8,21 +8,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::de::IgnoredAny;
+
 use super::drama::Drama;
+use super::drive::{MOST_STEPS, MOST_TASKS};
 use super::graphs::Drawn;
 use super::nodes::{Answers, View};
 use super::shelf::RUN;
-use super::tale::{Tale, correction, further_turn};
+use super::tale::{Tale, correction, edited, further_turn};
 use crate::cx::RunIdentity;
 use crate::encode;
-use crate::error::Error;
+use crate::graph::{Done, Graph};
 use crate::hash::Digest;
-use crate::machine::{Finished, Machine, Sealed, outside_text};
+use crate::machine::{Finished, Machine, Sealed, TaskNote, TaskText, outside_text};
+use crate::node_error::Failure;
 use crate::store::{EffectKind, EffectRecord, StepKind, StepRecord};
-
-/// A turn of a simulated run has at most so many steps, and a step so many tasks.
-const MOST_STEPS: u64 = 16;
-const MOST_TASKS: usize = 32;
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,46 +30,43 @@ pub(super) enum End {
     Completed,
     /// A join waits for what cannot run any more.
     NoProgress,
-    /// It has grown beyond what is worth simulating.
+    /// It has taken as many steps as it may.
     Limit,
+    /// It has grown beyond what is worth simulating: its owners have no time for it.
+    TooWide,
 }
 
 impl End {
-    /// What a run that ends so after `step` fails with.
-    pub(super) fn error(self, step: u64) -> Error {
-        let run = RUN.to_owned();
+    /// The word of the error that a run which ends so fails with.
+    pub(super) const fn code(self) -> Option<&'static str> {
         match self {
-            Self::NoProgress | Self::Completed => Error::NoProgress {
-                run,
-                step,
-                reason: "a join waits".into(),
-            },
-            Self::Limit => Error::MaxStepsExceeded {
-                run,
-                step,
-                max_steps: MOST_STEPS,
-            },
+            Self::Completed => None,
+            Self::NoProgress => Some("no_progress"),
+            Self::Limit => Some("max_steps_exceeded"),
+            Self::TooWide => Some("budget_exceeded"),
         }
     }
 }
 
 /// Where a machine's run ends, if it cannot go on.
-pub(super) fn end_of(machine: &mut Machine<Drama>) -> Option<End> {
-    let stuck = machine.stuck().expect("a tale has an encoding");
-    if stuck.is_some() {
-        return Some(End::NoProgress);
-    }
+fn end_of(machine: &Machine<Drama>) -> Option<End> {
     if machine.is_done() {
-        return Some(End::Completed);
+        let starves = machine.starved().is_some();
+        return Some(if starves {
+            End::NoProgress
+        } else {
+            End::Completed
+        });
     }
-    let steps = machine.taken();
-    let limit = steps >= MOST_STEPS || machine.frontier().len() > MOST_TASKS;
-    limit.then_some(End::Limit)
+    if machine.taken() >= MOST_STEPS {
+        return Some(End::Limit);
+    }
+    (machine.frontier().len() > MOST_TASKS).then_some(End::TooWide)
 }
 
-/// A machine over a graph at the beginning of a run.
-pub(super) fn new_machine(graph: &Drawn, seed: u64, state: Tale) -> Machine<Drama> {
-    let run = RunIdentity::new(RUN.into(), Some(seed));
+/// A machine over a graph at the beginning of `run`.
+pub(super) fn new_machine(graph: &Drawn, run: &str, seed: u64, state: Tale) -> Machine<Drama> {
+    let run = RunIdentity::new(run.into(), Some(seed));
     let policy = state.policy();
     Machine::new(graph.info, None, policy, Arc::new(state), run)
 }
@@ -84,7 +81,7 @@ pub(super) struct Reference {
 
 impl Reference {
     pub(super) fn new(graph: &Drawn, seed: u64, input: &Tale) -> Self {
-        let mut machine = new_machine(graph, seed, input.clone());
+        let mut machine = new_machine(graph, RUN, seed, input.clone());
         machine.begin().expect("start leads somewhere");
         let text = encode::to_string(input).expect("a tale has an encoding");
         let first = machine.seal_input(graph.fingerprint, seed, text);
@@ -100,8 +97,8 @@ impl Reference {
         &self.machine
     }
 
-    pub(super) fn end(&mut self) -> Option<End> {
-        end_of(&mut self.machine)
+    pub(super) fn end(&self) -> Option<End> {
+        end_of(&self.machine)
     }
 
     /// Takes the step that `record` says was taken, from what is known of it
@@ -109,15 +106,16 @@ impl Reference {
     /// its effects came to.
     pub(super) fn follow(
         &mut self,
+        run: &str,
         record: &StepRecord,
         kept: &HashMap<Digest, u64>,
         effects: &[EffectRecord],
     ) -> Result<(), String> {
         let sealed = match record.kind {
             StepKind::Input => self.first.take().ok_or("a second input")?,
-            StepKind::Step => self.step(kept, effects)?,
+            StepKind::Step => self.step(record, kept, effects)?,
             StepKind::Turn | StepKind::Update => self.outside(record.kind)?,
-            StepKind::Fork => return Err("nobody forks".into()),
+            StepKind::Fork => self.branch(run),
         };
         if record.kind != StepKind::Input {
             self.states.push(Arc::clone(self.machine.state()));
@@ -134,23 +132,28 @@ impl Reference {
 
     fn step(
         &mut self,
+        record: &StepRecord,
         kept: &HashMap<Digest, u64>,
         effects: &[EffectRecord],
     ) -> Result<Sealed, String> {
         let keys = self.machine.frontier_keys();
-        let tasks = self.machine.frontier().iter().zip(&keys);
+        let texts: Vec<TaskText<IgnoredAny>> = read(&record.updates)?;
+        let notes: Vec<TaskNote> = record.notes.as_deref().map_or(Ok(Vec::new()), read)?;
         let mut finished: Vec<Option<Finished<Drama>>> = Vec::with_capacity(keys.len());
-        for (task, key) in tasks {
+        for (at, (task, key)) in self.machine.frontier().iter().zip(&keys).enumerate() {
             let saw = kept.get(key).copied().unwrap_or(self.machine.step());
+            let note = notes.iter().find(|note| note.task == at as u64);
+            let attempt = note.map_or(1, |note| note.attempt);
             let view = View {
                 node: task.node,
                 key: *key,
                 input: task.input,
                 state: &self.states[saw as usize],
                 step: saw + 1,
+                attempt,
             };
-            let answers = answers(self.machine.step() + 1, &view, effects)?;
-            finished.push(Some(view.work(&answers)));
+            let failed = texts.get(at).and_then(|text| text.failed.clone());
+            finished.push(Some(self.task(&view, failed, effects)?));
         }
         let gathered = self.machine.gather(&mut finished);
         let gathered = gathered.map_err(|error| format!("{error:?}"))?;
@@ -162,6 +165,48 @@ impl Reference {
         advanced.map_err(|error| format!("{error:?}"))?;
         let sealed = self.machine.seal(&keys, updates);
         Ok(sealed.expect("a tale has an encoding"))
+    }
+
+    /// What a task comes to, that `failed` so, if it did.
+    fn task(
+        &self,
+        view: &View<'_>,
+        failed: Option<Failure>,
+        effects: &[EffectRecord],
+    ) -> Result<Finished<Drama>, String> {
+        let attempt = view.attempt;
+        if let Some(failure) = failed {
+            let hops = Drama::on_error(view.node, failure.clone());
+            return Ok(Finished {
+                update: None,
+                hops: hops.ok_or("a task failed that has no error row")?,
+                failure: Some(Box::new(failure)),
+                attempt,
+                saw: None,
+            });
+        }
+        if view.is_doomed() {
+            return Err(format!("{} had to fail", view.key));
+        }
+        let Done { update, hops } = view.done(&answers(self.machine.step() + 1, view, effects)?);
+        Ok(Finished {
+            update,
+            hops,
+            failure: None,
+            attempt,
+            saw: None,
+        })
+    }
+
+    /// The run goes on as fork `run`.
+    fn branch(&mut self, run: &str) -> Sealed {
+        let seed = self.machine.keys().run().seed();
+        let state = edited(self.machine.state(), self.machine.step() + 1);
+        let text = encode::to_string(&state).expect("a tale has an encoding");
+        self.machine.branch(state);
+        (self.machine).belong_to(RunIdentity::new(run.to_owned(), Some(seed)));
+        let sealed = self.machine.seal(&[], text);
+        sealed.expect("a tale has an encoding")
     }
 
     fn outside(&mut self, kind: StepKind) -> Result<Sealed, String> {
@@ -181,23 +226,31 @@ impl Reference {
     }
 }
 
-/// What the records of a task's effects say; all of them have to be there.
+/// What the records of a task's effects say; all of them have to be there, each in
+/// its place, and those that the last attempt has not called in none.
 fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answers, String> {
     let mut answers = Answers::new();
-    for (name, n) in view.calls() {
-        let same =
-            |effect: &&EffectRecord| (effect.task, &*effect.name, effect.n) == (view.key, name, *n);
-        let record = effects.iter().find(same);
+    let mut own = effects.iter().filter(|effect| effect.task == view.key);
+    for (at, (name, n)) in (0..).zip(view.calls()) {
+        let same = |effect: &&EffectRecord| (&*effect.name, effect.n) == (*name, *n);
+        let record = own.clone().find(same);
         let record = record.ok_or_else(|| format!("`{name}` {n} of {} has no record", view.key))?;
         if record.request != view.request(&answers) {
             return Err(format!("{record:?} answers another request"));
         }
-        if record.step != step {
-            return Err(format!("{record:?} is not of step {step}"));
+        if record.step != step || record.call != Some(at) {
+            return Err(format!("{record:?} is not call {at} of step {step}"));
         }
         answers.push(answer(record)?);
     }
-    Ok(answers)
+    let is_called = |record: &EffectRecord| {
+        let mut calls = view.calls().iter();
+        calls.any(|(name, n)| (*name, *n) == (&*record.name, record.n))
+    };
+    match own.find(|record| record.call.is_some() && !is_called(record)) {
+        Some(record) => Err(format!("{record:?} was not called")),
+        None => Ok(answers),
+    }
 }
 
 /// What a record says that its effect came to.
@@ -205,7 +258,13 @@ pub(super) fn answer(record: &EffectRecord) -> Result<Option<u64>, String> {
     let number = record.response.as_ref().map(|response| response.parse());
     let number = number.transpose().map_err(|_| "a response is a number")?;
     match (record.kind, number) {
-        (EffectKind::Done, Some(_)) | (EffectKind::Failed, None) => Ok(number),
+        (EffectKind::Done | EffectKind::Answered, Some(_)) | (EffectKind::Failed, None) => {
+            Ok(number)
+        }
         _ => Err(format!("{record:?} says nothing")),
     }
+}
+
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    encode::from_str(text).map_err(|error| error.to_string())
 }

@@ -12,11 +12,11 @@ use super::bugs::Bug;
 use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
-    Access, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, MemoryStore, Park,
-    StepRecord, Store, StoreError, StoreFuture,
+    Access, Answer, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, MemoryStore,
+    Park, Prune, Question, StepKind, StepRecord, Store, StoreError, StoreFuture,
 };
 
-/// The one run of a simulation.
+/// The run of a simulation, before it branches off.
 pub(super) const RUN: &str = "run";
 
 /// How long a lease lasts.
@@ -27,10 +27,14 @@ pub(super) const TERM: Duration = Duration::from_secs(30);
 pub(super) struct Weather {
     pub(super) refused: u64,
     pub(super) unanswered: u64,
+    /// How often what is written is more than a store takes.
+    pub(super) too_large: u64,
 }
 
 pub(super) struct Shelf {
     store: MemoryStore,
+    /// Which run it is about by now.
+    run: String,
     /// Milliseconds since the beginning.
     clock: Arc<AtomicU64>,
     dice: Dice,
@@ -47,6 +51,7 @@ impl Shelf {
         let read = Arc::clone(&clock);
         Self {
             store: MemoryStore::with_clock(move || after(&read)),
+            run: RUN.into(),
             clock,
             dice: Dice::new(seed, "shelf"),
             weather,
@@ -70,23 +75,65 @@ impl Shelf {
     }
 
     pub(super) fn head(&self) -> Option<Head> {
-        ready(self.store.head(RUN)).expect("reading goes well")
+        ready(self.store.head(&self.run)).expect("reading goes well")
     }
 
     pub(super) fn load(&self) -> Option<Loaded> {
-        let mut loaded = ready(self.store.load(RUN)).expect("reading goes well")?;
+        let mut loaded = ready(self.store.load(&self.run)).expect("reading goes well")?;
         self.rewrite(&mut loaded.steps);
         Some(loaded)
     }
 
     pub(super) fn steps(&self) -> Vec<StepRecord> {
-        let mut steps = ready(self.store.steps(RUN, 0, u64::MAX)).expect("reading goes well");
+        let mut steps = ready(self.store.steps(&self.run, 0, u64::MAX)).expect("reading goes well");
         self.rewrite(&mut steps);
         steps
     }
 
     pub(super) fn effects(&self) -> Vec<EffectRecord> {
-        ready(self.store.effects(RUN, 0, u64::MAX)).expect("reading goes well")
+        ready(self.store.effects(&self.run, 0, u64::MAX)).expect("reading goes well")
+    }
+
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+
+    pub(super) fn questions(&self) -> Vec<Question> {
+        ready(self.store.questions(&self.run)).expect("reading goes well")
+    }
+
+    /// Answers; `happened` is what the effect in question came to.
+    pub(super) fn answer(
+        &mut self,
+        answer: Answer,
+        happened: Option<u64>,
+    ) -> Result<(), StoreError> {
+        self.disturbed(|shelf| {
+            let effect = answer.effect.clone();
+            ready(shelf.store.answer(answer))?;
+            let effect = effect.iter();
+            effect.for_each(|effect| shelf.watch.answered(effect, happened));
+            Ok(())
+        })
+    }
+
+    /// How many steps are gone.
+    pub(super) fn prune(&mut self, prune: &Prune) -> u64 {
+        let pruned = ready(self.store.prune(prune)).expect("pruning goes well");
+        self.watch.wrote();
+        pruned.steps
+    }
+
+    /// Goes on with fork `run`, if its first step is taken.
+    pub(super) fn branch(&mut self, run: &str, commit: Commit) -> bool {
+        let branched = ready(self.store.commit(commit));
+        let is_new = matches!(branched, Ok(Committed::Now(_)));
+        if is_new {
+            self.run = run.to_owned();
+            let head = self.head();
+            self.watch.branched(head.as_ref());
+        }
+        is_new
     }
 
     pub(super) fn stuck(&self) -> Vec<String> {
@@ -105,9 +152,9 @@ impl Shelf {
         self.disturbed(|shelf| {
             let (before, epoch) = (shelf.lease(), shelf.watch.epoch());
             if shelf.bug == Some(Bug::LiveLeaseTaken) {
-                ready(shelf.store.release(RUN, epoch))?;
+                ready(shelf.store.release(&shelf.run, epoch))?;
             }
-            let mut lease = ready(shelf.store.acquire(RUN, owner, TERM))?;
+            let mut lease = ready(shelf.store.acquire(&shelf.run, owner, TERM))?;
             if shelf.bug == Some(Bug::TakeoverKeepsEpoch) {
                 lease.epoch = epoch;
             }
@@ -118,14 +165,17 @@ impl Shelf {
     }
 
     pub(super) fn renew(&mut self, epoch: u64) -> Result<Lease, StoreError> {
-        self.disturbed(|shelf| ready(shelf.store.renew(RUN, epoch, TERM)))
+        self.disturbed(|shelf| ready(shelf.store.renew(&shelf.run, epoch, TERM)))
     }
 
     pub(super) fn release(&mut self, epoch: u64) -> Result<(), StoreError> {
-        self.disturbed(|shelf| ready(shelf.store.release(RUN, epoch)))
+        self.disturbed(|shelf| ready(shelf.store.release(&shelf.run, epoch)))
     }
 
     pub(super) fn commit(&mut self, commit: Commit) -> Result<Committed, StoreError> {
+        if commit.record.kind == StepKind::Step && self.dice.one_in(self.weather.too_large) {
+            return Err(too_large(&commit.run));
+        }
         self.disturbed(|shelf| {
             let (step, access) = (commit.record.step, commit.access.clone());
             let (token, release) = (commit.token.clone(), commit.release);
@@ -156,7 +206,6 @@ impl Shelf {
             (Some(Bug::FalseAcknowledgement), _) if self.dice.one_in(20) => {
                 return Ok(Committed::Already(self.lease()));
             }
-            (Some(Bug::TokenForgotten), _) => commit.token = None,
             _ => {}
         }
         let record = commit.record.clone();
@@ -174,17 +223,12 @@ impl Shelf {
         }
     }
 
-    pub(super) fn journal(
-        &mut self,
-        epoch: u64,
-        effects: Vec<EffectRecord>,
-    ) -> Result<(), StoreError> {
+    pub(super) fn journal(&mut self, journal: Journal) -> Result<(), StoreError> {
+        if self.dice.one_in(self.weather.too_large) {
+            return Err(too_large(&journal.run));
+        }
         self.disturbed(|shelf| {
-            let journal = Journal {
-                run: RUN.into(),
-                epoch,
-                effects: effects.clone(),
-            };
+            let (epoch, effects) = (journal.epoch, journal.effects.clone());
             ready(shelf.store.journal(journal))?;
             shelf.watch.journaled(epoch, &effects);
             Ok(())
@@ -192,10 +236,15 @@ impl Shelf {
     }
 
     pub(super) fn park(&mut self, park: Park) -> Result<(), StoreError> {
+        if !park.results.is_empty() && self.dice.one_in(self.weather.too_large) {
+            return Err(too_large(&park.run));
+        }
         self.disturbed(|shelf| {
             let (epoch, results) = (park.epoch, park.results.clone());
+            let effects = park.effects.clone();
             ready(shelf.store.park(park))?;
             shelf.watch.wrote();
+            shelf.watch.journaled(epoch, &effects);
             shelf.watch.parked(epoch, &results);
             let lease = shelf.lease();
             shelf.watch.left(lease);
@@ -223,6 +272,15 @@ impl Shelf {
 /// The time on the simulated clock.
 fn after(clock: &AtomicU64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(clock.load(Ordering::Relaxed))
+}
+
+fn too_large(run: &str) -> StoreError {
+    StoreError::TooLarge {
+        run: run.to_owned(),
+        what: "as the dice would have it".into(),
+        bytes: 2,
+        limit: 1,
+    }
 }
 
 fn unwell() -> StoreError {

@@ -79,3 +79,13 @@ pub(super) fn correction(step: u64) -> TaleUpdate {
 pub(super) fn further_turn(step: u64) -> TaleUpdate {
     Tale::update().log([step]).until(step + 4)
 }
+
+/// What a fork whose first step is `step` begins with.
+pub(super) fn edited(tale: &Tale, step: u64) -> Tale {
+    let mut tale = tale.clone();
+    tale.log.push(step);
+    blend(&mut tale.blend, step);
+    // What no store keeps no fork inherits.
+    tale.whisper = 0;
+    tale
+}

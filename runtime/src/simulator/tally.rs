@@ -36,8 +36,13 @@ tally! {
     steps: "steps committed",
     turns: "of them further turns",
     dropped: "of these such as dropped a step with effects",
+    recent: "turns begun from memory",
     corrections: "of them corrections by an operator",
+    forks: "runs that branched off",
+    pruned: "steps pruned",
     tasks: "tasks started",
+    lone: "steps of a single task",
+    cut_short: "attempts that were cut short",
     retries: "attempts that failed and were tried again",
     parked: "steps parked",
     kept: "results kept",
@@ -47,8 +52,9 @@ tally! {
     lost_leases: "owners that found out that they had lost the run",
     committed_again: "commits tried again, not knowing whether they had happened",
     calls: "calls of effects",
-    recorded: "effects recorded",
-    replayed: "effects answered by their records",
+    recorded: "records of effects written",
+    asked: "questions asked",
+    answers: "of them answered",
 }
 
 impl Tally {
@@ -58,8 +64,9 @@ impl Tally {
         let outside = self.turns > 0 && self.dropped > 0 && self.corrections > 0;
         let mishaps = self.retries > 0 && self.older > 0 && self.crashes > 0;
         let owners = self.takeovers > 0 && self.lost_leases > 0 && self.committed_again > 0;
-        let effects = self.calls > self.recorded && self.recorded > 0 && self.replayed > 0;
-        ends && outside && mishaps && owners && effects
+        let effects = self.calls > 0 && self.recorded > 0 && self.asked > 0 && self.answers > 0;
+        let others = self.forks > 0 && self.pruned > 0 && self.recent > 0 && self.cut_short > 0;
+        ends && outside && mishaps && owners && effects && others
     }
 
     /// Counts a run that ended.
@@ -72,7 +79,7 @@ impl Tally {
         match end {
             Some(End::Completed) => self.completed = 1,
             Some(End::NoProgress) => self.no_progress = 1,
-            Some(End::Limit) | None => self.limit = 1,
+            Some(End::Limit | End::TooWide) | None => self.limit = 1,
         }
     }
 }

@@ -7,12 +7,14 @@ use super::dice::Dice;
 use super::drama::set_stage;
 use super::graphs::{Drawn, graph_of};
 use super::invariants::{Violation, Watch};
-use super::load::{Stored, restore};
+
 use super::operator::Operator;
 use super::outside::Outside;
 use super::owner::Owner;
+use super::person;
 use super::reference::{End, Reference};
 use super::shelf::{Shelf, TERM, Weather};
+use super::stored::{Stored, restore};
 use super::tale::Tale;
 use super::tally::Tally;
 
@@ -33,11 +35,11 @@ pub(super) struct Stage {
     pub(super) rates: Rates,
     /// How many tasks an owner runs at once.
     pub(super) concurrency: usize,
-    /// How often a task is tried.
-    pub(super) attempts: u64,
     pub(super) snapshot_every: u64,
     /// How many further turns the run has.
     pub(super) turns: u64,
+    /// How often it may still branch off.
+    pub(super) forks: u64,
     pub(super) bug: Option<Bug>,
     pub(super) tally: Tally,
 }
@@ -47,6 +49,8 @@ pub(super) struct Stage {
 pub(super) struct Rates {
     pub(super) crashes: u64,
     pub(super) failures: u64,
+    pub(super) timeouts: u64,
+    pub(super) dropped: u64,
     operators: u64,
 }
 
@@ -56,16 +60,20 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
     let graph = graph_of(seed);
     set_stage(graph.info);
     let input = Tale::begin(dice.within(2, 6), dice.one_in(2));
-    let watch = Watch::new(Reference::new(&graph, seed, &input));
+    let mut watch = Watch::new(Reference::new(&graph, seed, &input));
     // Some seeds are wild and some are quiet.
     let mut often = |seldom: u64| [0, seldom, seldom * 4][dice.index(3)];
     let weather = Weather {
         refused: often(8),
         unanswered: often(8),
+        too_large: often(10),
     };
+    watch.is_tight = weather.too_large > 0;
     let rates = Rates {
         crashes: often(15),
         failures: often(4),
+        timeouts: often(10),
+        dropped: often(30),
         operators: often(6),
     };
     let stage = Stage {
@@ -76,9 +84,9 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         outside: Outside::new(seed),
         rates,
         concurrency: dice.within(1, 6) as usize,
-        attempts: dice.within(1, 3),
         snapshot_every: dice.within(1, 6),
         turns: dice.below(4).saturating_sub(1),
+        forks: dice.below(4).saturating_sub(2),
         bug,
         tally: Tally::default(),
         dice,
@@ -97,7 +105,9 @@ struct World {
 impl World {
     fn new(mut stage: Stage) -> Self {
         let mut owners = vec![Owner::new("one")];
-        owners.extend(stage.dice.one_in(2).then(|| Owner::new("two")));
+        // Two calls of one engine have one name.
+        let other = ["two", "two", "one"][stage.dice.index(3)];
+        owners.extend(stage.dice.one_in(2).then(|| Owner::new(other)));
         Self {
             stage,
             owners,
@@ -113,6 +123,8 @@ impl World {
                 self.stage.shelf.weather = Weather::default();
                 // Whoever drives renews its lease in time.
                 self.pause = TERM / 20;
+                // And two of one name would take it from each other for ever.
+                self.owners.dedup_by(|one, other| one.has_name_of(other));
             }
             self.one_move();
             self.look()?;
@@ -136,7 +148,14 @@ impl World {
         if stage.dice.one_in(stage.rates.crashes) {
             owners[owner].crash(stage);
         } else if stage.dice.one_in(stage.rates.operators) {
+            let run = stage.shelf.run().to_owned();
             operator.act(stage);
+            if stage.shelf.run() != run {
+                owners.iter_mut().for_each(Owner::leave);
+                stage.outside.forget();
+            }
+        } else if stage.dice.one_in(12) {
+            person::act(stage);
         } else if stage.dice.one_in(10) {
             let passed = stage.dice.within(1, pause.as_millis() as u64);
             stage.shelf.pass(Duration::from_millis(passed));
@@ -180,12 +199,8 @@ impl World {
         }
         self.look()?;
         let Stage {
-            mut tally,
-            shelf,
-            outside,
-            ..
+            mut tally, shelf, ..
         } = self.stage;
-        tally.calls = outside.calls;
         tally.older = shelf.watch.older;
         tally.finish(&shelf.steps(), end);
         Ok(tally)

@@ -24,6 +24,7 @@ use super::compatible::check_same_graph;
 use super::core::Core;
 use super::runtime;
 use super::start::run_at;
+use super::stored::Stored;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
@@ -34,18 +35,18 @@ use crate::options::ConflictPolicy;
 use crate::run::Run;
 use crate::session::load::{is_state, undecodable};
 use crate::session::{catch_reducers, migrate, step_error};
-use crate::store::{StepKind, StepRecord, Store};
+use crate::store::{StepKind, StepRecord};
 
 impl<G: Graph> Core<G> {
     /// See [`Engine::replay`](super::Engine::replay).
-    pub(super) async fn replay(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
-        let head = self.head(store, run).await?;
-        check_same_graph(self, &**store, &head).await?;
+    pub(super) async fn replay(&self, at: &Stored) -> RunResult<G> {
+        let head = self.head(at).await?;
+        check_same_graph(self, at, &head).await?;
         let now = SystemTime::now();
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
-            return Err(Error::lease_held(run, lease.clone()));
+            return Err(Error::lease_held(at.id(), lease.clone()));
         }
-        let recorded = Recorded::from_input(&**store, head).await?;
+        let recorded = Recorded::from_input(&**at.store(), head).await?;
         let timeout = self.settings.default_timeout;
         let strict = Strict {
             info: G::INFO,
@@ -56,7 +57,7 @@ impl<G: Graph> Core<G> {
         // The machine must not be held while the store is asked.
         let run = run_at(&recorded.head, &machine, Vec::new());
         drop(machine);
-        let interrupts = self.open_questions(store, &recorded.head).await?;
+        let interrupts = self.open_questions(at, &recorded.head).await?;
         Ok(Run { interrupts, ..run })
     }
 }

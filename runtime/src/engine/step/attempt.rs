@@ -13,31 +13,8 @@ use crate::cx::Cx;
 use crate::engine::blocking::BlockingError;
 use crate::engine::inside;
 use crate::engine::runtime::{is_gone, is_gone_here};
-use crate::error::Error;
-use crate::node_error::NodeError;
 use crate::panics::caught;
-
-/// How one attempt failed.
-#[derive(Debug)]
-pub(super) enum AttemptError {
-    Failed(NodeError),
-    TimedOut(Duration),
-    Panicked(String),
-    /// The driving call's budget is used up.
-    Budget,
-    /// It waits for an answer.
-    Suspended,
-    /// The runtime that it began on was shut down, or has no clock.
-    Lost,
-    /// An effect has to stop the run.
-    Fault(Box<Error>),
-}
-
-impl From<NodeError> for AttemptError {
-    fn from(error: NodeError) -> Self {
-        Self::Failed(error)
-    }
-}
+use crate::session::AttemptError;
 
 impl From<BlockingError> for AttemptError {
     fn from(error: BlockingError) -> Self {
@@ -46,70 +23,6 @@ impl From<BlockingError> for AttemptError {
             BlockingError::Lost => Self::Lost,
         }
     }
-}
-
-impl AttemptError {
-    /// The error with which to give up, unless the same task may be tried
-    /// again. A panic is a bug, and a repetition would only repeat it.
-    pub(super) fn unless_retried(self, when: Option<fn(&NodeError) -> bool>) -> Option<Self> {
-        let worth_it = |error: &NodeError| match when {
-            None => Ok(true),
-            Some(when) => caught(|| when(error)),
-        };
-        match &self {
-            Self::Failed(error) if !error.is_permanent() => match worth_it(error) {
-                Ok(retried) => (!retried).then_some(self),
-                Err(panic) => Some(Self::Panicked(panic)),
-            },
-            Self::TimedOut(_) => None,
-            _ => Some(self),
-        }
-    }
-}
-
-/// What an attempt came to, with what its effects say of it.
-#[inline]
-pub(super) fn concluded<T>(
-    mut result: Result<T, AttemptError>,
-    cx: &Cx,
-) -> Result<T, AttemptError> {
-    // Most nodes make none, and their results are not to be moved about.
-    if cx.has_notes()
-        && let Some(error) = overruled(result.as_ref().err(), cx)
-    {
-        result = Err(error);
-    }
-    match &result {
-        Ok(_) => cx.finish(),
-        Err(error) if asks(error, cx) => result = Err(AttemptError::Suspended),
-        Err(_) => {}
-    }
-    result
-}
-
-/// What stops an attempt that came to `error`, or to its end, whatever it came to.
-fn overruled(error: Option<&AttemptError>, cx: &Cx) -> Option<AttemptError> {
-    if let Some(fault) = cx.take_fault() {
-        return Some(AttemptError::Fault(Box::new(fault)));
-    }
-    match error {
-        Some(AttemptError::Suspended | AttemptError::Budget | AttemptError::Lost) => None,
-        // A replay calls no closure, so it would not see a panic that the node
-        // made nothing of.
-        _ => cx.take_panic().map(AttemptError::Panicked),
-    }
-}
-
-/// Whether an attempt that failed with `error` leaves an outcome that is asked for.
-#[cold]
-fn asks(error: &AttemptError, cx: &Cx) -> bool {
-    let reason = match error {
-        AttemptError::Failed(error) => format!("its node failed: {error}"),
-        AttemptError::TimedOut(timeout) => format!("its node took longer than {timeout:?}"),
-        AttemptError::Panicked(panic) => format!("its node panicked: {panic}"),
-        _ => return false,
-    };
-    cx.ask_for_unknown(&reason)
 }
 
 /// The node's future with its limits. A timer is set only when the node does

@@ -9,7 +9,6 @@
 //! nor many more than what pends.
 
 mod attempt;
-mod backoff;
 mod board;
 mod crew;
 mod queue;
@@ -21,70 +20,17 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 pub(super) use task::{StepClock, StepContext};
 pub(super) use timer::Timer;
 
-use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Finished, Task};
-use crate::node_error::NodeError;
+use crate::session::{StepResults, TaskResult};
 use board::{Board, Job};
 use crew::Crew;
 use slice::Slice;
 use task::run_task;
-
-/// How a task failed for good.
-#[derive(Debug)]
-pub(super) enum TaskError {
-    Failed {
-        source: NodeError,
-        attempts: u32,
-    },
-    TimedOut {
-        timeout: Duration,
-        attempts: u32,
-    },
-    Panicked(String),
-    /// This `each` had no items.
-    EmptyEach(u32),
-    /// The driving call's budget is used up.
-    Budget,
-    /// It waits for an answer.
-    Suspended,
-    /// The runtime that it ran on was shut down: it is to run again.
-    Lost,
-    /// An effect has to stop the run.
-    Fault(Box<Error>),
-}
-
-/// What one task came to.
-pub(super) type TaskResult<G> = Result<Finished<G>, TaskError>;
-
-/// What the tasks of a step came to, in frontier order, and which of them
-/// failed, with their positions.
-pub(super) struct StepResults<G: Graph> {
-    pub(super) finished: Vec<Option<Finished<G>>>,
-    pub(super) failed: Vec<(usize, TaskError)>,
-}
-
-impl<G: Graph> StepResults<G> {
-    /// The first failure in frontier order that ends the step.
-    pub(super) fn failure(&mut self) -> Option<(usize, TaskError)> {
-        let ends = |(_, error): &(usize, TaskError)| {
-            !matches!(error, TaskError::Suspended | TaskError::Lost)
-        };
-        let first = self.failed.iter().position(ends)?;
-        Some(self.failed.swap_remove(first))
-    }
-
-    /// Whether some tasks were lost with the runtime that they ran on.
-    pub(super) fn is_lost(&self) -> bool {
-        let lost = |(_, error): &(usize, TaskError)| matches!(error, TaskError::Lost);
-        self.failed.iter().any(lost)
-    }
-}
 
 /// How many tasks work at once.
 #[derive(Clone, Copy, Debug)]

@@ -1,22 +1,19 @@
 //! One task from its first attempt to its last.
 
-use std::fmt::Write as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptError, concluded};
+use super::attempt::Attempt;
 use super::timer::{NoClock, Timer};
-use super::{TaskError, TaskResult, backoff};
-use crate::cx::{Cx, UNRECORDED};
 use crate::engine::blocking::{Leash, on_blocking_pool};
 use crate::engine::runtime::is_gone_here;
-use crate::graph::{Done, Graph, Hops, NodeId, NodeInfo};
-use crate::machine::{Finished, KeyId, Keyring, Task, UpdateOf};
-use crate::node_error::{Failure, NodeError};
+use crate::graph::{Done, Graph};
+use crate::machine::{Keyring, Task};
 use crate::panics::Caught;
+use crate::session::{AttemptError, Attempts, TaskError, TaskResult, concluded};
 
 /// What all tasks of a step share, borrowed.
 pub(in crate::engine) struct StepContext<'a, G: Graph> {
@@ -43,12 +40,6 @@ impl<G: Graph> Clone for StepContext<'_, G> {
 
 impl<G: Graph> Copy for StepContext<'_, G> {}
 
-impl<G: Graph> StepContext<'_, G> {
-    fn cx(&self, info: &NodeInfo, key: KeyId, attempt: u32) -> Cx {
-        Cx::new(self.keys.clone(), key, self.clock.step, info.name, attempt)
-    }
-}
-
 /// Runs a task until it succeeds, its retries are exhausted, or its `on error`
 /// row takes over.
 pub(super) async fn run_task<G: Graph>(
@@ -71,22 +62,21 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         ..
     } = task;
     let info = &G::INFO.nodes[node as usize];
-    let retry = &info.options.retry;
     let StepClock {
+        step,
         default_timeout,
         deadline,
-        ..
     } = context.clock;
     let timeout = info.options.timeout.unwrap_or(default_timeout);
-    let mut number = 1;
-    let error = loop {
-        let is_last = number >= retry.attempts;
-        let given = if is_last { input.take() } else { input.clone() };
-        let cx = context.cx(info, key, number);
-        // Before the node can do anything else, perhaps under another name.
-        if cx.ask_for_unknown(UNRECORDED) {
-            break AttemptError::Suspended;
-        }
+    let mut attempts = Attempts::at(node, info);
+    loop {
+        let given = match attempts.is_last() {
+            true => input.take(),
+            false => input.clone(),
+        };
+        let Some(cx) = attempts.begin(context.keys, key, step) else {
+            return attempts.fail(AttemptError::Suspended);
+        };
         let result = if info.options.blocking {
             let leash = Leash::of(cx);
             let due = Instant::now().checked_add(timeout);
@@ -104,96 +94,29 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
             };
             concluded(result, &cx)
         };
-        match result {
-            Ok(Done { update, hops }) => return finished(update, hops, None, number),
-            Err(error) if is_last => break error,
-            Err(error) => {
-                if let Some(error) = error.unless_retried(retry.when) {
-                    break error;
-                }
-            }
+        let error = match result {
+            Ok(Done { update, hops }) => return attempts.succeed(update, hops),
+            Err(error) => error,
+        };
+        let delay = match attempts.after(error, context.keys, key) {
+            Ok(delay) => delay,
+            Err(error) => return attempts.fail(error),
+        };
+        if let Err(error) = wait(delay, deadline).await {
+            return attempts.fail(error);
         }
-        let seed = context.keys.run().seed();
-        let delay = backoff::delay(retry, number - 1, seed, context.keys.get(key));
-        if Instant::now()
-            .checked_add(delay)
-            .is_none_or(|due| due >= deadline)
-        {
-            break match Timer::until(deadline).await {
-                Ok(()) => AttemptError::Budget,
-                Err(NoClock) => AttemptError::Lost,
-            };
-        }
-        if Timer::after(delay).await.is_err() {
-            break AttemptError::Lost;
-        }
-        number += 1;
-    };
-    failed(node, info, error, number)
-}
-
-fn finished<G: Graph>(
-    update: Option<UpdateOf<G>>,
-    hops: Hops<G::Input>,
-    failure: Option<Box<Failure>>,
-    attempt: u32,
-) -> TaskResult<G> {
-    match hops {
-        Hops::Empty(edge) => Err(TaskError::EmptyEach(edge)),
-        hops => Ok(Finished {
-            update,
-            hops,
-            failure,
-            attempt,
-            saw: None,
-        }),
     }
 }
 
-/// The task failed for good: its error row takes it, if it has one.
-#[cold]
-fn failed<G: Graph>(
-    node: NodeId,
-    info: &NodeInfo,
-    error: AttemptError,
-    attempts: u32,
-) -> TaskResult<G> {
-    let (error, message) = match error {
-        AttemptError::Budget => return Err(TaskError::Budget),
-        AttemptError::Suspended => return Err(TaskError::Suspended),
-        AttemptError::Lost => return Err(TaskError::Lost),
-        AttemptError::Fault(fault) => return Err(TaskError::Fault(fault)),
-        AttemptError::Failed(source) => {
-            let message = with_causes(&source);
-            (TaskError::Failed { source, attempts }, message)
-        }
-        AttemptError::TimedOut(timeout) => {
-            let message = format!("took longer than {timeout:?}");
-            (TaskError::TimedOut { timeout, attempts }, message)
-        }
-        AttemptError::Panicked(panic) => {
-            let message = format!("panicked: {panic}");
-            (TaskError::Panicked(panic), message)
-        }
+/// Waits before the next attempt, as long as the budget lasts.
+async fn wait(delay: Duration, deadline: Instant) -> Result<(), AttemptError> {
+    let due = Instant::now().checked_add(delay);
+    let (timer, after) = match due.filter(|due| *due < deadline) {
+        Some(due) => (Timer::until(due), Ok(())),
+        None => (Timer::until(deadline), Err(AttemptError::Budget)),
     };
-    let failure = Failure {
-        node: info.name.into(),
-        attempts,
-        message,
-    };
-    match G::on_error(node, failure.clone()) {
-        Some(hops) => finished(None, hops, Some(Box::new(failure)), attempts),
-        None => Err(error),
+    match timer.await {
+        Ok(()) => after,
+        Err(NoClock) => Err(AttemptError::Lost),
     }
-}
-
-/// An error's message and those of its causes.
-fn with_causes(error: &NodeError) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source().source();
-    while let Some(next) = cause {
-        let _ = write!(message, ": {next}");
-        cause = next.source();
-    }
-    message
 }

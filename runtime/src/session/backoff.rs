@@ -1,3 +1,5 @@
+//! How long a task waits before it is tried again.
+
 use std::time::Duration;
 
 use crate::graph::RetryOptions;

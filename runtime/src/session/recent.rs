@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::snapshots::Tail;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Machine;
 use crate::panics::let_go;
-use crate::session::Tail;
 
 /// How many runs are kept.
 const RUNS: usize = 64;
@@ -17,7 +17,7 @@ const RUNS: usize = 64;
 const BYTES: u64 = 32 << 20;
 
 /// The youngest is at the back.
-pub(super) struct Recent<G: Graph>(Mutex<VecDeque<Kept<G>>>);
+pub(crate) struct Recent<G: Graph>(Mutex<VecDeque<Kept<G>>>);
 
 /// One run.
 struct Kept<G: Graph> {
@@ -33,7 +33,7 @@ impl<G: Graph> Kept<G> {
 }
 
 impl<G: Graph> Recent<G> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Mutex::new(VecDeque::new()))
     }
 
@@ -49,7 +49,7 @@ impl<G: Graph> Recent<G> {
     }
 
     /// Takes a run out, if it is here and stands where the store says.
-    pub(super) fn take(&self, run: &str, chain: Digest) -> Option<(Machine<G>, Tail)> {
+    pub(crate) fn take(&self, run: &str, chain: Digest) -> Option<(Machine<G>, Tail)> {
         let kept = self.remove(run)?;
         if kept.machine.chain() == chain {
             return Some((kept.machine, kept.tail));
@@ -59,7 +59,7 @@ impl<G: Graph> Recent<G> {
     }
 
     /// Keeps a run that nobody drives, unless it is too large.
-    pub(super) fn put(&self, machine: Machine<G>, tail: Tail) {
+    pub(crate) fn put(&self, machine: Machine<G>, tail: Tail) {
         let before = self.remove(machine.run());
         let kept = Kept { machine, tail };
         if kept.bytes() <= BYTES {
@@ -85,7 +85,7 @@ impl<G: Graph> Recent<G> {
     }
 
     /// The runs that are here.
-    pub(super) fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         let runs = self.runs();
         runs.iter()
             .map(|kept| kept.machine.run().to_owned())
@@ -93,7 +93,7 @@ impl<G: Graph> Recent<G> {
     }
 
     /// A run that is gone from the store.
-    pub(super) fn forget(&self, run: &str) {
+    pub(crate) fn forget(&self, run: &str) {
         let_go(self.remove(run));
     }
 }

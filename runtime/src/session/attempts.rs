@@ -1,0 +1,266 @@
+//! What follows an attempt at a task: another one, its `on error` row, or the end
+//! of the step.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::backoff;
+use crate::cx::{Cx, UNRECORDED};
+use crate::error::Error;
+use crate::graph::{Graph, Hops, NodeId, NodeInfo};
+use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
+use crate::node_error::{Failure, NodeError};
+use crate::panics::caught;
+
+/// How one attempt failed.
+#[derive(Debug)]
+pub(crate) enum AttemptError {
+    Failed(NodeError),
+    TimedOut(Duration),
+    Panicked(String),
+    /// The driving call's budget is used up.
+    Budget,
+    /// It waits for an answer.
+    Suspended,
+    /// The runtime that it began on was shut down, or has no clock.
+    Lost,
+    /// An effect has to stop the run.
+    Fault(Box<Error>),
+}
+
+impl From<NodeError> for AttemptError {
+    fn from(error: NodeError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// How a task failed for good.
+#[derive(Debug)]
+pub(crate) enum TaskError {
+    Failed {
+        source: NodeError,
+        attempts: u32,
+    },
+    TimedOut {
+        timeout: Duration,
+        attempts: u32,
+    },
+    Panicked(String),
+    /// This `each` had no items.
+    EmptyEach(u32),
+    /// The driving call's budget is used up.
+    Budget,
+    /// It waits for an answer.
+    Suspended,
+    /// The runtime that it ran on was shut down: it is to run again.
+    Lost,
+    /// An effect has to stop the run.
+    Fault(Box<Error>),
+}
+
+/// What one task came to.
+pub(crate) type TaskResult<G> = Result<Finished<G>, TaskError>;
+
+/// What the tasks of a step came to, in frontier order, and which of them
+/// failed, with their positions.
+pub(crate) struct StepResults<G: Graph> {
+    pub(crate) finished: Vec<Option<Finished<G>>>,
+    pub(crate) failed: Vec<(usize, TaskError)>,
+}
+
+impl<G: Graph> StepResults<G> {
+    /// The first failure in frontier order that ends the step.
+    pub(super) fn failure(&mut self) -> Option<(usize, TaskError)> {
+        let ends = |(_, error): &(usize, TaskError)| {
+            !matches!(error, TaskError::Suspended | TaskError::Lost)
+        };
+        let first = self.failed.iter().position(ends)?;
+        Some(self.failed.swap_remove(first))
+    }
+
+    /// Whether some tasks were lost with the runtime that they ran on.
+    pub(super) fn is_lost(&self) -> bool {
+        let lost = |(_, error): &(usize, TaskError)| matches!(error, TaskError::Lost);
+        self.failed.iter().any(lost)
+    }
+}
+
+/// The attempts at one task.
+pub(crate) struct Attempts {
+    node: NodeId,
+    info: &'static NodeInfo,
+    /// Which one it is, from 1.
+    number: u32,
+}
+
+impl Attempts {
+    pub(crate) const fn at(node: NodeId, info: &'static NodeInfo) -> Self {
+        Self {
+            node,
+            info,
+            number: 1,
+        }
+    }
+
+    /// Whether no other can follow.
+    pub(crate) fn is_last(&self) -> bool {
+        self.number >= self.info.options.retry.attempts && !mistake!(TriedForEver)
+    }
+
+    /// The context of the attempt at the task with that `key` in `step`; none if it
+    /// has to wait for an answer first, since an earlier one has begun what nobody
+    /// knows the outcome of, perhaps under another name.
+    #[inline]
+    pub(crate) fn begin(&self, keys: &Keyring, key: KeyId, step: u64) -> Option<Cx> {
+        let cx = Cx::new(keys.clone(), key, step, self.info.name, self.number);
+        (!cx.ask_for_unknown(UNRECORDED)).then_some(cx)
+    }
+
+    /// The task succeeded.
+    #[inline]
+    pub(crate) fn succeed<G: Graph>(
+        &self,
+        update: Option<UpdateOf<G>>,
+        hops: Hops<G::Input>,
+    ) -> TaskResult<G> {
+        finished(update, hops, None, self.number)
+    }
+
+    /// The delay after which it is tried again, or what it failed with for good.
+    /// A panic is a bug, and a repetition would only repeat it.
+    pub(crate) fn after(
+        &mut self,
+        error: AttemptError,
+        keys: &Keyring,
+        key: KeyId,
+    ) -> Result<Duration, AttemptError> {
+        let retry = &self.info.options.retry;
+        let worth_it = |error: &NodeError| match retry.when {
+            None => Ok(true),
+            Some(when) => caught(|| when(error)),
+        };
+        let is_retried = match &error {
+            _ if self.is_last() => false,
+            AttemptError::Failed(error) if !error.is_permanent() || mistake!(PermanentRetried) => {
+                worth_it(error).map_err(AttemptError::Panicked)?
+            }
+            AttemptError::TimedOut(_) => true,
+            _ => false,
+        };
+        if !is_retried {
+            return Err(error);
+        }
+        let seed = keys.run().seed();
+        let delay = backoff::delay(retry, self.number - 1, seed, keys.get(key));
+        self.number += 1;
+        Ok(delay)
+    }
+
+    /// The task failed for good: its error row takes it, if it has one.
+    #[cold]
+    pub(crate) fn fail<G: Graph>(&self, error: AttemptError) -> TaskResult<G> {
+        let attempts = self.number;
+        let (error, message) = match error {
+            AttemptError::Budget => return Err(TaskError::Budget),
+            AttemptError::Suspended => return Err(TaskError::Suspended),
+            AttemptError::Lost => return Err(TaskError::Lost),
+            AttemptError::Fault(fault) => return Err(TaskError::Fault(fault)),
+            AttemptError::Failed(source) => {
+                let message = with_causes(&source);
+                (TaskError::Failed { source, attempts }, message)
+            }
+            AttemptError::TimedOut(timeout) => {
+                let message = format!("took longer than {timeout:?}");
+                (TaskError::TimedOut { timeout, attempts }, message)
+            }
+            AttemptError::Panicked(panic) => {
+                let message = format!("panicked: {panic}");
+                (TaskError::Panicked(panic), message)
+            }
+        };
+        let failure = Failure {
+            node: self.info.name.into(),
+            attempts,
+            message,
+        };
+        let row = G::on_error(self.node, failure.clone());
+        match row.filter(|_| !mistake!(ErrorRowPassedOver)) {
+            Some(hops) => finished(None, hops, Some(Box::new(failure)), attempts),
+            None => Err(error),
+        }
+    }
+}
+
+fn finished<G: Graph>(
+    update: Option<UpdateOf<G>>,
+    hops: Hops<G::Input>,
+    failure: Option<Box<Failure>>,
+    attempt: u32,
+) -> TaskResult<G> {
+    match hops {
+        Hops::Empty(edge) => Err(TaskError::EmptyEach(edge)),
+        hops => Ok(Finished {
+            update,
+            hops,
+            failure,
+            attempt,
+            saw: None,
+        }),
+    }
+}
+
+/// What an attempt came to, with what its effects say of it.
+#[inline]
+pub(crate) fn concluded<T>(
+    mut result: Result<T, AttemptError>,
+    cx: &Cx,
+) -> Result<T, AttemptError> {
+    // Most nodes make none, and their results are not to be moved about.
+    if cx.has_notes()
+        && let Some(error) = overruled(result.as_ref().err(), cx)
+    {
+        result = Err(error);
+    }
+    match &result {
+        Ok(_) => cx.finish(),
+        Err(error) if asks(error, cx) => result = Err(AttemptError::Suspended),
+        Err(_) => {}
+    }
+    result
+}
+
+/// What stops an attempt that came to `error`, or to its end, whatever it came to.
+fn overruled(error: Option<&AttemptError>, cx: &Cx) -> Option<AttemptError> {
+    if let Some(fault) = cx.take_fault() {
+        return Some(AttemptError::Fault(Box::new(fault)));
+    }
+    match error {
+        Some(AttemptError::Suspended | AttemptError::Budget | AttemptError::Lost) => None,
+        // A replay calls no closure, so it would not see a panic that the node
+        // made nothing of.
+        _ => cx.take_panic().map(AttemptError::Panicked),
+    }
+}
+
+/// Whether an attempt that failed with `error` leaves an outcome that is asked for.
+#[cold]
+fn asks(error: &AttemptError, cx: &Cx) -> bool {
+    let reason = match error {
+        AttemptError::Failed(error) => format!("its node failed: {error}"),
+        AttemptError::TimedOut(timeout) => format!("its node took longer than {timeout:?}"),
+        AttemptError::Panicked(panic) => format!("its node panicked: {panic}"),
+        _ => return false,
+    };
+    cx.ask_for_unknown(&reason)
+}
+
+/// An error's message and those of its causes.
+fn with_causes(error: &NodeError) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source().source();
+    while let Some(next) = cause {
+        let _ = write!(message, ": {next}");
+        cause = next.source();
+    }
+    message
+}

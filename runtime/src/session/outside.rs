@@ -1,0 +1,367 @@
+//! What comes to a run from outside: its input, a further turn, a correction, an
+//! answer, a branch.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Rules;
+use super::commit::{Kept, step_commit};
+use super::effects::{OpenEffects, journal_digest};
+use super::faults::{catch_reducers, step_error};
+use super::load::{corrupt, read_kept, undecodable};
+use super::snapshots::Tail;
+use super::standing::Standing;
+use crate::cx::{RunIdentity, UNRECORDED};
+use crate::encode;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::{Blueprint, Machine, Turn, UpdateOf, outside_text, state_text};
+use crate::node_error::NodeError;
+use crate::state::{FieldSet, Update};
+use crate::store::{
+    Access, Commit, Creation, EffectKind, EffectRecord, Head, Loaded, Park, PendingResult,
+    Question, Status, StepKind, StepRecord,
+};
+
+/// A step from outside, merged and ready to be committed.
+pub(crate) struct OutsideStep<G: Graph> {
+    pub(crate) machine: Machine<G>,
+    pub(crate) tail: Tail,
+    pub(crate) commit: Commit,
+}
+
+/// What an earlier session left of the open step.
+pub(crate) struct LeftOpen<G: Graph> {
+    pub(super) kept: Kept<G>,
+    pub(super) effects: OpenEffects,
+}
+
+impl<G: Graph> LeftOpen<G> {
+    /// Nothing: the step is new.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            kept: Kept::new(),
+            effects: OpenEffects::default(),
+        }
+    }
+
+    /// What is stored of it.
+    pub(crate) fn of(loaded: Loaded) -> Result<Self, Error> {
+        let kept = read_kept(&loaded)?;
+        let effects = OpenEffects::new(loaded.effects, loaded.questions);
+        Ok(Self { kept, effects })
+    }
+
+    /// The tasks whose results are kept.
+    #[cfg(test)]
+    pub(crate) fn finished(&self) -> impl Iterator<Item = &Digest> {
+        self.kept.keys()
+    }
+}
+
+/// A run as somebody from outside finds it.
+pub(crate) struct Found<G: Graph> {
+    pub(crate) head: Head,
+    pub(crate) machine: Machine<G>,
+    pub(crate) tail: Tail,
+    /// What is on record of the open step, if one may be open; then the run is held.
+    open: Option<OpenRecords>,
+}
+
+struct OpenRecords {
+    effects: Vec<EffectRecord>,
+    questions: Vec<Question>,
+    pending: Vec<PendingResult>,
+}
+
+impl OpenRecords {
+    fn is_finished(&self, task: Digest) -> bool {
+        self.pending.iter().any(|kept| kept.task == task)
+    }
+}
+
+impl<G: Graph> Found<G> {
+    /// A run that rests between two steps.
+    pub(crate) const fn at_rest(head: Head, machine: Machine<G>, tail: Tail) -> Self {
+        Self {
+            head,
+            machine,
+            tail,
+            open: None,
+        }
+    }
+
+    /// A run that is held, with what its open step has come to.
+    pub(crate) fn held(loaded: Loaded, machine: Machine<G>, tail: Tail) -> Self {
+        let open = OpenRecords {
+            effects: loaded.effects,
+            questions: loaded.questions,
+            pending: loaded.pending,
+        };
+        Self {
+            open: Some(open),
+            ..Self::at_rest(loaded.head, machine, tail)
+        }
+    }
+
+    /// Whether a further turn can begin.
+    pub(crate) fn takes_turn(&self) -> bool {
+        self.head.status == Status::Completed
+            || leaves_a_step_open(self.head.status) && !mistake!(TurnRefused)
+    }
+
+    /// What is to be asked before the open step may be dropped, beside what is asked
+    /// already, if nobody knows of an effect of it whether it happened; `epoch` is that of
+    /// the lease under which the run is held.
+    pub(crate) fn to_ask(&self, epoch: u64) -> Option<Park> {
+        let open = self.open.as_ref()?;
+        let mut effects = OpenEffects::new(open.effects.clone(), open.questions.clone());
+        let tasks = self.machine.frontier().iter();
+        let tasks = tasks.map(|task| (self.machine.keys().get(task.key), task.node));
+        let unknown = tasks.filter(|(key, node)| {
+            let node = self.machine.info().node_name(*node);
+            // A task that has finished went on without what it does not know.
+            !open.is_finished(*key) && effects.ask_for_unknown(epoch, *key, node, UNRECORDED)
+        });
+        if unknown.count() == 0 || mistake!(TurnDropsUnknown) {
+            return None;
+        }
+        let (effects, questions) = effects.leave();
+        Some(Park {
+            run: self.head.run.clone(),
+            epoch,
+            status: self.head.status,
+            error: self.head.error.clone(),
+            results: Vec::new(),
+            effects,
+            questions,
+        })
+    }
+
+    /// The first step of a further turn; what is open is dropped, and on record.
+    pub(crate) fn turn(
+        self,
+        update: UpdateOf<G>,
+        token: Option<String>,
+        access: Access,
+        rules: Rules,
+    ) -> Result<OutsideStep<G>, Error> {
+        let dropped = self.open.as_ref();
+        let dropped = dropped.and_then(|open| journal_digest(None, open.effects.iter()));
+        let mut step = self.step(update, StepKind::Turn, access, rules)?;
+        step.commit.record.journal = dropped.filter(|_| !mistake!(TurnUncovered));
+        step.commit.token = token.filter(|_| !mistake!(TokenForgotten));
+        Ok(step)
+    }
+
+    /// A correction of a run that is held under the lease with `epoch`, which goes back
+    /// with it; refused if a task that has to run yet has effects, since they answer to
+    /// what it saw.
+    pub(crate) fn correction(
+        self,
+        update: UpdateOf<G>,
+        epoch: u64,
+        rules: Rules,
+    ) -> Result<OutsideStep<G>, Error> {
+        let is_answered = |open: &OpenRecords| {
+            let mut effects = open.effects.iter();
+            effects.all(|effect| open.is_finished(effect.task))
+        };
+        if !self.open.as_ref().is_none_or(is_answered) && !mistake!(OpenStepCorrected) {
+            let (run, step) = (self.head.run, self.head.step + 1);
+            return Err(Error::StepOpen { run, step });
+        }
+        let access = Access::Held { epoch };
+        let mut step = self.step(update, StepKind::Update, access, rules)?;
+        step.commit.release = true;
+        Ok(step)
+    }
+
+    /// Merges an update from outside and seals it as a step of its own.
+    fn step(
+        self,
+        update: UpdateOf<G>,
+        kind: StepKind,
+        access: Access,
+        rules: Rules,
+    ) -> Result<OutsideStep<G>, Error> {
+        let Self {
+            head,
+            mut machine,
+            tail,
+            ..
+        } = self;
+        let run = &head.run;
+        let step = machine.step() + 1;
+        let not_round_trip = Error::not_round_trip(run, step);
+        let updates = outside_text(&update, rules.check_round_trip).map_err(&not_round_trip)?;
+        let said = update.fields();
+        let merged = catch_reducers(|| match kind {
+            StepKind::Turn if !mistake!(TurnGoesOnAsBefore) => machine.next_turn(update),
+            StepKind::Update if mistake!(CorrectionBeginsAnew) => machine.next_turn(update),
+            _ => machine.correct(update),
+        });
+        merged.map_err(|error| step_error(run, step, error))?;
+        check_merged(&mut machine, said, rules)?;
+        let sealed = machine.seal(&[], updates).map_err(&not_round_trip)?;
+        let mut snapshots = rules.snapshots(tail);
+        let snapshot = snapshots
+            .after(&machine, &sealed.updates)
+            .map_err(&not_round_trip)?;
+        let status = match kind {
+            StepKind::Turn => Standing::of(&machine).status(),
+            _ => head.status,
+        };
+        let commit = Commit {
+            snapshot,
+            ..step_commit(&machine, sealed, kind, status, access)
+        };
+        Ok(OutsideStep {
+            machine,
+            tail: snapshots.tail(),
+            commit,
+        })
+    }
+}
+
+/// Whether a run that stands so takes a turn although a step may be open.
+pub(crate) const fn leaves_a_step_open(status: Status) -> bool {
+    matches!(status, Status::Failed | Status::Cancelled)
+}
+
+/// The first step of a run: its input, whose text is `input`.
+pub(crate) fn input<G: Graph>(
+    mut machine: Machine<G>,
+    input: String,
+    create: Creation,
+    access: Access,
+    rules: Rules,
+) -> Result<OutsideStep<G>, Error> {
+    let begun = machine.begin();
+    begun.map_err(|error| step_error(machine.run(), 0, error))?;
+    let tail = Tail::behind(0, input.len());
+    check_merged(&mut machine, FieldSet::EMPTY, rules)?;
+    let sealed = machine.seal_input(create.fingerprint, create.seed, input);
+    let sealed = sealed.map_err(Error::not_round_trip(machine.run(), 0))?;
+    let status = Standing::of(&machine).status();
+    let commit = Commit {
+        create: Some(create),
+        ..step_commit(&machine, sealed, StepKind::Input, status, access)
+    };
+    Ok(OutsideStep {
+        machine,
+        tail,
+        commit,
+    })
+}
+
+/// See [`Machine::check_merged`].
+fn check_merged<G: Graph>(
+    machine: &mut Machine<G>,
+    said: FieldSet,
+    rules: Rules,
+) -> Result<(), Error> {
+    if !rules.check_round_trip {
+        return Ok(());
+    }
+    let checked = machine.check_merged(said);
+    checked.map_err(Error::not_round_trip(machine.run(), machine.step()))
+}
+
+/// Where a fork branches off.
+pub(crate) struct Branch<'a> {
+    /// Of its origin.
+    pub(crate) head: &'a Head,
+    /// The origin's last step that is the fork's too, and the turn that it is of.
+    pub(crate) record: &'a StepRecord,
+    pub(crate) turn: Turn,
+}
+
+impl Branch<'_> {
+    /// The first step of fork `run`: its state, and the frontier as its origin has it.
+    /// Nothing runs until it is gone on with, so the lease goes back with it.
+    pub(crate) fn commit<G: Graph>(
+        &self,
+        blueprint: &Blueprint,
+        run: &str,
+        state: G::State,
+        create: Creation,
+        access: Access,
+        rules: Rules,
+    ) -> Result<Commit, Error> {
+        let Self { head, record, turn } = self;
+        let step = record.step + 1;
+        let not_round_trip = Error::not_round_trip(run, step);
+        let text = state_text(&state, rules.check_round_trip).map_err(&not_round_trip)?;
+        let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
+        let mut machine: Machine<G> = blueprint.machine(identity, state);
+        machine.restore(step, record.chain, *turn);
+        let frontier = match mistake!(ForkStartsAnew) {
+            true => machine
+                .begin()
+                .map_err(|error| step_error(run, step, error)),
+            false => machine.restore_frontier(&record.frontier).map_err(|error| {
+                undecodable(head, format!("the frontier of step {}", record.step), error)
+            }),
+        };
+        frontier?;
+        let sealed = machine.seal(&[], text).map_err(&not_round_trip)?;
+        let status = Standing::of(&machine).status();
+        Ok(Commit {
+            create: Some(create),
+            release: true,
+            ..step_commit(&machine, sealed, StepKind::Fork, status, access)
+        })
+    }
+}
+
+/// An [`Outcome`](crate::Outcome) whose response stays text.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OutcomeText {
+    Happened(Box<RawValue>),
+    DidNotHappen,
+}
+
+/// The record of the effect that `asked` is about, as `answer` has it; `open` are the
+/// effects of the open step.
+pub(crate) fn outcome(
+    head: &Head,
+    asked: &Question,
+    answer: &str,
+    open: Vec<EffectRecord>,
+) -> Result<EffectRecord, Error> {
+    let run = &head.run;
+    let outcome: OutcomeText = encode::from_str(answer).map_err(|_| Error::AnswerRefused {
+        run: run.clone(),
+        question: asked.id.clone(),
+        reason: format!(
+            "it asks what became of effect `{}`; answer with `Outcome::Happened(response)` or \
+                 `Outcome::<()>::DidNotHappen`",
+            asked.name
+        ),
+    })?;
+    let is_it = |record: &EffectRecord| {
+        (record.task, &record.name, record.n) == (asked.task, &asked.name, asked.n)
+    };
+    let begun = open.into_iter().find(is_it).ok_or_else(|| {
+        let place = format!("effect `{}` of the open step", asked.name);
+        let reason = "a question is open about it, and it is missing";
+        corrupt(head, place, reason.into())
+    })?;
+    Ok(match outcome {
+        OutcomeText::Happened(response) => EffectRecord {
+            kind: EffectKind::Answered,
+            response: Some(response.get().to_owned()),
+            ..begun
+        },
+        OutcomeText::DidNotHappen => EffectRecord {
+            kind: EffectKind::Failed,
+            error: Some(
+                NodeError::not_sent("somebody answered that it did not happen").to_record(),
+            ),
+            ..begun
+        },
+    })
+}

@@ -1,0 +1,139 @@
+//! Which pairs of where a session stands and what it is told have been taken, for the
+//! test that asks which have not.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::{Left, Stage, Standing, StepResults, TaskError, TaskResult};
+use crate::graph::Graph;
+use crate::store::{Committed, StoreError};
+
+/// Where a session stands, and what it is told.
+pub(crate) type Transition = (&'static str, &'static str);
+
+thread_local! {
+    static TAKEN: RefCell<BTreeSet<Transition>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Those that this thread has taken since it was asked last.
+pub(crate) fn taken() -> BTreeSet<Transition> {
+    TAKEN.take()
+}
+
+/// Where a session can stand.
+pub(crate) const STAGES: [&str; 9] = [
+    "its tasks run",
+    "it commits, and goes on",
+    "it commits, and is done",
+    "it commits, and is stuck",
+    "it is left with results, as failed",
+    "it is left without results, as failed",
+    "it is left with results, and waits",
+    "it is left without results, and waits",
+    "it has ended",
+];
+
+/// What a session can be told.
+pub(crate) const TOLD: [&str; 25] = [
+    "it begins, with tasks",
+    "it begins, with nothing to do",
+    "it begins, stuck",
+    "the budget is used up",
+    "the only task is done",
+    "the only task failed",
+    "the only task waits",
+    "the only task is lost",
+    "all tasks are done",
+    "a task failed",
+    "a task waits",
+    "a task is lost",
+    "committed",
+    "committed before, and still held",
+    "committed before, and lost",
+    "its token is spent",
+    "the commit is too large",
+    "the lease is lost, says the commit",
+    "the commit failed",
+    "parked",
+    "what is kept is too large",
+    "the lease is lost, says the park",
+    "the park failed",
+    "a panic",
+    "the runtime is lost",
+];
+
+pub(super) fn note(stage: &Stage, told: &'static str) {
+    debug_assert!(TOLD.contains(&told), "`{told}` is on the list");
+    TAKEN.with_borrow_mut(|taken| taken.insert((name(stage), told)));
+}
+
+const fn name(stage: &Stage) -> &'static str {
+    match stage {
+        Stage::Open => STAGES[0],
+        Stage::Committing { standing, .. } => match standing {
+            Standing::Open => STAGES[1],
+            Standing::Done => STAGES[2],
+            Standing::Stuck(_) => STAGES[3],
+        },
+        Stage::Leaving { why, has_results } => match (why, has_results) {
+            (Left::Failed(_), true) => STAGES[4],
+            (Left::Failed(_), false) => STAGES[5],
+            (Left::Interrupted, true) => STAGES[6],
+            (Left::Interrupted, false) => STAGES[7],
+        },
+        Stage::Ended => STAGES[8],
+    }
+}
+
+pub(super) const fn begun(standing: &Standing) -> &'static str {
+    match standing {
+        Standing::Open => "it begins, with tasks",
+        Standing::Done => "it begins, with nothing to do",
+        Standing::Stuck(_) => "it begins, stuck",
+    }
+}
+
+pub(super) const fn one<G: Graph>(result: &TaskResult<G>) -> &'static str {
+    match result {
+        Ok(_) => "the only task is done",
+        Err(TaskError::Suspended) => "the only task waits",
+        Err(TaskError::Lost) => "the only task is lost",
+        Err(_) => "the only task failed",
+    }
+}
+
+/// What counts is the first failure that ends the step.
+pub(super) fn all<G: Graph>(results: &StepResults<G>) -> &'static str {
+    let mut errors = results.failed.iter().map(|(_, error)| error);
+    let ends = |error: &TaskError| !matches!(error, TaskError::Suspended | TaskError::Lost);
+    if errors.clone().any(ends) {
+        "a task failed"
+    } else if errors.any(|error| matches!(error, TaskError::Lost)) {
+        "a task is lost"
+    } else if results.failed.is_empty() {
+        "all tasks are done"
+    } else {
+        "a task waits"
+    }
+}
+
+pub(super) const fn committed(answer: &Result<Committed, StoreError>) -> &'static str {
+    match answer {
+        Ok(Committed::Now(_)) => "committed",
+        Ok(Committed::Already(Some(_))) => "committed before, and still held",
+        Ok(Committed::Already(None)) => "committed before, and lost",
+        Ok(Committed::TokenSpent) => "its token is spent",
+        Err(StoreError::TooLarge { .. }) => "the commit is too large",
+        Err(StoreError::LeaseLost { .. }) => "the lease is lost, says the commit",
+        Err(_) => "the commit failed",
+    }
+}
+
+pub(super) const fn parked(answer: &Result<(), StoreError>) -> &'static str {
+    match answer {
+        Ok(()) => "parked",
+        Err(StoreError::TooLarge { .. }) => "what is kept is too large",
+        Err(StoreError::LeaseLost { .. }) => "the lease is lost, says the park",
+        Err(_) => "the park failed",
+    }
+}

@@ -1,0 +1,326 @@
+//! The tasks of the open step in an owner's memory: each takes its attempts as the
+//! dice have it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::desk::{Desk, Grant, Wish, sit_at};
+use super::drama::Drama;
+use super::world::Stage;
+use crate::cx::Cx;
+use crate::graph::{Done, Graph};
+use crate::hash::Digest;
+use crate::machine::{Finished, Machine, Task};
+use crate::node_error::NodeError;
+use crate::session::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
+
+/// The tasks of a step that is under way.
+pub(super) struct Crew {
+    pub(super) keys: Vec<Digest>,
+    slots: Vec<Slot>,
+    /// A single task, whose result is told as such.
+    pub(super) is_lone: bool,
+    /// Attempts of blocking nodes that were given up: their threads go on.
+    given_up: Vec<Attempt>,
+}
+
+/// How far one task has come.
+enum Slot {
+    Waiting(Task<u32>),
+    Running(Box<Running>),
+    Came(Box<TaskResult<Drama>>),
+}
+
+struct Running {
+    task: Task<u32>,
+    attempts: Attempts,
+    /// How often it was tried before.
+    tries: u32,
+    attempt: Attempt,
+}
+
+/// One attempt at a task.
+struct Attempt {
+    node: Pin<Box<dyn Future<Output = Result<Done<Drama>, NodeError>> + Send>>,
+    cx: Arc<Cx>,
+    desk: Desk,
+    /// Its node has come to an end.
+    is_over: bool,
+}
+
+/// What a move came to.
+pub(super) enum Moved {
+    On,
+    /// All have come to something.
+    Over(Vec<TaskResult<Drama>>),
+}
+
+impl Crew {
+    /// The only task of a step.
+    pub(super) fn lone(machine: &Machine<Drama>, task: Task<u32>) -> Self {
+        Self {
+            keys: machine.frontier_keys(),
+            slots: vec![Slot::Waiting(task)],
+            is_lone: true,
+            given_up: Vec::new(),
+        }
+    }
+
+    /// The tasks of a step, but for those that are `finished`.
+    pub(super) fn of(
+        keys: Vec<Digest>,
+        tasks: &mut [Task<u32>],
+        finished: Vec<Option<Finished<Drama>>>,
+    ) -> Self {
+        let mut finished = finished.into_iter();
+        let slots = tasks
+            .iter_mut()
+            .map(|task| match finished.next().flatten() {
+                Some(done) => Slot::Came(Box::new(Ok(done))),
+                None => Slot::Waiting(task.start()),
+            });
+        Self {
+            keys,
+            slots: slots.collect(),
+            is_lone: false,
+            given_up: Vec::new(),
+        }
+    }
+
+    fn waiting(&self) -> Option<usize> {
+        let waits = |slot: &Slot| matches!(slot, Slot::Waiting(_));
+        self.slots.iter().position(waits)
+    }
+
+    fn running(&self) -> Vec<usize> {
+        let runs = |at: &usize| matches!(self.slots[*at], Slot::Running(_));
+        (0..self.slots.len()).filter(runs).collect()
+    }
+
+    /// One move in the step: a task starts, goes on, or comes to something.
+    pub(super) fn go_on(
+        &mut self,
+        stage: &mut Stage,
+        machine: &Machine<Drama>,
+        epoch: u64,
+    ) -> Moved {
+        let running = self.running();
+        let waiting = self.waiting().filter(|_| running.len() < stage.concurrency);
+        let moves = running.len() + usize::from(waiting.is_some());
+        if moves == 0 {
+            return Moved::Over(self.results());
+        }
+        if !self.given_up.is_empty() && stage.dice.one_in(3) {
+            let at = stage.dice.index(self.given_up.len());
+            if self.given_up[at].poll(stage, epoch).is_ready() {
+                drop(self.given_up.swap_remove(at));
+            }
+            return Moved::On;
+        }
+        match (running.get(stage.dice.index(moves)), waiting) {
+            (Some(at), _) => self.move_task(stage, machine, epoch, *at),
+            (None, Some(at)) => self.start(stage, machine, epoch, at),
+            (None, None) => unreachable!("a move was counted"),
+        }
+        Moved::On
+    }
+
+    fn start(&mut self, stage: &mut Stage, machine: &Machine<Drama>, epoch: u64, at: usize) {
+        stage.shelf.watch.started(epoch, self.keys[at]);
+        stage.tally.tasks += 1;
+        let Slot::Waiting(task) = &self.slots[at] else {
+            unreachable!("only what waits is started");
+        };
+        let task = task.clone();
+        let info = &stage.graph.info.nodes[task.node as usize];
+        let attempts = Attempts::at(task.node, info);
+        self.slots[at] = begin(stage, machine, task, (attempts, 0));
+    }
+
+    fn move_task(&mut self, stage: &mut Stage, machine: &Machine<Drama>, epoch: u64, at: usize) {
+        let Slot::Running(running) = &mut self.slots[at] else {
+            unreachable!("only what runs is moved");
+        };
+        let polled = match stage.dice.one_in(stage.rates.timeouts) {
+            true => Poll::Ready(Err(running.attempt.cut_short(stage))),
+            false => running.attempt.poll(stage, epoch),
+        };
+        let Poll::Ready(result) = polled else {
+            return;
+        };
+        let Slot::Running(running) =
+            std::mem::replace(&mut self.slots[at], came(Err(TaskError::Lost)))
+        else {
+            unreachable!("it was there");
+        };
+        let Running {
+            task,
+            mut attempts,
+            tries,
+            attempt,
+        } = *running;
+        let cx = Arc::clone(&attempt.cx);
+        // As the engine does: what is left of an attempt is looked at when it is over.
+        let options = &stage.graph.info.nodes[task.node as usize].options;
+        if options.blocking && !attempt.is_over {
+            cx.give_up();
+            self.given_up.push(attempt);
+        } else {
+            drop(attempt);
+        }
+        let error = match concluded(result, &cx) {
+            Ok(Done { update, hops }) => {
+                self.slots[at] = came(attempts.succeed(update, hops));
+                return;
+            }
+            Err(error) => error,
+        };
+        let is_permanent = matches!(&error, AttemptError::Failed(error) if error.is_permanent());
+        let may_be_tried = !is_permanent && tries + 1 < options.retry.attempts;
+        self.slots[at] = match attempts.after(error, machine.keys(), task.key) {
+            Ok(_delay) => {
+                stage.tally.retries += 1;
+                stage.shelf.watch.tried_again(self.keys[at], may_be_tried);
+                begin(stage, machine, task, (attempts, tries + 1))
+            }
+            Err(error) => came(attempts.fail(error)),
+        };
+    }
+
+    fn results(&mut self) -> Vec<TaskResult<Drama>> {
+        let results = self.slots.drain(..).map(|slot| match slot {
+            Slot::Came(result) => *result,
+            Slot::Waiting(_) | Slot::Running(_) => Err(TaskError::Lost),
+        });
+        results.collect()
+    }
+}
+
+/// What the tasks came to, as a session is told.
+pub(super) fn step_results(results: Vec<TaskResult<Drama>>) -> StepResults<Drama> {
+    let mut failed = Vec::new();
+    let finished = results.into_iter().enumerate().map(|(at, result)| {
+        let failure = |error| failed.push((at, error));
+        result.map_err(failure).ok()
+    });
+    StepResults {
+        finished: finished.collect(),
+        failed,
+    }
+}
+
+fn came(result: TaskResult<Drama>) -> Slot {
+    Slot::Came(Box::new(result))
+}
+
+/// The next attempt at a task.
+fn begin(
+    stage: &mut Stage,
+    machine: &Machine<Drama>,
+    task: Task<u32>,
+    (attempts, tries): (Attempts, u32),
+) -> Slot {
+    let step = machine.step() + 1;
+    let Some(cx) = attempts.begin(machine.keys(), task.key, step) else {
+        return came(attempts.fail(AttemptError::Suspended));
+    };
+    let is_blocking = stage.graph.info.nodes[task.node as usize].options.blocking;
+    let cx = Arc::new(if is_blocking { cx.outliving() } else { cx });
+    let (node, input) = (task.node, task.input);
+    let (state, at) = (Arc::clone(machine.state()), Arc::clone(&cx));
+    let call = async move { Drama.call(node, input, &state, &at).await };
+    let desk = Desk {
+        fate: fate(stage),
+        ..Desk::default()
+    };
+    let attempt = Attempt {
+        node: Box::pin(call),
+        cx,
+        desk,
+        is_over: false,
+    };
+    Slot::Running(Box::new(Running {
+        task,
+        attempts,
+        tries,
+        attempt,
+    }))
+}
+
+/// Whether a node that has done its work fails all the same.
+fn fate(stage: &mut Stage) -> Option<NodeError> {
+    if !stage.dice.one_in(stage.rates.failures) {
+        return None;
+    }
+    Some(match stage.dice.one_in(3) {
+        true => NodeError::permanent(BY_CHANCE),
+        false => NodeError::transient(BY_CHANCE),
+    })
+}
+
+/// What a node says that fails by chance.
+const BY_CHANCE: &str = "as the dice would have it";
+
+impl Attempt {
+    /// It goes on by one move: what it wishes for is granted, or its node is polled.
+    fn poll(&mut self, stage: &mut Stage, epoch: u64) -> Poll<Result<Done<Drama>, AttemptError>> {
+        if let Some(wish) = self.desk.wish.take() {
+            self.desk.grant = grant(stage, epoch, wish);
+            if self.desk.grant.is_none() {
+                return Poll::Pending; // nobody knows yet
+            }
+        }
+        let Self { node, cx, desk, .. } = self;
+        let polled = sit_at(desk, || {
+            let _here = cx.run_here();
+            node.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        });
+        for (id, answer) in self.desk.seen.drain(..) {
+            stage.shelf.watch.saw(&id, answer);
+        }
+        self.is_over = polled.is_ready();
+        let ended = match polled {
+            Poll::Ready(result) => result.map_err(AttemptError::Failed),
+            Poll::Pending if self.cx.is_suspended() => Err(AttemptError::Suspended),
+            Poll::Pending => return Poll::Pending,
+        };
+        self.cx.end();
+        Poll::Ready(ended)
+    }
+
+    /// It takes too long, its runtime goes, or the budget is used up.
+    fn cut_short(&mut self, stage: &mut Stage) -> AttemptError {
+        stage.tally.cut_short += 1;
+        // A call that is on its way arrives, or it never does.
+        if let Some(Wish::Call(id)) = self.desk.wish.take_if(|wish| matches!(wish, Wish::Call(_)))
+            && stage.dice.one_in(2)
+        {
+            let _ = stage.outside.call(&id, 0);
+        }
+        self.cx.end();
+        match stage.dice.index(8) {
+            0 => AttemptError::Budget,
+            1 => AttemptError::Lost,
+            2 => AttemptError::Panicked(BY_CHANCE.into()),
+            _ => AttemptError::TimedOut(Duration::from_secs(1)),
+        }
+    }
+}
+
+/// What comes of a wish; nothing if its attempt is not told.
+fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Option<Grant> {
+    Some(match wish {
+        Wish::Call(id) => {
+            stage.shelf.watch.called(epoch, &id);
+            stage.tally.calls += 1;
+            Grant::Called(stage.outside.call(&id, stage.rates.failures))
+        }
+        Wish::Write(journal) => {
+            stage.tally.recorded += journal.effects.len() as u64;
+            Grant::Written(stage.shelf.journal(journal))
+        }
+    })
+}

@@ -1,0 +1,95 @@
+//! What a task asks of the world while it runs, and what it gets.
+//!
+//! A task cannot reach the world itself: it leaves a wish and pends, and its owner
+//! grants it in a move of its own. So between any two things that a task does
+//! anything else may happen.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use super::outside::EffectId;
+use crate::cx::Cx;
+use crate::node_error::NodeError;
+use crate::store::{Journal, StoreError};
+
+/// What a task waits for.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// That the outside world is called.
+    Call(EffectId),
+    /// That records are written.
+    Write(Journal),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Grant {
+    Called(Result<u64, NodeError>),
+    Written(Result<(), StoreError>),
+}
+
+/// One attempt's desk.
+#[derive(Default)]
+pub(super) struct Desk {
+    pub(super) wish: Option<Wish>,
+    pub(super) grant: Option<Grant>,
+    /// What its node got to see.
+    pub(super) seen: Vec<(EffectId, u64)>,
+    /// With what the node fails when it has done its work.
+    pub(super) fate: Option<NodeError>,
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::default();
+}
+
+/// Polls a task at its `desk`.
+pub(super) fn sit_at<T>(desk: &mut Desk, poll: impl FnOnce() -> T) -> T {
+    DESK.set(std::mem::take(desk));
+    let polled = poll();
+    *desk = DESK.take();
+    polled
+}
+
+/// Leaves a wish and waits until it is granted.
+async fn wish(wish: Wish) -> Grant {
+    let mut wish = Some(wish);
+    poll_fn(|_| {
+        DESK.with_borrow_mut(|desk| match wish.take() {
+            Some(first) => {
+                desk.wish = Some(first);
+                Poll::Pending
+            }
+            None => desk.grant.take().map_or(Poll::Pending, Poll::Ready),
+        })
+    })
+    .await
+}
+
+/// Calls the outside world.
+pub(super) async fn call(id: EffectId) -> Result<u64, NodeError> {
+    match wish(Wish::Call(id)).await {
+        Grant::Called(answer) => answer,
+        Grant::Written(_) => unreachable!("a call is granted as a call"),
+    }
+}
+
+/// Writes records of effects.
+pub(super) async fn write(journal: Journal) -> Result<(), StoreError> {
+    match wish(Wish::Write(journal)).await {
+        Grant::Written(answer) => answer,
+        Grant::Called(_) => unreachable!("a write is granted as a write"),
+    }
+}
+
+/// Its node got `answer` from an effect.
+pub(super) fn saw(cx: &Cx, (name, n): (&str, u64), answer: u64) {
+    let id = (cx.order_key(), name.to_owned(), n);
+    DESK.with_borrow_mut(|desk| desk.seen.push((id, answer)));
+}
+
+/// With what the node fails, if it does.
+pub(super) fn fate() -> Option<NodeError> {
+    DESK.with_borrow_mut(|desk| desk.fate.take())
+}

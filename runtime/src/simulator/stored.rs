@@ -1,0 +1,69 @@
+//! How everybody reads the run back from the store: as every program does.
+
+use super::drama::Drama;
+use super::world::Stage;
+use crate::encode;
+use crate::error::Error;
+use crate::machine::{Blueprint, Machine};
+use crate::session::{self, Reducers, Tail};
+use crate::store::Loaded;
+
+/// A run as it is stored, and its machine.
+pub(super) struct Stored {
+    pub(super) loaded: Loaded,
+    pub(super) machine: Machine<Drama>,
+    pub(super) tail: Tail,
+}
+
+/// The run as it is stored; `None`, which is reported, if it cannot be read.
+pub(super) fn restore(stage: &mut Stage) -> Option<Stored> {
+    let loaded = stage.shelf.load()?;
+    let restored = session::restore(&blueprint(stage), &loaded, &Reducers::new(Vec::new()));
+    let (machine, tail) = readable(stage, restored)?;
+    Some(Stored {
+        loaded,
+        machine,
+        tail,
+    })
+}
+
+pub(super) fn blueprint(stage: &Stage) -> Blueprint {
+    Blueprint {
+        info: stage.graph.info,
+        circles: None,
+        conflict: stage.input.policy(),
+    }
+}
+
+/// What was read or made; an error is reported.
+pub(super) fn readable<T>(stage: &mut Stage, read: Result<T, Error>) -> Option<T> {
+    let claim = "what is stored can be read and gone on with";
+    read.map_err(|error| stage.shelf.watch.report(claim, error.to_string()))
+        .ok()
+}
+
+/// What was acknowledged is stored, and comes back as what it was.
+pub(super) fn compare(stage: &mut Stage, machine: &Machine<Drama>) {
+    let Some(Stored {
+        loaded,
+        machine: restored,
+        ..
+    }) = restore(stage)
+    else {
+        return;
+    };
+    if loaded.head.step > machine.step() {
+        return; // somebody else is further by now
+    }
+    let texts = [&restored, machine].map(|machine| {
+        let state = encode::to_string(&**machine.state()).expect("a tale has an encoding");
+        let frontier = machine.frontier_text().expect("a tale has an encoding");
+        let (step, chain) = (machine.step(), machine.chain());
+        format!("step {step}\n{chain}\n{state}\n{frontier}")
+    });
+    if texts[0] != texts[1] || restored.state() != machine.state() {
+        let details = format!("restored: {}\nin memory: {}", texts[0], texts[1]);
+        let claim = "what was acknowledged comes back as it was";
+        stage.shelf.watch.report(claim, details);
+    }
+}
