@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use syn::spanned::Spanned;
 
-use super::model::{Field, Reducer, State};
+use super::model::{Field, State};
 use super::names;
 use super::types::{self, Shape};
 use crate::errors::Errors;
@@ -108,7 +108,7 @@ fn no_skipped_field(field: &Field<'_>, errors: &mut Errors) {
 fn records_stand_in_a_vec(field: &Field<'_>, errors: &mut Errors) {
     let is_vec = types::last_segment(field.ty).is_some_and(|(name, _)| name == "Vec")
         && matches!(types::shape(field.ty), Shape::Items(_));
-    if matches!(field.reducer, Reducer::Upsert(_)) && !is_vec {
+    if field.reducer.id().is_some() && !is_vec {
         errors.at(
             field.ty.span(),
             "`#[reduce(upsert = …)]` needs a list of records\n\

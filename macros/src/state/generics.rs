@@ -7,8 +7,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{GenericParam, Type};
 
-use super::model::{Field, Reducer, State};
-use super::reducer;
+use super::model::{Field, State};
+use super::reducer::Reducer;
+use super::reducer_type;
 
 /// The fields whose types depend on a parameter of the struct.
 pub(super) fn open_fields<'a>(state: &'a State<'_>) -> Vec<&'a Field<'a>> {
@@ -77,13 +78,12 @@ pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
         .flat_map(|field| {
             let ty: &Type = field.ty;
             let encoding = (!field.serde.has_codec()).then(|| quote!(#ty: #encoding));
-            let combining = match field.reducer {
-                Reducer::Upsert(_) | Reducer::With(_) => None,
+            let reducer = |ty_of: TokenStream| quote!(#ty_of: #rt::reduce::Reducer<#ty>);
+            let combining = match &field.reducer {
+                Reducer::Pick(pick) => Some(reducer(reducer_type::pick(state, field, pick))),
+                Reducer::Combine(combine) => Some(reducer(reducer_type::combine(field, combine))),
                 Reducer::Ephemeral => Some(quote!(#ty: ::core::default::Default)),
-                _ => {
-                    let reducer = reducer::of(state, field);
-                    Some(quote!(#reducer: #rt::reduce::Reducer<#ty>))
-                }
+                Reducer::Upsert(_) | Reducer::With(_) => None,
             };
             [Some(quote!(#ty: #value)), encoding, combining]
         })

@@ -3,8 +3,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use super::model::{Field, Reducer, State};
-use super::{codec, generics, reducer, types};
+use super::model::{Field, State};
+use super::reducer::{Combine, Conflict, Reducer};
+use super::{codec, generics, reduce_attr, reducer_type, types};
 use crate::text;
 
 pub(super) fn of(state: &State<'_>) -> TokenStream {
@@ -62,8 +63,8 @@ fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     let rt = super::rt();
     let name = &field.name;
     let ty = text::joined(field.ty);
-    let reducer = reducer::text(&field.reducer);
-    let conflicts = matches!(field.reducer, Reducer::Replace | Reducer::Ephemeral);
+    let reducer = reduce_attr::text(&field.reducer);
+    let conflicts = field.reducer.conflict().is_of_values();
     let default = state.serde.default || field.serde.default || field.serde.skip.is_some();
     quote! {
         #rt::FieldInfo { name: #name, ty: #ty, reducer: #reducer, conflicts: #conflicts, default: #default }
@@ -73,20 +74,20 @@ fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 /// Where two updates of one step can conflict in this field.
 fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let look = |reducer: &TokenStream, slot: &Ident| {
-        let reducer = reducer::fit(field, reducer);
-        reducer::at_type(
+        let reducer = reducer_type::fit(field, reducer);
+        reducer_type::at_type(
             field,
             quote!(let __look = __look.field(#reducer, #position, |__update| &__update.#slot);),
         )
     };
     let replacement = field.replacement();
-    let replacement = replacement.map(|slot| look(&reducer::replace(state, field), &slot));
+    let replacement = replacement.map(|slot| look(&reducer_type::replace(state, field), &slot));
     let ident = field.ident;
-    let own = match &field.reducer {
-        Reducer::Replace | Reducer::Ephemeral | Reducer::Merge => {
-            look(&reducer::of(state, field), ident)
-        }
-        Reducer::Upsert(id) => {
+    let own = match field.reducer.conflict() {
+        Conflict::Never => TokenStream::new(),
+        Conflict::Value => look(&reducer_type::replace(state, field), ident),
+        Conflict::Key(combine) => look(&reducer_type::combine(field, combine), ident),
+        Conflict::Record(id) => {
             let removal = field.removal();
             quote! {
                 let __look = __look.records(
@@ -94,7 +95,6 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
                 );
             }
         }
-        _ => TokenStream::new(),
     };
     quote!(#replacement #own)
 }
@@ -103,22 +103,24 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let rt = super::rt();
     let apply = |reducer: &TokenStream, slot: &Ident| {
         let ident = field.ident;
-        let reducer = reducer::fit(field, reducer);
-        reducer::at_type(
+        let reducer = reducer_type::fit(field, reducer);
+        reducer_type::at_type(
             field,
             quote!(#rt::reduce::apply(#reducer, #position, &mut self.#ident, __updates, |__update| &mut __update.#slot)?;),
         )
     };
     let replacement = field.replacement();
-    let replacement = replacement.map(|slot| apply(&reducer::replace(state, field), &slot));
+    let replacement = replacement.map(|slot| apply(&reducer_type::replace(state, field), &slot));
     let ident = field.ident;
     let own = match &field.reducer {
-        Reducer::Ephemeral => reducer::at_type(
+        Reducer::Pick(pick) => apply(&reducer_type::pick(state, field, pick), ident),
+        Reducer::Combine(combine) => apply(&reducer_type::combine(field, combine), ident),
+        Reducer::Ephemeral => reducer_type::at_type(
             field,
             quote!(#rt::reduce::ephemeral(&mut self.#ident, __updates, |__update| &mut __update.#ident);),
         ),
         Reducer::With(path) => {
-            let function = reducer::function(field, path);
+            let function = reducer_type::function(field, path);
             quote!(#rt::reduce::apply_with(&mut self.#ident, __updates, #function, |__update| &mut __update.#ident);)
         }
         Reducer::Upsert(id) => {
@@ -130,21 +132,30 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
                 )?;
             }
         }
-        _ => apply(&reducer::of(state, field), ident),
     };
     quote!(#replacement #own)
 }
 
-/// Fields whose value a function of the user's makes out of what was said: its
-/// reducer, or one by which a whole is encoded that was said in parts.
+/// Whether a function of the user's makes the field's value out of what was
+/// said: its reducer, or one by which a whole is encoded that was said in parts.
+fn is_made(field: &Field<'_>) -> bool {
+    match &field.reducer {
+        Reducer::Pick(_) | Reducer::Ephemeral => false,
+        Reducer::With(_) => true,
+        Reducer::Combine(Combine::Merge) => {
+            types::last_segment(field.ty).is_none_or(|(name, _)| name != "BTreeMap")
+        }
+        Reducer::Combine(
+            Combine::Append | Combine::Sum | Combine::Max | Combine::Min | Combine::Union,
+        )
+        | Reducer::Upsert(_) => field.serde.has_codec(),
+    }
+}
+
 fn check_reduced(state: &State<'_>) -> Option<TokenStream> {
     let rt = super::rt();
     let numbered = state.fields.iter().enumerate();
-    let made = numbered.filter(|(_, field)| match field.reducer {
-        Reducer::With(_) => true,
-        Reducer::Merge => types::last_segment(field.ty).is_none_or(|(name, _)| name != "BTreeMap"),
-        _ => field.reducer.combines() && field.serde.has_codec(),
-    });
+    let made = numbered.filter(|(_, field)| is_made(field));
     let checks: Vec<_> = made
         .map(|(position, field)| {
             let (ident, ty) = (field.ident, field.ty);

@@ -9,7 +9,9 @@ mod impl_state;
 mod model;
 mod names;
 mod parse;
+mod reduce_attr;
 mod reducer;
+mod reducer_type;
 mod serde_attrs;
 mod setters;
 #[cfg(test)]

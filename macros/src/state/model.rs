@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Span};
 use syn::{Attribute, Generics, Path, Type, Visibility};
 
+use super::reducer::Reducer;
 use super::serde_attrs::{ContainerSerde, FieldSerde};
 
 pub(super) struct State<'a> {
@@ -26,32 +27,6 @@ pub(super) struct Field<'a> {
     pub(super) serde: FieldSerde,
 }
 
-pub(super) enum Reducer {
-    Replace,
-    Last,
-    First,
-    Append,
-    Sum,
-    Max,
-    Min,
-    Union,
-    Merge,
-    Upsert(Ident),
-    With(Path),
-    Ephemeral,
-}
-
-impl Reducer {
-    /// Whether several contributions become one value, so that there is also
-    /// `replace_<field>`.
-    pub(super) fn combines(&self) -> bool {
-        !matches!(
-            self,
-            Self::Replace | Self::Last | Self::First | Self::Ephemeral
-        )
-    }
-}
-
 impl Field<'_> {
     /// The slot and setter `replace_<field>`, if the reducer combines.
     pub(super) fn replacement(&self) -> Option<Ident> {
@@ -60,7 +35,7 @@ impl Field<'_> {
 
     /// The slot and setter `remove_<field>`, if the field holds records.
     pub(super) fn removal(&self) -> Option<Ident> {
-        matches!(self.reducer, Reducer::Upsert(_)).then(|| self.beside("remove"))
+        self.reducer.id().map(|_| self.beside("remove"))
     }
 
     fn beside(&self, verb: &str) -> Ident {
@@ -72,6 +47,6 @@ impl Field<'_> {
     }
 
     pub(super) fn is_ephemeral(&self) -> bool {
-        matches!(self.reducer, Reducer::Ephemeral)
+        self.reducer.is_ephemeral()
     }
 }

@@ -1,105 +1,124 @@
-//! The reducers as types of the runtime, and as text.
+//! The reducers, and what the derive asks of each.
+//!
+//! No match over them has a catch-all arm, and a variant that no word makes is
+//! dead code, which is denied here: rustc names every place that a new reducer
+//! was not given an answer in.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::quote;
-use syn::spanned::Spanned;
-use syn::{Path, Type};
+#![deny(dead_code)]
 
-use super::codec;
-use super::model::{Field, Reducer, State};
-use super::types;
+use proc_macro2::Ident;
+use syn::Path;
 
-/// The type that combines the field's contributions. `upsert` and `with` have
-/// none: they need an accessor and a function.
-pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let rt = super::rt();
-    let rank = || rank(&rt, field.ty);
-    match &field.reducer {
-        Reducer::First => quote!(#rt::reduce::First),
-        Reducer::Append => quote!(#rt::reduce::Append),
-        Reducer::Sum => quote!(#rt::reduce::Sum),
-        Reducer::Union => quote!(#rt::reduce::Union),
-        Reducer::Merge => quote!(#rt::reduce::MergeIn),
-        Reducer::Max => {
-            let rank = rank();
-            quote!(#rt::reduce::Max<#rank>)
+pub(super) enum Reducer {
+    /// One of the step's contributions stands.
+    Pick(Pick),
+    /// Contributions become one value, by a type of the runtime.
+    Combine(Combine),
+    /// Records, each found by this field of theirs.
+    Upsert(Ident),
+    /// Contributions become one value, by a function of the user's.
+    With(Path),
+    /// As [`Pick::Replace`], and back to the default in the next step.
+    Ephemeral,
+}
+
+pub(super) enum Pick {
+    Replace,
+    Last,
+    First,
+}
+
+pub(super) enum Combine {
+    Append,
+    Sum,
+    Max,
+    Min,
+    Union,
+    Merge,
+}
+
+/// What two writers of one step conflict by.
+pub(super) enum Conflict<'a> {
+    /// Nothing: both contributions count.
+    Never,
+    /// Two different values.
+    Value,
+    /// Two different values under one key; the reducer knows what a key is.
+    Key(&'a Combine),
+    /// Two different records with one id, which is this field of theirs.
+    Record(&'a Ident),
+}
+
+impl Reducer {
+    /// Whether several contributions become one value, so that there is also
+    /// `replace_<field>`.
+    pub(super) fn combines(&self) -> bool {
+        match self {
+            Self::Pick(_) | Self::Ephemeral => false,
+            Self::Combine(_) | Self::Upsert(_) | Self::With(_) => true,
         }
-        Reducer::Min => {
-            let rank = rank();
-            quote!(#rt::reduce::Min<#rank>)
+    }
+
+    /// Whether two writers of one step conflict.
+    pub(super) fn conflict(&self) -> Conflict<'_> {
+        match self {
+            Self::Pick(Pick::Replace) | Self::Ephemeral => Conflict::Value,
+            Self::Pick(Pick::Last | Pick::First) => Conflict::Never,
+            Self::Combine(combine) => combine.conflict(),
+            Self::Upsert(id) => Conflict::Record(id),
+            Self::With(_) => Conflict::Never,
         }
-        _ => replace(state, field),
+    }
+
+    /// The field that names a record, if the reducer is one of records.
+    pub(super) fn id(&self) -> Option<&Ident> {
+        match self {
+            Self::Upsert(id) => Some(id),
+            Self::Pick(_) | Self::Combine(_) | Self::With(_) | Self::Ephemeral => None,
+        }
+    }
+
+    /// Whether a value is of one step only.
+    pub(super) fn is_ephemeral(&self) -> bool {
+        match self {
+            Self::Ephemeral => true,
+            Self::Pick(_) | Self::Combine(_) | Self::Upsert(_) | Self::With(_) => false,
+        }
     }
 }
 
-/// The type that replaces the field's value, and compares by its encoding.
-pub(super) fn replace(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let rt = super::rt();
-    match codec::ident(state, field) {
-        Some(codec) => quote!(#rt::reduce::Replace<#codec>),
-        None => quote!(#rt::reduce::Replace),
-    }
-}
-
-/// A reducer as a value, for this field.
-pub(super) fn fit(field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
-    let (rt, ty) = (super::rt(), field.ty);
-    quote!(#rt::reduce::fit::<#reducer, #ty>())
-}
-
-/// The user's function as a value.
-pub(super) fn function(field: &Field<'_>, path: &Path) -> TokenStream {
-    let (rt, ty) = (super::rt(), field.ty);
-    quote!(#rt::reduce::function::<#ty>(#path))
-}
-
-/// The order of a type: that of `Ord`, but floats have none and `None` takes no part.
-fn rank(rt: &TokenStream, ty: &Type) -> TokenStream {
-    match types::last_segment(ty) {
-        Some((name, arguments)) if name == "Option" && arguments.len() == 1 => {
-            let inner = rank(rt, arguments[0]);
-            quote!(#rt::reduce::Present<#inner>)
+impl Combine {
+    fn conflict(&self) -> Conflict<'_> {
+        match self {
+            Self::Append | Self::Sum | Self::Max | Self::Min | Self::Union => Conflict::Never,
+            Self::Merge => Conflict::Key(self),
         }
-        Some((name, _)) if name == "f32" || name == "f64" => quote!(#rt::reduce::ByTotalCmp),
-        _ => quote!(#rt::reduce::ByOrd),
+    }
+
+    /// Whether a setter that is called again can find that two values do not
+    /// combine, and then panics at its caller.
+    pub(super) fn can_fail(&self) -> bool {
+        match self {
+            Self::Sum => true,
+            Self::Append | Self::Max | Self::Min | Self::Union | Self::Merge => false,
+        }
+    }
+
+    /// Whether a text is put together from parts, which need not be owned.
+    pub(super) fn takes_parts(&self) -> bool {
+        match self {
+            Self::Append => true,
+            Self::Sum | Self::Max | Self::Min | Self::Union | Self::Merge => false,
+        }
     }
 }
 
-/// Moves tokens to the field's type, so that a reducer that does not fit is
-/// reported there, once; what their names resolve to stays the same.
-pub(super) fn at_type(field: &Field<'_>, tokens: TokenStream) -> TokenStream {
-    place(tokens, field.ty.span())
-}
-
-fn place(tokens: TokenStream, span: Span) -> TokenStream {
-    let place = |token: TokenTree| {
-        let span = span.resolved_at(token.span());
-        let mut token = match token {
-            TokenTree::Group(group) => {
-                Group::new(group.delimiter(), place(group.stream(), span)).into()
-            }
-            token => token,
-        };
-        token.set_span(span);
-        token
-    };
-    tokens.into_iter().map(place).collect()
-}
-
-/// The reducer as written, for the table of fields.
-pub(super) fn text(reducer: &Reducer) -> String {
-    match reducer {
-        Reducer::Replace => "replace".into(),
-        Reducer::Last => "last".into(),
-        Reducer::First => "first".into(),
-        Reducer::Append => "append".into(),
-        Reducer::Sum => "sum".into(),
-        Reducer::Max => "max".into(),
-        Reducer::Min => "min".into(),
-        Reducer::Union => "union".into(),
-        Reducer::Merge => "merge".into(),
-        Reducer::Upsert(id) => format!("upsert={id}"),
-        Reducer::With(path) => format!("with={}", crate::text::joined(path)),
-        Reducer::Ephemeral => "ephemeral".into(),
+impl Conflict<'_> {
+    /// Whether any two different values do: what the table of fields says.
+    pub(super) fn is_of_values(&self) -> bool {
+        match self {
+            Self::Value => true,
+            Self::Never | Self::Key(_) | Self::Record(_) => false,
+        }
     }
 }

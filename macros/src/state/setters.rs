@@ -3,8 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::model::{Field, Reducer, State};
-use super::reducer;
+use super::model::{Field, State};
+use super::reducer::{Combine, Reducer};
+use super::reducer_type;
 use super::types::{self, Shape};
 
 /// All setters of one field.
@@ -19,38 +20,38 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     let (vis, ident) = (state.vis, field.ident);
     let rt = super::rt();
-    let (argument, value) = match (&field.reducer, types::is_named(field.ty, "String")) {
-        (Reducer::Append, true) => (
-            quote!(impl ::core::convert::AsRef<str>),
-            quote!(::std::string::String::from(
-                ::core::convert::AsRef::<str>::as_ref(&value)
-            )),
-        ),
-        _ => argument(field),
+    let combine = match &field.reducer {
+        Reducer::Combine(combine) => Some(combine),
+        Reducer::Pick(_) | Reducer::Upsert(_) | Reducer::With(_) | Reducer::Ephemeral => None,
     };
-    let label = format!("{}.{}", state.ident, field.name);
+    let is_text = types::is_named(field.ty, "String");
+    let (argument, value) = if is_text && combine.is_some_and(Combine::takes_parts) {
+        part()
+    } else {
+        argument(field)
+    };
     let body = match &field.reducer {
-        Reducer::Replace | Reducer::Last | Reducer::First | Reducer::Ephemeral => {
-            quote!(self.#ident.set(#value);)
+        Reducer::Pick(_) | Reducer::Ephemeral => quote!(self.#ident.set(#value);),
+        Reducer::Combine(combine) => {
+            let label = format!("{}.{}", state.ident, field.name);
+            let reducer = reducer_type::fit(field, &reducer_type::combine(field, combine));
+            reducer_type::at_type(
+                field,
+                quote!(#rt::reduce::join(#reducer, #label, &mut self.#ident, #value);),
+            )
         }
         Reducer::Upsert(id) => {
             let removal = field.removal();
             quote!(#rt::reduce::join_records(&mut self.#ident, &mut self.#removal, #value, |__record| &__record.#id);)
         }
         Reducer::With(path) => {
-            let function = reducer::function(field, path);
+            let function = reducer_type::function(field, path);
             quote!(#rt::reduce::join_with(&mut self.#ident, #value, #function);)
-        }
-        _ => {
-            let reducer = reducer::fit(field, &reducer::of(state, field));
-            reducer::at_type(
-                field,
-                quote!(#rt::reduce::join(#reducer, #label, &mut self.#ident, #value);),
-            )
         }
     };
     let docs = docs(field);
-    let track = matches!(field.reducer, Reducer::Sum).then(|| quote!(#[track_caller]));
+    let can_fail = combine.is_some_and(Combine::can_fail);
+    let track = can_fail.then(|| quote!(#[track_caller]));
     quote! {
         #docs
         #track
@@ -81,9 +82,7 @@ fn replacement(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
 
 /// `remove_field(key)`
 fn removal(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
-    let Reducer::Upsert(id) = &field.reducer else {
-        return None;
-    };
+    let id = field.reducer.id()?;
     let removal = field.removal()?;
     let (vis, ident) = (state.vis, field.ident);
     let rt = super::rt();
@@ -100,6 +99,16 @@ fn removal(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
             self
         }
     })
+}
+
+/// What a setter takes that puts it at the end of a text.
+fn part() -> (TokenStream, TokenStream) {
+    (
+        quote!(impl ::core::convert::AsRef<str>),
+        quote!(::std::string::String::from(
+            ::core::convert::AsRef::<str>::as_ref(&value)
+        )),
+    )
 }
 
 /// The type that a setter takes and how `value` becomes the field's type.

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::Reducer;
+use super::{Never, Reducer};
 
 /// `append`: contributions go to the end, in merge order.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub trait Appendable: Sized {
 }
 
 impl<T: Appendable> Reducer<T> for Append {
+    type Conflict = Never;
+
     #[inline]
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
         for more in contributions {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Reducer;
+use super::{Conflict, Never, Reducer};
 use crate::encode::{self, EncodeError};
 use crate::state::Merge;
 
@@ -17,25 +17,16 @@ pub struct MergeIn;
     note = "use `std::collections::BTreeMap`, implement `superstep::Merge`, or choose another reducer"
 )]
 pub trait Mergeable: Sized {
+    /// As [`Reducer::Conflict`].
+    type Conflict: Conflict<Self>;
+
     /// Takes in what `other` says.
     fn merge_in(&mut self, other: Self);
-
-    /// As [`Reducer::conflict`].
-    ///
-    /// # Errors
-    /// A value that has to be encoded to be compared and has no encoding.
-    fn conflict<'a>(
-        contributions: impl Iterator<Item = (usize, &'a Self)>,
-    ) -> Result<Option<(usize, usize)>, EncodeError>
-    where
-        Self: 'a,
-    {
-        drop(contributions);
-        Ok(None)
-    }
 }
 
 impl<T: Merge> Mergeable for T {
+    type Conflict = Never;
+
     #[inline]
     fn merge_in(&mut self, other: Self) {
         self.merge(other);
@@ -43,16 +34,24 @@ impl<T: Merge> Mergeable for T {
 }
 
 impl<K: Ord, V: Serialize> Mergeable for BTreeMap<K, V> {
+    type Conflict = ByKey;
+
     #[inline]
     fn merge_in(&mut self, other: Self) {
         self.extend(other);
     }
+}
 
-    fn conflict<'a>(
-        contributions: impl Iterator<Item = (usize, &'a Self)>,
+/// Two different values under one key conflict.
+#[derive(Debug)]
+pub struct ByKey;
+
+impl<K: Ord, V: Serialize> Conflict<BTreeMap<K, V>> for ByKey {
+    fn find<'a>(
+        contributions: impl Iterator<Item = (usize, &'a BTreeMap<K, V>)>,
     ) -> Result<Option<(usize, usize)>, EncodeError>
     where
-        Self: 'a,
+        BTreeMap<K, V>: 'a,
     {
         let mut contributions = contributions.peekable();
         let mut written: BTreeMap<&K, (usize, &V)> = BTreeMap::new();
@@ -72,14 +71,7 @@ impl<K: Ord, V: Serialize> Mergeable for BTreeMap<K, V> {
 }
 
 impl<T: Mergeable> Reducer<T> for MergeIn {
-    fn conflict<'a>(
-        contributions: impl Iterator<Item = (usize, &'a T)>,
-    ) -> Result<Option<(usize, usize)>, EncodeError>
-    where
-        T: 'a,
-    {
-        T::conflict(contributions)
-    }
+    type Conflict = T::Conflict;
 
     #[inline]
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {

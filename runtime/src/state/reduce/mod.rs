@@ -6,6 +6,7 @@
 
 mod append;
 mod codec;
+mod conflict;
 mod merge;
 mod plain;
 mod rank;
@@ -19,8 +20,9 @@ use std::marker::PhantomData;
 
 pub use append::{Append, Appendable};
 pub use codec::{Codec, Plain, check_reduced, decode_slot, encode_slot};
-pub use merge::{MergeIn, Mergeable};
-pub use plain::{First, Replace, ephemeral, restore};
+pub use conflict::{Conflict, Never};
+pub use merge::{ByKey, MergeIn, Mergeable};
+pub use plain::{First, Last, Replace, ephemeral, restore};
 pub use rank::{ByOrd, ByTotalCmp, Max, Min, Present, Rank};
 pub use sum::{Sum, Summable};
 pub use union::{Union, Unitable};
@@ -34,23 +36,11 @@ use crate::encode::{self, EncodeError};
 
 /// How the contributions of one step to a field of type `T` combine.
 ///
-/// Both functions see the contributions in merge order. What one update says
-/// twice is settled by its setters, so an update contributes at most once.
+/// Contributions come in merge order. What one update says twice is settled by
+/// its setters, so an update contributes at most once.
 pub trait Reducer<T> {
-    /// The first two contributions that cannot both stand, by the positions
-    /// they are given with.
-    ///
-    /// # Errors
-    /// A value that has to be encoded to be compared and has no encoding.
-    fn conflict<'a>(
-        contributions: impl Iterator<Item = (usize, &'a T)>,
-    ) -> Result<Option<(usize, usize)>, EncodeError>
-    where
-        T: 'a,
-    {
-        drop(contributions);
-        Ok(None)
-    }
+    /// Which contributions cannot both stand; [`Never`] if all can.
+    type Conflict: Conflict<T>;
 
     /// Combines the contributions with the value so far.
     ///
@@ -71,14 +61,7 @@ pub fn fit<R: Reducer<T>, T>() -> impl Reducer<T> {
 struct Fitted<R>(PhantomData<R>);
 
 impl<R: Reducer<T>, T> Reducer<T> for Fitted<R> {
-    fn conflict<'a>(
-        contributions: impl Iterator<Item = (usize, &'a T)>,
-    ) -> Result<Option<(usize, usize)>, EncodeError>
-    where
-        T: 'a,
-    {
-        R::conflict(contributions)
-    }
+    type Conflict = R::Conflict;
 
     #[inline]
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
@@ -150,7 +133,7 @@ impl<'a, U> Conflicts<'a, U> {
         field: usize,
         slot: impl Fn(&'a U) -> &'a Slot<T>,
     ) -> Self {
-        self.look(field, |updates| R::conflict(set_in(updates, slot)))
+        self.look(field, |updates| R::Conflict::find(set_in(updates, slot)))
     }
 
     /// Looks at a field of records, unless a conflict is found already.

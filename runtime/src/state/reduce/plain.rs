@@ -1,16 +1,16 @@
 use std::marker::PhantomData;
 
 use super::codec::{Codec, Plain, canonical};
-use super::{Reducer, Slot};
+use super::{Conflict, Never, Reducer, Slot};
 use crate::encode::EncodeError;
 
-/// No attribute, `last` and `ephemeral`: the last contribution stands. Two
-/// with different encodings conflict, unless nobody asks (`last`).
+/// No attribute and `ephemeral`: the last contribution stands, and two with
+/// different encodings conflict.
 #[derive(Debug)]
 pub struct Replace<C = Plain>(PhantomData<C>);
 
-impl<T, C: Codec<T>> Reducer<T> for Replace<C> {
-    fn conflict<'a>(
+impl<T, C: Codec<T>> Conflict<T> for Replace<C> {
+    fn find<'a>(
         mut contributions: impl Iterator<Item = (usize, &'a T)>,
     ) -> Result<Option<(usize, usize)>, EncodeError>
     where
@@ -31,6 +31,23 @@ impl<T, C: Codec<T>> Reducer<T> for Replace<C> {
         }
         Ok(None)
     }
+}
+
+impl<T, C: Codec<T>> Reducer<T> for Replace<C> {
+    type Conflict = Self;
+
+    #[inline]
+    fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
+        Last::reduce(into, contributions)
+    }
+}
+
+/// `last`: the step's last contribution stands.
+#[derive(Debug)]
+pub struct Last;
+
+impl<T> Reducer<T> for Last {
+    type Conflict = Never;
 
     #[inline]
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
@@ -46,6 +63,8 @@ impl<T, C: Codec<T>> Reducer<T> for Replace<C> {
 pub struct First;
 
 impl<T> Reducer<T> for First {
+    type Conflict = Never;
+
     #[inline]
     fn reduce(into: &mut T, mut contributions: impl Iterator<Item = T>) -> Result<(), String> {
         if let Some(value) = contributions.next() {

@@ -1,7 +1,7 @@
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 
-use super::Reducer;
+use super::{Never, Reducer};
 
 /// `max`: the greatest of the value so far and the contributions, by the order `R`.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub trait Rank<T> {
 }
 
 impl<T, R: Rank<T>> Reducer<T> for Max<R> {
+    type Conflict = Never;
+
     #[inline]
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
         keep::<R, T>(into, Ordering::Greater, contributions);
@@ -26,6 +28,8 @@ impl<T, R: Rank<T>> Reducer<T> for Max<R> {
 }
 
 impl<T, R: Rank<T>> Reducer<T> for Min<R> {
+    type Conflict = Never;
+
     #[inline]
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
         keep::<R, T>(into, Ordering::Less, contributions);

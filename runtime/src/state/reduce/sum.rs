@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use super::Reducer;
+use super::{Never, Reducer};
 
 /// `sum`: contributions are added, in merge order; an overflow is an error.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub trait Summable: Copy + Debug {
 }
 
 impl<T: Summable> Reducer<T> for Sum {
+    type Conflict = Never;
+
     #[inline]
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
         for value in contributions {

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::Reducer;
+use super::{Never, Reducer};
 
 /// `union`: every contributed element joins the set.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ impl<T: Ord> Unitable for BTreeSet<T> {
 }
 
 impl<T: Unitable> Reducer<T> for Union {
+    type Conflict = Never;
+
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String> {
         contributions.for_each(|more| into.unite(more));
         Ok(())

@@ -1,0 +1,92 @@
+//! The reducers as types and values of the runtime.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::quote;
+use syn::spanned::Spanned;
+use syn::{Path, Type};
+
+use super::codec;
+use super::model::{Field, State};
+use super::reducer::{Combine, Pick};
+use super::types;
+
+/// The type that picks one of the field's contributions.
+pub(super) fn pick(state: &State<'_>, field: &Field<'_>, pick: &Pick) -> TokenStream {
+    let rt = super::rt();
+    match pick {
+        Pick::Replace => replace(state, field),
+        Pick::Last => quote!(#rt::reduce::Last),
+        Pick::First => quote!(#rt::reduce::First),
+    }
+}
+
+/// The type that combines the field's contributions.
+pub(super) fn combine(field: &Field<'_>, combine: &Combine) -> TokenStream {
+    let rt = super::rt();
+    let ranked = |by: TokenStream| {
+        let rank = rank(&rt, field.ty);
+        quote!(#rt::reduce::#by<#rank>)
+    };
+    match combine {
+        Combine::Append => quote!(#rt::reduce::Append),
+        Combine::Sum => quote!(#rt::reduce::Sum),
+        Combine::Union => quote!(#rt::reduce::Union),
+        Combine::Merge => quote!(#rt::reduce::MergeIn),
+        Combine::Max => ranked(quote!(Max)),
+        Combine::Min => ranked(quote!(Min)),
+    }
+}
+
+/// The type that replaces the field's value, and compares by its encoding.
+pub(super) fn replace(state: &State<'_>, field: &Field<'_>) -> TokenStream {
+    let rt = super::rt();
+    match codec::ident(state, field) {
+        Some(codec) => quote!(#rt::reduce::Replace<#codec>),
+        None => quote!(#rt::reduce::Replace),
+    }
+}
+
+/// A reducer as a value, for this field.
+pub(super) fn fit(field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
+    let (rt, ty) = (super::rt(), field.ty);
+    quote!(#rt::reduce::fit::<#reducer, #ty>())
+}
+
+/// The user's function as a value.
+pub(super) fn function(field: &Field<'_>, path: &Path) -> TokenStream {
+    let (rt, ty) = (super::rt(), field.ty);
+    quote!(#rt::reduce::function::<#ty>(#path))
+}
+
+/// The order of a type: that of `Ord`, but floats have none and `None` takes no part.
+fn rank(rt: &TokenStream, ty: &Type) -> TokenStream {
+    match types::last_segment(ty) {
+        Some((name, arguments)) if name == "Option" && arguments.len() == 1 => {
+            let inner = rank(rt, arguments[0]);
+            quote!(#rt::reduce::Present<#inner>)
+        }
+        Some((name, _)) if name == "f32" || name == "f64" => quote!(#rt::reduce::ByTotalCmp),
+        _ => quote!(#rt::reduce::ByOrd),
+    }
+}
+
+/// Moves tokens to the field's type, so that a reducer that does not fit is
+/// reported there, once; what their names resolve to stays the same.
+pub(super) fn at_type(field: &Field<'_>, tokens: TokenStream) -> TokenStream {
+    place(tokens, field.ty.span())
+}
+
+fn place(tokens: TokenStream, span: Span) -> TokenStream {
+    let place = |token: TokenTree| {
+        let span = span.resolved_at(token.span());
+        let mut token = match token {
+            TokenTree::Group(group) => {
+                Group::new(group.delimiter(), place(group.stream(), span)).into()
+            }
+            token => token,
+        };
+        token.set_span(span);
+        token
+    };
+    tokens.into_iter().map(place).collect()
+}
