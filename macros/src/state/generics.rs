@@ -34,7 +34,7 @@ fn mentions(tokens: TokenStream, names: &[String]) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Group(group) => mentions(group.stream(), names),
         TokenTree::Ident(ident) => names.contains(&ident.to_string()),
-        _ => false,
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }
 

@@ -1,5 +1,8 @@
 //! `#[derive(State)]`.
 
+// A reducer that a match forgets must not compile.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod check;
 mod codec;
 mod expand;
@@ -12,10 +15,12 @@ mod parse;
 mod reduce_attr;
 mod reducer;
 mod reducer_type;
+#[expect(clippy::wildcard_enum_match_arm, reason = "of syn's enums")]
 mod serde_attrs;
 mod setters;
 #[cfg(test)]
 mod tests;
+#[expect(clippy::wildcard_enum_match_arm, reason = "of syn's enums")]
 mod types;
 mod update;
 

@@ -63,10 +63,9 @@ impl Reducer {
     pub(super) fn conflict(&self) -> Conflict<'_> {
         match self {
             Self::Pick(Pick::Replace) | Self::Ephemeral => Conflict::Value,
-            Self::Pick(Pick::Last | Pick::First) => Conflict::Never,
+            Self::Pick(Pick::Last | Pick::First) | Self::With(_) => Conflict::Never,
             Self::Combine(combine) => combine.conflict(),
             Self::Upsert(id) => Conflict::Record(id),
-            Self::With(_) => Conflict::Never,
         }
     }
 

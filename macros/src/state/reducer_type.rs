@@ -77,14 +77,11 @@ pub(super) fn at_type(field: &Field<'_>, tokens: TokenStream) -> TokenStream {
 }
 
 fn place(tokens: TokenStream, span: Span) -> TokenStream {
-    let place = |token: TokenTree| {
+    let place = |mut token: TokenTree| {
         let span = span.resolved_at(token.span());
-        let mut token = match token {
-            TokenTree::Group(group) => {
-                Group::new(group.delimiter(), place(group.stream(), span)).into()
-            }
-            token => token,
-        };
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), place(group.stream(), span)).into();
+        }
         token.set_span(span);
         token
     };

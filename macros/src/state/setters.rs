@@ -19,7 +19,6 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 /// `field(value)`
 fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     let (vis, ident) = (state.vis, field.ident);
-    let rt = super::rt();
     let combine = match &field.reducer {
         Reducer::Combine(combine) => Some(combine),
         Reducer::Pick(_) | Reducer::Upsert(_) | Reducer::With(_) | Reducer::Ephemeral => None,
@@ -30,7 +29,25 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     } else {
         argument(field)
     };
-    let body = match &field.reducer {
+    let body = say(state, field, &value);
+    let docs = docs(field);
+    let can_fail = combine.is_some_and(Combine::can_fail);
+    let track = can_fail.then(|| quote!(#[track_caller]));
+    quote! {
+        #docs
+        #track
+        #vis fn #ident(mut self, value: #argument) -> Self {
+            #body
+            self
+        }
+    }
+}
+
+/// What the field's own setter does with `value`: called again, it puts it in
+/// the place of what is pending, or joins the two.
+fn say(state: &State<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream {
+    let (rt, ident) = (super::rt(), field.ident);
+    match &field.reducer {
         Reducer::Pick(_) | Reducer::Ephemeral => quote!(self.#ident.set(#value);),
         Reducer::Combine(combine) => {
             let label = format!("{}.{}", state.ident, field.name);
@@ -47,17 +64,6 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
         Reducer::With(path) => {
             let function = reducer_type::function(field, path);
             quote!(#rt::reduce::join_with(&mut self.#ident, #value, #function);)
-        }
-    };
-    let docs = docs(field);
-    let can_fail = combine.is_some_and(Combine::can_fail);
-    let track = can_fail.then(|| quote!(#[track_caller]));
-    quote! {
-        #docs
-        #track
-        #vis fn #ident(mut self, value: #argument) -> Self {
-            #body
-            self
         }
     }
 }
