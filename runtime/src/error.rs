@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::difference::{Difference, differences};
 use crate::encode::EncodeError;
 use crate::hash::Digest;
+use crate::json_diff::{Difference, differences};
 use crate::store::{Lease, Status, StoreError};
 
 /// Why a run did not go on.

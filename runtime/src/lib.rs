@@ -67,8 +67,6 @@
 mod mistakes;
 
 mod cx;
-mod diff;
-mod difference;
 #[cfg(doctest)]
 mod doctests;
 pub mod encode;
@@ -76,11 +74,13 @@ mod engine;
 mod error;
 pub mod graph;
 mod hash;
+mod json_diff;
 mod machine;
 mod node_error;
 mod options;
 mod panics;
 mod run;
+mod run_diff;
 mod session;
 #[cfg(test)]
 mod simulator;
@@ -89,15 +89,15 @@ pub mod store;
 pub mod testing;
 
 pub use cx::{AtMostOnce, Cx, Effect, TaskRng, ok};
-pub use diff::{Divergence, RunRef, TaskDivergence, diff};
-pub use difference::Difference;
 pub use engine::{At, Engine, EngineBuilder, RunCall, TurnCall};
 pub use error::Error;
 pub use graph::{Graph, Part, Route};
 pub use hash::Digest;
+pub use json_diff::Difference;
 pub use node_error::{Failure, NodeError};
 pub use options::{ConflictPolicy, Options};
 pub use run::{Interrupt, Outcome, Run, StepInfo, TaskInfo};
+pub use run_diff::{Divergence, RunRef, TaskDivergence, diff};
 pub use state::{Merge, State};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;

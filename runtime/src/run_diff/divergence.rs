@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::readable::{ReadStep, ReadTask};
-use crate::difference::{Difference, differences, one_sided};
+use crate::json_diff::{Difference, differences, one_sided};
 use crate::store::StepKind;
 
 /// The first step in which two runs differ; its `Display` tells people.
