@@ -145,11 +145,39 @@ pub enum StoreError {
         /// The newest schema known here.
         known: u32,
     },
-    /// The database cannot be written.
-    #[error("`{path}` is read-only; make the file and its folder writable for this process")]
+    /// The database was written by an older version of this crate, and is only read here.
+    #[error(
+        "`{path}` has schema {found}, and what was asked for came with schema {needed}; nothing was changed, \
+         open it once with `SqliteStore::open`, which brings it up to date: older versions of superstep \
+         cannot open it after that"
+    )]
+    OldSchema {
+        /// The file.
+        path: String,
+        /// Its schema.
+        found: u32,
+        /// The oldest schema that has what was asked for.
+        needed: u32,
+    },
+    /// What was committed last stands in a log that cannot be read without writing.
+    #[error(
+        "`{path}` was left with `{log}`, in which its last commits are, and without what it takes to read that \
+         and write nothing; nothing older is shown instead: open it once with `SqliteStore::open`, as a user who \
+         may write the file and its folder"
+    )]
+    NeedsRecovery {
+        /// The file.
+        path: String,
+        /// The log or journal beside it.
+        log: String,
+    },
+    /// The database cannot be written, or not through this store.
+    #[error("`{path}` is read-only: {reason}")]
     ReadOnly {
         /// The file.
         path: String,
+        /// Why, and what to do.
+        reason: String,
     },
     /// The file at the path is not the one that was opened; the database, or one of the two beside it.
     #[error(
@@ -226,6 +254,26 @@ pub enum StoreError {
         #[source]
         source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
+}
+
+#[cfg(feature = "sqlite")]
+impl StoreError {
+    /// [`ReadOnly`](Self::ReadOnly) for whoever wanted to write.
+    pub(super) fn unwritable(path: impl fmt::Display) -> Self {
+        Self::ReadOnly {
+            path: path.to_string(),
+            reason: "make the file and its folder writable for this process".to_owned(),
+        }
+    }
+
+    /// [`ReadOnly`](Self::ReadOnly) for whoever wanted to read only.
+    pub(super) fn opened_read_only(path: impl fmt::Display) -> Self {
+        Self::ReadOnly {
+            path: path.to_string(),
+            reason: "it was opened with `open_read_only`; nothing was written, use `open` to write"
+                .to_owned(),
+        }
+    }
 }
 
 impl fmt::Debug for StoreError {

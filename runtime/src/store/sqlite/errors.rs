@@ -64,7 +64,7 @@ pub(super) fn translate(error: rusqlite::Error, path: &Path) -> StoreError {
             ErrorCode::NotADatabase => return StoreError::NotADatabase { path },
             // The file under the connection was moved or deleted; nothing is read-only.
             ErrorCode::ReadOnly if failure.extended_code != ffi::SQLITE_READONLY_DBMOVED => {
-                return StoreError::ReadOnly { path };
+                return StoreError::unwritable(path);
             }
             _ => {}
         }

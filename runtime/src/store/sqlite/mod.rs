@@ -6,17 +6,21 @@ mod commit;
 mod desk;
 mod effects;
 mod errors;
+mod files;
+mod gate;
 mod history;
 mod identity;
 mod labels;
 mod lease;
 mod lineage;
+mod older;
 mod open;
 mod owners;
 mod park;
 mod prune;
 mod questions;
 mod read;
+mod read_only;
 mod reader;
 mod schema;
 mod shrink;
@@ -41,7 +45,8 @@ use self::errors::Fail;
 use self::identity::Identity;
 use self::open::{Opened, Settings};
 use self::owners::Owners;
-use self::reader::Readers;
+use self::read_only::ReadOnly;
+use self::reader::{Readers, Source};
 use self::watch::Watch;
 use self::writer::Writer;
 use super::{
@@ -88,6 +93,11 @@ struct Inner {
     file: Identity,
     /// Closed before the writer: SQLite cleans up with the last connection, if it may write.
     readers: Readers,
+    /// `None` if it was opened to be read only.
+    writing: Option<Writing>,
+}
+
+struct Writing {
     writer: Writer,
     checkpointer: Arc<Checkpointer>,
     owners: Arc<Owners>,
@@ -176,16 +186,48 @@ impl SqliteOptions {
         let checkpointer = Arc::new(Checkpointer::start(file.path())?);
         let desk = Desk::new(conn, files, busy, Arc::clone(&checkpointer))?;
         let writer = Writer::start(desk, Arc::clone(&owners))?;
-        let inner = Inner {
-            readers: Readers::new(file.clone(), busy, reader),
-            file,
+        let source = Source::Beside {
+            file: file.clone(),
+            busy,
+        };
+        let writing = Writing {
             writer,
             checkpointer,
             owners,
         };
-        Ok(SqliteStore {
-            inner: Arc::new(inner),
-        })
+        let readers = Readers::new(source, reader);
+        Ok(SqliteStore::of(file, readers, Some(writing)))
+    }
+
+    /// Opens the database at `path` to read it, whoever else has it open, and never
+    /// writes: not to the file, and nothing beside it.
+    ///
+    /// Every method that writes is [`StoreError::ReadOnly`]. A file of an older schema
+    /// stays as it is; [`head`](Store::head), [`runs`](Store::runs) and
+    /// [`steps`](Store::steps) read it, everything else is [`StoreError::OldSchema`].
+    ///
+    /// File and folder need not be writable. What an owner committed is read as soon as
+    /// it is acknowledged, whether that owner lives or was killed. Each look has a
+    /// connection of its own, so a store that is kept open holds up nobody.
+    ///
+    /// The path means what it means to [`open`](Self::open). Of the options
+    /// [`busy_timeout`](Self::busy_timeout) counts.
+    ///
+    /// # Errors
+    /// - [`StoreError::CannotOpen`] if there is no file, an empty one, or one that this
+    ///   process may not read;
+    /// - [`StoreError::NeedsRecovery`] if the log of a dead owner is there and its index
+    ///   (`-shm`) is not, so that only who may write can read the last commits;
+    /// - [`StoreError::NotADatabase`], [`StoreError::Foreign`], [`StoreError::NewerSchema`],
+    ///   [`StoreError::Linked`], [`StoreError::TooManyFiles`], [`StoreError::Busy`].
+    ///
+    /// Reading may give the same later on, and [`StoreError::Moved`].
+    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
+        let path = open::locate(path.as_ref())?;
+        let place = ReadOnly::open(path, self.settings.busy)?;
+        let file = place.file().clone();
+        let readers = Readers::new(Source::ReadOnly(place), None);
+        Ok(SqliteStore::of(file, readers, None))
     }
 }
 
@@ -209,6 +251,31 @@ impl SqliteStore {
         Self::options().open(path)
     }
 
+    /// Opens the database at `path` to read it, with the default options; it is never
+    /// written.
+    ///
+    /// ```
+    /// use superstep::store::{SqliteStore, Store, StoreError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("runs.db");
+    /// # drop(SqliteStore::open(&path)?);
+    /// let store = SqliteStore::open_read_only(path)?;
+    /// assert!(store.runs().await?.is_empty());
+    /// let refused = store.label("some-run", 1, "draft").await;
+    /// assert!(matches!(refused, Err(StoreError::ReadOnly { .. })));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`SqliteOptions::open_read_only`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open_read_only(path)
+    }
+
     /// The options, to change before [`open`](SqliteOptions::open).
     pub fn options() -> SqliteOptions {
         SqliteOptions {
@@ -228,24 +295,55 @@ impl SqliteStore {
     /// [`health`](Self::health) says for how long.
     ///
     /// # Errors
-    /// [`StoreError::Moved`] if it is not there any more.
+    /// [`StoreError::Moved`] if it is not there any more; of a store that is only read
+    /// it need not be there.
     pub fn log_bytes(&self) -> Result<u64, StoreError> {
-        watch::log_bytes(self.path())
+        match watch::log_bytes(self.path()) {
+            Err(StoreError::Moved { .. }) if self.inner.writing.is_none() => Ok(0),
+            bytes => bytes,
+        }
     }
 
-    /// What an operator should know. Costs next to nothing.
+    /// What an operator should know. Costs next to nothing. Only a store that writes
+    /// knows.
     pub fn health(&self) -> SqliteHealth {
+        let writing = self.inner.writing.as_ref();
         SqliteHealth {
-            held_up: self.inner.checkpointer.held_up(),
+            held_up: writing.and_then(|writing| writing.checkpointer.held_up()),
         }
+    }
+
+    fn of(file: Identity, readers: Readers, writing: Option<Writing>) -> Self {
+        let inner = Inner {
+            file,
+            readers,
+            writing,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    fn writing(&self) -> Result<&Writing, StoreError> {
+        let refused = || StoreError::opened_read_only(self.path().display());
+        self.inner.writing.as_ref().ok_or_else(refused)
     }
 
     fn read<'a, T, F>(&'a self, query: F) -> StoreFuture<'a, T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Fail> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, Fail> + Send + 'static,
     {
-        Box::pin(self.inner.readers.read(query))
+        Box::pin(self.inner.readers.read(schema::NEWEST, query))
+    }
+
+    /// Reads what `older` makes up for in databases of every older schema.
+    fn read_of_any_schema<'a, T, F>(&'a self, query: F) -> StoreFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, Fail> + Send + 'static,
+    {
+        Box::pin(self.inner.readers.read(1, query))
     }
 
     fn write<'a, T, F>(&'a self, work: F) -> StoreFuture<'a, T>
@@ -253,7 +351,7 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, Fail> + Send + 'static,
     {
-        Box::pin(self.inner.writer.write(work))
+        Box::pin(async move { self.writing()?.writer.write(work).await })
     }
 
     /// Work that may take over a lease: it gives, beside its result, the lock
@@ -264,15 +362,16 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnMut(&Connection, &Owners) -> Result<(T, Option<String>), Fail> + Send + 'static,
     {
-        let owners = Arc::clone(&self.inner.owners);
         Box::pin(async move {
-            let work = self.inner.writer.write(move |conn| work(conn, &owners));
+            let Writing { writer, owners, .. } = self.writing()?;
+            let known = Arc::clone(owners);
+            let work = writer.write(move |conn| work(conn, &known));
             let (done, left_behind) = work.await?;
             if let Some(name) = left_behind {
-                let owners = Arc::clone(&self.inner.owners);
+                let owners = Arc::clone(owners);
                 let bury = move |conn: &Connection| owners.bury(conn, &name);
                 // A file that stays is buried when the database is opened next.
-                let _ = self.inner.writer.write(bury).await;
+                let _ = writer.write(bury).await;
             }
             Ok(done)
         })
@@ -280,17 +379,18 @@ impl SqliteStore {
 
     /// Each run in a transaction of its own: commits go on in between.
     async fn prune_each(&self, prune: &Prune) -> Result<Pruned, StoreError> {
-        let (asked, owners) = (prune.clone(), Arc::clone(&self.inner.owners));
+        let writing = self.writing()?;
+        let (asked, owners) = (prune.clone(), Arc::clone(&writing.owners));
         let look = self.read(move |conn| prune::candidates(conn, &owners, &asked));
         let mut pruned = Pruned::default();
         for run in look.await? {
-            let (asked, owners) = (prune.clone(), Arc::clone(&self.inner.owners));
+            let (asked, owners) = (prune.clone(), Arc::clone(&writing.owners));
             let drop = self.write(move |conn| prune::prune(conn, &owners, &asked, &run));
             let steps = drop.await?;
             pruned.runs += u64::from(steps > 0);
             pruned.steps += steps;
         }
-        shrink::give_back(&self.inner.writer, &self.inner.checkpointer).await;
+        shrink::give_back(&writing.writer, &writing.checkpointer).await;
         Ok(pruned)
     }
 }
@@ -306,7 +406,7 @@ impl fmt::Debug for SqliteStore {
 impl Store for SqliteStore {
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         let run = run.to_owned();
-        self.read(move |conn| read::head(conn, &run))
+        self.read_of_any_schema(move |conn| read::head(conn, &run))
     }
 
     fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
@@ -315,12 +415,12 @@ impl Store for SqliteStore {
     }
 
     fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
-        self.read(read::heads)
+        self.read_of_any_schema(read::heads)
     }
 
     fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
         let run = run.to_owned();
-        self.read(move |conn| history::steps(conn, &run, from, to))
+        self.read_of_any_schema(move |conn| history::steps(conn, &run, from, to))
     }
 
     fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::Synchronous;
 use super::checkpointer::{LONG_LOG, LONGEST_LOG};
 use super::errors::{TOO_MANY_FILES, translate};
+use super::gate::Gate;
 use super::identity::Identity;
 use super::watch::beside;
 use super::{reader, schema, shrink};
@@ -99,6 +100,8 @@ fn unreachable_file(error: &io::Error, path: &Path) -> StoreError {
 /// never opened but through SQLite: closing any other handle would drop the
 /// locks that SQLite holds in this process.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
+    let gate = Gate::of(path);
+    let _alone = gate.open();
     let reader = match fs::metadata(path) {
         Ok(file) if file.len() > 0 => look(path, settings)?.filter(shrink::is_shrinkable),
         _ => {
@@ -112,7 +115,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
 
 /// A new database in the place of one that was moved away would take its log for
 /// rubbish, and delete what was committed there.
-fn refuse_orphaned_log(path: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_orphaned_log(path: &Path) -> Result<(), StoreError> {
     let log = beside(path, "-wal");
     if !fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
         return Ok(());
@@ -177,9 +180,7 @@ fn look(path: &Path, settings: &Settings) -> Result<Option<Connection>, StoreErr
 fn refuse_read_only(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     match conn.is_readonly("main") {
         Ok(false) => Ok(()),
-        Ok(true) => Err(StoreError::ReadOnly {
-            path: path.display().to_string(),
-        }),
+        Ok(true) => Err(StoreError::unwritable(path.display())),
         Err(error) => Err(translate(error, path)),
     }
 }
@@ -307,7 +308,7 @@ pub(super) fn io_error(error: &io::Error, path: &Path) -> StoreError {
     }
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            StoreError::ReadOnly { path: shown }
+            StoreError::unwritable(shown)
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             StoreError::Full { path: shown }
@@ -323,7 +324,7 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-fn cannot_open(path: &Path, reason: &str) -> StoreError {
+pub(super) fn cannot_open(path: &Path, reason: &str) -> StoreError {
     StoreError::CannotOpen {
         path: path.display().to_string(),
         reason: reason.to_owned(),

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::errors::{Fail, backend, translate};
 use super::identity::Identity;
+use super::read_only::ReadOnly;
 use super::thread::Thread;
 use crate::store::StoreError;
 
@@ -28,11 +29,18 @@ pub(super) struct Readers {
 }
 
 struct Shared {
-    file: Identity,
-    busy: Duration,
+    source: Source,
     queue: Mutex<Queue>,
     /// Calls a thread that waits.
     called: Condvar,
+}
+
+/// Where connections come from.
+pub(super) enum Source {
+    /// From a file that a writer of this store has open.
+    Beside { file: Identity, busy: Duration },
+    /// From one that may not be written: one for each look.
+    ReadOnly(ReadOnly),
 }
 
 #[derive(Default)]
@@ -50,17 +58,16 @@ trait Look: Send {
     /// Whether nobody waits for it any more.
     fn is_over(&self) -> bool;
 
-    /// Reads; whether the connection is good for another look, and the answer.
-    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> (bool, Answer);
-
-    /// The answer that there is no connection.
-    fn fail(self: Box<Self>, error: StoreError) -> Answer;
+    /// Reads, on the connection that was kept if there is one.
+    fn take(self: Box<Self>, source: &Source, kept: &mut Option<Connection>) -> Answer;
 }
 
 /// Tells the caller, who may read on at once: it is given when its thread is free.
 type Answer = Box<dyn FnOnce()>;
 
 struct Query<T, F> {
+    /// The oldest schema that has what it asks for.
+    since: u32,
     query: F,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -68,43 +75,64 @@ struct Query<T, F> {
 impl<T, F> Look for Query<T, F>
 where
     T: Send + 'static,
-    F: FnOnce(&Connection) -> Result<T, Fail> + Send,
+    F: Fn(&Connection) -> Result<T, Fail> + Send,
 {
     fn is_over(&self) -> bool {
         self.reply.is_closed()
     }
 
-    fn take(self: Box<Self>, conn: &Connection, path: &Path) -> (bool, Answer) {
-        let found = within_one_moment(conn, self.query);
-        let is_good = !matches!(found, Err(Fail::Sql(_)));
-        let found = found.map_err(|fail| fail.at(path));
-        (is_good, answer(self.reply, found))
-    }
-
-    fn fail(self: Box<Self>, error: StoreError) -> Answer {
-        answer(self.reply, Err(error))
+    fn take(self: Box<Self>, source: &Source, kept: &mut Option<Connection>) -> Answer {
+        let Self {
+            since,
+            query,
+            reply,
+        } = *self;
+        let found = source.read(kept, since, query);
+        // Nobody listens if the caller's future was dropped.
+        Box::new(move || drop(reply.send(found)))
     }
 }
 
-fn answer<T: 'static>(
-    reply: oneshot::Sender<Result<T, StoreError>>,
-    found: Result<T, StoreError>,
-) -> Answer {
-    // Nobody listens if the caller's future was dropped.
-    Box::new(move || drop(reply.send(found)))
+impl Source {
+    fn read<T>(
+        &self,
+        kept: &mut Option<Connection>,
+        since: u32,
+        query: impl Fn(&Connection) -> Result<T, Fail>,
+    ) -> Result<T, StoreError> {
+        let (file, busy) = match self {
+            Self::Beside { file, busy } => (file, *busy),
+            Self::ReadOnly(place) => return place.look(since, query),
+        };
+        let conn = match kept.take() {
+            Some(conn) => conn,
+            None => beside(file, busy)?,
+        };
+        let found = within_one_moment(&conn, query);
+        // A connection that failed is not trusted with the next query.
+        if !matches!(found, Err(Fail::Sql(_))) {
+            *kept = Some(conn);
+        }
+        found.map_err(|fail| fail.at(file.path()))
+    }
+}
+
+/// Another file may have come to the path since the store was opened.
+fn beside(file: &Identity, busy: Duration) -> Result<Connection, StoreError> {
+    file.check()?;
+    open(file.path(), busy).map_err(|error| translate(error, file.path()))
 }
 
 impl Readers {
     /// Begins with `first`, if there is one.
-    pub(super) fn new(file: Identity, busy: Duration, first: Option<Connection>) -> Self {
+    pub(super) fn new(source: Source, first: Option<Connection>) -> Self {
         let queue = Queue {
             first,
             ..Queue::default()
         };
         Self {
             shared: Arc::new(Shared {
-                file,
-                busy,
+                source,
                 queue: Mutex::new(queue),
                 called: Condvar::new(),
             }),
@@ -113,14 +141,19 @@ impl Readers {
     }
 
     /// Runs `query` on a thread that may block, in one read transaction: all
-    /// that it reads is of one moment.
-    pub(super) async fn read<T, F>(&self, query: F) -> Result<T, StoreError>
+    /// that it reads is of one moment. It asks for what databases have since
+    /// schema `since`.
+    pub(super) async fn read<T, F>(&self, since: u32, query: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Fail> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, Fail> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.push(Box::new(Query { query, reply }))?;
+        self.push(Box::new(Query {
+            since,
+            query,
+            reply,
+        }))?;
         let stopped = |_| Err(backend("a reader stopped; read again"));
         answer.await.unwrap_or_else(stopped)
     }
@@ -166,24 +199,9 @@ impl Shared {
             if look.is_over() {
                 continue;
             }
-            let opened = match conn.take() {
-                Some(conn) => Ok(conn),
-                None => self.open(),
-            };
-            let opened = match opened {
-                Ok(opened) => opened,
-                Err(error) => {
-                    answer = Some(look.fail(error));
-                    continue;
-                }
-            };
             // Whoever asked for what panics is told by the end of his channel.
-            let take = AssertUnwindSafe(|| look.take(&opened, self.file.path()));
-            if let Ok((is_good, found)) = catch_unwind(take) {
-                // A connection that failed is not trusted with the next query.
-                conn = is_good.then_some(opened);
-                answer = Some(found);
-            }
+            let take = AssertUnwindSafe(|| look.take(&self.source, &mut conn));
+            answer = catch_unwind(take).ok();
         }
     }
 
@@ -210,19 +228,12 @@ impl Shared {
         }
     }
 
-    /// Another file may have come to the path since the store was opened.
-    fn open(&self) -> Result<Connection, StoreError> {
-        self.file.check()?;
-        let path = self.file.path();
-        open(path, self.busy).map_err(|error| translate(error, path))
-    }
-
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn within_one_moment<T>(
+pub(super) fn within_one_moment<T>(
     conn: &Connection,
     query: impl FnOnce(&Connection) -> Result<T, Fail>,
 ) -> Result<T, Fail> {

@@ -18,6 +18,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("v3.sql"),
 ];
 
+/// What this version of the crate writes.
+pub(super) const NEWEST: u32 = MIGRATIONS.len() as u32;
+
 /// What a file is, by its own header.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -42,7 +45,7 @@ pub(super) fn kind(conn: &Connection) -> rusqlite::Result<Kind> {
 
 /// Refuses what must not be touched.
 pub(super) fn check(kind: &Kind, path: &Path) -> Result<(), StoreError> {
-    let known = MIGRATIONS.len() as u32;
+    let known = NEWEST;
     let path = path.display().to_string();
     match *kind {
         Kind::Foreign => Err(StoreError::Foreign { path }),
@@ -66,11 +69,11 @@ pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreErr
             tx.execute_batch(migration)?;
         }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
-        tx.pragma_update(None, "user_version", MIGRATIONS.len() as u32)?;
+        tx.pragma_update(None, "user_version", NEWEST)?;
         Ok(tx.commit()?)
     };
     let current = kind(conn).map_err(|error| translate(error, path))?;
-    if current == Kind::Ours(MIGRATIONS.len() as u32) {
+    if current == Kind::Ours(NEWEST) {
         return Ok(());
     }
     upgrade(conn).map_err(|fail| fail.at(path))

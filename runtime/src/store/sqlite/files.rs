@@ -1,0 +1,94 @@
+//! The files of a database as they lie there, and how they can be read without
+//! writing to any or making one.
+
+use std::fs::{self, Metadata};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::watch::beside;
+use crate::store::StoreError;
+
+/// Within this time two changes of a file may leave the same time at it.
+const COARSE: Duration = Duration::from_millis(20);
+
+/// What SQLite has to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By SQLite's own rules, whoever else is at it: through the log and its index if
+    /// there are any.
+    Shared,
+    /// The file alone, without a lock. Good for as long as nobody changes anything:
+    /// by its own rules SQLite would make a log and an index first.
+    Immutable,
+}
+
+impl Way {
+    /// Of a URI.
+    pub(super) const fn parameter(self) -> &'static str {
+        match self {
+            // An index that nobody else has open is not written anew but made in memory.
+            Self::Shared => "readonly_shm=1",
+            Self::Immutable => "immutable=1",
+        }
+    }
+}
+
+/// What can be seen from outside at one moment. A file that is not there is `None`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Files {
+    bytes: Option<u64>,
+    changed: Option<SystemTime>,
+    log: Option<u64>,
+    index: Option<u64>,
+    /// What stands beside a database that has no log yet while it is written to.
+    journal: Option<u64>,
+}
+
+impl Files {
+    pub(super) fn of(path: &Path) -> Self {
+        let database = fs::metadata(path).ok();
+        let bytes = |suffix| {
+            fs::metadata(beside(path, suffix))
+                .ok()
+                .map(|file| file.len())
+        };
+        Self {
+            bytes: database.as_ref().map(Metadata::len),
+            changed: database.and_then(|file| file.modified().ok()),
+            log: bytes("-wal"),
+            index: bytes("-shm"),
+            journal: bytes("-journal"),
+        }
+    }
+
+    /// How to read the database so that nothing of what was committed is missing.
+    pub(super) fn way(&self, path: &Path) -> Result<Way, StoreError> {
+        if self.journal > Some(0) || (self.log.is_some() && self.index.is_some()) {
+            return Ok(Way::Shared);
+        }
+        if self.log > Some(0) {
+            return Err(self.needs_recovery(path));
+        }
+        Ok(Way::Immutable)
+    }
+
+    /// Whether a further change would be seen by the time that it leaves.
+    pub(super) fn are_settled(&self, now: SystemTime) -> bool {
+        let age = self.changed.map(|changed| now.duration_since(changed));
+        // A time that is still to come was not left by a clock that goes right.
+        age.is_none_or(|age| age.map_or(true, |age| age > COARSE))
+    }
+
+    /// That only who may write can read on.
+    pub(super) fn needs_recovery(&self, path: &Path) -> StoreError {
+        let suffix = if self.journal > Some(0) {
+            "-journal"
+        } else {
+            "-wal"
+        };
+        StoreError::NeedsRecovery {
+            path: path.display().to_string(),
+            log: beside(path, suffix).display().to_string(),
+        }
+    }
+}

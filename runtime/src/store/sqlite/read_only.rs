@@ -1,0 +1,155 @@
+//! Looking at a database without writing: not to it, and nothing beside it.
+//!
+//! Each look has a connection of its own, so that a store that is merely open holds
+//! nobody up: as long as SQLite has a connection somewhere, a writer that closes
+//! leaves its log behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::errors::{Fail, translate};
+use super::files::{Files, Way};
+use super::gate::Gate;
+use super::identity::Identity;
+use super::open::{cannot_open, refuse_orphaned_log};
+use super::reader::within_one_moment;
+use super::{older, open};
+use crate::store::StoreError;
+
+/// How often to look at a database that others are just opening or closing, and how
+/// long to wait in between: opening takes some milliseconds.
+const LOOKS: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(5);
+
+/// A database that is only read.
+#[derive(Debug)]
+pub(super) struct ReadOnly {
+    file: Identity,
+    busy: Duration,
+    gate: Gate,
+}
+
+/// What one look came to.
+enum Look<T> {
+    Sure(Result<T, StoreError>),
+    /// Somebody may have written meanwhile, or is about to clean up; what it is if it
+    /// stays so.
+    Unsure(StoreError),
+}
+
+impl ReadOnly {
+    /// Looks once whether it can be read.
+    pub(super) fn open(path: PathBuf, busy: Duration) -> Result<Self, StoreError> {
+        if !fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
+            refuse_orphaned_log(&path)?;
+            return Err(cannot_open(&path, "there is no such file, or an empty one"));
+        }
+        let gate = Gate::of(&path);
+        let file = Identity::of(path)?;
+        let opened = Self { file, busy, gate };
+        opened.look(1, |_| Ok(()))?;
+        Ok(opened)
+    }
+
+    pub(super) fn file(&self) -> &Identity {
+        &self.file
+    }
+
+    /// What `query` finds, all of one moment, in a database of schema `since` or a
+    /// newer one.
+    pub(super) fn look<T>(
+        &self,
+        since: u32,
+        query: impl Fn(&Connection) -> Result<T, Fail>,
+    ) -> Result<T, StoreError> {
+        let mut looks = 0;
+        loop {
+            let unsure = match self.look_once(since, &query) {
+                Look::Sure(found) => return found,
+                Look::Unsure(error) => error,
+            };
+            looks += 1;
+            if looks == LOOKS {
+                return Err(unsure);
+            }
+            sleep(BETWEEN);
+        }
+    }
+
+    fn look_once<T>(&self, since: u32, query: impl Fn(&Connection) -> Result<T, Fail>) -> Look<T> {
+        let path = self.file.path();
+        if let Err(error) = self.file.check() {
+            return Look::Sure(Err(error));
+        }
+        let _aside = self.gate.look();
+        let now = SystemTime::now();
+        let before = Files::of(path);
+        let way = match before.way(path) {
+            Ok(way) => way,
+            Err(error) => return Look::Unsure(error),
+        };
+        let unsure = || StoreError::Busy {
+            path: path.display().to_string(),
+        };
+        if way == Way::Immutable && !before.are_settled(now) {
+            return Look::Unsure(unsure());
+        }
+        let found = self.open_by(way).and_then(|conn| {
+            within_one_moment(&conn, |conn| {
+                older::prepare(conn, path, since)?;
+                query(conn)
+            })
+        });
+        if way == Way::Immutable && before != Files::of(path) {
+            return Look::Unsure(unsure());
+        }
+        match found {
+            Err(Fail::Sql(error)) => self.unread(error, &before),
+            found => Look::Sure(found.map_err(|fail| fail.at(path))),
+        }
+    }
+
+    fn open_by(&self, way: Way) -> Result<Connection, Fail> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_URI;
+        let conn = Connection::open_with_flags(uri(self.file.path(), way), flags)?;
+        conn.busy_timeout(self.busy)?;
+        // What a connection has for itself is no file either.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
+        Ok(conn)
+    }
+
+    fn unread<T>(&self, error: rusqlite::Error, files: &Files) -> Look<T> {
+        let path = self.file.path();
+        match error.sqlite_error_code() {
+            // It says this of what it would have to write first.
+            Some(ErrorCode::ReadOnly) => Look::Unsure(files.needs_recovery(path)),
+            Some(ErrorCode::CannotOpen) if !open::is_out_of_files(path) => {
+                let reason = "this process may not read it, or what stands beside it";
+                Look::Unsure(cannot_open(path, reason))
+            }
+            _ => Look::Sure(Err(translate(error, path))),
+        }
+    }
+}
+
+/// The path as SQLite wants it where more is to be said than a path: every byte that
+/// could mean something else is written as its number.
+fn uri(path: &Path, way: Way) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes().iter();
+    let path: String = bytes.map(|&byte| escaped(byte)).collect();
+    format!("file:{path}?{}", way.parameter())
+}
+
+fn escaped(byte: u8) -> String {
+    match byte {
+        b'/' | b'.' | b'-' | b'_' => char::from(byte).into(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).into(),
+        _ => format!("%{byte:02X}"),
+    }
+}
