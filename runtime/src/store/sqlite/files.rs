@@ -92,3 +92,26 @@ impl Files {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_just_now_may_hide_another() {
+        let now = SystemTime::now();
+        let settled = |changed| {
+            let files = Files {
+                bytes: Some(4_096),
+                changed: Some(changed),
+                log: None,
+                index: None,
+                journal: None,
+            };
+            files.are_settled(now)
+        };
+        assert!(!settled(now) && !settled(now - COARSE));
+        assert!(settled(now - COARSE * 2));
+        assert!(settled(now + COARSE), "the clock was set back since");
+    }
+}

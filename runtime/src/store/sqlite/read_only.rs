@@ -153,3 +153,54 @@ fn escaped(byte: u8) -> String {
         _ => format!("%{byte:02X}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::store::SqliteStore;
+
+    /// Somebody who opens, writes and closes while a look is under way leaves no file
+    /// that would say so.
+    #[test]
+    fn what_was_written_during_a_look_without_locks_is_looked_at_again() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        drop(SqliteStore::open(&path).unwrap());
+        let place = ReadOnly::open(path.clone(), Duration::ZERO).unwrap();
+        let looks = Cell::new(0);
+        let found = place.look(1, |conn| {
+            let count = "SELECT count(*) FROM labels";
+            let found: u32 = conn.query_row(count, [], |row| row.get(0))?;
+            looks.set(looks.get() + 1);
+            if looks.get() == 1 {
+                let other = Connection::open(&path)?;
+                other.execute("INSERT INTO labels VALUES (1, 'draft', 1)", [])?;
+            }
+            Ok(found)
+        });
+        assert_eq!((found.unwrap(), looks.get()), (1, 2));
+    }
+
+    #[test]
+    fn a_log_that_comes_during_a_look_without_locks_is_looked_at() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        drop(SqliteStore::open(&path).unwrap());
+        let place = ReadOnly::open(path.clone(), Duration::ZERO).unwrap();
+        let owner = Connection::open(&path).unwrap();
+        let looks = Cell::new(0);
+        let found = place.look(1, |conn| {
+            looks.set(looks.get() + 1);
+            if looks.get() == 1 {
+                owner.execute("INSERT INTO labels VALUES (1, 'draft', 1)", [])?;
+            }
+            let count = "SELECT count(*) FROM labels";
+            Ok(conn.query_row(count, [], |row| row.get::<_, u32>(0))?)
+        });
+        assert_eq!((found.unwrap(), looks.get()), (1, 2));
+    }
+}
