@@ -221,7 +221,7 @@ impl SqliteOptions {
     /// - [`StoreError::NotADatabase`], [`StoreError::Foreign`], [`StoreError::NewerSchema`],
     ///   [`StoreError::Linked`], [`StoreError::TooManyFiles`], [`StoreError::Busy`].
     ///
-    /// Reading may give the same later on, and [`StoreError::Moved`].
+    /// Reading gives the same if the files have changed since, and [`StoreError::Moved`].
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         let path = open::locate(path.as_ref())?;
         let place = ReadOnly::open(path, self.settings.busy)?;

@@ -34,11 +34,11 @@ pub(super) struct ReadOnly {
 }
 
 /// What one look came to.
-enum Look<T> {
-    Sure(Result<T, StoreError>),
+enum Seen<T> {
+    Surely(Result<T, StoreError>),
     /// Somebody may have written meanwhile, or is about to clean up; what it is if it
     /// stays so.
-    Unsure(StoreError),
+    Perhaps(StoreError),
 }
 
 impl ReadOnly {
@@ -68,35 +68,35 @@ impl ReadOnly {
     ) -> Result<T, StoreError> {
         let mut looks = 0;
         loop {
-            let unsure = match self.look_once(since, &query) {
-                Look::Sure(found) => return found,
-                Look::Unsure(error) => error,
+            let error = match self.look_once(since, &query) {
+                Seen::Surely(found) => return found,
+                Seen::Perhaps(error) => error,
             };
             looks += 1;
             if looks == LOOKS {
-                return Err(unsure);
+                return Err(error);
             }
             sleep(BETWEEN);
         }
     }
 
-    fn look_once<T>(&self, since: u32, query: impl Fn(&Connection) -> Result<T, Fail>) -> Look<T> {
+    fn look_once<T>(&self, since: u32, query: impl Fn(&Connection) -> Result<T, Fail>) -> Seen<T> {
         let path = self.file.path();
         if let Err(error) = self.file.check() {
-            return Look::Sure(Err(error));
+            return Seen::Surely(Err(error));
         }
         let _aside = self.gate.look();
         let now = SystemTime::now();
         let before = Files::of(path);
         let way = match before.way(path) {
             Ok(way) => way,
-            Err(error) => return Look::Unsure(error),
+            Err(error) => return Seen::Perhaps(error),
         };
-        let unsure = || StoreError::Busy {
+        let changing = || StoreError::Busy {
             path: path.display().to_string(),
         };
         if way == Way::Immutable && !before.are_settled(now) {
-            return Look::Unsure(unsure());
+            return Seen::Perhaps(changing());
         }
         let found = self.open_by(way).and_then(|conn| {
             within_one_moment(&conn, |conn| {
@@ -105,11 +105,11 @@ impl ReadOnly {
             })
         });
         if way == Way::Immutable && before != Files::of(path) {
-            return Look::Unsure(unsure());
+            return Seen::Perhaps(changing());
         }
         match found {
             Err(Fail::Sql(error)) => self.unread(error, &before),
-            found => Look::Sure(found.map_err(|fail| fail.at(path))),
+            found => Seen::Surely(found.map_err(|fail| fail.at(path))),
         }
     }
 
@@ -124,16 +124,16 @@ impl ReadOnly {
         Ok(conn)
     }
 
-    fn unread<T>(&self, error: rusqlite::Error, files: &Files) -> Look<T> {
+    fn unread<T>(&self, error: rusqlite::Error, files: &Files) -> Seen<T> {
         let path = self.file.path();
         match error.sqlite_error_code() {
             // It says this of what it would have to write first.
-            Some(ErrorCode::ReadOnly) => Look::Unsure(files.needs_recovery(path)),
+            Some(ErrorCode::ReadOnly) => Seen::Perhaps(files.needs_recovery(path)),
             Some(ErrorCode::CannotOpen) if !open::is_out_of_files(path) => {
                 let reason = "this process may not read it, or what stands beside it";
-                Look::Unsure(cannot_open(path, reason))
+                Seen::Perhaps(cannot_open(path, reason))
             }
-            _ => Look::Sure(Err(translate(error, path))),
+            _ => Seen::Surely(Err(translate(error, path))),
         }
     }
 }
