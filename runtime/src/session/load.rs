@@ -104,6 +104,10 @@ pub(crate) fn replay_steps<G: Graph>(
             "it is missing".into(),
         ));
     };
+    if base > head.step {
+        let reason = format!("the head says step {}", head.step);
+        return Err(corrupt(head, format!("step {base}"), reason));
+    }
     check_step(head, first)?;
     let mut machine = match snapshot {
         Some(snapshot) => from_snapshot(blueprint, head, snapshot, first)?,
