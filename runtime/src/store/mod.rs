@@ -17,7 +17,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-pub use error::StoreError;
+pub use error::{CallOutcome, StoreError};
 pub use memory::MemoryStore;
 pub use records::{
     Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Head, Journal,

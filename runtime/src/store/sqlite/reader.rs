@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::errors::{Fail, backend, translate};
 use super::identity::Identity;
 use super::thread::Thread;
-use crate::store::StoreError;
+use crate::store::{CallOutcome, StoreError};
 
 /// More readers at once than this do not read faster.
 const READERS: usize = 4;
@@ -121,7 +121,12 @@ impl Readers {
     {
         let (reply, answer) = oneshot::channel();
         self.push(Box::new(Query { query, reply }))?;
-        let stopped = |_| Err(backend("a reader stopped; read again"));
+        let stopped = |_| {
+            Err(StoreError::Unavailable {
+                reason: "a reader stopped".into(),
+                outcome: CallOutcome::DidNotHappen,
+            })
+        };
         answer.await.unwrap_or_else(stopped)
     }
 
