@@ -1,7 +1,7 @@
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use superstep::Digest;
 use superstep::store::{
@@ -105,6 +105,10 @@ fn failing(
 }
 
 impl Store for Hooked {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        self.around("now", self.inner.now())
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         self.around("head", self.inner.head(run))
     }

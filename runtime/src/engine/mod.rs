@@ -305,7 +305,10 @@ impl<G: Graph> Engine<G> {
                     Box::pin(self.go_on(store, run)).await
                 }
                 Ended::With(result) => result,
-                Ended::Within(inner) => Err(core.driven_by(run, inner)),
+                Ended::Within(inside::Inner { node }) => {
+                    let store = core.store("resume")?;
+                    Err(core.driven_by(store, run, node).await)
+                }
             };
         }
     }

@@ -2,7 +2,6 @@
 //! with a step open, which the turn drops.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::active::RunResult;
 use super::core::Core;
@@ -93,7 +92,7 @@ impl<G: Graph> Core<G> {
             return Ok(Begun::Before);
         }
         if head.status != Status::Completed && !leaves_a_step_open(head.status) {
-            return Err(self.not_finished(head));
+            return Err(self.not_finished(store, head).await);
         }
         let dropped = found.open.as_ref();
         let dropped = dropped.and_then(|open| journal_digest(None, open.effects.iter()));
@@ -183,12 +182,12 @@ impl<G: Graph> Core<G> {
         held: &mut HeldLease,
     ) -> Error {
         if asking.questions.is_empty() {
-            return self.not_finished(head);
+            return self.not_finished(store, head).await;
         }
         match store.park(asking).await {
             Ok(()) => {
                 held.ended();
-                self.not_finished(head)
+                self.not_finished(store, head).await
             }
             Err(error) => Error::from_store(&head.run, error),
         }
@@ -196,9 +195,12 @@ impl<G: Graph> Core<G> {
 
     /// Why a run takes no further turn now: somebody drives it, or it waits to
     /// be gone on with.
-    fn not_finished(&self, head: &Head) -> Error {
+    async fn not_finished(&self, store: &Arc<dyn Store>, head: &Head) -> Error {
         let Head { run, status, .. } = head;
-        let now = SystemTime::now();
+        let now = match store.now().await {
+            Ok(now) => now,
+            Err(error) => return Error::from_store(run, error),
+        };
         let is_live = |lease: &&Lease| lease.owner != self.owner && lease.expires > now;
         match head.lease.as_ref().filter(is_live) {
             Some(lease) => Error::lease_held(run, lease.clone()),

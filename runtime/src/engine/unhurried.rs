@@ -8,7 +8,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::{self, Duration};
+use std::time::{self, Duration, SystemTime};
 
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -51,6 +51,10 @@ fn hold_clock() -> Sender<()> {
 }
 
 impl Store for Unhurried {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        held(self.0.now())
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         held(self.0.head(run))
     }

@@ -15,7 +15,7 @@ mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use error::{CallOutcome, StoreError};
 pub use memory::MemoryStore;
@@ -37,7 +37,15 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Every method is atomic and may be called concurrently. A method's effect
 /// does not depend on its future being polled to the end: once polled, it
 /// happens or fails as a whole, even if the future is dropped.
+///
+/// **Times** are those of one clock, the store's own: [`now`](Self::now) reads it, and
+/// what is stored is compared with nothing else, since the clocks of those who ask may
+/// differ from it and from one another. They are kept to the millisecond. A term of any
+/// length is a term, [`Duration::MAX`] too: it ends in the far future.
 pub trait Store: Send + Sync + 'static {
+    /// The time by the store's clock, by which leases lapse and records are dated.
+    fn now(&self) -> StoreFuture<'_, SystemTime>;
+
     /// The head of a run; `None` if there is no such run.
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>>;
 

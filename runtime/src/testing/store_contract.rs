@@ -15,6 +15,7 @@
 //! A broken promise is a panic whose message says which. Leases are made to
 //! lapse by waiting, so the clock must be a real one.
 
+mod clocks;
 mod commits;
 mod crowds;
 mod effects;
@@ -59,6 +60,8 @@ where
         commits::nothing_is_committed_to_a_run_that_is_not_there,
         commits::turns_and_tokens_are_kept,
         commits::a_dropped_commit_is_whole_or_not_there,
+        clocks::all_times_are_by_the_stores_clock,
+        clocks::a_term_may_be_without_end,
         leases::a_lease_is_for_one_owner,
         leases::a_lapsed_lease_is_free,
         leases::a_renewed_lease_does_not_lapse,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::Digest;
 use superstep::store::{
@@ -337,6 +337,10 @@ fn hashed(record: &EffectRecord) -> Effect {
 }
 
 impl Store for Shelf {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        Box::pin(ready(Ok(SystemTime::now())))
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         let head = self.books.get(run).map(|book| book.head.clone());
         Box::pin(ready(Ok(head)))

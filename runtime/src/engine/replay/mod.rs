@@ -10,7 +10,7 @@ mod strict;
 mod task;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 pub(crate) use super::compatible::stored_graph;
 pub(crate) use by_name::ByName;
@@ -41,7 +41,8 @@ impl<G: Graph> Core<G> {
     pub(super) async fn replay(&self, store: &Arc<dyn Store>, run: &str) -> RunResult<G> {
         let head = self.head(store, run).await?;
         check_same_graph(self, &**store, &head).await?;
-        let now = SystemTime::now();
+        let now = store.now().await;
+        let now = now.map_err(|error| Error::from_store(run, error))?;
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
             return Err(Error::lease_held(run, lease.clone()));
         }

@@ -5,6 +5,7 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -68,7 +69,7 @@ impl MemoryStore {
         }
     }
 
-    fn now(&self) -> SystemTime {
+    fn time(&self) -> SystemTime {
         clock::whole((self.clock)())
     }
 
@@ -100,6 +101,10 @@ fn no_such_run(run: &str) -> StoreError {
 }
 
 impl Store for MemoryStore {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        Box::pin(ready(Ok(self.time())))
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         Box::pin(async move { Ok(self.kept().runs.get(run).map(Run::head)) })
     }
@@ -155,7 +160,7 @@ impl Store for MemoryStore {
         term: Duration,
     ) -> StoreFuture<'a, Lease> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             let mut kept = self.kept();
             let stored = kept.run(run)?;
             let lease = rules::take(run, &stored.lease, owner, now, term, || Ok(false))?;
@@ -170,7 +175,7 @@ impl Store for MemoryStore {
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
         Box::pin(async move {
-            let expires = clock::after(self.now(), term);
+            let expires = clock::after(self.time(), term);
             let mut kept = self.kept();
             let stored = kept.run(run)?;
             let lease = rules::held(run, &stored.lease, epoch)?;
@@ -191,26 +196,26 @@ impl Store for MemoryStore {
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
-        Box::pin(async move { self.kept().commit(commit, self.now()) })
+        Box::pin(async move { self.kept().commit(commit, self.time()) })
     }
 
     fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             self.kept().run(&journal.run)?.journal(journal, now)
         })
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             self.kept().run(&park.run)?.park(park, now)
         })
     }
 
     fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             self.kept().run(&answer.run)?.answer(answer, now)
         })
     }
@@ -233,7 +238,7 @@ impl Store for MemoryStore {
     }
 
     fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
-        Box::pin(async move { Ok(self.kept().prune(prune, self.now())) })
+        Box::pin(async move { Ok(self.kept().prune(prune, self.time())) })
     }
 
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
@@ -252,7 +257,7 @@ impl Store for MemoryStore {
 
     fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             let kept = self.kept();
             let stuck = kept.runs.iter().filter(|(_, run)| run.is_stuck(now));
             Ok(stuck.map(|(id, _)| id.clone()).collect())

@@ -23,7 +23,7 @@ pub(super) fn commit(
     commit: &Commit,
 ) -> Result<(Committed, Option<String>), Fail> {
     sizes::commit(commit)?;
-    let now = clock::whole(SystemTime::now());
+    let now = clock::now();
     let stored = lease::stored(conn, &commit.run)?;
     let verdict = match &stored {
         Some(stored) => {

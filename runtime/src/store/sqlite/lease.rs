@@ -1,6 +1,6 @@
 //! Leases as they stand in the row of their run.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
@@ -90,7 +90,7 @@ pub(super) fn acquire(
     term: Duration,
 ) -> Result<(Lease, Option<String>), Fail> {
     let stored = existing(conn, run)?;
-    let now = clock::whole(SystemTime::now());
+    let now = clock::now();
     let dead = || stored.is_dead(owners);
     let lease = rules::take(run, &stored.lease, owner, now, term, dead)?;
     put(conn, owners, stored.number, Some(&lease))?;
@@ -104,7 +104,7 @@ pub(super) fn renew(
     term: Duration,
 ) -> Result<Lease, Fail> {
     let (stored, lease) = held(conn, run, epoch)?;
-    let expires = clock::after(SystemTime::now(), term);
+    let expires = clock::after(clock::now(), term);
     conn.prepare_cached("UPDATE runs SET expires = ?2 WHERE number = ?1")?
         .execute([stored.number, clock::to_millis(expires)])?;
     Ok(Lease { expires, ..lease })

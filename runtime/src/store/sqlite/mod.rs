@@ -29,9 +29,10 @@ mod watch;
 mod writer;
 
 use std::fmt;
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
@@ -46,7 +47,7 @@ use self::watch::Watch;
 use self::writer::Writer;
 use super::{
     Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
 };
 use crate::hash::Digest;
 
@@ -304,6 +305,11 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl Store for SqliteStore {
+    /// All who share the file are on one machine, and so is its clock.
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        Box::pin(ready(Ok(clock::now())))
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         let run = run.to_owned();
         self.read(move |conn| read::head(conn, &run))

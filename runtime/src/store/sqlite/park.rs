@@ -1,7 +1,5 @@
 //! What is kept when a step stays open.
 
-use std::time::SystemTime;
-
 use rusqlite::{Connection, params};
 
 use super::cells::count;
@@ -35,7 +33,7 @@ pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
     )?
     .execute(params![
         number,
-        clock::to_millis(SystemTime::now()),
+        clock::to_millis(clock::now()),
         park.status.as_str(),
         park.error
     ])?;

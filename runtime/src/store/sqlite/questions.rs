@@ -1,7 +1,5 @@
 //! What tasks ask, and the answers.
 
-use std::time::SystemTime;
-
 use rusqlite::{Connection, Params, params};
 
 use super::cells::{Cells, count};
@@ -78,7 +76,7 @@ fn select(
 
 /// Asks what is not asked yet. An answer may have come while the run was driven: it stays.
 pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Result<(), Fail> {
-    let now = clock::to_millis(SystemTime::now());
+    let now = clock::to_millis(clock::now());
     for question in questions {
         conn.prepare_cached(
             "INSERT OR IGNORE INTO questions (run, id, kind, step, task, node, name, n, question, \
@@ -117,7 +115,7 @@ pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
         run.number,
         answer.question,
         answer.answer,
-        clock::to_millis(SystemTime::now()),
+        clock::to_millis(clock::now()),
     ])?;
     effects::write(conn, run.number, answer.effect.as_slice())
 }

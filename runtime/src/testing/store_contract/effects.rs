@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::make::{
     LONG, all, answer, digest, done, effect, interrupt, journal, next, now, park, question,
@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
-    let before = SystemTime::now() - Duration::from_secs(1);
+    let before = done(store.now().await);
     let Lease { epoch, .. } = run_to(&*store, "run", 0).await;
     run_to(&*store, "other", 0).await;
     let kinds = [
@@ -42,7 +42,7 @@ pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
     let stored = loaded.effects;
     for effect in &stored {
         assert!(
-            effect.recorded > before,
+            effect.recorded >= before,
             "the store says when it was journaled"
         );
     }
