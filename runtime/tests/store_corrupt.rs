@@ -5,7 +5,7 @@
 mod store_support;
 
 use superstep::store::{
-    Access, Park, Prune, Pruning, SqliteStore, Status, Store, StoreError, StoreFuture,
+    Access, Claim, Park, Prune, Pruning, SqliteStore, Status, Store, StoreError, StoreFuture,
 };
 use tempfile::tempdir;
 
@@ -273,7 +273,9 @@ async fn a_row_that_cannot_be_right_is_named() {
         let _ = store.journal(journal("run", 2, 5)).await;
         let _ = store.outbox(9).await;
         let _ = store.stuck().await;
-        let _ = store.acquire("run", "berta", store_support::LONG).await;
+        let _ = store
+            .acquire("run", Claim::new("berta", store_support::LONG))
+            .await;
         let _ = store
             .commit(next("run", 3, Access::Held { epoch: 1 }))
             .await;
@@ -446,7 +448,7 @@ async fn prepare(store: &SqliteStore) {
     };
     store.park(park).await.unwrap();
     store
-        .acquire("run", "anna", store_support::LONG)
+        .acquire("run", Claim::new("anna", store_support::LONG))
         .await
         .unwrap();
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use superstep::store::{
-    Access, Answer, Commit, EffectKind, EffectRecord, Park, Prune, Pruning, Snapshot, SqliteStore,
-    Status, StepKind, Store, StoreError, Synchronous,
+    Access, Answer, Claim, Commit, EffectKind, EffectRecord, Park, Prune, Pruning, Snapshot,
+    SqliteStore, Status, StepKind, Store, StoreError, Synchronous,
 };
 use tempfile::tempdir;
 
@@ -92,7 +92,10 @@ async fn a_fault_at_any_write_changes_nothing() {
         {
             let case = format!("{call}, {kind} {write}");
             let store = prepared(&folder.path().join(format!("{case}.db"))).await;
-            let lease = store.acquire("run", "anna", LONG).await.unwrap();
+            let lease = store
+                .acquire("run", Claim::new("anna", LONG))
+                .await
+                .unwrap();
             if call.starts_with("prune") {
                 store.release("run", lease.epoch).await.unwrap();
             }
@@ -133,11 +136,18 @@ async fn prepared(path: &Path) -> SqliteStore {
     now(&store, with_snapshot(2)).await;
     store.release("run", lease.epoch).await.unwrap();
     prune(&store, Pruning::History).await.unwrap();
-    let lease = store.acquire("run", "anna", LONG).await.unwrap();
+    let lease = store
+        .acquire("run", Claim::new("anna", LONG))
+        .await
+        .unwrap();
     let asking = park(lease.epoch, 3, "earlier");
     store.park(asking).await.unwrap();
     let held = Access::Held {
-        epoch: store.acquire("run", "anna", LONG).await.unwrap().epoch,
+        epoch: store
+            .acquire("run", Claim::new("anna", LONG))
+            .await
+            .unwrap()
+            .epoch,
     };
     for step in 3..=6 {
         let commit = match step {
@@ -150,7 +160,10 @@ async fn prepared(path: &Path) -> SqliteStore {
         now(&store, commit).await;
     }
     store.label("run", 4, "a label").await.unwrap();
-    let lease = store.acquire("run", "anna", LONG).await.unwrap();
+    let lease = store
+        .acquire("run", Claim::new("anna", LONG))
+        .await
+        .unwrap();
     store.park(park(lease.epoch, 7, "q")).await.unwrap();
     store
 }

@@ -8,7 +8,9 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use superstep::store::{Access, Commit, Park, Snapshot, SqliteStore, Status, Store, StoreError};
+use superstep::store::{
+    Access, Claim, Commit, Park, Snapshot, SqliteStore, Status, Store, StoreError,
+};
 use tempfile::tempdir;
 
 use store_support::{LONG, digest, effect, event, journal, next, now, question, result, run_to};
@@ -131,7 +133,10 @@ fn an_open_store_without_a_file_left_says_so() {
         let lease = run_to(&store, "run", 1).await;
         let hoard = all_files_but(0);
         let reading = store.head("run").await.unwrap_err();
-        let taking = store.acquire("left", "berta", LONG).await.unwrap_err();
+        let taking = store
+            .acquire("left", Claim::new("berta", LONG))
+            .await
+            .unwrap_err();
         let step = next("run", 2, Access::Held { epoch: lease.epoch });
         let committed = store.commit(step).await.is_ok();
         drop(hoard);
@@ -139,7 +144,10 @@ fn an_open_store_without_a_file_left_says_so() {
         assert!(is_too_many(&taking), "nobody lives there: {taking:?}");
         assert!(committed, "a commit opens nothing");
         assert_eq!(store.head("run").await.unwrap().unwrap().step, 2);
-        store.acquire("left", "berta", LONG).await.unwrap();
+        store
+            .acquire("left", Claim::new("berta", LONG))
+            .await
+            .unwrap();
     });
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::Lease;
+use superstep::store::{Claim, Lease};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -60,7 +60,10 @@ impl Place {
     }
 
     async fn lent(&self) -> Lease {
-        self.store.acquire("run", "somebody", MINUTE).await.unwrap()
+        self.store
+            .acquire("run", Claim::new("somebody", MINUTE))
+            .await
+            .unwrap()
     }
 }
 

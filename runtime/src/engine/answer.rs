@@ -55,10 +55,8 @@ impl<G: Graph> Core<G> {
             QuestionKind::Outcome => Some(self.settled(store, &head, &asked, &answer).await?),
         };
         let answer = Answer {
-            run: run.to_owned(),
-            question: question.to_owned(),
-            answer,
             effect,
+            ..Answer::new(run, question, answer)
         };
         store.answer(answer).await.map_err(said)
     }

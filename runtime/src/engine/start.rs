@@ -28,8 +28,8 @@ use crate::session::load::{check_head, check_step, undecodable};
 use crate::session::{Tail, catch_reducers, migrate, read_kept, restore, step_commit, step_error};
 use crate::state::{FieldSet, State, Update};
 use crate::store::{
-    Access, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind, Store,
-    StoreError,
+    Access, Claim, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind,
+    Store, StoreError,
 };
 
 /// Runs longer ids than this nobody needs; a database index does.
@@ -390,10 +390,7 @@ impl<G: Graph> Core<G> {
     }
 
     pub(super) fn take_lease(&self) -> Access {
-        Access::Take {
-            owner: self.owner.clone(),
-            term: self.settings.lease,
-        }
+        Access::Take(Claim::new(&*self.owner, self.settings.lease))
     }
 
     /// The head of a run of this engine's graph.

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
 };
 
 pub(super) struct Unhurried(pub(super) Arc<dyn Store>);
@@ -96,13 +96,8 @@ impl Store for Unhurried {
         held(self.0.graph(fingerprint))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease> {
-        held(self.0.acquire(run, owner, term))
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
+        held(self.0.acquire(run, claim))
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {

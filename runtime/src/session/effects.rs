@@ -200,6 +200,7 @@ impl OpenEffects {
             schema: None,
             asked: UNIX_EPOCH,
             answer: None,
+            token: None,
         });
     }
 

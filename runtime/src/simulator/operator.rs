@@ -9,7 +9,7 @@ use super::tale::correction;
 use super::world::Stage;
 use crate::machine::outside_text;
 use crate::session::step_commit;
-use crate::store::{Access, Commit, Committed, Loaded, StepKind};
+use crate::store::{Access, Claim, Commit, Committed, Loaded, StepKind};
 
 #[derive(Default)]
 pub(super) enum Operator {
@@ -23,10 +23,7 @@ impl Operator {
     pub(super) fn act(&mut self, stage: &mut Stage) {
         *self = match std::mem::take(self) {
             Self::Away if stage.bug == Some(Bug::CorrectionWithoutLease) => {
-                let access = Access::Take {
-                    owner: NAME.into(),
-                    term: super::shelf::TERM,
-                };
+                let access = Access::Take(Claim::new(NAME, super::shelf::TERM));
                 decide(stage, access).unwrap_or_default()
             }
             Self::Away if stage.shelf.head().is_some() => match stage.shelf.acquire(NAME) {

@@ -14,7 +14,7 @@ use super::world::Stage;
 use crate::encode;
 use crate::machine::{Machine, outside_text};
 use crate::session::{OpenEffects, SnapshotRule, Tail, journal_digest, step_commit};
-use crate::store::{Access, Commit, Committed, Creation, Status, StepKind};
+use crate::store::{Access, Claim, Commit, Committed, Creation, Status, StepKind};
 
 pub(super) struct Owner {
     name: String,
@@ -109,10 +109,7 @@ impl Owner {
     }
 
     fn take(&self) -> Access {
-        Access::Take {
-            owner: self.name.clone(),
-            term: TERM,
-        }
+        Access::Take(Claim::new(&*self.name, TERM))
     }
 
     fn create(&self, stage: &mut Stage) -> Phase {

@@ -12,8 +12,8 @@ use super::bugs::Bug;
 use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
-    Access, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, MemoryStore, Park,
-    StepRecord, Store, StoreError, StoreFuture,
+    Access, Claim, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, MemoryStore,
+    Park, StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// The one run of a simulation.
@@ -107,7 +107,7 @@ impl Shelf {
             if shelf.bug == Some(Bug::LiveLeaseTaken) {
                 ready(shelf.store.release(RUN, epoch))?;
             }
-            let mut lease = ready(shelf.store.acquire(RUN, owner, TERM))?;
+            let mut lease = ready(shelf.store.acquire(RUN, Claim::new(owner, TERM)))?;
             if shelf.bug == Some(Bug::TakeoverKeepsEpoch) {
                 lease.epoch = epoch;
             }
@@ -136,8 +136,8 @@ impl Shelf {
                 shelf.watch.refused(*stored, *given);
             }
             if let Ok(Committed::Now(lease)) = &answer {
-                if let Access::Take { owner, .. } = &access {
-                    shelf.watch.taken(before, owner, shelf.now());
+                if let Access::Take(claim) = &access {
+                    shelf.watch.taken(before, &claim.owner, shelf.now());
                 }
                 shelf.watch.committed(step, &access, lease.epoch);
                 let lease = shelf.lease().filter(|_| release);

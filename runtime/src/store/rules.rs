@@ -11,16 +11,28 @@ use std::time::{Duration, SystemTime};
 pub(super) use open_step::{answer, at_head, label, of_open_step, stands};
 pub(super) use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
 
-use super::{Access, Commit, Lease, StoreError, clock};
+use super::{Access, Claim, Commit, Lease, StoreError, clock};
 use crate::hash::Digest;
 
 /// The lease of a run as it is stored. The epoch outlives the lease, so that
 /// it never repeats.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LeaseState {
+    /// Who holds it; `None` if it was given back.
     pub(super) owner: Option<String>,
     pub(super) epoch: u64,
     pub(super) expires: SystemTime,
+    /// The token of the claim that took it.
+    pub(super) claim: Option<u64>,
+    /// The epoch under which the run was parked last.
+    pub(super) parked: Option<u64>,
+}
+
+/// A lease that is given, and what is stored of it from now on.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    pub(super) lease: Lease,
+    pub(super) state: LeaseState,
 }
 
 impl LeaseState {
@@ -30,6 +42,8 @@ impl LeaseState {
             owner: None,
             epoch: 0,
             expires: now,
+            claim: None,
+            parked: None,
         }
     }
 
@@ -46,20 +60,33 @@ impl LeaseState {
             expires: self.expires,
         })
     }
+
+    /// Whether that very claim took it.
+    fn is_by(&self, claim: &Claim) -> bool {
+        self.owner.as_deref() == Some(&claim.owner) && self.claim == Some(claim.token)
+    }
+
+    /// What stays of it when it is given back.
+    fn given_back(self) -> Self {
+        Self {
+            owner: None,
+            claim: None,
+            ..self
+        }
+    }
 }
 
-/// Takes the lease for `owner`. `dead` is asked only if another owner's lease
-/// has not lapsed yet.
+/// Takes the lease, unless it is taken by that very claim: then it begins anew. `dead` is
+/// asked only if another owner's lease has not lapsed yet.
 pub(super) fn take(
     run: &str,
     stored: &LeaseState,
-    owner: &str,
+    claim: &Claim,
     now: SystemTime,
-    term: Duration,
     dead: impl FnOnce() -> Result<bool, StoreError>,
-) -> Result<Lease, StoreError> {
+) -> Result<Grant, StoreError> {
     if let Some(other) = stored.owner.as_deref()
-        && other != owner
+        && other != claim.owner
         && stored.expires > now
         && !dead()?
     {
@@ -69,11 +96,61 @@ pub(super) fn take(
             expires: stored.expires,
         });
     }
-    Ok(Lease {
-        owner: owner.to_owned(),
-        epoch: stored.epoch + 1,
-        expires: clock::after(now, term),
+    let lease = Lease {
+        owner: claim.owner.clone(),
+        epoch: stored.epoch + u64::from(!stored.is_by(claim)),
+        expires: clock::after(now, claim.term),
+    };
+    let state = LeaseState {
+        owner: Some(lease.owner.clone()),
+        epoch: lease.epoch,
+        expires: lease.expires,
+        claim: Some(claim.token),
+        parked: stored.parked,
+    };
+    Ok(Grant { lease, state })
+}
+
+/// Prolongs the lease with that epoch to `term` from `now`.
+pub(super) fn renew(
+    run: &str,
+    stored: &LeaseState,
+    epoch: u64,
+    now: SystemTime,
+    term: Duration,
+) -> Result<Grant, StoreError> {
+    let expires = clock::after(now, term);
+    let lease = held(run, stored, epoch)?;
+    Ok(Grant {
+        lease: Lease { expires, ..lease },
+        state: LeaseState {
+            expires,
+            ..stored.clone()
+        },
     })
+}
+
+/// What stays of the lease when it is given back under `epoch`; `None` if it is another's
+/// by now.
+pub(super) fn release(stored: &LeaseState, epoch: u64) -> Option<LeaseState> {
+    (stored.epoch == epoch).then(|| stored.clone().given_back())
+}
+
+/// What stays of the lease when the run is parked under `epoch`; `None` if it was parked
+/// under it before: the same call again, and there is nothing to do.
+pub(super) fn park(
+    run: &str,
+    stored: &LeaseState,
+    epoch: u64,
+) -> Result<Option<LeaseState>, StoreError> {
+    if stored.parked == Some(epoch) {
+        return Ok(None); // whoever parks gives the epoch away
+    }
+    held(run, stored, epoch)?;
+    Ok(Some(LeaseState {
+        parked: Some(epoch),
+        ..stored.clone().given_back()
+    }))
 }
 
 /// The lease with that epoch, if it is still the run's. It may have lapsed:
@@ -109,8 +186,8 @@ pub(super) enum Verdict {
     Already(Option<Lease>),
     /// Nothing, its turn is there.
     TokenSpent,
-    /// Write it, under this lease.
-    Write(Lease),
+    /// Write it, under this lease, which may be given back with it.
+    Write(Grant),
 }
 
 /// Decides on the commit that is to create its run. `branch` is, of a fork, the
@@ -120,7 +197,7 @@ pub(super) fn begin(
     commit: &Commit,
     (branch, epoch): (Option<Digest>, u64),
     now: SystemTime,
-) -> Result<Lease, StoreError> {
+) -> Result<Grant, StoreError> {
     let run = commit.run.as_str();
     let Some(create) = &commit.create else {
         return Err(StoreError::NoSuchRun {
@@ -188,7 +265,7 @@ pub(super) fn judge(
 /// The run's lease, if it is that of whoever asks for `commit`.
 fn still_held(commit: &Commit, stored: &LeaseState) -> Option<Lease> {
     stored.lease().filter(|lease| match &commit.access {
-        Access::Take { owner, .. } => lease.owner == *owner,
+        Access::Take(claim) => stored.is_by(claim),
         Access::Held { epoch } => lease.epoch == *epoch,
     })
 }
@@ -206,9 +283,19 @@ fn access(
     stored: &LeaseState,
     now: SystemTime,
     dead: impl FnOnce() -> Result<bool, StoreError>,
-) -> Result<Lease, StoreError> {
-    match &commit.access {
-        Access::Take { owner, term } => take(&commit.run, stored, owner, now, *term, dead),
-        Access::Held { epoch } => held(&commit.run, stored, *epoch),
+) -> Result<Grant, StoreError> {
+    let grant = match &commit.access {
+        Access::Take(claim) => take(&commit.run, stored, claim, now, dead)?,
+        Access::Held { epoch } => Grant {
+            lease: held(&commit.run, stored, *epoch)?,
+            state: stored.clone(),
+        },
+    };
+    if !commit.release {
+        return Ok(grant);
     }
+    Ok(Grant {
+        state: grant.state.given_back(),
+        ..grant
+    })
 }

@@ -27,6 +27,7 @@ mod make;
 mod open_steps;
 mod questions;
 mod reads;
+mod repeats;
 mod retention;
 mod snapshots;
 
@@ -97,6 +98,13 @@ where
         questions::an_answer_contradicts_no_record,
         questions::asking_again_does_not_undo_an_answer,
         questions::who_waits_without_a_question_is_stuck,
+        repeats::the_same_claim_finds_its_lease,
+        repeats::a_commit_that_takes_the_lease_finds_it_again,
+        repeats::a_commit_that_gives_the_lease_back_is_repeated,
+        repeats::a_commit_is_repeated_with_all_that_it_writes,
+        repeats::a_park_is_repeated,
+        repeats::an_answer_is_repeated,
+        repeats::all_other_writes_are_repeated,
         forks::a_fork_has_its_origins_history,
         forks::a_fork_loads_from_its_own_first_step,
         forks::a_fork_begins_at_a_step_that_is_there,

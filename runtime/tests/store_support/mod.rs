@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 use superstep::Digest;
 use superstep::store::{
-    Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal, Lease,
-    Origin, PendingResult, Question, QuestionKind, Snapshot, SqliteStore, Status, StepKind,
+    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal,
+    Lease, Origin, PendingResult, Question, QuestionKind, Snapshot, SqliteStore, Status, StepKind,
     StepRecord, Store, StoreError,
 };
 
@@ -26,10 +26,7 @@ pub fn digest(word: &str, number: u64) -> Digest {
 }
 
 pub fn take(owner: &str) -> Access {
-    Access::Take {
-        owner: owner.to_owned(),
-        term: LONG,
-    }
+    Access::Take(Claim::new(owner, LONG))
 }
 
 pub fn first(run: &str, access: Access) -> Commit {
@@ -156,16 +153,12 @@ pub fn question(step: u64, id: &str) -> Question {
         schema: Some(r#"{"type":"boolean"}"#.to_owned()),
         asked: SystemTime::UNIX_EPOCH,
         answer: None,
+        token: None,
     }
 }
 
 pub fn answer(run: &str, question: &str) -> Answer {
-    Answer {
-        run: run.to_owned(),
-        question: question.to_owned(),
-        answer: "true".to_owned(),
-        effect: None,
-    }
+    Answer::new(run, question, "true")
 }
 
 /// The first step of a run that branches off at `step` of `origin`.

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Commit, Committed, EffectKind, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    PendingResult, Prune, Pruned, Question, Snapshot, Status, StepKind, StepRecord, Store,
-    StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKind, EffectRecord, Event, Head, Journal, Lease,
+    Loaded, Park, PendingResult, Prune, Pruned, Question, Snapshot, Status, StepKind, StepRecord,
+    Store, StoreError, StoreFuture,
 };
 use superstep_tests::Dice;
 
@@ -425,12 +425,7 @@ impl Store for Shelf {
         Box::pin(ready(Ok(found)))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        _owner: &'a str,
-        _term: Duration,
-    ) -> StoreFuture<'a, Lease> {
+    fn acquire<'a>(&'a self, run: &'a str, _claim: Claim) -> StoreFuture<'a, Lease> {
         self.of_run(run, |_| Self::lease())
     }
 

@@ -1,10 +1,10 @@
 use std::time::SystemTime;
 
-use super::super::rules::{self, Facts, LeaseState, Verdict};
+use super::super::rules::{self, Facts, Grant, LeaseState, Verdict};
 use super::run::Run;
 use super::{Kept, no_such_run};
 use crate::store::{
-    Commit, Committed, Creation, Event, Head, Lease, Snapshot, StepKind, StepRecord, StoreError,
+    Commit, Committed, Creation, Event, Head, Snapshot, StepKind, StepRecord, StoreError,
 };
 
 impl Kept {
@@ -23,8 +23,8 @@ impl Kept {
         match verdict {
             Verdict::Already(lease) => Ok(Committed::Already(lease)),
             Verdict::TokenSpent => Ok(Committed::TokenSpent),
-            Verdict::Write(lease) => {
-                self.write(commit, &lease, now)?;
+            Verdict::Write(Grant { lease, state }) => {
+                self.write(commit, state, now)?;
                 Ok(Committed::Now(lease))
             }
         }
@@ -38,7 +38,7 @@ impl Kept {
     fn write(
         &mut self,
         mut commit: Commit,
-        lease: &Lease,
+        lease: LeaseState,
         now: SystemTime,
     ) -> Result<(), StoreError> {
         self.tell(&mut commit);
@@ -129,12 +129,8 @@ fn facts(run: &Run, commit: &Commit) -> Facts {
 }
 
 impl Run {
-    fn advance(&mut self, commit: Commit, lease: &Lease, now: SystemTime) {
-        self.lease = LeaseState {
-            owner: (!commit.release).then(|| lease.owner.clone()),
-            epoch: lease.epoch,
-            expires: lease.expires,
-        };
+    fn advance(&mut self, commit: Commit, lease: LeaseState, now: SystemTime) {
+        self.lease = lease;
         if commit.record.kind == StepKind::Update {
             self.move_open_step(commit.record.step + 1);
         } else {

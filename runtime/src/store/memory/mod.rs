@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use self::run::Run;
-use super::rules::{self, LeaseState};
+use super::rules;
 use super::{
-    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
 };
 use crate::hash::Digest;
 
@@ -153,43 +153,34 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(self.kept().graphs.get(&fingerprint).cloned()) })
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease> {
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
         Box::pin(async move {
             let now = self.time();
             let mut kept = self.kept();
             let stored = kept.run(run)?;
-            let lease = rules::take(run, &stored.lease, owner, now, term, || Ok(false))?;
-            stored.lease = LeaseState {
-                owner: Some(lease.owner.clone()),
-                epoch: lease.epoch,
-                expires: lease.expires,
-            };
-            Ok(lease)
+            let grant = rules::take(run, &stored.lease, &claim, now, || Ok(false))?;
+            stored.lease = grant.state;
+            Ok(grant.lease)
         })
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
         Box::pin(async move {
-            let expires = clock::after(self.time(), term);
+            let now = self.time();
             let mut kept = self.kept();
             let stored = kept.run(run)?;
-            let lease = rules::held(run, &stored.lease, epoch)?;
-            stored.lease.expires = expires;
-            Ok(Lease { expires, ..lease })
+            let grant = rules::renew(run, &stored.lease, epoch, now, term)?;
+            stored.lease = grant.state;
+            Ok(grant.lease)
         })
     }
 
     fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             if let Some(stored) = self.kept().runs.get_mut(run)
-                && stored.lease.epoch == epoch
+                && let Some(state) = rules::release(&stored.lease, epoch)
             {
-                stored.lease.owner = None;
+                stored.lease = state;
             }
             Ok(())
         })

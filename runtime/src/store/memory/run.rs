@@ -147,10 +147,12 @@ impl Run {
     }
 
     pub(super) fn park(&mut self, park: Park, now: SystemTime) -> Result<(), StoreError> {
-        rules::held(&park.run, &self.lease, park.epoch)?;
+        let Some(lease) = rules::park(&park.run, &self.lease, park.epoch)? else {
+            return Ok(());
+        };
         let open = self.open_step();
         rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
-        self.lease.owner = None;
+        self.lease = lease;
         self.head.status = park.status;
         self.head.error = park.error;
         self.head.updated = now;
@@ -164,6 +166,7 @@ impl Run {
                 .or_insert(Question {
                     asked: now,
                     answer: None,
+                    token: None,
                     ..question
                 });
         }
@@ -176,9 +179,12 @@ impl Run {
             .effect
             .as_ref()
             .and_then(|effect| self.effect(effect));
-        rules::answer(&answer, stored, effect, self.head.step)?;
+        if !rules::answer(&answer, stored, effect, self.head.step)? {
+            return Ok(());
+        }
         if let Some(stored) = self.questions.get_mut(&answer.question) {
             stored.answer = Some(answer.answer);
+            stored.token = Some(answer.token);
         }
         self.write_effects(answer.effect.into_iter().collect(), now);
         Ok(())

@@ -1,7 +1,6 @@
-use std::time::Duration;
-
 use super::{
-    EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot, Status, StepRecord,
+    Claim, EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot, Status,
+    StepRecord,
 };
 use crate::hash::Digest;
 
@@ -27,12 +26,7 @@ pub struct Creation {
 #[derive(Clone, Debug)]
 pub enum Access {
     /// It takes the lease, as [`Store::acquire`](crate::store::Store::acquire) would.
-    Take {
-        /// For whom.
-        owner: String,
-        /// For how long.
-        term: Duration,
-    },
+    Take(Claim),
     /// It holds the lease with this epoch.
     Held {
         /// The epoch.
@@ -83,7 +77,8 @@ pub enum Committed {
     /// The step is committed; this is the lease it was committed under.
     Now(Lease),
     /// The step was committed before, with the same key; the lease, if it is still
-    /// that of whoever asks. Without it somebody else may go on with the run.
+    /// that of whoever asks. Without it somebody else may go on with the run, unless
+    /// the commit gave the lease back itself.
     Already(Option<Lease>),
     /// The commit's token began an earlier turn of the run; nothing changed.
     TokenSpent,

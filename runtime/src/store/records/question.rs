@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use super::EffectRecord;
+use super::claim::token;
 use crate::hash::Digest;
 
 /// What kind of question.
@@ -54,6 +55,8 @@ pub struct Question {
     pub asked: SystemTime,
     /// The answer as canonical JSON; `None` while it is open.
     pub answer: Option<String>,
+    /// The token of that answer; what the caller sets is ignored.
+    pub token: Option<u64>,
 }
 
 /// The answer to an open question.
@@ -65,6 +68,26 @@ pub struct Answer {
     pub question: String,
     /// The answer as canonical JSON.
     pub answer: String,
+    /// Random, another one for each call: by it the same call is known when it is made
+    /// again.
+    pub token: u64,
     /// What the journal says of the effect from now on, if it was the question.
     pub effect: Option<EffectRecord>,
+}
+
+impl Answer {
+    /// An answer with a token of its own, to a question that is not about an effect.
+    pub fn new(
+        run: impl Into<String>,
+        question: impl Into<String>,
+        answer: impl Into<String>,
+    ) -> Self {
+        Self {
+            run: run.into(),
+            question: question.into(),
+            answer: answer.into(),
+            token: token(),
+            effect: None,
+        }
+    }
 }

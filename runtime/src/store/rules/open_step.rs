@@ -39,16 +39,22 @@ pub(in crate::store) fn stands(stored: &EffectRecord, record: &EffectRecord) -> 
     }
 }
 
-/// Whether `answer` may be written; `stored` is the question, `effect` what is
-/// stored of the effect that it is about, `head` the run's last step.
+/// Whether `answer` is to be written: not if that very call wrote it before. `stored` is the
+/// question, `effect` what is stored of the effect that it is about, `head` the run's last
+/// step.
 pub(in crate::store) fn answer(
     answer: &Answer,
     stored: Option<&Question>,
     effect: Option<&EffectRecord>,
     head: u64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let (run, question) = (&answer.run, &answer.question);
-    if stored.is_some_and(|stored| stored.answer.is_some()) {
+    if let Some(stored) = stored
+        && let Some(given) = &stored.answer
+    {
+        if stored.token == Some(answer.token) && *given == answer.answer {
+            return Ok(false);
+        }
         return Err(StoreError::Answered {
             run: run.clone(),
             question: question.clone(),
@@ -67,7 +73,7 @@ pub(in crate::store) fn answer(
             run: run.clone(),
             question: question.clone(),
         }),
-        _ => Ok(()),
+        _ => Ok(true),
     }
 }
 

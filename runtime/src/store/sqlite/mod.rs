@@ -46,8 +46,8 @@ use self::reader::Readers;
 use self::watch::Watch;
 use self::writer::Writer;
 use super::{
-    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
 };
 use crate::hash::Digest;
 
@@ -358,14 +358,9 @@ impl Store for SqliteStore {
         self.read(move |conn| read::graph(conn, fingerprint))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease> {
-        let (run, owner) = (run.to_owned(), owner.to_owned());
-        self.take_over(move |conn, owners| lease::acquire(conn, owners, &run, &owner, term))
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
+        let run = run.to_owned();
+        self.take_over(move |conn, owners| lease::acquire(conn, owners, &run, &claim))
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
@@ -375,7 +370,8 @@ impl Store for SqliteStore {
 
     fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
         let run = run.to_owned();
-        self.write(move |conn| lease::release(conn, &run, epoch))
+        let owners = Arc::clone(&self.inner.owners);
+        self.write(move |conn| lease::release(conn, &owners, &run, epoch))
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
@@ -415,7 +411,8 @@ impl Store for SqliteStore {
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {
-        self.write(move |conn| park::park(conn, &park))
+        let owners = Arc::clone(&self.inner.owners);
+        self.write(move |conn| park::park(conn, &owners, &park))
     }
 
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::make::{LONG, done, first, next, now, refused, run_to, take};
+use super::make::{LONG, claim, done, first, next, now, refused, run_to, take};
 use crate::store::{Access, Commit, Prune, Store, StoreError};
 
 pub(super) async fn all_times_are_by_the_stores_clock(store: Arc<impl Store>) {
@@ -39,12 +39,12 @@ pub(super) async fn a_term_may_be_without_end(store: Arc<impl Store>) {
     assert!(lease.expires > far, "of a commit that takes the lease");
     let lease = now(&*store, endless(next("run", 1, 0))).await;
     assert!(lease.expires > far, "of a commit to a run that is there");
-    let lease = done(store.acquire("run", "anna", Duration::MAX).await);
+    let lease = done(store.acquire("run", claim("anna", Duration::MAX)).await);
     assert!(lease.expires > far, "of a lease that is taken");
     let lease = done(store.renew("run", lease.epoch, Duration::MAX).await);
     assert!(lease.expires > far, "of a lease that is renewed");
     refused!(
-        store.acquire("run", "berta", Duration::MAX).await,
+        store.acquire("run", claim("berta", Duration::MAX)).await,
         StoreError::LeaseHeld { expires, .. } if expires == lease.expires,
         "it is alive"
     );

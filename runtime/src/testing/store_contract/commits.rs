@@ -83,7 +83,7 @@ pub(super) async fn the_same_step_twice_is_harmless(store: Arc<impl Store>) {
     let epoch = lease.epoch;
     // Each with whether the lease is the asker's still.
     let again = [
-        (first("run"), true),
+        (first("run"), false), // another call of its owner
         (next("run", 1, epoch), true),
         (next("run", 2, epoch), true),
         (next("run", 2, epoch + 7), false),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::make::{
-    LONG, all, answer, digest, done, effect, interrupt, journal, next, now, park, question,
+    LONG, all, answer, claim, digest, done, effect, interrupt, journal, next, now, park, question,
     refused, run_to, take,
 };
 use crate::store::{
@@ -158,7 +158,7 @@ pub(super) async fn what_is_recorded_stands(store: Arc<impl Store>) {
 pub(super) async fn without_the_lease_nothing_is_journaled(store: Arc<impl Store>) {
     let lost = run_to(&*store, "run", 1).await;
     let effects = vec![effect("run", 2, "pay")];
-    let taken = done(store.acquire("run", "anna", LONG).await);
+    let taken = done(store.acquire("run", claim("anna", LONG)).await);
     let before = all(&*store, "run").await;
     refused!(
         store.journal(journal("run", lost.epoch, effects.clone())).await,
