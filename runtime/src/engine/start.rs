@@ -28,12 +28,9 @@ use crate::session::load::{check_head, check_step, undecodable};
 use crate::session::{Tail, catch_reducers, migrate, read_kept, restore, step_commit, step_error};
 use crate::state::{FieldSet, State, Update};
 use crate::store::{
-    Access, Claim, Commit, Committed, Creation, EffectRecord, Head, Loaded, Status, StepKind,
-    Store, StoreError,
+    Access, Claim, Commit, Committed, Creation, EffectRecord, Head, LONGEST_RUN_ID, Loaded, Status,
+    StepKind, Store, StoreError,
 };
-
-/// Runs longer ids than this nobody needs; a database index does.
-const LONGEST_ID: usize = 1_024;
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);
@@ -47,8 +44,8 @@ impl Drop for Driven {
 pub(super) fn check_id(run: &str) -> Result<(), Error> {
     let reason = match run.len() {
         0 => "it is empty; name the run after what it is about, e.g. an order number",
-        1..=LONGEST_ID if run.contains('\0') => "it contains a NUL character",
-        1..=LONGEST_ID => return Ok(()),
+        1..=LONGEST_RUN_ID if run.contains('\0') => "it contains a NUL character",
+        1..=LONGEST_RUN_ID => return Ok(()),
         _ => "it is longer than 1,024 bytes",
     };
     let run = run.chars().take(40).collect();

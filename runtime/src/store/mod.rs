@@ -29,6 +29,16 @@ pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
 
 use crate::hash::Digest;
 
+/// How long a run's id may be, in bytes; none is empty.
+pub const LONGEST_RUN_ID: usize = 1_024;
+
+/// How long a label may be, in bytes; none is empty.
+pub const LONGEST_LABEL: usize = 256;
+
+/// How long at least may be, in bytes: a turn's token, an effect's and a question's name, a
+/// question's id, the names of graphs, nodes, owners and events.
+pub const LONGEST_NAME: usize = 1_024;
+
 /// What every method of a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -44,6 +54,11 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// [`prune`](Self::prune) counts, and from [`Committed::Already`] in the place of
 /// [`Committed::Now`]. A lost lease is lost for a repeated call, too, as far as it takes one:
 /// only a commit whose step is there, and a park, need none any more.
+///
+/// **Keys** are any texts, compared by their bytes, as long as [`LONGEST_RUN_ID`],
+/// [`LONGEST_LABEL`] and [`LONGEST_NAME`] say. The engine takes no longer ids and labels. Names
+/// it takes as they come; a store may refuse those that are longer
+/// ([`StoreError::TooLarge`]).
 ///
 /// **Times** are those of one clock, the store's own: [`now`](Self::now) reads it, and
 /// what is stored is compared with nothing else, since the clocks of those who ask may

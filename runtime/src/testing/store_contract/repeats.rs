@@ -8,9 +8,10 @@ use super::make::{
     now, park, question, refused, result, run_to, snapshot,
 };
 use crate::store::{
-    Access, Answer, Commit, Committed, EffectKind, EffectRecord, Lease, Park, Prune, Status,
-    StepKind, Store, StoreError,
+    Access, Answer, CallOutcome, Commit, Committed, EffectKind, EffectRecord, Lease, Park, Prune,
+    Status, StepKind, Store, StoreError,
 };
+use crate::testing::{Fault, FaultyStore};
 
 pub(super) async fn the_same_claim_finds_its_lease(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 0).await;
@@ -218,10 +219,17 @@ pub(super) async fn all_other_writes_are_repeated(store: Arc<impl Store>) {
     let records = journal("run", epoch, vec![effect("run", 4, "fetch")]);
     let delivered = done(store.outbox(1).await)[0].id;
     let (history, runs) = (Prune::history(), Prune::runs());
+    let inner = Arc::clone(&store);
+    let store = Arc::new(FaultyStore::new(inner));
     macro_rules! repeated {
         ($($call:expr),+ $(,)?) => {
             $(
-                done($call.await);
+                store.fail(1, Fault::LoseAnswer);
+                refused!(
+                    $call.await,
+                    StoreError::Unavailable { outcome: CallOutcome::Unknown, .. },
+                    "the answer is lost"
+                );
                 let before = all_but_times(&*store, "run").await;
                 done($call.await);
                 assert_eq!(
