@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use superstep::store::{Prune, Pruning, SqliteStore, Status, Store, StoreError};
+use superstep::store::{Prune, SqliteStore, Status, Store, StoreError};
 use tempfile::tempdir;
 
 use store_support::run_to;
@@ -75,13 +75,9 @@ async fn a_busy_timeout_of_any_length_opens_reads_and_writes() {
         let store = open().unwrap();
         run_to(&store, "run", 1).await;
         assert_eq!(store.head("run").await.unwrap().unwrap().step, 1);
-        let everything = Prune {
-            what: Pruning::Run,
-            graph: None,
-            statuses: vec![Status::Completed],
-            older_than: Duration::MAX,
-            keep_newest: 0,
-        };
+        let everything = Prune::runs()
+            .statuses([Status::Completed])
+            .older_than(Duration::MAX);
         assert_eq!(store.prune(&everything).await.unwrap().runs, 0);
     }
 }

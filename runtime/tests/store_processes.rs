@@ -19,7 +19,7 @@ use superstep::store::{
 };
 use tempfile::tempdir;
 
-use store_support::{LONG, fullest, next, now, run_to, take};
+use store_support::{LONG, fullest, next, now, run_to, take, with};
 
 struct Process {
     child: Child,
@@ -102,10 +102,7 @@ async fn hold(store: &SqliteStore) {
 /// Takes a short lease, waits to be told to go on, and tries to commit.
 async fn stop(store: &SqliteStore) {
     let access = Access::Take(Claim::new("child", Duration::from_millis(100)));
-    let commit = Commit {
-        access,
-        ..store_support::first("run", take(""))
-    };
+    let commit = with!(store_support::first("run", take("")), access = access);
     let epoch = now(store, commit).await.epoch;
     say("held");
     while !Path::new(&format!("{}.go", store.path().display())).exists() {
@@ -120,10 +117,10 @@ async fn stop(store: &SqliteStore) {
 
 /// Commits steps until it is killed, and says each number when it is told it.
 async fn commit_on(store: &SqliteStore) {
-    let mut commit = Commit {
-        access: take(&std::process::id().to_string()),
-        ..store_support::first("run", take(""))
-    };
+    let mut commit = with!(
+        store_support::first("run", take("")),
+        access = take(&std::process::id().to_string())
+    );
     if let Some(head) = store.head("run").await.unwrap() {
         let step = head.step + 1;
         commit = full(step, take(&std::process::id().to_string()));
@@ -137,11 +134,11 @@ async fn commit_on(store: &SqliteStore) {
 }
 
 fn full(step: u64, access: Access) -> Commit {
-    Commit {
-        release: false,
-        status: Status::Running,
-        ..fullest("run", step, access)
-    }
+    with!(
+        fullest("run", step, access),
+        release = false,
+        status = Status::Running
+    )
 }
 
 const GOAL: u64 = 300;

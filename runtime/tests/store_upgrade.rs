@@ -160,15 +160,7 @@ async fn a_database_of_schema_3_opens() {
         "as it was written"
     );
     // Nobody knows by which calls it was written: none is taken for a repeated one.
-    let parked = Park {
-        run: "order-7".to_owned(),
-        epoch: 1,
-        status: Status::Failed,
-        error: None,
-        results: Vec::new(),
-        effects: Vec::new(),
-        questions: Vec::new(),
-    };
+    let parked = Park::new("order-7", 1, Status::Failed);
     let repeated = store.park(parked).await;
     assert!(matches!(repeated, Err(StoreError::LeaseLost { .. })));
 }

@@ -713,11 +713,7 @@ async fn an_answer_does_not_contradict_the_record() {
         let mut effects = place.store.effects("run", 0, 100).await.unwrap();
         effects[0].kind = EffectKind::Done;
         effects[0].response = Some("7".into());
-        let journal = superstep::store::Journal {
-            run: "run".into(),
-            epoch: lease.epoch,
-            effects,
-        };
+        let journal = superstep::store::Journal::new("run", lease.epoch, effects);
         place.store.journal(journal).await.unwrap();
         place.store.release("run", lease.epoch).await.unwrap();
         for answer in [DID_NOT_HAPPEN, happened(8)] {

@@ -21,8 +21,8 @@ pub(crate) fn now() -> SystemTime {
     whole(SystemTime::now())
 }
 
-/// `time`, to the millisecond.
-pub(crate) fn whole(time: SystemTime) -> SystemTime {
+/// `time`, to the millisecond, as every store keeps times.
+pub fn whole(time: SystemTime) -> SystemTime {
     from_millis(to_millis(time).unsigned_abs())
 }
 

@@ -9,7 +9,7 @@ pub(crate) mod clock;
 mod error;
 mod memory;
 mod records;
-mod rules;
+pub mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

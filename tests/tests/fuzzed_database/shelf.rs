@@ -119,11 +119,7 @@ impl Shelf {
     }
 
     fn lease() -> Lease {
-        Lease {
-            owner: "somebody".to_owned(),
-            epoch: 7,
-            expires: UNIX_EPOCH,
-        }
+        Lease::new("somebody", 7, UNIX_EPOCH)
     }
 }
 
@@ -361,14 +357,13 @@ impl Store for Shelf {
             let from = snapshot.as_ref().map_or(own, |snapshot| snapshot.step);
             let steps = book.steps.iter().filter(|record| record.step >= from);
             let open = head.step.saturating_add(1);
-            Loaded {
-                steps: steps.cloned().collect(),
-                pending: book.pending.clone(),
-                effects: between(&book.effects, open, open, |effect| effect.step),
-                questions: between(&book.questions, open, open, |asked| asked.step),
-                snapshot,
-                head,
-            }
+            let mut loaded = Loaded::new(head);
+            loaded.steps = steps.cloned().collect();
+            loaded.pending = book.pending.clone();
+            loaded.effects = between(&book.effects, open, open, |effect| effect.step);
+            loaded.questions = between(&book.questions, open, open, |asked| asked.step);
+            loaded.snapshot = snapshot;
+            loaded
         });
         Box::pin(ready(Ok(loaded)))
     }

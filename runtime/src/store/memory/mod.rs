@@ -13,7 +13,7 @@ use self::run::Run;
 use super::rules;
 use super::{
     Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 use crate::hash::Digest;
 
@@ -70,7 +70,7 @@ impl MemoryStore {
     }
 
     fn time(&self) -> SystemTime {
-        clock::whole((self.clock)())
+        rules::whole((self.clock)())
     }
 
     /// Everything is validated before anything is changed, so what a panic

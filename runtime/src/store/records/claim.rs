@@ -16,6 +16,7 @@ use std::time::Duration;
 /// assert_ne!(claim, Claim::new("worker 7", Duration::from_secs(30)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Claim {
     /// For whom.
     pub owner: String,

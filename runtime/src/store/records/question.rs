@@ -32,6 +32,7 @@ impl QuestionKind {
 
 /// Something that a task has to know before it can go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Question {
     /// Its id, unique in the run.
     pub id: String,
@@ -59,8 +60,37 @@ pub struct Question {
     pub token: Option<u64>,
 }
 
+impl Question {
+    /// An open one, the first of its name, without a schema. The other fields are to be set.
+    pub fn new(
+        id: impl Into<String>,
+        kind: QuestionKind,
+        step: u64,
+        task: Digest,
+        node: impl Into<String>,
+        name: impl Into<String>,
+        question: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            step,
+            task,
+            node: node.into(),
+            name: name.into(),
+            n: 0,
+            question: question.into(),
+            schema: None,
+            asked: SystemTime::UNIX_EPOCH,
+            answer: None,
+            token: None,
+        }
+    }
+}
+
 /// The answer to an open question.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Answer {
     /// The run's id.
     pub run: String,
