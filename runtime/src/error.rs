@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::encode::EncodeError;
 use crate::hash::Digest;
 use crate::json_diff::{Difference, differences};
-use crate::store::{Lease, Status, StoreError};
+use crate::store::{Lease, Status, StoreError, clock};
 
 /// Why a run did not go on.
 ///
@@ -707,20 +707,13 @@ fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> S
 fn held(expires: SystemTime, node: Option<&str>) -> String {
     match node {
         None => format!(
-            ", whose lease lapses {}; wait for that call, which may be one of this process; if it is another \
+            ", whose lease lapses at {} by the store's clock unless it is renewed; wait for that call, which may be one of this process; if it is another \
              process, its runs can be taken over at once when it is gone",
-            when(expires)
+            clock::utc(expires)
         ),
         Some(node) => format!(
             ", and the call was made inside its node `{node}`, which would wait for itself for ever; make it \
              after the run, or in a task of its own that the node does not await"
         ),
-    }
-}
-
-fn when(expires: SystemTime) -> String {
-    match expires.duration_since(SystemTime::now()) {
-        Ok(left) => format!("in {:.1} s unless it is renewed", left.as_secs_f64()),
-        Err(_) => "now".into(),
     }
 }

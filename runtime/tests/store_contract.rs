@@ -11,7 +11,11 @@ use superstep::testing::store_contract;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_memory_store_keeps_every_promise() {
-    store_contract::run(|| async { MemoryStore::new() }).await;
+    store_contract::run(|| async {
+        let store = MemoryStore::new();
+        [store.clone(), store]
+    })
+    .await;
 }
 
 #[cfg(feature = "sqlite")]
@@ -39,7 +43,8 @@ async fn over_files(synchronous: Synchronous) {
     let options = SqliteStore::options().synchronous(synchronous);
     store_contract::run(|| async {
         let name = format!("{}.db", count.fetch_add(1, Ordering::Relaxed));
-        options.clone().open(folder.path().join(name)).unwrap()
+        let path = folder.path().join(name);
+        [(), ()].map(|()| options.clone().open(&path).unwrap())
     })
     .await;
 }

@@ -5,12 +5,12 @@
 mod store_support;
 
 use superstep::store::{
-    Access, Park, Prune, Pruning, SqliteStore, Status, Store, StoreError, StoreFuture,
+    Access, Claim, Park, Prune, SqliteStore, Status, Store, StoreError, StoreFuture,
 };
 use tempfile::tempdir;
 
 use store_support::{
-    answer, behind, effect, fork, fullest, journal, next, now, question, result, run_to,
+    answer, behind, effect, fork, fullest, journal, next, now, question, result, run_to, with,
 };
 
 /// What is done to the database, and what the error must name.
@@ -273,7 +273,9 @@ async fn a_row_that_cannot_be_right_is_named() {
         let _ = store.journal(journal("run", 2, 5)).await;
         let _ = store.outbox(9).await;
         let _ = store.stuck().await;
-        let _ = store.acquire("run", "berta", store_support::LONG).await;
+        let _ = store
+            .acquire("run", Claim::new("berta", store_support::LONG))
+            .await;
         let _ = store
             .commit(next("run", 3, Access::Held { epoch: 1 }))
             .await;
@@ -308,19 +310,14 @@ async fn a_history_that_cannot_be_right_is_named() {
     fn nothing<'a, T: Send + 'a>(look: StoreFuture<'a, T>) -> StoreFuture<'a, ()> {
         Box::pin(async { look.await.map(drop) })
     }
-    const ALL: Prune = Prune {
-        what: Pruning::History,
-        graph: None,
-        statuses: Vec::new(),
-        older_than: std::time::Duration::ZERO,
-        keep_newest: 0,
-    };
+    static ALL: std::sync::LazyLock<Prune> =
+        std::sync::LazyLock::new(|| Prune::history().statuses([]));
     let steps: Look = |store| nothing(store.steps("fork", 0, 9));
     let digests: Look = |store| nothing(store.digests("fork"));
     let effects: Look = |store| nothing(store.effects("fork", 0, 9));
     let labels: Look = |store| nothing(store.labels("fork"));
     let snapshot: Look = |store| nothing(store.snapshot("fork", 2));
-    let prune: Look = |store| nothing(store.prune(const { &ALL }));
+    let prune: Look = |store| nothing(store.prune(&ALL));
     let branch = "where it branches off";
     let circle = "UPDATE forks SET origin = run";
     let cases = [
@@ -435,18 +432,15 @@ async fn prepare(store: &SqliteStore) {
     now(store, with_snapshot).await;
     now(store, next("run", 3, held.clone())).await;
     now(store, next("run", 4, held)).await;
-    let park = Park {
-        run: "run".to_owned(),
-        epoch: lease.epoch,
-        status: Status::Failed,
-        error: None,
-        results: vec![result(1)],
-        effects: vec![effect(5, "fetch")],
-        questions: vec![question(5, "q")],
-    };
+    let park = with!(
+        Park::new("run", lease.epoch, Status::Failed),
+        results = vec![result(1)],
+        effects = vec![effect(5, "fetch")],
+        questions = vec![question(5, "q")]
+    );
     store.park(park).await.unwrap();
     store
-        .acquire("run", "anna", store_support::LONG)
+        .acquire("run", Claim::new("anna", store_support::LONG))
         .await
         .unwrap();
 }

@@ -30,11 +30,7 @@ async fn forks_of_forks(store: &impl Store) -> Vec<Duration> {
         let at = (depth - 1) * 2;
         let started = Instant::now();
         let mut begins = fork(&run, &origin, at);
-        begins.snapshot = Some(Snapshot {
-            step: at + 1,
-            state: "{}".to_owned(),
-            digest: digest("state", at + 1),
-        });
+        begins.snapshot = Some(Snapshot::new(at + 1, "{}", digest("state", at + 1)));
         commit(store, begins).await;
         let step = next(&run, at + 2, Access::Held { epoch: 1 });
         commit(store, step).await;

@@ -7,11 +7,11 @@ mod store_support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use superstep::store::{Access, Commit, Committed, Park, SqliteStore, Status, Store, StoreError};
+use superstep::store::{Access, Committed, Park, SqliteStore, Status, Store, StoreError};
 use tempfile::tempdir;
 use tokio::task::JoinSet;
 
-use store_support::{all, behind, effect, first, fullest, next, now, result, run_to, take};
+use store_support::{all, behind, effect, first, fullest, next, now, result, run_to, take, with};
 
 /// Every write that a commit can make.
 const WRITES: &[&str] = &[
@@ -41,10 +41,10 @@ async fn a_fault_at_any_write_of_a_commit_leaves_the_old_step() {
                     "CREATE TRIGGER fault {timing} {write} BEGIN SELECT RAISE({kind}, 'fault'); END"
                 ))
                 .unwrap();
-                let commit = Commit {
-                    effects: vec![effect(3, "fetch")],
-                    ..fullest(&run, 3, take("berta"))
-                };
+                let commit = with!(
+                    fullest(&run, 3, take("berta")),
+                    effects = vec![effect(3, "fetch")]
+                );
                 let error = store.commit(commit.clone()).await.unwrap_err();
                 assert!(error.to_string().contains("fault"), "{run}: {error}");
                 assert_eq!(all(&store, &run).await.unwrap(), before, "{run}");
@@ -99,15 +99,11 @@ async fn a_fault_while_parking_keeps_nothing() {
         "CREATE TRIGGER fault AFTER UPDATE ON runs BEGIN SELECT RAISE(FAIL, 'fault'); END",
     )
     .unwrap();
-    let park = Park {
-        run: "run".to_owned(),
-        epoch: lease.epoch,
-        status: Status::Failed,
-        error: Some("?".to_owned()),
-        results: vec![result(1), result(2)],
-        effects: Vec::new(),
-        questions: Vec::new(),
-    };
+    let park = with!(
+        Park::new("run", lease.epoch, Status::Failed),
+        error = Some("?".to_owned()),
+        results = vec![result(1), result(2)]
+    );
     store.park(park.clone()).await.unwrap_err();
     conn.execute_batch("DROP TRIGGER fault").unwrap();
     assert_eq!(all(&store, "run").await.unwrap(), before);
@@ -211,14 +207,10 @@ async fn prepare(store: &SqliteStore, run: &str) {
     let mut commit = fullest(run, 2, Access::Held { epoch: lease.epoch });
     commit.release = false;
     now(store, commit).await;
-    let park = Park {
-        run: run.to_owned(),
-        epoch: lease.epoch,
-        status: Status::Failed,
-        error: Some("node `plan` failed".to_owned()),
-        results: vec![result(1)],
-        effects: Vec::new(),
-        questions: Vec::new(),
-    };
+    let park = with!(
+        Park::new(run, lease.epoch, Status::Failed),
+        error = Some("node `plan` failed".to_owned()),
+        results = vec![result(1)]
+    );
     store.park(park).await.unwrap();
 }

@@ -6,17 +6,16 @@
 mod store_support;
 
 use std::path::Path;
-use std::time::Duration;
 
 use superstep::store::{
-    Access, Answer, Commit, EffectKind, EffectRecord, Park, Prune, Pruning, Snapshot, SqliteStore,
-    Status, StepKind, Store, StoreError, Synchronous,
+    Access, Claim, EffectKind, Park, Prune, Pruning, Snapshot, SqliteStore, Status, StepKind,
+    Store, StoreError, Synchronous,
 };
 use tempfile::tempdir;
 
 use store_support::{
     LONG, all, answer, behind, digest, effect, fork, fullest, journal, next, now, question, result,
-    run_to, take,
+    run_to, take, with,
 };
 
 /// Every call, and every write that it makes.
@@ -92,7 +91,10 @@ async fn a_fault_at_any_write_changes_nothing() {
         {
             let case = format!("{call}, {kind} {write}");
             let store = prepared(&folder.path().join(format!("{case}.db"))).await;
-            let lease = store.acquire("run", "anna", LONG).await.unwrap();
+            let lease = store
+                .acquire("run", Claim::new("anna", LONG))
+                .await
+                .unwrap();
             if call.starts_with("prune") {
                 store.release("run", lease.epoch).await.unwrap();
             }
@@ -125,59 +127,60 @@ async fn prepared(path: &Path) -> SqliteStore {
     let store = options.open(path).unwrap();
     let lease = run_to(&store, "run", 1).await;
     let held = Access::Held { epoch: lease.epoch };
-    let with_snapshot = |step| Commit {
-        release: false,
-        effects: vec![effect(step, "fetch")],
-        ..fullest("run", step, held.clone())
+    let with_snapshot = |step| {
+        with!(
+            fullest("run", step, held.clone()),
+            release = false,
+            effects = vec![effect(step, "fetch")]
+        )
     };
     now(&store, with_snapshot(2)).await;
     store.release("run", lease.epoch).await.unwrap();
     prune(&store, Pruning::History).await.unwrap();
-    let lease = store.acquire("run", "anna", LONG).await.unwrap();
+    let lease = store
+        .acquire("run", Claim::new("anna", LONG))
+        .await
+        .unwrap();
     let asking = park(lease.epoch, 3, "earlier");
     store.park(asking).await.unwrap();
     let held = Access::Held {
-        epoch: store.acquire("run", "anna", LONG).await.unwrap().epoch,
+        epoch: store
+            .acquire("run", Claim::new("anna", LONG))
+            .await
+            .unwrap()
+            .epoch,
     };
     for step in 3..=6 {
         let commit = match step {
-            5 => Commit {
-                access: held.clone(),
-                ..with_snapshot(step)
-            },
+            5 => with!(with_snapshot(step), access = held.clone()),
             _ => next("run", step, held.clone()),
         };
         now(&store, commit).await;
     }
     store.label("run", 4, "a label").await.unwrap();
-    let lease = store.acquire("run", "anna", LONG).await.unwrap();
+    let lease = store
+        .acquire("run", Claim::new("anna", LONG))
+        .await
+        .unwrap();
     store.park(park(lease.epoch, 7, "q")).await.unwrap();
     store
 }
 
 fn park(epoch: u64, step: u64, asked: &str) -> Park {
-    Park {
-        run: "run".to_owned(),
-        epoch,
-        status: Status::Interrupted,
-        error: None,
-        results: vec![result(step)],
-        effects: vec![EffectRecord {
-            kind: EffectKind::Intent,
-            ..effect(step, "pay")
-        }],
-        questions: vec![question(step, asked)],
-    }
+    with!(
+        Park::new("run", epoch, Status::Interrupted),
+        results = vec![result(step)],
+        effects = vec![with!(effect(step, "pay"), kind = EffectKind::Intent)],
+        questions = vec![question(step, asked)]
+    )
 }
 
 async fn prune(store: &SqliteStore, what: Pruning) -> Result<(), StoreError> {
-    let prune = Prune {
-        what,
-        graph: None,
-        statuses: vec![Status::Completed, Status::Interrupted],
-        older_than: Duration::ZERO,
-        keep_newest: 0,
-    };
+    let prune = with!(
+        Prune::runs(),
+        what = what,
+        statuses = vec![Status::Completed, Status::Interrupted]
+    );
     store.prune(&prune).await.map(drop)
 }
 
@@ -186,10 +189,7 @@ async fn perform(store: &SqliteStore, call: &str, epoch: u64) -> Result<(), Stor
         "journal" => store.journal(journal("run", epoch, 7)).await,
         "park" => store.park(park(epoch, 7, "another")).await,
         "answer" => {
-            let answer = Answer {
-                effect: Some(effect(7, "pay")),
-                ..answer("run", "q")
-            };
+            let answer = with!(answer("run", "q"), effect = Some(effect(7, "pay")));
             store.answer(answer).await
         }
         "update" => {
@@ -199,11 +199,7 @@ async fn perform(store: &SqliteStore, call: &str, epoch: u64) -> Result<(), Stor
             store.commit(update).await.map(drop)
         }
         "put_snapshot" => {
-            let snapshot = Snapshot {
-                step: 6,
-                state: "{}".to_owned(),
-                digest: digest("state", 6),
-            };
+            let snapshot = Snapshot::new(6, "{}", digest("state", 6));
             store.put_snapshot("run", epoch, snapshot).await
         }
         "label" => store.label("run", 6, "new").await,

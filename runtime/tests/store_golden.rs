@@ -6,16 +6,13 @@
 
 mod store_support;
 
-use std::time::Duration;
-
 use superstep::store::{
-    Access, Commit, EffectKind, EffectRecord, Park, Prune, Pruning, QuestionKind, SqliteStore,
-    Status, StepKind, Store,
+    Access, EffectKind, Park, Prune, QuestionKind, SqliteStore, Status, StepKind, Store,
 };
 
 use store_support::{
     answer, digest, effect, first, fork, fullest, journal, next, now, question, result, run_to,
-    take,
+    take, with,
 };
 
 #[tokio::test]
@@ -31,28 +28,28 @@ async fn write_the_golden_database() {
     noted.record.updates = r#"{"notes":["ü"]}"#.to_owned();
     store.journal(journal(run, 1, 1)).await.unwrap();
     now(&store, noted).await;
-    let mut turn = Commit {
-        release: false,
-        turn: 1,
-        turn_step: 2,
-        token: Some("msg-1".to_owned()),
-        ..fullest(run, 2, held.clone())
-    };
+    let mut turn = with!(
+        fullest(run, 2, held.clone()),
+        release = false,
+        turn = 1,
+        turn_step = 2,
+        token = Some("msg-1".to_owned())
+    );
     turn.record.kind = StepKind::Turn;
     now(&store, turn).await;
-    let mut last = Commit {
-        release: true,
-        status: Status::Completed,
-        turn: 1,
-        turn_step: 2,
-        effects: vec![EffectRecord {
-            kind: EffectKind::Failed,
-            response: None,
-            error: Some("no room".to_owned()),
-            ..effect(3, "save")
-        }],
-        ..next(run, 3, held)
-    };
+    let mut last = with!(
+        next(run, 3, held),
+        release = true,
+        status = Status::Completed,
+        turn = 1,
+        turn_step = 2,
+        effects = vec![with!(
+            effect(3, "save"),
+            kind = EffectKind::Failed,
+            response = None,
+            error = Some("no room".to_owned())
+        )]
+    );
     last.record.version = 2;
     last.record.notes = Some(r#"{"attempts":{}}"#.to_owned());
     last.record.journal = Some(digest("journal", 3));
@@ -61,57 +58,43 @@ async fn write_the_golden_database() {
     now(&store, fork("research-43", run, 2)).await;
 
     let lease = run_to(&store, "order-7", 2).await;
-    let park = Park {
-        run: "order-7".to_owned(),
-        epoch: lease.epoch,
-        status: Status::Failed,
-        error: Some("node `pay` failed".to_owned()),
-        results: vec![result(1)],
-        effects: Vec::new(),
-        questions: Vec::new(),
-    };
+    let park = with!(
+        Park::new("order-7", lease.epoch, Status::Failed),
+        error = Some("node `pay` failed".to_owned()),
+        results = vec![result(1)]
+    );
     store.park(park).await.unwrap();
 
     let lease = run_to(&store, "payment-9", 1).await;
-    let charge = EffectRecord {
-        kind: EffectKind::Intent,
-        response: None,
-        ..effect(2, "charge")
-    };
+    let charge = with!(
+        effect(2, "charge"),
+        kind = EffectKind::Intent,
+        response = None
+    );
     let mut outcome = question(2, "charge");
     outcome.kind = QuestionKind::Outcome;
-    let park = Park {
-        run: "payment-9".to_owned(),
-        epoch: lease.epoch,
-        status: Status::Interrupted,
-        error: None,
-        results: Vec::new(),
-        effects: vec![charge],
-        questions: vec![outcome, question(2, "approve")],
-    };
+    let park = with!(
+        Park::new("payment-9", lease.epoch, Status::Interrupted),
+        effects = vec![charge],
+        questions = vec![outcome, question(2, "approve")]
+    );
     store.park(park).await.unwrap();
     store.answer(answer("payment-9", "charge")).await.unwrap();
 
     let lease = run_to(&store, "chat-1", 3).await;
     let held = Access::Held { epoch: lease.epoch };
-    let with_snapshot = Commit {
-        release: false,
-        status: Status::Running,
-        ..fullest("chat-1", 4, held.clone())
-    };
+    let with_snapshot = with!(
+        fullest("chat-1", 4, held.clone()),
+        release = false,
+        status = Status::Running
+    );
     now(&store, with_snapshot).await;
-    let last = Commit {
-        release: true,
-        status: Status::Paused,
-        ..next("chat-1", 5, held)
-    };
+    let last = with!(
+        next("chat-1", 5, held),
+        release = true,
+        status = Status::Paused
+    );
     now(&store, last).await;
-    let prune = Prune {
-        what: Pruning::History,
-        graph: None,
-        statuses: vec![Status::Paused],
-        older_than: Duration::ZERO,
-        keep_newest: 0,
-    };
+    let prune = Prune::history().statuses([Status::Paused]);
     assert_eq!(store.prune(&prune).await.unwrap().steps, 3);
 }

@@ -8,10 +8,12 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
-use superstep::store::{Access, Commit, Park, Snapshot, SqliteStore, Status, Store, StoreError};
+use superstep::store::{Access, Claim, Park, Snapshot, SqliteStore, Status, Store, StoreError};
 use tempfile::tempdir;
 
-use store_support::{LONG, digest, effect, event, journal, next, now, question, result, run_to};
+use store_support::{
+    LONG, digest, effect, event, journal, next, now, question, result, run_to, with,
+};
 
 /// Every file that this process may still open, but for `left`.
 fn all_files_but(left: usize) -> Vec<File> {
@@ -131,7 +133,10 @@ fn an_open_store_without_a_file_left_says_so() {
         let lease = run_to(&store, "run", 1).await;
         let hoard = all_files_but(0);
         let reading = store.head("run").await.unwrap_err();
-        let taking = store.acquire("left", "berta", LONG).await.unwrap_err();
+        let taking = store
+            .acquire("left", Claim::new("berta", LONG))
+            .await
+            .unwrap_err();
         let step = next("run", 2, Access::Held { epoch: lease.epoch });
         let committed = store.commit(step).await.is_ok();
         drop(hoard);
@@ -139,7 +144,10 @@ fn an_open_store_without_a_file_left_says_so() {
         assert!(is_too_many(&taking), "nobody lives there: {taking:?}");
         assert!(committed, "a commit opens nothing");
         assert_eq!(store.head("run").await.unwrap().unwrap().step, 2);
-        store.acquire("left", "berta", LONG).await.unwrap();
+        store
+            .acquire("left", Claim::new("berta", LONG))
+            .await
+            .unwrap();
     });
 }
 
@@ -165,34 +173,29 @@ async fn a_value_beyond_the_limit_of_a_row_is_told_by_name() {
     let mut commit = step();
     commit.record.updates = too_large();
     is_refused(committed(commit).await, "step 2");
-    let state = Snapshot {
-        step: 2,
-        state: too_large(),
-        digest: digest("state", 2),
-    };
+    let state = Snapshot::new(2, too_large(), digest("state", 2));
     let snapshot = Some(state.clone());
-    let commit = Commit { snapshot, ..step() };
+    let commit = with!(step(), snapshot = snapshot);
     is_refused(committed(commit).await, "the state after step 2");
-    let state = Snapshot { step: 1, ..state };
+    let state = with!(state, step = 1);
     let written = store.put_snapshot("run", lease.epoch, state).await;
     is_refused(written, "the state after step 1");
     let mut told = event("told");
     told.payload = too_large();
     let events = vec![told];
-    let commit = Commit { events, ..step() };
+    let commit = with!(step(), events = events);
     is_refused(committed(commit).await, "event `told`");
     let mut fetched = journal("run", lease.epoch, 2);
     fetched.effects[0].response = Some(too_large());
     let named = "the record of effect `fetch` of step 2";
     is_refused(store.journal(fetched).await, named);
-    let park = |results, effects, questions| Park {
-        run: "run".to_owned(),
-        epoch: lease.epoch,
-        status: Status::Failed,
-        error: None,
-        results,
-        effects,
-        questions,
+    let park = |results, effects, questions| {
+        with!(
+            Park::new("run", lease.epoch, Status::Failed),
+            results = results,
+            effects = effects,
+            questions = questions
+        )
     };
     let mut kept = result(1);
     kept.result = too_large();

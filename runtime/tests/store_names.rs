@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use superstep::store::{Access, SqliteStore, Store, StoreError};
+use superstep::store::{Access, Claim, SqliteStore, Store, StoreError};
 use tempfile::tempdir;
 
 use store_support::{LONG, next, now, run_to};
@@ -55,7 +55,7 @@ async fn a_relative_path_means_the_same_after_a_change_of_folder() {
     drop(dead);
     run_to(&store, "run", 2).await;
     assert_eq!(store.head("run").await.unwrap().unwrap().step, 2);
-    let taken = store.acquire("left", "berta", LONG).await;
+    let taken = store.acquire("left", Claim::new("berta", LONG)).await;
     assert_eq!(taken.unwrap().epoch, 2, "its owner is known to be gone");
     drop(store);
     let store = SqliteStore::open(folder.join("runs.db")).unwrap();
@@ -75,11 +75,18 @@ async fn links_lead_to_one_database() {
     run_to(&first, "run", 1).await;
     let second = SqliteStore::open(&path).unwrap();
     assert_eq!(first.path(), second.path());
-    let other = second.acquire("run", "berta", LONG).await;
+    let other = second.acquire("run", Claim::new("berta", LONG)).await;
     assert!(matches!(other, Err(StoreError::LeaseHeld { .. })));
     drop(first);
     let third = SqliteStore::open(&link).unwrap();
-    assert_eq!(third.acquire("run", "berta", LONG).await.unwrap().epoch, 2);
+    assert_eq!(
+        third
+            .acquire("run", Claim::new("berta", LONG))
+            .await
+            .unwrap()
+            .epoch,
+        2
+    );
     drop((second, third));
     assert_eq!(names(folder.path()), ["runs.db", "runs.db-owners"]);
     assert_eq!(names(links.path()), ["further.db", "link.db"]);

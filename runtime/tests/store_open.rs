@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use superstep::store::{Prune, Pruning, SqliteStore, Status, Store, StoreError};
+use superstep::store::{Prune, SqliteStore, Status, Store, StoreError};
 use tempfile::tempdir;
 
 use store_support::run_to;
@@ -31,7 +31,7 @@ fn a_path_is_all_the_configuration() {
         conn.pragma_query_value(None, name, |row| row.get(0))
             .unwrap()
     };
-    assert_eq!(pragma("user_version"), 3);
+    assert_eq!(pragma("user_version"), 4);
     assert_eq!(pragma("auto_vacuum"), 2, "it can give pages back");
     assert_eq!(pragma("application_id").to_be_bytes()[4..], *b"sstp");
 }
@@ -75,13 +75,9 @@ async fn a_busy_timeout_of_any_length_opens_reads_and_writes() {
         let store = open().unwrap();
         run_to(&store, "run", 1).await;
         assert_eq!(store.head("run").await.unwrap().unwrap().step, 1);
-        let everything = Prune {
-            what: Pruning::Run,
-            graph: None,
-            statuses: vec![Status::Completed],
-            older_than: Duration::MAX,
-            keep_newest: 0,
-        };
+        let everything = Prune::runs()
+            .statuses([Status::Completed])
+            .older_than(Duration::MAX);
         assert_eq!(store.prune(&everything).await.unwrap().runs, 0);
     }
 }
@@ -210,7 +206,7 @@ fn a_newer_schema_is_refused_and_not_touched() {
             error,
             StoreError::NewerSchema {
                 found: 7,
-                known: 3,
+                known: 4,
                 ..
             }
         ),
@@ -303,7 +299,7 @@ fn without_comments(sql: &str) -> String {
 fn the_documented_schema_is_the_real_one() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("runs.db");
-    let documented = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/v3.sql");
+    let documented = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/v4.sql");
     drop(SqliteStore::open(&path).unwrap());
     let documentation = Connection::open_in_memory().unwrap();
     documentation

@@ -15,11 +15,11 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use superstep::store::{
-    Access, Commit, Committed, SqliteStore, Status, Store, StoreError, Synchronous,
+    Access, Claim, Commit, Committed, SqliteStore, Status, Store, StoreError, Synchronous,
 };
 use tempfile::tempdir;
 
-use store_support::{LONG, fullest, next, now, run_to, take};
+use store_support::{LONG, fullest, next, now, run_to, take, with};
 
 struct Process {
     child: Child,
@@ -101,14 +101,8 @@ async fn hold(store: &SqliteStore) {
 
 /// Takes a short lease, waits to be told to go on, and tries to commit.
 async fn stop(store: &SqliteStore) {
-    let access = Access::Take {
-        owner: "child".to_owned(),
-        term: Duration::from_millis(100),
-    };
-    let commit = Commit {
-        access,
-        ..store_support::first("run", take(""))
-    };
+    let access = Access::Take(Claim::new("child", Duration::from_millis(100)));
+    let commit = with!(store_support::first("run", take("")), access = access);
     let epoch = now(store, commit).await.epoch;
     say("held");
     while !Path::new(&format!("{}.go", store.path().display())).exists() {
@@ -123,10 +117,10 @@ async fn stop(store: &SqliteStore) {
 
 /// Commits steps until it is killed, and says each number when it is told it.
 async fn commit_on(store: &SqliteStore) {
-    let mut commit = Commit {
-        access: take(&std::process::id().to_string()),
-        ..store_support::first("run", take(""))
-    };
+    let mut commit = with!(
+        store_support::first("run", take("")),
+        access = take(&std::process::id().to_string())
+    );
     if let Some(head) = store.head("run").await.unwrap() {
         let step = head.step + 1;
         commit = full(step, take(&std::process::id().to_string()));
@@ -140,11 +134,11 @@ async fn commit_on(store: &SqliteStore) {
 }
 
 fn full(step: u64, access: Access) -> Commit {
-    Commit {
-        release: false,
-        status: Status::Running,
-        ..fullest("run", step, access)
-    }
+    with!(
+        fullest("run", step, access),
+        release = false,
+        status = Status::Running
+    )
 }
 
 const GOAL: u64 = 300;
@@ -154,7 +148,7 @@ async fn race(store: &SqliteStore, owner: &str) {
     say("ready");
     loop {
         let term = Duration::from_millis(40);
-        let lease = match store.acquire("run", owner, term).await {
+        let lease = match store.acquire("run", Claim::new(owner, term)).await {
             Ok(lease) => lease,
             Err(StoreError::LeaseHeld { .. }) => {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -191,13 +185,19 @@ async fn the_runs_of_a_killed_process_are_taken_over_at_once() {
     assert_eq!(process.hears().as_deref(), Some("held"));
     let store = SqliteStore::open(&path).unwrap();
     for run in ["one", "two"] {
-        let error = store.acquire(run, "berta", LONG).await.unwrap_err();
+        let error = store
+            .acquire(run, Claim::new("berta", LONG))
+            .await
+            .unwrap_err();
         let is_held = matches!(&error, StoreError::LeaseHeld { owner, .. } if owner == "anna");
         assert!(is_held, "its owner lives: {error:?}");
     }
     process.kill();
     let started = Instant::now();
-    let lease = store.acquire("one", "berta", LONG).await.unwrap();
+    let lease = store
+        .acquire("one", Claim::new("berta", LONG))
+        .await
+        .unwrap();
     assert_eq!(lease.epoch, 2);
     let owners = folder.path().join("runs.db-owners");
     assert_eq!(
@@ -229,7 +229,7 @@ async fn a_stopped_process_that_lost_its_lease_is_told_so() {
     let store = SqliteStore::open(&path).unwrap();
     let deadline = Instant::now() + Duration::from_secs(5);
     let lease = loop {
-        match store.acquire("run", "berta", LONG).await {
+        match store.acquire("run", Claim::new("berta", LONG)).await {
             Ok(lease) => break lease,
             Err(StoreError::LeaseHeld { .. }) if Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -332,7 +332,10 @@ async fn a_missing_lock_file_proves_nothing() {
     }
     drop(first);
     let store = SqliteStore::open(&path).unwrap();
-    let error = store.acquire("run", "berta", LONG).await.unwrap_err();
+    let error = store
+        .acquire("run", Claim::new("berta", LONG))
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::LeaseHeld { .. }), "{error:?}");
 }
 
@@ -343,12 +346,15 @@ async fn what_a_closed_store_did_not_give_back_is_taken_over_at_once() {
     let store = SqliteStore::open(&path).unwrap();
     let closing = SqliteStore::open(&path).unwrap();
     run_to(&closing, "run", 1).await;
-    let other = store.acquire("run", "berta", LONG).await;
+    let other = store.acquire("run", Claim::new("berta", LONG)).await;
     assert!(
         matches!(other, Err(StoreError::LeaseHeld { .. })),
         "one process, two owners"
     );
     drop(closing);
-    let lease = store.acquire("run", "berta", LONG).await.unwrap();
+    let lease = store
+        .acquire("run", Claim::new("berta", LONG))
+        .await
+        .unwrap();
     assert_eq!(lease.epoch, 2);
 }

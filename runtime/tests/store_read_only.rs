@@ -10,10 +10,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use superstep::store::{
-    Access, Park, Prune, Pruning, Snapshot, SqliteStore, Status, Store, StoreError, StoreFuture,
+    Access, Claim, Park, Prune, Snapshot, SqliteStore, Status, Store, StoreError, StoreFuture,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -47,10 +46,8 @@ async fn fullest_database() -> (TempDir, PathBuf) {
         .journal(journal("order-7", lease.epoch, 2))
         .await
         .unwrap();
-    let park = Park {
-        questions: vec![question(2, "really")],
-        ..parked("order-7", lease.epoch)
-    };
+    let mut park = parked("order-7", lease.epoch);
+    park.questions.push(question(2, "really"));
     store.park(park).await.unwrap();
     let lease = now(&store, first("research-42", take("anna"))).await;
     let held = Access::Held { epoch: lease.epoch };
@@ -62,15 +59,7 @@ async fn fullest_database() -> (TempDir, PathBuf) {
 }
 
 fn parked(run: &str, epoch: u64) -> Park {
-    Park {
-        run: run.to_owned(),
-        epoch,
-        status: Status::Interrupted,
-        error: None,
-        results: Vec::new(),
-        effects: Vec::new(),
-        questions: Vec::new(),
-    }
+    Park::new(run, epoch, Status::Interrupted)
 }
 
 /// All that a store shows of all runs.
@@ -108,24 +97,17 @@ async fn every_method_that_writes_is_refused() {
     let (folder, path) = fullest_database().await;
     let before = files(folder.path());
     let store = SqliteStore::open_read_only(&path).unwrap();
-    let prune = Prune {
-        what: Pruning::Run,
-        graph: None,
-        statuses: vec![Status::Completed],
-        older_than: Duration::ZERO,
-        keep_newest: 0,
-    };
-    let snapshot = Snapshot {
-        step: 1,
-        digest: digest("state", 1),
-        state: "{}".to_owned(),
-    };
+    let prune = Prune::runs().statuses([Status::Completed]);
+    let snapshot = Snapshot::new(1, "{}", digest("state", 1));
     let (run, epoch) = ("order-7", 1);
     fn refused<'a, T: 'a>(call: StoreFuture<'a, T>) -> StoreFuture<'a, StoreError> {
         Box::pin(async move { Ok(call.await.err().expect("it is refused")) })
     }
     let calls = [
-        ("acquire", refused(store.acquire(run, "anna", LONG))),
+        (
+            "acquire",
+            refused(store.acquire(run, Claim::new("anna", LONG))),
+        ),
         ("renew", refused(store.renew(run, epoch, LONG))),
         ("release", refused(store.release(run, epoch))),
         ("commit", refused(store.commit(first("new", take("anna"))))),

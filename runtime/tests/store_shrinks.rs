@@ -6,14 +6,13 @@ mod store_support;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use superstep::store::{
-    Access, Commit, Prune, Pruned, Pruning, Snapshot, SqliteStore, Status, Store, Synchronous,
+    Access, Prune, Pruned, Pruning, Snapshot, SqliteStore, Status, Store, Synchronous,
 };
 use tempfile::tempdir;
 
-use store_support::{all, behind, digest, effect, next, now, run_to};
+use store_support::{all, behind, digest, effect, next, now, run_to, with};
 
 fn open(path: &Path) -> SqliteStore {
     SqliteStore::options()
@@ -23,13 +22,11 @@ fn open(path: &Path) -> SqliteStore {
 }
 
 fn everything(what: Pruning) -> Prune {
-    Prune {
-        what,
-        graph: None,
-        statuses: vec![Status::Completed],
-        older_than: Duration::ZERO,
-        keep_newest: 0,
-    }
+    with!(
+        Prune::runs(),
+        what = what,
+        statuses = vec![Status::Completed]
+    )
 }
 
 /// A run with 20 steps of 8 kB and effects as large, and a snapshot at its end.
@@ -39,17 +36,13 @@ async fn large(store: &SqliteStore, run: &str, status: Status) {
     for step in 1..=20 {
         let mut fetched = effect(step, "fetch");
         fetched.response = Some("r".repeat(8_000));
-        let mut commit = Commit {
-            effects: vec![fetched],
-            snapshot: (step == 20).then(|| Snapshot {
-                step,
-                state: "{}".to_owned(),
-                digest: digest("state", step),
-            }),
-            status: if step == 20 { status } else { Status::Running },
-            release: step == 20,
-            ..next(run, step, held.clone())
-        };
+        let mut commit = with!(
+            next(run, step, held.clone()),
+            effects = vec![fetched],
+            snapshot = (step == 20).then(|| Snapshot::new(step, "{}", digest("state", step))),
+            status = if step == 20 { status } else { Status::Running },
+            release = step == 20
+        );
         commit.record.updates = "u".repeat(8_000);
         now(store, commit).await;
     }
@@ -87,10 +80,7 @@ async fn the_file_gets_smaller_and_what_stays_loads() {
     assert!(before > 30 * 20 * 16_000, "{before} bytes");
 
     let history = store.prune(&everything(Pruning::History)).await.unwrap();
-    let wanted = Pruned {
-        runs: 30,
-        steps: 30 * 19,
-    };
+    let wanted = Pruned::new(30, 30 * 19);
     assert_eq!(history, wanted);
     let after = bytes(store.path());
     assert!(after < before / 5, "{before} bytes became {after}");
@@ -130,10 +120,7 @@ async fn a_reader_in_between_delays_it_and_no_more() {
             .unwrap()
     };
     let seen = count();
-    let asked = Prune {
-        keep_newest: 1,
-        ..everything(Pruning::Run)
-    };
+    let asked = with!(everything(Pruning::Run), keep_newest = 1);
     assert_eq!(store.prune(&asked).await.unwrap().runs, 9);
     assert_eq!(count(), seen, "a look is of one moment");
     let before = bytes(store.path());

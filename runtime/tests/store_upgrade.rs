@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use superstep::store::{
-    Access, EffectKind, SqliteStore, Status, StepKind, Store, StoreError, Synchronous,
+    Access, Claim, EffectKind, Park, SqliteStore, Status, StepKind, Store, StoreError, Synchronous,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -57,9 +57,14 @@ async fn has_the_runs_of_schema_1(store: &SqliteStore) {
     assert_eq!(steps[1].updates, r#"{"notes":["ü"]}"#);
     assert!(store.graph(done.head.fingerprint).await.unwrap().is_some());
     assert_eq!((done.head.origin, done.head.pruned), (None, 0));
-    // Steps are counted as they were when all of a turn's were.
+}
+
+/// Before schema 3: steps are counted as they were when all of a turn's were.
+async fn counts_the_steps_of_the_turn(store: &SqliteStore) {
+    let heads = store.runs().await.unwrap();
     assert!(heads.iter().all(|head| head.counted_from == head.turn_step));
-    assert_eq!(done.head.counted_from, 2);
+    let done = store.head("research-42").await.unwrap().unwrap();
+    assert_eq!(done.counted_from, 2);
 }
 
 #[tokio::test]
@@ -67,6 +72,7 @@ async fn a_database_of_schema_1_opens() {
     let (_folder, path) = golden("v1.sqlite");
     let store = SqliteStore::open(&path).unwrap();
     has_the_runs_of_schema_1(&store).await;
+    counts_the_steps_of_the_turn(&store).await;
     assert_eq!(store.runs().await.unwrap().len(), 2);
     assert_eq!(store.outbox(9).await.unwrap().len(), 2);
     let steps = store.steps("research-42", 0, 9).await.unwrap();
@@ -76,7 +82,10 @@ async fn a_database_of_schema_1_opens() {
             .all(|step| step.version == 1 && step.notes.is_none())
     );
 
-    let lease = store.acquire("order-7", "anna", LONG).await.unwrap();
+    let lease = store
+        .acquire("order-7", Claim::new("anna", LONG))
+        .await
+        .unwrap();
     assert_eq!(lease.epoch, 2, "it can be gone on with");
     let held = Access::Held { epoch: lease.epoch };
     let mut commit = next("order-7", 3, held);
@@ -84,7 +93,7 @@ async fn a_database_of_schema_1_opens() {
     now(&store, commit).await;
     assert_eq!(store.effects("order-7", 0, 9).await.unwrap().len(), 1);
     drop(store);
-    assert_eq!(pragma(&path, "user_version"), 3);
+    assert_eq!(pragma(&path, "user_version"), 4);
 }
 
 #[tokio::test]
@@ -135,7 +144,30 @@ async fn an_older_file_learns_to_give_pages_back_once_nobody_else_has_it_open() 
 async fn a_database_of_schema_2_opens() {
     let (_folder, path) = golden("v2.sqlite");
     let store = SqliteStore::open(&path).unwrap();
-    has_the_runs_of_schema_1(&store).await;
+    counts_the_steps_of_the_turn(&store).await;
+    has_the_runs_of_schema_2(&store).await;
+}
+
+#[tokio::test]
+async fn a_database_of_schema_3_opens() {
+    let (_folder, path) = golden("v3.sqlite");
+    let store = SqliteStore::open(&path).unwrap();
+    has_the_runs_of_schema_2(&store).await;
+    let done = store.head("research-42").await.unwrap().unwrap();
+    assert_eq!(
+        (done.turn_step, done.counted_from),
+        (2, 0),
+        "as it was written"
+    );
+    // Nobody knows by which calls it was written: none is taken for a repeated one.
+    let parked = Park::new("order-7", 1, Status::Failed);
+    let repeated = store.park(parked).await;
+    assert!(matches!(repeated, Err(StoreError::LeaseLost { .. })));
+}
+
+/// What every golden database since schema 2 has.
+async fn has_the_runs_of_schema_2(store: &SqliteStore) {
+    has_the_runs_of_schema_1(store).await;
     assert_eq!(store.outbox(9).await.unwrap().len(), 4);
 
     let steps = store.steps("research-42", 3, 3).await.unwrap();
@@ -178,5 +210,5 @@ async fn a_database_of_schema_2_opens() {
     assert!(matches!(repeated, Err(StoreError::Answered { .. })));
     store.answer(answer("payment-9", "approve")).await.unwrap();
     let commit = next("payment-9", 2, take("anna"));
-    now(&store, commit).await;
+    now(store, commit).await;
 }

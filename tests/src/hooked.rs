@@ -1,12 +1,12 @@
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// When a hook is called.
@@ -105,6 +105,10 @@ fn failing(
 }
 
 impl Store for Hooked {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        self.around("now", self.inner.now())
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         self.around("head", self.inner.head(run))
     }
@@ -146,13 +150,8 @@ impl Store for Hooked {
         self.around("graph", self.inner.graph(fingerprint))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease> {
-        self.around("acquire", self.inner.acquire(run, owner, term))
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
+        self.around("acquire", self.inner.acquire(run, claim))
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::EffectKind;
+use superstep::store::{Claim, EffectKind};
 use superstep::{Interrupt, Outcome};
 use superstep_tests::lab::{Findings, Lab, Outside, SHORT, one, seen, take_over};
 use superstep_tests::{Dice, Journal, Moment, Place, only_nth, poll_times, stores, well};
@@ -350,7 +350,7 @@ async fn who_lost_the_lease_makes_no_call() {
             Box::pin(async move {
                 let head = inner.head("run").await?.expect("it is under way");
                 let owner = head.lease.expect("it is held").owner;
-                let lease = inner.acquire("run", &owner, SHORT).await?;
+                let lease = inner.acquire("run", Claim::new(&owner, SHORT)).await?;
                 inner.release("run", lease.epoch).await
             })
         });
@@ -705,15 +705,15 @@ async fn an_answer_does_not_contradict_the_record() {
         let engine = lab.engine(&place);
         let run = engine.run("run", one()).await.unwrap();
         let asked = asked(&engine, &place, &run).await;
-        let lease = place.store.acquire("run", "somebody", SHORT).await.unwrap();
+        let lease = place
+            .store
+            .acquire("run", Claim::new("somebody", SHORT))
+            .await
+            .unwrap();
         let mut effects = place.store.effects("run", 0, 100).await.unwrap();
         effects[0].kind = EffectKind::Done;
         effects[0].response = Some("7".into());
-        let journal = superstep::store::Journal {
-            run: "run".into(),
-            epoch: lease.epoch,
-            effects,
-        };
+        let journal = superstep::store::Journal::new("run", lease.epoch, effects);
         place.store.journal(journal).await.unwrap();
         place.store.release("run", lease.epoch).await.unwrap();
         for answer in [DID_NOT_HAPPEN, happened(8)] {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use superstep::ok;
 use superstep::prelude::*;
-use superstep::store::{EffectKind, StoreError};
+use superstep::store::{Claim, EffectKind, StoreError};
 use superstep_tests::lab::{Findings, Lab, SHORT, fetch, fetching, one, seen};
 use superstep_tests::{Moment, effects, kind, kinds, only_nth, stores, well};
 
@@ -197,7 +197,7 @@ async fn who_lost_the_lease_while_journaling_is_told_so_and_sees_nothing() {
             Box::pin(async move {
                 let owner = inner.head("run").await?.unwrap().lease.unwrap().owner;
                 let lease = inner
-                    .acquire("run", &owner, Duration::from_secs(60))
+                    .acquire("run", Claim::new(&owner, Duration::from_secs(60)))
                     .await?;
                 inner.release("run", lease.epoch).await
             })

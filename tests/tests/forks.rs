@@ -142,10 +142,7 @@ async fn the_chain_goes_on_from_the_origin() {
             );
             assert_eq!(head.seed, origin.seed);
             assert_eq!(head.fingerprint, origin.fingerprint);
-            let expected = Origin {
-                run: "origin".into(),
-                step,
-            };
+            let expected = Origin::new("origin", step);
             assert_eq!(head.origin, Some(expected));
             assert_eq!(head.lease, None);
         }

@@ -215,7 +215,7 @@ async fn several_engines_on_one_store_let_one_drive() {
                 assert_eq!(run, "run");
                 let process = format!("process {}", std::process::id());
                 assert!(owner.starts_with(&process), "{owner}");
-                assert!(error.to_string().contains("lapses in "), "{error}");
+                assert!(error.to_string().contains("lapses at 2"), "{error}");
             }
             assert_eq!(other.get("run").await.unwrap().status(), Status::Running);
         }

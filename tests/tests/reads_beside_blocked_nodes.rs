@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::{Prune, Pruning};
+use superstep::store::Prune;
 use superstep_tests::stores;
 
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
@@ -81,14 +81,7 @@ fn everything_is_read_while_no_blocking_thread_is_free() {
             soon(other.replay("before")).await;
             soon(other.fork("before", 0, "fork", |_| ())).await;
             assert_eq!(soon(other.resume("fork")).await.state().n, 1);
-            soon(other.prune(Prune {
-                what: Pruning::Run,
-                graph: None,
-                statuses: vec![Status::Completed],
-                older_than: Duration::ZERO,
-                keep_newest: 0,
-            }))
-            .await;
+            soon(other.prune(Prune::runs().statuses([Status::Completed]))).await;
         });
     }
 }

@@ -61,10 +61,12 @@ async fn survey_at(setting: Setting) -> Bytes {
     assert_eq!(run.fingerprint(), Some(last.chain));
     let effects = store.effects("survey", 0, run.steps()).await;
     let effects = effects.expect("they are stored").into_iter();
-    let effects = effects.map(|record| EffectRecord {
-        response: record.response.filter(|_| record.kind != EffectKind::Clock),
-        recorded: UNIX_EPOCH,
-        ..record
+    let effects = effects.map(|mut record| {
+        record
+            .response
+            .take_if(|_| record.kind == EffectKind::Clock);
+        record.recorded = UNIX_EPOCH;
+        record
     });
     Bytes {
         trace,

@@ -370,7 +370,7 @@ async fn what_cannot_be_replayed_is_an_error_that_says_so() {
         let minute = Duration::from_secs(60);
         let lease = place
             .store
-            .acquire("run", "somebody", minute)
+            .acquire("run", superstep::store::Claim::new("somebody", minute))
             .await
             .unwrap();
         let error = engine.replay("run").await.unwrap_err();

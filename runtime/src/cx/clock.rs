@@ -52,7 +52,7 @@ pub(super) fn now(cx: &Cx) -> SystemTime {
 
 /// What a node reads is what a replay reads, so it is cut before it is used.
 fn read_clock() -> SystemTime {
-    clock::whole(SystemTime::now())
+    clock::now()
 }
 
 /// The time in a recorded reading.

@@ -40,12 +40,9 @@ impl<G: Graph> Core<G> {
                 Some(session::outcome(&head, &asked, &answer, open)?)
             }
         };
-        let question = question.to_owned();
         at.answer(Answer {
-            run,
-            question,
-            answer,
             effect,
+            ..Answer::new(run, question, answer)
         })
         .await
     }

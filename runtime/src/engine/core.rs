@@ -16,7 +16,7 @@ use crate::hash::Digest;
 use crate::machine::Blueprint;
 use crate::options::Settings;
 use crate::session::{Recent, Rules};
-use crate::store::{Access, Creation, Store};
+use crate::store::{Access, Claim, Creation, Store};
 
 pub(super) struct Core<G: Graph> {
     pub(super) graph: Arc<G>,
@@ -68,10 +68,7 @@ impl<G: Graph> Core<G> {
     }
 
     pub(super) fn take_lease(&self) -> Access {
-        Access::Take {
-            owner: self.owner.clone(),
-            term: self.settings.lease,
-        }
+        Access::Take(Claim::new(&*self.owner, self.settings.lease))
     }
 }
 

@@ -3,10 +3,7 @@
 use super::Engine;
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::store::StoreError;
-
-/// Longer labels than this nobody reads.
-const LONGEST_LABEL: usize = 256;
+use crate::store::{LONGEST_LABEL, StoreError};
 
 impl<G: Graph> Engine<G> {
     /// Names step `step` of run `id`, so that [`fork`](Self::fork) can find it.

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::inside;
 use super::pulse::Pulse;
 use crate::panics::caught;
-use crate::store::{Commit, Committed, Lease, Store, StoreError, StoreFuture};
+use crate::store::{Claim, Commit, Committed, Lease, Store, StoreError, StoreFuture};
 
 /// A lease is renewed so many times a term.
 const BEATS: u32 = 3;
@@ -103,9 +103,9 @@ pub(super) async fn acquire(
     owner: &str,
     term: Duration,
 ) -> Result<Lease, StoreError> {
-    let (at, owner) = (Arc::clone(store), owner.to_owned());
-    let id = run.to_owned();
-    let call = async move { at.acquire(&id, &owner, term).await };
+    let (at, id) = (Arc::clone(store), run.to_owned());
+    let claim = Claim::new(owner, term);
+    let call = async move { at.acquire(&id, claim).await };
     Taking::begin(store, run, call, Some).await
 }
 

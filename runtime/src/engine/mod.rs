@@ -293,7 +293,10 @@ impl<G: Graph> Engine<G> {
                     Box::pin(self.go_on(at)).await
                 }
                 Ended::With(result) => result,
-                Ended::Within(inner) => Err(core.driven_by(run, inner)),
+                Ended::Within(inside::Inner { node }) => {
+                    let at = core.stored("resume", run)?;
+                    Err(core.driven_by(&at, node).await)
+                }
             };
         }
     }

@@ -1,20 +1,18 @@
 //! What a store may forget.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
 use super::compatible;
 use super::core::Core;
-use super::inside::Inner;
 use super::start::{run_at, state_text};
 use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
 use crate::session::Tail;
-use crate::store::{Lease, Prune, Pruned, Snapshot, Store, clock};
+use crate::store::{Prune, Pruned, Snapshot, Store, clock};
 
 impl<G: Graph> Engine<G> {
     /// Drops old runs of this graph, or the early steps of its runs: see
@@ -65,28 +63,24 @@ impl<G: Graph> Core<G> {
             Ok(head) => head,
             Err(error) => return error,
         };
-        // About to take its lease, or about to give it back, if it has none.
-        let lease = head.lease.unwrap_or_else(|| self.own_lease());
-        Error::lease_held(at.id(), lease)
-    }
-
-    /// The call was made inside that very run.
-    pub(super) fn driven_by(&self, run: &str, Inner { node }: Inner) -> Error {
-        let Lease { owner, expires, .. } = self.own_lease();
-        Error::LeaseHeld {
-            run: run.to_owned(),
-            owner,
-            expires,
-            node,
+        match head.lease {
+            Some(lease) => Error::lease_held(at.id(), lease),
+            // About to take its lease, or about to give it back.
+            None => self.driven_by(at, None).await,
         }
     }
 
-    /// What a lease taken now would be.
-    fn own_lease(&self) -> Lease {
-        Lease {
-            owner: self.owner.clone(),
-            epoch: 0,
-            expires: clock::after(SystemTime::now(), self.settings.lease),
+    /// This engine drives the run; the call may have been made inside one of its nodes.
+    /// What is told is the lease that it would take now.
+    pub(super) async fn driven_by(&self, at: &Stored, node: Option<&'static str>) -> Error {
+        match at.now().await {
+            Ok(now) => Error::LeaseHeld {
+                run: at.id().to_owned(),
+                owner: self.owner.clone(),
+                expires: clock::after(now, self.settings.lease),
+                node,
+            },
+            Err(error) => error,
         }
     }
 

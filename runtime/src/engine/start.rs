@@ -29,10 +29,9 @@ use crate::session::{
     self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, restore, step_error,
 };
 use crate::state::State;
-use crate::store::{Committed, Head, Lease, Loaded, Status, StoreError, StoreFuture};
-
-/// Runs longer ids than this nobody needs; a database index does.
-const LONGEST_ID: usize = 1_024;
+use crate::store::{
+    Committed, Head, LONGEST_RUN_ID, Lease, Loaded, Status, StoreError, StoreFuture,
+};
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);
@@ -46,8 +45,8 @@ impl Drop for Driven {
 pub(super) fn check_id(run: &str) -> Result<(), Error> {
     let reason = match run.len() {
         0 => "it is empty; name the run after what it is about, e.g. an order number",
-        1..=LONGEST_ID if run.contains('\0') => "it contains a NUL character",
-        1..=LONGEST_ID => return Ok(()),
+        1..=LONGEST_RUN_ID if run.contains('\0') => "it contains a NUL character",
+        1..=LONGEST_RUN_ID => return Ok(()),
         _ => "it is longer than 1,024 bytes",
     };
     let run = run.chars().take(40).collect();

@@ -2,7 +2,7 @@
 //! theirs are.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::lease;
 use crate::error::Error;
@@ -49,6 +49,12 @@ impl Stored {
         found.ok_or_else(|| Error::RunNotFound {
             run: self.id.clone(),
         })
+    }
+
+    /// The store's time.
+    pub(super) async fn now(&self) -> Result<SystemTime, Error> {
+        let now = self.store.now().await;
+        now.map_err(|error| self.said(error))
     }
 
     pub(super) async fn head(&self) -> Result<Head, Error> {

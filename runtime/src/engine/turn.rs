@@ -1,8 +1,6 @@
 //! How a further turn begins: on a run that has ended, or on one that was left
 //! with a step open, which the turn drops.
 
-use std::time::SystemTime;
-
 use super::active::RunResult;
 use super::core::Core;
 use super::drive::Writer;
@@ -69,7 +67,7 @@ impl<G: Graph> Core<G> {
             return Ok(Begun::Before);
         }
         if !found.takes_turn() {
-            return Err(self.not_finished(&found.head));
+            return Err(self.not_finished(at, &found.head).await);
         }
         let access = match held {
             Some(held) => {
@@ -125,12 +123,12 @@ impl<G: Graph> Core<G> {
     /// Asks, and says that this has to be answered.
     async fn ask(&self, at: &Stored, head: &Head, asking: Park, held: &mut HeldLease) -> Error {
         if asking.questions.is_empty() {
-            return self.not_finished(head);
+            return self.not_finished(at, head).await;
         }
         match at.park(asking).await {
             Ok(()) => {
                 held.ended();
-                self.not_finished(head)
+                self.not_finished(at, head).await
             }
             Err(error) => at.said(error),
         }
@@ -138,9 +136,12 @@ impl<G: Graph> Core<G> {
 
     /// Why a run takes no further turn now: somebody drives it, or it waits to
     /// be gone on with.
-    fn not_finished(&self, head: &Head) -> Error {
+    async fn not_finished(&self, at: &Stored, head: &Head) -> Error {
         let Head { run, status, .. } = head;
-        let now = SystemTime::now();
+        let now = match at.now().await {
+            Ok(now) => now,
+            Err(error) => return error,
+        };
         let is_live = |lease: &&Lease| lease.owner != self.owner && lease.expires > now;
         match head.lease.as_ref().filter(is_live) {
             Some(lease) => Error::lease_held(run, lease.clone()),

@@ -8,15 +8,15 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::time::{self, Duration};
+use std::time::{self, Duration, SystemTime};
 
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
 };
 
 pub(super) struct Unhurried(pub(super) Arc<dyn Store>);
@@ -51,6 +51,10 @@ fn hold_clock() -> Sender<()> {
 }
 
 impl Store for Unhurried {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        held(self.0.now())
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         held(self.0.head(run))
     }
@@ -92,13 +96,8 @@ impl Store for Unhurried {
         held(self.0.graph(fingerprint))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease> {
-        held(self.0.acquire(run, owner, term))
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
+        held(self.0.acquire(run, claim))
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {

@@ -205,6 +205,7 @@ impl OpenEffects {
             schema: None,
             asked: UNIX_EPOCH,
             answer: None,
+            token: None,
         });
     }
 

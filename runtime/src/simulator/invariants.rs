@@ -145,7 +145,7 @@ impl Watch {
     pub(super) fn committed(&mut self, step: u64, access: &Access, lease: u64) {
         match access {
             Access::Held { epoch } => self.accepted(*epoch, "a commit"),
-            Access::Take { .. } => self.granted(lease),
+            Access::Take(_) => self.granted(lease),
         }
         let times = self.commits.entry(step).or_default();
         *times += 1;

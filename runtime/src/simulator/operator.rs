@@ -13,7 +13,7 @@ use super::tale::{correction, edited};
 use super::world::Stage;
 use crate::session::load::turn_of;
 use crate::session::{Branch, Found};
-use crate::store::{Access, Commit, Committed, Creation, Origin, Prune};
+use crate::store::{Access, Claim, Commit, Committed, Creation, Origin, Prune};
 
 #[derive(Default)]
 pub(super) enum Operator {
@@ -28,10 +28,7 @@ impl Operator {
         *self = match std::mem::take(self) {
             Self::Away if stage.shelf.head().is_none() => Self::Away,
             Self::Away if stage.bug == Some(Bug::CorrectionWithoutLease) => {
-                let access = Access::Take {
-                    owner: NAME.into(),
-                    term: TERM,
-                };
+                let access = Access::Take(Claim::new(NAME, TERM));
                 let decided = decide(stage, 0).map(|mut commit| {
                     commit.access = access;
                     Self::Decided(commit)
@@ -103,10 +100,7 @@ fn branch_off(stage: &mut Stage) {
         }),
         ..creation(stage)
     };
-    let access = Access::Take {
-        owner: NAME.into(),
-        term: TERM,
-    };
+    let access = Access::Take(Claim::new(NAME, TERM));
     let branch = Branch {
         head,
         record,

@@ -12,7 +12,7 @@ use super::world::Stage;
 use crate::encode;
 use crate::machine::Machine;
 use crate::session::{self, Found, LeftOpen, OutsideStep, Recent, Tail, leaves_a_step_open};
-use crate::store::{Access, Committed, Creation, Head, Status};
+use crate::store::{Access, Claim, Committed, Creation, Head, Status};
 
 pub(super) struct Owner {
     name: String,
@@ -124,10 +124,7 @@ impl Owner {
     }
 
     fn take(&self) -> Access {
-        Access::Take {
-            owner: self.name.clone(),
-            term: TERM,
-        }
+        Access::Take(Claim::new(&*self.name, TERM))
     }
 
     fn create(&self, stage: &mut Stage) -> Phase {

@@ -31,10 +31,8 @@ pub(super) fn act(stage: &mut Stage) {
         }
     };
     let answer = Answer {
-        run: head.run,
-        question: asked.id.clone(),
-        answer,
         effect: Some(effect),
+        ..Answer::new(head.run, asked.id.clone(), answer)
     };
     stage.tally.answers += u64::from(stage.shelf.answer(answer, happened).is_ok());
 }

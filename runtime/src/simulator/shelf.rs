@@ -12,8 +12,8 @@ use super::bugs::Bug;
 use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
-    Access, Answer, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, MemoryStore,
-    Park, Prune, Question, StepKind, StepRecord, Store, StoreError, StoreFuture,
+    Access, Answer, Claim, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded,
+    MemoryStore, Park, Prune, Question, StepKind, StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// The run of a simulation, before it branches off.
@@ -154,7 +154,7 @@ impl Shelf {
             if shelf.bug == Some(Bug::LiveLeaseTaken) {
                 ready(shelf.store.release(&shelf.run, epoch))?;
             }
-            let mut lease = ready(shelf.store.acquire(&shelf.run, owner, TERM))?;
+            let mut lease = ready(shelf.store.acquire(&shelf.run, Claim::new(owner, TERM)))?;
             if shelf.bug == Some(Bug::TakeoverKeepsEpoch) {
                 lease.epoch = epoch;
             }
@@ -186,8 +186,8 @@ impl Shelf {
                 shelf.watch.refused(*stored, *given);
             }
             if let Ok(Committed::Now(lease)) = &answer {
-                if let Access::Take { owner, .. } = &access {
-                    shelf.watch.taken(before, owner, shelf.now());
+                if let Access::Take(claim) = &access {
+                    shelf.watch.taken(before, &claim.owner, shelf.now());
                 }
                 shelf.watch.committed(step, &access, lease.epoch);
                 let lease = shelf.lease().filter(|_| release);

@@ -239,6 +239,14 @@ pub enum StoreError {
         /// The file.
         path: String,
     },
+    /// The store is away, or its answer was lost on the way.
+    #[error("the store cannot be reached ({reason}); {}", settle(*outcome))]
+    Unavailable {
+        /// What went wrong on the way to it.
+        reason: String,
+        /// What is known of the call.
+        outcome: CallOutcome,
+    },
     /// Another process keeps the database locked.
     #[error("`{path}` stayed locked by another process; nothing was written, try again")]
     Busy {
@@ -276,8 +284,93 @@ impl StoreError {
     }
 }
 
+/// What is known of a call that has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallOutcome {
+    /// The store never saw it: nothing changed.
+    DidNotHappen,
+    /// It happened as a whole or not at all, and nobody here knows which. The same call
+    /// with the same arguments settles it: no method of [`Store`](super::Store) does a
+    /// thing twice.
+    Unknown,
+}
+
+impl StoreError {
+    /// Whether the same call may well succeed a little later, with nobody doing anything
+    /// about it.
+    ///
+    /// True of [`Unavailable`](Self::Unavailable), [`Busy`](Self::Busy) and
+    /// [`TooManyFiles`](Self::TooManyFiles). False of everything else: of what somebody
+    /// must see to first ([`Full`](Self::Full), [`ReadOnly`](Self::ReadOnly),
+    /// [`Moved`](Self::Moved), [`Corrupt`](Self::Corrupt) and their like, and what the
+    /// database says that is none of these, [`Backend`](Self::Backend)), and of answers to
+    /// the call, such as [`LeaseHeld`](Self::LeaseHeld) and [`NotNext`](Self::NotNext).
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Busy { .. } | Self::TooManyFiles { .. }
+        )
+    }
+}
+
+/// What to do about a call that has no answer.
+const fn settle(outcome: CallOutcome) -> &'static str {
+    match outcome {
+        CallOutcome::DidNotHappen => "nothing was written, make the call again",
+        CallOutcome::Unknown => {
+            "whether the call happened is not known, and the same call again settles it: nothing happens twice"
+        }
+    }
+}
+
 impl fmt::Debug for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn away(outcome: CallOutcome) -> StoreError {
+        StoreError::Unavailable {
+            reason: "connection reset".into(),
+            outcome,
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_away_says_what_to_do() {
+        let said = away(CallOutcome::DidNotHappen).to_string();
+        assert!(said.contains("connection reset") && said.contains("make the call again"));
+        let said = away(CallOutcome::Unknown).to_string();
+        assert!(said.contains("is not known") && said.contains("settles it"));
+    }
+
+    #[test]
+    fn only_what_passes_by_itself_is_transient() {
+        let path = || "runs.db".to_owned();
+        let passing = [
+            away(CallOutcome::DidNotHappen),
+            away(CallOutcome::Unknown),
+            StoreError::Busy { path: path() },
+            StoreError::TooManyFiles { path: path() },
+        ];
+        assert!(passing.iter().all(StoreError::is_transient));
+        let lasting = [
+            StoreError::Full { path: path() },
+            StoreError::unwritable(path()),
+            StoreError::Moved { path: path() },
+            StoreError::LeaseLost {
+                run: "run".into(),
+                epoch: 1,
+            },
+            StoreError::Backend {
+                message: "disk I/O error".into(),
+                source: None,
+            },
+        ];
+        assert!(!lasting.iter().any(StoreError::is_transient));
     }
 }

@@ -9,25 +9,35 @@ pub(crate) mod clock;
 mod error;
 mod memory;
 mod records;
-mod rules;
+pub mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-pub use error::StoreError;
+pub use error::{CallOutcome, StoreError};
 pub use memory::MemoryStore;
 pub use records::{
-    Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Head, Journal,
-    Lease, Loaded, Origin, Park, PendingResult, Prune, Pruned, Pruning, Question, QuestionKind,
-    Snapshot, Status, StepKind, StepRecord,
+    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Head,
+    Journal, Lease, Loaded, Origin, Park, PendingResult, Prune, Pruned, Pruning, Question,
+    QuestionKind, Snapshot, Status, StepKind, StepRecord,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
 
 use crate::hash::Digest;
+
+/// How long a run's id may be, in bytes; none is empty.
+pub const LONGEST_RUN_ID: usize = 1_024;
+
+/// How long a label may be, in bytes; none is empty.
+pub const LONGEST_LABEL: usize = 256;
+
+/// How long at least may be, in bytes: a turn's token, an effect's and a question's name, a
+/// question's id, the names of graphs, nodes, owners and events.
+pub const LONGEST_NAME: usize = 1_024;
 
 /// What every method of a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -37,7 +47,27 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// Every method is atomic and may be called concurrently. A method's effect
 /// does not depend on its future being polled to the end: once polled, it
 /// happens or fails as a whole, even if the future is dropped.
+///
+/// **A call may be made again.** Who gets no answer, or [`StoreError::Unavailable`], does
+/// not know whether a call happened. The same call with the same arguments settles it:
+/// nothing happens twice, and the answer is that of the first, apart from times, from what
+/// [`prune`](Self::prune) counts, and from [`Committed::Already`] in the place of
+/// [`Committed::Now`]. A lost lease is lost for a repeated call, too, as far as it takes one:
+/// only a commit whose step is there, and a park, need none any more.
+///
+/// **Keys** are any texts, compared by their bytes, as long as [`LONGEST_RUN_ID`],
+/// [`LONGEST_LABEL`] and [`LONGEST_NAME`] say. The engine takes no longer ids and labels. Names
+/// it takes as they come; a store may refuse those that are longer
+/// ([`StoreError::TooLarge`]).
+///
+/// **Times** are those of one clock, the store's own: [`now`](Self::now) reads it, and
+/// what is stored is compared with nothing else, since the clocks of those who ask may
+/// differ from it and from one another. They are kept to the millisecond. A term of any
+/// length is a term, [`Duration::MAX`] too: it ends in the far future.
 pub trait Store: Send + Sync + 'static {
+    /// The time by the store's clock, by which leases lapse and records are dated.
+    fn now(&self) -> StoreFuture<'_, SystemTime>;
+
     /// The head of a run; `None` if there is no such run.
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>>;
 
@@ -74,21 +104,17 @@ pub trait Store: Send + Sync + 'static {
     /// The canonical text of a graph that some run was created with.
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>>;
 
-    /// Takes the lease of an existing run for `owner`, with a new epoch.
+    /// Takes the lease of an existing run, with a new epoch.
     ///
     /// A lease is free if there is none, if it has expired by the store's
-    /// clock, if its owner is known to be dead, or if it is `owner`'s already
-    /// (whoever held it for that owner before loses it).
+    /// clock, if its owner is known to be dead, or if it is the claim's owner's already
+    /// (whoever held it for that owner before loses it). If it is there by this very
+    /// claim its epoch stays, and its term begins anew.
     ///
     /// # Errors
     /// [`StoreError::LeaseHeld`] if another owner's lease is alive,
     /// [`StoreError::NoSuchRun`].
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease>;
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease>;
 
     /// Prolongs a lease to `term` from now.
     ///
@@ -103,7 +129,8 @@ pub trait Store: Send + Sync + 'static {
     /// or nothing.
     ///
     /// If the step exists with the same idempotency key nothing changes and the
-    /// answer is [`Committed::Already`], whatever the lease; it says whether that is the asker's still. If an earlier turn
+    /// answer is [`Committed::Already`], whatever the lease; it says whether that is the asker's still:
+    /// by its epoch, or by its claim if the commit takes the lease. If an earlier turn
     /// of the run began with the commit's token, nothing changes either, and
     /// the answer is [`Committed::TokenSpent`]. A step of kind
     /// [`Update`](StepKind::Update) keeps the head's error, the pending
@@ -140,6 +167,9 @@ pub trait Store: Send + Sync + 'static {
     /// A question whose id is there already stays as it is, answered or not:
     /// an answer may come while the run is driven. To ask once more takes another id.
     ///
+    /// Nothing changes if the run was parked under that epoch before, whoever holds it by
+    /// now, and no other park has gone through since.
+    ///
     /// # Errors
     /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;
     /// - [`StoreError::NotNext`] if an effect or a question is not of the step
@@ -147,6 +177,9 @@ pub trait Store: Send + Sync + 'static {
     fn park(&self, park: Park) -> StoreFuture<'_, ()>;
 
     /// Answers an open question, and writes what it says of an effect.
+    ///
+    /// Nothing changes if it was answered with that token and text before, as long as it is
+    /// there: also when its step was committed, until that is pruned.
     ///
     /// # Errors
     /// - [`StoreError::NoSuchQuestion`], also if its step was committed meanwhile;

@@ -1,65 +1,119 @@
 //! Who may do what: the decisions that every store makes alike.
 //!
 //! Pure functions over what a store has just read, so that a refusal comes
-//! before the first write.
+//! before the first write. A store reads the facts, asks, and writes what it is told, in one
+//! transaction:
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//! use superstep::store::{Claim, StoreError, rules};
+//!
+//! let now = rules::whole(SystemTime::now());
+//! let free = rules::LeaseState::free(now);
+//! let claim = Claim::new("anna", Duration::from_secs(30));
+//! let taken = rules::take("run-7", &free, &claim, now, || Ok(false))?;
+//! assert_eq!(taken.lease.epoch, 1);
+//!
+//! // The same call again, whose answer was lost, and somebody else's.
+//! let again = rules::take("run-7", &taken.state, &claim, now, || Ok(false))?;
+//! assert_eq!(again.lease, taken.lease);
+//! let other = Claim::new("berta", Duration::from_secs(30));
+//! let refused = rules::take("run-7", &taken.state, &other, now, || Ok(false));
+//! assert!(matches!(refused, Err(StoreError::LeaseHeld { .. })));
+//! # Ok::<(), StoreError>(())
+//! ```
 
 mod open_step;
 mod prune;
 
 use std::time::{Duration, SystemTime};
 
-pub(super) use open_step::{answer, at_head, label, of_open_step, stands};
-pub(super) use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
+pub use open_step::{answer, at_head, label, of_open_step, stands};
+pub use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
 
-use super::{Access, Commit, Lease, StoreError, clock};
+pub use super::clock::whole;
+use super::{Access, Claim, Commit, Lease, StoreError, clock};
 use crate::hash::Digest;
 
 /// The lease of a run as it is stored. The epoch outlives the lease, so that
 /// it never repeats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeaseState {
+    /// Who holds it; `None` if it was given back.
+    pub owner: Option<String>,
+    /// The epoch of the last lease, 0 if there was none.
+    pub epoch: u64,
+    /// When it lapses.
+    pub expires: SystemTime,
+    /// The token of the claim that took it.
+    pub claim: Option<u64>,
+    /// The epoch under which the run was parked last.
+    pub parked: Option<u64>,
+}
+
+/// A lease that is given, and what is stored of it from now on.
 #[derive(Clone, Debug)]
-pub(super) struct LeaseState {
-    pub(super) owner: Option<String>,
-    pub(super) epoch: u64,
-    pub(super) expires: SystemTime,
+#[non_exhaustive]
+pub struct Grant {
+    /// What its holder gets.
+    pub lease: Lease,
+    /// What is stored.
+    pub state: LeaseState,
 }
 
 impl LeaseState {
     /// Of a run that nobody ever held.
-    pub(super) fn free(now: SystemTime) -> Self {
+    pub fn free(now: SystemTime) -> Self {
         Self {
             owner: None,
             epoch: 0,
             expires: now,
+            claim: None,
+            parked: None,
         }
     }
 
     /// Whether somebody holds it now, unless he is dead.
-    pub(super) fn is_live(&self, now: SystemTime) -> bool {
+    pub fn is_live(&self, now: SystemTime) -> bool {
         self.owner.is_some() && self.expires > now
     }
 
     /// The lease, if it was not given back.
-    pub(super) fn lease(&self) -> Option<Lease> {
+    pub fn lease(&self) -> Option<Lease> {
         Some(Lease {
             owner: self.owner.clone()?,
             epoch: self.epoch,
             expires: self.expires,
         })
     }
+
+    /// Whether that very claim took it.
+    fn is_by(&self, claim: &Claim) -> bool {
+        self.owner.as_deref() == Some(&claim.owner) && self.claim == Some(claim.token)
+    }
+
+    /// What stays of it when it is given back.
+    fn given_back(self) -> Self {
+        Self {
+            owner: None,
+            claim: None,
+            ..self
+        }
+    }
 }
 
-/// Takes the lease for `owner`. `dead` is asked only if another owner's lease
-/// has not lapsed yet.
-pub(super) fn take(
+/// Takes the lease, unless it is taken by that very claim: then it begins anew. `dead` is
+/// asked only if another owner's lease has not lapsed yet.
+pub fn take(
     run: &str,
     stored: &LeaseState,
-    owner: &str,
+    claim: &Claim,
     now: SystemTime,
-    term: Duration,
     dead: impl FnOnce() -> Result<bool, StoreError>,
-) -> Result<Lease, StoreError> {
+) -> Result<Grant, StoreError> {
     if let Some(other) = stored.owner.as_deref()
-        && other != owner
+        && other != claim.owner
         && stored.expires > now
         && !dead()?
     {
@@ -69,16 +123,62 @@ pub(super) fn take(
             expires: stored.expires,
         });
     }
-    Ok(Lease {
-        owner: owner.to_owned(),
-        epoch: stored.epoch + 1,
-        expires: clock::after(now, term),
+    let lease = Lease {
+        owner: claim.owner.clone(),
+        epoch: stored.epoch + u64::from(!stored.is_by(claim)),
+        expires: clock::after(now, claim.term),
+    };
+    let state = LeaseState {
+        owner: Some(lease.owner.clone()),
+        epoch: lease.epoch,
+        expires: lease.expires,
+        claim: Some(claim.token),
+        parked: stored.parked,
+    };
+    Ok(Grant { lease, state })
+}
+
+/// Prolongs the lease with that epoch to `term` from `now`.
+pub fn renew(
+    run: &str,
+    stored: &LeaseState,
+    epoch: u64,
+    now: SystemTime,
+    term: Duration,
+) -> Result<Grant, StoreError> {
+    let expires = clock::after(now, term);
+    let lease = held(run, stored, epoch)?;
+    Ok(Grant {
+        lease: Lease { expires, ..lease },
+        state: LeaseState {
+            expires,
+            ..stored.clone()
+        },
     })
+}
+
+/// What stays of the lease when it is given back under `epoch`; `None` if it is another's
+/// by now.
+pub fn release(stored: &LeaseState, epoch: u64) -> Option<LeaseState> {
+    (stored.epoch == epoch).then(|| stored.clone().given_back())
+}
+
+/// What stays of the lease when the run is parked under `epoch`; `None` if it was parked
+/// under it before: the same call again, and there is nothing to do.
+pub fn park(run: &str, stored: &LeaseState, epoch: u64) -> Result<Option<LeaseState>, StoreError> {
+    if stored.parked == Some(epoch) {
+        return Ok(None); // whoever parks gives the epoch away
+    }
+    held(run, stored, epoch)?;
+    Ok(Some(LeaseState {
+        parked: Some(epoch),
+        ..stored.clone().given_back()
+    }))
 }
 
 /// The lease with that epoch, if it is still the run's. It may have lapsed:
 /// as long as nobody else took it, nobody else can have written.
-pub(super) fn held(run: &str, stored: &LeaseState, epoch: u64) -> Result<Lease, StoreError> {
+pub fn held(run: &str, stored: &LeaseState, epoch: u64) -> Result<Lease, StoreError> {
     stored
         .lease()
         .filter(|lease| lease.epoch == epoch)
@@ -90,37 +190,52 @@ pub(super) fn held(run: &str, stored: &LeaseState, epoch: u64) -> Result<Lease, 
 
 /// What a store holds of the run that a commit is for.
 #[derive(Debug)]
-pub(super) struct Facts {
+#[non_exhaustive]
+pub struct Facts {
     /// The head.
-    pub(super) step: u64,
+    pub step: u64,
     /// The head's chain value.
-    pub(super) chain: Digest,
+    pub chain: Digest,
     /// The key of the step that is to be committed, if it exists.
-    pub(super) key: Option<Digest>,
+    pub key: Option<Digest>,
     /// Whether a turn of the run began with the commit's token.
-    pub(super) token_spent: bool,
-    pub(super) lease: LeaseState,
+    pub token_spent: bool,
+    /// The run's lease.
+    pub lease: LeaseState,
+}
+
+impl Facts {
+    /// The step does not exist, and no turn began with the token, if there is one.
+    pub const fn new(step: u64, chain: Digest, lease: LeaseState) -> Self {
+        Self {
+            step,
+            chain,
+            key: None,
+            token_spent: false,
+            lease,
+        }
+    }
 }
 
 /// What is to be done with a commit that is not refused.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// Nothing, it is there.
     Already(Option<Lease>),
     /// Nothing, its turn is there.
     TokenSpent,
-    /// Write it, under this lease.
-    Write(Lease),
+    /// Write it, under this lease, which may be given back with it.
+    Write(Grant),
 }
 
 /// Decides on the commit that is to create its run. `branch` is, of a fork, the
 /// chain value of the step at which it branches off, if there is that step;
 /// `epoch` the highest of a run that is gone, which may have had this id.
-pub(super) fn begin(
+pub fn begin(
     commit: &Commit,
     (branch, epoch): (Option<Digest>, u64),
     now: SystemTime,
-) -> Result<Lease, StoreError> {
+) -> Result<Grant, StoreError> {
     let run = commit.run.as_str();
     let Some(create) = &commit.create else {
         return Err(StoreError::NoSuchRun {
@@ -149,7 +264,7 @@ pub(super) fn begin(
 }
 
 /// Decides on a commit to a run that is there.
-pub(super) fn judge(
+pub fn judge(
     commit: &Commit,
     facts: &Facts,
     now: SystemTime,
@@ -188,7 +303,7 @@ pub(super) fn judge(
 /// The run's lease, if it is that of whoever asks for `commit`.
 fn still_held(commit: &Commit, stored: &LeaseState) -> Option<Lease> {
     stored.lease().filter(|lease| match &commit.access {
-        Access::Take { owner, .. } => lease.owner == *owner,
+        Access::Take(claim) => stored.is_by(claim),
         Access::Held { epoch } => lease.epoch == *epoch,
     })
 }
@@ -206,9 +321,19 @@ fn access(
     stored: &LeaseState,
     now: SystemTime,
     dead: impl FnOnce() -> Result<bool, StoreError>,
-) -> Result<Lease, StoreError> {
-    match &commit.access {
-        Access::Take { owner, term } => take(&commit.run, stored, owner, now, *term, dead),
-        Access::Held { epoch } => held(&commit.run, stored, *epoch),
+) -> Result<Grant, StoreError> {
+    let grant = match &commit.access {
+        Access::Take(claim) => take(&commit.run, stored, claim, now, dead)?,
+        Access::Held { epoch } => Grant {
+            lease: held(&commit.run, stored, *epoch)?,
+            state: stored.clone(),
+        },
+    };
+    if !commit.release {
+        return Ok(grant);
     }
+    Ok(Grant {
+        state: grant.state.given_back(),
+        ..grant
+    })
 }

@@ -1,6 +1,10 @@
 //! Help for tests of what people build on this crate.
 
+mod faulty_store;
 mod replay;
+mod store_call;
 pub mod store_contract;
 
+pub use faulty_store::{Fault, FaultyStore};
 pub use replay::{BrokenRun, ReplayReport, replay_all};
+pub use store_call::StoreCall;

@@ -8,32 +8,47 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() {
-//! store_contract::run(|| async { MemoryStore::new() }).await;
+//! store_contract::run(|| async {
+//!     let store = MemoryStore::new();
+//!     [store.clone(), store]
+//! })
+//! .await;
 //! # }
 //! ```
 //!
 //! A broken promise is a panic whose message says which. Leases are made to
 //! lapse by waiting, so the clock must be a real one.
 
+mod client;
+mod clocks;
 mod commits;
 mod crowds;
 mod effects;
 mod events;
 mod forks;
+mod keys;
 mod labels;
 mod leases;
 mod make;
 mod open_steps;
 mod questions;
 mod reads;
+mod repeats;
 mod retention;
 mod snapshots;
 
 use std::sync::Arc;
 
+use self::client::{Client, Manner};
 use crate::store::Store;
 
-/// Runs every check, each on a fresh store from `open`.
+/// Runs every check, each on a fresh store from `open`, which gives two handles of it: two
+/// connections, say, or what two processes would have. A store that can have but one gives
+/// it twice.
+///
+/// The checks speak to the store through one handle; then through both in turn; and then so
+/// that every call that changes something is made a second time, as by somebody who did not
+/// hear its answer: nothing may happen twice, and the answer must be the same.
 ///
 /// Wants a tokio runtime with its timer; one with several threads tests more.
 ///
@@ -42,14 +57,30 @@ use crate::store::Store;
 pub async fn run<S, F>(open: impl Fn() -> F)
 where
     S: Store,
-    F: Future<Output = S>,
+    F: Future<Output = [S; 2]>,
 {
-    macro_rules! each {
-        ($($check:path),+ $(,)?) => {
-            $($check(Arc::new(open().await)).await;)+
+    for manner in [Manner::Alone, Manner::InTurn, Manner::Twice] {
+        let fresh = async || {
+            let handles = open().await.map(|store| Arc::new(store) as Arc<dyn Store>);
+            Arc::new(Client::new(handles, manner))
         };
+        each(&fresh).await;
+        if manner != Manner::Twice {
+            crowded(&fresh).await;
+        }
     }
-    each!(
+}
+
+macro_rules! checks {
+    ($fresh:ident, $($check:path),+ $(,)?) => {
+        $($check($fresh().await).await;)+
+    };
+}
+
+/// One caller, or few.
+async fn each(fresh: &impl AsyncFn() -> Arc<Client>) {
+    checks!(
+        fresh,
         commits::a_created_run_reads_back_as_given,
         commits::steps_read_back_as_given,
         commits::the_same_step_twice_is_harmless,
@@ -59,6 +90,8 @@ where
         commits::nothing_is_committed_to_a_run_that_is_not_there,
         commits::turns_and_tokens_are_kept,
         commits::a_dropped_commit_is_whole_or_not_there,
+        clocks::all_times_are_by_the_stores_clock,
+        clocks::a_term_may_be_without_end,
         leases::a_lease_is_for_one_owner,
         leases::a_lapsed_lease_is_free,
         leases::a_renewed_lease_does_not_lapse,
@@ -94,11 +127,19 @@ where
         questions::an_answer_contradicts_no_record,
         questions::asking_again_does_not_undo_an_answer,
         questions::who_waits_without_a_question_is_stuck,
+        repeats::the_same_claim_finds_its_lease,
+        repeats::a_commit_that_takes_the_lease_finds_it_again,
+        repeats::a_commit_that_gives_the_lease_back_is_repeated,
+        repeats::a_commit_is_repeated_with_all_that_it_writes,
+        repeats::a_park_is_repeated,
+        repeats::an_answer_is_repeated,
+        repeats::all_other_writes_are_repeated,
         forks::a_fork_has_its_origins_history,
         forks::a_fork_loads_from_its_own_first_step,
         forks::a_fork_begins_at_a_step_that_is_there,
         forks::a_fork_is_made_once,
         forks::a_fork_goes_its_own_way,
+        keys::keys_are_as_long_as_they_may_be,
         labels::a_label_names_one_step,
         labels::a_fork_has_the_labels_of_its_history,
         snapshots::a_snapshot_is_put_at_the_head,
@@ -113,6 +154,13 @@ where
         retention::a_fork_of_a_pruned_run_says_so,
         retention::a_fork_of_a_whole_history_is_whole,
         retention::commits_go_on_while_others_are_pruned,
+    );
+}
+
+/// Many callers at once, who do not know who was first.
+async fn crowded(fresh: &impl AsyncFn() -> Arc<Client>) {
+    checks!(
+        fresh,
         crowds::a_thousand_commits_of_one_step_commit_it_once,
         crowds::a_thousand_runs_with_every_commit_tried_three_times,
         crowds::of_many_owners_one_gets_the_lease,

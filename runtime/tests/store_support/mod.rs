@@ -3,15 +3,26 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use superstep::Digest;
 use superstep::store::{
-    Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal, Lease,
-    Origin, PendingResult, Question, QuestionKind, Snapshot, SqliteStore, Status, StepKind,
+    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal,
+    Lease, Origin, PendingResult, Question, QuestionKind, Snapshot, SqliteStore, Status, StepKind,
     StepRecord, Store, StoreError,
 };
+
+/// A record with some of its fields changed.
+macro_rules! with {
+    ($record:expr, $($field:ident = $value:expr),+ $(,)?) => {{
+        let mut changed = $record;
+        $(changed.$field = $value;)+
+        changed
+    }};
+}
+#[allow(unused_imports, reason = "not every test file needs it")]
+pub(crate) use with;
 
 pub const LONG: Duration = Duration::from_secs(600);
 
@@ -26,161 +37,99 @@ pub fn digest(word: &str, number: u64) -> Digest {
 }
 
 pub fn take(owner: &str) -> Access {
-    Access::Take {
-        owner: owner.to_owned(),
-        term: LONG,
-    }
+    Access::Take(Claim::new(owner, LONG))
 }
 
 pub fn first(run: &str, access: Access) -> Commit {
-    Commit {
-        create: Some(Creation {
-            graph: "Researcher".to_owned(),
-            fingerprint: digest("graph", 0),
-            version: 1,
-            description: "start -> plan; plan -> end".to_owned(),
-            seed: u64::MAX,
-            origin: None,
-        }),
-        ..next(run, 0, access)
-    }
+    with!(
+        next(run, 0, access),
+        create = Some(Creation::new(
+            "Researcher",
+            digest("graph", 0),
+            1,
+            "start -> plan; plan -> end",
+            u64::MAX
+        ))
+    )
 }
 
 pub fn next(run: &str, step: u64, access: Access) -> Commit {
-    Commit {
-        run: run.to_owned(),
-        create: None,
-        access,
-        release: false,
-        previous: digest("chain", step.saturating_sub(1)),
-        record: StepRecord {
-            step,
-            kind: if step == 0 {
-                StepKind::Input
-            } else {
-                StepKind::Step
-            },
-            version: 1,
-            updates: format!(r#"{{"step":{step}}}"#),
-            frontier: r#"["plan"]"#.to_owned(),
-            chain: digest("chain", step),
-            digest: digest("digest", step),
-            key: digest("key", step),
-            notes: None,
-            journal: None,
-            committed: SystemTime::UNIX_EPOCH,
-        },
-        snapshot: None,
-        status: Status::Running,
-        turn: 0,
-        turn_step: 0,
-        counted_from: 0,
-        token: None,
-        effects: Vec::new(),
-        events: Vec::new(),
-    }
+    let kind = match step {
+        0 => StepKind::Input,
+        _ => StepKind::Step,
+    };
+    let record = StepRecord::new(
+        step,
+        kind,
+        format!(r#"{{"step":{step}}}"#),
+        r#"["plan"]"#,
+        digest("chain", step),
+        digest("digest", step),
+        digest("key", step),
+    );
+    let previous = digest("chain", step.saturating_sub(1));
+    Commit::new(run, access, previous, record, Status::Running)
 }
 
 /// A commit that writes to every table a commit can write to.
 pub fn fullest(run: &str, step: u64, access: Access) -> Commit {
-    Commit {
-        release: true,
-        snapshot: Some(Snapshot {
+    with!(
+        next(run, step, access),
+        release = true,
+        snapshot = Some(Snapshot::new(
             step,
-            state: format!(r#"{{"after":{step}}}"#),
-            digest: digest("state", step),
-        }),
-        token: Some(format!("msg-{step}")),
-        events: vec![event("one"), event("two")],
-        status: Status::Completed,
-        ..next(run, step, access)
-    }
+            format!(r#"{{"after":{step}}}"#),
+            digest("state", step)
+        )),
+        token = Some(format!("msg-{step}")),
+        events = vec![event("one"), event("two")],
+        status = Status::Completed
+    )
 }
 
 pub fn event(name: &str) -> Event {
-    Event {
-        id: 0,
-        run: String::new(),
-        step: 0,
-        name: name.to_owned(),
-        payload: "{}".to_owned(),
-    }
+    Event::new(name, "{}")
 }
 
 pub fn result(task: u64) -> PendingResult {
-    PendingResult {
-        task: digest("task", task),
-        node: "plan".to_owned(),
-        saw: 1,
-        result: "{}".to_owned(),
-    }
+    PendingResult::new(digest("task", task), "plan", 1, "{}")
 }
 
 /// An effect of step `step` that went well.
 pub fn effect(step: u64, name: &str) -> EffectRecord {
-    EffectRecord {
-        step,
-        task: digest("task", step),
-        name: name.to_owned(),
-        n: 0,
-        kind: EffectKind::Done,
-        call: Some(0),
-        attempt: 1,
-        request: digest("request", step),
-        excerpt: r#""page""#.to_owned(),
-        response: Some(r#"{"text":"ü"}"#.to_owned()),
-        error: None,
-        recorded: SystemTime::UNIX_EPOCH,
-    }
+    let (task, request) = (digest("task", step), digest("request", step));
+    with!(
+        EffectRecord::new(step, task, name, 0, EffectKind::Done, request),
+        call = Some(0),
+        excerpt = r#""page""#.to_owned(),
+        response = Some(r#"{"text":"ü"}"#.to_owned()),
+    )
 }
 
 /// A `fetch` in step `step`.
 pub fn journal(run: &str, epoch: u64, step: u64) -> Journal {
-    Journal {
-        run: run.to_owned(),
-        epoch,
-        effects: vec![effect(step, "fetch")],
-    }
+    Journal::new(run, epoch, vec![effect(step, "fetch")])
 }
 
 pub fn question(step: u64, id: &str) -> Question {
-    Question {
-        id: id.to_owned(),
-        kind: QuestionKind::Interrupt,
-        step,
-        task: digest("task", step),
-        node: "plan".to_owned(),
-        name: id.to_owned(),
-        n: 0,
-        question: r#""really?""#.to_owned(),
-        schema: Some(r#"{"type":"boolean"}"#.to_owned()),
-        asked: SystemTime::UNIX_EPOCH,
-        answer: None,
-    }
+    let (kind, task) = (QuestionKind::Interrupt, digest("task", step));
+    with!(
+        Question::new(id, kind, step, task, "plan", id, r#""really?""#),
+        schema = Some(r#"{"type":"boolean"}"#.to_owned()),
+    )
 }
 
 pub fn answer(run: &str, question: &str) -> Answer {
-    Answer {
-        run: run.to_owned(),
-        question: question.to_owned(),
-        answer: "true".to_owned(),
-        effect: None,
-    }
+    Answer::new(run, question, "true")
 }
 
 /// The first step of a run that branches off at `step` of `origin`.
 pub fn fork(run: &str, origin: &str, step: u64) -> Commit {
     let mut commit = first(run, take("anna"));
     if let Some(create) = &mut commit.create {
-        create.origin = Some(Origin {
-            run: origin.to_owned(),
-            step,
-        });
+        create.origin = Some(Origin::new(origin, step));
     }
-    let mut commit = Commit {
-        create: commit.create,
-        ..next(run, step + 1, commit.access)
-    };
+    let mut commit = with!(next(run, step + 1, commit.access), create = commit.create);
     commit.record.kind = StepKind::Fork;
     commit
 }

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Commit, Committed, EffectKind, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    PendingResult, Prune, Pruned, Question, Snapshot, Status, StepKind, StepRecord, Store,
-    StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKind, EffectRecord, Event, Head, Journal, Lease,
+    Loaded, Park, PendingResult, Prune, Pruned, Question, Snapshot, Status, StepKind, StepRecord,
+    Store, StoreError, StoreFuture,
 };
 use superstep_tests::Dice;
 
@@ -119,11 +119,7 @@ impl Shelf {
     }
 
     fn lease() -> Lease {
-        Lease {
-            owner: "somebody".to_owned(),
-            epoch: 7,
-            expires: UNIX_EPOCH,
-        }
+        Lease::new("somebody", 7, UNIX_EPOCH)
     }
 }
 
@@ -337,6 +333,10 @@ fn hashed(record: &EffectRecord) -> Effect {
 }
 
 impl Store for Shelf {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        Box::pin(ready(Ok(SystemTime::now())))
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         let head = self.books.get(run).map(|book| book.head.clone());
         Box::pin(ready(Ok(head)))
@@ -357,14 +357,13 @@ impl Store for Shelf {
             let from = snapshot.as_ref().map_or(own, |snapshot| snapshot.step);
             let steps = book.steps.iter().filter(|record| record.step >= from);
             let open = head.step.saturating_add(1);
-            Loaded {
-                steps: steps.cloned().collect(),
-                pending: book.pending.clone(),
-                effects: between(&book.effects, open, open, |effect| effect.step),
-                questions: between(&book.questions, open, open, |asked| asked.step),
-                snapshot,
-                head,
-            }
+            let mut loaded = Loaded::new(head);
+            loaded.steps = steps.cloned().collect();
+            loaded.pending = book.pending.clone();
+            loaded.effects = between(&book.effects, open, open, |effect| effect.step);
+            loaded.questions = between(&book.questions, open, open, |asked| asked.step);
+            loaded.snapshot = snapshot;
+            loaded
         });
         Box::pin(ready(Ok(loaded)))
     }
@@ -421,12 +420,7 @@ impl Store for Shelf {
         Box::pin(ready(Ok(found)))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        _owner: &'a str,
-        _term: Duration,
-    ) -> StoreFuture<'a, Lease> {
+    fn acquire<'a>(&'a self, run: &'a str, _claim: Claim) -> StoreFuture<'a, Lease> {
         self.of_run(run, |_| Self::lease())
     }
 

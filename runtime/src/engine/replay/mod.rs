@@ -10,7 +10,7 @@ mod strict;
 mod task;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 pub(crate) use super::compatible::stored_graph;
 pub(crate) use by_name::ByName;
@@ -42,7 +42,7 @@ impl<G: Graph> Core<G> {
     pub(super) async fn replay(&self, at: &Stored) -> RunResult<G> {
         let head = self.head(at).await?;
         check_same_graph(self, at, &head).await?;
-        let now = SystemTime::now();
+        let now = at.now().await?;
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
             return Err(Error::lease_held(at.id(), lease.clone()));
         }

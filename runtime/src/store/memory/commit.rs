@@ -1,11 +1,9 @@
 use std::time::SystemTime;
 
-use super::super::rules::{self, Facts, LeaseState, Verdict};
+use super::super::rules::{self, Facts, Grant, LeaseState, Verdict};
 use super::run::Run;
 use super::{Kept, no_such_run};
-use crate::store::{
-    Commit, Committed, Creation, Event, Head, Lease, Snapshot, StepKind, StepRecord, StoreError,
-};
+use crate::store::{Commit, Committed, Creation, Head, Snapshot, StepKind, StoreError};
 
 impl Kept {
     pub(super) fn commit(
@@ -23,8 +21,8 @@ impl Kept {
         match verdict {
             Verdict::Already(lease) => Ok(Committed::Already(lease)),
             Verdict::TokenSpent => Ok(Committed::TokenSpent),
-            Verdict::Write(lease) => {
-                self.write(commit, &lease, now)?;
+            Verdict::Write(Grant { lease, state, .. }) => {
+                self.write(commit, state, now)?;
                 Ok(Committed::Now(lease))
             }
         }
@@ -38,7 +36,7 @@ impl Kept {
     fn write(
         &mut self,
         mut commit: Commit,
-        lease: &Lease,
+        lease: LeaseState,
         now: SystemTime,
     ) -> Result<(), StoreError> {
         self.tell(&mut commit);
@@ -55,14 +53,11 @@ impl Kept {
     }
 
     fn tell(&mut self, commit: &mut Commit) {
-        for event in commit.events.drain(..) {
+        for mut event in commit.events.drain(..) {
             self.last_event += 1;
-            let event = Event {
-                id: self.last_event,
-                run: commit.run.clone(),
-                step: commit.record.step,
-                ..event
-            };
+            event.id = self.last_event;
+            event.run = commit.run.clone();
+            event.step = commit.record.step;
             self.outbox.insert(event.id, event);
         }
     }
@@ -80,26 +75,19 @@ impl Kept {
         self.graphs
             .entry(create.fingerprint)
             .or_insert(create.description);
-        let head = Head {
-            run: commit.run.clone(),
-            graph: create.graph,
-            fingerprint: create.fingerprint,
-            version: create.version,
-            seed: create.seed,
-            status: commit.status,
-            error: None,
-            step: commit.record.step,
-            chain: commit.record.chain,
-            turn: commit.turn,
-            turn_step: commit.turn_step,
-            counted_from: commit.counted_from,
-            token: None,
-            origin: create.origin,
-            pruned,
-            lease: None,
-            created: now,
-            updated: now,
-        };
+        let mut head = Head::new(
+            commit.run.clone(),
+            create.graph,
+            create.fingerprint,
+            commit.status,
+            commit.record.step,
+            commit.record.chain,
+            now,
+        );
+        head.version = create.version;
+        head.seed = create.seed;
+        head.origin = create.origin;
+        head.pruned = pruned;
         self.runs.insert(commit.run.clone(), Run::new(head, now));
     }
 
@@ -119,22 +107,15 @@ impl Kept {
 }
 
 fn facts(run: &Run, commit: &Commit) -> Facts {
-    Facts {
-        step: run.head.step,
-        chain: run.head.chain,
-        key: run.steps.get(&commit.record.step).map(|step| step.key),
-        token_spent: (commit.token.as_ref()).is_some_and(|token| run.tokens.contains(token)),
-        lease: run.lease.clone(),
-    }
+    let mut facts = Facts::new(run.head.step, run.head.chain, run.lease.clone());
+    facts.key = run.steps.get(&commit.record.step).map(|step| step.key);
+    facts.token_spent = (commit.token.as_ref()).is_some_and(|token| run.tokens.contains(token));
+    facts
 }
 
 impl Run {
-    fn advance(&mut self, commit: Commit, lease: &Lease, now: SystemTime) {
-        self.lease = LeaseState {
-            owner: (!commit.release).then(|| lease.owner.clone()),
-            epoch: lease.epoch,
-            expires: lease.expires,
-        };
+    fn advance(&mut self, commit: Commit, lease: LeaseState, now: SystemTime) {
+        self.lease = lease;
         if commit.record.kind == StepKind::Update {
             self.move_open_step(commit.record.step + 1);
         } else {
@@ -151,10 +132,8 @@ impl Run {
         self.head.counted_from = commit.counted_from;
         self.head.token = commit.token.or(self.head.token.take());
         self.head.updated = now;
-        let record = StepRecord {
-            committed: now,
-            ..commit.record
-        };
+        let mut record = commit.record;
+        record.committed = now;
         self.steps.insert(record.step, record);
     }
 

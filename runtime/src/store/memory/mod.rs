@@ -5,14 +5,15 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use self::run::Run;
-use super::rules::{self, LeaseState};
+use super::rules;
 use super::{
-    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 use crate::hash::Digest;
 
@@ -68,8 +69,8 @@ impl MemoryStore {
         }
     }
 
-    fn now(&self) -> SystemTime {
-        clock::whole((self.clock)())
+    fn time(&self) -> SystemTime {
+        rules::whole((self.clock)())
     }
 
     /// Everything is validated before anything is changed, so what a panic
@@ -100,6 +101,10 @@ fn no_such_run(run: &str) -> StoreError {
 }
 
 impl Store for MemoryStore {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        Box::pin(ready(Ok(self.time())))
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         Box::pin(async move { Ok(self.kept().runs.get(run).map(Run::head)) })
     }
@@ -148,69 +153,60 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(self.kept().graphs.get(&fingerprint).cloned()) })
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease> {
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             let mut kept = self.kept();
             let stored = kept.run(run)?;
-            let lease = rules::take(run, &stored.lease, owner, now, term, || Ok(false))?;
-            stored.lease = LeaseState {
-                owner: Some(lease.owner.clone()),
-                epoch: lease.epoch,
-                expires: lease.expires,
-            };
-            Ok(lease)
+            let grant = rules::take(run, &stored.lease, &claim, now, || Ok(false))?;
+            stored.lease = grant.state;
+            Ok(grant.lease)
         })
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
         Box::pin(async move {
-            let expires = clock::after(self.now(), term);
+            let now = self.time();
             let mut kept = self.kept();
             let stored = kept.run(run)?;
-            let lease = rules::held(run, &stored.lease, epoch)?;
-            stored.lease.expires = expires;
-            Ok(Lease { expires, ..lease })
+            let grant = rules::renew(run, &stored.lease, epoch, now, term)?;
+            stored.lease = grant.state;
+            Ok(grant.lease)
         })
     }
 
     fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             if let Some(stored) = self.kept().runs.get_mut(run)
-                && stored.lease.epoch == epoch
+                && let Some(state) = rules::release(&stored.lease, epoch)
             {
-                stored.lease.owner = None;
+                stored.lease = state;
             }
             Ok(())
         })
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
-        Box::pin(async move { self.kept().commit(commit, self.now()) })
+        Box::pin(async move { self.kept().commit(commit, self.time()) })
     }
 
     fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             self.kept().run(&journal.run)?.journal(journal, now)
         })
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             self.kept().run(&park.run)?.park(park, now)
         })
     }
 
     fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             self.kept().run(&answer.run)?.answer(answer, now)
         })
     }
@@ -233,7 +229,7 @@ impl Store for MemoryStore {
     }
 
     fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
-        Box::pin(async move { Ok(self.kept().prune(prune, self.now())) })
+        Box::pin(async move { Ok(self.kept().prune(prune, self.time())) })
     }
 
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
@@ -252,7 +248,7 @@ impl Store for MemoryStore {
 
     fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
         Box::pin(async move {
-            let now = self.now();
+            let now = self.time();
             let kept = self.kept();
             let stuck = kept.runs.iter().filter(|(_, run)| run.is_stuck(now));
             Ok(stuck.map(|(id, _)| id.clone()).collect())

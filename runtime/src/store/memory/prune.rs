@@ -57,11 +57,10 @@ impl Kept {
             return 0;
         };
         let before = run.steps.len();
-        let gone = rules::droppable(History {
-            first: run.first(),
-            snapshot: run.snapshots.keys().next_back().copied(),
-            branch,
-        });
+        let mut history = History::new(run.first());
+        history.snapshot = run.snapshots.keys().next_back().copied();
+        history.branch = branch;
+        let gone = rules::droppable(history);
         run.steps.retain(|step, _| !gone.contains(step));
         let dropped = (before - run.steps.len()) as u64;
         if dropped > 0 {

@@ -43,10 +43,9 @@ impl Run {
     }
 
     pub(super) fn head(&self) -> Head {
-        Head {
-            lease: self.lease.lease(),
-            ..self.head.clone()
-        }
+        let mut head = self.head.clone();
+        head.lease = self.lease.lease();
+        head
     }
 
     /// Its own first step.
@@ -67,28 +66,19 @@ impl Run {
             .as_ref()
             .map_or(self.first(), |snapshot| snapshot.step);
         let open = self.open_step();
-        Loaded {
-            head: self.head(),
-            snapshot,
-            steps: self
-                .steps
-                .range(from..)
-                .map(|(_, step)| step.clone())
-                .collect(),
-            pending: self.pending.values().cloned().collect(),
-            effects: self
-                .effects
-                .values()
-                .filter(|effect| effect.step == open)
-                .cloned()
-                .collect(),
-            questions: self
-                .questions
-                .values()
-                .filter(|question| question.step == open && question.answer.is_none())
-                .cloned()
-                .collect(),
-        }
+        let mut loaded = Loaded::new(self.head());
+        loaded.snapshot = snapshot;
+        loaded.steps = self
+            .steps
+            .range(from..)
+            .map(|(_, step)| step.clone())
+            .collect();
+        loaded.pending = self.pending.values().cloned().collect();
+        let effects = self.effects.values().filter(|effect| effect.step == open);
+        loaded.effects = effects.cloned().collect();
+        let is_open = |question: &&Question| question.step == open && question.answer.is_none();
+        loaded.questions = self.questions.values().filter(is_open).cloned().collect();
+        loaded
     }
 
     pub(super) fn journal(&mut self, journal: Journal, now: SystemTime) -> Result<(), StoreError> {
@@ -115,12 +105,9 @@ impl Run {
     }
 
     pub(super) fn write_effects(&mut self, effects: Vec<EffectRecord>, now: SystemTime) {
-        for effect in effects {
+        for mut effect in effects {
             let key = (effect.step, effect.task, effect.name.clone(), effect.n);
-            let effect = EffectRecord {
-                recorded: now,
-                ..effect
-            };
+            effect.recorded = now;
             self.effects.insert(key, effect);
         }
     }
@@ -147,25 +134,25 @@ impl Run {
     }
 
     pub(super) fn park(&mut self, park: Park, now: SystemTime) -> Result<(), StoreError> {
-        rules::held(&park.run, &self.lease, park.epoch)?;
+        let Some(lease) = rules::park(&park.run, &self.lease, park.epoch)? else {
+            return Ok(());
+        };
         let open = self.open_step();
         rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
-        self.lease.owner = None;
+        self.lease = lease;
         self.head.status = park.status;
         self.head.error = park.error;
         self.head.updated = now;
         let results = park.results.into_iter().map(|kept| (kept.task, kept));
         self.pending.extend(results);
         self.write_effects(park.effects, now);
-        for question in park.questions {
+        for mut question in park.questions {
+            question.asked = now;
+            (question.answer, question.token) = (None, None);
             // An answer may have come while the run was driven: it stays.
             self.questions
                 .entry(question.id.clone())
-                .or_insert(Question {
-                    asked: now,
-                    answer: None,
-                    ..question
-                });
+                .or_insert(question);
         }
         Ok(())
     }
@@ -176,9 +163,12 @@ impl Run {
             .effect
             .as_ref()
             .and_then(|effect| self.effect(effect));
-        rules::answer(&answer, stored, effect, self.head.step)?;
+        if !rules::answer(&answer, stored, effect, self.head.step)? {
+            return Ok(());
+        }
         if let Some(stored) = self.questions.get_mut(&answer.question) {
             stored.answer = Some(answer.answer);
+            stored.token = Some(answer.token);
         }
         self.write_effects(answer.effect.into_iter().collect(), now);
         Ok(())

@@ -1,12 +1,12 @@
-use std::time::Duration;
-
 use super::{
-    EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot, Status, StepRecord,
+    Claim, EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot, Status,
+    StepRecord,
 };
 use crate::hash::Digest;
 
 /// What a run is created with, beside its first step.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Creation {
     /// The graph's name.
     pub graph: String,
@@ -23,16 +23,31 @@ pub struct Creation {
     pub origin: Option<Origin>,
 }
 
+impl Creation {
+    /// Of a run that is no fork.
+    pub fn new(
+        graph: impl Into<String>,
+        fingerprint: Digest,
+        version: u32,
+        description: impl Into<String>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            graph: graph.into(),
+            fingerprint,
+            version,
+            description: description.into(),
+            seed,
+            origin: None,
+        }
+    }
+}
+
 /// How a commit proves its right to move the run.
 #[derive(Clone, Debug)]
 pub enum Access {
     /// It takes the lease, as [`Store::acquire`](crate::store::Store::acquire) would.
-    Take {
-        /// For whom.
-        owner: String,
-        /// For how long.
-        term: Duration,
-    },
+    Take(Claim),
     /// It holds the lease with this epoch.
     Held {
         /// The epoch.
@@ -42,6 +57,7 @@ pub enum Access {
 
 /// One step, ready to be committed.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Commit {
     /// The run's id.
     pub run: String,
@@ -77,13 +93,43 @@ pub struct Commit {
     pub events: Vec<Event>,
 }
 
+impl Commit {
+    /// A step of a run that is there and whose lease stays; in turn 0, which began with
+    /// step 0; with nothing beside the record. The other fields are to be set.
+    pub fn new(
+        run: impl Into<String>,
+        access: Access,
+        previous: Digest,
+        record: StepRecord,
+        status: Status,
+    ) -> Self {
+        Self {
+            run: run.into(),
+            create: None,
+            access,
+            release: false,
+            previous,
+            record,
+            snapshot: None,
+            status,
+            turn: 0,
+            turn_step: 0,
+            counted_from: 0,
+            token: None,
+            effects: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+}
+
 /// What a commit did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Committed {
     /// The step is committed; this is the lease it was committed under.
     Now(Lease),
     /// The step was committed before, with the same key; the lease, if it is still
-    /// that of whoever asks. Without it somebody else may go on with the run.
+    /// that of whoever asks. Without it somebody else may go on with the run, unless
+    /// the commit gave the lease back itself.
     Already(Option<Lease>),
     /// The commit's token began an earlier turn of the run; nothing changed.
     TokenSpent,
@@ -91,6 +137,7 @@ pub enum Committed {
 
 /// What is kept when a step stays open.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Park {
     /// The run's id.
     pub run: String,
@@ -107,4 +154,19 @@ pub struct Park {
     pub effects: Vec<EffectRecord>,
     /// Questions to ask, beside those that are open already.
     pub questions: Vec<Question>,
+}
+
+impl Park {
+    /// Keeps nothing but the status, without an error. The other fields are to be set.
+    pub fn new(run: impl Into<String>, epoch: u64, status: Status) -> Self {
+        Self {
+            run: run.into(),
+            epoch,
+            status,
+            error: None,
+            results: Vec::new(),
+            effects: Vec::new(),
+            questions: Vec::new(),
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::hash::Digest;
 ///
 /// A run has one record for each task, name and `n`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EffectRecord {
     /// The step in which the task runs.
     pub step: u64,
@@ -34,6 +35,34 @@ pub struct EffectRecord {
     pub error: Option<String>,
     /// When it was journaled, by the store's clock; what the caller sets is ignored.
     pub recorded: SystemTime,
+}
+
+impl EffectRecord {
+    /// Of the first attempt, without a place among its task's calls, an excerpt, a response
+    /// or an error. These fields are to be set.
+    pub fn new(
+        step: u64,
+        task: Digest,
+        name: impl Into<String>,
+        n: u64,
+        kind: EffectKind,
+        request: Digest,
+    ) -> Self {
+        Self {
+            step,
+            task,
+            name: name.into(),
+            n,
+            kind,
+            call: None,
+            attempt: 1,
+            request,
+            excerpt: String::new(),
+            response: None,
+            error: None,
+            recorded: SystemTime::UNIX_EPOCH,
+        }
+    }
 }
 
 /// What became of the call of an effect.
@@ -79,6 +108,7 @@ impl EffectKind {
 
 /// Effects of the open step, to be journaled now.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Journal {
     /// The run's id.
     pub run: String,
@@ -86,4 +116,15 @@ pub struct Journal {
     pub epoch: u64,
     /// The records; each takes the place of the one with its task, name and `n`.
     pub effects: Vec<EffectRecord>,
+}
+
+impl Journal {
+    /// These effects, under the lease with that epoch.
+    pub fn new(run: impl Into<String>, epoch: u64, effects: Vec<EffectRecord>) -> Self {
+        Self {
+            run: run.into(),
+            epoch,
+            effects,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What goes into a store and comes out of it.
 
+mod claim;
 mod commit;
 mod effect;
 mod prune;
@@ -7,6 +8,7 @@ mod question;
 mod run;
 mod step;
 
+pub use claim::Claim;
 pub use commit::{Access, Commit, Committed, Creation, Park};
 pub use effect::{EffectKind, EffectRecord, Journal};
 pub use prune::{Prune, Pruned, Pruning};

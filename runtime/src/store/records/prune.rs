@@ -23,6 +23,7 @@ use super::Status;
 /// # assert_eq!((runs.keep_newest, failed.statuses.len(), steps.older_than), (100, 1, DAY));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Prune {
     /// What of them.
     pub what: Pruning,
@@ -57,6 +58,13 @@ impl Prune {
             older_than: Duration::ZERO,
             keep_newest: 0,
         }
+    }
+
+    /// Only runs of the graph with that name.
+    #[must_use]
+    pub fn graph(mut self, name: impl Into<String>) -> Self {
+        self.graph = Some(name.into());
+        self
     }
 
     /// Only runs that have not moved for so long, by the store's clock.
@@ -94,9 +102,17 @@ pub enum Pruning {
 
 /// What [`Store::prune`](crate::store::Store::prune) dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pruned {
     /// How many runs were dropped, or had steps dropped.
     pub runs: u64,
     /// How many steps.
     pub steps: u64,
+}
+
+impl Pruned {
+    /// So many.
+    pub const fn new(runs: u64, steps: u64) -> Self {
+        Self { runs, steps }
+    }
 }

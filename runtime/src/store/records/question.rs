@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use super::EffectRecord;
+use super::claim::token;
 use crate::hash::Digest;
 
 /// What kind of question.
@@ -31,6 +32,7 @@ impl QuestionKind {
 
 /// Something that a task has to know before it can go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Question {
     /// Its id, unique in the run.
     pub id: String,
@@ -54,10 +56,41 @@ pub struct Question {
     pub asked: SystemTime,
     /// The answer as canonical JSON; `None` while it is open.
     pub answer: Option<String>,
+    /// The token of that answer; what the caller sets is ignored.
+    pub token: Option<u64>,
+}
+
+impl Question {
+    /// An open one, the first of its name, without a schema. The other fields are to be set.
+    pub fn new(
+        id: impl Into<String>,
+        kind: QuestionKind,
+        step: u64,
+        task: Digest,
+        node: impl Into<String>,
+        name: impl Into<String>,
+        question: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            kind,
+            step,
+            task,
+            node: node.into(),
+            name: name.into(),
+            n: 0,
+            question: question.into(),
+            schema: None,
+            asked: SystemTime::UNIX_EPOCH,
+            answer: None,
+            token: None,
+        }
+    }
 }
 
 /// The answer to an open question.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Answer {
     /// The run's id.
     pub run: String,
@@ -65,6 +98,26 @@ pub struct Answer {
     pub question: String,
     /// The answer as canonical JSON.
     pub answer: String,
+    /// Random, another one for each call: by it the same call is known when it is made
+    /// again.
+    pub token: u64,
     /// What the journal says of the effect from now on, if it was the question.
     pub effect: Option<EffectRecord>,
+}
+
+impl Answer {
+    /// An answer with a token of its own, to a question that is not about an effect.
+    pub fn new(
+        run: impl Into<String>,
+        question: impl Into<String>,
+        answer: impl Into<String>,
+    ) -> Self {
+        Self {
+            run: run.into(),
+            question: question.into(),
+            answer: answer.into(),
+            token: token(),
+            effect: None,
+        }
+    }
 }

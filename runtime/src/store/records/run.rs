@@ -63,6 +63,7 @@ impl Status {
 
 /// What a store knows of a run at a glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Head {
     /// The run's id.
     pub run: String,
@@ -105,9 +106,46 @@ pub struct Head {
     pub updated: SystemTime,
 }
 
+impl Head {
+    /// Of a run that was created and last moved at that time: version 1 and seed 0, in turn
+    /// 0, which began with step 0; without error, token, origin and lease, nothing pruned.
+    /// The other fields are to be set.
+    pub fn new(
+        run: impl Into<String>,
+        graph: impl Into<String>,
+        fingerprint: Digest,
+        status: Status,
+        step: u64,
+        chain: Digest,
+        created: SystemTime,
+    ) -> Self {
+        Self {
+            run: run.into(),
+            graph: graph.into(),
+            fingerprint,
+            version: 1,
+            seed: 0,
+            status,
+            error: None,
+            step,
+            chain,
+            turn: 0,
+            turn_step: 0,
+            counted_from: 0,
+            token: None,
+            origin: None,
+            pruned: 0,
+            lease: None,
+            created,
+            updated: created,
+        }
+    }
+}
+
 /// The step of another run at which a fork begins: its history is the fork's
 /// too, and is not copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Origin {
     /// The other run.
     pub run: String,
@@ -115,8 +153,19 @@ pub struct Origin {
     pub step: u64,
 }
 
+impl Origin {
+    /// After that step of that run.
+    pub fn new(run: impl Into<String>, step: u64) -> Self {
+        Self {
+            run: run.into(),
+            step,
+        }
+    }
+}
+
 /// The right to advance a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lease {
     /// Who holds it.
     pub owner: String,
@@ -126,8 +175,20 @@ pub struct Lease {
     pub expires: SystemTime,
 }
 
+impl Lease {
+    /// Of that owner, under that epoch, until then.
+    pub fn new(owner: impl Into<String>, epoch: u64, expires: SystemTime) -> Self {
+        Self {
+            owner: owner.into(),
+            epoch,
+            expires,
+        }
+    }
+}
+
 /// What [`Store::load`](crate::store::Store::load) reads.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Loaded {
     /// The head.
     pub head: Head,
@@ -142,4 +203,18 @@ pub struct Loaded {
     pub effects: Vec<EffectRecord>,
     /// The open questions, by id.
     pub questions: Vec<Question>,
+}
+
+impl Loaded {
+    /// The head alone. The other fields are to be set.
+    pub const fn new(head: Head) -> Self {
+        Self {
+            head,
+            snapshot: None,
+            steps: Vec::new(),
+            pending: Vec::new(),
+            effects: Vec::new(),
+            questions: Vec::new(),
+        }
+    }
 }

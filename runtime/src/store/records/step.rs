@@ -45,6 +45,7 @@ impl StepKind {
 
 /// One committed step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StepRecord {
     /// Its number.
     pub step: u64,
@@ -73,8 +74,37 @@ pub struct StepRecord {
     pub committed: SystemTime,
 }
 
+impl StepRecord {
+    /// Of version 1 of its graph, without notes and without a hash of effects. The other
+    /// fields are to be set.
+    pub fn new(
+        step: u64,
+        kind: StepKind,
+        updates: impl Into<String>,
+        frontier: impl Into<String>,
+        chain: Digest,
+        digest: Digest,
+        key: Digest,
+    ) -> Self {
+        Self {
+            step,
+            kind,
+            version: 1,
+            updates: updates.into(),
+            frontier: frontier.into(),
+            chain,
+            digest,
+            key,
+            notes: None,
+            journal: None,
+            committed: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
 /// The whole state after a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The step after which the state is this.
     pub step: u64,
@@ -84,8 +114,20 @@ pub struct Snapshot {
     pub digest: Digest,
 }
 
+impl Snapshot {
+    /// The state after that step.
+    pub fn new(step: u64, state: impl Into<String>, digest: Digest) -> Self {
+        Self {
+            step,
+            state: state.into(),
+            digest,
+        }
+    }
+}
+
 /// The kept result of a finished task of a step that is still open.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PendingResult {
     /// The task's order key.
     pub task: Digest,
@@ -97,8 +139,21 @@ pub struct PendingResult {
     pub result: String,
 }
 
+impl PendingResult {
+    /// What that task came to.
+    pub fn new(task: Digest, node: impl Into<String>, saw: u64, result: impl Into<String>) -> Self {
+        Self {
+            task,
+            node: node.into(),
+            saw,
+            result: result.into(),
+        }
+    }
+}
+
 /// An event that commits with its step and is delivered afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// Its stable id, given by the store; what the caller sets is ignored.
     pub id: u64,
@@ -110,4 +165,17 @@ pub struct Event {
     pub name: String,
     /// Its content as canonical JSON.
     pub payload: String,
+}
+
+impl Event {
+    /// One that is to be committed: it gets its id, its run and its step from the store.
+    pub fn new(name: impl Into<String>, payload: impl Into<String>) -> Self {
+        Self {
+            id: 0,
+            run: String::new(),
+            step: 0,
+            name: name.into(),
+            payload: payload.into(),
+        }
+    }
 }

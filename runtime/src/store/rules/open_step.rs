@@ -4,7 +4,7 @@ use super::not_next;
 use crate::store::{Answer, EffectKind, EffectRecord, Question, StoreError};
 
 /// Refuses effects and questions of any step but `open`, the one after the head.
-pub(in crate::store) fn of_open_step(
+pub fn of_open_step(
     run: &str,
     open: u64,
     effects: &[EffectRecord],
@@ -19,7 +19,7 @@ pub(in crate::store) fn of_open_step(
 }
 
 /// Refuses a snapshot of any step but the head.
-pub(in crate::store) fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(), StoreError> {
+pub fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(), StoreError> {
     if snapshot == head {
         return Ok(());
     }
@@ -30,7 +30,7 @@ pub(in crate::store) fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(
 /// reading of the clock stand, and a call that was begun is not declared undone
 /// by what another attempt left behind. The place and the attempt of what stands
 /// may be told anew.
-pub(in crate::store) fn stands(stored: &EffectRecord, record: &EffectRecord) -> bool {
+pub fn stands(stored: &EffectRecord, record: &EffectRecord) -> bool {
     let content = |record: &EffectRecord| (record.kind, record.request, record.response.clone());
     match stored.kind {
         EffectKind::Done | EffectKind::Clock => content(stored) != content(record),
@@ -39,16 +39,22 @@ pub(in crate::store) fn stands(stored: &EffectRecord, record: &EffectRecord) -> 
     }
 }
 
-/// Whether `answer` may be written; `stored` is the question, `effect` what is
-/// stored of the effect that it is about, `head` the run's last step.
-pub(in crate::store) fn answer(
+/// Whether `answer` is to be written: not if that very call wrote it before. `stored` is the
+/// question, `effect` what is stored of the effect that it is about, `head` the run's last
+/// step.
+pub fn answer(
     answer: &Answer,
     stored: Option<&Question>,
     effect: Option<&EffectRecord>,
     head: u64,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let (run, question) = (&answer.run, &answer.question);
-    if stored.is_some_and(|stored| stored.answer.is_some()) {
+    if let Some(stored) = stored
+        && let Some(given) = &stored.answer
+    {
+        if stored.token == Some(answer.token) && *given == answer.answer {
+            return Ok(false);
+        }
         return Err(StoreError::Answered {
             run: run.clone(),
             question: question.clone(),
@@ -67,13 +73,13 @@ pub(in crate::store) fn answer(
             run: run.clone(),
             question: question.clone(),
         }),
-        _ => Ok(()),
+        _ => Ok(true),
     }
 }
 
 /// Whether `label` is to be written: not if it names `step` already. `named` is
 /// the step that it names, `exists` whether the run has `step`.
-pub(in crate::store) fn label(
+pub fn label(
     run: &str,
     label: &str,
     step: u64,

@@ -7,12 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::store::{Head, Prune};
 
 /// Whether a run is one that `prune` asks for, `keep_newest` aside.
-pub(in crate::store) fn is_prunable(
-    prune: &Prune,
-    head: &Head,
-    live: bool,
-    now: SystemTime,
-) -> bool {
+pub fn is_prunable(prune: &Prune, head: &Head, live: bool, now: SystemTime) -> bool {
     let age = now.duration_since(head.updated).unwrap_or(Duration::ZERO);
     !live
         && prune
@@ -25,7 +20,7 @@ pub(in crate::store) fn is_prunable(
 
 /// The runs to prune, of those that [`is_prunable`] let through. A fork comes
 /// before its origin, which nothing holds any more when the fork is gone.
-pub(in crate::store) fn candidates(prune: &Prune, mut prunable: Vec<Head>) -> Vec<String> {
+pub fn candidates(prune: &Prune, mut prunable: Vec<Head>) -> Vec<String> {
     prunable.sort_by(|a, b| (b.updated, &a.run).cmp(&(a.updated, &b.run)));
     let old = prunable.split_off(prune.keep_newest.min(prunable.len()));
     let origins: BTreeMap<&str, &str> = old
@@ -49,25 +44,37 @@ pub(in crate::store) fn candidates(prune: &Prune, mut prunable: Vec<Head>) -> Ve
 
 /// Of a run's own history, what a decision about it takes.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::store) struct History {
+#[non_exhaustive]
+pub struct History {
     /// The run's own first step: 0, or the one that made it a fork.
-    pub(in crate::store) first: u64,
+    pub first: u64,
     /// The step of its newest snapshot, if it has one.
-    pub(in crate::store) snapshot: Option<u64>,
+    pub snapshot: Option<u64>,
     /// The last step at which another run branched off.
-    pub(in crate::store) branch: Option<u64>,
+    pub branch: Option<u64>,
+}
+
+impl History {
+    /// Without a snapshot, and nobody branched off.
+    pub const fn new(first: u64) -> Self {
+        Self {
+            first,
+            snapshot: None,
+            branch: None,
+        }
+    }
 }
 
 /// The steps that can go. The first stays, so that a start is recognised when
 /// it is repeated; what forks stand on stays; and a resume begins at the snapshot.
-pub(in crate::store) fn droppable(history: History) -> Range<u64> {
+pub fn droppable(history: History) -> Range<u64> {
     let kept = history.branch.unwrap_or(0).max(history.first);
     kept + 1..history.snapshot.unwrap_or(0)
 }
 
 /// Whether a snapshot that is no longer the newest has to stay: the steps after
 /// a pruned part of the history stand on it, or a fork does.
-pub(in crate::store) fn stands_on(snapshot: u64, pruned: u64, branch: Option<u64>) -> bool {
+pub fn stands_on(snapshot: u64, pruned: u64, branch: Option<u64>) -> bool {
     (pruned > 0 && snapshot == pruned) || branch.is_some_and(|branch| snapshot <= branch)
 }
 
@@ -75,7 +82,7 @@ pub(in crate::store) fn stands_on(snapshot: u64, pruned: u64, branch: Option<u64
 /// there. `pruned` is what the head of that run says: from there on nothing was
 /// pruned, and what another one stands on is not pruned later either. `steps` are
 /// those there are, downwards from `last`, and asked only for what lies before.
-pub(in crate::store) fn pruned_before<E>(
+pub fn pruned_before<E>(
     last: u64,
     pruned: u64,
     steps: impl FnOnce() -> Result<Vec<u64>, E>,

@@ -11,7 +11,7 @@ use super::lineage::{chain_at, pruned_before};
 use super::owners::Owners;
 use super::{effects, questions, read, sizes, snapshots};
 use crate::hash::Digest;
-use crate::store::rules::{self, Facts, Verdict};
+use crate::store::rules::{self, Facts, Grant, Verdict};
 use crate::store::{
     Access, Commit, Committed, Creation, Event, Origin, Status, StepKind, StepRecord, clock,
 };
@@ -23,7 +23,7 @@ pub(super) fn commit(
     commit: &Commit,
 ) -> Result<(Committed, Option<String>), Fail> {
     sizes::commit(commit)?;
-    let now = clock::whole(SystemTime::now());
+    let now = clock::now();
     let stored = lease::stored(conn, &commit.run)?;
     let verdict = match &stored {
         Some(stored) => {
@@ -35,10 +35,10 @@ pub(super) fn commit(
             Verdict::Write(rules::begin(commit, past, now)?)
         }
     };
-    let lease = match verdict {
+    let Grant { lease, state } = match verdict {
         Verdict::Already(lease) => return Ok((Committed::Already(lease), None)),
         Verdict::TokenSpent => return Ok((Committed::TokenSpent, None)),
-        Verdict::Write(lease) => lease,
+        Verdict::Write(grant) => grant,
     };
     let number = match (&stored, &commit.create) {
         (Some(stored), _) => {
@@ -49,11 +49,8 @@ pub(super) fn commit(
         // `judge` has refused a run that is neither there nor to be created.
         (None, None) => return Ok((Committed::Already(None), None)),
     };
-    if matches!(commit.access, Access::Take { .. }) {
-        lease::put(conn, owners, number, Some(&lease))?;
-    }
-    if commit.release {
-        lease::put(conn, owners, number, None)?;
+    if stored.as_ref().is_none_or(|stored| stored.lease != state) {
+        lease::put(conn, owners, number, &state)?;
     }
     write_step(conn, number, &commit.record, now)?;
     if let Some(snapshot) = &commit.snapshot {
@@ -76,7 +73,7 @@ pub(super) fn commit(
         conn.prepare_cached("DELETE FROM results WHERE run = ?1")?
             .execute([number])?;
     }
-    let taken = matches!(commit.access, Access::Take { .. });
+    let taken = matches!(commit.access, Access::Take(_));
     let left = stored
         .filter(|_| taken)
         .and_then(|stored| stored.left_behind(owners));

@@ -8,10 +8,10 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::checkpointer::Checkpointer;
-use super::errors::{Fail, backend, translate};
+use super::errors::{Fail, translate};
 use super::owners::Owners;
 use super::watch::Watch;
-use crate::store::StoreError;
+use crate::store::{CallOutcome, StoreError};
 
 /// How long to sleep at most before asking again whether another process is done.
 const NAP: Duration = Duration::from_millis(25);
@@ -66,7 +66,10 @@ where
 }
 
 pub(super) fn dropped() -> StoreError {
-    backend("the writer dropped the work; look at the run to learn whether it was done")
+    StoreError::Unavailable {
+        reason: "the writer dropped the work".into(),
+        outcome: CallOutcome::Unknown,
+    }
 }
 
 /// Whether to wait for another process that is writing.

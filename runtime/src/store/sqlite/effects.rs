@@ -1,9 +1,7 @@
 //! The journal of effects.
 
-use std::slice;
-use std::time::SystemTime;
-
 use rusqlite::{Connection, Params, params};
+use std::slice;
 
 use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
@@ -43,7 +41,7 @@ pub(super) fn same_call(
 
 /// Writes what was checked before to belong to the open step.
 pub(super) fn write(conn: &Connection, number: i64, effects: &[EffectRecord]) -> Result<(), Fail> {
-    let now = clock::to_millis(SystemTime::now());
+    let now = clock::to_millis(clock::now());
     for effect in effects {
         conn.prepare_cached(
             "INSERT OR REPLACE INTO effects (place, task, name, n, kind, call, attempt, request, \

@@ -58,7 +58,10 @@ pub(super) fn translate(error: rusqlite::Error, path: &Path) -> StoreError {
                 return StoreError::TooManyFiles { path };
             }
             ErrorCode::DiskFull => return StoreError::Full { path },
-            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            // The third is what a reader says that lost the race for the index too often.
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::FileLockingProtocolFailed => {
                 return StoreError::Busy { path };
             }
             ErrorCode::NotADatabase => return StoreError::NotADatabase { path },

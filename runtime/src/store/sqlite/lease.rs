@@ -1,6 +1,6 @@
 //! Leases as they stand in the row of their run.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
@@ -8,8 +8,8 @@ use super::cells::{Cells, count};
 use super::errors::Fail;
 use super::owners::Owners;
 use crate::hash::Digest;
-use crate::store::rules::{self, LeaseState};
-use crate::store::{Lease, Status, StoreError, clock};
+use crate::store::rules::{self, Grant, LeaseState};
+use crate::store::{Claim, Lease, Status, StoreError, clock};
 
 /// What a write has to know of a run.
 pub(super) struct Stored {
@@ -41,7 +41,8 @@ impl Stored {
 
 pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fail> {
     let mut query = conn.prepare_cached(
-        "SELECT number, step, chain, owner, epoch, expires, lock, status FROM runs WHERE id = ?1",
+        "SELECT number, step, chain, owner, epoch, expires, lock, status, claim, parked FROM runs \
+         WHERE id = ?1",
     )?;
     let mut rows = query.query([run])?;
     let Some(row) = rows.next()? else {
@@ -61,6 +62,8 @@ pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fai
             owner: cells.optional_text(3)?,
             epoch: cells.number(4)?,
             expires: cells.time(5)?,
+            claim: cells.optional(8, Cells::bits)?,
+            parked: cells.optional(9, Cells::number)?,
         },
         lock: cells.optional_text(6)?,
     }))
@@ -86,63 +89,62 @@ pub(super) fn acquire(
     conn: &Connection,
     owners: &Owners,
     run: &str,
-    owner: &str,
-    term: Duration,
+    claim: &Claim,
 ) -> Result<(Lease, Option<String>), Fail> {
     let stored = existing(conn, run)?;
-    let now = clock::whole(SystemTime::now());
     let dead = || stored.is_dead(owners);
-    let lease = rules::take(run, &stored.lease, owner, now, term, dead)?;
-    put(conn, owners, stored.number, Some(&lease))?;
+    let Grant { lease, state } = rules::take(run, &stored.lease, claim, clock::now(), dead)?;
+    put(conn, owners, stored.number, &state)?;
     Ok((lease, stored.left_behind(owners)))
 }
 
+/// Leaves the lock file alone, which is that of whoever took the lease.
 pub(super) fn renew(
     conn: &Connection,
     run: &str,
     epoch: u64,
     term: Duration,
 ) -> Result<Lease, Fail> {
-    let (stored, lease) = held(conn, run, epoch)?;
-    let expires = clock::after(SystemTime::now(), term);
+    let stored = existing(conn, run)?;
+    let Grant { lease, state } = rules::renew(run, &stored.lease, epoch, clock::now(), term)?;
     conn.prepare_cached("UPDATE runs SET expires = ?2 WHERE number = ?1")?
-        .execute([stored.number, clock::to_millis(expires)])?;
-    Ok(Lease { expires, ..lease })
+        .execute([stored.number, clock::to_millis(state.expires)])?;
+    Ok(lease)
 }
 
-pub(super) fn release(conn: &Connection, run: &str, epoch: u64) -> Result<(), Fail> {
-    let held = stored(conn, run)?.filter(|stored| stored.lease.epoch == epoch);
-    if let Some(stored) = held {
-        give_back(conn, stored.number)?;
+pub(super) fn release(
+    conn: &Connection,
+    owners: &Owners,
+    run: &str,
+    epoch: u64,
+) -> Result<(), Fail> {
+    if let Some(stored) = stored(conn, run)?
+        && let Some(state) = rules::release(&stored.lease, epoch)
+    {
+        put(conn, owners, stored.number, &state)?;
     }
     Ok(())
 }
 
-/// Writes a lease; its epoch stays when it is given back.
+/// Writes what is stored of a lease; of one that was given back the epoch stays.
 pub(super) fn put(
     conn: &Connection,
     owners: &Owners,
     number: i64,
-    lease: Option<&Lease>,
+    state: &LeaseState,
 ) -> Result<(), Fail> {
-    let Some(lease) = lease else {
-        return give_back(conn, number);
-    };
     conn.prepare_cached(
-        "UPDATE runs SET owner = ?2, epoch = ?3, expires = ?4, lock = ?5 WHERE number = ?1",
+        "UPDATE runs SET owner = ?2, epoch = ?3, expires = ?4, claim = ?5, parked = ?6, lock = ?7 \
+         WHERE number = ?1",
     )?
     .execute(params![
         number,
-        lease.owner,
-        count(lease.epoch)?,
-        clock::to_millis(lease.expires),
-        owners.own(),
+        state.owner,
+        count(state.epoch)?,
+        clock::to_millis(state.expires),
+        state.claim.map(u64::cast_signed),
+        state.parked.map(count).transpose()?,
+        state.owner.as_ref().and_then(|_| owners.own()),
     ])?;
-    Ok(())
-}
-
-fn give_back(conn: &Connection, number: i64) -> Result<(), Fail> {
-    conn.prepare_cached("UPDATE runs SET owner = NULL, lock = NULL WHERE number = ?1")?
-        .execute([number])?;
     Ok(())
 }

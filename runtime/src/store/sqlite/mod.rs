@@ -33,9 +33,10 @@ mod watch;
 mod writer;
 
 use std::fmt;
+use std::future::ready;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
@@ -50,8 +51,8 @@ use self::reader::{Readers, Source};
 use self::watch::Watch;
 use self::writer::Writer;
 use super::{
-    Answer, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park, Prune,
-    Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
 };
 use crate::hash::Digest;
 
@@ -354,6 +355,19 @@ impl SqliteStore {
         Box::pin(async move { self.writing()?.writer.write(work).await })
     }
 
+    /// Work that looks at this owner's lock file, and at those of others.
+    fn write_as_owner<'a, T, F>(&'a self, mut work: F) -> StoreFuture<'a, T>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection, &Owners) -> Result<T, Fail> + Send + 'static,
+    {
+        Box::pin(async move {
+            let Writing { writer, owners, .. } = self.writing()?;
+            let owners = Arc::clone(owners);
+            writer.write(move |conn| work(conn, &owners)).await
+        })
+    }
+
     /// Work that may take over a lease: it gives, beside its result, the lock
     /// file of the owner it took it from, which is removed when no lease names
     /// it any more.
@@ -404,6 +418,11 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl Store for SqliteStore {
+    /// All who share the file are on one machine, and so is its clock.
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        Box::pin(ready(Ok(clock::now())))
+    }
+
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         let run = run.to_owned();
         self.read_of_any_schema(move |conn| read::head(conn, &run))
@@ -452,14 +471,9 @@ impl Store for SqliteStore {
         self.read(move |conn| read::graph(conn, fingerprint))
     }
 
-    fn acquire<'a>(
-        &'a self,
-        run: &'a str,
-        owner: &'a str,
-        term: Duration,
-    ) -> StoreFuture<'a, Lease> {
-        let (run, owner) = (run.to_owned(), owner.to_owned());
-        self.take_over(move |conn, owners| lease::acquire(conn, owners, &run, &owner, term))
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
+        let run = run.to_owned();
+        self.take_over(move |conn, owners| lease::acquire(conn, owners, &run, &claim))
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
@@ -469,7 +483,7 @@ impl Store for SqliteStore {
 
     fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
         let run = run.to_owned();
-        self.write(move |conn| lease::release(conn, &run, epoch))
+        self.write_as_owner(move |conn, owners| lease::release(conn, owners, &run, epoch))
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
@@ -509,7 +523,7 @@ impl Store for SqliteStore {
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {
-        self.write(move |conn| park::park(conn, &park))
+        self.write_as_owner(move |conn, owners| park::park(conn, owners, &park))
     }
 
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {

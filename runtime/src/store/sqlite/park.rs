@@ -1,17 +1,19 @@
 //! What is kept when a step stays open.
 
-use std::time::SystemTime;
-
 use rusqlite::{Connection, params};
 
 use super::cells::count;
 use super::errors::Fail;
+use super::owners::Owners;
 use super::{effects, lease, questions, sizes};
 use crate::store::{Park, clock, rules};
 
-pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
+pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<(), Fail> {
     sizes::park(park)?;
-    let (stored, _) = lease::held(conn, &park.run, park.epoch)?;
+    let stored = lease::existing(conn, &park.run)?;
+    let Some(state) = rules::park(&park.run, &stored.lease, park.epoch)? else {
+        return Ok(());
+    };
     let (number, open) = (stored.number, stored.step + 1);
     rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
     for kept in &park.results {
@@ -29,15 +31,12 @@ pub(super) fn park(conn: &Connection, park: &Park) -> Result<(), Fail> {
     }
     effects::write(conn, number, &park.effects)?;
     questions::ask(conn, number, &park.questions)?;
-    conn.prepare_cached(
-        "UPDATE runs SET updated = ?2, status = ?3, error = ?4, owner = NULL, lock = NULL \
-         WHERE number = ?1",
-    )?
-    .execute(params![
-        number,
-        clock::to_millis(SystemTime::now()),
-        park.status.as_str(),
-        park.error
-    ])?;
-    Ok(())
+    conn.prepare_cached("UPDATE runs SET updated = ?2, status = ?3, error = ?4 WHERE number = ?1")?
+        .execute(params![
+            number,
+            clock::to_millis(clock::now()),
+            park.status.as_str(),
+            park.error
+        ])?;
+    lease::put(conn, owners, number, &state)
 }

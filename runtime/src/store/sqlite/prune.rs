@@ -1,7 +1,5 @@
 //! Retention.
 
-use std::time::SystemTime;
-
 use rusqlite::{Connection, Params, params};
 
 use super::cells::{Cells, LAST_STEP, count, place};
@@ -33,7 +31,7 @@ fn is_prunable(
     prune: &Prune,
     head: &Head,
 ) -> Result<bool, Fail> {
-    let now = clock::whole(SystemTime::now());
+    let now = clock::now();
     let live = match head.lease {
         Some(_) => match lease::stored(conn, &head.run)? {
             Some(stored) => stored.lease.is_live(now) && !stored.is_dead(owners)?,

@@ -1,7 +1,5 @@
 //! What tasks ask, and the answers.
 
-use std::time::SystemTime;
-
 use rusqlite::{Connection, Params, params};
 
 use super::cells::{Cells, count};
@@ -11,7 +9,7 @@ use super::{effects, lease, sizes};
 use crate::store::{Answer, Question, QuestionKind, clock, rules};
 
 const QUESTIONS: &str = "SELECT id, kind, step, task, node, name, n, question, schema, asked, \
-     answer FROM questions WHERE run = ?1";
+     answer, token FROM questions WHERE run = ?1";
 
 pub(super) fn of_run(conn: &Connection, run: &str) -> Result<Vec<Question>, Fail> {
     let Some(number) = number_of(conn, run)? else {
@@ -70,6 +68,7 @@ fn select(
             schema: cells.optional_text(8)?,
             asked: cells.time(9)?,
             answer: cells.optional_text(10)?,
+            token: cells.optional(11, Cells::bits)?,
             id,
         });
     }
@@ -78,7 +77,7 @@ fn select(
 
 /// Asks what is not asked yet. An answer may have come while the run was driven: it stays.
 pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Result<(), Fail> {
-    let now = clock::to_millis(SystemTime::now());
+    let now = clock::to_millis(clock::now());
     for question in questions {
         conn.prepare_cached(
             "INSERT OR IGNORE INTO questions (run, id, kind, step, task, node, name, n, question, \
@@ -108,16 +107,19 @@ pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
         Some(effect) => effects::same_call(conn, &answer.run, run.number, effect)?,
         None => None,
     };
-    rules::answer(answer, question.as_ref(), effect.as_ref(), run.step)?;
+    if !rules::answer(answer, question.as_ref(), effect.as_ref(), run.step)? {
+        return Ok(());
+    }
     sizes::answer(answer, question.as_ref())?;
     conn.prepare_cached(
-        "UPDATE questions SET answer = ?3, answered = ?4 WHERE run = ?1 AND id = ?2",
+        "UPDATE questions SET answer = ?3, answered = ?4, token = ?5 WHERE run = ?1 AND id = ?2",
     )?
     .execute(params![
         run.number,
         answer.question,
         answer.answer,
-        clock::to_millis(SystemTime::now()),
+        clock::to_millis(clock::now()),
+        answer.token.cast_signed(),
     ])?;
     effects::write(conn, run.number, answer.effect.as_slice())
 }

@@ -16,7 +16,7 @@ use super::errors::{Fail, backend, translate};
 use super::identity::Identity;
 use super::read_only::ReadOnly;
 use super::thread::Thread;
-use crate::store::StoreError;
+use crate::store::{CallOutcome, StoreError};
 
 /// More readers at once than this do not read faster.
 const READERS: usize = 4;
@@ -154,7 +154,12 @@ impl Readers {
             query,
             reply,
         }))?;
-        let stopped = |_| Err(backend("a reader stopped; read again"));
+        let stopped = |_| {
+            Err(StoreError::Unavailable {
+                reason: "a reader stopped".into(),
+                outcome: CallOutcome::DidNotHappen,
+            })
+        };
         answer.await.unwrap_or_else(stopped)
     }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::make::{LONG, done, first, next, now, run_to};
+use super::make::{LONG, claim, done, first, next, now, run_to};
 use crate::store::{Commit, Committed, Status, Store, StoreError};
 
 pub(super) async fn a_thousand_commits_of_one_step_commit_it_once(store: Arc<impl Store>) {
@@ -75,7 +75,11 @@ pub(super) async fn of_many_owners_one_gets_the_lease(store: Arc<impl Store>) {
     let mut crowd = JoinSet::new();
     for owner in 0..100 {
         let store = Arc::clone(&store);
-        crowd.spawn(async move { store.acquire("run", &format!("owner {owner}"), LONG).await });
+        crowd.spawn(async move {
+            store
+                .acquire("run", claim(&format!("owner {owner}"), LONG))
+                .await
+        });
     }
     let answers = crowd.join_all().await;
     let taken: Vec<_> = answers

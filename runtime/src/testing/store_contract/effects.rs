@@ -1,8 +1,8 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::make::{
-    LONG, all, answer, digest, done, effect, interrupt, journal, next, now, park, question,
+    LONG, all, answer, claim, digest, done, effect, interrupt, journal, next, now, park, question,
     refused, run_to, take,
 };
 use crate::store::{
@@ -10,7 +10,7 @@ use crate::store::{
 };
 
 pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
-    let before = SystemTime::now() - Duration::from_secs(1);
+    let before = done(store.now().await);
     let Lease { epoch, .. } = run_to(&*store, "run", 0).await;
     run_to(&*store, "other", 0).await;
     let kinds = [
@@ -42,7 +42,7 @@ pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
     let stored = loaded.effects;
     for effect in &stored {
         assert!(
-            effect.recorded > before,
+            effect.recorded >= before,
             "the store says when it was journaled"
         );
     }
@@ -158,7 +158,7 @@ pub(super) async fn what_is_recorded_stands(store: Arc<impl Store>) {
 pub(super) async fn without_the_lease_nothing_is_journaled(store: Arc<impl Store>) {
     let lost = run_to(&*store, "run", 1).await;
     let effects = vec![effect("run", 2, "pay")];
-    let taken = done(store.acquire("run", "anna", LONG).await);
+    let taken = done(store.acquire("run", claim("anna", LONG)).await);
     let before = all(&*store, "run").await;
     refused!(
         store.journal(journal("run", lost.epoch, effects.clone())).await,

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::effects::untimed;
 use super::make::{
-    LONG, all, digest, done, effect, first, fork, next, now, numbers, refused, run_to, snapshot,
-    take,
+    LONG, all, claim, digest, done, effect, first, fork, next, now, numbers, refused, run_to,
+    snapshot, take,
 };
 use crate::store::{Commit, Committed, Origin, StepKind, Store, StoreError};
 
@@ -32,7 +32,7 @@ async fn drive(store: &impl Store, first: Commit, last: u64) -> u64 {
 async fn family(store: &impl Store) {
     drive(store, first("a"), 5).await;
     drive(store, fork("b", "a", 5), 9).await;
-    let lease = done(store.acquire("a", "anna", LONG).await);
+    let lease = done(store.acquire("a", claim("anna", LONG)).await);
     for step in 6..=8 {
         let commit = Commit {
             snapshot: Some(snapshot("a", step)),
@@ -183,7 +183,7 @@ pub(super) async fn a_fork_is_made_once(store: Arc<impl Store>) {
         "another edit is another fork"
     );
     // What goes on with a run is no beginning, even if it would follow the head.
-    let lease = done(store.acquire("b", "anna", LONG).await);
+    let lease = done(store.acquire("b", claim("anna", LONG)).await);
     done(store.release("b", lease.epoch).await);
     let mut onto = fork("b", "a", 3);
     onto.record.step = 5;

@@ -1,15 +1,14 @@
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use tokio::time::sleep;
 
-use super::make::{LONG, SHORT, done, first, next, now, park, refused, run_to, take};
+use super::make::{LONG, SHORT, claim, done, first, next, now, park, refused, run_to, take};
 use crate::store::{Commit, Lease, Status, Store, StoreError};
 
 pub(super) async fn a_lease_is_for_one_owner(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 0).await;
     refused!(
-        store.acquire("run", "berta", LONG).await,
+        store.acquire("run", claim("berta", LONG)).await,
         StoreError::LeaseHeld { run, owner, expires }
             if run == "run" && owner == "anna" && expires == lease.expires,
         "a live lease is named with its owner and its end"
@@ -26,7 +25,7 @@ pub(super) async fn a_lease_is_for_one_owner(store: Arc<impl Store>) {
     done(store.release("run", lease.epoch).await);
     let head = done(store.head("run").await).expect("the run");
     assert_eq!(head.lease, None, "a lease that was given back is gone");
-    let taken = done(store.acquire("run", "berta", LONG).await);
+    let taken = done(store.acquire("run", claim("berta", LONG)).await);
     assert_eq!((taken.owner.as_str(), taken.epoch), ("berta", 2));
     let head = done(store.head("run").await).expect("the run");
     assert_eq!(head.lease, Some(taken));
@@ -55,7 +54,7 @@ pub(super) async fn a_lapsed_lease_is_free(store: Arc<impl Store>) {
     );
     // Nobody took it, so nobody else can have written.
     now(&*store, next("run", 1, lease.epoch)).await;
-    let taken = done(store.acquire("run", "berta", SHORT).await);
+    let taken = done(store.acquire("run", claim("berta", SHORT)).await);
     assert_eq!((taken.owner.as_str(), taken.epoch), ("berta", 2));
     sleep(SHORT * 2).await;
     let commit = Commit {
@@ -72,12 +71,13 @@ pub(super) async fn a_renewed_lease_does_not_lapse(store: Arc<impl Store>) {
         ..first("run")
     };
     let lease = now(&*store, commit).await;
+    let before = done(store.now().await);
     let renewed = done(store.renew("run", lease.epoch, LONG).await);
     assert_eq!((&renewed.owner, renewed.epoch), (&lease.owner, lease.epoch));
-    assert!(renewed.expires > SystemTime::now() + LONG / 2);
+    assert!(renewed.expires >= before + LONG);
     sleep(SHORT * 2).await;
     refused!(
-        store.acquire("run", "berta", LONG).await,
+        store.acquire("run", claim("berta", LONG)).await,
         StoreError::LeaseHeld { expires, .. } if expires == renewed.expires,
         "a renewed lease is alive"
     );
@@ -95,7 +95,7 @@ pub(super) async fn a_lost_lease_commits_nothing(store: Arc<impl Store>) {
     };
     let lost = now(&*store, commit).await;
     sleep(SHORT * 2).await;
-    let taken = done(store.acquire("run", "berta", LONG).await);
+    let taken = done(store.acquire("run", claim("berta", LONG)).await);
     let lost_to = "the one that lost its lease is told so";
     let is_lost = |error| matches!(error, StoreError::LeaseLost { epoch: 1, run } if run == "run");
     let commit = store.commit(next("run", 1, lost.epoch)).await;
@@ -117,7 +117,7 @@ pub(super) async fn a_lost_lease_commits_nothing(store: Arc<impl Store>) {
 
 pub(super) async fn the_same_owner_again_makes_the_old_epoch_void(store: Arc<impl Store>) {
     let old = run_to(&*store, "run", 0).await;
-    let new = done(store.acquire("run", "anna", LONG).await);
+    let new = done(store.acquire("run", claim("anna", LONG)).await);
     assert_eq!(new.epoch, old.epoch + 1);
     refused!(
         store.commit(next("run", 1, old.epoch)).await,
@@ -170,7 +170,7 @@ pub(super) async fn epochs_never_come_again(store: Arc<impl Store>) {
         done(store.release("run", last.epoch).await);
         done(store.release("run", last.epoch).await);
         let owner = format!("owner {round}");
-        let lease = done(store.acquire("run", &owner, LONG).await);
+        let lease = done(store.acquire("run", claim(&owner, LONG)).await);
         assert_eq!(lease.epoch, last.epoch + 1);
         last = lease;
     }
@@ -179,7 +179,7 @@ pub(super) async fn epochs_never_come_again(store: Arc<impl Store>) {
 pub(super) async fn of_no_run_there_is_no_lease(store: Arc<impl Store>) {
     let none = "of a run that is not there";
     let is_none = |error| matches!(error, StoreError::NoSuchRun { run } if run == "run");
-    let acquired = store.acquire("run", "anna", LONG).await;
+    let acquired = store.acquire("run", claim("anna", LONG)).await;
     assert!(
         acquired.is_err_and(is_none),
         "{none} nobody takes the lease"

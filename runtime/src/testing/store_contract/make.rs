@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::hash::{Digest, Hasher};
 use crate::store::{
-    Access, Answer, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal, Lease,
-    Origin, Park, PendingResult, Question, QuestionKind, Snapshot, Status, StepKind, StepRecord,
-    Store, StoreError,
+    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal,
+    Lease, Origin, Park, PendingResult, Question, QuestionKind, Snapshot, Status, StepKind,
+    StepRecord, Store, StoreError,
 };
 use std::time::SystemTime;
 
@@ -100,10 +100,11 @@ pub(super) fn next(run: &str, step: u64, epoch: u64) -> Commit {
 }
 
 pub(super) fn take(owner: &str, term: Duration) -> Access {
-    Access::Take {
-        owner: owner.to_owned(),
-        term,
-    }
+    Access::Take(claim(owner, term))
+}
+
+pub(super) fn claim(owner: &str, term: Duration) -> Claim {
+    Claim::new(owner, term)
 }
 
 pub(super) fn snapshot(run: &str, step: u64) -> Snapshot {
@@ -172,16 +173,12 @@ pub(super) fn question(run: &str, step: u64, id: &str) -> Question {
         schema: Some(r#"{"type":"boolean"}"#.to_owned()),
         asked: SystemTime::UNIX_EPOCH,
         answer: None,
+        token: None,
     }
 }
 
 pub(super) fn answer(run: &str, question: &str, answer: &str) -> Answer {
-    Answer {
-        run: run.to_owned(),
-        question: question.to_owned(),
-        answer: answer.to_owned(),
-        effect: None,
-    }
+    Answer::new(run, question, answer)
 }
 
 /// Waits for answers to these questions.
@@ -263,4 +260,16 @@ pub(super) async fn all(store: &impl Store, run: &str) -> String {
     format!(
         "{loaded:#?}\n{steps:#?}\n{effects:#?}\n{questions:#?}\n{snapshot:#?}\n{labels:#?}\n{events:#?}"
     )
+}
+
+/// [`all`] without the times, which a repeated call may set anew.
+pub(super) async fn all_but_times(store: &impl Store, run: &str) -> String {
+    let told = all(store, run).await;
+    let is_time = |line: &str| {
+        ["tv_sec", "tv_nsec", "intervals"]
+            .iter()
+            .any(|part| line.trim_start().starts_with(part))
+    };
+    let lines = told.lines().filter(|line| !is_time(line));
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::make::{
-    LONG, all, answer, digest, done, effect, first, fork, journal, next, now, park, question,
-    refused, result, run_to, take,
+    LONG, all, answer, claim, digest, done, effect, first, fork, journal, next, now, park,
+    question, refused, result, run_to, take,
 };
 use crate::store::{Commit, Park, PendingResult, Status, StepKind, Store, StoreError};
 
@@ -21,7 +21,7 @@ pub(super) async fn parking_keeps_results_and_gives_the_lease_back(store: Arc<im
     assert_eq!(kept(&*store, "run").await, sorted([1, 2]));
     assert!(kept(&*store, "other").await.is_empty());
 
-    let lease = done(store.acquire("run", "berta", LONG).await);
+    let lease = done(store.acquire("run", claim("berta", LONG)).await);
     let again = Park {
         status: Status::Paused,
         error: None,
@@ -53,7 +53,7 @@ pub(super) async fn without_the_lease_nothing_is_parked(store: Arc<impl Store>) 
     assert_eq!(all(&*store, "run").await, before);
     done(store.park(park("run", lease.epoch)).await);
     refused!(
-        store.park(park("run", lease.epoch)).await,
+        store.renew("run", lease.epoch, LONG).await,
         StoreError::LeaseLost { epoch: 1, .. },
         "parking gives the lease back"
     );
@@ -103,7 +103,7 @@ pub(super) async fn a_turn_closes_what_was_open_and_its_effects_stay(store: Arc<
     let open = done(store.load("run").await).expect("the run");
     assert_eq!((open.effects.len(), open.questions.len()), (2, 1));
 
-    let lease = done(store.acquire("run", "berta", LONG).await);
+    let lease = done(store.acquire("run", claim("berta", LONG)).await);
     let mut turn = Commit {
         turn: 1,
         turn_step: 2,

@@ -1,11 +1,12 @@
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::task::JoinSet;
 
 use super::effects::untimed;
 use super::make::{
-    LONG, all, answer, done, effect, interrupt, next, now, park, question, refused, run_to, take,
+    LONG, all, answer, claim, done, effect, interrupt, next, now, park, question, refused, run_to,
+    take,
 };
 use crate::store::{
     Answer, Commit, EffectKind, EffectRecord, Lease, Park, Question, QuestionKind, Status, Store,
@@ -13,7 +14,7 @@ use crate::store::{
 };
 
 pub(super) async fn a_run_asks_until_it_is_answered(store: Arc<impl Store>) {
-    let before = SystemTime::now() - Duration::from_secs(1);
+    let before = done(store.now().await);
     let Lease { epoch, .. } = run_to(&*store, "run", 1).await;
     run_to(&*store, "other", 1).await;
     let plain = Question {
@@ -33,7 +34,7 @@ pub(super) async fn a_run_asks_until_it_is_answered(store: Arc<impl Store>) {
         loaded
             .questions
             .iter()
-            .all(|question| question.asked > before)
+            .all(|question| question.asked >= before)
     );
     let open = loaded.questions;
     assert_eq!(
@@ -45,11 +46,13 @@ pub(super) async fn a_run_asks_until_it_is_answered(store: Arc<impl Store>) {
     assert!(done(store.questions("other").await).is_empty());
     assert!(done(store.questions("nobody").await).is_empty());
 
-    done(store.answer(answer("run", "a", r#"{"ü":1}"#)).await);
+    let given = answer("run", "a", r#"{"ü":1}"#);
+    done(store.answer(given.clone()).await);
     let loaded = done(store.load("run").await).expect("the run");
     assert_eq!(loaded.questions, open[1..], "the others are open still");
     let answered = Question {
-        answer: Some(r#"{"ü":1}"#.to_owned()),
+        answer: Some(given.answer),
+        token: Some(given.token),
         ..open[0].clone()
     };
     let all = done(store.questions("run").await);
@@ -149,7 +152,7 @@ pub(super) async fn an_answer_writes_its_effect_or_nothing(store: Arc<impl Store
     );
     let other = Answer {
         effect: Some(effect("run", 1, "other")),
-        ..happened
+        ..answer("run", "q", "1")
     };
     let before = all(&*store, "run").await;
     assert!(store.answer(other).await.is_err());
@@ -192,7 +195,7 @@ pub(super) async fn asking_again_does_not_undo_an_answer(store: Arc<impl Store>)
     let Lease { epoch, .. } = run_to(&*store, "run", 0).await;
     let asked = vec![question("run", 1, "q")];
     done(store.park(interrupt("run", epoch, asked)).await);
-    let lease = done(store.acquire("run", "anna", LONG).await);
+    let lease = done(store.acquire("run", claim("anna", LONG)).await);
     done(store.answer(answer("run", "q", "7")).await);
     let before = done(store.questions("run").await);
     let again = Question {
@@ -241,7 +244,7 @@ pub(super) async fn who_waits_without_a_question_is_stuck(store: Arc<impl Store>
     };
     done(store.park(parked).await);
     assert_eq!(done(store.stuck().await), ["asked before", "asks nothing"]);
-    let lease = done(store.acquire("asks nothing", "anna", LONG).await);
+    let lease = done(store.acquire("asks nothing", claim("anna", LONG)).await);
     assert_eq!(
         done(store.stuck().await),
         ["asked before"],

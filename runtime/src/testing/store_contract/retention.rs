@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::make::{
-    LONG, SHORT, all, answer, digest, done, effect, event, first, fork, interrupt, journal, next,
-    now, numbers, park, question, refused, result, run_to, snapshot, take,
+    LONG, SHORT, all, answer, claim, digest, done, effect, event, first, fork, interrupt, journal,
+    next, now, numbers, park, question, refused, result, run_to, snapshot, take,
 };
 use crate::store::{Commit, Committed, Park, Prune, Pruned, Pruning, Status, Store, StoreError};
 
@@ -55,7 +55,7 @@ const fn pruned(runs: u64, steps: u64) -> Pruned {
 pub(super) async fn a_pruned_history_keeps_what_a_resume_needs(store: Arc<impl Store>) {
     full_run(&*store, first("run"), 4, 6).await;
     full_run(&*store, first("without a snapshot"), 99, 3).await;
-    let lease = done(store.acquire("run", "anna", LONG).await);
+    let lease = done(store.acquire("run", claim("anna", LONG)).await);
     let parked = Park {
         results: vec![result("run", 1)],
         effects: vec![effect("run", 7, "open")],
@@ -132,11 +132,11 @@ pub(super) async fn a_later_prune_takes_what_came_since(store: Arc<impl Store>) 
         done(store.prune(&prune(Pruning::History)).await),
         pruned(1, 2)
     );
-    let lease = done(store.acquire("run", "anna", LONG).await);
+    let lease = done(store.acquire("run", claim("anna", LONG)).await);
     let asked = vec![question("run", 5, "q")];
     done(store.park(interrupt("run", lease.epoch, asked)).await);
     done(store.answer(answer("run", "q", "1")).await);
-    let lease = done(store.acquire("run", "anna", LONG).await);
+    let lease = done(store.acquire("run", claim("anna", LONG)).await);
     now(&*store, next("run", 5, lease.epoch)).await;
     now(&*store, next("run", 6, lease.epoch)).await;
     done(
@@ -175,12 +175,12 @@ pub(super) async fn only_what_was_asked_for_is_pruned(store: Arc<impl Store>) {
         }
         let lease = now(&*store, commit).await;
         if run == "failed" {
-            let lease = done(store.acquire(run, &lease.owner, LONG).await);
+            let lease = done(store.acquire(run, claim(&lease.owner, LONG)).await);
             done(store.park(park(run, lease.epoch)).await);
         }
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
-    let held = done(store.acquire("c", "anna", LONG).await);
+    let held = done(store.acquire("c", claim("anna", LONG)).await);
     let asked = Prune {
         graph: Some("Researcher".to_owned()),
         statuses: vec![Status::Completed],
@@ -244,7 +244,7 @@ pub(super) async fn of_a_dropped_run_nothing_is_left(store: Arc<impl Store>) {
     full_run(&*store, first("stays"), 1, 2).await;
     let stays = all(&*store, "stays").await;
     full_run(&*store, first("run"), 2, 3).await;
-    let lease = done(store.acquire("run", "anna", LONG).await);
+    let lease = done(store.acquire("run", claim("anna", LONG)).await);
     let parked = Park {
         results: vec![result("run", 1)],
         effects: vec![effect("run", 4, "open")],
@@ -303,14 +303,14 @@ pub(super) async fn forks_keep_what_they_stand_on(store: Arc<impl Store>) {
         "the history of a fork is as it was"
     );
 
-    done(store.acquire("c", "anna", LONG).await);
+    done(store.acquire("c", claim("anna", LONG)).await);
     assert_eq!(done(store.prune(&prune(Pruning::Run)).await), pruned(0, 0));
     assert_eq!(
         done(store.runs().await).len(),
         3,
         "origins live as long as their forks"
     );
-    let lease = done(store.acquire("c", "anna", LONG).await);
+    let lease = done(store.acquire("c", claim("anna", LONG)).await);
     done(store.release("c", lease.epoch).await);
     let asked = Prune {
         keep_newest: 2,
@@ -366,7 +366,7 @@ pub(super) async fn a_fork_of_a_pruned_run_says_so(store: Arc<impl Store>) {
     assert_eq!(done(store.head("b").await).expect("the fork").pruned, 4);
     assert_eq!(numbers(&*store, "b").await, [0, 4, 5, 6, 7]);
 
-    let lease = done(store.acquire("a", "anna", LONG).await);
+    let lease = done(store.acquire("a", claim("anna", LONG)).await);
     let further = Commit {
         snapshot: Some(snapshot("a", 7)),
         release: true,
@@ -449,7 +449,7 @@ pub(super) async fn epochs_outlive_a_dropped_run(store: Arc<impl Store>) {
     );
     done(store.release("run", gone.epoch).await);
     refused!(
-        store.acquire("run", "bert", LONG).await,
+        store.acquire("run", claim("bert", LONG)).await,
         StoreError::LeaseHeld { .. },
         "whoever holds this one holds it still"
     );

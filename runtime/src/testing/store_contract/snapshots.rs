@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::make::{LONG, all, done, next, now, refused, run_to, snapshot};
+use super::make::{LONG, all, claim, done, next, now, refused, run_to, snapshot};
 use crate::store::{Snapshot, Store, StoreError};
 
 pub(super) async fn a_snapshot_is_put_at_the_head(store: Arc<impl Store>) {
@@ -51,7 +51,7 @@ pub(super) async fn a_snapshot_of_another_step_is_refused(store: Arc<impl Store>
         "of a run that is not there nothing is kept"
     );
     assert_eq!(all(&*store, "run").await, before);
-    let taken = done(store.acquire("run", "anna", LONG).await);
+    let taken = done(store.acquire("run", claim("anna", LONG)).await);
     let before = all(&*store, "run").await;
     refused!(
         store

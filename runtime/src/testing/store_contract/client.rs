@@ -1,0 +1,208 @@
+//! How a check speaks to the store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::hash::Digest;
+use crate::store::{
+    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
+    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
+};
+
+/// In which way the checks speak to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Through one handle.
+    Alone,
+    /// Through two handles in turn: each call by another one than the call before.
+    InTurn,
+    /// In turn, and every write that went well is made again, as by somebody who has not
+    /// heard of it. What comes the second time must be what came the first time.
+    Twice,
+}
+
+/// A store that is its two handles, spoken to in some manner.
+pub(super) struct Client {
+    handles: [Arc<dyn Store>; 2],
+    manner: Manner,
+    calls: AtomicUsize,
+}
+
+impl Client {
+    pub(super) fn new(handles: [Arc<dyn Store>; 2], manner: Manner) -> Self {
+        Self {
+            handles,
+            manner,
+            calls: AtomicUsize::new(0),
+        }
+    }
+
+    /// The handle for the next call.
+    fn next(&self) -> &dyn Store {
+        let [first, second] = &self.handles;
+        match self.manner {
+            Manner::Alone => &**first,
+            _ if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => &**first,
+            _ => &**second,
+        }
+    }
+
+    /// A write, and what its caller is told if it is made twice.
+    fn write<'a, T: Send + 'a>(
+        &'a self,
+        call: impl Fn(&'a dyn Store) -> StoreFuture<'a, T> + Send + 'a,
+        told: fn(T, T) -> T,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            let first = call(self.next()).await?;
+            if self.manner != Manner::Twice {
+                return Ok(first);
+            }
+            match call(self.next()).await {
+                Ok(again) => Ok(told(first, again)),
+                Err(error) => {
+                    panic!("a call that went well is refused when it is repeated: {error}")
+                }
+            }
+        })
+    }
+}
+
+fn same_lease(first: Lease, again: Lease) -> Lease {
+    assert_eq!(
+        (&first.owner, first.epoch),
+        (&again.owner, again.epoch),
+        "a repeated call gives the same lease"
+    );
+    again
+}
+
+fn same_commit(first: Committed, again: Committed) -> Committed {
+    let is_told = match &again {
+        Committed::Already(None) => true, // it was given back, or was another's before
+        Committed::Already(Some(held)) => match &first {
+            Committed::Now(lease) => lease == held,
+            _ => first == again,
+        },
+        _ => first == again,
+    };
+    assert!(is_told, "a repeated commit is {again:?}, and was {first:?}");
+    first
+}
+
+fn first<T>(first: T, _again: T) -> T {
+    first
+}
+
+impl Store for Client {
+    fn now(&self) -> StoreFuture<'_, SystemTime> {
+        self.next().now()
+    }
+
+    fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
+        self.next().head(run)
+    }
+
+    fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
+        self.next().load(run)
+    }
+
+    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
+        self.next().runs()
+    }
+
+    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
+        self.next().steps(run, from, to)
+    }
+
+    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+        self.next().digests(run)
+    }
+
+    fn effects<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+    ) -> StoreFuture<'a, Vec<EffectRecord>> {
+        self.next().effects(run, from, to)
+    }
+
+    fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
+        self.next().questions(run)
+    }
+
+    fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
+        self.next().snapshot(run, step)
+    }
+
+    fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
+        self.next().graph(fingerprint)
+    }
+
+    fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
+        self.write(move |store| store.acquire(run, claim.clone()), same_lease)
+    }
+
+    fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
+        self.write(move |store| store.renew(run, epoch, term), same_lease)
+    }
+
+    fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
+        self.write(move |store| store.release(run, epoch), first)
+    }
+
+    fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
+        self.write(move |store| store.commit(commit.clone()), same_commit)
+    }
+
+    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
+        self.write(move |store| store.journal(journal.clone()), first)
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+        self.write(move |store| store.park(park.clone()), first)
+    }
+
+    fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
+        self.write(move |store| store.answer(answer.clone()), first)
+    }
+
+    fn put_snapshot<'a>(
+        &'a self,
+        run: &'a str,
+        epoch: u64,
+        snapshot: Snapshot,
+    ) -> StoreFuture<'a, ()> {
+        self.write(
+            move |store| store.put_snapshot(run, epoch, snapshot.clone()),
+            first,
+        )
+    }
+
+    fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()> {
+        self.write(move |store| store.label(run, step, label), first)
+    }
+
+    fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
+        self.next().labels(run)
+    }
+
+    /// What the second call still finds to do is not the first one's to tell.
+    fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
+        self.write(move |store| store.prune(prune), first)
+    }
+
+    fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
+        self.next().outbox(limit)
+    }
+
+    fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()> {
+        self.write(move |store| store.mark_delivered(ids), first)
+    }
+
+    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
+        self.next().stuck()
+    }
+}
