@@ -32,6 +32,7 @@ CREATE TABLE runs (
     counted_from INTEGER NOT NULL DEFAULT 0, -- the step from which `max_steps` is counted: the
                                     -- last that came from outside, a turn's or a correction
     claim       INTEGER,            -- the token of the call that took the lease
+    grace       INTEGER,            -- until when it is not taken from an owner that lives
     parked      INTEGER             -- the epoch under which the run was parked last
 );
 CREATE INDEX leased ON runs (lock) WHERE lock IS NOT NULL;

@@ -640,6 +640,14 @@ impl Error {
         }
     }
 
+    /// Whether the store is at fault, and not the run.
+    pub(crate) const fn is_of_store(&self) -> bool {
+        matches!(
+            self,
+            Self::Store { .. } | Self::Corrupt { .. } | Self::LeaseLost { .. }
+        )
+    }
+
     /// Of a replay that came to something else: where, what was and what is.
     pub(crate) fn replays_otherwise(&self) -> Option<String> {
         match self {

@@ -82,6 +82,7 @@ mod made {
         KeptMisplaced: "a kept result is taken for another task's",
         OneFailureIsAll: "what the others came to is not kept when a task fails",
         WaitIsFailure: "a run that waits for an answer is left as failed",
+        StoreFaultIsFailure: "a run fails because its store was away",
         SnapshotTooEarly: "a snapshot is of the state before its step",
         // From outside.
         TurnRefused: "a run that failed takes no further turn",

@@ -53,6 +53,11 @@ pub struct Options {
     /// How long a lease lasts unless it is renewed. Default 30 s.
     #[serde(with = "duration")]
     pub lease: Option<Duration>,
+    /// How long one call of the store may take while a run is driven, plus 1 s for each
+    /// 10 MiB that it carries; at least 5 s longer than the store [waits](crate::Store::waits)
+    /// for others. Then the store counts as away. Default 10 s.
+    #[serde(with = "duration")]
+    pub store_timeout: Option<Duration>,
     /// A snapshot is written at least every so many steps. By default only
     /// when the steps since the last one have outgrown it.
     pub snapshot_every: Option<u64>,
@@ -72,6 +77,7 @@ pub(crate) struct Settings {
     pub(crate) max_steps: u64,
     pub(crate) conflict: ConflictPolicy,
     pub(crate) lease: Duration,
+    pub(crate) store_timeout: Duration,
     pub(crate) snapshot_every: Option<u64>,
     pub(crate) check_round_trip: bool,
 }
@@ -81,6 +87,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_BUDGET: Duration = Duration::from_secs(600);
 const DEFAULT_MAX_STEPS: u64 = 1_000;
 const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A lease has to outlive a slow disk and a late timer.
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
@@ -99,6 +106,8 @@ impl Options {
                 .unwrap_or(DEFAULT_MAX_STEPS),
             conflict: self.conflict.or(graph.conflict).unwrap_or_default(),
             lease: long_enough(self.lease)?.unwrap_or(DEFAULT_LEASE),
+            store_timeout: longer_than_zero("store_timeout", self.store_timeout)?
+                .unwrap_or(DEFAULT_STORE_TIMEOUT),
             snapshot_every: at_least_one("snapshot_every", self.snapshot_every)?,
             check_round_trip: self.check_round_trip.unwrap_or(cfg!(debug_assertions)),
         })

@@ -335,7 +335,7 @@ async fn an_open_question_is_answered_and_an_answered_one_is_not() {
             .answer("asking", &id, Outcome::Happened(9_u64))
             .await
             .unwrap();
-        let again = engine.answer("asking", &id, Outcome::Happened(9_u64)).await;
+        let again = engine.answer("asking", &id, Outcome::Happened(8_u64)).await;
         assert!(
             matches!(again, Err(Error::AlreadyAnswered { .. })),
             "{again:?}"

@@ -112,7 +112,7 @@ fn options_are_read_with_serde() {
     let text = r#"{
         "max_concurrency": 3, "max_per_node": 2, "default_timeout": "250ms", "run_budget": "2m",
         "max_steps": 50, "conflict": "last_writer_wins", "lease": "1h", "snapshot_every": 10,
-        "check_round_trip": true
+        "store_timeout": "20s", "check_round_trip": true
     }"#;
     let options: Options = serde_json::from_str(text).unwrap();
     let expected = Options {
@@ -123,6 +123,7 @@ fn options_are_read_with_serde() {
         max_steps: Some(50),
         conflict: Some(ConflictPolicy::LastWriterWins),
         lease: Some(Duration::from_secs(3_600)),
+        store_timeout: Some(Duration::from_secs(20)),
         snapshot_every: Some(10),
         check_round_trip: Some(true),
     };

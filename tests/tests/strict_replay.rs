@@ -27,7 +27,7 @@ async fn replayed<G: Graph>(graph: G, place: &Place, id: &str) -> Run<G::State> 
     let before = contents(place).await;
     asked.take();
     let run = engine.replay(id).await.unwrap();
-    let reads = ["head", "steps", "effects", "questions", "graph"];
+    let reads = ["now", "head", "steps", "effects", "questions", "graph"];
     for call in asked.lines() {
         assert!(reads.contains(&call.as_str()), "a replay called `{call}`");
     }

@@ -209,23 +209,34 @@ async fn one_kept(
     }
 }
 
-#[tokio::test(start_paused = true)]
+/// As short as a lease may be: it is renewed by the clock on the wall.
+const TERM: Duration = Duration::from_secs(1);
+
+fn with_short_lease(store: &Arc<dyn Store>, graph: &Listener) -> Engine<Listener> {
+    let engine = Engine::builder(graph.clone()).shared_store(Arc::clone(store));
+    engine.lease(TERM).build().unwrap()
+}
+
+#[tokio::test]
 async fn one_that_nobody_polls_for_a_whole_lease_loses_it() {
-    let term = Duration::from_secs(30);
     let (graph, place) = (listener(0), memory());
-    let ours = engine(Arc::clone(&place.store), &graph);
-    let theirs = engine(Arc::clone(&place.store), &graph);
+    let ours = with_short_lease(&place.store, &graph);
+    let theirs = with_short_lease(&place.store, &graph);
     let mut kept = polled(ours.run("run", say("hello", 1))).await;
     driven(&ours, "run", &mut kept).await;
 
     // It is woken after a third of the term, and has a whole one to answer.
-    sleep(term).await;
-    let refused = theirs.resume("run").await.unwrap_err();
-    assert!(matches!(refused, Error::LeaseHeld { .. }), "{refused}");
-
-    sleep(term / 2).await;
+    let began = std::time::Instant::now();
     graph.gate.0.add_permits(1);
-    let done = theirs.resume("run").await.expect("its lease is free");
+    let done = loop {
+        match theirs.resume("run").await {
+            Err(Error::LeaseHeld { .. }) if began.elapsed() < 30 * TERM => {
+                sleep(TERM / 20).await;
+            }
+            done => break done.expect("its lease is free"),
+        }
+    };
+    assert!(began.elapsed() >= TERM, "{:?}", began.elapsed());
     assert_eq!(done.state().heard, ["hello"]);
     let lost = kept.await.unwrap_err();
     assert!(matches!(lost, Error::LeaseLost { .. }), "{lost}");
@@ -233,13 +244,25 @@ async fn one_that_nobody_polls_for_a_whole_lease_loses_it() {
 }
 
 /// The engine itself goes on with a run that one of its calls has lost.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_one_call_lost_another_of_the_same_engine_takes_up() {
     let (graph, place) = (listener(0), memory());
-    let engine = engine(Arc::clone(&place.store), &graph);
+    let engine = with_short_lease(&place.store, &graph);
     let mut kept = polled(engine.run("run", say("hello", 3))).await;
     driven(&engine, "run", &mut kept).await;
-    sleep(Duration::from_secs(60)).await;
+    let began = std::time::Instant::now();
+    while place
+        .store
+        .head("run")
+        .await
+        .unwrap()
+        .unwrap()
+        .lease
+        .is_some()
+    {
+        assert!(began.elapsed() < 30 * TERM, "it is never lost");
+        sleep(TERM / 20).await;
+    }
     graph.gate.0.add_permits(3);
     let done = engine.run("run", say("hello", 3)).await.unwrap();
     assert_eq!(done.state().heard.len(), 3);
@@ -248,20 +271,18 @@ async fn what_one_call_lost_another_of_the_same_engine_takes_up() {
     assert_eq!(graph.gate.0.available_permits(), 0, "lost tasks went on");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn one_that_is_polled_keeps_its_lease_for_as_long_as_it_takes() {
     let (graph, place) = (listener(0), memory());
-    let ours = Engine::builder(graph.clone())
-        .shared_store(Arc::clone(&place.store))
-        .default_timeout(Duration::from_secs(100_000))
-        .run_budget(Duration::from_secs(100_000))
-        .build()
-        .unwrap();
-    let theirs = engine(Arc::clone(&place.store), &graph);
+    let ours = with_short_lease(&place.store, &graph);
+    let theirs = with_short_lease(&place.store, &graph);
     let driving = tokio::spawn(ours.run("run", say("hello", 2)).into_future());
-    sleep(Duration::from_secs(3_000)).await;
-    let refused = theirs.resume("run").await.unwrap_err();
-    assert!(matches!(refused, Error::LeaseHeld { .. }), "{refused}");
+    let began = std::time::Instant::now();
+    while began.elapsed() < 4 * TERM {
+        sleep(TERM / 10).await;
+        let refused = theirs.resume("run").await.unwrap_err();
+        assert!(matches!(refused, Error::LeaseHeld { .. }), "{refused}");
+    }
     graph.gate.0.add_permits(2);
     assert_eq!(driving.await.unwrap().unwrap().state().heard.len(), 2);
 }

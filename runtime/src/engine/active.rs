@@ -146,7 +146,6 @@ impl<G: Graph> Execution<G> {
         if let Some(lost) = self.lost() {
             return Poll::Ready(lost);
         }
-        self.pulse.refloat();
         let _inside = inside::run(&self.pulse);
         let _polling = self.pulse.poll();
         let waker = Waker::from(Arc::clone(&self.pulse));

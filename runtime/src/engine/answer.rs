@@ -5,6 +5,7 @@ use super::stored::Stored;
 use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::hash::Hasher;
 use crate::run::Interrupt;
 use crate::session;
 use crate::store::{Answer, Head, Question, QuestionKind, Status};
@@ -25,14 +26,18 @@ impl<G: Graph> Core<G> {
         };
         let mut asked = questions.filter(|asked| asked.id == question);
         let asked = asked.next().ok_or_else(not_found)?;
-        if asked.answer.is_some() {
-            let question = question.to_owned();
-            return Err(Error::AlreadyAnswered { run, question });
+        let answer = answer.map_err(Error::not_round_trip(&run, asked.step))?;
+        match &asked.answer {
+            Some(given) if *given == answer => return Ok(()), // the same call again
+            Some(_) => {
+                let question = question.to_owned();
+                return Err(Error::AlreadyAnswered { run, question });
+            }
+            None => {}
         }
         if asked.step != head.step + 1 {
             return Err(not_found()); // its step was committed without an answer
         }
-        let answer = answer.map_err(Error::not_round_trip(&run, asked.step))?;
         let effect = match asked.kind {
             QuestionKind::Interrupt => None,
             QuestionKind::Outcome => {
@@ -40,8 +45,11 @@ impl<G: Graph> Core<G> {
                 Some(session::outcome(&head, &asked, &answer, open)?)
             }
         };
+        // Of two equal answers at once one is the other again.
+        let token = Hasher::new().part(question).part(&answer).finish();
         at.answer(Answer {
             effect,
+            token: token.to_u64(),
             ..Answer::new(run, question, answer)
         })
         .await

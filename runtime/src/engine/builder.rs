@@ -67,6 +67,7 @@ impl<G: Graph> EngineBuilder<G> {
             max_steps,
             conflict,
             lease,
+            store_timeout,
             snapshot_every,
             check_round_trip,
         } = options;
@@ -78,6 +79,7 @@ impl<G: Graph> EngineBuilder<G> {
         own.max_steps = max_steps.or(own.max_steps);
         own.conflict = conflict.or(own.conflict);
         own.lease = lease.or(own.lease);
+        own.store_timeout = store_timeout.or(own.store_timeout);
         own.snapshot_every = snapshot_every.or(own.snapshot_every);
         own.check_round_trip = check_round_trip.or(own.check_round_trip);
         self
@@ -125,6 +127,14 @@ impl<G: Graph> EngineBuilder<G> {
     /// may go without being polled; at least 1 s. Default 30 s.
     pub fn lease(mut self, term: Duration) -> Self {
         self.options.lease = Some(term);
+        self
+    }
+
+    /// How long one call of the store may take while a run is driven, before the store
+    /// counts as away: see [`Options::store_timeout`](crate::Options::store_timeout).
+    /// Default 10 s.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.options.store_timeout = Some(timeout);
         self
     }
 

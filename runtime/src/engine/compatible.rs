@@ -28,7 +28,7 @@ pub(super) async fn check_graph<G: Graph>(
     if head.fingerprint == core.fingerprint() {
         return Ok(());
     }
-    let differences = G::INFO.differences(&stored_graph(&**at.store(), head).await?);
+    let differences = G::INFO.differences(&graph_of(at, head).await?);
     if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
         return Ok(());
     }
@@ -44,14 +44,25 @@ pub(super) async fn check_same_graph<G: Graph>(
     if head.fingerprint == core.fingerprint() {
         return Ok(());
     }
-    let differences = G::INFO.differences(&stored_graph(&**at.store(), head).await?);
+    let differences = G::INFO.differences(&graph_of(at, head).await?);
     Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
 /// The canonical text of the graph that the run was started with.
 pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<String, Error> {
     let stored = store.graph(head.fingerprint).await;
-    let stored = stored.map_err(|error| Error::from_store(&head.run, error))?;
+    described(
+        head,
+        stored.map_err(|error| Error::from_store(&head.run, error))?,
+    )
+}
+
+/// The same for a call of the engine.
+pub(super) async fn graph_of(at: &Stored, head: &Head) -> Result<String, Error> {
+    described(head, at.graph(head.fingerprint).await?)
+}
+
+fn described(head: &Head, stored: Option<String>) -> Result<String, Error> {
     stored.ok_or_else(|| Error::Corrupt {
         run: head.run.clone(),
         place: "the graph".into(),
@@ -95,7 +106,7 @@ pub(super) async fn reducers<G: Graph>(
 ) -> Result<Reducers, Error> {
     let mut changed = Vec::new();
     if head.fingerprint != core.fingerprint() {
-        let differences = G::INFO.differences(&stored_graph(&**at.store(), head).await?);
+        let differences = G::INFO.differences(&graph_of(at, head).await?);
         changed.extend_from_slice(differences.reducers());
     }
     Ok(Reducers::new(changed))

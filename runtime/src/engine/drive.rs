@@ -13,10 +13,19 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::session::{Ending, Next, Session, Work};
 
-/// Where a driven run is written.
+/// Where a driven run is written, under its lease.
 pub(super) struct Writer {
     pub(super) at: Stored,
     pub(super) lease: HeldLease,
+}
+
+impl Writer {
+    pub(super) fn new(at: &Stored, lease: HeldLease) -> Self {
+        Self {
+            at: at.held(lease.good()),
+            lease,
+        }
+    }
 }
 
 /// A run while it is being driven.
@@ -41,12 +50,12 @@ impl<G: Graph> Drive<'_, G> {
                 Next::Run => self.run_step().await,
                 Next::End(ending) => return ending,
                 Next::Commit(commit) => {
-                    let committed = self.writer().at.commit(*commit).await;
+                    let committed = self.writer().at.commit(&commit).await;
                     self.session.committed(committed)
                 }
                 Next::Park(park) => {
                     let writer = self.writer();
-                    let parked = writer.at.park(*park).await;
+                    let parked = writer.at.park(&park).await;
                     if parked.is_ok() {
                         // Not before: of a park that failed, or was dropped, the lease stays.
                         writer.lease.ended();

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::active::RunResult;
-use super::compatible::stored_graph;
+use super::compatible::graph_of;
 use super::core::Core;
 use super::of_run;
 use super::start::check_id;
@@ -91,7 +91,7 @@ impl<G: Graph> Engine<G> {
         new_id: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Run<G::State>, Error> {
-        let origin = self.core.stored("fork", id)?;
+        let origin = self.core.driven("fork", id)?;
         check_id(new_id)?;
         let head = self.core.head(&origin).await?;
         let step = step_at(&origin, at.into()).await?;
@@ -125,7 +125,7 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         let fork = from.beside(run);
         let commit = self.branch(from, head, step, run, edit).await?;
-        match fork.commit(commit).await {
+        match fork.commit(&commit).await {
             Ok(_) => self.look(&fork, self.head(&fork).await?).await,
             Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 let run = run.to_owned();
@@ -156,7 +156,7 @@ impl<G: Graph> Core<G> {
             message,
         })?;
         let create = Creation {
-            description: stored_graph(&**from.store(), head).await?,
+            description: graph_of(from, head).await?,
             graph: head.graph.clone(),
             fingerprint: head.fingerprint,
             version: head.version,

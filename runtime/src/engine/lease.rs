@@ -7,48 +7,57 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::inside;
+use super::patience::GoodUntil;
 use super::pulse::Pulse;
+use super::stored::Stored;
+use super::{inside, keeper};
 use crate::panics::caught;
-use crate::store::{Claim, Commit, Committed, Lease, Store, StoreError, StoreFuture};
+use crate::store::{Lease, StoreError, StoreFuture};
 
 /// A lease is renewed so many times a term.
 const BEATS: u32 = 3;
 
 /// A held lease.
 pub(super) struct HeldLease {
-    store: Arc<dyn Store>,
-    run: String,
+    at: Stored,
     epoch: u64,
-    renewal: AbortHandle,
+    renewal: Option<AbortHandle>,
     /// Whether the renewal is to end.
     over: Arc<AtomicBool>,
+    good: Arc<GoodUntil>,
     held: bool,
 }
 
 impl HeldLease {
-    pub(super) fn new(store: &Arc<dyn Store>, run: &str, lease: &Lease, term: Duration) -> Self {
+    /// The lease of the run at `at`, which was asked for at `asked`.
+    pub(super) fn new(at: &Stored, lease: &Lease, asked: Instant, term: Duration) -> Self {
         let over = Arc::new(AtomicBool::new(false));
+        let good = GoodUntil::new(asked, term);
         let renewal = Renewal {
-            store: Arc::clone(store),
-            run: run.to_owned(),
+            at: at.clone(),
             epoch: lease.epoch,
             term,
             pulse: inside::current().as_ref().map(Arc::downgrade),
             over: Arc::clone(&over),
+            good: Arc::clone(&good),
         };
+        let renewal = keeper::spawn(renewal.go_on());
         Self {
-            store: Arc::clone(store),
-            run: run.to_owned(),
+            at: at.clone(),
             epoch: lease.epoch,
-            renewal: tokio::spawn(renewal.go_on()).abort_handle(),
+            renewal: renewal.map(|renewal| renewal.abort_handle()),
             over,
+            good,
             held: true,
         }
+    }
+
+    /// Until when it is good for certain.
+    pub(super) const fn good(&self) -> &Arc<GoodUntil> {
+        &self.good
     }
 
     pub(super) const fn epoch(&self) -> u64 {
@@ -66,14 +75,16 @@ impl HeldLease {
     pub(super) async fn give_back(&mut self) {
         if self.held {
             self.stop();
-            let _ = self.store.release(&self.run, self.epoch).await;
+            self.at.release(self.epoch).await;
             self.held = false;
         }
     }
 
     fn stop(&self) {
         self.over.store(true, Ordering::Release);
-        self.renewal.abort();
+        if let Some(renewal) = &self.renewal {
+            renewal.abort();
+        }
     }
 }
 
@@ -81,70 +92,31 @@ impl Drop for HeldLease {
     /// The caller stopped driving in the middle of a step.
     fn drop(&mut self) {
         self.stop();
-        if !self.held {
-            return;
+        if self.held {
+            let (at, epoch) = (self.at.clone(), self.epoch);
+            see_to(async move { at.release(epoch).await });
         }
-        let (store, run, epoch) = (
-            Arc::clone(&self.store),
-            std::mem::take(&mut self.run),
-            self.epoch,
-        );
-        see_to(async move {
-            // If the store refuses, it lapses.
-            let _ = store.release(&run, epoch).await;
-        });
     }
-}
-
-/// Takes the lease of `run`.
-pub(super) async fn acquire(
-    store: &Arc<dyn Store>,
-    run: &str,
-    owner: &str,
-    term: Duration,
-) -> Result<Lease, StoreError> {
-    let (at, id) = (Arc::clone(store), run.to_owned());
-    let claim = Claim::new(owner, term);
-    let call = async move { at.acquire(&id, claim).await };
-    Taking::begin(store, run, call, Some).await
-}
-
-/// Makes a commit that takes its run's lease.
-pub(super) async fn commit(
-    store: &Arc<dyn Store>,
-    commit: Commit,
-) -> Result<Committed, StoreError> {
-    let (at, run) = (Arc::clone(store), commit.run.clone());
-    let call = async move { at.commit(commit).await };
-    Taking::begin(store, &run, call, |committed| match committed {
-        Committed::Now(lease) => Some(lease),
-        Committed::Already(lease) => lease,
-        Committed::TokenSpent => None,
-    })
-    .await
 }
 
 type Call<T> = StoreFuture<'static, T>;
 
 /// A call of the store that takes a lease. If nobody waits for it any more the
 /// store may do it all the same: then the lease goes back.
-struct Taking<T: Send + 'static> {
-    store: Arc<dyn Store>,
-    run: String,
+pub(super) struct Taking<T: Send + 'static> {
+    at: Stored,
     call: Option<Call<T>>,
     taken: fn(T) -> Option<Lease>,
 }
 
 impl<T: Send + 'static> Taking<T> {
-    fn begin(
-        store: &Arc<dyn Store>,
-        run: &str,
+    pub(super) fn begin(
+        at: &Stored,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
         taken: fn(T) -> Option<Lease>,
     ) -> Self {
         Self {
-            store: Arc::clone(store),
-            run: run.to_owned(),
+            at: at.clone(),
             call: Some(Box::pin(call)),
             taken,
         }
@@ -171,42 +143,36 @@ impl<T: Send + 'static> Drop for Taking<T> {
         let Some(call) = self.call.take() else {
             return;
         };
-        let (store, run) = (Arc::clone(&self.store), std::mem::take(&mut self.run));
-        let taken = self.taken;
+        let (at, taken) = (self.at.clone(), self.taken);
         see_to(async move {
             if let Ok(done) = call.await
                 && let Some(Lease { epoch, .. }) = taken(done)
             {
-                // If the store refuses, it lapses.
-                let _ = store.release(&run, epoch).await;
+                at.release(epoch).await;
             }
         });
     }
 }
 
 /// Does what is left to do for a caller that is gone: here, as far as that needs no
-/// waiting, since the runtime may be about to go, too, and then on the runtime.
-/// Without one a lease stays until it lapses, or until this process ends or drives
-/// the run again.
+/// waiting, and then beside.
 fn see_to(rest: impl Future<Output = ()> + Send + 'static) {
     let mut rest = Box::pin(rest);
     let begun = caught(|| rest.as_mut().poll(&mut Context::from_waker(Waker::noop())));
-    if let (Ok(Poll::Pending), Ok(runtime)) = (begun, Handle::try_current()) {
-        runtime.spawn(rest);
+    if let Ok(Poll::Pending) = begun {
+        keeper::spawn(rest);
     }
 }
 
-/// Renews a lease. When it is dropped with its runtime it goes on on the next one
-/// that polls the execution.
-#[derive(Clone)]
+/// Renews a lease, on a thread that no node keeps.
 struct Renewal {
-    store: Arc<dyn Store>,
-    run: String,
+    at: Stored,
     epoch: u64,
     term: Duration,
     /// The execution that holds the lease; none if nobody can join it.
     pulse: Option<Weak<Pulse>>,
     over: Arc<AtomicBool>,
+    good: Arc<GoodUntil>,
 }
 
 impl Renewal {
@@ -234,9 +200,11 @@ impl Renewal {
                     break self.lose(pulse).await;
                 }
             }
-            let renewed = self.store.renew(&self.run, self.epoch, self.term).await;
-            if let Err(StoreError::LeaseLost { .. }) = renewed {
-                break;
+            let asked = Instant::now();
+            match self.at.renew(self.epoch, self.term).await {
+                Ok(_) => self.good.renewed(asked, self.term),
+                Err(StoreError::LeaseLost { .. }) => break,
+                Err(_) => {}
             }
             if let Some(pulse) = pulse {
                 Pulse::wake(&pulse);
@@ -251,18 +219,6 @@ impl Renewal {
 
     async fn lose(&self, pulse: &Pulse) {
         pulse.lose(self.epoch);
-        // If the store refuses, it lapses.
-        let _ = self.store.release(&self.run, self.epoch).await;
-    }
-}
-
-impl Drop for Renewal {
-    fn drop(&mut self) {
-        if !self.over.load(Ordering::Acquire)
-            && let Some(pulse) = self.pulse()
-        {
-            let renewal = self.clone();
-            pulse.strand(Box::new(|| drop(tokio::spawn(renewal.go_on()))));
-        }
+        self.at.release(self.epoch).await;
     }
 }

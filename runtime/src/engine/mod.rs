@@ -10,9 +10,11 @@ mod core;
 mod drive;
 mod fork;
 mod inside;
+mod keeper;
 mod labels;
 mod lease;
 mod past;
+mod patience;
 mod pulse;
 pub(crate) mod replay;
 mod retention;
@@ -125,7 +127,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::RunNotFound`], [`Error::LeaseHeld`], [`Error::GraphChanged`], and
     /// whatever stops the run.
     pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let at = self.core.stored("resume", id)?;
+        let at = self.core.driven("resume", id)?;
         let resumed = async {
             // Only a run that exists has an execution, so that `run` can tell whether it does.
             let head = self.core.head(&at).await?;
@@ -174,7 +176,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::StepOpen`]
     /// if an unfinished task has effects on record.
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
-        let at = self.core.stored("update", id)?;
+        let at = self.core.driven("update", id)?;
         let write = |core: Arc<Core<G>>| -> Driving<G> {
             Box::pin(async move { core.update(&at, update).await })
         };
@@ -196,7 +198,7 @@ impl<G: Graph> Engine<G> {
         question: &str,
         answer: impl Serialize + Send,
     ) -> Result<(), Error> {
-        let at = self.core.stored("answer", id)?;
+        let at = self.core.driven("answer", id)?;
         let text = encode::to_string(&answer);
         drop(answer);
         self.core.answer(&at, question, text).await
@@ -289,7 +291,7 @@ impl<G: Graph> Engine<G> {
             return match ended {
                 // Where the run was begun, not where this call is.
                 Ended::With(Err(Error::RuntimeLost { .. })) if !runtime::is_gone_here() => {
-                    let at = core.stored("resume", run)?;
+                    let at = core.driven("resume", run)?;
                     Box::pin(self.go_on(at)).await
                 }
                 Ended::With(result) => result,
@@ -318,7 +320,7 @@ impl<G: Graph> Engine<G> {
             Known::Drives => {}
         }
         let core = &self.core;
-        let at = core.stored(purpose.call(), run)?;
+        let at = core.driven(purpose.call(), run)?;
         let is_for_this = match purpose {
             Purpose::Resume => true,
             Purpose::Run(origin) => {
@@ -368,7 +370,7 @@ impl<G: Graph> Engine<G> {
     }
 
     async fn start_kept(&self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
-        let at = self.core.stored("run", &run)?;
+        let at = self.core.driven("run", &run)?;
         let origin = Origin {
             input: state_text(&self.core, &run, 0, &state)?,
             seed: seed.unwrap_or_else(|| default_seed(&run)),
@@ -386,7 +388,7 @@ impl<G: Graph> Engine<G> {
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
-        let at = self.core.stored("turn", &run)?;
+        let at = self.core.driven("turn", &run)?;
         let own = token.clone();
         let drive = |core: Arc<Core<G>>| -> Driving<G> {
             Box::pin(async move { core.turn(at, update, own).await })

@@ -25,8 +25,6 @@ pub(super) struct Pulse {
     driving: AtomicBool,
     /// The epoch of the lease that was lost because nobody polled; 0 if none was.
     lost: AtomicU64,
-    /// Where [`stranded`](Self::strand) work waits to be spawned again.
-    stranded: Mutex<Option<Respawn>>,
     execution: Weak<dyn Abandon>,
 }
 
@@ -36,9 +34,6 @@ pub(super) trait Abandon: Send + Sync {
     /// polled at this moment.
     fn abandon(&self);
 }
-
-/// Spawns what was stranded.
-type Respawn = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Calls {
@@ -63,7 +58,6 @@ impl Pulse {
             polled: AtomicBool::new(false),
             driving: AtomicBool::new(false),
             lost: AtomicU64::new(0),
-            stranded: Mutex::default(),
             execution,
         })
     }
@@ -192,25 +186,6 @@ impl Pulse {
     pub(super) fn lost(&self) -> Option<u64> {
         let epoch = self.lost.load(Ordering::Acquire);
         (epoch != 0).then_some(epoch)
-    }
-
-    /// The runtime that work beside the execution was spawned on has stopped:
-    /// `respawn` is to be called on the next one that polls.
-    pub(super) fn strand(&self, respawn: Respawn) {
-        *self.stranded() = Some(respawn);
-        self.wake();
-    }
-
-    /// Has stranded work go on where this is called.
-    pub(super) fn refloat(&self) {
-        let respawn = self.stranded().take();
-        if let Some(respawn) = respawn {
-            respawn();
-        }
-    }
-
-    fn stranded(&self) -> MutexGuard<'_, Option<Respawn>> {
-        self.stranded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

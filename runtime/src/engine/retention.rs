@@ -46,7 +46,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::GraphChanged`] if the graph has a `migrate` function and an older
     /// version of it wrote the run's last step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
-        let at = self.core.stored("snapshot", id)?;
+        let at = self.core.driven("snapshot", id)?;
         let write = |core: Arc<Core<G>>| -> Driving<G> {
             Box::pin(async move { core.snapshot(&at).await })
         };

@@ -30,7 +30,7 @@ use crate::session::{
 };
 use crate::state::State;
 use crate::store::{
-    Committed, Head, LONGEST_RUN_ID, Lease, Loaded, Status, StoreError, StoreFuture,
+    Claim, Committed, Head, LONGEST_RUN_ID, Lease, Loaded, Status, StoreError, StoreFuture,
 };
 
 /// Says so, to nodes that still run, when the driving ends.
@@ -146,10 +146,10 @@ impl<G: Graph> Core<G> {
             tail,
             commit,
         } = step;
+        let asked = Instant::now();
         match at.commit_taking(commit).await {
             Ok(Committed::Now(lease)) => {
-                let lease = self.held(&at, &lease);
-                let writer = Writer { at, lease };
+                let writer = Writer::new(&at, self.held(&at, &lease, asked));
                 self.drive_kept(machine, tail, LeftOpen::nothing(), writer)
                     .await
             }
@@ -211,7 +211,7 @@ impl<G: Graph> Core<G> {
             lease.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
-        self.drive_kept(machine, tail, left, Writer { at, lease })
+        self.drive_kept(machine, tail, left, Writer::new(&at, lease))
             .await
     }
 
@@ -227,10 +227,10 @@ impl<G: Graph> Core<G> {
             pulse.begin_driving();
         }
         let (rules, epoch) = (self.settings.rules(), writer.lease.epoch());
-        let store = Arc::clone(writer.at.store());
+        let at = writer.at.clone();
         let write = move |journal| -> StoreFuture<'static, ()> {
-            let store = Arc::clone(&store);
-            Box::pin(async move { store.journal(journal).await })
+            let at = at.clone();
+            Box::pin(async move { at.journal(&journal).await })
         };
         let mut session = Session::kept(machine, rules, epoch, tail, left, Box::new(write));
         let driven = self.drive(&mut session, Some(&mut writer), Instant::now());
@@ -277,7 +277,7 @@ impl<G: Graph> Core<G> {
         let interrupts = interrupts(loaded.questions.clone());
         let found = Found::held(loaded, machine, tail);
         let step = found.correction(update, epoch, self.settings.rules())?;
-        let committed = at.commit(step.commit).await;
+        let committed = at.commit(&step.commit).await;
         committed.map_err(|error| at.said(error))?;
         let result = run_at(&head, &step.machine, interrupts);
         self.recent.put(step.machine, step.tail);
@@ -286,13 +286,15 @@ impl<G: Graph> Core<G> {
 
     /// Takes the lease of a run that is there.
     pub(super) async fn hold(&self, at: &Stored) -> Result<HeldLease, Error> {
-        let lease = at.acquire(&self.owner, self.settings.lease).await?;
-        Ok(self.held(at, &lease))
+        let asked = Instant::now();
+        let claim = Claim::new(&*self.owner, self.settings.lease);
+        let lease = at.acquire(claim).await?;
+        Ok(self.held(at, &lease, asked))
     }
 
-    /// The lease that was taken.
-    pub(super) fn held(&self, at: &Stored, lease: &Lease) -> HeldLease {
-        HeldLease::new(at.store(), at.id(), lease, self.settings.lease)
+    /// The lease that was taken by a call made at `asked`.
+    pub(super) fn held(&self, at: &Stored, lease: &Lease, asked: Instant) -> HeldLease {
+        HeldLease::new(at, lease, asked, self.settings.lease)
     }
 
     /// The head of a run of this engine's graph.

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::lease;
+use super::lease::Taking;
+use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_bytes, within};
 use crate::error::Error;
+use crate::hash::Digest;
 use crate::store::{
-    Answer, Commit, Committed, EffectRecord, Head, Lease, Loaded, Park, Question, Snapshot,
-    StepRecord, Store, StoreError,
+    Answer, Claim, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, Park, Question,
+    Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// A run in a store.
@@ -16,19 +18,26 @@ use crate::store::{
 pub(super) struct Stored {
     store: Arc<dyn Store>,
     id: String,
+    patience: Patience,
 }
 
 impl Stored {
-    pub(super) fn new(store: &Arc<dyn Store>, id: &str) -> Self {
+    pub(super) fn new(store: &Arc<dyn Store>, id: &str, patience: Patience) -> Self {
         Self {
             store: Arc::clone(store),
             id: id.to_owned(),
+            patience,
         }
     }
 
     /// Another run in the same store.
     pub(super) fn beside(&self, id: &str) -> Self {
-        Self::new(&self.store, id)
+        Self::new(&self.store, id, self.patience.clone())
+    }
+
+    /// The same as long as its lease is good.
+    pub(super) fn held(&self, good: &Arc<GoodUntil>) -> Self {
+        Self::new(&self.store, &self.id, self.patience.held(good))
     }
 
     pub(super) fn id(&self) -> &str {
@@ -39,13 +48,24 @@ impl Stored {
         &self.store
     }
 
+    /// A call that reads a little.
+    async fn look<'a, T>(&self, call: impl Fn() -> StoreFuture<'a, T>) -> Result<T, Error> {
+        let answer = self.patience.ask(0, call).await;
+        answer.map_err(|error| self.said(error))
+    }
+
+    /// A call that reads as much as there is.
+    async fn read<'a, T>(&self, call: impl Fn() -> StoreFuture<'a, T>) -> Result<T, Error> {
+        let answer = self.patience.unhurried().ask(0, call).await;
+        answer.map_err(|error| self.said(error))
+    }
+
     /// What the engine says of the store's error.
     pub(super) fn said(&self, error: StoreError) -> Error {
         Error::from_store(&self.id, error)
     }
 
-    fn found<T>(&self, answer: Result<Option<T>, StoreError>) -> Result<T, Error> {
-        let found = answer.map_err(|error| self.said(error))?;
+    fn found<T>(&self, found: Option<T>) -> Result<T, Error> {
         found.ok_or_else(|| Error::RunNotFound {
             run: self.id.clone(),
         })
@@ -53,68 +73,98 @@ impl Stored {
 
     /// The store's time.
     pub(super) async fn now(&self) -> Result<SystemTime, Error> {
-        let now = self.store.now().await;
-        now.map_err(|error| self.said(error))
+        self.look(|| self.store.now()).await
     }
 
     pub(super) async fn head(&self) -> Result<Head, Error> {
-        self.found(self.store.head(&self.id).await)
+        self.found(self.look(|| self.store.head(&self.id)).await?)
     }
 
     pub(super) async fn load(&self) -> Result<Loaded, Error> {
-        self.found(self.store.load(&self.id).await)
+        self.found(self.read(|| self.store.load(&self.id)).await?)
     }
 
     pub(super) async fn steps(&self, from: u64, to: u64) -> Result<Vec<StepRecord>, Error> {
-        let steps = self.store.steps(&self.id, from, to).await;
-        steps.map_err(|error| self.said(error))
+        self.read(|| self.store.steps(&self.id, from, to)).await
     }
 
     pub(super) async fn effects(&self, from: u64, to: u64) -> Result<Vec<EffectRecord>, Error> {
-        let effects = self.store.effects(&self.id, from, to).await;
-        effects.map_err(|error| self.said(error))
+        self.read(|| self.store.effects(&self.id, from, to)).await
     }
 
     pub(super) async fn questions(&self) -> Result<Vec<Question>, Error> {
-        let questions = self.store.questions(&self.id).await;
-        questions.map_err(|error| self.said(error))
+        self.read(|| self.store.questions(&self.id)).await
     }
 
     pub(super) async fn snapshot(&self, step: u64) -> Result<Option<Snapshot>, Error> {
-        let snapshot = self.store.snapshot(&self.id, step).await;
-        snapshot.map_err(|error| self.said(error))
+        self.read(|| self.store.snapshot(&self.id, step)).await
     }
 
     pub(super) async fn labels(&self) -> Result<Vec<(String, u64)>, Error> {
-        let labels = self.store.labels(&self.id).await;
-        labels.map_err(|error| self.said(error))
+        self.read(|| self.store.labels(&self.id)).await
+    }
+
+    pub(super) async fn graph(&self, fingerprint: Digest) -> Result<Option<String>, Error> {
+        self.look(|| self.store.graph(fingerprint)).await
     }
 
     pub(super) async fn answer(&self, answer: Answer) -> Result<(), Error> {
-        let answered = self.store.answer(answer).await;
-        answered.map_err(|error| self.said(error))
+        self.look(|| self.store.answer(answer.clone())).await
     }
 
-    pub(super) async fn acquire(&self, owner: &str, term: Duration) -> Result<Lease, Error> {
-        let lease = lease::acquire(&self.store, &self.id, owner, term).await;
+    /// Takes the lease, which goes back if nobody waits for it any more.
+    pub(super) async fn acquire(&self, claim: Claim) -> Result<Lease, Error> {
+        let at = self.clone();
+        let call = async move {
+            let call = || at.store.acquire(&at.id, claim.clone());
+            at.patience.ask(0, call).await
+        };
+        let lease = Taking::begin(self, call, Some).await;
         lease.map_err(|error| self.said(error))
     }
 
-    pub(super) async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.store.commit(commit).await
+    /// If the store refuses, the lease lapses.
+    pub(super) async fn release(&self, epoch: u64) {
+        let _ = self.store.release(&self.id, epoch).await;
+    }
+
+    /// Once; the next beat tries again.
+    pub(super) async fn renew(&self, epoch: u64, term: Duration) -> Result<Lease, StoreError> {
+        within(term, self.store.renew(&self.id, epoch, term)).await
+    }
+
+    pub(super) async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        let call = || self.store.commit(commit.clone());
+        self.patience.ask(commit_bytes(commit), call).await
     }
 
     /// A commit that takes the run's lease.
     pub(super) async fn commit_taking(&self, commit: Commit) -> Result<Committed, StoreError> {
-        lease::commit(&self.store, commit).await
+        let at = self.clone();
+        let call = async move { at.commit(&commit).await };
+        Taking::begin(self, call, |committed| match committed {
+            Committed::Now(lease) => Some(lease),
+            Committed::Already(lease) => lease,
+            Committed::TokenSpent => None,
+        })
+        .await
     }
 
-    pub(super) async fn park(&self, park: Park) -> Result<(), StoreError> {
-        self.store.park(park).await
+    pub(super) async fn journal(&self, journal: &Journal) -> Result<(), StoreError> {
+        let call = || self.store.journal(journal.clone());
+        self.patience
+            .ask(effects_bytes(&journal.effects), call)
+            .await
+    }
+
+    pub(super) async fn park(&self, park: &Park) -> Result<(), StoreError> {
+        let call = || self.store.park(park.clone());
+        self.patience.ask(park_bytes(park), call).await
     }
 
     pub(super) async fn put_snapshot(&self, epoch: u64, snapshot: Snapshot) -> Result<(), Error> {
-        let written = self.store.put_snapshot(&self.id, epoch, snapshot).await;
+        let call = || self.store.put_snapshot(&self.id, epoch, snapshot.clone());
+        let written = self.patience.ask(snapshot.state.len(), call).await;
         written.map_err(|error| self.said(error))
     }
 }

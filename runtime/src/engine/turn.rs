@@ -1,6 +1,8 @@
 //! How a further turn begins: on a run that has ended, or on one that was left
 //! with a step open, which the turn drops.
 
+use tokio::time::Instant;
+
 use super::active::RunResult;
 use super::core::Core;
 use super::drive::Writer;
@@ -35,7 +37,7 @@ impl<G: Graph> Core<G> {
             let asked = (update.clone(), token.clone());
             let begun = self.begin_turn(&at, asked, &mut held).await;
             if let Ok(Begun::Now(machine, tail, lease)) = begun {
-                let writer = Writer { at, lease };
+                let writer = Writer::new(&at, lease);
                 let left = LeftOpen::nothing();
                 return self.drive_kept(*machine, tail, left, writer).await;
             }
@@ -85,10 +87,11 @@ impl<G: Graph> Core<G> {
             tail,
             commit,
         } = step;
+        let asked = Instant::now();
         match at.commit_taking(commit).await {
             Ok(Committed::Now(lease)) => {
                 let begun = held.take();
-                let begun = begun.unwrap_or_else(|| self.held(at, &lease));
+                let begun = begun.unwrap_or_else(|| self.held(at, &lease, asked));
                 Ok(Begun::Now(Box::new(machine), tail, begun))
             }
             Ok(Committed::TokenSpent) => Ok(Begun::Before),
@@ -125,7 +128,7 @@ impl<G: Graph> Core<G> {
         if asking.questions.is_empty() {
             return self.not_finished(at, head).await;
         }
-        match at.park(asking).await {
+        match at.park(&asking).await {
             Ok(()) => {
                 held.ended();
                 self.not_finished(at, head).await

@@ -51,6 +51,10 @@ fn hold_clock() -> Sender<()> {
 }
 
 impl Store for Unhurried {
+    fn waits(&self) -> Duration {
+        self.0.waits()
+    }
+
     fn now(&self) -> StoreFuture<'_, SystemTime> {
         held(self.0.now())
     }

@@ -142,6 +142,8 @@ pub(super) enum Why<'a> {
     Failed(&'a Error),
     /// It waits for answers.
     Interrupted,
+    /// The store was away, which is no fault of the run's: it stays as it was.
+    Away,
 }
 
 /// What is kept of the open step of `run`, whose tasks saw the state of step
@@ -162,6 +164,7 @@ pub(super) fn park(
     let (status, error) = match why {
         Why::Failed(error) => (Status::Failed, Some(failure_text(error))),
         Why::Interrupted => (Status::Interrupted, None),
+        Why::Away => (Status::Running, None),
     };
     let (effects, questions) = effects.leave();
     Park {

@@ -107,6 +107,8 @@ enum Stage {
 enum Left {
     Failed(Error),
     Interrupted,
+    /// The store said this, and it is no fault of the run's.
+    Away(Error),
 }
 
 impl Left {
@@ -114,6 +116,7 @@ impl Left {
         match self {
             Self::Failed(error) => Why::Failed(error),
             Self::Interrupted => Why::Interrupted,
+            Self::Away(_) => Why::Away,
         }
     }
 }
@@ -278,7 +281,7 @@ impl<G: Graph> Session<G> {
             Ok(done) => done,
             Err(TaskError::Suspended) => return self.wait(Vec::new()),
             Err(TaskError::Lost) => return self.lose(),
-            Err(error) => return self.fail(self.task_error(0, error)),
+            Err(error) => return self.leave(self.left_by(0, error), Vec::new()),
         };
         let checked = match &done.update {
             Some(update) => self.machine.check_writes(0, update),
@@ -293,9 +296,8 @@ impl<G: Graph> Session<G> {
     pub(crate) fn all(&mut self, mut results: StepResults<G>) -> Next {
         told!(self, transitions::all(&results));
         if let Some((position, error)) = results.failure() {
-            let error = self.task_error(position, error);
             let results = self.results(&results.finished);
-            return self.leave(Left::Failed(error), results);
+            return self.leave(self.left_by(position, error), results);
         }
         if results.is_lost() {
             return self.lose();
@@ -354,7 +356,7 @@ impl<G: Graph> Session<G> {
             // Without what no store takes: its task runs again.
             (Err(StoreError::TooLarge { .. }), why) if has_results => self.leave(why, Vec::new()),
             (Err(error @ StoreError::LeaseLost { .. }), _) => self.end(Err(self.said(error))),
-            (_, Left::Failed(error)) => self.end(Err(error)),
+            (_, Left::Failed(error) | Left::Away(error)) => self.end(Err(error)),
             (Ok(()), Left::Interrupted) => self.end(Ok(Ending::Interrupted)),
             (Err(error), Left::Interrupted) => self.end(Err(self.said(error))),
         }
@@ -499,7 +501,7 @@ impl<G: Graph> Session<G> {
     fn leave(&mut self, why: Left, results: Vec<KeptText>) -> Next {
         let Some(book) = &self.book else {
             return self.end(match why {
-                Left::Failed(error) => Err(error),
+                Left::Failed(error) | Left::Away(error) => Err(error),
                 Left::Interrupted => Ok(Ending::Interrupted),
             });
         };
@@ -550,8 +552,14 @@ impl<G: Graph> Session<G> {
         self.faults().budget_exceeded(self.rules.run_budget)
     }
 
-    fn task_error(&self, position: usize, error: TaskError) -> Error {
-        self.faults()
-            .of_task(position, error, self.rules.run_budget)
+    /// What the failure of the task at `position` makes of the step.
+    fn left_by(&self, position: usize, error: TaskError) -> Left {
+        let error = self
+            .faults()
+            .of_task(position, error, self.rules.run_budget);
+        match error.is_of_store() && !mistake!(StoreFaultIsFailure) {
+            true => Left::Away(error),
+            false => Left::Failed(error),
+        }
     }
 }

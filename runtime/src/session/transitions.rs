@@ -21,7 +21,7 @@ pub(crate) fn taken() -> BTreeSet<Transition> {
 }
 
 /// Where a session can stand.
-pub(crate) const STAGES: [&str; 9] = [
+pub(crate) const STAGES: [&str; 11] = [
     "its tasks run",
     "it commits, and goes on",
     "it commits, and is done",
@@ -30,6 +30,8 @@ pub(crate) const STAGES: [&str; 9] = [
     "it is left without results, as failed",
     "it is left with results, and waits",
     "it is left without results, and waits",
+    "it is left with results, as it stands",
+    "it is left without results, as it stands",
     "it has ended",
 ];
 
@@ -80,8 +82,10 @@ const fn name(stage: &Stage) -> &'static str {
             (Left::Failed(_), false) => STAGES[5],
             (Left::Interrupted, true) => STAGES[6],
             (Left::Interrupted, false) => STAGES[7],
+            (Left::Away(_), true) => STAGES[8],
+            (Left::Away(_), false) => STAGES[9],
         },
-        Stage::Ended => STAGES[8],
+        Stage::Ended => STAGES[10],
     }
 }
 

@@ -16,6 +16,7 @@ use crate::hash::Digest;
 use crate::machine::{Finished, Machine, Task};
 use crate::node_error::NodeError;
 use crate::session::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
+use crate::store::StoreError;
 
 /// The tasks of a step that is under way.
 pub(super) struct Crew {
@@ -268,9 +269,12 @@ impl Attempt {
     /// It goes on by one move: what it wishes for is granted, or its node is polled.
     fn poll(&mut self, stage: &mut Stage, epoch: u64) -> Poll<Result<Done<Drama>, AttemptError>> {
         if let Some(wish) = self.desk.wish.take() {
-            self.desk.grant = grant(stage, epoch, wish);
-            if self.desk.grant.is_none() {
-                return Poll::Pending; // nobody knows yet
+            match grant(stage, epoch, wish) {
+                Ok(grant) => self.desk.grant = Some(grant),
+                Err(wish) => {
+                    self.desk.wish = Some(wish);
+                    return Poll::Pending;
+                }
             }
         }
         let Self { node, cx, desk, .. } = self;
@@ -310,17 +314,22 @@ impl Attempt {
     }
 }
 
-/// What comes of a wish; nothing if its attempt is not told.
-fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Option<Grant> {
-    Some(match wish {
+/// What comes of a wish; the wish again, if nothing does yet.
+fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Result<Grant, Wish> {
+    Ok(match wish {
         Wish::Call(id) => {
             stage.shelf.watch.called(epoch, &id);
             stage.tally.calls += 1;
             Grant::Called(stage.outside.call(&id, stage.rates.failures))
         }
         Wish::Write(journal) => {
+            let written = stage.shelf.journal(journal.clone());
+            let is_unwell = matches!(written, Err(StoreError::Backend { .. }));
+            if is_unwell && stage.dice.one_in(2) {
+                return Err(Wish::Write(journal)); // it is asked again
+            }
             stage.tally.recorded += journal.effects.len() as u64;
-            Grant::Written(stage.shelf.journal(journal))
+            Grant::Written(written)
         }
     })
 }

@@ -141,12 +141,13 @@ impl Drive {
         let finished = crew.keys.iter().zip(results);
         let finished = finished.filter(|(_, result)| result.is_ok());
         self.finished = finished.map(|(key, _)| *key).collect();
-        let errors = results.iter().filter_map(|result| result.as_ref().err());
-        let waits = |error: &TaskError| matches!(error, TaskError::Suspended);
-        let mut errors = errors.peekable();
-        self.leaves = errors.peek().is_some().then(|| match errors.all(waits) {
-            true => Status::Interrupted,
-            false => Status::Failed,
+        let mut errors = results.iter().filter_map(|result| result.as_ref().err());
+        let ends = |error: &&TaskError| !matches!(error, TaskError::Suspended | TaskError::Lost);
+        let has_errors = errors.clone().next().is_some();
+        self.leaves = has_errors.then(|| match errors.find(ends) {
+            None => Status::Interrupted,
+            Some(TaskError::Fault(fault)) if fault.is_of_store() => Status::Running,
+            Some(_) => Status::Failed,
         });
     }
 

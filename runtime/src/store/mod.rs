@@ -68,6 +68,11 @@ pub trait Store: Send + Sync + 'static {
     /// The time by the store's clock, by which leases lapse and records are dated.
     fn now(&self) -> StoreFuture<'_, SystemTime>;
 
+    /// How long a call may wait for others before the store itself gives up.
+    fn waits(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// The head of a run; `None` if there is no such run.
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>>;
 
@@ -107,7 +112,8 @@ pub trait Store: Send + Sync + 'static {
     /// Takes the lease of an existing run, with a new epoch.
     ///
     /// A lease is free if there is none, if it has expired by the store's
-    /// clock, if its owner is known to be dead, or if it is the claim's owner's already
+    /// clock and its owner is not known to live (then it is free two terms later), if its owner
+    /// is known to be dead, or if it is the claim's owner's already
     /// (whoever held it for that owner before loses it). If it is there by this very
     /// claim its epoch stays, and its term begins anew.
     ///

@@ -11,14 +11,14 @@
 //! let now = rules::whole(SystemTime::now());
 //! let free = rules::LeaseState::free(now);
 //! let claim = Claim::new("anna", Duration::from_secs(30));
-//! let taken = rules::take("run-7", &free, &claim, now, || Ok(false))?;
+//! let taken = rules::take("run-7", &free, &claim, now, || Ok(rules::Life::Unknown))?;
 //! assert_eq!(taken.lease.epoch, 1);
 //!
 //! // The same call again, whose answer was lost, and somebody else's.
-//! let again = rules::take("run-7", &taken.state, &claim, now, || Ok(false))?;
+//! let again = rules::take("run-7", &taken.state, &claim, now, || Ok(rules::Life::Unknown))?;
 //! assert_eq!(again.lease, taken.lease);
 //! let other = Claim::new("berta", Duration::from_secs(30));
-//! let refused = rules::take("run-7", &taken.state, &other, now, || Ok(false));
+//! let refused = rules::take("run-7", &taken.state, &other, now, || Ok(rules::Life::Unknown));
 //! assert!(matches!(refused, Err(StoreError::LeaseHeld { .. })));
 //! # Ok::<(), StoreError>(())
 //! ```
@@ -50,6 +50,9 @@ pub struct LeaseState {
     pub claim: Option<u64>,
     /// The epoch under which the run was parked last.
     pub parked: Option<u64>,
+    /// Until when nobody takes it from an owner that is known to live; `None` in what older
+    /// versions wrote.
+    pub grace: Option<SystemTime>,
 }
 
 /// A lease that is given, and what is stored of it from now on.
@@ -71,6 +74,7 @@ impl LeaseState {
             expires: now,
             claim: None,
             parked: None,
+            grace: None,
         }
     }
 
@@ -103,24 +107,37 @@ impl LeaseState {
     }
 }
 
-/// Takes the lease, unless it is taken by that very claim: then it begins anew. `dead` is
-/// asked only if another owner's lease has not lapsed yet.
+/// What a store knows of the owner of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Life {
+    /// It is certainly gone: its lease is free.
+    Dead,
+    /// It certainly lives, but may be too busy to renew its lease in time.
+    Alive,
+    /// Nothing: the lease lapses.
+    Unknown,
+}
+
+/// So many terms a lease stays with an owner that lives, although it lapses after one.
+const GRACE: u32 = 3;
+
+/// Takes the lease, unless it is taken by that very claim: then it begins anew. `life`, which
+/// is of its owner, is asked only if that is another.
 pub fn take(
     run: &str,
     stored: &LeaseState,
     claim: &Claim,
     now: SystemTime,
-    dead: impl FnOnce() -> Result<bool, StoreError>,
+    life: impl FnOnce() -> Result<Life, StoreError>,
 ) -> Result<Grant, StoreError> {
     if let Some(other) = stored.owner.as_deref()
         && other != claim.owner
-        && stored.expires > now
-        && !dead()?
+        && let Some(expires) = taken_until(stored, now, life()?)
     {
         return Err(StoreError::LeaseHeld {
             run: run.to_owned(),
             owner: other.to_owned(),
-            expires: stored.expires,
+            expires,
         });
     }
     let lease = Lease {
@@ -134,8 +151,19 @@ pub fn take(
         expires: lease.expires,
         claim: Some(claim.token),
         parked: stored.parked,
+        grace: Some(clock::after(now, claim.term.saturating_mul(GRACE))),
     };
     Ok(Grant { lease, state })
+}
+
+/// Until when nobody else gets the lease, if it is not free.
+fn taken_until(stored: &LeaseState, now: SystemTime, life: Life) -> Option<SystemTime> {
+    let until = match life {
+        Life::Dead => return None,
+        Life::Alive if stored.expires <= now => stored.grace?,
+        Life::Alive | Life::Unknown => stored.expires,
+    };
+    (until > now).then_some(until)
 }
 
 /// Prolongs the lease with that epoch to `term` from `now`.
@@ -152,6 +180,7 @@ pub fn renew(
         lease: Lease { expires, ..lease },
         state: LeaseState {
             expires,
+            grace: Some(clock::after(now, term.saturating_mul(GRACE))),
             ..stored.clone()
         },
     })
@@ -260,7 +289,7 @@ pub fn begin(
         epoch,
         ..LeaseState::free(now)
     };
-    access(commit, &lease, now, || Ok(false))
+    access(commit, &lease, now, || Ok(Life::Unknown))
 }
 
 /// Decides on a commit to a run that is there.
@@ -268,7 +297,7 @@ pub fn judge(
     commit: &Commit,
     facts: &Facts,
     now: SystemTime,
-    dead: impl FnOnce() -> Result<bool, StoreError>,
+    life: impl FnOnce() -> Result<Life, StoreError>,
 ) -> Result<Verdict, StoreError> {
     let run = commit.run.as_str();
     let step = commit.record.step;
@@ -292,7 +321,7 @@ pub fn judge(
         return Ok(Verdict::TokenSpent);
     }
     // The lease comes before the place: who lost it is told so.
-    let lease = access(commit, &facts.lease, now, dead)?;
+    let lease = access(commit, &facts.lease, now, life)?;
     if step.checked_sub(1) != Some(facts.step) || commit.previous != facts.chain {
         return Err(not_next(run, step, facts.step));
     }
@@ -320,10 +349,10 @@ fn access(
     commit: &Commit,
     stored: &LeaseState,
     now: SystemTime,
-    dead: impl FnOnce() -> Result<bool, StoreError>,
+    life: impl FnOnce() -> Result<Life, StoreError>,
 ) -> Result<Grant, StoreError> {
     let grant = match &commit.access {
-        Access::Take(claim) => take(&commit.run, stored, claim, now, dead)?,
+        Access::Take(claim) => take(&commit.run, stored, claim, now, life)?,
         Access::Held { epoch } => Grant {
             lease: held(&commit.run, stored, *epoch)?,
             state: stored.clone(),

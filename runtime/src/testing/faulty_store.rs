@@ -157,6 +157,10 @@ impl fmt::Debug for FaultyStore {
 }
 
 impl Store for FaultyStore {
+    fn waits(&self) -> Duration {
+        self.inner.waits()
+    }
+
     fn now(&self) -> StoreFuture<'_, SystemTime> {
         self.around(StoreCall::Now, self.inner.now())
     }

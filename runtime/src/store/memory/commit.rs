@@ -12,7 +12,9 @@ impl Kept {
         now: SystemTime,
     ) -> Result<Committed, StoreError> {
         let verdict = match self.runs.get(&commit.run) {
-            Some(run) => rules::judge(&commit, &facts(run, &commit), now, || Ok(false))?,
+            Some(run) => rules::judge(&commit, &facts(run, &commit), now, || {
+                Ok(rules::Life::Unknown)
+            })?,
             None => {
                 let past = (self.branch(&commit), self.last_epoch);
                 Verdict::Write(rules::begin(&commit, past, now)?)

@@ -158,7 +158,7 @@ impl Store for MemoryStore {
             let now = self.time();
             let mut kept = self.kept();
             let stored = kept.run(run)?;
-            let grant = rules::take(run, &stored.lease, &claim, now, || Ok(false))?;
+            let grant = rules::take(run, &stored.lease, &claim, now, || Ok(rules::Life::Unknown))?;
             stored.lease = grant.state;
             Ok(grant.lease)
         })

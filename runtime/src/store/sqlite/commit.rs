@@ -27,8 +27,8 @@ pub(super) fn commit(
     let stored = lease::stored(conn, &commit.run)?;
     let verdict = match &stored {
         Some(stored) => {
-            let dead = || stored.is_dead(owners);
-            rules::judge(commit, &facts(conn, stored, commit)?, now, dead)?
+            let life = || stored.life(owners);
+            rules::judge(commit, &facts(conn, stored, commit)?, now, life)?
         }
         None => {
             let past = (branch(conn, commit)?, last_epoch(conn)?);

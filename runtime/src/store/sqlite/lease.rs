@@ -8,7 +8,7 @@ use super::cells::{Cells, count};
 use super::errors::Fail;
 use super::owners::Owners;
 use crate::hash::Digest;
-use crate::store::rules::{self, Grant, LeaseState};
+use crate::store::rules::{self, Grant, LeaseState, Life};
 use crate::store::{Claim, Lease, Status, StoreError, clock};
 
 /// What a write has to know of a run.
@@ -23,11 +23,11 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// Whether the lease's owner is certainly dead.
-    pub(super) fn is_dead(&self, owners: &Owners) -> Result<bool, StoreError> {
+    /// What is known of the lease's owner.
+    pub(super) fn life(&self, owners: &Owners) -> Result<Life, StoreError> {
         match &self.lock {
-            Some(lock) => owners.is_dead(lock),
-            None => Ok(false),
+            Some(lock) => owners.life(lock),
+            None => Ok(Life::Unknown),
         }
     }
 
@@ -41,7 +41,8 @@ impl Stored {
 
 pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fail> {
     let mut query = conn.prepare_cached(
-        "SELECT number, step, chain, owner, epoch, expires, lock, status, claim, parked FROM runs \
+        "SELECT number, step, chain, owner, epoch, expires, lock, status, claim, parked, \
+         grace FROM runs \
          WHERE id = ?1",
     )?;
     let mut rows = query.query([run])?;
@@ -64,6 +65,7 @@ pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fai
             expires: cells.time(5)?,
             claim: cells.optional(8, Cells::bits)?,
             parked: cells.optional(9, Cells::number)?,
+            grace: cells.optional(10, Cells::time)?,
         },
         lock: cells.optional_text(6)?,
     }))
@@ -92,8 +94,8 @@ pub(super) fn acquire(
     claim: &Claim,
 ) -> Result<(Lease, Option<String>), Fail> {
     let stored = existing(conn, run)?;
-    let dead = || stored.is_dead(owners);
-    let Grant { lease, state } = rules::take(run, &stored.lease, claim, clock::now(), dead)?;
+    let life = || stored.life(owners);
+    let Grant { lease, state } = rules::take(run, &stored.lease, claim, clock::now(), life)?;
     put(conn, owners, stored.number, &state)?;
     Ok((lease, stored.left_behind(owners)))
 }
@@ -107,8 +109,13 @@ pub(super) fn renew(
 ) -> Result<Lease, Fail> {
     let stored = existing(conn, run)?;
     let Grant { lease, state } = rules::renew(run, &stored.lease, epoch, clock::now(), term)?;
-    conn.prepare_cached("UPDATE runs SET expires = ?2 WHERE number = ?1")?
-        .execute([stored.number, clock::to_millis(state.expires)])?;
+    let (expires, grace) = (state.expires, state.grace);
+    conn.prepare_cached("UPDATE runs SET expires = ?2, grace = ?3 WHERE number = ?1")?
+        .execute(params![
+            stored.number,
+            clock::to_millis(expires),
+            grace.map(clock::to_millis)
+        ])?;
     Ok(lease)
 }
 
@@ -134,7 +141,8 @@ pub(super) fn put(
     state: &LeaseState,
 ) -> Result<(), Fail> {
     conn.prepare_cached(
-        "UPDATE runs SET owner = ?2, epoch = ?3, expires = ?4, claim = ?5, parked = ?6, lock = ?7 \
+        "UPDATE runs SET owner = ?2, epoch = ?3, expires = ?4, claim = ?5, parked = ?6, lock = ?7, \
+         grace = ?8 \
          WHERE number = ?1",
     )?
     .execute(params![
@@ -145,6 +153,7 @@ pub(super) fn put(
         state.claim.map(u64::cast_signed),
         state.parked.map(count).transpose()?,
         state.owner.as_ref().and_then(|_| owners.own()),
+        state.grace.map(clock::to_millis),
     ])?;
     Ok(())
 }

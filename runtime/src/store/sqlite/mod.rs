@@ -99,6 +99,8 @@ struct Inner {
 }
 
 struct Writing {
+    /// How long it waits for other processes that write.
+    busy: Duration,
     writer: Writer,
     checkpointer: Arc<Checkpointer>,
     owners: Arc<Owners>,
@@ -192,6 +194,7 @@ impl SqliteOptions {
             busy,
         };
         let writing = Writing {
+            busy,
             writer,
             checkpointer,
             owners,
@@ -418,6 +421,11 @@ impl fmt::Debug for SqliteStore {
 }
 
 impl Store for SqliteStore {
+    fn waits(&self) -> Duration {
+        let writing = self.inner.writing.as_ref();
+        writing.map_or(Duration::ZERO, |writing| writing.busy)
+    }
+
     /// All who share the file are on one machine, and so is its clock.
     fn now(&self) -> StoreFuture<'_, SystemTime> {
         Box::pin(ready(Ok(clock::now())))

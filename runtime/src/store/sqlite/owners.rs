@@ -17,6 +17,7 @@ use super::errors::Fail;
 use super::open::io_error;
 use super::watch::beside;
 use crate::store::StoreError;
+use crate::store::rules::Life;
 
 /// The folder of lock files beside a database, and our own file in it.
 #[derive(Debug)]
@@ -59,21 +60,30 @@ impl Owners {
         self.own.as_ref().map(|own| own.name.as_str())
     }
 
-    /// Whether the process behind that lock file is certainly gone.
-    pub(super) fn is_dead(&self, name: &str) -> Result<bool, StoreError> {
+    /// What is known of the process behind that lock file.
+    pub(super) fn life(&self, name: &str) -> Result<Life, StoreError> {
         // The name comes out of a database that anybody may have edited.
         let plain = Path::new(name).file_name() == Some(name.as_ref());
+        // That this store is open says nothing of an engine that had it.
         if !plain || Some(name) == self.own() {
-            return Ok(false);
+            return Ok(Life::Unknown);
         }
         let path = self.folder.join(name);
         match File::open(&path) {
-            Ok(file) => Ok(file.try_lock().is_ok()),
+            Ok(file) => Ok(match file.try_lock() {
+                Ok(()) => Life::Dead,
+                Err(TryLockError::WouldBlock) => Life::Alive,
+                Err(TryLockError::Error(_)) => Life::Unknown,
+            }),
             Err(error) => match io_error(&error, &path) {
                 error @ StoreError::TooManyFiles { .. } => Err(error),
-                _ => Ok(false),
+                _ => Ok(Life::Unknown),
             },
         }
+    }
+
+    fn is_dead(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.life(name)? == Life::Dead)
     }
 
     /// Removes the file of a dead owner that no lease names any more.

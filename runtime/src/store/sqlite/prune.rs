@@ -7,7 +7,7 @@ use super::errors::Fail;
 use super::owners::Owners;
 use super::read::{self, numbered_head};
 use super::{lease, snapshots};
-use crate::store::rules::{self, History};
+use crate::store::rules::{self, History, Life};
 use crate::store::{Head, Prune, Pruning, clock};
 
 /// The runs to prune, in that order.
@@ -34,7 +34,7 @@ fn is_prunable(
     let now = clock::now();
     let live = match head.lease {
         Some(_) => match lease::stored(conn, &head.run)? {
-            Some(stored) => stored.lease.is_live(now) && !stored.is_dead(owners)?,
+            Some(stored) => stored.lease.is_live(now) && stored.life(owners)? != Life::Dead,
             None => false,
         },
         None => false,

@@ -1,9 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::make::{LONG, SHORT, claim, done, first, next, now, park, refused, run_to, take};
 use crate::store::{Commit, Lease, Status, Store, StoreError};
+
+/// When a lease of [`SHORT`] is free even if its owner is known to live.
+const LAPSED: Duration = SHORT.saturating_mul(4);
 
 pub(super) async fn a_lease_is_for_one_owner(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 0).await;
@@ -45,7 +49,7 @@ pub(super) async fn a_lapsed_lease_is_free(store: Arc<impl Store>) {
         },
     )
     .await;
-    sleep(SHORT * 2).await;
+    sleep(LAPSED).await;
     let shown = done(store.head("run").await).expect("the run").lease;
     assert_eq!(
         shown.as_ref(),
@@ -56,7 +60,7 @@ pub(super) async fn a_lapsed_lease_is_free(store: Arc<impl Store>) {
     now(&*store, next("run", 1, lease.epoch)).await;
     let taken = done(store.acquire("run", claim("berta", SHORT)).await);
     assert_eq!((taken.owner.as_str(), taken.epoch), ("berta", 2));
-    sleep(SHORT * 2).await;
+    sleep(LAPSED).await;
     let commit = Commit {
         access: take("carla", LONG),
         ..next("run", 2, 0)
@@ -94,7 +98,7 @@ pub(super) async fn a_lost_lease_commits_nothing(store: Arc<impl Store>) {
         ..first("run")
     };
     let lost = now(&*store, commit).await;
-    sleep(SHORT * 2).await;
+    sleep(LAPSED).await;
     let taken = done(store.acquire("run", claim("berta", LONG)).await);
     let lost_to = "the one that lost its lease is told so";
     let is_lost = |error| matches!(error, StoreError::LeaseLost { epoch: 1, run } if run == "run");

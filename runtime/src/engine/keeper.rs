@@ -1,0 +1,32 @@
+//! A runtime of the engines' own, on a thread of its own: what keeps leases must go on
+//! while nodes keep the user's threads, and when the user's runtime is gone.
+
+use std::future::pending;
+use std::sync::OnceLock;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinHandle;
+
+/// The runtime; `None` if the system gives no thread for it.
+fn runtime() -> Option<&'static Handle> {
+    static RUNTIME: OnceLock<Option<Handle>> = OnceLock::new();
+    RUNTIME.get_or_init(start).as_ref()
+}
+
+fn start() -> Option<Handle> {
+    let runtime = Builder::new_current_thread().enable_all().build().ok()?;
+    let handle = runtime.handle().clone();
+    let thread = thread::Builder::new().name("superstep-leases".into());
+    let started = thread.spawn(move || runtime.block_on(pending::<()>()));
+    started.ok().map(|_| handle)
+}
+
+/// Does `work` beside everything else; where there is no thread for that, on the runtime
+/// that this is called on.
+pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
+    match runtime() {
+        Some(runtime) => Some(runtime.spawn(work)),
+        None => Some(Handle::try_current().ok()?.spawn(work)),
+    }
+}

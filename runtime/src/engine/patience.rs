@@ -1,0 +1,183 @@
+//! How long the engine waits for an answer of its store, and for how long it asks again
+//! when the store was away.
+
+use std::collections::hash_map::RandomState;
+use std::future::poll_fn;
+use std::hash::BuildHasher as _;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::step::{NoClock, Timer};
+use crate::store::{CallOutcome, Commit, EffectRecord, Park, StoreError, StoreFuture};
+
+/// What a call that carries so many bytes may take longer by a second.
+const BYTES_A_SECOND: usize = 10 << 20;
+
+/// What is waited before a call is made again, doubled each time up to the most.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How the calls of one run are made.
+#[derive(Clone)]
+pub(super) struct Patience {
+    timeout: Duration,
+    until: Until,
+}
+
+/// For how long a call is made again.
+#[derive(Clone)]
+enum Until {
+    /// The first answer counts.
+    Once,
+    /// So long from now.
+    For(Duration),
+    Held(Arc<GoodUntil>),
+}
+
+/// Until when a lease is good for certain, by this process's own clock.
+pub(super) struct GoodUntil(Mutex<Instant>);
+
+impl GoodUntil {
+    /// A lease that was asked for at `asked`.
+    pub(super) fn new(asked: Instant, term: Duration) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(after(asked, term))))
+    }
+
+    /// It was renewed.
+    pub(super) fn renewed(&self, asked: Instant, term: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = after(asked, term);
+    }
+
+    fn get(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn after(now: Instant, term: Duration) -> Instant {
+    let never = || now + Duration::from_secs(1 << 30);
+    now.checked_add(term).unwrap_or_else(never)
+}
+
+impl Patience {
+    /// For a call whose first answer counts, and that may take its time.
+    pub(super) const fn once() -> Self {
+        Self {
+            timeout: Duration::MAX,
+            until: Until::Once,
+        }
+    }
+
+    /// For the calls of whoever is about to drive: each takes `timeout` at most, and is
+    /// made again for `term`.
+    pub(super) const fn before_lease(timeout: Duration, term: Duration) -> Self {
+        Self {
+            timeout,
+            until: Until::For(term),
+        }
+    }
+
+    /// For the calls of whoever drives: made again as long as the lease is good.
+    pub(super) fn held(&self, good: &Arc<GoodUntil>) -> Self {
+        Self {
+            timeout: self.timeout,
+            until: Until::Held(Arc::clone(good)),
+        }
+    }
+
+    /// The same for calls that take as long as there is to read.
+    pub(super) fn unhurried(&self) -> Self {
+        Self {
+            timeout: Duration::MAX,
+            until: self.until.clone(),
+        }
+    }
+
+    /// Makes `call`, which carries so many bytes, until the store is there to answer it.
+    pub(super) async fn ask<'a, T>(
+        &self,
+        bytes: usize,
+        call: impl Fn() -> StoreFuture<'a, T>,
+    ) -> Result<T, StoreError> {
+        let more = u64::try_from(bytes / BYTES_A_SECOND).unwrap_or(u64::MAX);
+        let timeout = self.timeout.saturating_add(Duration::from_secs(more));
+        let began = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let away = match within(timeout, call()).await {
+                Err(error @ StoreError::Unavailable { .. }) => error,
+                answer => return answer,
+            };
+            let next = after(Instant::now(), jittered(pause));
+            if next >= self.until(began) || Timer::until(next).await.is_err() {
+                return Err(away);
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    fn until(&self, began: Instant) -> Instant {
+        match &self.until {
+            Until::Once => began,
+            Until::For(term) => after(began, *term),
+            Until::Held(good) => good.get(),
+        }
+    }
+}
+
+/// Between a half of `pause` and all of it, so that those who lost the store together do
+/// not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(()) % 1_024;
+    pause / 2 + pause * (random as u32) / 2_048
+}
+
+/// The answer of `call`, if it comes in time: it is looked at before the clock.
+pub(super) async fn within<T>(
+    timeout: Duration,
+    mut call: StoreFuture<'_, T>,
+) -> Result<T, StoreError> {
+    let mut timer = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+            return Poll::Ready(answer);
+        }
+        if timeout == Duration::MAX {
+            return Poll::Pending;
+        }
+        let timer = timer.get_or_insert_with(|| Timer::after(timeout));
+        match Pin::new(timer).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Err(StoreError::Unavailable {
+                reason: format!("no answer within {timeout:?}"),
+                outcome: CallOutcome::Unknown,
+            })),
+            // Without a clock there is nothing but to wait.
+            Poll::Ready(Err(NoClock)) | Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// How many bytes a commit carries, about.
+pub(super) fn commit_bytes(commit: &Commit) -> usize {
+    let snapshot = commit.snapshot.as_ref();
+    commit.record.updates.len()
+        + commit.record.frontier.len()
+        + snapshot.map_or(0, |snapshot| snapshot.state.len())
+        + effects_bytes(&commit.effects)
+}
+
+/// How many bytes it carries when a step is parked, about.
+pub(super) fn park_bytes(park: &Park) -> usize {
+    let results = park.results.iter().map(|kept| kept.result.len());
+    results.sum::<usize>() + effects_bytes(&park.effects)
+}
+
+/// How many bytes these effects have, about.
+pub(super) fn effects_bytes(effects: &[EffectRecord]) -> usize {
+    let responses = effects.iter().filter_map(|effect| effect.response.as_ref());
+    responses.map(String::len).sum()
+}
