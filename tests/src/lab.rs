@@ -193,7 +193,9 @@ impl Lab {
 
     /// An engine over this lab and the store of `place`.
     pub fn engine(&self, place: &Place) -> Engine<Self> {
-        let built = self.builder(&place.store).build();
+        // Whoever waits for a lease to lapse waits in vain.
+        let hour = std::time::Duration::from_secs(3_600);
+        let built = self.builder(&place.store).lease(hour).build();
         built.expect("the settings make sense")
     }
 }

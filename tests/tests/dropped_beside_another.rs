@@ -22,6 +22,8 @@ fn engine(place: &Place, surveyor: &Surveyor) -> Engine<Surveyor> {
     });
     Engine::builder(surveyor.clone())
         .store(store)
+        // Whoever waits for a lease to lapse waits in vain.
+        .lease(Duration::from_secs(3_600))
         .build()
         .expect("the settings make sense")
 }

@@ -282,6 +282,27 @@ async fn a_retry_that_cannot_write_what_it_found_sees_nothing() {
     }
 }
 
+/// No longer one than every store takes.
+#[tokio::test]
+async fn the_name_of_an_effect_has_a_limit() {
+    for place in stores() {
+        for (bytes, calls) in [(1_024, 1), (1_025, 0)] {
+            let lab = Lab::new(move |cx, outside, _| {
+                let name = "n".repeat(bytes);
+                Box::pin(async move {
+                    let page = cx.effect(&name, &()).run(|| outside.call("somebody")).await;
+                    page.map(|page| page.to_string())
+                })
+            });
+            let ended = lab.engine(&place).run(format!("run-{bytes}"), one()).await;
+            assert_eq!(lab.outside.calls(), calls, "{bytes} bytes");
+            let said = ended.err().map(|error| error.to_string());
+            let refused = said.is_some_and(|said| said.contains("at most 1,024 bytes"));
+            assert_eq!(refused, calls == 0, "{bytes} bytes");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_effect_needs_a_name() {
     for place in stores() {

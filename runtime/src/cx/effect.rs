@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
 use crate::panics;
-use crate::store::{EffectKind, EffectRecord};
+use crate::store::{EffectKind, EffectRecord, LONGEST_NAME};
 
 /// `Ok(value)` with [`NodeError`] as its error, so that a closure that cannot
 /// fail needs no types.
@@ -254,6 +254,11 @@ impl<'a> Effect<'a> {
     fn request(&self) -> Result<Request, NodeError> {
         if self.name.is_empty() {
             return Err(NodeError::permanent("an effect needs a name"));
+        }
+        if self.name.len() > LONGEST_NAME {
+            return Err(NodeError::permanent(
+                "the name of an effect has at most 1,024 bytes; put what it is about into its request",
+            ));
         }
         if self.log().is_faulty() {
             return Err(NodeError::permanent("an earlier effect stops the run"));

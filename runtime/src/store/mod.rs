@@ -56,9 +56,8 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// only a commit whose step is there, and a park, need none any more.
 ///
 /// **Keys** are any texts, compared by their bytes, as long as [`LONGEST_RUN_ID`],
-/// [`LONGEST_LABEL`] and [`LONGEST_NAME`] say. The engine takes no longer ids and labels. Names
-/// it takes as they come; a store may refuse those that are longer
-/// ([`StoreError::TooLarge`]).
+/// [`LONGEST_LABEL`] and [`LONGEST_NAME`] say. The engine takes no longer ones. A store
+/// may refuse those that are longer ([`StoreError::TooLarge`]).
 ///
 /// **Times** are those of one clock, the store's own: [`now`](Self::now) reads it, and
 /// what is stored is compared with nothing else, since the clocks of those who ask may
