@@ -194,7 +194,7 @@ impl Lab {
     /// An engine over this lab and the store of `place`.
     pub fn engine(&self, place: &Place) -> Engine<Self> {
         // Whoever waits for a lease to lapse waits in vain.
-        let hour = std::time::Duration::from_secs(3_600);
+        let hour = Duration::from_secs(3_600);
         let built = self.builder(&place.store).lease(hour).build();
         built.expect("the settings make sense")
     }

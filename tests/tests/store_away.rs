@@ -164,6 +164,33 @@ async fn turns_corrections_and_forks_may_lose_any_call_too() {
     }
 }
 
+/// Without a token, too, a turn begins once.
+#[tokio::test(start_paused = true)]
+async fn a_turn_begins_once_whatever_is_lost() {
+    let talk = async |store: &FaultyStore, fault: Option<(u64, Fault)>| {
+        let (engine, _) = shop(store);
+        engine.run("order-7", order()).await.unwrap();
+        let before = store.calls().len();
+        if let Some((n, fault)) = fault {
+            store.fail(n, fault);
+        }
+        let turn = engine.turn("order-7", Order::update().note(4)).await;
+        let calls = store.calls().len() - before;
+        let history = engine.history("order-7").await.unwrap().len();
+        let run = turn.map(|run| run.fingerprint());
+        (run, history, calls)
+    };
+    let (right, steps, calls) = talk(&well(), None).await;
+    for n in 1..=calls as u64 {
+        for fault in [Fault::LoseCall, Fault::LoseAnswer] {
+            let (run, history, _) = talk(&well(), Some((n, fault))).await;
+            let place = format!("{fault:?} of call {n}");
+            let run = run.unwrap_or_else(|error| panic!("{place}: {error}"));
+            assert_eq!((run, history), (*right.as_ref().unwrap(), steps), "{place}");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_stays_away_fails_the_call_and_not_the_run() {
     let writes = [

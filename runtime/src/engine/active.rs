@@ -23,7 +23,7 @@ pub(super) type Driving<G> = Pin<Box<dyn Future<Output = RunResult<G>> + Send>>;
 /// What a call is for.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Purpose {
-    Run(Origin),
+    Run(StartedWith),
     Resume,
     /// A further turn, with its token.
     Turn(Option<String>),
@@ -50,7 +50,7 @@ impl Purpose {
 
 /// What a run is started with: its input as text, and its seed.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Origin {
+pub(super) struct StartedWith {
     pub(super) input: String,
     pub(super) seed: u64,
 }

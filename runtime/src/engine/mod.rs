@@ -33,7 +33,7 @@ pub use builder::EngineBuilder;
 pub use call::{RunCall, TurnCall};
 pub use fork::At;
 
-use self::active::{Driving, Ended, Entered, Known, Origin, Part, Purpose, RunResult};
+use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, StartedWith};
 use self::core::Core;
 use self::start::{check_id, state_text};
 use self::stored::Stored;
@@ -324,7 +324,7 @@ impl<G: Graph> Engine<G> {
         let is_for_this = match purpose {
             Purpose::Resume => true,
             Purpose::Run(origin) => {
-                core.check_origin(&at, origin).await?;
+                core.check_started_with(&at, origin).await?;
                 true
             }
             Purpose::Turn(token) => token.is_some() && *token == core.head(&at).await?.token,
@@ -363,21 +363,21 @@ impl<G: Graph> Engine<G> {
     async fn start(self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
         check_id(&run)?;
         if self.core.store.is_none() {
-            return self.core.run_unkept(run, state, seed).await;
+            return self.core.run_unstored(run, state, seed).await;
         }
         let id = run.clone();
-        of_run(&id, self.start_kept(run, state, seed)).await
+        of_run(&id, self.start_stored(run, state, seed)).await
     }
 
-    async fn start_kept(&self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
+    async fn start_stored(&self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
         let at = self.core.driven("run", &run)?;
-        let origin = Origin {
+        let origin = StartedWith {
             input: state_text(&self.core, &run, 0, &state)?,
             seed: seed.unwrap_or_else(|| default_seed(&run)),
         };
         let own = origin.clone();
         let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.run_kept(at, state, own).await })
+            Box::pin(async move { core.run_stored(at, state, own).await })
         };
         self.execute(&run, Purpose::Run(origin), drive).await
     }

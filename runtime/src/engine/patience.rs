@@ -102,15 +102,29 @@ impl Patience {
         bytes: usize,
         call: impl Fn() -> StoreFuture<'a, T>,
     ) -> Result<T, StoreError> {
+        self.ask_again(bytes, call).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, and whether it may have been done by an earlier call than the one that
+    /// was answered.
+    pub(super) async fn ask_again<'a, T>(
+        &self,
+        bytes: usize,
+        call: impl Fn() -> StoreFuture<'a, T>,
+    ) -> Result<(T, bool), StoreError> {
         let more = u64::try_from(bytes / BYTES_A_SECOND).unwrap_or(u64::MAX);
         let timeout = self.timeout.saturating_add(Duration::from_secs(more));
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
+        let mut may_be_done = false;
         loop {
             let away = match within(timeout, call()).await {
                 Err(error @ StoreError::Unavailable { .. }) => error,
-                answer => return answer,
+                answer => return answer.map(|answer| (answer, may_be_done)),
             };
+            let unknown = CallOutcome::Unknown;
+            may_be_done |=
+                matches!(away, StoreError::Unavailable { outcome, .. } if outcome == unknown);
             let next = after(Instant::now(), jittered(pause));
             if next >= self.until(began) || Timer::until(next).await.is_err() {
                 return Err(away);

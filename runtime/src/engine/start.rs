@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::active::{Origin, RunResult};
+use super::active::{RunResult, StartedWith};
 use super::answer::interrupts;
 use super::compatible::{check_graph, reducers};
 use super::core::Core;
@@ -15,7 +15,7 @@ use super::drive::{Drive, Writer};
 use super::inside;
 use super::lease::HeldLease;
 use super::runtime;
-use super::stored::Stored;
+use super::stored::{Stored, Taken};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::error::Error;
@@ -29,9 +29,7 @@ use crate::session::{
     self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, restore, step_error,
 };
 use crate::state::State;
-use crate::store::{
-    Claim, Committed, Head, LONGEST_RUN_ID, Lease, Loaded, Status, StoreError, StoreFuture,
-};
+use crate::store::{Claim, Head, LONGEST_RUN_ID, Lease, Loaded, Status, StoreError, StoreFuture};
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);
@@ -110,7 +108,7 @@ impl<G: Graph> Core<G> {
     }
 
     /// Runs without a store.
-    pub(super) async fn run_unkept(
+    pub(super) async fn run_unstored(
         &self,
         run: String,
         state: G::State,
@@ -121,7 +119,7 @@ impl<G: Graph> Core<G> {
         if let Err(error) = machine.begin() {
             return Err(step_error(machine.run(), 0, error));
         }
-        let mut session = Session::unkept(machine, self.settings.rules());
+        let mut session = Session::unstored(machine, self.settings.rules());
         let driven = self.drive(&mut session, None, now).await;
         let finished = driven.map(|_| finished_run(session.machine(), None));
         let_go(session);
@@ -129,13 +127,13 @@ impl<G: Graph> Core<G> {
     }
 
     /// Creates a run, or goes on with the one that exists.
-    pub(super) async fn run_kept(
+    pub(super) async fn run_stored(
         &self,
         at: Stored,
         state: G::State,
-        origin: Origin,
+        origin: StartedWith,
     ) -> RunResult<G> {
-        let Origin { input, seed } = origin.clone();
+        let StartedWith { input, seed } = origin.clone();
         let state = as_stored::<G>(at.id(), state, &input)?;
         let identity = RunIdentity::new(at.id().to_owned(), Some(seed));
         let machine = self.blueprint.machine(identity, state);
@@ -148,14 +146,14 @@ impl<G: Graph> Core<G> {
         } = step;
         let asked = Instant::now();
         match at.commit_taking(commit).await {
-            Ok(Committed::Now(lease)) => {
+            Ok(Taken::Held(lease)) => {
                 let writer = Writer::new(&at, self.held(&at, &lease, asked));
-                self.drive_kept(machine, tail, LeftOpen::nothing(), writer)
+                self.drive_stored(machine, tail, LeftOpen::nothing(), writer)
                     .await
             }
-            Ok(Committed::Already(_) | Committed::TokenSpent)
+            Ok(Taken::Done | Taken::ByAnother | Taken::TokenSpent)
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
-                self.check_origin(&at, &origin).await?;
+                self.check_started_with(&at, &origin).await?;
                 self.resume(at).await
             }
             Err(error) => Err(at.said(error)),
@@ -163,7 +161,11 @@ impl<G: Graph> Core<G> {
     }
 
     /// The run exists: it must have been started with this input and seed.
-    pub(super) async fn check_origin(&self, at: &Stored, origin: &Origin) -> Result<(), Error> {
+    pub(super) async fn check_started_with(
+        &self,
+        at: &Stored,
+        origin: &StartedWith,
+    ) -> Result<(), Error> {
         let run = at.id();
         let head = self.head(at).await?;
         if head.origin.is_some() {
@@ -181,7 +183,7 @@ impl<G: Graph> Core<G> {
         let stored: G::State = migrate::state::<G>(first.version, &first.updates)
             .and_then(|today| encode::from_str(&today))
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
-        let stored = Origin {
+        let stored = StartedWith {
             input: encode::to_string(&stored).map_err(Error::not_round_trip(run, 0))?,
             seed: head.seed,
         };
@@ -211,12 +213,12 @@ impl<G: Graph> Core<G> {
             lease.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
-        self.drive_kept(machine, tail, left, Writer::new(&at, lease))
+        self.drive_stored(machine, tail, left, Writer::new(&at, lease))
             .await
     }
 
     /// Drives a run that is held, of whose open step `left` is left.
-    pub(super) async fn drive_kept(
+    pub(super) async fn drive_stored(
         &self,
         machine: Machine<G>,
         tail: Tail,
@@ -232,7 +234,7 @@ impl<G: Graph> Core<G> {
             let at = at.clone();
             Box::pin(async move { at.journal(&journal).await })
         };
-        let mut session = Session::kept(machine, rules, epoch, tail, left, Box::new(write));
+        let mut session = Session::stored(machine, rules, epoch, tail, left, Box::new(write));
         let driven = self.drive(&mut session, Some(&mut writer), Instant::now());
         let ending = match driven.await {
             Ok(ending) => ending,
@@ -343,7 +345,7 @@ impl<G: Graph> Core<G> {
     }
 }
 
-impl Origin {
+impl StartedWith {
     /// Refuses to take a run that was started with `other` for one that starts with this.
     pub(super) fn is_same(&self, other: &Self, run: &str) -> Result<(), Error> {
         let what = if self.seed != other.seed {

@@ -13,6 +13,18 @@ use crate::store::{
     Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 
+/// What became of a commit that takes the run's lease.
+pub(super) enum Taken {
+    /// It is made, by this call, and the lease with it.
+    Held(Lease),
+    /// It is made, by this call as far as anybody can know, and nothing is left to do.
+    Done,
+    /// The step is there, and another call has made it.
+    ByAnother,
+    /// An earlier turn has had its token.
+    TokenSpent,
+}
+
 /// A run in a store.
 #[derive(Clone)]
 pub(super) struct Stored {
@@ -139,13 +151,22 @@ impl Stored {
     }
 
     /// A commit that takes the run's lease.
-    pub(super) async fn commit_taking(&self, commit: Commit) -> Result<Committed, StoreError> {
+    pub(super) async fn commit_taking(&self, commit: Commit) -> Result<Taken, StoreError> {
         let at = self.clone();
-        let call = async move { at.commit(&commit).await };
-        Taking::begin(self, call, |committed| match committed {
-            Committed::Now(lease) => Some(lease),
-            Committed::Already(lease) => lease,
-            Committed::TokenSpent => None,
+        let call = async move {
+            let call = || at.store.commit(commit.clone());
+            let asked = at.patience.ask_again(commit_bytes(&commit), call).await;
+            asked.map(|(committed, may_be_done)| match committed {
+                Committed::Now(lease) | Committed::Already(Some(lease)) => Taken::Held(lease),
+                // Its lease went back with it.
+                Committed::Already(None) if may_be_done && commit.release => Taken::Done,
+                Committed::Already(None) => Taken::ByAnother,
+                Committed::TokenSpent => Taken::TokenSpent,
+            })
+        };
+        Taking::begin(self, call, |taken| match taken {
+            Taken::Held(lease) => Some(lease),
+            Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
         })
         .await
     }

@@ -7,17 +7,17 @@ use super::active::RunResult;
 use super::core::Core;
 use super::drive::Writer;
 use super::lease::HeldLease;
-use super::stored::Stored;
+use super::stored::{Stored, Taken};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, UpdateOf};
 use crate::session::{Found, LeftOpen, OutsideStep, Tail, leaves_a_step_open};
-use crate::store::{Access, Committed, Head, Lease, Park, StoreError};
+use crate::store::{Access, Head, Lease, Park, StoreError};
 
 /// What became of a turn's first step.
 enum Begun<G: Graph> {
     Now(Box<Machine<G>>, Tail, HeldLease),
-    /// Its token has had its turn.
+    /// It is over, or its token has had its turn.
     Before,
     /// Another engine's turn came first, perhaps an equal one: this one begins
     /// behind it.
@@ -39,7 +39,7 @@ impl<G: Graph> Core<G> {
             if let Ok(Begun::Now(machine, tail, lease)) = begun {
                 let writer = Writer::new(&at, lease);
                 let left = LeftOpen::nothing();
-                return self.drive_kept(*machine, tail, left, writer).await;
+                return self.drive_stored(*machine, tail, left, writer).await;
             }
             if let Some(mut held) = held {
                 held.give_back().await;
@@ -89,13 +89,13 @@ impl<G: Graph> Core<G> {
         } = step;
         let asked = Instant::now();
         match at.commit_taking(commit).await {
-            Ok(Committed::Now(lease)) => {
+            Ok(Taken::Held(lease)) => {
                 let begun = held.take();
                 let begun = begun.unwrap_or_else(|| self.held(at, &lease, asked));
                 Ok(Begun::Now(Box::new(machine), tail, begun))
             }
-            Ok(Committed::TokenSpent) => Ok(Begun::Before),
-            Ok(Committed::Already(_))
+            Ok(Taken::Done | Taken::TokenSpent) => Ok(Begun::Before),
+            Ok(Taken::ByAnother)
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 Ok(Begun::Overtaken)
             }

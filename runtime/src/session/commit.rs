@@ -124,11 +124,11 @@ pub(super) fn is_held_after(committed: &Committed) -> bool {
 }
 
 /// The results of tasks of the open step that need not run again, by order key.
-pub(crate) type Kept<G> = HashMap<Digest, Finished<G>>;
+pub(crate) type Pending<G> = HashMap<Digest, Finished<G>>;
 
 /// The result of one task as text, to be kept while its step is open.
 #[derive(Debug)]
-pub(super) struct KeptText {
+pub(super) struct PendingText {
     /// Its order key.
     pub(crate) task: Digest,
     pub(crate) node: &'static str,
@@ -151,11 +151,11 @@ pub(super) enum Why<'a> {
 pub(super) fn park(
     (run, epoch): (&str, u64),
     saw: u64,
-    results: Vec<KeptText>,
+    results: Vec<PendingText>,
     why: Why<'_>,
     effects: &OpenEffects,
 ) -> Park {
-    let kept = |KeptText { task, node, result }| PendingResult {
+    let kept = |PendingText { task, node, result }| PendingResult {
         task,
         node: node.to_owned(),
         saw,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::commit::Kept;
+use super::commit::Pending;
 use super::effects::journal_digest;
 use super::faults::step_error;
 use super::migrate::{self, Reducers};
@@ -233,7 +233,7 @@ pub(crate) fn check_journal(
 
 /// The kept results of the open step. They have no version: where an older one
 /// may have written them, they must be what today's would have written.
-pub(crate) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
+pub(crate) fn read_pending<G: Graph>(loaded: &Loaded) -> Result<Pending<G>, Error> {
     let Loaded {
         head,
         steps,
@@ -241,7 +241,7 @@ pub(crate) fn read_kept<G: Graph>(loaded: &Loaded) -> Result<Kept<G>, Error> {
         ..
     } = loaded;
     if mistake!(KeptResultsForgotten) {
-        return Ok(Kept::new());
+        return Ok(Pending::new());
     }
     let last = steps.last();
     let may_be_older = last.is_some_and(|last| migrate::is_needed::<G>(last.version));

@@ -29,7 +29,7 @@ use crate::machine::{DoneTask, Finished, KeyId, Machine, StepError, Task, result
 use crate::store::{Commit, Committed, Park, Question, StoreError};
 
 pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
-use commit::{Kept, KeptText, Noted, Why, is_held_after};
+use commit::{Noted, Pending, PendingText, Why, is_held_after};
 #[cfg(test)]
 pub(crate) use effects::journal_digest;
 use faults::Faults;
@@ -88,7 +88,7 @@ struct Book<G: Graph> {
     journal: Arc<RunJournal>,
     snapshots: SnapshotRule,
     /// The results of the open step that need not be had again.
-    kept: Kept<G>,
+    pending: Pending<G>,
 }
 
 /// What the session waits to be told.
@@ -152,7 +152,7 @@ pub(crate) enum Work<G: Graph> {
 
 impl<G: Graph> Session<G> {
     /// The session of a run that no store keeps.
-    pub(crate) const fn unkept(machine: Machine<G>, rules: Rules) -> Self {
+    pub(crate) const fn unstored(machine: Machine<G>, rules: Rules) -> Self {
         Self {
             machine,
             rules,
@@ -163,7 +163,7 @@ impl<G: Graph> Session<G> {
 
     /// The session of a run that is driven under the lease with `epoch`; `left` is
     /// what an earlier one left of its open step.
-    pub(crate) fn kept(
+    pub(crate) fn stored(
         machine: Machine<G>,
         rules: Rules,
         epoch: u64,
@@ -171,18 +171,18 @@ impl<G: Graph> Session<G> {
         left: LeftOpen<G>,
         write: WriteJournal,
     ) -> Self {
-        let LeftOpen { kept, effects } = left;
+        let LeftOpen { pending, effects } = left;
         let check = rules.check_round_trip;
         let journal = RunJournal::new((machine.run(), epoch), check, effects, write);
         machine.keys().run().record_in(journal.clone());
         let book = Book {
             journal,
             snapshots: rules.snapshots(tail),
-            kept,
+            pending,
         };
         Self {
             book: Some(book),
-            ..Self::unkept(machine, rules)
+            ..Self::unstored(machine, rules)
         }
     }
 
@@ -245,17 +245,17 @@ impl<G: Graph> Session<G> {
 
     /// The tasks of the open step that are to run now.
     pub(crate) fn start(&mut self) -> Work<G> {
-        let kept = self.book.as_mut().map(|book| mem::take(&mut book.kept));
-        let kept = kept.unwrap_or_default();
+        let pending = self.book.as_mut().map(|book| mem::take(&mut book.pending));
+        let pending = pending.unwrap_or_default();
         match self.machine.frontier_mut() {
-            [task] if kept.is_empty() => Work::One(task.start()),
-            _ => Work::All(self.in_place(kept)),
+            [task] if pending.is_empty() => Work::One(task.start()),
+            _ => Work::All(self.in_place(pending)),
         }
     }
 
     /// The kept results at their tasks' places in the frontier.
-    fn in_place(&self, mut kept: Kept<G>) -> Vec<Option<Finished<G>>> {
-        if kept.is_empty() {
+    fn in_place(&self, mut pending: Pending<G>) -> Vec<Option<Finished<G>>> {
+        if pending.is_empty() {
             return Vec::new();
         }
         let keys = self.machine.keys();
@@ -270,7 +270,7 @@ impl<G: Graph> Session<G> {
         }
         tasks
             .into_iter()
-            .map(|key| kept.remove(&keys.get(key)))
+            .map(|key| pending.remove(&keys.get(key)))
             .collect()
     }
 
@@ -490,7 +490,7 @@ impl<G: Graph> Session<G> {
     }
 
     /// Leaves the open step until it is answered.
-    fn wait(&mut self, results: Vec<KeptText>) -> Next {
+    fn wait(&mut self, results: Vec<PendingText>) -> Next {
         if mistake!(WaitIsFailure) {
             return self.leave(Left::Failed(self.budget_exceeded()), results);
         }
@@ -498,7 +498,7 @@ impl<G: Graph> Session<G> {
     }
 
     /// Leaves the open step with the results it has.
-    fn leave(&mut self, why: Left, results: Vec<KeptText>) -> Next {
+    fn leave(&mut self, why: Left, results: Vec<PendingText>) -> Next {
         let Some(book) = &self.book else {
             return self.end(match why {
                 Left::Failed(error) | Left::Away(error) => Err(error),
@@ -516,7 +516,7 @@ impl<G: Graph> Session<G> {
     /// The results of a step that is left, as text, but for those that are kept
     /// already, beside the state that they saw. One that has no encoding is not kept:
     /// its task runs again.
-    fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<KeptText> {
+    fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<PendingText> {
         let Some(book) = self.book.as_ref().filter(|_| !mistake!(OneFailureIsAll)) else {
             return Vec::new();
         };
@@ -525,7 +525,7 @@ impl<G: Graph> Session<G> {
         let news = tasks.filter_map(|(task, done)| {
             let is_news = |done: &&Finished<G>| done.saw.is_none() || mistake!(KeptTwice);
             let result = result_text(done.as_ref().filter(is_news)?, check).ok()?;
-            Some(KeptText {
+            Some(PendingText {
                 task: self.machine.keys().get(task.key),
                 node: self.machine.info().node_name(task.node),
                 result,

@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Rules;
-use super::commit::{Kept, step_commit};
+use super::commit::{Pending, step_commit};
 use super::effects::{OpenEffects, journal_digest};
 use super::faults::{catch_reducers, step_error};
-use super::load::{corrupt, read_kept, undecodable};
+use super::load::{corrupt, read_pending, undecodable};
 use super::snapshots::Tail;
 use super::standing::Standing;
 use crate::cx::{RunIdentity, UNRECORDED};
@@ -33,7 +33,7 @@ pub(crate) struct OutsideStep<G: Graph> {
 
 /// What an earlier session left of the open step.
 pub(crate) struct LeftOpen<G: Graph> {
-    pub(super) kept: Kept<G>,
+    pub(super) pending: Pending<G>,
     pub(super) effects: OpenEffects,
 }
 
@@ -41,22 +41,22 @@ impl<G: Graph> LeftOpen<G> {
     /// Nothing: the step is new.
     pub(crate) fn nothing() -> Self {
         Self {
-            kept: Kept::new(),
+            pending: Pending::new(),
             effects: OpenEffects::default(),
         }
     }
 
     /// What is stored of it.
     pub(crate) fn of(loaded: Loaded) -> Result<Self, Error> {
-        let kept = read_kept(&loaded)?;
+        let pending = read_pending(&loaded)?;
         let effects = OpenEffects::new(loaded.effects, loaded.questions);
-        Ok(Self { kept, effects })
+        Ok(Self { pending, effects })
     }
 
     /// The tasks whose results are kept.
     #[cfg(test)]
     pub(crate) fn finished(&self) -> impl Iterator<Item = &Digest> {
-        self.kept.keys()
+        self.pending.keys()
     }
 }
 

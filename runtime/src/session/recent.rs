@@ -17,15 +17,15 @@ const RUNS: usize = 64;
 const BYTES: u64 = 32 << 20;
 
 /// The youngest is at the back.
-pub(crate) struct Recent<G: Graph>(Mutex<VecDeque<Kept<G>>>);
+pub(crate) struct Recent<G: Graph>(Mutex<VecDeque<RecentRun<G>>>);
 
 /// One run.
-struct Kept<G: Graph> {
+struct RecentRun<G: Graph> {
     machine: Machine<G>,
     tail: Tail,
 }
 
-impl<G: Graph> Kept<G> {
+impl<G: Graph> RecentRun<G> {
     /// What it would take in a store: its state, and what is to run next.
     fn bytes(&self) -> u64 {
         self.tail.bytes() + self.machine.frontier_bytes()
@@ -38,11 +38,11 @@ impl<G: Graph> Recent<G> {
     }
 
     // Nothing of the user's is dropped under the lock.
-    fn runs(&self) -> MutexGuard<'_, VecDeque<Kept<G>>> {
+    fn runs(&self) -> MutexGuard<'_, VecDeque<RecentRun<G>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remove(&self, run: &str) -> Option<Kept<G>> {
+    fn remove(&self, run: &str) -> Option<RecentRun<G>> {
         let mut runs = self.runs();
         let position = runs.iter().position(|kept| kept.machine.run() == run)?;
         runs.remove(position)
@@ -61,7 +61,7 @@ impl<G: Graph> Recent<G> {
     /// Keeps a run that nobody drives, unless it is too large.
     pub(crate) fn put(&self, machine: Machine<G>, tail: Tail) {
         let before = self.remove(machine.run());
-        let kept = Kept { machine, tail };
+        let kept = RecentRun { machine, tail };
         if kept.bytes() <= BYTES {
             let_go(self.push(kept));
         } else {
@@ -71,11 +71,11 @@ impl<G: Graph> Recent<G> {
     }
 
     /// Gives back what there is no more room for.
-    fn push(&self, kept: Kept<G>) -> Vec<Kept<G>> {
+    fn push(&self, kept: RecentRun<G>) -> Vec<RecentRun<G>> {
         let mut runs = self.runs();
         runs.push_back(kept);
         let mut bytes = 0_u64;
-        let fits = |kept: &&Kept<G>| {
+        let fits = |kept: &&RecentRun<G>| {
             bytes += kept.bytes();
             bytes <= BYTES
         };

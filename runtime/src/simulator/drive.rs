@@ -54,7 +54,7 @@ impl Drive {
         let write = Box::new(|journal| -> crate::store::StoreFuture<'static, ()> {
             Box::pin(super::desk::write(journal))
         });
-        let mut session = Session::kept(machine, rules(stage), epoch, tail, left, write);
+        let mut session = Session::stored(machine, rules(stage), epoch, tail, left, write);
         let next = session.begin();
         Phase::Driving(Box::new(Self {
             session,
