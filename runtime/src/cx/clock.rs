@@ -32,7 +32,10 @@ pub(super) fn now(cx: &Cx) -> SystemTime {
     if let Some(time) = journal.clock(&call, position) {
         return time;
     }
-    let time = read_clock();
+    let time = match cx.rehearsal() {
+        Some(rehearsal) => rehearsal.time(cx, &call),
+        None => read_clock(),
+    };
     cx.log().buffer(EffectRecord {
         step: cx.step(),
         task,

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::journal::{Call, EffectJournal, Found, Request, UNRECORDED};
 use super::place::{Place, Visit};
+use super::rehearsal::{Line, Said};
 use super::{APART, AttemptLog, Cx};
 use crate::encode::{self, Draft, EncodeError};
 use crate::error::Error;
@@ -151,7 +152,7 @@ impl<'a> Effect<'a> {
             Look::Known(result) => self.settled(journal, result).await,
             Look::New => {
                 let _flight = self.log().fly();
-                match self.outside(f).await {
+                match self.made(&request, false, f).await {
                     Ok(value) => self.succeed(journal, &request, value).await,
                     Err(error) => Err(self.fail(&request, error)),
                 }
@@ -208,6 +209,38 @@ impl<'a> Effect<'a> {
             self.cx.run_id(),
             self.name
         ))
+    }
+
+    /// Makes the call, unless somebody stands in for the world outside.
+    async fn made<T, E, F, Fut>(
+        &self,
+        request: &Request,
+        at_most_once: bool,
+        f: F,
+    ) -> Result<T, NodeError>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let rehearsal = self.cx.rehearsal();
+        if let Some(rehearsal) = rehearsal {
+            let line = rehearsal.calls(self.cx, self.call(), request, at_most_once);
+            match line.await {
+                Line::Make => {}
+                Line::Never => return pending().await,
+                Line::Say(Ok(text)) => return self.decode(&text),
+                Line::Say(Err(error)) => return Err(error),
+            }
+        }
+        let made = self.outside(f).await;
+        if let Some(rehearsal) = rehearsal
+            && let Some(said) = repeatable(&made)
+        {
+            rehearsal.came_to(self.cx, &self.call(), said);
+        }
+        made
     }
 
     /// Calls `f`, and says so to whatever `f` asks of this task's context.
@@ -477,7 +510,7 @@ impl AtMostOnce<'_> {
             effect.write(journal, intent).await?;
         }
         unbegun.begin();
-        let error = match effect.outside(f).await {
+        let error = match effect.made(&request, true, f).await {
             Ok(value) => return effect.succeed(journal, &request, value).await,
             Err(error) => error,
         };
@@ -488,6 +521,17 @@ impl AtMostOnce<'_> {
         }
         drop(flight);
         effect.ask(journal, &request, &error.to_string()).await
+    }
+}
+
+/// What a call came to, to be said a second time; nothing for a response that does not
+/// survive its text.
+fn repeatable<T: Serialize + DeserializeOwned>(made: &Result<T, NodeError>) -> Option<Said> {
+    let read = |text: &str| encode::read_back::<T>(text).map(drop);
+    let text = |value| Draft::of(value)?.checked(true, read);
+    match made {
+        Ok(value) => text(value).ok().map(Ok),
+        Err(error) => Some(Err(error.clone())),
     }
 }
 

@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
-use super::EffectJournal;
+use super::{EffectJournal, Rehearsal};
 use crate::hash::Hasher;
 
 /// What all tasks of a driven run share.
@@ -14,6 +14,8 @@ pub(crate) struct RunIdentity {
     pub(crate) dropped: AtomicBool,
     /// Known when the lease is.
     journal: OnceLock<Arc<dyn EffectJournal>>,
+    /// Who stands in for the world outside.
+    rehearsal: OnceLock<Arc<dyn Rehearsal>>,
 }
 
 impl RunIdentity {
@@ -23,6 +25,7 @@ impl RunIdentity {
             seed,
             dropped: AtomicBool::new(false),
             journal: OnceLock::new(),
+            rehearsal: OnceLock::new(),
         })
     }
 
@@ -39,6 +42,17 @@ impl RunIdentity {
 
     pub(crate) fn journal(&self) -> Option<&Arc<dyn EffectJournal>> {
         self.journal.get()
+    }
+
+    /// From now on `rehearsal` stands in for the world outside. Once for each driving.
+    pub(crate) fn rehearse(&self, rehearsal: Arc<dyn Rehearsal>) {
+        // A second one would be of the same engine, and so the same.
+        let _ = self.rehearsal.set(rehearsal);
+    }
+
+    #[inline]
+    pub(crate) fn rehearsal(&self) -> Option<&Arc<dyn Rehearsal>> {
+        self.rehearsal.get()
     }
 }
 

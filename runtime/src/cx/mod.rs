@@ -7,6 +7,7 @@ mod journal;
 mod log;
 mod place;
 mod random;
+mod rehearsal;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +33,7 @@ use log::AttemptLog;
 use place::Place;
 pub(crate) use place::Visit;
 pub use random::TaskRng;
+pub(crate) use rehearsal::{Cue, Line, Rehearsal, Said};
 
 /// The context of one attempt of one task; a node that takes `&Cx` gets it.
 ///
@@ -224,6 +226,20 @@ impl Cx {
     /// ```
     pub fn untracked<T>(&self, f: impl FnOnce() -> T) -> T {
         f()
+    }
+
+    /// The attempt begins, which whoever rehearses the run wants to know.
+    #[inline]
+    pub(crate) fn start(&self) {
+        if let Some(rehearsal) = self.rehearsal() {
+            rehearsal.starts(self);
+        }
+    }
+
+    /// Who stands in for the world outside, if anybody does.
+    #[inline]
+    fn rehearsal(&self) -> Option<&Arc<dyn Rehearsal>> {
+        self.keys.run().rehearsal()
     }
 
     /// From here on the current thread runs the node, until that is dropped.

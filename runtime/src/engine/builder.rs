@@ -181,6 +181,7 @@ impl<G: Graph> EngineBuilder<G> {
             identity: OnceLock::new(),
             active: Active::new(),
             recent: Recent::new(),
+            rehearsal: OnceLock::new(),
         };
         Ok(Engine {
             core: Arc::new(core),

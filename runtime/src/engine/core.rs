@@ -12,6 +12,7 @@ use super::patience::Patience;
 use super::start::check_id;
 use super::step::Limits;
 use super::stored::Stored;
+use crate::cx::Rehearsal;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
@@ -34,6 +35,8 @@ pub(super) struct Core<G: Graph> {
     pub(super) identity: OnceLock<(String, Digest)>,
     pub(super) active: Active<G>,
     pub(super) recent: Recent<G>,
+    /// Who stands in for the world outside, in a test.
+    pub(super) rehearsal: OnceLock<Arc<dyn Rehearsal>>,
 }
 
 impl<G: Graph> Core<G> {

@@ -16,6 +16,7 @@ mod lease;
 mod past;
 mod patience;
 mod pulse;
+mod rehearsed;
 pub(crate) mod replay;
 mod retention;
 mod runtime;

@@ -228,6 +228,9 @@ impl<G: Graph> Core<G> {
         if let Some(pulse) = inside::current() {
             pulse.begin_driving();
         }
+        if let Some(rehearsal) = self.rehearsal.get() {
+            machine.keys().run().rehearse(Arc::clone(rehearsal));
+        }
         let (rules, epoch) = (self.settings.rules(), writer.lease.epoch());
         let at = writer.at.clone();
         let write = move |journal| -> StoreFuture<'static, ()> {

@@ -77,6 +77,7 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         let Some(cx) = attempts.begin(context.keys, key, step) else {
             return attempts.fail(AttemptError::Suspended);
         };
+        cx.start();
         let result = if info.options.blocking {
             let leash = Leash::of(cx);
             let due = Instant::now().checked_add(timeout);
