@@ -3,6 +3,8 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
+
 use super::StoreCall;
 use crate::hash::Digest;
 use crate::store::{
@@ -21,12 +23,18 @@ pub enum Fault {
     LoseAnswer,
     /// The store does it, and no answer ever comes.
     Hang,
+    /// The process [dies](FaultyStore::die) before the store sees the call.
+    DieBefore,
+    /// The process [dies](FaultyStore::die) when the store has done it.
+    DieAfter,
 }
 
 /// A store that can be away, or lose an answer, when a test wants it to.
 ///
 /// It counts the calls that are made of it, from the first poll on; faults are set for the
-/// *n*-th call from now on. Clones share everything.
+/// *n*-th call from now on. Clones share everything. It can also play the store of a process
+/// that dies: then the call at which that happens never ends, and no later one gets through.
+/// Who goes on wraps the store beneath anew.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -50,6 +58,18 @@ pub enum Fault {
 pub struct FaultyStore {
     inner: Arc<dyn Store>,
     shared: Arc<Mutex<Shared>>,
+    life: watch::Sender<Life>,
+}
+
+/// How it is with the process that has the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Life {
+    #[default]
+    Lives,
+    /// What it has in memory may still be there, and waits for the call at which it died.
+    Dead,
+    /// Nothing of it is left but what it has handed to others.
+    Buried,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +103,7 @@ impl FaultyStore {
         Self {
             inner: store,
             shared: Arc::default(),
+            life: watch::Sender::default(),
         }
     }
 
@@ -106,6 +127,60 @@ impl FaultyStore {
         self.shared().calls.clone()
     }
 
+    /// Lets the process die that has this store: no call gets through any more. What it has
+    /// in memory is for the test to drop.
+    pub fn die(&self) {
+        self.live(Life::Dead);
+    }
+
+    /// Everything is dropped that the process had in memory. What is left of its calls on the
+    /// runtime ends.
+    pub(crate) fn bury(&self) {
+        self.live(Life::Buried);
+    }
+
+    fn live(&self, life: Life) {
+        self.life.send_replace(life);
+    }
+
+    /// Whether the process has died.
+    pub fn is_dead(&self) -> bool {
+        *self.life.borrow() != Life::Lives
+    }
+
+    /// Waits until the process dies, e.g. of [`Fault::DieBefore`].
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use superstep::store::{MemoryStore, Prune, Store};
+    /// use superstep::testing::{Fault, FaultyStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    /// store.fail(1, Fault::DieBefore);
+    /// tokio::select! {
+    ///     _ = store.prune(&Prune::runs()) => unreachable!("nobody is there to hear the answer"),
+    ///     () = store.died() => {}
+    /// }
+    /// # }
+    /// ```
+    pub async fn died(&self) {
+        self.wait_for(|life| *life != Life::Lives).await;
+    }
+
+    async fn wait_for(&self, is_it: impl FnMut(&Life) -> bool) {
+        // The sender is `self`, so it cannot be gone.
+        let _ = self.life.subscribe().wait_for(is_it).await;
+    }
+
+    /// The process dies in `call`, of which nothing of it hears any more.
+    async fn die_in<T>(&self, call: StoreCall) -> Result<T, StoreError> {
+        self.die();
+        self.wait_for(|life| *life == Life::Buried).await;
+        Err(away(call, CallOutcome::Unknown))
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,6 +200,9 @@ impl FaultyStore {
         inner: StoreFuture<'a, T>,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
+            if self.is_dead() {
+                return Err(away(call, CallOutcome::DidNotHappen));
+            }
             match self.begin(call) {
                 None => inner.await,
                 Some(Fault::LoseCall) => Err(away(call, CallOutcome::DidNotHappen)),
@@ -135,6 +213,11 @@ impl FaultyStore {
                 Some(Fault::Hang) => {
                     drop(inner.await);
                     pending().await
+                }
+                Some(Fault::DieBefore) => self.die_in(call).await,
+                Some(Fault::DieAfter) => {
+                    drop(inner.await);
+                    self.die_in(call).await
                 }
             }
         })
