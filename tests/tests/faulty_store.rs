@@ -125,3 +125,43 @@ fn every_call_has_a_name_of_its_own() {
     assert_eq!(names.len(), StoreCall::ALL.len());
     assert!(StoreCall::Commit.is_write() && !StoreCall::Load.is_write());
 }
+
+#[tokio::test]
+async fn of_a_process_that_dies_no_further_call_gets_through() {
+    for (fault, happens) in [(Fault::DieBefore, false), (Fault::DieAfter, true)] {
+        let beneath = Arc::new(MemoryStore::new());
+        let engine = Engine::builder(Pot).shared_store(beneath.clone()).build();
+        engine.unwrap().run("run", Tea::default()).await.unwrap();
+        let store = FaultyStore::new(beneath.clone());
+        store.fail_call(StoreCall::Acquire, 1, fault);
+        tokio::select! {
+            _ = store.acquire("run", Claim::new("anna", TERM)) => panic!("the dead hear nothing"),
+            () = store.died() => {}
+        }
+        assert!(store.is_dead());
+        let after = FaultyStore::new(beneath.clone());
+        let taken = happens.then(|| "anna".to_owned());
+        assert_eq!(owner(&after).await, taken);
+
+        let epoch = after
+            .head("run")
+            .await
+            .unwrap()
+            .unwrap()
+            .lease
+            .map_or(1, |lease| lease.epoch);
+        let lost = store.release("run", epoch).await;
+        assert_eq!(outcome(lost), Some(CallOutcome::DidNotHappen));
+        assert_eq!(owner(&after).await, taken);
+    }
+}
+
+#[tokio::test]
+async fn a_process_can_be_told_to_die() {
+    let store = store().await;
+    assert!(!store.is_dead());
+    store.clone().die();
+    store.died().await;
+    assert_eq!(outcome(store.now().await), Some(CallOutcome::DidNotHappen));
+    assert_eq!(store.calls(), []);
+}

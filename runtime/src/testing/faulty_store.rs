@@ -152,7 +152,7 @@ impl FaultyStore {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use superstep::store::{MemoryStore, Prune, Store};
+    /// use superstep::store::{MemoryStore, Store};
     /// use superstep::testing::{Fault, FaultyStore};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
@@ -160,7 +160,7 @@ impl FaultyStore {
     /// let store = FaultyStore::new(Arc::new(MemoryStore::new()));
     /// store.fail(1, Fault::DieBefore);
     /// tokio::select! {
-    ///     _ = store.prune(&Prune::runs()) => unreachable!("nobody is there to hear the answer"),
+    ///     _ = store.now() => unreachable!("nobody is there to hear the answer"),
     ///     () = store.died() => {}
     /// }
     /// # }
