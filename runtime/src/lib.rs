@@ -56,12 +56,17 @@
 //!   [`Effect`]s, which are recorded.
 //! - An effect that is made [at most once](Effect::at_most_once) may leave a question: [`Run::interrupts`] has it,
 //!   and an [`Outcome`] answers it.
-//! - [`fn@diff`] says where two runs part, and [`testing`] whether today's program goes on with yesterday's runs.
+//! - [`fn@diff`] says where two runs part, and [`testing`] whether today's program goes on with yesterday's runs,
+//!   and whether a graph comes to the same wherever its process dies.
 //! - [`NodeError`] is what a node fails with, [`Failure`] what an `on error` row hands on, and [`Error`] what stops a run.
 //! - [`SqliteStore`](store) and [`MemoryStore`] keep runs; [`Store`] is for one of your own.
 //! - [`Graph::INFO`] describes a graph, and draws it.
 
 #![deny(missing_docs)]
+
+// What the macros write names this crate so.
+#[cfg(test)]
+extern crate self as superstep;
 
 #[macro_use]
 mod mistakes;

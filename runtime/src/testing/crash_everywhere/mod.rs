@@ -1,0 +1,123 @@
+//! Whether a graph comes to the same wherever its process dies.
+
+mod difference;
+mod ending;
+mod play;
+mod point;
+mod report;
+mod script;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use difference::{CrashDifference, Deviation};
+pub use point::{CallAt, CrashPoint};
+pub use report::CrashReport;
+
+use crate::engine::Engine;
+use crate::graph::Graph;
+use crate::store::Store;
+use difference::Place;
+use play::Play;
+
+/// Runs a graph to its end, and then once more for every point at which its process can die
+/// or lose an answer of its store; takes it up again each time, and demands that it comes to
+/// the same.
+///
+/// `engine` builds an engine over the store that it is given, each time as a new process
+/// would; `input` gives the input, each time the same. The points are: before and after each
+/// call of the store, each lost answer of the store, and after each poll of the driving call.
+/// A process that dies is an engine that is dropped with its driving call and gives nothing
+/// back; another engine takes over at once. Demanded are
+///
+/// - the same status, error, open questions, state and fingerprint;
+/// - that no task begins again whose step is committed or whose result is kept;
+/// - that no effect is called again that is on record, and none
+///   [at most once](crate::Effect::at_most_once) a second time;
+/// - that no node makes a call which it did not make in the first run, or asks for
+///   something else.
+///
+/// **The world outside** is asked in the first run only. From then on effects come to
+/// what they came to there, by task, name, number and attempt, failures included, and `cx.now()` gives what
+/// it gave there: in the first run a second later at each reading. If a crash leaves it open what became of a call at
+/// most once, the run's question is answered by what is so: it happened, with the first
+/// run's response, if the call was reached, and it did not if not. What the first run got
+/// no response of, e.g. the loser of a `select!`, or one that cannot be encoded, is called
+/// each time.
+///
+/// A first run may end in an error or wait for an answer: then all others have to.
+///
+/// **What is assumed.** Everything that a node does outside of effects happens again. A node
+/// that sleeps does so each time: run the test under a paused clock
+/// (`#[tokio::test(start_paused = true)]`). At a crash the futures of async nodes are
+/// dropped; the thread of a `blocking` node cannot be, and goes on until it asks `cx` for
+/// something. Which calls a node makes must not depend on chance: a `select!` is to be
+/// `biased`. Runs that a node drives by itself are code like any other. Calls of the store
+/// that only a resume makes are not disturbed.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use superstep::prelude::*;
+/// use superstep::testing::crash_everywhere;
+///
+/// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+/// # struct Order { amount: u64, receipt: String }
+/// # async fn charge(amount: u64) -> Result<String, NodeError> { Ok(format!("paid {amount}")) }
+/// #[node]
+/// async fn pay(order: &Order, cx: &Cx) -> Result<OrderUpdate, NodeError> {
+///     let pay = cx.effect("pay", &order.amount).at_most_once();
+///     Ok(Order::update().receipt(pay.run(|| charge(order.amount)).await?))
+/// }
+///
+/// #[graph(state = Order, start -> pay -> end)]
+/// struct Shop;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), superstep::testing::CrashDifference> {
+/// let engine = |store| Engine::builder(Shop).shared_store(store).build().unwrap();
+/// let report = crash_everywhere(engine, || Order { amount: 5, ..Default::default() }).await?;
+/// assert_eq!(report.steps, 1);
+/// assert!(report.tried() > 10);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// The first difference, with its point, step, node and call.
+pub async fn crash_everywhere<G: Graph>(
+    engine: impl Fn(Arc<dyn Store>) -> Engine<G>,
+    input: impl Fn() -> G::State,
+) -> Result<CrashReport, CrashDifference> {
+    let script = Arc::default();
+    let play = Play {
+        engine,
+        input,
+        script,
+    };
+    let first = play.run(CrashPoint::FirstRun).await?;
+    if first.calls.is_empty() {
+        let (point, deviation) = (CrashPoint::FirstRun, Deviation::OtherStore);
+        return Err(CrashDifference::new(point, deviation, Place::default(), ""));
+    }
+    let mut report = CrashReport {
+        steps: first.ending.steps(),
+        ..CrashReport::default()
+    };
+    let mut compare = async |point| {
+        let played = play.run(point).await?;
+        let (ending, stage) = (&played.ending, &played.stage);
+        let difference = ending.difference(&first.ending, &first.stage, stage);
+        if let Some(difference) = difference.await {
+            return Err(difference);
+        }
+        report.count(point, played.is_reached);
+        Ok(played)
+    };
+    let second = compare(CrashPoint::SecondRun).await?;
+    for point in CrashPoint::all(&second.calls, second.polls) {
+        compare(point).await?;
+    }
+    Ok(report)
+}

@@ -1,0 +1,179 @@
+//! One run, from its start to its end, disturbed at one point.
+
+use std::future::{IntoFuture, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use super::difference::{CrashDifference, Deviation, Place};
+use super::ending::{Ending, open_questions};
+use super::point::CrashPoint;
+use super::script::Script;
+use super::stage::{Process, RUN, Stage};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::run::Run;
+use crate::store::{Store, StoreError};
+use crate::testing::StoreCall;
+
+/// After so many driving calls a run has no end. A crash or a lost answer takes a second one,
+/// and what one step asks a third.
+const MOST_CALLS: u32 = 100;
+
+/// What is run: who makes an engine over a store, and who makes the input.
+pub(super) struct Play<M, I> {
+    pub(super) engine: M,
+    pub(super) input: I,
+    pub(super) script: Arc<Mutex<Script>>,
+}
+
+/// What one run came to.
+pub(super) struct Played {
+    pub(super) stage: Arc<Stage>,
+    pub(super) ending: Ending,
+    /// The calls of the store of its first process.
+    pub(super) calls: Vec<StoreCall>,
+    /// How often its first driving call was polled.
+    pub(super) polls: u64,
+    /// Whether it was disturbed at all.
+    pub(super) is_reached: bool,
+}
+
+/// What became of a driving call.
+enum Driven<S> {
+    /// It came to its end.
+    Ended(Result<Run<S>, Error>),
+    /// Its process died, or something was found.
+    Died,
+}
+
+impl<G, M, I> Play<M, I>
+where
+    G: Graph,
+    M: Fn(Arc<dyn Store>) -> Engine<G>,
+    I: Fn() -> G::State,
+{
+    /// Runs to the end, over the crash or lost answer at `point`.
+    pub(super) async fn run(&self, point: CrashPoint) -> Result<Played, CrashDifference> {
+        let stage = Stage::new(point, &self.script);
+        let failed = |error: StoreError| point.failed(&Error::from_store(RUN, error));
+        let (first, mut engine) = self.process(&stage);
+        if let Some((call, fault)) = point.fault() {
+            first.store.fail(call, fault);
+        }
+        let (mut polls, mut last_poll) = (0, point.last_poll());
+        let mut process = first.clone();
+        for calls in 0..MOST_CALLS {
+            stage.look().await.map_err(failed)?;
+            let (driven, polled) = self.drive(&process, &engine, last_poll.take()).await;
+            if calls == 0 {
+                polls = polled;
+            }
+            if let Some(found) = stage.found() {
+                return Err(found);
+            }
+            let result = match driven {
+                Driven::Ended(Err(error)) if is_lost(&error) => continue,
+                Driven::Ended(result) => result,
+                Driven::Died => {
+                    drop(engine);
+                    process.bury().await.map_err(failed)?;
+                    (process, engine) = self.process(&stage);
+                    // What the dead process has left on the runtime is dropped.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            };
+            if self.answer(&stage).await? {
+                continue;
+            }
+            let reader = (self.engine)(Arc::new(stage.store().clone()));
+            let ending = Ending::of(result, &stage, &reader).await;
+            let ending = ending.map_err(|error| point.failed(&error))?;
+            return Ok(first.played(&stage, ending, polls));
+        }
+        let place = Place::default();
+        Err(CrashDifference::new(point, Deviation::NoEnd, place, ""))
+    }
+
+    /// A new process, with an engine of its own.
+    fn process(&self, stage: &Arc<Stage>) -> (Process, Engine<G>) {
+        let process = stage.enter();
+        let engine = (self.engine)(Arc::new(process.store.clone()));
+        engine.rehearse(Arc::new(process.clone()));
+        (process, engine)
+    }
+
+    /// Drives the run until it ends, or the process dies, after `last_poll` at the latest.
+    /// Gives how often it was polled, too.
+    async fn drive(
+        &self,
+        process: &Process,
+        engine: &Engine<G>,
+        last_poll: Option<u64>,
+    ) -> (Driven<G::State>, u64) {
+        let mut polls = 0;
+        let mut call = engine.run(RUN, (self.input)()).into_future();
+        let mut died = pin!(process.store.died());
+        let driven = poll_fn(|task| {
+            if died.as_mut().poll(task).is_ready() {
+                return Poll::Ready(Driven::Died);
+            }
+            let polled = call.as_mut().poll(task);
+            polls += 1;
+            if last_poll == Some(polls) {
+                process.store.die();
+            }
+            match polled {
+                _ if process.store.is_dead() => Poll::Ready(Driven::Died),
+                Poll::Ready(result) => Poll::Ready(Driven::Ended(result)),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        (driven.await, polls)
+    }
+
+    /// Answers what the run asks, as far as the world outside knows it; gives whether there
+    /// was anything to answer.
+    async fn answer(&self, stage: &Stage) -> Result<bool, CrashDifference> {
+        let failed = |error: Error| stage.point().failed(&error);
+        let questions = open_questions(stage).await;
+        let questions = questions.map_err(|error| failed(Error::from_store(RUN, error)))?;
+        let truths: Vec<_> = questions
+            .iter()
+            .filter_map(|asked| Some((&asked.id, stage.truth(asked)?)))
+            .collect();
+        if truths.is_empty() {
+            return Ok(false);
+        }
+        let operator = (self.engine)(Arc::new(stage.store().clone()));
+        for (question, truth) in truths {
+            let answered = operator.answer_text(RUN, question, truth).await;
+            answered.map_err(failed)?;
+        }
+        Ok(true)
+    }
+}
+
+impl Process {
+    fn played(&self, stage: &Arc<Stage>, ending: Ending, polls: u64) -> Played {
+        let calls = self.store.calls();
+        let is_called = |(number, _)| calls.len() as u64 >= number;
+        let is_polled = |last: u64| polls >= last;
+        let point = stage.point();
+        Played {
+            is_reached: point.fault().is_none_or(is_called)
+                && point.last_poll().is_none_or(is_polled),
+            stage: Arc::clone(stage),
+            ending,
+            calls,
+            polls,
+        }
+    }
+}
+
+/// Whether a call failed since the store was away, which the next one need not.
+fn is_lost(error: &Error) -> bool {
+    matches!(error, Error::Store { source, .. } if source.is_transient())
+}

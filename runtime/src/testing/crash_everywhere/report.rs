@@ -1,0 +1,62 @@
+use std::fmt;
+
+use super::CrashPoint;
+
+/// What [`crash_everywhere`](super::crash_everywhere) tried, when all of it came to the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CrashReport {
+    /// The last committed step of the run.
+    pub steps: u64,
+    /// Before how many calls of the store the process died.
+    pub before_calls: usize,
+    /// After how many of them it died.
+    pub after_calls: usize,
+    /// To how many of them the answer was lost.
+    pub lost_answers: usize,
+    /// After how many polls of the driving call it died.
+    pub after_polls: usize,
+    /// The points that were left out: their run came to its end before. That happens only if
+    /// the number of calls or polls depends on timing.
+    pub skipped: Vec<CrashPoint>,
+}
+
+impl CrashReport {
+    pub(super) fn count(&mut self, point: CrashPoint, is_reached: bool) {
+        match point {
+            _ if !is_reached => self.skipped.push(point),
+            CrashPoint::FirstRun | CrashPoint::SecondRun => {}
+            CrashPoint::BeforeCall(_) => self.before_calls += 1,
+            CrashPoint::AfterCall(_) => self.after_calls += 1,
+            CrashPoint::LostAnswer(_) => self.lost_answers += 1,
+            CrashPoint::AfterPoll(_) => self.after_polls += 1,
+        }
+    }
+
+    /// How many points were tried.
+    pub const fn tried(&self) -> usize {
+        self.before_calls + self.after_calls + self.lost_answers + self.after_polls
+    }
+}
+
+impl fmt::Display for CrashReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            steps,
+            before_calls,
+            after_calls,
+            lost_answers,
+            after_polls,
+            skipped,
+        } = self;
+        write!(
+            f,
+            "{steps} steps: the same after a crash before {before_calls} and after {after_calls} calls of the store, \
+             after {lost_answers} lost answers and after a crash after {after_polls} polls"
+        )?;
+        match skipped.len() {
+            0 => Ok(()),
+            points => write!(f, "; {points} points were not reached"),
+        }
+    }
+}
