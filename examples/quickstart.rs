@@ -57,3 +57,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use superstep::testing::crash_everywhere;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_crash_anywhere_changes_nothing() {
+        let engine = |store| Engine::builder(Host).shared_store(store).build().unwrap();
+        let input = || Party {
+            guests: ["Ada", "Grace", "Alan"].map(String::from).to_vec(),
+            ..Default::default()
+        };
+        let report = crash_everywhere(engine, input).await.unwrap();
+        assert_eq!(report.steps, 2);
+    }
+}

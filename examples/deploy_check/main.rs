@@ -51,3 +51,25 @@ async fn record(store: SqliteStore) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use superstep::testing::crash_everywhere;
+
+    use super::*;
+
+    /// The bank is closed, however often it is asked.
+    #[tokio::test]
+    async fn a_crash_anywhere_changes_nothing() {
+        let engine = |store| {
+            let engine = Engine::builder(now::Claims).shared_store(store);
+            engine.build().unwrap()
+        };
+        let claim = || now::Claim {
+            amount: 1_000,
+            ..Default::default()
+        };
+        let report = crash_everywhere(engine, claim).await.unwrap();
+        assert_eq!(report.steps, 3);
+    }
+}

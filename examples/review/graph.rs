@@ -145,3 +145,35 @@ pub struct Reviewing {
     pub reviewer: Box<dyn Reviewer>,
     pub progress: ProgressBar,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use superstep::testing::crash_everywhere;
+
+    use super::*;
+    use crate::reviewer::Parser;
+
+    #[tokio::test]
+    async fn a_crash_anywhere_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in 0..ROUND + 2 {
+            let text = format!("fn f() {{\n{}}}\n", "    x.unwrap();\n".repeat(file % 7));
+            std::fs::write(folder.path().join(format!("{file}.rs")), text).unwrap();
+        }
+        std::fs::write(folder.path().join("broken.rs"), "fn {").unwrap();
+        let engine = |store| {
+            let graph = Reviewing {
+                tree: Tree::open(folder.path()).unwrap(),
+                reviewer: Box::new(Parser {
+                    pause: Duration::ZERO,
+                }),
+                progress: ProgressBar::hidden(),
+            };
+            Engine::builder(graph).shared_store(store).build().unwrap()
+        };
+        let report = crash_everywhere(engine, Review::default).await.unwrap();
+        assert_eq!(report.steps, 9);
+    }
+}

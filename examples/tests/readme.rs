@@ -5,6 +5,7 @@ const README: &str = include_str!("../../README.md");
 #[test]
 fn the_program_in_the_readme_is_the_quickstart() {
     let (_, program) = include_str!("../quickstart.rs").split_once("\n\n").unwrap();
+    let (program, _) = program.split_once("\n#[cfg(test)]").unwrap();
     assert!(
         README.contains(program.trim()),
         "copy quickstart.rs into README.md"
