@@ -223,19 +223,68 @@ async fn a_till_in_a_loop() {
 }
 
 #[node(blocking)]
-fn weigh(_: &Till, cx: &Cx) -> TillUpdate {
-    let grams = cx.now().duration_since(std::time::UNIX_EPOCH);
-    Till::update().receipts([grams.map_or(0, |since| since.as_secs() as usize)])
+fn weigh(_: &Till, paid: &Journal, cx: &Cx) -> Result<TillUpdate, NodeError> {
+    let now = cx.now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    let weigh = cx.effect("weigh", &now).at_most_once().run(|| async {
+        paid.note(cx.node());
+        ok(1)
+    });
+    let grams = tokio::runtime::Handle::current().block_on(weigh)?;
+    Ok(Till::update().receipts([grams]))
 }
 
-#[graph(state = Till, start -> [weigh, again] -> end, again = weigh)]
-struct Scales;
+#[graph(state = Till, start -> weigh -> again -> end, again = weigh)]
+struct Scales {
+    paid: Journal,
+}
 
 #[tokio::test(start_paused = true)]
 async fn nodes_that_block() {
-    let engine = |store| Engine::builder(Scales).shared_store(store).build().unwrap();
+    let paid = Journal::new();
+    let engine = |store| {
+        let paid = paid.clone();
+        let engine = Engine::builder(Scales { paid }).shared_store(store);
+        engine.build().unwrap()
+    };
     let report = crash_everywhere(engine, Till::default).await.unwrap();
+    assert_eq!(report.steps, 2, "{report}");
+    assert_eq!(paid.lines(), ["weigh", "again"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_panics_again() {
+    let lab = Lab::new(|cx, _, item| {
+        Box::pin(async move {
+            let jump = cx.effect("jump", &item).at_most_once();
+            let jump = jump.run(|| async { (item == 0).then_some(ok(1)).expect("a panic") });
+            Ok(jump.await?.to_string())
+        })
+    });
+    let report = in_lab(&lab, 1, 2).await;
+    complete(&report);
     assert_eq!(report.steps, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_cannot_be_encoded_stops_the_run_again() {
+    let lab = Lab::new(|cx, _, item| {
+        Box::pin(async move {
+            let measured = cx.effect("measure", &item).run(|| async { ok(f64::NAN) });
+            Ok(measured.await?.to_string())
+        })
+    });
+    let report = in_lab(&lab, 1, 1).await;
+    complete(&report);
+    assert_eq!(report.steps, 1);
+}
+
+#[tokio::test]
+async fn it_can_be_spawned() {
+    let spawned = tokio::spawn(async {
+        let engine = |store| fetching().builder(&store).build().unwrap();
+        crash_everywhere(engine, || Findings::of(1, 1)).await
+    });
+    complete(&spawned.await.unwrap().unwrap());
 }
 
 #[tokio::test(start_paused = true)]

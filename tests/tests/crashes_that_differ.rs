@@ -300,3 +300,29 @@ async fn an_input_that_is_another_each_time() {
         "{found}"
     );
 }
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Scale {
+    grams: f64,
+}
+
+#[node]
+fn weigh(_: &Scale) {}
+
+#[graph(state = Scale, start -> weigh -> end)]
+struct Weighing;
+
+#[tokio::test]
+async fn an_input_that_cannot_be_stored_is_told() {
+    let engine = |store| {
+        Engine::builder(Weighing)
+            .shared_store(store)
+            .build()
+            .unwrap()
+    };
+    let input = || Scale { grams: f64::NAN };
+    let refused = crash_everywhere(engine, input).await.unwrap_err();
+    assert_eq!(refused.point(), CrashPoint::FirstRun);
+    assert_eq!(refused.deviation(), Deviation::NotBegun);
+    assert!(refused.to_string().contains("grams"), "{refused}");
+}

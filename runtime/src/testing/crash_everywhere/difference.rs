@@ -36,6 +36,8 @@ pub enum Deviation {
     OtherEnd,
     /// The run went on and on, without an end.
     NoEnd,
+    /// The first run failed before it was begun, e.g. over its input.
+    NotBegun,
     /// The engine keeps its runs somewhere else than in the store that it was given.
     OtherStore,
 }
@@ -181,6 +183,7 @@ impl Deviation {
             Self::StartedAgain => "a task that was done began again",
             Self::OtherEnd => "the run came to another end",
             Self::NoEnd => "the run came to no end",
+            Self::NotBegun => "the run was not begun",
             Self::OtherStore => "the engine made no call of the store that it was given",
         }
     }
@@ -192,8 +195,12 @@ impl Deviation {
                 "let what a node does follow from nothing but the state, its input, `cx` and effects"
             }
             Self::OtherStore => "build it with `.shared_store(store)`",
-            // What the engine itself sees to.
-            Self::CalledAgain | Self::MadeTwice | Self::StartedAgain | Self::NoEnd => "",
+            // What the error says, or the engine itself sees to.
+            Self::NotBegun
+            | Self::CalledAgain
+            | Self::MadeTwice
+            | Self::StartedAgain
+            | Self::NoEnd => "",
         }
     }
 }

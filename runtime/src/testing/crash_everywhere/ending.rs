@@ -66,6 +66,16 @@ impl Ending {
         self.stands.head.map_or(0, |(_, step, _)| step)
     }
 
+    /// Whether there is a run at all.
+    pub(super) const fn is_begun(&self) -> bool {
+        self.stands.head.is_some()
+    }
+
+    /// Why the driving call failed.
+    pub(super) const fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
     fn is(&self, other: &Self) -> bool {
         self.stands == other.stands && self.message() == other.message()
     }

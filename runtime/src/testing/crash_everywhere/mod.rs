@@ -19,7 +19,6 @@ pub use report::CrashReport;
 use crate::engine::Engine;
 use crate::graph::Graph;
 use crate::store::Store;
-use difference::Place;
 use play::Play;
 
 /// Runs a graph to its end, and then once more for every point at which its process can die
@@ -97,9 +96,8 @@ pub async fn crash_everywhere<G: Graph>(
         script,
     };
     let first = play.run(CrashPoint::FirstRun).await?;
-    if first.calls.is_empty() {
-        let (point, deviation) = (CrashPoint::FirstRun, Deviation::OtherStore);
-        return Err(CrashDifference::new(point, deviation, Place::default(), ""));
+    if let Some(difference) = first.not_begun() {
+        return Err(difference);
     }
     let mut report = CrashReport {
         steps: first.ending.steps(),

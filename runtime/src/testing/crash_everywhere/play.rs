@@ -40,6 +40,19 @@ pub(super) struct Played {
     pub(super) is_reached: bool,
 }
 
+impl Played {
+    /// Why nothing of it got into the store, if nothing did.
+    pub(super) fn not_begun(&self) -> Option<CrashDifference> {
+        let (point, place) = (self.stage.point(), Place::default());
+        let (deviation, detail) = match self.ending.error() {
+            _ if self.ending.is_begun() => return None,
+            Some(error) => (Deviation::NotBegun, error.to_string()),
+            None => (Deviation::OtherStore, String::new()),
+        };
+        Some(CrashDifference::new(point, deviation, place, detail))
+    }
+}
+
 /// What became of a driving call.
 enum Driven<S> {
     /// It came to its end.

@@ -1,6 +1,6 @@
 //! What the world outside said in the first run, to be said again in every other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cx::{Call, Request, Said};
@@ -11,6 +11,8 @@ pub(super) struct Script {
     /// By the attempt that made the call: of several, only the last can have succeeded.
     calls: BTreeMap<Call, BTreeMap<u32, Entry>>,
     readings: BTreeMap<Call, SystemTime>,
+    /// The calls of which nobody ever said what became of them.
+    open: BTreeSet<Call>,
 }
 
 /// One call.
@@ -52,6 +54,16 @@ impl Script {
     /// What became of a call at last.
     pub(super) fn last(&self, call: &Call) -> Option<&Entry> {
         self.calls.get(call)?.values().next_back()
+    }
+
+    /// The first run ends with the question what became of a call.
+    pub(super) fn leave_open(&mut self, call: Call) {
+        self.open.insert(call);
+    }
+
+    /// Whether it did.
+    pub(super) fn is_left_open(&self, call: &Call) -> bool {
+        self.open.contains(call)
     }
 
     /// The time that a reading gave.

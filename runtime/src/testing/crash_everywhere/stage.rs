@@ -109,7 +109,7 @@ impl Stage {
     }
 
     /// What became of a call of which the run does not know it, as the answer to its
-    /// question; nothing if the world outside did not say that in the first run either.
+    /// question; nothing if the first run was left with that question, too.
     pub(super) fn truth(&self, asked: &Question) -> Option<String> {
         let call = Call {
             task: asked.task,
@@ -118,21 +118,22 @@ impl Stage {
         };
         let mut scene = self.scene();
         if scene.is_first {
+            scene.script().leave_open(call);
             return None;
         }
-        let said = match scene.made.contains(&call) {
-            true => scene.script().last(&call).map(|entry| entry.said.clone()),
-            false => None,
-        };
-        match said {
-            Some(Some(Ok(response))) => Some(format!("{{\"happened\":{response}}}")),
-            Some(Some(Err(_))) => None,
-            // It was never made, or the first run let go of it before it came to anything.
-            Some(None) | None => {
-                scene.made.remove(&call);
-                Some("\"did_not_happen\"".to_owned())
+        if scene.made.contains(&call) {
+            let script = scene.script();
+            if script.is_left_open(&call) {
+                return None;
+            }
+            let said = script.last(&call).and_then(|entry| entry.said.as_ref());
+            if let Some(Ok(response)) = said {
+                return Some(format!("{{\"happened\":{response}}}"));
             }
         }
+        // It was never made, or the first run let go of it before it came to anything.
+        scene.made.remove(&call);
+        Some("\"did_not_happen\"".to_owned())
     }
 
     /// Whether the store has what the call came to.
