@@ -4,6 +4,7 @@ mod difference;
 mod ending;
 mod play;
 mod point;
+mod process;
 mod report;
 mod script;
 mod stage;

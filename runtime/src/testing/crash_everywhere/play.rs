@@ -8,8 +8,9 @@ use std::task::Poll;
 use super::difference::{CrashDifference, Deviation, Place};
 use super::ending::{Ending, open_questions};
 use super::point::CrashPoint;
+use super::process::Process;
 use super::script::Script;
-use super::stage::{Process, RUN, Stage};
+use super::stage::{RUN, Stage};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -112,7 +113,7 @@ where
 
     /// A new process, with an engine of its own.
     fn process(&self, stage: &Arc<Stage>) -> (Process, Engine<G>) {
-        let process = stage.enter();
+        let process = Process::enter(stage);
         let engine = (self.engine)(Arc::new(process.store.clone()));
         engine.rehearse(Arc::new(process.clone()));
         (process, engine)

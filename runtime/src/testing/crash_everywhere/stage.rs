@@ -2,21 +2,18 @@
 //! must not happen again.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::SystemTime;
 
-use super::difference::{CrashDifference, Deviation, Place};
+use super::difference::{CrashDifference, Deviation};
 use super::point::CrashPoint;
 use super::script::{BEGINNING, Script};
-use crate::cx::{Call, Cue, Cx, Line, Rehearsal, Request, Said};
+use crate::cx::{Call, Cx, Line, Request, Said};
 use crate::hash::Digest;
 use crate::node_error::NodeError;
 use crate::store::clock::{from_millis, to_millis};
 use crate::store::{EffectKind, EffectRecord, Head, MemoryStore, Question, Store, StoreError};
-use crate::testing::FaultyStore;
 
 /// The only run.
 pub(super) const RUN: &str = "crash-everywhere";
@@ -31,7 +28,8 @@ pub(super) struct Stage {
     scene: Mutex<Scene>,
 }
 
-struct Scene {
+/// What the processes share, and change.
+pub(super) struct Scene {
     script: Arc<Mutex<Script>>,
     /// Whether this is the first run, which writes the script.
     is_first: bool,
@@ -82,15 +80,27 @@ impl Stage {
         self.scene.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next process, which alone lives from now on.
-    pub(super) fn enter(self: &Arc<Self>) -> Process {
+    /// The scene as process `number` sees it, if that lives.
+    pub(super) fn scene_of(&self, number: u32) -> Option<MutexGuard<'_, Scene>> {
+        let scene = self.scene();
+        (scene.living == number).then_some(scene)
+    }
+
+    /// The number of the next process, which alone lives from now on.
+    pub(super) fn next(&self) -> u32 {
         let mut scene = self.scene();
         scene.living += 1;
-        Process {
-            stage: Arc::clone(self),
-            number: scene.living,
-            store: FaultyStore::new(Arc::new(self.store.clone())),
+        scene.living
+    }
+
+    /// Whatever lease there is lapses.
+    pub(super) async fn lapse(&self) -> Result<(), StoreError> {
+        let head = self.store.head(RUN).await?;
+        if let Some(lease) = head.and_then(|head| head.lease) {
+            let lapsed = to_millis(lease.expires).unsigned_abs() + 1;
+            self.millis.fetch_max(lapsed, Ordering::Relaxed);
         }
+        Ok(())
     }
 
     /// A driving call is about to be made: what is done by now must not be done again.
@@ -136,8 +146,8 @@ impl Stage {
         Some("\"did_not_happen\"".to_owned())
     }
 
-    /// Whether the store has what the call came to.
-    async fn has_record(&self, by: &Cx, call: &Call) -> bool {
+    /// Whether the store has what a call came to.
+    pub(super) async fn has_record(&self, by: &Cx, call: &Call) -> bool {
         let is_it = |record: &EffectRecord| {
             Call::of(record) == *call
                 && matches!(record.kind, EffectKind::Done | EffectKind::Answered)
@@ -147,88 +157,22 @@ impl Stage {
     }
 }
 
+/// What is wrong with what a node does, and in detail.
+pub(super) type Wrong = (Deviation, String);
+
 impl Scene {
     fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One process of a run: what stands in for its world outside, and its store.
-#[derive(Clone)]
-pub(super) struct Process {
-    stage: Arc<Stage>,
-    number: u32,
-    pub(super) store: FaultyStore,
-}
-
-impl Process {
-    /// The scene, if this process is not dead and buried.
-    fn scene(&self) -> Option<MutexGuard<'_, Scene>> {
-        let scene = self.stage.scene();
-        (scene.living == self.number).then_some(scene)
-    }
-
-    /// The process has died and its memory is gone: nothing that is left of it reaches
-    /// anybody, and whatever lease it had has lapsed.
-    pub(super) async fn bury(&self) -> Result<(), StoreError> {
-        let stage = &self.stage;
-        stage.scene().living += 1;
-        self.store.bury();
-        let head = stage.store.head(RUN).await?;
-        if let Some(lease) = head.and_then(|head| head.lease) {
-            let lapsed = to_millis(lease.expires).unsigned_abs() + 1;
-            stage.millis.fetch_max(lapsed, Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
-    /// That is the end of the run.
-    fn report(&self, scene: &mut Scene, deviation: Deviation, place: Place, detail: String) {
-        let point = self.stage.point;
-        let difference = || CrashDifference::new(point, deviation, place, detail);
-        scene.found.get_or_insert_with(difference);
-        self.store.die();
-    }
 
     /// What becomes of a call.
-    fn line(&self, by: &Cx, call: Call, request: &Request, limits: Limits) -> Line {
-        let Some(mut scene) = self.scene() else {
-            return Line::Never;
-        };
-        let place = Place::at(by, &call);
-        match scene.line(by, call, request, limits) {
-            Ok(line) => line,
-            Err((deviation, detail)) => {
-                self.report(&mut scene, deviation, place, detail);
-                Line::Never
-            }
-        }
-    }
-}
-
-/// Whether a call may be made again.
-#[derive(Clone, Copy)]
-struct Limits {
-    at_most_once: bool,
-    has_record: bool,
-}
-
-impl Scene {
-    /// What becomes of a call, or what is wrong with it.
-    fn line(
+    pub(super) fn line(
         &mut self,
         by: &Cx,
         call: Call,
         request: &Request,
-        limits: Limits,
-    ) -> Result<Line, (Deviation, String)> {
-        let Limits {
-            at_most_once,
-            has_record,
-        } = limits;
-        if has_record {
-            return Err((Deviation::CalledAgain, String::new()));
-        }
+        at_most_once: bool,
+    ) -> Result<Line, Wrong> {
         if at_most_once && self.made.contains(&call) {
             return Err((Deviation::MadeTwice, String::new()));
         }
@@ -247,12 +191,7 @@ impl Scene {
     }
 
     /// What a call came to in the first run.
-    fn said(
-        &self,
-        by: &Cx,
-        call: &Call,
-        request: &Request,
-    ) -> Result<Option<Said>, (Deviation, String)> {
+    fn said(&self, by: &Cx, call: &Call, request: &Request) -> Result<Option<Said>, Wrong> {
         let script = self.script();
         let entry = script.entry(call, by.attempt());
         let entry = entry.ok_or_else(|| (Deviation::NewCall, request.excerpt.clone()))?;
@@ -263,92 +202,45 @@ impl Scene {
         Ok(entry.said.clone())
     }
 
-    fn time(&self, reading: &Call) -> Option<SystemTime> {
-        match self.is_first {
-            true => Some(self.script().read(reading)),
-            false => self.script().reading(reading),
+    /// A call was made, and came to this.
+    pub(super) fn came_to(&mut self, call: &Call, attempt: u32, said: Said) {
+        if is_not_sent(&said) {
+            self.made.remove(call);
         }
+        if self.is_first {
+            self.script().end(call, attempt, said);
+        }
+    }
+
+    /// What a reading of the clock gives.
+    pub(super) fn time(&self, reading: &Call) -> Result<SystemTime, Wrong> {
+        if self.is_first {
+            return Ok(self.script().read(reading));
+        }
+        let time = self.script().reading(reading);
+        time.ok_or((Deviation::NewCall, String::new()))
+    }
+
+    /// An attempt begins.
+    pub(super) fn start(&mut self, by: &Cx) -> Result<(), Wrong> {
+        let done = match by.step() {
+            step if step < self.step => "its step was committed",
+            _ if self.kept.contains(&by.order_key()) => "its result was kept",
+            step => {
+                self.step = step;
+                return Ok(());
+            }
+        };
+        Err((Deviation::StartedAgain, done.to_owned()))
+    }
+
+    /// That is the end of the run: the first difference counts.
+    pub(super) fn report(&mut self, difference: CrashDifference) {
+        self.found.get_or_insert(difference);
     }
 }
 
 /// Whether it is known that a call did not happen.
 fn is_not_sent(said: &Said) -> bool {
     said.as_ref().is_err_and(NodeError::is_not_sent)
-}
-
-impl Rehearsal for Process {
-    fn starts(&self, by: &Cx) {
-        let Some(mut scene) = self.scene() else {
-            return;
-        };
-        let done = match by.step() {
-            step if step < scene.step => "its step was committed",
-            _ if scene.kept.contains(&by.order_key()) => "its result was kept",
-            step => {
-                scene.step = step;
-                return;
-            }
-        };
-        let place = Place::of(by);
-        self.report(&mut scene, Deviation::StartedAgain, place, done.to_owned());
-    }
-
-    fn time(&self, by: &Cx, reading: &Call) -> SystemTime {
-        let time = self.scene().map(|mut scene| {
-            scene.time(reading).unwrap_or_else(|| {
-                let place = Place::at(by, reading);
-                self.report(&mut scene, Deviation::NewCall, place, String::new());
-                SystemTime::UNIX_EPOCH
-            })
-        });
-        // Of a dead process nobody looks at it.
-        time.unwrap_or(SystemTime::UNIX_EPOCH)
-    }
-
-    fn calls<'a>(
-        &'a self,
-        by: &'a Cx,
-        call: Call,
-        request: &'a Request,
-        at_most_once: bool,
-    ) -> Cue<'a> {
-        Box::pin(async move {
-            let has_record = self.stage.has_record(by, &call).await;
-            let limits = Limits {
-                at_most_once,
-                has_record,
-            };
-            let line = self.line(by, call, request, limits);
-            if matches!(line, Line::Say(_)) {
-                // The world outside takes its time, in which the process may die.
-                one_poll().await;
-            }
-            line
-        })
-    }
-
-    fn came_to(&self, by: &Cx, call: &Call, said: Said) {
-        let Some(mut scene) = self.scene() else {
-            return;
-        };
-        if is_not_sent(&said) {
-            scene.made.remove(call);
-        }
-        if scene.is_first {
-            scene.script().end(call, by.attempt(), said);
-        }
-    }
-}
-
-/// Is ready at the second poll.
-async fn one_poll() {
-    let mut is_polled = false;
-    poll_fn(|task| {
-        if std::mem::replace(&mut is_polled, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::process::Process;
 use super::stage::{RUN, Stage};
 use super::{CrashDifference, CrashPoint, CrashReport, Deviation, crash_everywhere};
-use crate::cx::Rehearsal as _;
+use crate::cx::{Call, Line, Rehearsal as _, Request};
 use crate::mistakes::{Mistake, make};
 use crate::{Cx, Engine, Graph, NodeError, State, Store, graph, node, ok};
 
@@ -129,7 +130,7 @@ fn what_is_loaded_otherwise_than_it_was_stored() {
 #[tokio::test]
 async fn a_task_of_a_committed_step_that_begins_again() {
     let stage = Stage::new(CrashPoint::SecondRun, &Arc::default());
-    let process = stage.enter();
+    let process = Process::enter(&stage);
     let engine = Engine::builder(Fetching).store(stage.store().clone());
     engine
         .build()
@@ -149,15 +150,15 @@ async fn a_task_of_a_committed_step_that_begins_again() {
 #[tokio::test]
 async fn whoever_is_dead_and_buried_finds_nothing() {
     let stage = Stage::new(CrashPoint::SecondRun, &Arc::default());
-    let process = stage.enter();
+    let process = Process::enter(&stage);
     process.bury().await.unwrap();
-    let (cx, request) = (Cx::test(), crate::cx::Request::of("1".into()));
-    let call = crate::cx::Call {
+    let (cx, request) = (Cx::test(), Request::of("1".into()));
+    let call = Call {
         task: cx.order_key(),
         name: "fetch".into(),
         n: 0,
     };
     let line = process.calls(&cx, call, &request, true).await;
-    assert!(matches!(line, crate::cx::Line::Never));
+    assert!(matches!(line, Line::Never));
     assert!(stage.found().is_none());
 }
