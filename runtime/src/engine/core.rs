@@ -9,9 +9,8 @@ use tokio::runtime::Handle;
 
 use super::active::Active;
 use super::patience::Patience;
-use super::start::check_id;
 use super::step::Limits;
-use super::stored::Stored;
+use super::stored::{Stored, check_id};
 use crate::cx::Rehearsal;
 use crate::error::Error;
 use crate::graph::Graph;

@@ -12,10 +12,10 @@ use tokio::time::{Instant, sleep};
 
 use super::patience::GoodUntil;
 use super::pulse::Pulse;
-use super::stored::Stored;
+use super::stored::{Stored, Taken};
 use super::{inside, keeper};
 use crate::panics::caught;
-use crate::store::{Lease, StoreError, StoreFuture};
+use crate::store::{Claim, Commit, Lease, StoreError, StoreFuture};
 
 /// A lease is renewed so many times a term.
 const BEATS: u32 = 3;
@@ -101,16 +101,33 @@ impl Drop for HeldLease {
 
 type Call<T> = StoreFuture<'static, T>;
 
+/// Takes the lease of the run at `at`.
+pub(super) async fn acquire(at: &Stored, claim: Claim) -> Result<Lease, StoreError> {
+    let store = at.clone();
+    Taking::begin(at, async move { store.acquire(claim).await }, Some).await
+}
+
+/// Makes a commit that takes its run's lease.
+pub(super) async fn commit(at: &Stored, commit: Commit) -> Result<Taken, StoreError> {
+    let store = at.clone();
+    let call = async move { store.commit_taking(&commit).await };
+    Taking::begin(at, call, |taken| match taken {
+        Taken::Held(lease) => Some(lease),
+        Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
+    })
+    .await
+}
+
 /// A call of the store that takes a lease. If nobody waits for it any more the
 /// store may do it all the same: then the lease goes back.
-pub(super) struct Taking<T: Send + 'static> {
+struct Taking<T: Send + 'static> {
     at: Stored,
     call: Option<Call<T>>,
     taken: fn(T) -> Option<Lease>,
 }
 
 impl<T: Send + 'static> Taking<T> {
-    pub(super) fn begin(
+    fn begin(
         at: &Stored,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
         taken: fn(T) -> Option<Lease>,

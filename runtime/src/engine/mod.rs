@@ -36,8 +36,8 @@ pub use fork::At;
 
 use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, StartedWith};
 use self::core::Core;
-use self::start::{check_id, state_text};
-use self::stored::Stored;
+use self::start::state_text;
+use self::stored::{Stored, check_id};
 use serde::Serialize;
 
 use crate::cx::default_seed;

@@ -13,7 +13,7 @@ use super::compatible::{check_graph, reducers};
 use super::core::Core;
 use super::drive::{Drive, Writer};
 use super::inside;
-use super::lease::HeldLease;
+use super::lease::{self, HeldLease};
 use super::runtime;
 use super::stored::{Stored, Taken};
 use crate::cx::RunIdentity;
@@ -29,7 +29,7 @@ use crate::session::{
     self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, restore, step_error,
 };
 use crate::state::State;
-use crate::store::{Claim, Head, LONGEST_RUN_ID, Lease, Loaded, Status, StoreError, StoreFuture};
+use crate::store::{Claim, Head, Lease, Loaded, Status, StoreError, StoreFuture};
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);
@@ -38,17 +38,6 @@ impl Drop for Driven {
     fn drop(&mut self) {
         self.0.dropped.store(true, Ordering::Relaxed);
     }
-}
-
-pub(super) fn check_id(run: &str) -> Result<(), Error> {
-    let reason = match run.len() {
-        0 => "it is empty; name the run after what it is about, e.g. an order number",
-        1..=LONGEST_RUN_ID if run.contains('\0') => "it contains a NUL character",
-        1..=LONGEST_RUN_ID => return Ok(()),
-        _ => "it is longer than 1,024 bytes",
-    };
-    let run = run.chars().take(40).collect();
-    Err(Error::InvalidRunId { run, reason })
 }
 
 /// The state that `step` of a run is to begin with, as text.
@@ -145,7 +134,7 @@ impl<G: Graph> Core<G> {
             commit,
         } = step;
         let asked = Instant::now();
-        match at.commit_taking(commit).await {
+        match lease::commit(&at, commit).await {
             Ok(Taken::Held(lease)) => {
                 let writer = Writer::new(&at, self.held(&at, &lease, asked));
                 self.drive_stored(machine, tail, LeftOpen::nothing(), writer)
@@ -293,7 +282,8 @@ impl<G: Graph> Core<G> {
     pub(super) async fn hold(&self, at: &Stored) -> Result<HeldLease, Error> {
         let asked = Instant::now();
         let claim = Claim::new(&*self.owner, self.settings.lease);
-        let lease = at.acquire(claim).await?;
+        let lease = lease::acquire(at, claim).await;
+        let lease = lease.map_err(|error| at.said(error))?;
         Ok(self.held(at, &lease, asked))
     }
 

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::lease::Taking;
 use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_bytes, within};
 use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded, Park, Question,
-    Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectRecord, Head, Journal, LONGEST_RUN_ID, Lease, Loaded,
+    Park, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// What became of a commit that takes the run's lease.
@@ -124,15 +123,9 @@ impl Stored {
         self.look(|| self.store.answer(answer.clone())).await
     }
 
-    /// Takes the lease, which goes back if nobody waits for it any more.
-    pub(super) async fn acquire(&self, claim: Claim) -> Result<Lease, Error> {
-        let at = self.clone();
-        let call = async move {
-            let call = || at.store.acquire(&at.id, claim.clone());
-            at.patience.ask(0, call).await
-        };
-        let lease = Taking::begin(self, call, Some).await;
-        lease.map_err(|error| self.said(error))
+    pub(super) async fn acquire(&self, claim: Claim) -> Result<Lease, StoreError> {
+        let call = || self.store.acquire(&self.id, claim.clone());
+        self.patience.ask(0, call).await
     }
 
     /// If the store refuses, the lease lapses.
@@ -151,24 +144,16 @@ impl Stored {
     }
 
     /// A commit that takes the run's lease.
-    pub(super) async fn commit_taking(&self, commit: Commit) -> Result<Taken, StoreError> {
-        let at = self.clone();
-        let call = async move {
-            let call = || at.store.commit(commit.clone());
-            let asked = at.patience.ask_again(commit_bytes(&commit), call).await;
-            asked.map(|(committed, may_be_done)| match committed {
-                Committed::Now(lease) | Committed::Already(Some(lease)) => Taken::Held(lease),
-                // Its lease went back with it.
-                Committed::Already(None) if may_be_done && commit.release => Taken::Done,
-                Committed::Already(None) => Taken::ByAnother,
-                Committed::TokenSpent => Taken::TokenSpent,
-            })
-        };
-        Taking::begin(self, call, |taken| match taken {
-            Taken::Held(lease) => Some(lease),
-            Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
+    pub(super) async fn commit_taking(&self, commit: &Commit) -> Result<Taken, StoreError> {
+        let call = || self.store.commit(commit.clone());
+        let asked = self.patience.ask_again(commit_bytes(commit), call).await;
+        asked.map(|(committed, may_be_done)| match committed {
+            Committed::Now(lease) | Committed::Already(Some(lease)) => Taken::Held(lease),
+            // Its lease went back with it.
+            Committed::Already(None) if may_be_done && commit.release => Taken::Done,
+            Committed::Already(None) => Taken::ByAnother,
+            Committed::TokenSpent => Taken::TokenSpent,
         })
-        .await
     }
 
     pub(super) async fn journal(&self, journal: &Journal) -> Result<(), StoreError> {
@@ -188,4 +173,15 @@ impl Stored {
         let written = self.patience.ask(snapshot.state.len(), call).await;
         written.map_err(|error| self.said(error))
     }
+}
+
+pub(super) fn check_id(run: &str) -> Result<(), Error> {
+    let reason = match run.len() {
+        0 => "it is empty; name the run after what it is about, e.g. an order number",
+        1..=LONGEST_RUN_ID if run.contains('\0') => "it contains a NUL character",
+        1..=LONGEST_RUN_ID => return Ok(()),
+        _ => "it is longer than 1,024 bytes",
+    };
+    let run = run.chars().take(40).collect();
+    Err(Error::InvalidRunId { run, reason })
 }

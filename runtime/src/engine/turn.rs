@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::active::RunResult;
 use super::core::Core;
 use super::drive::Writer;
-use super::lease::HeldLease;
+use super::lease::{self, HeldLease};
 use super::stored::{Stored, Taken};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -88,7 +88,7 @@ impl<G: Graph> Core<G> {
             commit,
         } = step;
         let asked = Instant::now();
-        match at.commit_taking(commit).await {
+        match lease::commit(at, commit).await {
             Ok(Taken::Held(lease)) => {
                 let begun = held.take();
                 let begun = begun.unwrap_or_else(|| self.held(at, &lease, asked));
