@@ -5,9 +5,8 @@ use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
-use crate::session::Reducers;
-use crate::session::load::changed;
 use crate::session::migrate::is_needed;
+use crate::session::{Reducers, changed};
 use crate::store::{Head, Store};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, StepError};
 use crate::panics::caught;
+use crate::store::Head;
 
 /// Merges with the user's reducers, whose panics are errors of the step.
 pub(crate) fn catch_reducers(
@@ -137,5 +138,15 @@ impl<G: Graph> Faults<'_, G> {
             TaskError::Lost => self.runtime_lost(),
             TaskError::Suspended => unreachable!("who waits for an answer has not failed"),
         }
+    }
+}
+
+/// The graph is not the one that the run was started with.
+pub(crate) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error {
+    Error::GraphChanged {
+        run: head.run.clone(),
+        graph: G::INFO.name,
+        stored: head.fingerprint,
+        differences,
     }
 }

@@ -41,15 +41,6 @@ pub(crate) const fn turn_of(head: &Head) -> Turn {
     }
 }
 
-pub(crate) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error {
-    Error::GraphChanged {
-        run: head.run.clone(),
-        graph: G::INFO.name,
-        stored: head.fingerprint,
-        differences,
-    }
-}
-
 /// The machine of a run as it stands at its head.
 pub(crate) fn restore<G: Graph>(
     blueprint: &Blueprint,

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::load::changed;
+use super::faults::changed;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
 use crate::graph::{Graph, Migrate, Part};

@@ -33,7 +33,7 @@ use commit::{Noted, Pending, PendingText, Why, is_held_after};
 #[cfg(test)]
 pub(crate) use effects::journal_digest;
 use faults::Faults;
-pub(crate) use faults::{catch_reducers, step_error};
+pub(crate) use faults::{catch_reducers, changed, step_error};
 use journal::{RunJournal, WriteJournal};
 pub(crate) use load::restore;
 pub(crate) use migrate::Reducers;
