@@ -4,6 +4,7 @@
 use std::future::pending;
 use std::sync::OnceLock;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinHandle;
@@ -28,5 +29,12 @@ pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Option<J
     match runtime() {
         Some(runtime) => Some(runtime.spawn(work)),
         None => Some(Handle::try_current().ok()?.spawn(work)),
+    }
+}
+
+/// Waits by the clock on the wall.
+pub(super) async fn sleep(time: Duration) {
+    if let Some(slept) = spawn(tokio::time::sleep(time)) {
+        let _ = slept.await;
     }
 }

@@ -4,13 +4,14 @@
 use std::collections::hash_map::RandomState;
 use std::future::poll_fn;
 use std::hash::BuildHasher as _;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::keeper;
 use super::step::{NoClock, Timer};
 use crate::store::{CallOutcome, Commit, EffectRecord, Park, StoreError, StoreFuture};
 
@@ -125,10 +126,11 @@ impl Patience {
             let unknown = CallOutcome::Unknown;
             may_be_done |=
                 matches!(away, StoreError::Unavailable { outcome, .. } if outcome == unknown);
-            let next = after(Instant::now(), jittered(pause));
-            if next >= self.until(began) || Timer::until(next).await.is_err() {
+            let wait = jittered(pause);
+            if after(Instant::now(), wait) >= self.until(began) {
                 return Err(away);
             }
+            pass(wait).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -140,6 +142,18 @@ impl Patience {
             Until::Held(good) => good.get(),
         }
     }
+}
+
+/// Waits so long, by the runtime's clock or by the one on the wall: a paused clock stands
+/// still under a blocking node, and jumps elsewhere.
+async fn pass(time: Duration) {
+    let mut timer = Timer::after(time);
+    let mut wall = pin!(keeper::sleep(time));
+    poll_fn(|cx| match Pin::new(&mut timer).poll(cx) {
+        Poll::Ready(Ok(())) => Poll::Ready(()),
+        Poll::Ready(Err(NoClock)) | Poll::Pending => wall.as_mut().poll(cx),
+    })
+    .await;
 }
 
 /// Between a half of `pause` and all of it, so that those who lost the store together do
