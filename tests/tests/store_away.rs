@@ -133,6 +133,29 @@ async fn any_one_call_may_hang() {
     }
 }
 
+/// Not even by the lease that goes back.
+#[tokio::test]
+async fn a_store_that_hangs_for_good_keeps_nobody() {
+    let store = well();
+    let world = World::default();
+    let engine = Engine::builder(Shop { world }).store(store.clone());
+    let engine = engine.store_timeout(SECOND).lease(SECOND).build().unwrap();
+    // The run is created; from then on there is no answer.
+    for (call, from) in [
+        (StoreCall::Commit, 2),
+        (StoreCall::Renew, 1),
+        (StoreCall::Release, 1),
+    ] {
+        for n in from..20 {
+            store.fail_call(call, n, Fault::Hang);
+        }
+    }
+    let run = engine.run("order-7", order()).into_future();
+    let ended = tokio::time::timeout(60 * SECOND, run).await;
+    let away = ended.expect("it comes back").unwrap_err();
+    assert!(matches!(away, Error::Store { .. }), "{away}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn turns_corrections_and_forks_may_lose_any_call_too() {
     let more = || Order::update().note(4);

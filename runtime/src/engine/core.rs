@@ -66,16 +66,14 @@ impl<G: Graph> Core<G> {
     /// The same for a call that drives the run, or writes to it: a store that is away is
     /// asked again.
     pub(super) fn driven(&self, call: &'static str, run: &str) -> Result<Stored, Error> {
-        let store = self.store(call)?;
-        check_id(run)?;
+        let at = self.stored(call, run)?;
         let Settings {
             store_timeout,
             lease,
             ..
         } = self.settings;
-        let timeout = store_timeout.max(store.waits() + SLACK);
-        let patience = Patience::before_lease(timeout, lease);
-        Ok(Stored::new(store, run, patience))
+        let timeout = store_timeout.max(at.store().waits().saturating_add(SLACK));
+        Ok(at.with(Patience::before_lease(timeout, lease)))
     }
 
     pub(super) fn creation(&self, seed: u64) -> Creation {
@@ -90,7 +88,11 @@ impl<G: Graph> Core<G> {
     }
 
     pub(super) fn take_lease(&self) -> Access {
-        Access::Take(Claim::new(&*self.owner, self.settings.lease))
+        Access::Take(self.claim())
+    }
+
+    pub(super) fn claim(&self) -> Claim {
+        Claim::new(&*self.owner, self.settings.lease)
     }
 }
 

@@ -26,10 +26,8 @@ fn start() -> Option<Handle> {
 /// Does `work` beside everything else; where there is no thread for that, on the runtime
 /// that this is called on.
 pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
-    match runtime() {
-        Some(runtime) => Some(runtime.spawn(work)),
-        None => Some(Handle::try_current().ok()?.spawn(work)),
-    }
+    let runtime = runtime().cloned().or_else(|| Handle::try_current().ok())?;
+    Some(runtime.spawn(work))
 }
 
 /// Waits by the clock on the wall.

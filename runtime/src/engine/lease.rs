@@ -2,7 +2,6 @@
 //! back when it is dropped.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -25,8 +24,6 @@ pub(super) struct HeldLease {
     at: Stored,
     epoch: u64,
     renewal: Option<AbortHandle>,
-    /// Whether the renewal is to end.
-    over: Arc<AtomicBool>,
     good: Arc<GoodUntil>,
     held: bool,
 }
@@ -34,14 +31,12 @@ pub(super) struct HeldLease {
 impl HeldLease {
     /// The lease of the run at `at`, which was asked for at `asked`.
     pub(super) fn new(at: &Stored, lease: &Lease, asked: Instant, term: Duration) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
         let good = GoodUntil::new(asked, term);
         let renewal = Renewal {
             at: at.clone(),
             epoch: lease.epoch,
             term,
             pulse: inside::current().as_ref().map(Arc::downgrade),
-            over: Arc::clone(&over),
             good: Arc::clone(&good),
         };
         let renewal = keeper::spawn(renewal.go_on());
@@ -49,7 +44,6 @@ impl HeldLease {
             at: at.clone(),
             epoch: lease.epoch,
             renewal: renewal.map(|renewal| renewal.abort_handle()),
-            over,
             good,
             held: true,
         }
@@ -81,7 +75,6 @@ impl HeldLease {
     }
 
     fn stop(&self) {
-        self.over.store(true, Ordering::Release);
         if let Some(renewal) = &self.renewal {
             renewal.abort();
         }
@@ -188,7 +181,6 @@ struct Renewal {
     term: Duration,
     /// The execution that holds the lease; none if nobody can join it.
     pulse: Option<Weak<Pulse>>,
-    over: Arc<AtomicBool>,
     good: Arc<GoodUntil>,
 }
 
@@ -203,9 +195,6 @@ impl Renewal {
         let mut unanswered = 0;
         loop {
             sleep(self.term / BEATS).await;
-            if self.over.load(Ordering::Acquire) {
-                return;
-            }
             let pulse = self.pulse();
             if let Some(pulse) = &pulse {
                 unanswered = if pulse.was_polled() {
@@ -227,7 +216,6 @@ impl Renewal {
                 Pulse::wake(&pulse);
             }
         }
-        self.over.store(true, Ordering::Release);
     }
 
     fn pulse(&self) -> Option<Arc<Pulse>> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::keeper;
-use super::step::{NoClock, Timer};
+use super::step::{NoClock, Timer, later};
 use crate::store::{CallOutcome, Commit, EffectRecord, Park, StoreError, StoreFuture};
 
 /// What a call that carries so many bytes may take longer by a second.
@@ -45,22 +45,17 @@ pub(super) struct GoodUntil(Mutex<Instant>);
 impl GoodUntil {
     /// A lease that was asked for at `asked`.
     pub(super) fn new(asked: Instant, term: Duration) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(after(asked, term))))
+        Arc::new(Self(Mutex::new(later(asked, term))))
     }
 
     /// It was renewed.
     pub(super) fn renewed(&self, asked: Instant, term: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = after(asked, term);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = later(asked, term);
     }
 
     fn get(&self) -> Instant {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn after(now: Instant, term: Duration) -> Instant {
-    let never = || now + Duration::from_secs(1 << 30);
-    now.checked_add(term).unwrap_or_else(never)
 }
 
 impl Patience {
@@ -97,6 +92,11 @@ impl Patience {
         }
     }
 
+    /// Makes `call` once.
+    pub(super) async fn ask_once<T>(&self, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
+        within(self.timeout, call).await
+    }
+
     /// Makes `call`, which carries so many bytes, until the store is there to answer it.
     pub(super) async fn ask<'a, T>(
         &self,
@@ -127,7 +127,7 @@ impl Patience {
             may_be_done |=
                 matches!(away, StoreError::Unavailable { outcome, .. } if outcome == unknown);
             let wait = jittered(pause);
-            if after(Instant::now(), wait) >= self.until(began) {
+            if later(Instant::now(), wait) >= self.until(began) {
                 return Err(away);
             }
             pass(wait).await;
@@ -138,7 +138,7 @@ impl Patience {
     fn until(&self, began: Instant) -> Instant {
         match &self.until {
             Until::Once => began,
-            Until::For(term) => after(began, *term),
+            Until::For(term) => later(began, *term),
             Until::Held(good) => good.get(),
         }
     }

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -15,6 +14,7 @@ use super::drive::{Drive, Writer};
 use super::inside;
 use super::lease::{self, HeldLease};
 use super::runtime;
+use super::step::later;
 use super::stored::{Stored, Taken};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
@@ -29,7 +29,7 @@ use crate::session::{
     self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, restore, step_error,
 };
 use crate::state::State;
-use crate::store::{Claim, Head, Lease, Loaded, Status, StoreError, StoreFuture};
+use crate::store::{Head, Lease, Loaded, Status, StoreError, StoreFuture};
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);
@@ -68,12 +68,6 @@ fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::Sta
 }
 
 impl<G: Graph> Core<G> {
-    fn deadline(&self, now: Instant) -> Instant {
-        // A budget beyond what the clock can count is no budget.
-        now.checked_add(self.settings.run_budget)
-            .unwrap_or_else(|| now + Duration::from_secs(1 << 30))
-    }
-
     /// Drives a session to the end of its run.
     async fn drive(
         &self,
@@ -82,7 +76,7 @@ impl<G: Graph> Core<G> {
         now: Instant,
     ) -> Result<Ending, Error> {
         let _driven = Driven(Arc::clone(session.machine().keys().run()));
-        let deadline = self.deadline(now);
+        let deadline = later(now, self.settings.run_budget);
         let mut drive = Drive {
             core: self,
             session,
@@ -281,8 +275,7 @@ impl<G: Graph> Core<G> {
     /// Takes the lease of a run that is there.
     pub(super) async fn hold(&self, at: &Stored) -> Result<HeldLease, Error> {
         let asked = Instant::now();
-        let claim = Claim::new(&*self.owner, self.settings.lease);
-        let lease = lease::acquire(at, claim).await;
+        let lease = lease::acquire(at, self.claim()).await;
         let lease = lease.map_err(|error| at.said(error))?;
         Ok(self.held(at, &lease, asked))
     }

@@ -46,9 +46,13 @@ impl Stored {
         Self::new(&self.store, id, self.patience.clone())
     }
 
+    pub(super) fn with(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
     /// The same as long as its lease is good.
     pub(super) fn held(&self, good: &Arc<GoodUntil>) -> Self {
-        Self::new(&self.store, &self.id, self.patience.held(good))
+        self.clone().with(self.patience.held(good))
     }
 
     pub(super) fn id(&self) -> &str {
@@ -128,9 +132,10 @@ impl Stored {
         self.patience.ask(0, call).await
     }
 
-    /// If the store refuses, the lease lapses.
+    /// If the store refuses, or has no answer, the lease lapses.
     pub(super) async fn release(&self, epoch: u64) {
-        let _ = self.store.release(&self.id, epoch).await;
+        let released = self.store.release(&self.id, epoch);
+        let _ = self.patience.ask_once(released).await;
     }
 
     /// Once; the next beat tries again.

@@ -136,14 +136,14 @@ pub(super) struct PendingText {
 }
 
 /// Why an open step is left.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Why<'a> {
+#[derive(Debug)]
+pub(super) enum Left {
     /// It failed.
-    Failed(&'a Error),
+    Failed(Error),
     /// It waits for answers.
     Interrupted,
-    /// The store was away, which is no fault of the run's: it stays as it was.
-    Away,
+    /// The store said this, which is no fault of the run's: it stays as it was.
+    Away(Error),
 }
 
 /// What is kept of the open step of `run`, whose tasks saw the state of step
@@ -152,7 +152,7 @@ pub(super) fn park(
     (run, epoch): (&str, u64),
     saw: u64,
     results: Vec<PendingText>,
-    why: Why<'_>,
+    why: &Left,
     effects: &OpenEffects,
 ) -> Park {
     let kept = |PendingText { task, node, result }| PendingResult {
@@ -162,9 +162,9 @@ pub(super) fn park(
         result,
     };
     let (status, error) = match why {
-        Why::Failed(error) => (Status::Failed, Some(failure_text(error))),
-        Why::Interrupted => (Status::Interrupted, None),
-        Why::Away => (Status::Running, None),
+        Left::Failed(error) => (Status::Failed, Some(failure_text(error))),
+        Left::Interrupted => (Status::Interrupted, None),
+        Left::Away(_) => (Status::Running, None),
     };
     let (effects, questions) = effects.leave();
     Park {

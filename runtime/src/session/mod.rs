@@ -29,7 +29,7 @@ use crate::machine::{DoneTask, Finished, KeyId, Machine, StepError, Task, result
 use crate::store::{Commit, Committed, Park, Question, StoreError};
 
 pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
-use commit::{Noted, Pending, PendingText, Why, is_held_after};
+use commit::{Left, Noted, Pending, PendingText, is_held_after};
 #[cfg(test)]
 pub(crate) use effects::journal_digest;
 use faults::Faults;
@@ -101,24 +101,6 @@ enum Stage {
     Leaving { why: Left, has_results: bool },
     /// Nothing any more.
     Ended,
-}
-
-/// Why the open step is left.
-enum Left {
-    Failed(Error),
-    Interrupted,
-    /// The store said this, and it is no fault of the run's.
-    Away(Error),
-}
-
-impl Left {
-    const fn why(&self) -> Why<'_> {
-        match self {
-            Self::Failed(error) => Why::Failed(error),
-            Self::Interrupted => Why::Interrupted,
-            Self::Away(_) => Why::Away,
-        }
-    }
 }
 
 /// What is to be done next.
@@ -287,8 +269,10 @@ impl<G: Graph> Session<G> {
             Some(update) => self.machine.check_writes(0, update),
             None => Ok(()),
         };
-        let noted = checked.and_then(|()| self.note(once((done.update.as_ref(), &done))));
-        self.merge(noted, |machine| machine.advance_one(&mut done))
+        match checked.and_then(|()| self.note(once((done.update.as_ref(), &done)))) {
+            Ok(noted) => self.merge(noted, |machine| machine.advance_one(&mut done)),
+            Err(error) => self.refuse(self.open_step(), error),
+        }
     }
 
     /// Told what all tasks of the step came to. If one failed, the results of the
@@ -317,9 +301,9 @@ impl<G: Graph> Session<G> {
         });
         match gathered {
             Ok((gathered, noted)) => {
-                self.merge(Ok(noted), |machine| machine.advance(gathered, finished))
+                self.merge(noted, |machine| machine.advance(gathered, finished))
             }
-            Err(error) => self.merge(Err(error), |_| Ok(())),
+            Err(error) => self.refuse(self.open_step(), error),
         }
     }
 
@@ -427,19 +411,19 @@ impl<G: Graph> Session<G> {
     /// merged, their routes expanded. Then it is to be committed.
     fn merge(
         &mut self,
-        noted: Result<Option<Box<Noted>>, StepError>,
+        noted: Option<Box<Noted>>,
         advance: impl FnOnce(&mut Machine<G>) -> Result<(), StepError>,
     ) -> Next {
         let step = self.open_step();
-        let machine = &mut self.machine;
-        let merged = noted.and_then(|noted| {
-            catch_reducers(|| advance(machine))?;
-            Ok(noted)
-        });
-        match merged {
-            Ok(noted) => self.settle(noted),
-            Err(error) => self.fail(step_error(self.machine.run(), step, error)),
+        match catch_reducers(|| advance(&mut self.machine)) {
+            Ok(()) => self.settle(noted),
+            Err(error) => self.refuse(step, error),
         }
+    }
+
+    /// What the tasks of `step` did makes no step.
+    fn refuse(&mut self, step: u64, error: StepError) -> Next {
+        self.fail(step_error(self.machine.run(), step, error))
     }
 
     fn settle(&mut self, noted: Option<Box<Noted>>) -> Next {
@@ -508,7 +492,7 @@ impl<G: Graph> Session<G> {
         let has_results = !results.is_empty();
         let run = (self.machine.run(), book.journal.epoch());
         let saw = self.machine.step();
-        let park = commit::park(run, saw, results, why.why(), &book.journal.open());
+        let park = commit::park(run, saw, results, &why, &book.journal.open());
         self.stage = Stage::Leaving { why, has_results };
         Next::Park(Box::new(park))
     }

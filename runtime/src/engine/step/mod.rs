@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 pub(super) use task::{StepClock, StepContext};
-pub(super) use timer::{NoClock, Timer};
+pub(super) use timer::{NoClock, Timer, later};
 
 use crate::graph::Graph;
 use crate::machine::{Finished, Task};

@@ -18,6 +18,12 @@ pub(in crate::engine) struct Timer {
     sleep: Option<(Id, Pin<Box<Sleep>>)>,
 }
 
+/// `delay` after `now`; what is beyond that which the clock can count never comes.
+pub(in crate::engine) fn later(now: Instant, delay: Duration) -> Instant {
+    let never = || now + Duration::from_secs(1 << 30);
+    now.checked_add(delay).unwrap_or_else(never)
+}
+
 /// The runtime is shut down, or has no clock.
 #[derive(Debug)]
 pub(in crate::engine) struct NoClock;
@@ -29,9 +35,7 @@ impl Timer {
 
     /// `delay` from now, or never.
     pub(in crate::engine) fn after(delay: Duration) -> Self {
-        let now = Instant::now();
-        let never = || now + Duration::from_secs(1 << 30);
-        Self::until(now.checked_add(delay).unwrap_or_else(never))
+        Self::until(later(Instant::now(), delay))
     }
 
     fn poll_here(&mut self, task: &mut Context<'_>) -> Poll<()> {
