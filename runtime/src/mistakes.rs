@@ -48,6 +48,8 @@ mod made {
         ItemIndexLost: "loading loses the items' positions under `each`",
         EphemeralFieldLost: "loading from a snapshot loses an ephemeral field",
         CountLost: "loading counts the steps from where the turn began, whatever came since",
+        OlderTakenForTodays: "what an older version of the graph wrote is read as today's",
+        VersionStays: "what today's version of the graph writes passes for the first one's",
         KeptResultsForgotten: "kept results are not loaded, so their tasks run again",
         SeenStateForgotten: "a kept result is loaded as if it had seen today's state",
         EffectsForgotten: "the effects of the open step are not loaded",

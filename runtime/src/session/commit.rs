@@ -92,7 +92,10 @@ pub(super) fn step_commit<G: Graph>(
         record: StepRecord {
             step: machine.step(),
             kind,
-            version: G::INFO.version,
+            version: match mistake!(VersionStays) {
+                true => 1,
+                false => machine.info().version,
+            },
             updates: sealed.updates,
             frontier: sealed.frontier,
             chain: sealed.chain,

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use super::age::{TODAY, migrate};
 use super::nodes::View;
 use super::tale::Tale;
 use crate::cx::Cx;
@@ -74,6 +75,8 @@ impl Graph for Drama {
     /// Asked only whose input is to be decoded, and here all inputs are numbers.
     const INFO: &'static GraphInfo = &GraphInfo {
         edges: &EDGES,
+        version: TODAY,
+        migrate: Some(migrate),
         ..GraphInfo::EMPTY
     };
 

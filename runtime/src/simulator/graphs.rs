@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use super::age::TODAY;
 use super::dice::Dice;
 use super::tale::Tale;
 use crate::graph::{
@@ -34,6 +35,8 @@ const SPAN: Span = Span {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drawn {
     pub(super) info: &'static GraphInfo,
+    /// The same as the first version of the program had it.
+    pub(super) before: &'static GraphInfo,
     pub(super) fingerprint: Digest,
     pub(super) canonical: &'static str,
 }
@@ -46,8 +49,13 @@ pub(super) fn graph_of(seed: u64) -> Drawn {
     let gallery = gallery.get_or_insert_default();
     *gallery.entry(number).or_insert_with(|| {
         let info = Draft::new(number).finish();
+        let before = GraphInfo {
+            version: 1,
+            ..*info
+        };
         Drawn {
             info,
+            before: Box::leak(Box::new(before)),
             fingerprint: info.fingerprint(),
             canonical: info.canonical().leak(),
         }
@@ -93,6 +101,7 @@ impl Draft {
             edges: self.edges.leak(),
             joins: self.joins.leak(),
             state: Tale::INFO,
+            version: TODAY,
             ..GraphInfo::EMPTY
         }))
     }

@@ -18,6 +18,7 @@
 //! SUPERSTEP_SEED=17 cargo test -p superstep --lib simulator
 //! ```
 
+mod age;
 mod bugs;
 mod crew;
 mod desk;

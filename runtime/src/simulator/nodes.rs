@@ -4,6 +4,7 @@
 //! wrong key does something else; every value depends on the state, so a wrong
 //! state shows in the next update.
 
+use super::age::Plain;
 use super::desk;
 use super::dice::mix;
 use super::drama::{Drama, hops, stage};
@@ -156,7 +157,7 @@ impl View<'_> {
         let writes = |bit: u32| fields >> bit & 1 == 1;
         let mut update = Tale::update();
         if writes(0) {
-            update = update.plain(said(7));
+            update = update.plain(Plain(said(7)));
         }
         if writes(1) {
             update = update.first(value).last(value);

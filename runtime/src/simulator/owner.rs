@@ -179,7 +179,7 @@ pub(super) fn creation(stage: &Stage) -> Creation {
     Creation {
         graph: stage.graph.info.name.into(),
         fingerprint: stage.graph.fingerprint,
-        version: 1,
+        version: stage.graph.info.version,
         description: stage.graph.canonical.into(),
         seed: stage.seed,
         origin: None,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
+use super::age::become_version;
 use super::drama::Drama;
 use super::drive::{MOST_STEPS, MOST_TASKS};
 use super::graphs::Drawn;
@@ -111,12 +112,11 @@ impl Reference {
         kept: &HashMap<Digest, u64>,
         effects: &[EffectRecord],
     ) -> Result<(), String> {
-        let sealed = match record.kind {
-            StepKind::Input => self.first.take().ok_or("a second input")?,
-            StepKind::Step => self.step(record, kept, effects)?,
-            StepKind::Turn | StepKind::Update => self.outside(record.kind)?,
-            StepKind::Fork => self.branch(run),
-        };
+        // As the program has written it that took the step.
+        let today = become_version(record.version);
+        let sealed = self.take(run, record, kept, effects);
+        become_version(today);
+        let sealed = sealed?;
         if record.kind != StepKind::Input {
             self.states.push(Arc::clone(self.machine.state()));
         }
@@ -128,6 +128,21 @@ impl Reference {
             "stored:   {} {}\nexpected: {} {}",
             record.updates, record.frontier, sealed.updates, sealed.frontier
         ))
+    }
+
+    fn take(
+        &mut self,
+        run: &str,
+        record: &StepRecord,
+        kept: &HashMap<Digest, u64>,
+        effects: &[EffectRecord],
+    ) -> Result<Sealed, String> {
+        match record.kind {
+            StepKind::Input => self.first.take().ok_or("a second input".into()),
+            StepKind::Step => self.step(record, kept, effects),
+            StepKind::Turn | StepKind::Update => self.outside(record.kind),
+            StepKind::Fork => Ok(self.branch(run)),
+        }
     }
 
     fn step(

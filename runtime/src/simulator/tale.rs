@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::age::Plain;
 use super::dice::mix;
 use crate::State;
 use crate::options::ConflictPolicy;
@@ -16,7 +17,7 @@ pub(super) struct Tale {
     pub(super) until: u64,
     /// Concurrent writers always say the same, so that none conflict.
     pub(super) agree: bool,
-    pub(super) plain: u64,
+    pub(super) plain: Plain,
     #[reduce(first)]
     pub(super) first: u64,
     #[reduce(last)]

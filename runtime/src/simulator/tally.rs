@@ -40,6 +40,7 @@ tally! {
     corrections: "of them corrections by an operator",
     forks: "runs that branched off",
     pruned: "steps pruned",
+    deploys: "programs replaced by a newer version",
     tasks: "tasks started",
     lone: "steps of a single task",
     cut_short: "attempts that were cut short",
@@ -65,7 +66,11 @@ impl Tally {
         let mishaps = self.retries > 0 && self.older > 0 && self.crashes > 0;
         let owners = self.takeovers > 0 && self.lost_leases > 0 && self.committed_again > 0;
         let effects = self.calls > 0 && self.recorded > 0 && self.asked > 0 && self.answers > 0;
-        let others = self.forks > 0 && self.pruned > 0 && self.recent > 0 && self.cut_short > 0;
+        let others = self.forks > 0
+            && self.deploys > 0
+            && self.pruned > 0
+            && self.recent > 0
+            && self.cut_short > 0;
         ends && outside && mishaps && owners && effects && others
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::age::become_version;
 use super::bugs::Bug;
 use super::dice::Dice;
 use super::drama::set_stage;
@@ -17,6 +18,7 @@ use super::shelf::{Shelf, TERM, Weather};
 use super::stored::{Stored, restore};
 use super::tale::Tale;
 use super::tally::Tally;
+use crate::graph::GraphInfo;
 
 /// After so many moves nothing goes wrong any more ...
 const CALM_AFTER: u64 = 600;
@@ -27,6 +29,8 @@ const MOST_MOVES: u64 = 6_000;
 pub(super) struct Stage {
     pub(super) seed: u64,
     pub(super) graph: Drawn,
+    /// What is deployed if another version of the program runs.
+    today: &'static GraphInfo,
     pub(super) input: Tale,
     pub(super) shelf: Shelf,
     pub(super) outside: Outside,
@@ -44,6 +48,12 @@ pub(super) struct Stage {
     pub(super) tally: Tally,
 }
 
+impl Stage {
+    const fn is_old(&self) -> bool {
+        self.graph.info.version < self.today.version
+    }
+}
+
 /// How often something happens: once in so many moves, or never if that is 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rates {
@@ -52,13 +62,19 @@ pub(super) struct Rates {
     pub(super) timeouts: u64,
     pub(super) dropped: u64,
     operators: u64,
+    deploys: u64,
 }
 
 /// Runs one seed to its end.
 pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> {
     let mut dice = Dice::new(seed, "world");
     let graph = graph_of(seed);
-    set_stage(graph.info);
+    let today = graph.info;
+    // Some runs begin under a program that is replaced on the way.
+    let info = if dice.one_in(2) { graph.before } else { today };
+    let graph = Drawn { info, ..graph };
+    become_version(info.version);
+    set_stage(info);
     let input = Tale::begin(dice.within(2, 6), dice.one_in(2));
     let mut watch = Watch::new(Reference::new(&graph, seed, &input));
     // Some seeds are wild and some are quiet.
@@ -75,10 +91,12 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         timeouts: often(10),
         dropped: often(30),
         operators: often(6),
+        deploys: often(40),
     };
     let stage = Stage {
         seed,
         graph,
+        today,
         input,
         shelf: Shelf::new(seed, weather, watch, bug),
         outside: Outside::new(seed),
@@ -154,6 +172,8 @@ impl World {
                 owners.iter_mut().for_each(Owner::leave);
                 stage.outside.forget();
             }
+        } else if stage.is_old() && stage.dice.one_in(stage.rates.deploys) {
+            self.deploy();
         } else if stage.dice.one_in(12) {
             person::act(stage);
         } else if stage.dice.one_in(10) {
@@ -162,6 +182,27 @@ impl World {
         } else {
             owners[owner].act(stage);
         }
+    }
+
+    /// Another version of the program takes the place of all that run. Not while results
+    /// are kept of the open step: those do not go through `migrate`.
+    fn deploy(&mut self) {
+        let Self {
+            stage,
+            owners,
+            operator,
+            ..
+        } = self;
+        let loaded = stage.shelf.load();
+        if !loaded.is_some_and(|loaded| loaded.pending.is_empty()) {
+            return;
+        }
+        owners.iter_mut().for_each(|owner| owner.crash(stage));
+        *operator = Operator::Away;
+        stage.graph.info = stage.today;
+        set_stage(stage.today);
+        become_version(stage.today.version);
+        stage.tally.deploys += 1;
     }
 
     fn look(&mut self) -> Result<(), Violation> {
