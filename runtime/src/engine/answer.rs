@@ -1,7 +1,6 @@
 //! Questions that a run asks, and their answers.
 
-use super::core::Core;
-use super::stored::Stored;
+use super::handle::RunHandle;
 use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -10,16 +9,15 @@ use crate::run::Interrupt;
 use crate::session;
 use crate::store::{Answer, Head, Question, QuestionKind, Status};
 
-impl<G: Graph> Core<G> {
+impl<G: Graph> RunHandle<G> {
     pub(super) async fn answer(
         &self,
-        at: &Stored,
         question: &str,
         answer: Result<String, EncodeError>,
     ) -> Result<(), Error> {
-        let head = self.head(at).await?;
+        let head = self.head().await?;
         let run = head.run.clone();
-        let questions = at.questions().await?.into_iter();
+        let questions = self.at.questions().await?.into_iter();
         let not_found = || Error::QuestionNotFound {
             run: run.clone(),
             question: question.to_owned(),
@@ -41,30 +39,27 @@ impl<G: Graph> Core<G> {
         let effect = match asked.kind {
             QuestionKind::Interrupt => None,
             QuestionKind::Outcome => {
-                let open = at.effects(asked.step, asked.step).await?;
+                let open = self.at.effects(asked.step, asked.step).await?;
                 Some(session::outcome(&head, &asked, &answer, open)?)
             }
         };
         // Of two equal answers at once one is the other again.
         let token = Hasher::new().part(question).part(&answer).finish();
-        at.answer(Answer {
-            effect,
-            token: token.to_u64(),
-            ..Answer::new(run, question, answer)
-        })
-        .await
+        self.at
+            .answer(Answer {
+                effect,
+                token: token.to_u64(),
+                ..Answer::new(run, question, answer)
+            })
+            .await
     }
 
     /// What the run waits for.
-    pub(super) async fn open_questions(
-        &self,
-        at: &Stored,
-        head: &Head,
-    ) -> Result<Vec<Interrupt>, Error> {
+    pub(super) async fn open_questions(&self, head: &Head) -> Result<Vec<Interrupt>, Error> {
         if !matches!(head.status, Status::Interrupted | Status::Failed) {
             return Ok(Vec::new());
         }
-        let mut questions = at.questions().await?;
+        let mut questions = self.at.questions().await?;
         // What earlier steps left open is asked no more.
         questions.retain(|asked| asked.step == head.step + 1);
         Ok(interrupts(questions))

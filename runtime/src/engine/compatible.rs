@@ -1,6 +1,6 @@
 //! Whether a run may go on, or be read, under this engine's graph.
 
-use super::core::Core;
+use super::handle::RunHandle;
 use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
@@ -11,23 +11,18 @@ use crate::store::{Head, Store};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it
 /// was when the run started. Fields added with a serde default are fine.
-pub(super) async fn check_graph<G: Graph>(
-    core: &Core<G>,
-    at: &Stored,
-    head: &Head,
-) -> Result<(), Error> {
-    let run = || head.run.clone();
+pub(super) async fn check_graph<G: Graph>(run: &RunHandle<G>, head: &Head) -> Result<(), Error> {
     if head.graph != G::INFO.name {
         return Err(Error::WrongGraph {
-            run: run(),
+            run: head.run.clone(),
             stored: head.graph.clone(),
             graph: G::INFO.name,
         });
     }
-    if head.fingerprint == core.fingerprint() {
+    if head.fingerprint == run.core.fingerprint() {
         return Ok(());
     }
-    let differences = G::INFO.differences(&graph_of(at, head).await?);
+    let differences = G::INFO.differences(&graph_of(&run.at, head).await?);
     if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
         return Ok(());
     }
@@ -36,14 +31,13 @@ pub(super) async fn check_graph<G: Graph>(
 
 /// Checks that a run was started with this very graph.
 pub(super) async fn check_same_graph<G: Graph>(
-    core: &Core<G>,
-    at: &Stored,
+    run: &RunHandle<G>,
     head: &Head,
 ) -> Result<(), Error> {
-    if head.fingerprint == core.fingerprint() {
+    if head.fingerprint == run.core.fingerprint() {
         return Ok(());
     }
-    let differences = G::INFO.differences(&graph_of(at, head).await?);
+    let differences = G::INFO.differences(&graph_of(&run.at, head).await?);
     Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
@@ -98,14 +92,10 @@ pub(super) async fn check_snapshot<G: Graph>(at: &Stored, head: &Head) -> Result
 }
 
 /// The reducers that changed since the run's graph.
-pub(super) async fn reducers<G: Graph>(
-    core: &Core<G>,
-    at: &Stored,
-    head: &Head,
-) -> Result<Reducers, Error> {
+pub(super) async fn reducers<G: Graph>(run: &RunHandle<G>, head: &Head) -> Result<Reducers, Error> {
     let mut changed = Vec::new();
-    if head.fingerprint != core.fingerprint() {
-        let differences = G::INFO.differences(&graph_of(at, head).await?);
+    if head.fingerprint != run.core.fingerprint() {
+        let differences = G::INFO.differences(&graph_of(&run.at, head).await?);
         changed.extend_from_slice(differences.reducers());
     }
     Ok(Reducers::new(changed))

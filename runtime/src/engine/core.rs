@@ -3,14 +3,11 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::active::Active;
-use super::patience::Patience;
 use super::step::Limits;
-use super::stored::{Stored, check_id};
 use crate::cx::Rehearsal;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -19,9 +16,6 @@ use crate::machine::Blueprint;
 use crate::options::Settings;
 use crate::session::{Recent, Rules};
 use crate::store::{Access, Claim, Creation, Store};
-
-/// A store that waits for others says so itself before the engine gives up.
-const SLACK: Duration = Duration::from_secs(5);
 
 pub(super) struct Core<G: Graph> {
     pub(super) graph: Arc<G>,
@@ -54,26 +48,6 @@ impl<G: Graph> Core<G> {
         Handle::try_current()
             .map(|_| store)
             .map_err(|_| Error::NoRuntime { call })
-    }
-
-    /// The run that `call` is for.
-    pub(super) fn stored(&self, call: &'static str, run: &str) -> Result<Stored, Error> {
-        let store = self.store(call)?;
-        check_id(run)?;
-        Ok(Stored::new(store, run, Patience::once()))
-    }
-
-    /// The same for a call that drives the run, or writes to it: a store that is away is
-    /// asked again.
-    pub(super) fn driven(&self, call: &'static str, run: &str) -> Result<Stored, Error> {
-        let at = self.stored(call, run)?;
-        let Settings {
-            store_timeout,
-            lease,
-            ..
-        } = self.settings;
-        let timeout = store_timeout.max(at.store().waits().saturating_add(SLACK));
-        Ok(at.with(Patience::before_lease(timeout, lease)))
     }
 
     pub(super) fn creation(&self, seed: u64) -> Creation {

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::active::RunResult;
 use super::compatible::graph_of;
-use super::core::Core;
+use super::handle::RunHandle;
 use super::of_run;
 use super::stored::{Stored, check_id};
 use crate::error::Error;
@@ -90,11 +90,11 @@ impl<G: Graph> Engine<G> {
         new_id: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Run<G::State>, Error> {
-        let origin = self.core.driven("fork", id)?;
+        let origin = self.handle("fork", id)?.patient();
         check_id(new_id)?;
-        let head = self.core.head(&origin).await?;
-        let step = step_at(&origin, at.into()).await?;
-        of_run(new_id, self.core.fork(&origin, &head, step, new_id, edit)).await
+        let head = origin.head().await?;
+        let step = step_at(&origin.at, at.into()).await?;
+        of_run(new_id, origin.fork(&head, step, new_id, edit)).await
     }
 }
 
@@ -113,49 +113,47 @@ async fn step_at(at: &Stored, place: At) -> Result<u64, Error> {
         })
 }
 
-impl<G: Graph> Core<G> {
+impl<G: Graph> RunHandle<G> {
     async fn fork(
         &self,
-        from: &Stored,
         head: &Head,
         step: u64,
         run: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> RunResult<G> {
-        let fork = from.beside(run);
-        let commit = self.branch(from, head, step, run, edit).await?;
-        match fork.commit(&commit).await {
-            Ok(_) => self.look(&fork, self.head(&fork).await?).await,
+        let fork = self.beside(run);
+        let commit = self.branch(head, step, run, edit).await?;
+        match fork.at.commit(&commit).await {
+            Ok(_) => fork.look(fork.head().await?).await,
             Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 let run = run.to_owned();
                 Err(Error::RunExists { run })
             }
             Err(error @ StoreError::NoSuchStep { .. }) => {
                 // It went while the fork was made, and this says how.
-                let head = self.head(from).await?;
-                self.past(from, &head, step).await?;
-                Err(fork.said(error))
+                let head = self.head().await?;
+                self.past(&head, step).await?;
+                Err(fork.at.said(error))
             }
-            Err(error) => Err(fork.said(error)),
+            Err(error) => Err(fork.at.said(error)),
         }
     }
 
     /// The commit of a fork's first step.
     async fn branch(
         &self,
-        from: &Stored,
         head: &Head,
         step: u64,
         run: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Commit, Error> {
-        let (machine, record) = self.past(from, head, step).await?;
+        let (machine, record) = self.past(head, step).await?;
         let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
             run: head.run.clone(),
             message,
         })?;
         let create = Creation {
-            description: graph_of(from, head).await?,
+            description: graph_of(&self.at, head).await?,
             graph: head.graph.clone(),
             fingerprint: head.fingerprint,
             version: head.version,
@@ -168,10 +166,10 @@ impl<G: Graph> Core<G> {
         let branch = Branch {
             head,
             record: &record,
-            turn: self.turn_at(from, head, step).await?,
+            turn: self.turn_at(head, step).await?,
         };
-        let (access, rules) = (self.take_lease(), self.settings.rules());
-        branch.commit::<G>(&self.blueprint, run, state, create, access, rules)
+        let (access, rules) = (self.core.take_lease(), self.core.settings.rules());
+        branch.commit::<G>(&self.core.blueprint, run, state, create, access, rules)
     }
 }
 

@@ -16,16 +16,16 @@ impl<G: Graph> Engine<G> {
     /// [`Error::InvalidLabel`], [`Error::StepNotFound`], [`Error::Pruned`],
     /// [`Error::RunNotFound`].
     pub async fn label(&self, id: &str, step: u64, label: &str) -> Result<(), Error> {
-        let at = self.core.stored("label", id)?;
+        let run = self.handle("label", id)?;
         check_label(label)?;
-        self.core.head(&at).await?;
-        match at.store().label(id, step, label).await {
+        run.head().await?;
+        match run.at.store().label(id, step, label).await {
             Err(error @ StoreError::NoSuchStep { .. }) => {
-                let head = self.core.head(&at).await?;
-                self.core.past(&at, &head, step).await?;
-                Err(at.said(error))
+                let head = run.head().await?;
+                run.past(&head, step).await?;
+                Err(run.at.said(error))
             }
-            labelled => labelled.map_err(|error| at.said(error)),
+            labelled => labelled.map_err(|error| run.at.said(error)),
         }
     }
 
@@ -34,9 +34,9 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`].
     pub async fn labels(&self, id: &str) -> Result<Vec<(String, u64)>, Error> {
-        let at = self.core.stored("labels", id)?;
-        self.core.head(&at).await?;
-        at.labels().await
+        let run = self.handle("labels", id)?;
+        run.head().await?;
+        run.at.labels().await
     }
 }
 

@@ -9,6 +9,7 @@ mod compatible;
 mod core;
 mod drive;
 mod fork;
+mod handle;
 mod inside;
 mod keeper;
 mod labels;
@@ -37,8 +38,9 @@ pub use fork::At;
 
 use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, StartedWith};
 use self::core::Core;
+use self::handle::RunHandle;
 use self::start::state_text;
-use self::stored::{Stored, check_id};
+use self::stored::check_id;
 use serde::Serialize;
 
 use crate::cx::default_seed;
@@ -129,18 +131,18 @@ impl<G: Graph> Engine<G> {
     /// [`Error::RunNotFound`], [`Error::LeaseHeld`], [`Error::GraphChanged`], and
     /// whatever stops the run.
     pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let at = self.core.driven("resume", id)?;
+        let handle = self.handle("resume", id)?.patient();
         let resumed = async {
             // Only a run that exists has an execution, so that `run` can tell whether it does.
-            let head = self.core.head(&at).await?;
+            let head = handle.head().await?;
             if head.status.is_final() {
-                let run = self.core.look(&at, head).await?;
+                let run = handle.look(head).await?;
                 // Another turn may have begun between the two looks.
                 if run.status().is_final() {
                     return Ok(run);
                 }
             }
-            self.go_on(at).await
+            self.go_on(handle).await
         };
         of_run(id, resumed).await
     }
@@ -150,9 +152,9 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
     pub async fn get(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let at = self.core.stored("get", id)?;
-        let head = self.core.head(&at).await?;
-        of_run(id, self.core.look(&at, head)).await
+        let run = self.handle("get", id)?;
+        let head = run.head().await?;
+        of_run(id, run.look(head)).await
     }
 
     /// A further turn on a run that has ended or failed: `update` commits as a
@@ -178,10 +180,8 @@ impl<G: Graph> Engine<G> {
     /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::StepOpen`]
     /// if an unfinished task has effects on record.
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
-        let at = self.core.driven("update", id)?;
-        let write = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.update(&at, update).await })
-        };
+        let run = self.handle("update", id)?.patient();
+        let write = || -> Driving<G> { Box::pin(async move { run.update(update).await }) };
         self.execute(id, Purpose::Write("update"), write).await
     }
 
@@ -200,10 +200,10 @@ impl<G: Graph> Engine<G> {
         question: &str,
         answer: impl Serialize + Send,
     ) -> Result<(), Error> {
-        let at = self.core.driven("answer", id)?;
+        let run = self.handle("answer", id)?.patient();
         let text = encode::to_string(&answer);
         drop(answer);
-        self.core.answer(&at, question, text).await
+        run.answer(question, text).await
     }
 
     /// Every committed step of run `id`, oldest first. Of a fork the steps of its
@@ -212,14 +212,14 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
     pub async fn history(&self, id: &str) -> Result<Vec<StepInfo>, Error> {
-        let at = self.core.stored("history", id)?;
-        let head = self.core.head(&at).await?;
-        let steps = at.steps(0, head.step).await?;
+        let run = self.handle("history", id)?;
+        let head = run.head().await?;
+        let steps = run.at.steps(0, head.step).await?;
         let mut history = Vec::with_capacity(steps.len());
         for record in steps {
             let dropped = match record.journal {
                 Some(_) if record.kind == StepKind::Turn => {
-                    at.effects(record.step, record.step).await?
+                    run.at.effects(record.step, record.step).await?
                 }
                 _ => Vec::new(),
             };
@@ -240,8 +240,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if a part
     /// of it is gone, [`Error::Corrupt`] if a part of it is not what was written.
     pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let at = self.core.stored("replay", id)?;
-        self.core.replay(&at).await
+        self.handle("replay", id)?.replay().await
     }
 
     /// The state of run `id` after `step`; step 0 is the input.
@@ -249,13 +248,18 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::RunNotFound`], [`Error::Undecodable`].
     pub async fn state_at(&self, id: &str, step: u64) -> Result<G::State, Error> {
-        let at = self.core.stored("state_at", id)?;
-        let head = self.core.head(&at).await?;
+        let run = self.handle("state_at", id)?;
+        let head = run.head().await?;
         let state = async {
-            let (machine, _) = self.core.past(&at, &head, step).await?;
+            let (machine, _) = run.past(&head, step).await?;
             Ok(machine.state().as_ref().clone())
         };
         of_run(id, state).await
+    }
+
+    /// The run that `call` is for.
+    fn handle(&self, call: &'static str, run: &str) -> Result<RunHandle<G>, Error> {
+        RunHandle::of(&self.core, call, run)
     }
 
     /// Does what a call is for as the execution of `run`, or takes part in the
@@ -265,13 +269,13 @@ impl<G: Graph> Engine<G> {
         &self,
         run: &str,
         purpose: Purpose,
-        drive: impl FnOnce(Arc<Core<G>>) -> Driving<G> + Send,
+        drive: impl FnOnce() -> Driving<G> + Send,
     ) -> RunResult<G> {
         runtime::begin(purpose.call())?;
         let core = &self.core;
         let mut begin = |number| {
             let (core, run) = (Arc::clone(core), run.to_owned());
-            let driving = drive(Arc::clone(&core));
+            let driving = drive();
             let entry = Entry { core, run, number };
             let driving: Driving<G> = Box::pin(async move {
                 let _entry = entry;
@@ -293,13 +297,12 @@ impl<G: Graph> Engine<G> {
             return match ended {
                 // Where the run was begun, not where this call is.
                 Ended::With(Err(Error::RuntimeLost { .. })) if !runtime::is_gone_here() => {
-                    let at = core.driven("resume", run)?;
-                    Box::pin(self.go_on(at)).await
+                    let handle = self.handle("resume", run)?.patient();
+                    Box::pin(self.go_on(handle)).await
                 }
                 Ended::With(result) => result,
                 Ended::Within(inside::Inner { node }) => {
-                    let at = core.stored("resume", run)?;
-                    Err(core.driven_by(&at, node).await)
+                    Err(self.handle("resume", run)?.driven_by(node).await)
                 }
             };
         }
@@ -321,28 +324,26 @@ impl<G: Graph> Engine<G> {
             Known::Ended(_) => return Ok(None),
             Known::Drives => {}
         }
-        let core = &self.core;
-        let at = core.driven(purpose.call(), run)?;
+        let handle = self.handle(purpose.call(), run)?.patient();
         let is_for_this = match purpose {
             Purpose::Resume => true,
             Purpose::Run(origin) => {
-                core.check_started_with(&at, origin).await?;
+                handle.check_started_with(origin).await?;
                 true
             }
-            Purpose::Turn(token) => token.is_some() && *token == core.head(&at).await?.token,
+            Purpose::Turn(token) => token.is_some() && *token == handle.head().await?.token,
             Purpose::Write(_) => false,
         };
         if is_for_this {
             return Ok(Some(part.join().await));
         }
-        Err(core.lease_held(&at).await)
+        Err(handle.lease_held().await)
     }
 
     /// Goes on with a run that exists, unless it is finished.
-    async fn go_on(&self, at: Stored) -> RunResult<G> {
-        let run = at.id().to_owned();
-        let drive =
-            |core: Arc<Core<G>>| -> Driving<G> { Box::pin(async move { core.resume(at).await }) };
+    async fn go_on(&self, handle: RunHandle<G>) -> RunResult<G> {
+        let run = handle.at.id().to_owned();
+        let drive = || -> Driving<G> { Box::pin(async move { handle.resume().await }) };
         self.execute(&run, Purpose::Resume, drive).await
     }
 }
@@ -372,15 +373,13 @@ impl<G: Graph> Engine<G> {
     }
 
     async fn start_stored(&self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
-        let at = self.core.driven("run", &run)?;
+        let handle = self.handle("run", &run)?.patient();
         let origin = StartedWith {
             input: state_text(&self.core, &run, 0, &state)?,
             seed: seed.unwrap_or_else(|| default_seed(&run)),
         };
         let own = origin.clone();
-        let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.run_stored(at, state, own).await })
-        };
+        let drive = || -> Driving<G> { Box::pin(async move { handle.start(state, own).await }) };
         self.execute(&run, Purpose::Run(origin), drive).await
     }
 
@@ -390,11 +389,9 @@ impl<G: Graph> Engine<G> {
         update: UpdateOf<G>,
         token: Option<String>,
     ) -> RunResult<G> {
-        let at = self.core.driven("turn", &run)?;
+        let handle = self.handle("turn", &run)?.patient();
         let own = token.clone();
-        let drive = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.turn(at, update, own).await })
-        };
+        let drive = || -> Driving<G> { Box::pin(async move { handle.turn(update, own).await }) };
         self.execute(&run, Purpose::Turn(token), drive).await
     }
 }

@@ -1,7 +1,7 @@
 //! A run as it stood after one of its steps.
 
 use super::compatible::reducers;
-use super::core::Core;
+use super::handle::RunHandle;
 use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -12,12 +12,11 @@ use crate::store::{Head, Snapshot, StepKind, StepRecord};
 /// So many records are read at once when a run's history is walked through.
 const PAGE: u64 = 256;
 
-impl<G: Graph> Core<G> {
+impl<G: Graph> RunHandle<G> {
     /// The machine of a run after `step`, but for its frontier, which the
     /// record of that step has.
     pub(super) async fn past(
         &self,
-        at: &Stored,
         head: &Head,
         step: u64,
     ) -> Result<(Machine<G>, StepRecord), Error> {
@@ -30,16 +29,21 @@ impl<G: Graph> Core<G> {
         }
         let mut pruned = head.pruned;
         loop {
-            let (snapshot, steps) = steps_up_to(at, head, step).await?;
+            let (snapshot, steps) = steps_up_to(&self.at, head, step).await?;
             if let Some(last) = steps.last().filter(|last| last.step == step) {
                 let last = last.clone();
-                let reducers = reducers(self, at, head).await?;
-                let (machine, _) =
-                    replay_steps(&self.blueprint, head, snapshot.as_ref(), &steps, &reducers)?;
+                let reducers = reducers(self, head).await?;
+                let (machine, _) = replay_steps(
+                    &self.core.blueprint,
+                    head,
+                    snapshot.as_ref(),
+                    &steps,
+                    &reducers,
+                )?;
                 return Ok((machine, last));
             }
             // Steps may go while they are being looked at.
-            let now = self.head(at).await?.pruned;
+            let now = self.head().await?.pruned;
             if now == pruned {
                 return Err(missing(head, step, pruned));
             }
@@ -51,7 +55,7 @@ impl<G: Graph> Core<G> {
     ///
     /// Steps between may be pruned, with turns among them. Then the number is
     /// too high, and all that it has to be is new for the next turn.
-    pub(super) async fn turn_at(&self, at: &Stored, head: &Head, step: u64) -> Result<Turn, Error> {
+    pub(super) async fn turn_at(&self, head: &Head, step: u64) -> Result<Turn, Error> {
         let mut number = head.turn;
         let mut counted_from = None;
         let mut to = head.counted_from;
@@ -61,7 +65,7 @@ impl<G: Graph> Core<G> {
         // What came from outside after the turn had begun: corrections, turns.
         while to > 0 {
             let from = to.saturating_sub(PAGE);
-            let page = at.steps(from, to).await?;
+            let page = self.at.steps(from, to).await?;
             for record in page.iter().rev() {
                 let is_turn = record.kind == StepKind::Turn;
                 if record.step <= step && (is_turn || record.kind == StepKind::Update) {

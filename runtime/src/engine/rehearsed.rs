@@ -21,7 +21,8 @@ impl<G: Graph> Engine<G> {
         question: &str,
         answer: String,
     ) -> Result<(), Error> {
-        let at = self.core.stored("answer", id)?;
-        self.core.answer(&at, question, Ok(answer)).await
+        self.handle("answer", id)?
+            .answer(question, Ok(answer))
+            .await
     }
 }

@@ -6,8 +6,8 @@ use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
 use super::compatible;
 use super::core::Core;
+use super::handle::RunHandle;
 use super::start::{run_at, state_text};
-use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
@@ -46,10 +46,8 @@ impl<G: Graph> Engine<G> {
     /// [`Error::GraphChanged`] if the graph has a `migrate` function and an older
     /// version of it wrote the run's last step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
-        let at = self.core.driven("snapshot", id)?;
-        let write = |core: Arc<Core<G>>| -> Driving<G> {
-            Box::pin(async move { core.snapshot(&at).await })
-        };
+        let run = self.handle("snapshot", id)?.patient();
+        let write = || -> Driving<G> { Box::pin(async move { run.snapshot().await }) };
         self.execute(id, Purpose::Write("snapshot"), write)
             .await
             .map(drop)
@@ -57,33 +55,6 @@ impl<G: Graph> Engine<G> {
 }
 
 impl<G: Graph> Core<G> {
-    /// Another call of this engine drives the run.
-    pub(super) async fn lease_held(&self, at: &Stored) -> Error {
-        let head = match self.head(at).await {
-            Ok(head) => head,
-            Err(error) => return error,
-        };
-        match head.lease {
-            Some(lease) => Error::lease_held(at.id(), lease),
-            // About to take its lease, or about to give it back.
-            None => self.driven_by(at, None).await,
-        }
-    }
-
-    /// This engine drives the run; the call may have been made inside one of its nodes.
-    /// What is told is the lease that it would take now.
-    pub(super) async fn driven_by(&self, at: &Stored, node: Option<&'static str>) -> Error {
-        match at.now().await {
-            Ok(now) => Error::LeaseHeld {
-                run: at.id().to_owned(),
-                owner: self.owner.clone(),
-                expires: clock::after(now, self.settings.lease),
-                node,
-            },
-            Err(error) => error,
-        }
-    }
-
     /// Keeps no state of a run that is gone.
     async fn forget_pruned(&self, store: &Arc<dyn Store>) {
         for run in self.recent.ids() {
@@ -92,29 +63,58 @@ impl<G: Graph> Core<G> {
             }
         }
     }
+}
 
-    async fn snapshot(&self, at: &Stored) -> RunResult<G> {
-        self.head(at).await?;
-        let mut held = self.hold(at).await?;
-        let written = self.snapshot_held(at, held.epoch()).await;
+impl<G: Graph> RunHandle<G> {
+    /// Another call of this engine drives the run.
+    pub(super) async fn lease_held(&self) -> Error {
+        let head = match self.head().await {
+            Ok(head) => head,
+            Err(error) => return error,
+        };
+        match head.lease {
+            Some(lease) => Error::lease_held(self.at.id(), lease),
+            // About to take its lease, or about to give it back.
+            None => self.driven_by(None).await,
+        }
+    }
+
+    /// This engine drives the run; the call may have been made inside one of its nodes.
+    /// What is told is the lease that it would take now.
+    pub(super) async fn driven_by(&self, node: Option<&'static str>) -> Error {
+        match self.at.now().await {
+            Ok(now) => Error::LeaseHeld {
+                run: self.at.id().to_owned(),
+                owner: self.core.owner.clone(),
+                expires: clock::after(now, self.core.settings.lease),
+                node,
+            },
+            Err(error) => error,
+        }
+    }
+
+    async fn snapshot(&self) -> RunResult<G> {
+        self.head().await?;
+        let mut held = self.hold().await?;
+        let written = self.snapshot_held(held.epoch()).await;
         held.give_back().await;
         written
     }
 
-    async fn snapshot_held(&self, at: &Stored, epoch: u64) -> RunResult<G> {
-        let head = self.head(at).await?;
-        compatible::check_snapshot::<G>(at, &head).await?;
-        let (head, machine, _) = self.machine_at(at, head).await?;
-        let state = state_text(self, at.id(), head.step, machine.state())?;
+    async fn snapshot_held(&self, epoch: u64) -> RunResult<G> {
+        let head = self.head().await?;
+        compatible::check_snapshot::<G>(&self.at, &head).await?;
+        let (head, machine, _) = self.machine_at(head).await?;
+        let state = state_text(&self.core, self.at.id(), head.step, machine.state())?;
         let tail = Tail::behind(head.step, state.len());
         let snapshot = Snapshot {
             step: head.step,
             digest: snapshot_digest(&state),
             state,
         };
-        at.put_snapshot(epoch, snapshot).await?;
+        self.at.put_snapshot(epoch, snapshot).await?;
         let result = run_at(&head, &machine, Vec::new());
-        self.recent.put(machine, tail);
+        self.core.recent.put(machine, tail);
         Ok(result)
     }
 }

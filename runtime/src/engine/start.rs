@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::active::{RunResult, StartedWith};
 use super::answer::interrupts;
-use super::compatible::{check_graph, reducers};
 use super::core::Core;
 use super::drive::{Drive, Writer};
+use super::handle::RunHandle;
 use super::inside;
-use super::lease::{self, HeldLease};
+use super::lease;
 use super::runtime;
 use super::step::later;
-use super::stored::{Stored, Taken};
+use super::stored::Taken;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::error::Error;
@@ -24,12 +24,12 @@ use crate::hash::Digest;
 use crate::machine::{self, Machine, UpdateOf};
 use crate::panics::{Caught, let_go};
 use crate::run::{Interrupt, Run};
-use crate::session::load::{check_head, check_step, undecodable};
+use crate::session::load::{check_step, undecodable};
 use crate::session::{
-    self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, restore, step_error,
+    self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, step_error,
 };
 use crate::state::State;
-use crate::store::{Head, Lease, Loaded, Status, StoreError, StoreFuture};
+use crate::store::{Head, Status, StoreError, StoreFuture};
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);
@@ -108,49 +108,42 @@ impl<G: Graph> Core<G> {
         let_go(session);
         finished
     }
+}
 
+impl<G: Graph> RunHandle<G> {
     /// Creates a run, or goes on with the one that exists.
-    pub(super) async fn run_stored(
-        &self,
-        at: Stored,
-        state: G::State,
-        origin: StartedWith,
-    ) -> RunResult<G> {
+    pub(super) async fn start(&self, state: G::State, origin: StartedWith) -> RunResult<G> {
         let StartedWith { input, seed } = origin.clone();
-        let state = as_stored::<G>(at.id(), state, &input)?;
-        let identity = RunIdentity::new(at.id().to_owned(), Some(seed));
-        let machine = self.blueprint.machine(identity, state);
-        let (create, access) = (self.creation(seed), self.take_lease());
-        let step = session::input(machine, input, create, access, self.settings.rules())?;
+        let state = as_stored::<G>(self.at.id(), state, &input)?;
+        let identity = RunIdentity::new(self.at.id().to_owned(), Some(seed));
+        let machine = self.core.blueprint.machine(identity, state);
+        let (create, access) = (self.core.creation(seed), self.core.take_lease());
+        let step = session::input(machine, input, create, access, self.core.settings.rules())?;
         let OutsideStep {
             machine,
             tail,
             commit,
         } = step;
         let asked = Instant::now();
-        match lease::commit(&at, commit).await {
+        match lease::commit(&self.at, commit).await {
             Ok(Taken::Held(lease)) => {
-                let writer = Writer::new(&at, self.held(&at, &lease, asked));
+                let writer = Writer::new(&self.at, self.held(&lease, asked));
                 self.drive_stored(machine, tail, LeftOpen::nothing(), writer)
                     .await
             }
             Ok(Taken::Done | Taken::ByAnother | Taken::TokenSpent)
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
-                self.check_started_with(&at, &origin).await?;
-                self.resume(at).await
+                self.check_started_with(&origin).await?;
+                self.resume().await
             }
-            Err(error) => Err(at.said(error)),
+            Err(error) => Err(self.at.said(error)),
         }
     }
 
     /// The run exists: it must have been started with this input and seed.
-    pub(super) async fn check_started_with(
-        &self,
-        at: &Stored,
-        origin: &StartedWith,
-    ) -> Result<(), Error> {
-        let run = at.id();
-        let head = self.head(at).await?;
+    pub(super) async fn check_started_with(&self, origin: &StartedWith) -> Result<(), Error> {
+        let run = self.at.id();
+        let head = self.head().await?;
         if head.origin.is_some() {
             return Err(Error::InputMismatch {
                 run: run.to_owned(),
@@ -158,7 +151,7 @@ impl<G: Graph> Core<G> {
             });
         }
         // Compared in today's types, so that an added field with a default is no difference.
-        let first = at.steps(0, 0).await?;
+        let first = self.at.steps(0, 0).await?;
         let Some(first) = first.first() else {
             return Ok(());
         };
@@ -174,17 +167,17 @@ impl<G: Graph> Core<G> {
     }
 
     /// Goes on with a run where it stands, or gives the finished one.
-    pub(super) async fn resume(&self, at: Stored) -> RunResult<G> {
-        let head = self.head(&at).await?;
+    pub(super) async fn resume(&self) -> RunResult<G> {
+        let head = self.head().await?;
         if head.status.is_final() {
-            let run = self.look(&at, head).await?;
+            let run = self.look(head).await?;
             // Another turn may have begun between the two looks.
             if run.status().is_final() {
                 return Ok(run);
             }
         }
-        let mut lease = self.hold(&at).await?;
-        let (head, machine, tail, left) = match self.open(&at).await {
+        let mut lease = self.hold().await?;
+        let (head, machine, tail, left) = match self.open().await {
             Ok(opened) => opened,
             Err(error) => {
                 lease.give_back().await;
@@ -196,7 +189,7 @@ impl<G: Graph> Core<G> {
             lease.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
-        self.drive_stored(machine, tail, left, Writer::new(&at, lease))
+        self.drive_stored(machine, tail, left, Writer::new(&self.at, lease))
             .await
     }
 
@@ -211,17 +204,19 @@ impl<G: Graph> Core<G> {
         if let Some(pulse) = inside::current() {
             pulse.begin_driving();
         }
-        if let Some(rehearsal) = self.rehearsal.get() {
+        if let Some(rehearsal) = self.core.rehearsal.get() {
             machine.keys().run().rehearse(Arc::clone(rehearsal));
         }
-        let (rules, epoch) = (self.settings.rules(), writer.lease.epoch());
+        let (rules, epoch) = (self.core.settings.rules(), writer.lease.epoch());
         let at = writer.at.clone();
         let write = move |journal| -> StoreFuture<'static, ()> {
             let at = at.clone();
             Box::pin(async move { at.journal(&journal).await })
         };
         let mut session = Session::stored(machine, rules, epoch, tail, left, Box::new(write));
-        let driven = self.drive(&mut session, Some(&mut writer), Instant::now());
+        let driven = self
+            .core
+            .drive(&mut session, Some(&mut writer), Instant::now());
         let ending = match driven.await {
             Ok(ending) => ending,
             Err(error) => {
@@ -241,16 +236,16 @@ impl<G: Graph> Core<G> {
             });
         }
         let (machine, tail) = session.into_parts();
-        self.recent.put(machine, tail);
+        self.core.recent.put(machine, tail);
         Ok(finished)
     }
 
     /// Commits a correction from outside as a step of its own.
-    pub(super) async fn update(&self, at: &Stored, update: UpdateOf<G>) -> RunResult<G> {
-        self.head(at).await?;
+    pub(super) async fn update(&self, update: UpdateOf<G>) -> RunResult<G> {
+        self.head().await?;
         // Taken before the look, so that no task can begin an effect meanwhile.
-        let mut held = self.hold(at).await?;
-        let updated = self.update_held(at, update, held.epoch()).await;
+        let mut held = self.hold().await?;
+        let updated = self.update_held(update, held.epoch()).await;
         match updated {
             Ok(_) => held.ended(),
             Err(_) => held.give_back().await,
@@ -259,75 +254,17 @@ impl<G: Graph> Core<G> {
     }
 
     /// The same under a lease, which goes back with the commit.
-    async fn update_held(&self, at: &Stored, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
-        let (loaded, machine, tail) = self.load(at).await?;
+    async fn update_held(&self, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
+        let (loaded, machine, tail) = self.load().await?;
         let head = loaded.head.clone();
         let interrupts = interrupts(loaded.questions.clone());
         let found = Found::held(loaded, machine, tail);
-        let step = found.correction(update, epoch, self.settings.rules())?;
-        let committed = at.commit(&step.commit).await;
-        committed.map_err(|error| at.said(error))?;
+        let step = found.correction(update, epoch, self.core.settings.rules())?;
+        let committed = self.at.commit(&step.commit).await;
+        committed.map_err(|error| self.at.said(error))?;
         let result = run_at(&head, &step.machine, interrupts);
-        self.recent.put(step.machine, step.tail);
+        self.core.recent.put(step.machine, step.tail);
         Ok(result)
-    }
-
-    /// Takes the lease of a run that is there.
-    pub(super) async fn hold(&self, at: &Stored) -> Result<HeldLease, Error> {
-        let asked = Instant::now();
-        let lease = lease::acquire(at, self.claim()).await;
-        let lease = lease.map_err(|error| at.said(error))?;
-        Ok(self.held(at, &lease, asked))
-    }
-
-    /// The lease that was taken by a call made at `asked`.
-    pub(super) fn held(&self, at: &Stored, lease: &Lease, asked: Instant) -> HeldLease {
-        HeldLease::new(at, lease, asked, self.settings.lease)
-    }
-
-    /// The head of a run of this engine's graph.
-    pub(super) async fn head(&self, at: &Stored) -> Result<Head, Error> {
-        let head = at.head().await?;
-        check_head(&head)?;
-        check_graph(self, at, &head).await?;
-        Ok(head)
-    }
-
-    pub(super) async fn load(&self, at: &Stored) -> Result<(Loaded, Machine<G>, Tail), Error> {
-        let loaded = at.load().await?;
-        let reducers = reducers(self, at, &loaded.head).await?;
-        let (machine, tail) = restore(&self.blueprint, &loaded, &reducers)?;
-        Ok((loaded, machine, tail))
-    }
-
-    /// A run to be gone on with, and what is left of its open step.
-    async fn open(&self, at: &Stored) -> Result<(Head, Machine<G>, Tail, LeftOpen<G>), Error> {
-        let (loaded, machine, tail) = self.load(at).await?;
-        let head = loaded.head.clone();
-        Ok((head, machine, tail, LeftOpen::of(loaded)?))
-    }
-
-    /// The machine at `head`: from memory if it stands there, else loaded,
-    /// with the head that was loaded.
-    pub(super) async fn machine_at(
-        &self,
-        at: &Stored,
-        head: Head,
-    ) -> Result<(Head, Machine<G>, Tail), Error> {
-        if let Some((machine, tail)) = self.recent.take(&head.run, head.chain) {
-            return Ok((head, machine, tail));
-        }
-        let (loaded, machine, tail) = self.load(at).await?;
-        Ok((loaded.head, machine, tail))
-    }
-
-    /// A run as it stands, without moving it.
-    pub(super) async fn look(&self, at: &Stored, head: Head) -> RunResult<G> {
-        let interrupts = self.open_questions(at, &head).await?;
-        let (head, machine, tail) = self.machine_at(at, head).await?;
-        let run = run_at(&head, &machine, interrupts);
-        self.recent.put(machine, tail);
-        Ok(run)
     }
 }
 

@@ -4,10 +4,10 @@
 use tokio::time::Instant;
 
 use super::active::RunResult;
-use super::core::Core;
 use super::drive::Writer;
+use super::handle::RunHandle;
 use super::lease::{self, HeldLease};
-use super::stored::{Stored, Taken};
+use super::stored::Taken;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, UpdateOf};
@@ -24,20 +24,15 @@ enum Begun<G: Graph> {
     Overtaken,
 }
 
-impl<G: Graph> Core<G> {
+impl<G: Graph> RunHandle<G> {
     /// Begins a further turn and drives it.
-    pub(super) async fn turn(
-        &self,
-        at: Stored,
-        update: UpdateOf<G>,
-        token: Option<String>,
-    ) -> RunResult<G> {
+    pub(super) async fn turn(&self, update: UpdateOf<G>, token: Option<String>) -> RunResult<G> {
         loop {
             let mut held = None;
             let asked = (update.clone(), token.clone());
-            let begun = self.begin_turn(&at, asked, &mut held).await;
+            let begun = self.begin_turn(asked, &mut held).await;
             if let Ok(Begun::Now(machine, tail, lease)) = begun {
-                let writer = Writer::new(&at, lease);
+                let writer = Writer::new(&self.at, lease);
                 let left = LeftOpen::nothing();
                 return self.drive_stored(*machine, tail, left, writer).await;
             }
@@ -46,7 +41,7 @@ impl<G: Graph> Core<G> {
             }
             match begun? {
                 Begun::Overtaken => {}
-                Begun::Before | Begun::Now(..) => return self.resume(at).await,
+                Begun::Before | Begun::Now(..) => return self.resume().await,
             }
         }
     }
@@ -54,44 +49,43 @@ impl<G: Graph> Core<G> {
     /// Commits the turn's first step, under a lease that is then held.
     async fn begin_turn(
         &self,
-        at: &Stored,
         (update, token): (UpdateOf<G>, Option<String>),
         held: &mut Option<HeldLease>,
     ) -> Result<Begun<G>, Error> {
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
-        let head = self.head(at).await?;
+        let head = self.head().await?;
         if is_repeated(&head) {
             return Ok(Begun::Before);
         }
-        let found = self.find(at, head, held).await?;
+        let found = self.find(head, held).await?;
         // The call that it repeats may have been dropped and commit only now.
         if is_repeated(&found.head) {
             return Ok(Begun::Before);
         }
         if !found.takes_turn() {
-            return Err(self.not_finished(at, &found.head).await);
+            return Err(self.not_finished(&found.head).await);
         }
         let access = match held {
             Some(held) => {
                 if let Some(asking) = found.to_ask(held.epoch()) {
-                    return Err(self.ask(at, &found.head, asking, held).await);
+                    return Err(self.ask(&found.head, asking, held).await);
                 }
                 let epoch = held.epoch();
                 Access::Held { epoch }
             }
-            None => self.take_lease(),
+            None => self.core.take_lease(),
         };
-        let step = found.turn(update, token, access, self.settings.rules())?;
+        let step = found.turn(update, token, access, self.core.settings.rules())?;
         let OutsideStep {
             machine,
             tail,
             commit,
         } = step;
         let asked = Instant::now();
-        match lease::commit(at, commit).await {
+        match lease::commit(&self.at, commit).await {
             Ok(Taken::Held(lease)) => {
                 let begun = held.take();
-                let begun = begun.unwrap_or_else(|| self.held(at, &lease, asked));
+                let begun = begun.unwrap_or_else(|| self.held(&lease, asked));
                 Ok(Begun::Now(Box::new(machine), tail, begun))
             }
             Ok(Taken::Done | Taken::TokenSpent) => Ok(Begun::Before),
@@ -99,53 +93,48 @@ impl<G: Graph> Core<G> {
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 Ok(Begun::Overtaken)
             }
-            Err(error) => Err(at.said(error)),
+            Err(error) => Err(self.at.said(error)),
         }
     }
 
     /// The run as it stands. One that was left with a step open is held from
     /// here on, so that nobody writes to that step any more.
-    async fn find(
-        &self,
-        at: &Stored,
-        head: Head,
-        held: &mut Option<HeldLease>,
-    ) -> Result<Found<G>, Error> {
+    async fn find(&self, head: Head, held: &mut Option<HeldLease>) -> Result<Found<G>, Error> {
         if !leaves_a_step_open(head.status) {
-            let (head, machine, tail) = self.machine_at(at, head).await?;
+            let (head, machine, tail) = self.machine_at(head).await?;
             // It may have failed between the two looks.
             if !leaves_a_step_open(head.status) {
                 return Ok(Found::at_rest(head, machine, tail));
             }
         }
-        *held = Some(self.hold(at).await?);
-        let (loaded, machine, tail) = self.load(at).await?;
+        *held = Some(self.hold().await?);
+        let (loaded, machine, tail) = self.load().await?;
         Ok(Found::held(loaded, machine, tail))
     }
 
     /// Asks, and says that this has to be answered.
-    async fn ask(&self, at: &Stored, head: &Head, asking: Park, held: &mut HeldLease) -> Error {
+    async fn ask(&self, head: &Head, asking: Park, held: &mut HeldLease) -> Error {
         if asking.questions.is_empty() {
-            return self.not_finished(at, head).await;
+            return self.not_finished(head).await;
         }
-        match at.park(&asking).await {
+        match self.at.park(&asking).await {
             Ok(()) => {
                 held.ended();
-                self.not_finished(at, head).await
+                self.not_finished(head).await
             }
-            Err(error) => at.said(error),
+            Err(error) => self.at.said(error),
         }
     }
 
     /// Why a run takes no further turn now: somebody drives it, or it waits to
     /// be gone on with.
-    async fn not_finished(&self, at: &Stored, head: &Head) -> Error {
+    async fn not_finished(&self, head: &Head) -> Error {
         let Head { run, status, .. } = head;
-        let now = match at.now().await {
+        let now = match self.at.now().await {
             Ok(now) => now,
             Err(error) => return error,
         };
-        let is_live = |lease: &&Lease| lease.owner != self.owner && lease.expires > now;
+        let is_live = |lease: &&Lease| lease.owner != self.core.owner && lease.expires > now;
         match head.lease.as_ref().filter(is_live) {
             Some(lease) => Error::lease_held(run, lease.clone()),
             None => Error::RunNotFinished {

@@ -21,10 +21,9 @@ use self::journal::RecordedJournal;
 use self::matching::Matching;
 use super::active::RunResult;
 use super::compatible::check_same_graph;
-use super::core::Core;
+use super::handle::RunHandle;
 use super::runtime;
 use super::start::run_at;
-use super::stored::Stored;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
@@ -37,27 +36,27 @@ use crate::session::load::{is_state, undecodable};
 use crate::session::{catch_reducers, migrate, step_error};
 use crate::store::{StepKind, StepRecord};
 
-impl<G: Graph> Core<G> {
+impl<G: Graph> RunHandle<G> {
     /// See [`Engine::replay`](super::Engine::replay).
-    pub(super) async fn replay(&self, at: &Stored) -> RunResult<G> {
-        let head = self.head(at).await?;
-        check_same_graph(self, at, &head).await?;
-        let now = at.now().await?;
+    pub(super) async fn replay(&self) -> RunResult<G> {
+        let head = self.head().await?;
+        check_same_graph(self, &head).await?;
+        let now = self.at.now().await?;
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
-            return Err(Error::lease_held(at.id(), lease.clone()));
+            return Err(Error::lease_held(self.at.id(), lease.clone()));
         }
-        let recorded = Recorded::from_input(&**at.store(), head).await?;
-        let timeout = self.settings.default_timeout;
+        let recorded = Recorded::from_input(&**self.at.store(), head).await?;
+        let timeout = self.core.settings.default_timeout;
         let strict = Strict {
             info: G::INFO,
-            as_stored: self.settings.check_round_trip,
+            as_stored: self.core.settings.check_round_trip,
         };
-        let replay = Replay::new(&self.graph, &recorded, strict, timeout)?;
+        let replay = Replay::new(&self.core.graph, &recorded, strict, timeout)?;
         let machine = replay.finish().await?;
         // The machine must not be held while the store is asked.
         let run = run_at(&recorded.head, &machine, Vec::new());
         drop(machine);
-        let interrupts = self.open_questions(at, &recorded.head).await?;
+        let interrupts = self.open_questions(&recorded.head).await?;
         Ok(Run { interrupts, ..run })
     }
 }
