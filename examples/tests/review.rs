@@ -110,7 +110,7 @@ async fn last_step(database: &Path) -> Option<u64> {
     if !database.exists() {
         return None;
     }
-    let runs = SqliteStore::open(database).ok()?.runs().await.ok()?;
+    let runs = SqliteStore::open(database).ok()?.all_runs().await.ok()?;
     Some(runs.first()?.step)
 }
 

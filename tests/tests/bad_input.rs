@@ -175,7 +175,7 @@ fn item(item: &str) -> first::Order {
 /// Everything a store holds, as text.
 async fn contents(place: &Place) -> String {
     let mut all = String::new();
-    for head in place.store.runs().await.expect("the store is well") {
+    for head in place.store.all_runs().await.expect("the store is well") {
         let loaded = place
             .store
             .load(&head.run)
@@ -244,7 +244,7 @@ async fn an_id_that_can_name_no_run() {
                 assert!(error.to_string().len() < 200);
             }
         }
-        assert!(place.store.runs().await.unwrap().is_empty());
+        assert!(place.store.all_runs().await.unwrap().is_empty());
         // Anything else can.
         for id in ["ü/ 🦀\n", &"x".repeat(1_024), "'; drop table runs; --"] {
             let run = engine.run(id, item("ball")).await.unwrap();
@@ -392,7 +392,7 @@ mod files {
     use std::path::Path;
 
     use rusqlite::Connection;
-    use superstep::store::{SqliteStore, StoreError};
+    use superstep::store::{SqliteStore, StoreError, StoreExt};
     use superstep_tests::sqlite_at;
 
     use super::*;

@@ -27,7 +27,7 @@ async fn forty_runs_at_once_are_isolated() {
             let expected = trace(&alone, &id).await.unwrap();
             assert_eq!(trace(&engine, &id).await.unwrap(), expected);
         }
-        assert_eq!(place.store.runs().await.unwrap().len(), 40);
-        assert!(place.store.stuck().await.unwrap().is_empty());
+        assert_eq!(place.store.all_runs().await.unwrap().len(), 40);
+        assert!(place.store.all_stuck().await.unwrap().is_empty());
     }
 }

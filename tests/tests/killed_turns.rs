@@ -174,6 +174,6 @@ fn rivals_that_are_stopped_and_killed_take_each_turn_once() {
             run.steps(),
             turns() + 2 * (turns() + 1) + run.state().mended
         );
-        assert_eq!(store.stuck().await.unwrap(), [""; 0]);
+        assert_eq!(store.all_stuck().await.unwrap(), [""; 0]);
     });
 }

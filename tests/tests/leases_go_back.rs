@@ -127,7 +127,7 @@ async fn a_call_that_is_dropped_at_any_wait() {
                 let _ = elsewhere(&lab, &place, &id).await;
             }
         }
-        assert_eq!(place.store.stuck().await.unwrap(), [""; 0], "{place:?}");
+        assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0], "{place:?}");
     }
 }
 
