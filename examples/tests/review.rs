@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use superstep::{SqliteStore, Store};
+use superstep::SqliteStore;
+use superstep::store::StoreExt;
 use tempfile::TempDir;
 
 const FILES: usize = 100;

@@ -7,7 +7,7 @@ mod store_support;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use superstep::store::{SqliteStore, Store, StoreExt};
+use superstep::store::{SqliteStore, StoreExt};
 use tempfile::tempdir;
 
 use store_support::run_to;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use superstep::Graph;
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::{Place, stores};
 
 /// The same graph at several times of its life, one module each.
@@ -392,7 +393,7 @@ mod files {
     use std::path::Path;
 
     use rusqlite::Connection;
-    use superstep::store::{SqliteStore, StoreError, StoreExt};
+    use superstep::store::{SqliteStore, StoreError};
     use superstep_tests::sqlite_at;
 
     use super::*;

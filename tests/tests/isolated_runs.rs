@@ -1,6 +1,7 @@
 //! Runs that share an engine do not see one another.
 
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{stores, trace};
 use tokio::task::JoinSet;

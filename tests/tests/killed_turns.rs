@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use superstep::ok;
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::{Dice, Journal, child, child_folder, scale, sqlite_at, trace};
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

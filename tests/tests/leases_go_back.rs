@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use superstep::Run;
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::lab::{Findings, FindingsUpdate, Lab, fetch, take_over};
 use superstep_tests::{Moment, Place, dropped_after, only_nth, stores, well};
 use tokio::runtime::{Builder, Runtime};

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::stores;
 use superstep_tests::survey::{Survey, Surveyor};
 

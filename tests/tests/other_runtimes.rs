@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::lab::{Doing, Findings, Lab, Outside, one, seen};
 use superstep_tests::{Journal, Place, stores};
 use tokio::runtime::{Builder, Runtime};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep::{Graph, Outcome, ok};
 use superstep_tests::lab::{Findings, Lab, one, take_over};
 use superstep_tests::survey::{Survey, Surveyor};

@@ -183,7 +183,7 @@ impl World {
     /// The last look.
     fn close(mut self) -> Result<Tally, Violation> {
         let end = self.end();
-        let stuck = self.stage.shelf.all_stuck();
+        let stuck = self.stage.shelf.stuck();
         if !stuck.is_empty() {
             let (invariant, details) = ("nothing is stuck", format!("{stuck:?}"));
             return Err(Violation { invariant, details });

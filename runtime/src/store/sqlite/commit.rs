@@ -194,15 +194,14 @@ fn branch_off(conn: &Connection, number: i64, origin: &Origin) -> Result<(), Fai
     Ok(())
 }
 
+pub(super) const ADVANCE: &str = "UPDATE runs SET updated = ?2, step = ?3, turn = ?4, \
+     turn_step = ?5, counted_from = ?6, chain = ?7, token = coalesce(?8, token), \
+     error = iif(?9, error, NULL) WHERE number = ?1";
+
 /// Moves the head. The lease and the status have statements of their own, so that
 /// a step that leaves them alone does not touch their indexes.
 fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> Result<(), Fail> {
-    conn.prepare_cached(
-        "UPDATE runs SET updated = ?2, step = ?3, turn = ?4, turn_step = ?5, \
-         counted_from = ?6, chain = ?7, token = coalesce(?8, token), \
-         error = iif(?9, error, NULL) WHERE number = ?1",
-    )?
-    .execute(params![
+    conn.prepare_cached(ADVANCE)?.execute(params![
         number,
         clock::to_millis(now),
         count(commit.record.step)?,

@@ -42,7 +42,7 @@ pub(super) fn page(
     page: &Page<String>,
 ) -> Result<Listed<Head, String>, Fail> {
     let Listed { items, next } = listed(conn, filter, page)?;
-    let mut query = conn.prepare_cached(&format!("{HEADS} WHERE runs.number = ?1"))?;
+    let mut query = conn.prepare_cached(&numbered())?;
     let mut heads = Vec::with_capacity(items.len());
     for (_, number) in items {
         let mut rows = query.query([number])?;
@@ -51,6 +51,10 @@ pub(super) fn page(
         }
     }
     Ok(Listed { items: heads, next })
+}
+
+pub(super) fn numbered() -> String {
+    format!("{HEADS} WHERE runs.number = ?1")
 }
 
 /// The ids and numbers of the runs on a page. An index has the runs of one status in the order
@@ -132,10 +136,12 @@ const fn beyond(page: &Page<String>) -> &'static str {
     }
 }
 
+pub(super) const SET_STATUS: &str = "UPDATE runs SET status = ?2 WHERE number = ?1";
+
 /// Sets where a run stands, in a statement of its own: one that does not name the status does
 /// not touch the indexes that have it.
 pub(super) fn set_status(conn: &Connection, number: i64, status: Status) -> Result<(), Fail> {
-    conn.prepare_cached("UPDATE runs SET status = ?2 WHERE number = ?1")?
+    conn.prepare_cached(SET_STATUS)?
         .execute(params![number, status.as_str()])?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use super::errors::Fail;
 use super::{SqliteStore, Synchronous};
-use crate::store::{CallOutcome, Store, StoreError, StoreExt};
+use crate::store::{CallOutcome, StoreError, StoreExt};
 
 fn open(path: &std::path::Path) -> SqliteStore {
     let options = SqliteStore::options().synchronous(Synchronous::Normal);
