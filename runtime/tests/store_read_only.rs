@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use superstep::store::{
-    Access, Claim, Park, Prune, Snapshot, SqliteStore, Status, Store, StoreError, StoreExt,
-    StoreFuture,
+    Access, Claim, Head, Pages, Park, Prune, RunFilter, Snapshot, SqliteStore, Status, Store,
+    StoreError, StoreExt, StoreFuture,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -148,6 +148,27 @@ fn schema_of(path: &Path) -> u32 {
         .unwrap()
 }
 
+/// In pages of one run, those of every status, alone and with a graph's name.
+async fn filtered(store: &SqliteStore) -> Vec<(String, Head)> {
+    let mut found = Vec::new();
+    let heads = store.all_runs().await.unwrap();
+    for Head { status, graph, .. } in heads {
+        let filters = [
+            RunFilter::new().status(status),
+            RunFilter::new().graph(&graph),
+            RunFilter::new().graph(&graph).status(status),
+        ];
+        for filter in filters {
+            let mut pages = Pages::of(1);
+            while let Some(page) = pages.next() {
+                let listed = pages.turn(store.runs(&filter, page).await.unwrap());
+                found.extend(listed.into_iter().map(|head| (format!("{filter:?}"), head)));
+            }
+        }
+    }
+    found
+}
+
 /// What the heads and steps of older schemas lack is what their migration would say.
 #[tokio::test]
 async fn runs_of_older_schemas_are_read_as_they_are() {
@@ -164,6 +185,7 @@ async fn runs_of_older_schemas_are_read_as_they_are() {
             assert_eq!(store.head(&head.run).await.unwrap().as_ref(), Some(head));
             steps.push(store.all_steps(&head.run, 0, u64::MAX).await.unwrap());
         }
+        let listed = filtered(&store).await;
         assert!(heads.len() >= 2 && steps.iter().all(|steps| !steps.is_empty()));
         assert!(store.head("nobody").await.unwrap().is_none());
 
@@ -171,6 +193,7 @@ async fn runs_of_older_schemas_are_read_as_they_are() {
         assert_eq!(schema_of(&path), schema);
         let upgraded = SqliteStore::open(&path).unwrap();
         assert_eq!(upgraded.all_runs().await.unwrap(), heads, "{name}");
+        assert_eq!(filtered(&upgraded).await, listed, "{name}");
         for (head, steps) in heads.iter().zip(steps) {
             let found = upgraded.all_steps(&head.run, 0, u64::MAX).await.unwrap();
             assert_eq!(found, steps, "{} of {name}", head.run);
