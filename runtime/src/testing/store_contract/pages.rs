@@ -277,11 +277,15 @@ pub(super) async fn effects_are_one_list_in_pages_of_any_size(store: Arc<impl St
         })
         .await;
     }
-    // Keys of which there is no record.
     let all = done(store.all_effects(run, 0, u64::MAX).await);
+    let page = Page::first(usize::MAX).after(all[0].key());
+    let within = done(store.effects(run, 4, 6, page).await);
+    let numbers: Vec<u64> = within.items.iter().map(|effect| effect.step).collect();
+    assert_eq!(numbers, [4, 4, 4, 6, 6, 6], "the range counts");
+    // Keys of which there is no record.
     for effect in &all {
-        for name in ["", "%\u{1}", "B", "ü"] {
-            let key = EffectKey::new(effect.step, effect.task, name, 1);
+        for (name, n) in [("", 1), ("%\u{1}", 0), ("B", u64::MAX), ("ü", 1)] {
+            let key = EffectKey::new(effect.step, effect.task, name, n);
             let wanted: Vec<_> = all.iter().filter(|effect| effect.key() > key).collect();
             let page = Page::first(usize::MAX).after(key.clone());
             let behind = done(store.effects(run, 0, u64::MAX, page).await);
