@@ -45,10 +45,6 @@ impl<K> Pages<K> {
     }
 
     /// The page to ask for next; `None` at the end.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator would go on without being told what came"
-    )]
     pub const fn next(&mut self) -> Option<Page<K>> {
         self.next.take()
     }

@@ -112,8 +112,8 @@ impl Run {
             }
         };
         self.effects = std::mem::take(&mut self.effects)
-            .into_iter()
-            .map(|(_, mut effect)| {
+            .into_values()
+            .map(|mut effect| {
                 moved(&mut effect.step);
                 (effect.key(), effect)
             })
