@@ -5,7 +5,8 @@
 mod store_support;
 
 use superstep::store::{
-    Access, Claim, Park, Prune, SqliteStore, Status, Store, StoreError, StoreExt, StoreFuture,
+    Access, Claim, Page, Park, Prune, RunFilter, SqliteStore, Status, Store, StoreError, StoreExt,
+    StoreFuture,
 };
 use tempfile::tempdir;
 
@@ -301,6 +302,13 @@ async fn an_altered_row_does_not_hide_the_others() {
         ["run"],
         "nothing will ever move it again"
     );
+    // No list that it may belong to is silent about it.
+    let graph = store.head("well").await.unwrap().unwrap().graph;
+    for filter in [RunFilter::new(), RunFilter::new().graph(graph)] {
+        let listed = store.runs(&filter, Page::first(9)).await;
+        let named = matches!(&listed, Err(StoreError::Corrupt { run, .. }) if run == "run");
+        assert!(named, "{filter:?}: {listed:?}");
+    }
 }
 
 /// What only other looks than `load` can find.

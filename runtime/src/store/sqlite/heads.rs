@@ -65,7 +65,8 @@ fn listed(
     page: &Page<String>,
 ) -> Result<Listed<(String, i64), String>, Fail> {
     let mut found = Vec::new();
-    if *filter == RunFilter::new() {
+    if filter.statuses.is_empty() {
+        // Not status by status: a run whose status is no word of ours is to be noticed.
         find(conn, filter, None, page, &mut found)?;
     } else {
         for status in rules::statuses(filter) {
@@ -87,12 +88,12 @@ fn find(
     let status = status.map(Status::as_str);
     let after = page.after.as_deref().unwrap_or_default();
     let most = count(one_more(page))?;
-    let mut values: Vec<&dyn ToSql> = vec![&after, &most];
+    let mut values: Vec<(&str, &dyn ToSql)> = vec![(":after", &after), (":most", &most)];
     if let Some(status) = &status {
-        values.push(status);
+        values.push((":status", status));
     }
     if let Some(graph) = &filter.graph {
-        values.push(graph);
+        values.push((":graph", graph));
     }
     let mut query = conn.prepare_cached(&finding(status.is_some(), filter, page))?;
     let mut rows = query.query(values.as_slice())?;
@@ -104,12 +105,17 @@ fn find(
 }
 
 pub(super) fn finding(by_status: bool, filter: &RunFilter, page: &Page<String>) -> String {
-    let status = if by_status { "AND status = ?3" } else { "" };
-    let graph = filter.graph.as_ref().map_or("", |_| "AND graph = ?4");
-    let beyond = beyond(page);
-    format!(
-        "SELECT number, id FROM runs WHERE id {beyond} ?1 {status} {graph} ORDER BY id LIMIT ?2"
-    )
+    let mut sql = format!(
+        "SELECT number, id FROM runs WHERE id {} :after",
+        beyond(page)
+    );
+    if by_status {
+        sql += " AND status = :status";
+    }
+    if filter.graph.is_some() {
+        sql += " AND graph = :graph";
+    }
+    sql + " ORDER BY id LIMIT :most"
 }
 
 pub(super) fn stuck(
