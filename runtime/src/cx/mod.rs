@@ -4,6 +4,7 @@ mod clock;
 mod effect;
 mod identity;
 mod journal;
+mod keys;
 mod log;
 mod place;
 mod random;
@@ -21,7 +22,6 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::graph::GraphInfo;
 use crate::hash::{Digest, Hasher};
-use crate::machine::{KeyId, Keyring};
 
 pub(crate) use clock::recorded_time;
 pub use effect::{AtMostOnce, Effect, ok};
@@ -29,6 +29,7 @@ pub(crate) use identity::{RunIdentity, default_seed};
 pub(crate) use journal::{
     APART, Call, EffectJournal, Found, MadeCall, Request, UNRECORDED, Written,
 };
+pub(crate) use keys::{KeyId, Keyring};
 use log::AttemptLog;
 use place::Place;
 pub(crate) use place::Visit;
@@ -92,7 +93,7 @@ impl Cx {
     /// assert_eq!((cx.run_id(), cx.step(), cx.attempt()), ("test", 1, 1));
     /// ```
     pub fn test() -> Self {
-        let keys = Keyring::new(&NO_GRAPH, RunIdentity::new("test".into(), None));
+        let mut keys = Keyring::new(&NO_GRAPH, RunIdentity::new("test".into(), None));
         let key = keys.known(Hasher::new().part("test").finish());
         Self {
             is_run: false,
@@ -103,6 +104,11 @@ impl Cx {
     /// The run's id.
     pub fn run_id(&self) -> &str {
         &self.keys.run().id
+    }
+
+    /// What the run's random numbers follow from.
+    pub(crate) fn seed(&self) -> u64 {
+        self.keys.run().seed()
     }
 
     /// The step in which the task runs, from 1.

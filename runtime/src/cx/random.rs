@@ -18,7 +18,7 @@ impl TaskRng {
     pub(super) fn of(cx: &Cx, purpose: &str, stream: u64) -> Self {
         let key = Hasher::new()
             .part(purpose)
-            .number(cx.keys.run().seed())
+            .number(cx.seed())
             .part(cx.order_key().as_bytes())
             .finish();
         let mut rng = ChaCha12Rng::from_seed(*key.as_bytes());

@@ -1,4 +1,4 @@
-//! Nodes that may block a thread.
+//! Nodes that may block a thread: where they run, and how they are let go of.
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::inside;
 use crate::cx::Cx;
 use crate::graph::{Done, Graph, NodeId};
-use crate::node_error::NodeError;
+use crate::session::AttemptError;
 
 /// Runs a `blocking` node where it may block, unless it would begin only after
 /// `due`. It cannot be dropped there: if nobody waits any more it is told so, and
@@ -22,11 +22,11 @@ pub(super) async fn on_blocking_pool<G: Graph>(
     node: NodeId,
     input: Option<G::Input>,
     state: &Arc<G::State>,
-    cx: Arc<Cx>,
+    leash: &Leash,
     due: Option<Instant>,
-) -> Result<Done<G>, BlockingError> {
+) -> Result<Done<G>, AttemptError> {
     let (graph, state, runtime) = (Arc::clone(graph), Arc::clone(state), Handle::current());
-    let told = Arc::clone(&cx);
+    let cx = Arc::clone(&leash.0);
     let pulse = inside::current();
     let mut call = spawn_blocking(move || {
         // Others may have kept the pool's threads until now.
@@ -37,25 +37,19 @@ pub(super) async fn on_blocking_pool<G: Graph>(
         (!is_late).then(|| at_once(graph.call(node, input, &state, &cx), &runtime))
     });
     let ended = poll_fn(|task| {
-        told.tell(task.waker());
+        leash.cx().tell(task.waker());
         Pin::new(&mut call).poll(task)
     });
     match ended.await {
-        Ok(Some(result)) => result.map_err(BlockingError::Failed),
+        Ok(Some(result)) => result.map_err(AttemptError::Failed),
         // Its limits say what that comes to.
         Ok(None) => pending().await,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(BlockingError::Lost),
+            // It never started: the pool's runtime was shut down.
+            Err(_) => Err(AttemptError::Lost),
         },
     }
-}
-
-/// Why a blocking node gave nothing.
-pub(super) enum BlockingError {
-    Failed(NodeError),
-    /// It never started: the pool's runtime was shut down.
-    Lost,
 }
 
 /// What a function that is not `async` gives at its first poll: outside of
@@ -78,13 +72,14 @@ impl Leash {
         Self(Arc::new(cx.outliving()))
     }
 
-    pub(super) fn cx(&self) -> Arc<Cx> {
-        Arc::clone(&self.0)
+    pub(super) fn cx(&self) -> &Cx {
+        &self.0
     }
 
     /// Nobody waits any more; what the attempt has left can be looked at.
-    pub(super) fn let_go(self) -> Arc<Cx> {
-        self.cx()
+    pub(super) fn let_go(&self) -> &Cx {
+        self.0.give_up();
+        &self.0
     }
 }
 

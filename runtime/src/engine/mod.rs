@@ -13,6 +13,7 @@ mod inside;
 mod keeper;
 mod labels;
 mod lease;
+mod node;
 mod past;
 mod patience;
 mod pulse;

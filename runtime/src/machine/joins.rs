@@ -1,7 +1,7 @@
 //! Joins: who has arrived where.
 
+use crate::cx::KeyId;
 use crate::graph::{END, GraphInfo, NodeId};
-use crate::machine::keys::KeyId;
 
 /// The arrivals at every join row of a graph. Set semantics: a source has
 /// arrived or it has not; firing clears.

@@ -26,9 +26,9 @@ pub(crate) struct LoopWatch {
     /// there are none, which is the rule, watching costs nothing.
     circles: Option<Circles>,
     /// The frontiers that occurred since the last task that was not closed.
-    seen: HashMap<Digest, Seen>,
+    seen: HashMap<Shape, Seen>,
     /// Those of them that carry inputs, the oldest first.
-    with_inputs: VecDeque<Digest>,
+    with_inputs: VecDeque<Shape>,
     /// How often one of them recurred, all counted together: a loop of many
     /// frontiers compares no more than one of few.
     recurrences: u64,
@@ -36,6 +36,16 @@ pub(crate) struct LoopWatch {
     /// The last step may have left something in an ephemeral field that the
     /// state's encoding skips, so that equal encodings prove nothing.
     hidden: bool,
+}
+
+/// A frontier without its keys, which differ in every round.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Shape {
+    /// One task without an input, and nothing that waits: the rule in a loop, which is
+    /// spared the hash.
+    Lone(NodeId),
+    /// The hash of all its nodes, inputs, join arrivals and deferred tasks.
+    Other(Digest),
 }
 
 /// One frontier that occurred.
@@ -91,11 +101,10 @@ impl LoopWatch {
         is_circling && !self.hidden
     }
 
-    /// Notes a frontier (the hash of its nodes, inputs, join arrivals and
-    /// deferred tasks) and its state; whether both were there before.
+    /// Notes a frontier and its state; whether both were there before.
     pub(crate) fn recurs(
         &mut self,
-        frontier: Digest,
+        frontier: Shape,
         has_inputs: bool,
         state: &impl State,
     ) -> Result<bool, EncodeError> {
@@ -124,7 +133,7 @@ impl LoopWatch {
     /// come again, so its state is noted at its first recurrence only.
     fn note_first(
         &mut self,
-        frontier: Digest,
+        frontier: Shape,
         has_inputs: bool,
         state: &impl State,
     ) -> Result<(), EncodeError> {

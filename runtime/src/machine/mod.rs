@@ -8,7 +8,6 @@
 mod blueprint;
 mod frontier;
 mod joins;
-mod keys;
 mod loops;
 mod names;
 mod record;
@@ -18,14 +17,13 @@ use std::sync::Arc;
 
 pub(crate) use blueprint::Blueprint;
 pub(crate) use frontier::{differing_parent, frontier_by_name};
-pub(crate) use keys::{KeyId, Keyring};
 pub(crate) use record::{
     RedoError, Sealed, TaskNote, TaskText, first_chain, next_chain, outside_text, read_result,
     result_text, snapshot_digest, state_text, step_digest, taken, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
-use crate::cx::RunIdentity;
+use crate::cx::{KeyId, Keyring, RunIdentity};
 use crate::encode::EncodeError;
 use crate::graph::{END, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
 use crate::hash::Digest;

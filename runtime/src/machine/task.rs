@@ -1,6 +1,6 @@
+use crate::cx::KeyId;
 use crate::graph::{Graph, Hops, NodeId};
 use crate::machine::UpdateOf;
-use crate::machine::keys::KeyId;
 use crate::node_error::Failure;
 
 /// A task of the frontier: one node, to be run once.

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::backoff;
-use crate::cx::{Cx, UNRECORDED};
+use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
 use crate::error::Error;
 use crate::graph::{Graph, Hops, NodeId, NodeInfo};
-use crate::machine::{Finished, KeyId, Keyring, UpdateOf};
+use crate::machine::{Finished, UpdateOf};
 use crate::node_error::{Failure, NodeError};
 use crate::panics::caught;
 
@@ -126,14 +126,9 @@ impl Attempts {
         finished(update, hops, None, self.number)
     }
 
-    /// The delay after which it is tried again, or what it failed with for good.
-    /// A panic is a bug, and a repetition would only repeat it.
-    pub(crate) fn after(
-        &mut self,
-        error: AttemptError,
-        keys: &Keyring,
-        key: KeyId,
-    ) -> Result<Duration, AttemptError> {
+    /// The delay after which it is tried again, or what it failed with for good; `cx` was
+    /// that of the attempt. A panic is a bug, and a repetition would only repeat it.
+    pub(crate) fn after(&mut self, error: AttemptError, cx: &Cx) -> Result<Duration, AttemptError> {
         let retry = &self.info.options.retry;
         let worth_it = |error: &NodeError| match retry.when {
             None => Ok(true),
@@ -150,8 +145,7 @@ impl Attempts {
         if !is_retried {
             return Err(error);
         }
-        let seed = keys.run().seed();
-        let delay = backoff::delay(retry, self.number - 1, seed, keys.get(key));
+        let delay = backoff::delay(retry, self.number - 1, cx.seed(), cx.order_key());
         self.number += 1;
         Ok(delay)
     }

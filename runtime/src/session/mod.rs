@@ -22,10 +22,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cx::RunIdentity;
+use crate::cx::{KeyId, RunIdentity};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::{DoneTask, Finished, KeyId, Machine, StepError, Task, result_text};
+use crate::machine::{DoneTask, Finished, Machine, StepError, Task, result_text};
 use crate::store::{Commit, Committed, Park, Question, StoreError};
 
 pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};

@@ -181,7 +181,7 @@ impl Crew {
         };
         let is_permanent = matches!(&error, AttemptError::Failed(error) if error.is_permanent());
         let may_be_tried = !is_permanent && tries + 1 < options.retry.attempts;
-        self.slots[at] = match attempts.after(error, machine.keys(), task.key) {
+        self.slots[at] = match attempts.after(error, &cx) {
             Ok(_delay) => {
                 stage.tally.retries += 1;
                 stage.shelf.watch.tried_again(self.keys[at], may_be_tried);

@@ -1,7 +1,6 @@
 //! One task of a recorded step, again.
 
 use std::pin::pin;
-use tokio::time::Instant;
 
 use super::attempt::{Replayed, replayed};
 use super::journal::Drift;
@@ -9,12 +8,12 @@ use super::matching::Matching;
 use super::{RecordedTask, Replay};
 use crate::cx::Cx;
 use crate::encode;
-use crate::engine::blocking::{BlockingError, Leash, on_blocking_pool};
+use crate::engine::node::{self, Given};
 use crate::engine::runtime::is_gone_here;
 use crate::error::Error;
 use crate::graph::{Done, Graph, Hops};
 use crate::machine::{Finished, Task, TaskNote, taken};
-use crate::node_error::NodeError;
+use crate::session::AttemptError;
 use crate::store::StepRecord;
 impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     /// What the task at `position` comes to today; an error if that is not
@@ -138,23 +137,12 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let stop = || self.journal.drift().is_some();
         let timeout = info.options.timeout.unwrap_or(self.default_timeout);
         let input = task.input.clone();
-        let (result, fault) = if info.options.blocking {
-            let leash = Leash::of(cx);
-            let due = Instant::now().checked_add(timeout);
-            let call = on_blocking_pool(self.graph, task.node, input, state, leash.cx(), due);
-            let call = async {
-                call.await.map_err(|error| match error {
-                    BlockingError::Failed(error) => error,
-                    BlockingError::Lost => NodeError::transient("its runtime was shut down"),
-                })
-            };
-            let result = replayed(Box::pin(call).as_mut(), &leash.cx(), stop, timeout).await;
-            (result, leash.let_go().take_fault())
-        } else {
-            let call = pin!(self.graph.call(task.node, input, state, &cx));
-            let result = replayed(call, &cx, stop, timeout).await;
-            (result, cx.take_fault())
+        let cx = Given::to(info, cx);
+        let result = {
+            let call = node::call(self.graph, task.node, input, state, &cx, timeout);
+            replayed(pin!(call), cx.cx(), stop, timeout).await
         };
+        let fault = cx.let_go().take_fault();
         if let Some(drift) = self.journal.drift() {
             return Err(Stop::Differs(drift));
         }
@@ -173,7 +161,8 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
                 };
             }
             _ if is_gone_here() => return Err(Stop::Fault(lost())),
-            Replayed::Finished(Err(error)) => format!("an error: {error}"),
+            Replayed::Finished(Err(AttemptError::Failed(error))) => format!("an error: {error}"),
+            Replayed::Finished(Err(_)) => return Err(Stop::Fault(lost())),
             Replayed::Panicked(panic) => format!("a panic: {panic}"),
             Replayed::Stopped | Replayed::Stuck => self.in_vain()?,
             Replayed::Late => {

@@ -10,20 +10,10 @@ use tokio::time::Instant;
 
 use super::timer::{NoClock, Timer};
 use crate::cx::Cx;
-use crate::engine::blocking::BlockingError;
 use crate::engine::inside;
 use crate::engine::runtime::{is_gone, is_gone_here};
 use crate::panics::caught;
 use crate::session::AttemptError;
-
-impl From<BlockingError> for AttemptError {
-    fn from(error: BlockingError) -> Self {
-        match error {
-            BlockingError::Failed(error) => Self::Failed(error),
-            BlockingError::Lost => Self::Lost,
-        }
-    }
-}
 
 /// The node's future with its limits. A timer is set only when the node does
 /// not finish at its first poll: most do.
@@ -64,10 +54,9 @@ impl<'a, F> Attempt<'a, F> {
     }
 }
 
-impl<T, E, F> Future for Attempt<'_, F>
+impl<T, F> Future for Attempt<'_, F>
 where
-    E: Into<AttemptError>,
-    F: Future<Output = Result<T, E>>,
+    F: Future<Output = Result<T, AttemptError>>,
 {
     type Output = Result<T, AttemptError>;
 
@@ -80,7 +69,7 @@ where
             caught(|| this.node.as_mut().poll(cx))
         };
         let ended = match polled {
-            Ok(Poll::Ready(result)) => result.map_err(Into::into),
+            Ok(Poll::Ready(result)) => result,
             Ok(Poll::Pending) if this.cx.is_suspended() => Err(AttemptError::Suspended),
             Ok(Poll::Pending) => match this.poll_timer(cx) {
                 Poll::Ready(limit) => Err(limit),

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
+use crate::cx::Keyring;
 use crate::graph::Graph;
-use crate::machine::{Finished, Keyring, Task};
+use crate::machine::{Finished, Task};
 use crate::session::{StepResults, TaskError, TaskResult};
 
 pub(super) struct Board<G: Graph> {

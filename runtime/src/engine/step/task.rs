@@ -8,10 +8,11 @@ use tokio::time::Instant;
 
 use super::attempt::Attempt;
 use super::timer::{NoClock, Timer};
-use crate::engine::blocking::{Leash, on_blocking_pool};
+use crate::cx::Keyring;
+use crate::engine::node::{self, Given};
 use crate::engine::runtime::is_gone_here;
 use crate::graph::{Done, Graph};
-use crate::machine::{Keyring, Task};
+use crate::machine::Task;
 use crate::panics::Caught;
 use crate::session::{AttemptError, Attempts, TaskError, TaskResult, concluded};
 
@@ -56,50 +57,40 @@ pub(super) async fn run_task<G: Graph>(
 
 async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -> TaskResult<G> {
     let Task {
-        node,
+        node: id,
         key,
-        mut input,
+        input: mut kept,
         ..
     } = task;
-    let info = &G::INFO.nodes[node as usize];
+    let info = &G::INFO.nodes[id as usize];
     let StepClock {
         step,
         default_timeout,
         deadline,
     } = context.clock;
     let timeout = info.options.timeout.unwrap_or(default_timeout);
-    let mut attempts = Attempts::at(node, info);
+    let mut attempts = Attempts::at(id, info);
     loop {
-        let given = match attempts.is_last() {
-            true => input.take(),
-            false => input.clone(),
+        let input = match attempts.is_last() {
+            true => kept.take(),
+            false => kept.clone(),
         };
         let Some(cx) = attempts.begin(context.keys, key, step) else {
             return attempts.fail(AttemptError::Suspended);
         };
         cx.start();
-        let result = if info.options.blocking {
-            let leash = Leash::of(cx);
-            let due = Instant::now().checked_add(timeout);
-            let (graph, state) = (context.graph, context.state);
-            let call = on_blocking_pool(graph, node, given, state, leash.cx(), due);
-            // Boxed, so that the rare case does not make every task's future larger.
-            let mut call = Box::pin(call);
-            let result = Attempt::new(call.as_mut(), timeout, deadline, &leash.cx()).await;
-            concluded(result, &leash.let_go())
-        } else {
-            // The node is gone, and what it leaves is noted, before that is looked at.
-            let result = {
-                let call = pin!(context.graph.call(node, given, context.state, &cx));
-                Attempt::new(call, timeout, deadline, &cx).await
-            };
-            concluded(result, &cx)
+        let cx = Given::to(info, cx);
+        // The node is gone, and what it leaves is noted, before that is looked at.
+        let result = {
+            let call = node::call(context.graph, id, input, context.state, &cx, timeout);
+            Attempt::new(pin!(call), timeout, deadline, cx.cx()).await
         };
-        let error = match result {
+        let cx = cx.let_go();
+        let error = match concluded(result, cx) {
             Ok(Done { update, hops }) => return attempts.succeed(update, hops),
             Err(error) => error,
         };
-        let delay = match attempts.after(error, context.keys, key) {
+        let delay = match attempts.after(error, cx) {
             Ok(delay) => delay,
             Err(error) => return attempts.fail(error),
         };

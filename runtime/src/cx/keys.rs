@@ -11,7 +11,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cx::RunIdentity;
+use super::RunIdentity;
 use crate::graph::{GraphInfo, NodeId};
 use crate::hash::{Digest, Hasher};
 
@@ -65,22 +65,27 @@ impl Keyring {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, entry: Entry) -> KeyId {
-        let mut entries = self.entries();
-        entries.push(entry);
-        KeyId::try_from(entries.len() - 1).expect("a turn has fewer than 2^32 tasks")
+    fn push(&mut self, entry: Entry) -> KeyId {
+        // Between two steps nobody else has the table, as a rule.
+        match Arc::get_mut(&mut self.0) {
+            Some(table) => {
+                let entries = table.entries.get_mut();
+                append(entries.unwrap_or_else(PoisonError::into_inner), entry)
+            }
+            None => append(&mut self.entries(), entry),
+        }
     }
 
     /// The parent of a `start` task: SHA-256 of the word `turn` and the turn's number.
-    pub(crate) fn turn(&self, turn: u64) -> KeyId {
+    pub(crate) fn turn(&mut self, turn: u64) -> KeyId {
         self.push(Entry::Turn(turn))
     }
 
-    pub(crate) fn known(&self, key: Digest) -> KeyId {
+    pub(crate) fn known(&mut self, key: Digest) -> KeyId {
         self.push(Entry::Known(key))
     }
 
-    pub(crate) fn task(&self, parent: KeyId, node: NodeId, edge: u32, item: u64) -> KeyId {
+    pub(crate) fn task(&mut self, parent: KeyId, node: NodeId, edge: u32, item: u64) -> KeyId {
         self.push(Entry::Task {
             parent,
             node,
@@ -90,7 +95,7 @@ impl Keyring {
     }
 
     /// The parent of a join's task: the hash of its arrivals' keys in source order.
-    pub(crate) fn join(&self, arrivals: Box<[KeyId]>) -> KeyId {
+    pub(crate) fn join(&mut self, arrivals: Box<[KeyId]>) -> KeyId {
         self.push(Entry::Join(arrivals))
     }
 
@@ -151,13 +156,18 @@ impl Keyring {
         run: Arc<RunIdentity>,
         living: impl Iterator<Item = &'a mut KeyId>,
     ) {
-        let fresh = Self::new(self.0.info, run);
+        let mut fresh = Self::new(self.0.info, run);
         for id in living {
             *id = fresh.known(self.get(*id));
         }
         // Contexts that outlive their step keep the old table.
         *self = fresh;
     }
+}
+
+fn append(entries: &mut Vec<Entry>, entry: Entry) -> KeyId {
+    entries.push(entry);
+    KeyId::try_from(entries.len() - 1).expect("a turn has fewer than 2^32 tasks")
 }
 
 fn known(entries: &[Entry], id: KeyId) -> Digest {

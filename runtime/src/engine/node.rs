@@ -1,0 +1,66 @@
+//! The one place where a node is called, for a run and for a replay.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::blocking::{Leash, on_blocking_pool};
+use crate::cx::Cx;
+use crate::graph::{Done, Graph, NodeId, NodeInfo};
+use crate::session::AttemptError;
+
+/// The context that a node is given.
+pub(super) enum Given {
+    /// To one that is polled, and gone when it is dropped.
+    Lent(Cx),
+    /// To one that goes on when nobody waits any more.
+    Leashed(Leash),
+}
+
+impl Given {
+    pub(super) fn to(info: &NodeInfo, cx: Cx) -> Self {
+        match info.options.blocking {
+            true => Self::Leashed(Leash::of(cx)),
+            false => Self::Lent(cx),
+        }
+    }
+
+    pub(super) fn cx(&self) -> &Cx {
+        match self {
+            Self::Lent(cx) => cx,
+            Self::Leashed(leash) => leash.cx(),
+        }
+    }
+
+    /// The attempt is over; what it has left can be looked at.
+    pub(super) fn let_go(&self) -> &Cx {
+        match self {
+            Self::Lent(cx) => cx,
+            Self::Leashed(leash) => leash.let_go(),
+        }
+    }
+}
+
+/// Calls a node, on a thread where it may block if it is one that does; that is not begun
+/// any more when `timeout` is over.
+pub(super) async fn call<G: Graph>(
+    graph: &Arc<G>,
+    node: NodeId,
+    input: Option<G::Input>,
+    state: &Arc<G::State>,
+    given: &Given,
+    timeout: Duration,
+) -> Result<Done<G>, AttemptError> {
+    match given {
+        Given::Lent(cx) => {
+            let done = graph.call(node, input, state, cx).await;
+            done.map_err(AttemptError::Failed)
+        }
+        Given::Leashed(leash) => {
+            let due = Instant::now().checked_add(timeout);
+            // Boxed, so that the rare case does not make every task's future larger.
+            Box::pin(on_blocking_pool(graph, node, input, state, leash, due)).await
+        }
+    }
+}
