@@ -37,6 +37,14 @@ CREATE TABLE runs (
 );
 CREATE INDEX leased ON runs (lock) WHERE lock IS NOT NULL;
 
+-- Lists of runs are read from these, in the order of their ids. The last one has those that
+-- could be stuck; it and the view `stuck` say the same words.
+CREATE INDEX runs_by_status ON runs (status, id);
+CREATE INDEX runs_by_graph ON runs (graph, id);
+CREATE INDEX runs_by_graph_and_status ON runs (graph, status, id);
+CREATE INDEX waiting ON runs (id)
+    WHERE status NOT IN ('completed', 'cancelled', 'failed', 'running', 'paused');
+
 -- One row a step, in one b-tree: `place` is the run's number and the step in one
 -- integer, so that the table itself is in the order in which steps are read, and
 -- rows up to a page stay in it. It is unique, and the idempotency key covers run

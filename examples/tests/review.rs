@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use superstep::{SqliteStore, Store};
+use superstep::SqliteStore;
+use superstep::store::StoreExt;
 use tempfile::TempDir;
 
 const FILES: usize = 100;
@@ -110,7 +111,7 @@ async fn last_step(database: &Path) -> Option<u64> {
     if !database.exists() {
         return None;
     }
-    let runs = SqliteStore::open(database).ok()?.runs().await.ok()?;
+    let runs = SqliteStore::open(database).ok()?.all_runs().await.ok()?;
     Some(runs.first()?.step)
 }
 

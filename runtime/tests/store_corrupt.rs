@@ -5,7 +5,8 @@
 mod store_support;
 
 use superstep::store::{
-    Access, Claim, Park, Prune, SqliteStore, Status, Store, StoreError, StoreFuture,
+    Access, Claim, Page, Park, Prune, RunFilter, SqliteStore, Status, Store, StoreError, StoreExt,
+    StoreFuture,
 };
 use tempfile::tempdir;
 
@@ -261,18 +262,18 @@ async fn a_row_that_cannot_be_right_is_named() {
         }
         // Whatever else is asked of it: an error or an answer, but no panic.
         let _ = store.head("run").await;
-        let _ = store.runs().await;
-        let _ = store.steps("run", 0, 9).await;
+        let _ = store.all_runs().await;
+        let _ = store.all_steps("run", 0, 9).await;
         let _ = store.snapshot("run", 9).await;
-        let _ = store.digests("run").await;
-        let _ = store.effects("run", 0, 9).await;
+        let _ = store.all_digests("run").await;
+        let _ = store.all_effects("run", 0, 9).await;
         let _ = store.questions("run").await;
         let _ = store.labels("run").await;
         let _ = store.label("run", 2, "new").await;
         let _ = store.answer(answer("run", "q")).await;
         let _ = store.journal(journal("run", 2, 5)).await;
         let _ = store.outbox(9).await;
-        let _ = store.stuck().await;
+        let _ = store.all_stuck().await;
         let _ = store
             .acquire("run", Claim::new("berta", store_support::LONG))
             .await;
@@ -297,10 +298,17 @@ async fn an_altered_row_does_not_hide_the_others() {
     assert!(store.load("well").await.is_ok());
     assert!(store.load("run").await.is_err());
     assert_eq!(
-        store.stuck().await.unwrap(),
+        store.all_stuck().await.unwrap(),
         ["run"],
         "nothing will ever move it again"
     );
+    // No list that it may belong to is silent about it.
+    let graph = store.head("well").await.unwrap().unwrap().graph;
+    for filter in [RunFilter::new(), RunFilter::new().graph(graph)] {
+        let listed = store.runs(&filter, Page::first(9)).await;
+        let named = matches!(&listed, Err(StoreError::Corrupt { run, .. }) if run == "run");
+        assert!(named, "{filter:?}: {listed:?}");
+    }
 }
 
 /// What only other looks than `load` can find.
@@ -312,9 +320,9 @@ async fn a_history_that_cannot_be_right_is_named() {
     }
     static ALL: std::sync::LazyLock<Prune> =
         std::sync::LazyLock::new(|| Prune::history().statuses([]));
-    let steps: Look = |store| nothing(store.steps("fork", 0, 9));
-    let digests: Look = |store| nothing(store.digests("fork"));
-    let effects: Look = |store| nothing(store.effects("fork", 0, 9));
+    let steps: Look = |store| nothing(store.all_steps("fork", 0, 9));
+    let digests: Look = |store| nothing(store.all_digests("fork"));
+    let effects: Look = |store| nothing(store.all_effects("fork", 0, 9));
     let labels: Look = |store| nothing(store.labels("fork"));
     let snapshot: Look = |store| nothing(store.snapshot("fork", 2));
     let prune: Look = |store| nothing(store.prune(&ALL));
@@ -418,7 +426,7 @@ async fn a_damaged_file_is_an_error() {
     }
     std::fs::write(&path, bytes).unwrap();
     if let Ok(store) = SqliteStore::open(&path) {
-        store.runs().await.unwrap_err();
+        store.all_runs().await.unwrap_err();
         store.load("run 7").await.unwrap_err();
     }
 }

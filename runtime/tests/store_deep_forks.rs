@@ -7,7 +7,7 @@ mod store_support;
 use std::time::{Duration, Instant};
 
 use superstep::store::{
-    Access, Commit, Committed, MemoryStore, Snapshot, SqliteStore, Store, Synchronous,
+    Access, Commit, Committed, MemoryStore, Snapshot, SqliteStore, Store, StoreExt, Synchronous,
 };
 use tempfile::tempdir;
 
@@ -35,12 +35,12 @@ async fn forks_of_forks(store: &impl Store) -> Vec<Duration> {
         let step = next(&run, at + 2, Access::Held { epoch: 1 });
         commit(store, step).await;
         let snapshot = store.snapshot(&run, at + 2).await.unwrap().unwrap();
-        let steps = store.steps(&run, snapshot.step, at + 2).await.unwrap();
+        let steps = store.all_steps(&run, snapshot.step, at + 2).await.unwrap();
         took.push(started.elapsed());
         assert_eq!((snapshot.step, steps.len()), (at + 1, 2));
     }
     let last = DEEP.to_string();
-    let all = store.digests(&last).await.unwrap();
+    let all = store.all_digests(&last).await.unwrap();
     assert_eq!(all.len() as u64, DEEP * 2 + 1, "its history is whole");
     assert_eq!(store.head(&last).await.unwrap().unwrap().pruned, 0);
     took

@@ -7,7 +7,7 @@ mod store_support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use superstep::store::{Access, Committed, Park, SqliteStore, Status, Store, StoreError};
+use superstep::store::{Access, Committed, Park, SqliteStore, Status, Store, StoreError, StoreExt};
 use tempfile::tempdir;
 use tokio::task::JoinSet;
 
@@ -78,7 +78,7 @@ async fn a_fault_at_any_write_of_the_first_commit_leaves_no_run() {
         .unwrap();
         store.commit(first("run", take("anna"))).await.unwrap_err();
         conn.execute_batch("DROP TRIGGER fault").unwrap();
-        assert!(store.runs().await.unwrap().is_empty(), "{write}");
+        assert!(store.all_runs().await.unwrap().is_empty(), "{write}");
         let graphs: i64 = conn
             .query_row("SELECT count(*) FROM graphs", [], |row| row.get(0))
             .unwrap();
@@ -140,7 +140,7 @@ async fn a_fault_in_a_group_hits_only_its_own_commit() {
             Ok(Committed::Already(_) | Committed::TokenSpent) => panic!("every run is new"),
         }
     }
-    assert_eq!(store.runs().await.unwrap().len(), 196);
+    assert_eq!(store.all_runs().await.unwrap().len(), 196);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use superstep::store::{
     Access, Claim, EffectKind, Park, Prune, Pruning, Snapshot, SqliteStore, Status, StepKind,
-    Store, StoreError, Synchronous,
+    Store, StoreError, StoreExt, Synchronous,
 };
 use tempfile::tempdir;
 
@@ -117,7 +117,7 @@ async fn a_fault_at_any_write_changes_nothing() {
 }
 
 async fn shown(store: &SqliteStore) -> String {
-    let runs = store.runs().await.unwrap();
+    let runs = store.all_runs().await.unwrap();
     format!("{runs:#?}\n{}", all(store, "run").await.unwrap())
 }
 

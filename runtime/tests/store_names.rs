@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use superstep::store::{Access, Claim, SqliteStore, Store, StoreError};
+use superstep::store::{Access, Claim, SqliteStore, Store, StoreError, StoreExt};
 use tempfile::tempdir;
 
 use store_support::{LONG, next, now, run_to};
@@ -59,7 +59,7 @@ async fn a_relative_path_means_the_same_after_a_change_of_folder() {
     assert_eq!(taken.unwrap().epoch, 2, "its owner is known to be gone");
     drop(store);
     let store = SqliteStore::open(folder.join("runs.db")).unwrap();
-    assert_eq!(store.runs().await.unwrap().len(), 2);
+    assert_eq!(store.all_runs().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_path_is_a_path_whatever_it_is_called() {
         owners.push("-owners");
         assert!(Path::new(&owners).is_dir(), "{shown}");
         let store = SqliteStore::open(folder.join(path)).unwrap();
-        assert_eq!(store.runs().await.unwrap().len(), 1, "{shown}");
+        assert_eq!(store.all_runs().await.unwrap().len(), 1, "{shown}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use superstep::store::{Prune, SqliteStore, Status, Store, StoreError};
+use superstep::store::{Prune, SqliteStore, Status, Store, StoreError, StoreExt};
 use tempfile::tempdir;
 
 use store_support::run_to;
@@ -41,7 +41,7 @@ async fn closing_leaves_one_file_and_an_empty_folder() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("runs.db");
     let store = SqliteStore::open(&path).unwrap();
-    assert!(store.runs().await.unwrap().is_empty());
+    assert!(store.all_runs().await.unwrap().is_empty());
     drop(store);
     let mut names: Vec<_> = fs::read_dir(folder.path())
         .unwrap()

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use superstep::store::{
-    Access, Claim, Park, Prune, Snapshot, SqliteStore, Status, Store, StoreError, StoreFuture,
+    Access, Claim, Head, Pages, Park, Prune, RunFilter, Snapshot, SqliteStore, Status, Store,
+    StoreError, StoreExt, StoreFuture,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -64,11 +65,11 @@ fn parked(run: &str, epoch: u64) -> Park {
 
 /// All that a store shows of all runs.
 async fn everything(store: &SqliteStore) -> String {
-    let heads = store.runs().await.unwrap();
-    let mut shown = format!("{heads:#?}{:#?}", store.stuck().await.unwrap());
+    let heads = store.all_runs().await.unwrap();
+    let mut shown = format!("{heads:#?}{:#?}", store.all_stuck().await.unwrap());
     for head in heads {
         shown += &all(store, &head.run).await.unwrap();
-        shown += &format!("{:#?}", store.digests(&head.run).await.unwrap());
+        shown += &format!("{:#?}", store.all_digests(&head.run).await.unwrap());
         shown += &format!("{:#?}", store.graph(head.fingerprint).await.unwrap());
         assert_eq!(store.head(&head.run).await.unwrap(), Some(head));
     }
@@ -147,6 +148,27 @@ fn schema_of(path: &Path) -> u32 {
         .unwrap()
 }
 
+/// In pages of one run, those of every status, alone and with a graph's name.
+async fn filtered(store: &SqliteStore) -> Vec<(String, Head)> {
+    let mut found = Vec::new();
+    let heads = store.all_runs().await.unwrap();
+    for Head { status, graph, .. } in heads {
+        let filters = [
+            RunFilter::new().status(status),
+            RunFilter::new().graph(&graph),
+            RunFilter::new().graph(&graph).status(status),
+        ];
+        for filter in filters {
+            let mut pages = Pages::of(1);
+            while let Some(page) = pages.next() {
+                let listed = pages.turn(store.runs(&filter, page).await.unwrap());
+                found.extend(listed.into_iter().map(|head| (format!("{filter:?}"), head)));
+            }
+        }
+    }
+    found
+}
+
 /// What the heads and steps of older schemas lack is what their migration would say.
 #[tokio::test]
 async fn runs_of_older_schemas_are_read_as_they_are() {
@@ -157,21 +179,23 @@ async fn runs_of_older_schemas_are_read_as_they_are() {
             .unwrap();
         let before = files(folder.path());
         let store = SqliteStore::open_read_only(&path).unwrap();
-        let heads = store.runs().await.unwrap();
+        let heads = store.all_runs().await.unwrap();
         let mut steps = Vec::new();
         for head in &heads {
             assert_eq!(store.head(&head.run).await.unwrap().as_ref(), Some(head));
-            steps.push(store.steps(&head.run, 0, u64::MAX).await.unwrap());
+            steps.push(store.all_steps(&head.run, 0, u64::MAX).await.unwrap());
         }
+        let listed = filtered(&store).await;
         assert!(heads.len() >= 2 && steps.iter().all(|steps| !steps.is_empty()));
         assert!(store.head("nobody").await.unwrap().is_none());
 
         assert!(files(folder.path()) == before, "{name}");
         assert_eq!(schema_of(&path), schema);
         let upgraded = SqliteStore::open(&path).unwrap();
-        assert_eq!(upgraded.runs().await.unwrap(), heads, "{name}");
+        assert_eq!(upgraded.all_runs().await.unwrap(), heads, "{name}");
+        assert_eq!(filtered(&upgraded).await, listed, "{name}");
         for (head, steps) in heads.iter().zip(steps) {
-            let found = upgraded.steps(&head.run, 0, u64::MAX).await.unwrap();
+            let found = upgraded.all_steps(&head.run, 0, u64::MAX).await.unwrap();
             assert_eq!(found, steps, "{} of {name}", head.run);
         }
         // What was open meanwhile sees the new schema, whole.
@@ -189,14 +213,14 @@ async fn all_else_of_an_older_schema_is_an_error_that_names_both() {
         let graph = store.head(run).await.unwrap().unwrap().fingerprint;
         let errors = [
             ("load", store.load(run).await.err()),
-            ("digests", store.digests(run).await.err()),
-            ("effects", store.effects(run, 0, 9).await.err()),
+            ("digests", store.all_digests(run).await.err()),
+            ("effects", store.all_effects(run, 0, 9).await.err()),
             ("questions", store.questions(run).await.err()),
             ("snapshot", store.snapshot(run, 9).await.err()),
             ("graph", store.graph(graph).await.err()),
             ("labels", store.labels(run).await.err()),
             ("outbox", store.outbox(9).await.err()),
-            ("stuck", store.stuck().await.err()),
+            ("stuck", store.all_stuck().await.err()),
         ];
         for (call, error) in errors {
             let error = error.unwrap();
@@ -272,10 +296,10 @@ async fn a_file_that_is_moved_away_is_noticed() {
     let store = SqliteStore::open_read_only(&path).unwrap();
     let away = folder.path().join("away.db");
     fs::rename(&path, &away).unwrap();
-    let error = store.runs().await.unwrap_err();
+    let error = store.all_runs().await.unwrap_err();
     assert!(matches!(error, StoreError::Moved { .. }), "{error}");
     fs::rename(&away, &path).unwrap();
-    assert_eq!(store.runs().await.unwrap().len(), 3);
+    assert_eq!(store.all_runs().await.unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -286,15 +310,15 @@ async fn an_owner_in_this_process_is_seen_at_once_and_closes_as_if_alone() {
     let store = SqliteStore::open_read_only(&path).unwrap();
     for run in 0..50 {
         run_to(&owner, &format!("run-{run:02}"), 1).await;
-        let heads = store.runs().await.unwrap();
-        assert_eq!(heads, owner.runs().await.unwrap());
+        let heads = store.all_runs().await.unwrap();
+        assert_eq!(heads, owner.all_runs().await.unwrap());
         assert_eq!(heads.len(), run + 1);
     }
     assert_eq!(store.log_bytes().unwrap(), owner.log_bytes().unwrap());
     drop(owner);
     let log_and_index = ["-wal", "-shm"].map(|suffix| beside(&path, suffix).exists());
     assert_eq!(log_and_index, [false; 2], "the last one cleans up");
-    assert_eq!(store.runs().await.unwrap().len(), 50);
+    assert_eq!(store.all_runs().await.unwrap().len(), 50);
 }
 
 /// SQLite maps an index once for a whole process; a look must not be the one that
@@ -309,7 +333,7 @@ async fn an_owner_opens_beside_looks_and_can_write() {
         tokio::spawn(async move {
             let mut looks = 0;
             while !over.load(Ordering::Relaxed) {
-                store.runs().await.unwrap();
+                store.all_runs().await.unwrap();
                 looks += 1;
             }
             looks
@@ -323,7 +347,7 @@ async fn an_owner_opens_beside_looks_and_can_write() {
     for looks in looks {
         assert!(looks.await.unwrap() > 0);
     }
-    assert_eq!(store.runs().await.unwrap().len(), 41);
+    assert_eq!(store.all_runs().await.unwrap().len(), 41);
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -371,7 +395,7 @@ async fn a_log_without_its_index_is_no_reason_to_show_less() {
     let index = folder.path().join("runs.db-shm");
     fs::remove_file(&index).unwrap();
     let before = files(folder.path());
-    for error in [refusal(&path), open.runs().await.unwrap_err()] {
+    for error in [refusal(&path), open.all_runs().await.unwrap_err()] {
         let StoreError::NeedsRecovery { log, .. } = &error else {
             panic!("{error}")
         };
@@ -432,7 +456,7 @@ async fn a_change_that_was_left_half_done_is_not_shown() {
     assert!(
         SqliteStore::open_read_only(&path)
             .unwrap()
-            .runs()
+            .all_runs()
             .await
             .unwrap()
             .is_empty()

@@ -7,7 +7,7 @@ mod store_support;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use superstep::store::{SqliteStore, Store};
+use superstep::store::{SqliteStore, StoreExt};
 use tempfile::tempdir;
 
 use store_support::run_to;
@@ -37,13 +37,13 @@ async fn threads_are_few_and_end_with_the_store() {
         assert_eq!(readers(), 0, "nobody reads");
         run_to(&store, &format!("run {round}"), 1).await;
         for _ in 0..50 {
-            store.runs().await.unwrap();
+            store.all_runs().await.unwrap();
         }
         assert_eq!(readers(), 1, "one look at a time needs one thread");
         let crowd: Vec<_> = (0..200)
             .map(|_| {
                 let store = store.clone();
-                tokio::spawn(async move { store.runs().await.unwrap().len() })
+                tokio::spawn(async move { store.all_runs().await.unwrap().len() })
             })
             .collect();
         for look in crowd {
@@ -52,7 +52,7 @@ async fn threads_are_few_and_end_with_the_store() {
         assert!((1..=4).contains(&readers()), "{:?}", threads());
         // Some that nobody waits for any more.
         for _ in 0..50 {
-            let look = store.runs();
+            let look = store.all_runs();
             let _ = tokio::time::timeout(Duration::ZERO, look).await;
         }
         drop(store);

@@ -11,7 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use superstep::store::{
-    Access, Claim, EffectKind, Park, SqliteStore, Status, StepKind, Store, StoreError, Synchronous,
+    Access, Claim, EffectKind, Park, SqliteStore, Status, StepKind, Store, StoreError, StoreExt,
+    Synchronous,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -33,7 +34,7 @@ fn pragma(path: &Path, name: &str) -> i64 {
 
 /// The two runs that every golden database has.
 async fn has_the_runs_of_schema_1(store: &SqliteStore) {
-    let heads = store.runs().await.unwrap();
+    let heads = store.all_runs().await.unwrap();
     let status = |run: &str| heads.iter().find(|head| head.run == run).unwrap().status;
     assert_eq!(status("order-7"), Status::Failed);
     assert_eq!(status("research-42"), Status::Completed);
@@ -45,7 +46,7 @@ async fn has_the_runs_of_schema_1(store: &SqliteStore) {
     assert_eq!(done.head.seed, u64::MAX);
     assert_eq!(done.head.token.as_deref(), Some("msg-1"));
     assert_eq!(done.snapshot.unwrap().step, 2);
-    let steps = store.steps("research-42", 0, 9).await.unwrap();
+    let steps = store.all_steps("research-42", 0, 9).await.unwrap();
     let kinds: Vec<_> = steps.iter().map(|step| step.kind).collect();
     let wanted = [
         StepKind::Input,
@@ -61,7 +62,7 @@ async fn has_the_runs_of_schema_1(store: &SqliteStore) {
 
 /// Before schema 3: steps are counted as they were when all of a turn's were.
 async fn counts_the_steps_of_the_turn(store: &SqliteStore) {
-    let heads = store.runs().await.unwrap();
+    let heads = store.all_runs().await.unwrap();
     assert!(heads.iter().all(|head| head.counted_from == head.turn_step));
     let done = store.head("research-42").await.unwrap().unwrap();
     assert_eq!(done.counted_from, 2);
@@ -73,9 +74,9 @@ async fn a_database_of_schema_1_opens() {
     let store = SqliteStore::open(&path).unwrap();
     has_the_runs_of_schema_1(&store).await;
     counts_the_steps_of_the_turn(&store).await;
-    assert_eq!(store.runs().await.unwrap().len(), 2);
+    assert_eq!(store.all_runs().await.unwrap().len(), 2);
     assert_eq!(store.outbox(9).await.unwrap().len(), 2);
-    let steps = store.steps("research-42", 0, 9).await.unwrap();
+    let steps = store.all_steps("research-42", 0, 9).await.unwrap();
     assert!(
         steps
             .iter()
@@ -91,7 +92,7 @@ async fn a_database_of_schema_1_opens() {
     let mut commit = next("order-7", 3, held);
     commit.effects = vec![effect(3, "fetch")];
     now(&store, commit).await;
-    assert_eq!(store.effects("order-7", 0, 9).await.unwrap().len(), 1);
+    assert_eq!(store.all_effects("order-7", 0, 9).await.unwrap().len(), 1);
     drop(store);
     assert_eq!(pragma(&path, "user_version"), 4);
 }
@@ -103,7 +104,7 @@ async fn steps_of_schema_1_have_the_version_that_their_run_began_with() {
     behind(&path).execute(older, []).unwrap();
     let store = SqliteStore::open(&path).unwrap();
     for (run, version) in [("order-7", 7), ("research-42", 1)] {
-        let steps = store.steps(run, 0, 9).await.unwrap();
+        let steps = store.all_steps(run, 0, 9).await.unwrap();
         assert!(
             steps.len() > 2 && steps.iter().all(|step| step.version == version),
             "{run}"
@@ -170,11 +171,11 @@ async fn has_the_runs_of_schema_2(store: &SqliteStore) {
     has_the_runs_of_schema_1(store).await;
     assert_eq!(store.outbox(9).await.unwrap().len(), 4);
 
-    let steps = store.steps("research-42", 3, 3).await.unwrap();
+    let steps = store.all_steps("research-42", 3, 3).await.unwrap();
     assert_eq!(steps[0].version, 2);
     assert_eq!(steps[0].notes.as_deref(), Some(r#"{"attempts":{}}"#));
     assert!(steps[0].journal.is_some());
-    let effects = store.effects("research-42", 0, 9).await.unwrap();
+    let effects = store.all_effects("research-42", 0, 9).await.unwrap();
     let told: Vec<_> = effects
         .iter()
         .map(|e| (e.step, e.name.as_str(), e.kind))
@@ -195,11 +196,11 @@ async fn has_the_runs_of_schema_2(store: &SqliteStore) {
     let origin = fork.head.origin.unwrap();
     assert_eq!((origin.run.as_str(), origin.step), ("research-42", 2));
     assert_eq!(fork.steps[0].kind, StepKind::Fork);
-    assert_eq!(store.digests("research-43").await.unwrap().len(), 4);
+    assert_eq!(store.all_digests("research-43").await.unwrap().len(), 4);
 
     let pruned = store.load("chat-1").await.unwrap().unwrap();
     assert_eq!((pruned.head.pruned, pruned.head.step), (4, 5));
-    assert_eq!(store.digests("chat-1").await.unwrap().len(), 3);
+    assert_eq!(store.all_digests("chat-1").await.unwrap().len(), 3);
 
     let asking = store.load("payment-9").await.unwrap().unwrap();
     assert_eq!(asking.effects[0].kind, EffectKind::Intent);

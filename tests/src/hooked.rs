@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
+    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    StoreError, StoreFuture,
 };
 
 /// When a hook is called.
@@ -117,16 +118,30 @@ impl Store for Hooked {
         self.around("load", self.inner.load(run))
     }
 
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
-        self.around("runs", self.inner.runs())
+    fn runs<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>> {
+        self.around("runs", self.inner.runs(filter, page))
     }
 
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
-        self.around("steps", self.inner.steps(run, from, to))
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
+        self.around("steps", self.inner.steps(run, from, to, page))
     }
 
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
-        self.around("digests", self.inner.digests(run))
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
+        self.around("digests", self.inner.digests(run, page))
     }
 
     fn effects<'a>(
@@ -134,8 +149,9 @@ impl Store for Hooked {
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>> {
-        self.around("effects", self.inner.effects(run, from, to))
+        page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
+        self.around("effects", self.inner.effects(run, from, to, page))
     }
 
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
@@ -221,7 +237,7 @@ impl Store for Hooked {
         self.around("mark_delivered", self.inner.mark_delivered(ids))
     }
 
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
-        self.around("stuck", self.inner.stuck())
+    fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
+        self.around("stuck", self.inner.stuck(page))
     }
 }

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use superstep::store::{EffectKind, EffectRecord, StoreFuture};
+use superstep::store::{EffectKind, EffectRecord, StoreExt, StoreFuture};
 use superstep::{MemoryStore, Store};
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ impl Place {
 
 /// Every effect of `run`, by step, task, name and number.
 pub async fn effects(place: &Place, run: &str) -> Vec<EffectRecord> {
-    let effects = place.store.effects(run, 0, u32::MAX.into()).await;
+    let effects = place.store.all_effects(run, 0, u32::MAX.into()).await;
     effects.expect("the store is well")
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::{Claim, EffectKind};
+use superstep::store::{Claim, EffectKind, StoreExt};
 use superstep::{Interrupt, Outcome};
 use superstep_tests::lab::{Findings, Lab, Outside, SHORT, one, seen, take_over};
 use superstep_tests::{Dice, Journal, Moment, Place, only_nth, poll_times, stores, well};
@@ -62,7 +62,7 @@ async fn asked(engine: &Engine<Lab>, place: &Place, run: &Run<Findings>) -> Inte
     assert_eq!((asked.name.as_str(), asked.node.as_str()), ("pay", "work"));
     assert_eq!(question(&engine.get(run.id()).await.unwrap()), &asked);
     assert_eq!(question(&engine.resume(run.id()).await.unwrap()), &asked);
-    assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
+    assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0]);
     asked
 }
 
@@ -73,7 +73,7 @@ fn happened(receipt: u64) -> Outcome<u64> {
 const DID_NOT_HAPPEN: Outcome<u64> = Outcome::DidNotHappen;
 
 async fn kinds(place: &Place, run: &str) -> Vec<EffectKind> {
-    let effects = place.store.effects(run, 0, 100).await.unwrap();
+    let effects = place.store.all_effects(run, 0, 100).await.unwrap();
     effects.into_iter().map(|record| record.kind).collect()
 }
 
@@ -84,7 +84,7 @@ async fn the_intent_is_on_record_before_the_call() {
         let lab = Lab::new(move |cx, outside, item| {
             let store = Arc::clone(&store);
             Box::pin(pay(cx, outside, item, move |receipt| async move {
-                let begun = store.effects("run", 0, 100).await?;
+                let begun = store.all_effects("run", 0, 100).await?;
                 let begun: Vec<_> = begun.iter().map(|record| record.kind).collect();
                 assert_eq!(begun, [EffectKind::Intent]);
                 Ok(receipt)
@@ -128,7 +128,7 @@ async fn after_a_crash_in_the_call_the_run_asks_and_goes_on_with_the_answer() {
 
             engine.answer(id, &asked.id, answer).await.unwrap();
             assert_eq!(engine.get(id).await.unwrap().interrupts(), []);
-            assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
+            assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0]);
             assert_eq!(lab.outside.calls(), calls, "never called by itself");
             let run = engine.resume(id).await.unwrap();
             assert_eq!(seen(&run), [receipt]);
@@ -181,7 +181,7 @@ async fn a_call_dropped_at_any_wait_pays_once() {
             }
             assert_eq!(seen(&run), ["1", "2"], "{place:?} after {polls} polls");
             assert_eq!(lab.outside.calls(), 2, "{place:?} after {polls} polls");
-            assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
+            assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0]);
             if is_over {
                 break;
             }
@@ -487,7 +487,7 @@ async fn several_questions_are_answered_in_any_order_and_in_part() {
                     assert_eq!(left.len(), open.len());
                     assert!(open.iter().all(|asked| left.contains(&&asked.id)));
                 }
-                assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
+                assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0]);
             }
             assert_eq!(seen(&run), ["10", "11", "12", "13"]);
             assert_eq!(lab.outside.calls(), 4);
@@ -546,7 +546,7 @@ async fn a_failure_beside_an_open_question_is_the_error_and_the_question_stays()
             let [asked] = run.interrupts() else {
                 panic!("{:?}", run.interrupts())
             };
-            assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
+            assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0]);
             let mut lines = lab.outside.journal.take();
             lines.sort();
             assert_eq!(lines, ["called 0", "worked 1", "worked 2", "worked 3"]);
@@ -598,7 +598,7 @@ async fn an_answer_is_not_undone_by_who_had_not_seen_it() {
             Status::Interrupted,
             "it had not seen the answer"
         );
-        assert_eq!(place.store.stuck().await.unwrap(), [""; 0]);
+        assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0]);
         let run = engine.resume("run").await.unwrap();
         assert_eq!(seen(&run), ["7", "1", "2"]);
         assert_eq!(lab.outside.calls(), 1);
@@ -712,7 +712,7 @@ async fn an_answer_does_not_contradict_the_record() {
             .acquire("run", Claim::new("somebody", SHORT))
             .await
             .unwrap();
-        let mut effects = place.store.effects("run", 0, 100).await.unwrap();
+        let mut effects = place.store.all_effects("run", 0, 100).await.unwrap();
         effects[0].kind = EffectKind::Done;
         effects[0].response = Some("7".into());
         let journal = superstep::store::Journal::new("run", lease.epoch, effects);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use superstep::Graph;
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::{Place, stores};
 
 /// The same graph at several times of its life, one module each.
@@ -175,7 +176,7 @@ fn item(item: &str) -> first::Order {
 /// Everything a store holds, as text.
 async fn contents(place: &Place) -> String {
     let mut all = String::new();
-    for head in place.store.runs().await.expect("the store is well") {
+    for head in place.store.all_runs().await.expect("the store is well") {
         let loaded = place
             .store
             .load(&head.run)
@@ -244,7 +245,7 @@ async fn an_id_that_can_name_no_run() {
                 assert!(error.to_string().len() < 200);
             }
         }
-        assert!(place.store.runs().await.unwrap().is_empty());
+        assert!(place.store.all_runs().await.unwrap().is_empty());
         // Anything else can.
         for id in ["ü/ 🦀\n", &"x".repeat(1_024), "'; drop table runs; --"] {
             let run = engine.run(id, item("ball")).await.unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::prelude::*;
-use superstep::store::{EffectKind, EffectRecord};
+use superstep::store::{EffectKind, EffectRecord, StoreExt};
 use superstep_tests::lab::{Findings, Lab, one, take_over};
 use superstep_tests::{Moment, Place, stores, well};
 use tokio::sync::Notify;
@@ -24,7 +24,7 @@ async fn a_moment() {
 }
 
 async fn clocks(place: &Place, run: &str) -> Vec<EffectRecord> {
-    let effects = place.store.effects(run, 0, 1_000).await.unwrap();
+    let effects = place.store.all_effects(run, 0, 1_000).await.unwrap();
     let clocks = effects.into_iter();
     clocks
         .filter(|record| record.kind == EffectKind::Clock)

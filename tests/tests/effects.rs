@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use superstep::prelude::*;
-use superstep::store::{EffectKind, EffectRecord};
+use superstep::store::{EffectKind, EffectRecord, StoreExt};
 use superstep::{Digest, ok};
 use superstep_tests::lab::{
     Findings, FindingsUpdate, Lab, Outside, SHORT, fetch, fetching, one, seen, take_over,
@@ -682,7 +682,7 @@ async fn the_digest_of_a_steps_effects_is_that_of_an_undisturbed_run() {
             assert_eq!(run.is_err(), broken);
             lab.outside.set_broken(false);
             engine.resume(&id).await.unwrap();
-            let steps = place.store.steps(&id, 0, 9).await.unwrap();
+            let steps = place.store.all_steps(&id, 0, 9).await.unwrap();
             let found: Vec<_> = steps.into_iter().map(|step| step.journal).collect();
             assert_eq!(found.len(), 4);
             assert!(found[2].is_some() && found[3].is_none(), "{found:?}");

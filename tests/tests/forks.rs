@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use superstep::encode;
 use superstep::prelude::*;
-use superstep::store::{Origin, StepKind};
+use superstep::store::{Origin, StepKind, StoreExt};
 use superstep_tests::survey::{Survey, SurveyUpdate, Surveyor};
 use superstep_tests::{Hooked, Journal, Moment, Place, only_nth, stores, trace};
 
@@ -125,7 +125,7 @@ async fn the_chain_goes_on_from_the_origin() {
             let fork = engine.fork("origin", step, &id, edit).await.unwrap();
             let mut state = engine.state_at("origin", step).await.unwrap();
             edit(&mut state);
-            let before = &place.store.steps("origin", step, step).await.unwrap()[0];
+            let before = &place.store.all_steps("origin", step, step).await.unwrap()[0];
             let state = encode::to_string(&state).unwrap();
             let mut chain = Sha256::new();
             part(&mut chain, before.chain.as_bytes());
@@ -134,7 +134,11 @@ async fn the_chain_goes_on_from_the_origin() {
             let chain: [u8; 32] = chain.finalize().into();
             assert_eq!(fork.fingerprint().unwrap().as_bytes(), &chain);
 
-            let own = &place.store.steps(&id, step + 1, step + 1).await.unwrap()[0];
+            let own = &place
+                .store
+                .all_steps(&id, step + 1, step + 1)
+                .await
+                .unwrap()[0];
             assert_eq!((&own.updates, &own.frontier), (&state, &before.frontier));
             let (head, origin) = (
                 place.store.head(&id).await.unwrap().unwrap(),
@@ -333,7 +337,7 @@ async fn an_id_that_is_taken_is_refused() {
         surveyed(&place, "other").await;
         let engine = surveying(&place, &Surveyor::new());
         engine.fork("origin", 3, "fork", |_| {}).await.unwrap();
-        let before = place.store.runs().await.unwrap();
+        let before = place.store.all_runs().await.unwrap();
         let another = |state: &mut Survey| state.rounds = 7;
         for (at, id) in [
             (3, "origin"),
@@ -352,7 +356,7 @@ async fn an_id_that_is_taken_is_refused() {
             let said = error.to_string();
             assert!(said.contains("another id for the fork"), "{said}");
         }
-        assert_eq!(place.store.runs().await.unwrap(), before);
+        assert_eq!(place.store.all_runs().await.unwrap(), before);
     }
 }
 
@@ -381,7 +385,7 @@ async fn nothing_is_written_by_a_fork_that_cannot_be() {
     for place in stores() {
         let last = surveyed(&place, "origin").await;
         let engine = surveying(&place, &Surveyor::new());
-        let before = place.store.runs().await.unwrap();
+        let before = place.store.all_runs().await.unwrap();
         let fork = async |id: &str, at: superstep::At, new: &str| {
             engine.fork(id, at, new, |_| {}).await.unwrap_err()
         };
@@ -426,7 +430,7 @@ async fn nothing_is_written_by_a_fork_that_cannot_be() {
             panic!("{error}")
         };
         assert_eq!(source.path, "by_page[\"odd\"]");
-        assert_eq!(place.store.runs().await.unwrap(), before);
+        assert_eq!(place.store.all_runs().await.unwrap(), before);
 
         let unkept = Engine::builder(Surveyor::new()).no_store().build().unwrap();
         let error = unkept.fork("origin", 2, "fork", |_| {}).await.unwrap_err();

@@ -1,6 +1,7 @@
 //! Runs that share an engine do not see one another.
 
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{stores, trace};
 use tokio::task::JoinSet;
@@ -27,7 +28,7 @@ async fn forty_runs_at_once_are_isolated() {
             let expected = trace(&alone, &id).await.unwrap();
             assert_eq!(trace(&engine, &id).await.unwrap(), expected);
         }
-        assert_eq!(place.store.runs().await.unwrap().len(), 40);
-        assert!(place.store.stuck().await.unwrap().is_empty());
+        assert_eq!(place.store.all_runs().await.unwrap().len(), 40);
+        assert!(place.store.all_stuck().await.unwrap().is_empty());
     }
 }

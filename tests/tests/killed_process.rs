@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::EffectKind;
+use superstep::store::{EffectKind, StoreExt};
 use superstep::{Outcome, ok};
 use superstep_tests::survey::{Survey, Surveyor, World};
 use superstep_tests::{
@@ -250,7 +250,7 @@ async fn look(store: &Arc<dyn Store>, journal: &Journal, id: &str) -> bool {
     };
     journal.note(format_args!("stands {id} {} {}", head.step, head.chain));
     let open = head.step + 1;
-    for record in store.effects(id, open, open).await.unwrap() {
+    for record in store.all_effects(id, open, open).await.unwrap() {
         if record.kind == EffectKind::Done {
             let (task, name, n) = (record.task, record.name, record.n);
             journal.note(format_args!("recorded {id} {task} {name} {n}"));
@@ -344,7 +344,7 @@ fn kills_lose_no_commit_and_repeat_nothing() {
         }
         let looks = ids.map(|id| runtime.block_on(look(&store, &journal, &id)));
         under_way += u64::from(looks[0]) + u64::from(looks[1]);
-        assert_eq!(runtime.block_on(store.stuck()).unwrap(), [""; 0]);
+        assert_eq!(runtime.block_on(store.all_stuck()).unwrap(), [""; 0]);
     }
     assert!(
         under_way > 10 || kills < 50,
@@ -380,5 +380,5 @@ fn kills_lose_no_commit_and_repeat_nothing() {
     );
     assert_eq!([lost, paid_twice], [0, 0]);
     assert_eq!([commits, tasks, effects].concat(), [""; 0]);
-    assert_eq!(runtime.block_on(store.stuck()).unwrap(), [""; 0]);
+    assert_eq!(runtime.block_on(store.all_stuck()).unwrap(), [""; 0]);
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use superstep::ok;
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::{Dice, Journal, child, child_folder, scale, sqlite_at, trace};
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -174,6 +175,6 @@ fn rivals_that_are_stopped_and_killed_take_each_turn_once() {
             run.steps(),
             turns() + 2 * (turns() + 1) + run.state().mended
         );
-        assert_eq!(store.stuck().await.unwrap(), [""; 0]);
+        assert_eq!(store.all_stuck().await.unwrap(), [""; 0]);
     });
 }

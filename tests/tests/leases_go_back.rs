@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use superstep::Run;
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::lab::{Findings, FindingsUpdate, Lab, fetch, take_over};
 use superstep_tests::{Moment, Place, dropped_after, only_nth, stores, well};
 use tokio::runtime::{Builder, Runtime};
@@ -127,7 +128,7 @@ async fn a_call_that_is_dropped_at_any_wait() {
                 let _ = elsewhere(&lab, &place, &id).await;
             }
         }
-        assert_eq!(place.store.stuck().await.unwrap(), [""; 0], "{place:?}");
+        assert_eq!(place.store.all_stuck().await.unwrap(), [""; 0], "{place:?}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::stores;
 use superstep_tests::survey::{Survey, Surveyor};
 
@@ -37,7 +38,7 @@ fn a_call_without_a_runtime_is_an_error() {
         }
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().build().unwrap();
-        assert!(runtime.block_on(place.store.runs()).unwrap().is_empty());
+        assert!(runtime.block_on(place.store.all_runs()).unwrap().is_empty());
         let run = runtime.block_on(engine.run("run", input).into_future());
         assert_eq!(run.unwrap().status(), Status::Completed);
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::{EffectKind, StepKind};
+use superstep::store::{EffectKind, StepKind, StoreExt};
 use superstep::{Graph, Outcome, ok};
 use superstep_tests::{Journal, sqlite_at};
 use tempfile::{TempDir, tempdir};
@@ -402,7 +402,7 @@ async fn the_golden_database_has_one_of_everything() {
         let store = sqlite_at(&folder.path().join("runs.db"));
         let mut kinds = Vec::new();
         for (id, _) in RUNS {
-            let effects = store.effects(id, 0, 1_000).await.unwrap();
+            let effects = store.all_effects(id, 0, 1_000).await.unwrap();
             kinds.extend(effects.into_iter().map(|effect| effect.kind));
         }
         for kind in [EffectKind::Done, EffectKind::Intent, EffectKind::Answered] {

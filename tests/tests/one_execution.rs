@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::StepKind;
+use superstep::store::{StepKind, StoreExt};
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Dice, Hooked, Journal, Place, Trace, memory, stores, trace, well};
 use tokio::sync::Semaphore;
@@ -183,7 +183,7 @@ async fn a_thousand_runs_with_every_commit_tried_three_times() {
             assert_eq!((run.steps(), run.state().heard.len()), (1, 1));
         }
         assert_eq!(gate.available_permits(), 0, "{place:?}: a task ran twice");
-        for head in place.store.runs().await.unwrap() {
+        for head in place.store.all_runs().await.unwrap() {
             assert_eq!((head.step, head.status), (1, Status::Completed));
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep_tests::lab::{Doing, Findings, Lab, Outside, one, seen};
 use superstep_tests::{Journal, Place, stores};
 use tokio::runtime::{Builder, Runtime};
@@ -254,7 +255,7 @@ fn without_a_clock_nothing_is_begun() {
         let engine = lab.engine(&place);
         let error = bare.block_on(engine.run("run", one()).into_future());
         timeless(error.unwrap_err(), "`run`");
-        assert!(usual.block_on(place.store.runs()).unwrap().is_empty());
+        assert!(usual.block_on(place.store.all_runs()).unwrap().is_empty());
         assert_eq!(lab.outside.calls(), 0);
 
         lab.outside.set_broken(true);

@@ -12,7 +12,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::StoreError;
+use superstep::store::{StoreError, StoreExt};
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{child, child_folder, trace};
 use tempfile::{TempDir, tempdir};
@@ -73,7 +73,7 @@ fn names(files: &BTreeMap<String, Vec<u8>>) -> Vec<&String> {
 /// The ids of all runs, and that each can be loaded, replayed and looked back at.
 async fn look(folder: &Path) -> Result<Vec<String>, StoreError> {
     let store = SqliteStore::open_read_only(database(folder))?;
-    let heads = store.runs().await?;
+    let heads = store.all_runs().await?;
     let engine = counting(store);
     let mut ids = Vec::new();
     for head in heads {
@@ -203,13 +203,13 @@ async fn a_living_owner_in_another_process_is_read_at_once() {
     }
     // One that is kept open does not keep the owner from cleaning up.
     let store = SqliteStore::open_read_only(database(folder.path())).unwrap();
-    assert_eq!(store.runs().await.unwrap().len(), 4);
+    assert_eq!(store.all_runs().await.unwrap().len(), 4);
     drop(owner.process.stdin.take());
     assert!(owner.process.wait().unwrap().success());
     let left = files(folder.path());
     let beside = left.keys().filter(|name| name.contains("runs.db-")).count();
     assert_eq!(beside, 1, "the empty folder of owners: {:?}", names(&left));
-    assert_eq!(store.runs().await.unwrap().len(), 4);
+    assert_eq!(store.all_runs().await.unwrap().len(), 4);
 }
 
 #[tokio::test]
@@ -270,12 +270,12 @@ async fn an_owner_that_comes_and_goes_is_never_seen_at_an_older_state() {
         // The owner is in its next cycle meanwhile, wherever in it.
         let done: usize = done.parse().unwrap();
         for _ in 0..3 {
-            let seen = store.runs().await.unwrap().len();
+            let seen = store.all_runs().await.unwrap().len();
             assert!(seen >= done, "{seen} of {done}");
         }
     }
     assert!(owner.wait().unwrap().success());
-    assert_eq!(store.runs().await.unwrap().len(), CYCLES);
+    assert_eq!(store.all_runs().await.unwrap().len(), CYCLES);
 }
 
 /// What it may not write either.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::{Prune, Pruned};
+use superstep::store::{Prune, Pruned, StoreExt};
 use superstep::testing;
 use superstep_tests::{Hooked, Moment, stores, well};
 use tokio::sync::Semaphore;
@@ -58,7 +58,7 @@ fn walking(store: &Arc<dyn Store>) -> Engine<Walking> {
 }
 
 async fn ids(store: &Arc<dyn Store>) -> Vec<String> {
-    let runs = store.runs().await.unwrap();
+    let runs = store.all_runs().await.unwrap();
     runs.into_iter().map(|head| head.run).collect()
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Instant, UNIX_EPOCH};
 
 use superstep::prelude::*;
-use superstep::store::{EffectKind, EffectRecord};
+use superstep::store::{EffectKind, EffectRecord, StoreExt};
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Place, Trace, child, child_folder, scale, stores, trace};
 use tokio::runtime::Builder;
@@ -59,7 +59,7 @@ async fn survey_at(setting: Setting) -> Bytes {
     let trace = trace(&engine, "survey").await.expect("it is stored");
     let last = trace.history.last().expect("it has steps");
     assert_eq!(run.fingerprint(), Some(last.chain));
-    let effects = store.effects("survey", 0, run.steps()).await;
+    let effects = store.all_effects("survey", 0, run.steps()).await;
     let effects = effects.expect("they are stored").into_iter();
     let effects = effects.map(|mut record| {
         record

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
+use superstep::store::StoreExt;
 use superstep::{Graph, Outcome, ok};
 use superstep_tests::lab::{Findings, Lab, one, take_over};
 use superstep_tests::survey::{Survey, Surveyor};
@@ -45,10 +46,14 @@ fn described<S: Debug>(run: &Run<S>) -> String {
 /// All that a store has.
 async fn contents(place: &Place) -> String {
     let mut all = String::new();
-    for head in place.store.runs().await.unwrap() {
+    for head in place.store.all_runs().await.unwrap() {
         let run = &head.run;
-        let steps = place.store.steps(run, 0, head.step).await.unwrap();
-        let effects = place.store.effects(run, 0, head.step + 1).await.unwrap();
+        let steps = place.store.all_steps(run, 0, head.step).await.unwrap();
+        let effects = place
+            .store
+            .all_effects(run, 0, head.step + 1)
+            .await
+            .unwrap();
         let questions = place.store.questions(run).await.unwrap();
         let loaded = place.store.load(run).await.unwrap();
         all += &format!("{head:?} {steps:?} {effects:?} {questions:?} {loaded:?}");

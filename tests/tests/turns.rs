@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::StepKind;
+use superstep::store::{StepKind, StoreExt};
 use superstep_tests::{Place, stores};
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ async fn a_late_turn_writes_no_more_than_an_early_one() {
                 .unwrap();
         }
         let sizes = async |step| {
-            let steps = place.store.steps("chat", step, step + 1).await.unwrap();
+            let steps = place.store.all_steps("chat", step, step + 1).await.unwrap();
             steps
                 .iter()
                 .map(|step| step.updates.len() + step.frontier.len())

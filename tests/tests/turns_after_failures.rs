@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::{EffectKind, Prune, StepKind};
+use superstep::store::{EffectKind, Prune, StepKind, StoreExt};
 use superstep::{Outcome, diff, ok};
 use superstep_tests::{Journal, Moment, Place, only_nth, poll_times, stores};
 
@@ -329,7 +329,7 @@ async fn it_can_be_pruned() {
         engine.snapshot("run").await.unwrap();
         assert!(engine.prune(Prune::history()).await.unwrap().steps > 0);
         let head = place.store.head("run").await.unwrap().unwrap();
-        let effects = place.store.effects("run", 0, head.step).await.unwrap();
+        let effects = place.store.all_effects("run", 0, head.step).await.unwrap();
         assert!(effects.iter().all(|effect| effect.step >= head.pruned));
         assert_eq!(engine.get("run").await.unwrap().state(), run.state());
         engine.turn("run", says("forbidden")).await.unwrap_err();

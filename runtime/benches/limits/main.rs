@@ -16,6 +16,7 @@ mod durable;
 mod effects;
 mod fan_out;
 mod finished;
+mod lists;
 mod loops;
 mod machine;
 mod replay;
@@ -56,7 +57,7 @@ fn folder() -> Outcome<TempDir> {
 
 type Part = (&'static str, fn(&Bench) -> Outcome);
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     ("sequential", sequential::measure),
     ("loops", loops::measure),
     ("fan-out", fan_out::measure),
@@ -69,6 +70,7 @@ const PARTS: [Part; 12] = [
     ("turns", turns::measure),
     ("resume", resume::measure),
     ("finished", finished::measure),
+    ("lists", lists::measure),
 ];
 
 const BUILD_PARTS: [Part; 3] = [

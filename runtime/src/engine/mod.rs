@@ -51,7 +51,7 @@ use crate::machine::{TaskText, UpdateOf};
 use crate::panics::Caught;
 use crate::run::{Run, StepInfo, TaskInfo};
 use crate::session::load;
-use crate::store::{EffectRecord, Head, StepKind, StepRecord};
+use crate::store::{EffectRecord, Head, Pages, StepKind, StepRecord};
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///
@@ -214,16 +214,19 @@ impl<G: Graph> Engine<G> {
     pub async fn history(&self, id: &str) -> Result<Vec<StepInfo>, Error> {
         let run = self.handle("history", id)?;
         let head = run.head().await?;
-        let steps = run.at.steps(0, head.step).await?;
-        let mut history = Vec::with_capacity(steps.len());
-        for record in steps {
-            let dropped = match record.journal {
-                Some(_) if record.kind == StepKind::Turn => {
-                    run.at.effects(record.step, record.step).await?
-                }
-                _ => Vec::new(),
-            };
-            history.push(step_info::<G>(&head, record, dropped)?);
+        let mut history = Vec::new();
+        let mut pages = Pages::largest();
+        while let Some(page) = pages.next() {
+            let steps = run.at.steps_on(0, head.step, page).await?;
+            for record in pages.turn(steps) {
+                let dropped = match record.journal {
+                    Some(_) if record.kind == StepKind::Turn => {
+                        run.at.effects(record.step, record.step).await?
+                    }
+                    _ => Vec::new(),
+                };
+                history.push(step_info::<G>(&head, record, dropped)?);
+            }
         }
         Ok(history)
     }

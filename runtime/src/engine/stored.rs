@@ -8,8 +8,9 @@ use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_byt
 use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectRecord, Head, Journal, LONGEST_RUN_ID, Lease, Loaded,
-    Park, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Head, Journal, LONGEST_RUN_ID,
+    Lease, Listed, Loaded, Page, Pages, Park, Question, Snapshot, StepRecord, Store, StoreError,
+    StoreFuture,
 };
 
 /// What became of a commit that takes the run's lease.
@@ -100,11 +101,26 @@ impl Stored {
     }
 
     pub(super) async fn steps(&self, from: u64, to: u64) -> Result<Vec<StepRecord>, Error> {
-        self.read(|| self.store.steps(&self.id, from, to)).await
+        Pages::whole(|page| self.steps_on(from, to, page)).await
+    }
+
+    /// One page of them.
+    pub(super) async fn steps_on(
+        &self,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> Result<Listed<StepRecord, u64>, Error> {
+        self.read(|| self.store.steps(&self.id, from, to, page.clone()))
+            .await
     }
 
     pub(super) async fn effects(&self, from: u64, to: u64) -> Result<Vec<EffectRecord>, Error> {
-        self.read(|| self.store.effects(&self.id, from, to)).await
+        let on = async |page: Page<EffectKey>| {
+            self.read(|| self.store.effects(&self.id, from, to, page.clone()))
+                .await
+        };
+        Pages::whole(on).await
     }
 
     pub(super) async fn questions(&self) -> Result<Vec<Question>, Error> {

@@ -15,8 +15,9 @@ use tokio::time::Instant;
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
+    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    StoreFuture,
 };
 
 pub(super) struct Unhurried(pub(super) Arc<dyn Store>);
@@ -67,16 +68,30 @@ impl Store for Unhurried {
         held(self.0.load(run))
     }
 
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
-        held(self.0.runs())
+    fn runs<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>> {
+        held(self.0.runs(filter, page))
     }
 
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
-        held(self.0.steps(run, from, to))
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
+        held(self.0.steps(run, from, to, page))
     }
 
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
-        held(self.0.digests(run))
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
+        held(self.0.digests(run, page))
     }
 
     fn effects<'a>(
@@ -84,8 +99,9 @@ impl Store for Unhurried {
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>> {
-        held(self.0.effects(run, from, to))
+        page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
+        held(self.0.effects(run, from, to, page))
     }
 
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
@@ -157,7 +173,7 @@ impl Store for Unhurried {
         held(self.0.mark_delivered(ids))
     }
 
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
-        held(self.0.stuck())
+    fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
+        held(self.0.stuck(page))
     }
 }

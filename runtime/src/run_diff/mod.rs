@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::graph::StoredGraph;
 use crate::hash::Digest;
 use crate::machine::step_digest;
-use crate::store::{StepRecord, Store};
+use crate::store::{Pages, StepRecord, Store, StoreExt};
 use readable::ReadStep;
 
 /// A run in a store, for [`diff`]: `(&store, "run-1")`.
@@ -82,7 +82,7 @@ pub async fn diff<'a>(
     b: impl Into<RunRef<'a>>,
 ) -> Result<Option<Divergence>, Error> {
     let (a, b) = (a.into(), b.into());
-    let Some(step) = parting(&a, &a.digests().await?, &b, &b.digests().await?)? else {
+    let Some(step) = parting(&a, &b).await? else {
         return Ok(None);
     };
     let (step_a, step_b) = (a.step(step).await?, b.step(step).await?);
@@ -94,21 +94,25 @@ pub async fn diff<'a>(
 }
 
 /// The first step at which the digests differ, or one run has ended.
-fn parting(
-    a: &RunRef<'_>,
-    digests_a: &[(u64, Digest)],
-    b: &RunRef<'_>,
-    digests_b: &[(u64, Digest)],
-) -> Result<Option<u64>, Error> {
-    for (step, place) in (0..).zip(0..digests_a.len().max(digests_b.len())) {
-        let (one, other) = (digests_a.get(place), digests_b.get(place));
-        a.check_kept(step, one)?;
-        b.check_kept(step, other)?;
-        if one != other {
-            return Ok(Some(step));
+async fn parting(a: &RunRef<'_>, b: &RunRef<'_>) -> Result<Option<u64>, Error> {
+    let (mut pages_a, mut pages_b) = (Pages::largest(), Pages::largest());
+    let mut steps = 0..;
+    loop {
+        let digests_a = a.digests(&mut pages_a).await?;
+        let digests_b = b.digests(&mut pages_b).await?;
+        let most = digests_a.len().max(digests_b.len());
+        if most == 0 {
+            return Ok(None);
+        }
+        for (place, step) in (0..most).zip(steps.by_ref()) {
+            let (one, other) = (digests_a.get(place), digests_b.get(place));
+            a.check_kept(step, one)?;
+            b.check_kept(step, other)?;
+            if one != other {
+                return Ok(Some(step));
+            }
         }
     }
-    Ok(None)
 }
 
 impl RunRef<'_> {
@@ -130,11 +134,16 @@ impl RunRef<'_> {
         }
     }
 
-    async fn digests(&self) -> Result<Vec<(u64, Digest)>, Error> {
-        let digests = self.store.digests(self.run).await;
-        let digests = digests.map_err(|error| self.error(error))?;
+    /// The next ones; none at the end.
+    async fn digests(&self, pages: &mut Pages<u64>) -> Result<Vec<(u64, Digest)>, Error> {
+        let Some(page) = pages.next() else {
+            return Ok(Vec::new());
+        };
+        let is_first = page.after.is_none();
+        let digests = self.store.digests(self.run, page).await;
+        let digests = pages.turn(digests.map_err(|error| self.error(error))?);
         // Every run has a step.
-        if digests.is_empty() {
+        if is_first && digests.is_empty() {
             return Err(self.not_found());
         }
         Ok(digests)
@@ -154,8 +163,8 @@ impl RunRef<'_> {
 
     async fn step(&self, step: u64) -> Result<Option<ReadStep>, Error> {
         let said = |error| self.error(error);
-        let record = self.store.steps(self.run, step, step).await.map_err(said)?;
-        let Some(record) = record.into_iter().next() else {
+        let record = self.store.all_steps(self.run, step, step).await;
+        let Some(record) = record.map_err(said)?.into_iter().next() else {
             return Ok(None);
         };
         Ok(Some(self.read(&record).await?))

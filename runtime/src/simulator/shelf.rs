@@ -13,7 +13,8 @@ use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
     Access, Answer, Claim, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded,
-    MemoryStore, Park, Prune, Question, StepKind, StepRecord, Store, StoreError, StoreFuture,
+    MemoryStore, Park, Prune, Question, StepKind, StepRecord, Store, StoreError, StoreExt,
+    StoreFuture,
 };
 
 /// The run of a simulation, before it branches off.
@@ -85,13 +86,14 @@ impl Shelf {
     }
 
     pub(super) fn steps(&self) -> Vec<StepRecord> {
-        let mut steps = ready(self.store.steps(&self.run, 0, u64::MAX)).expect("reading goes well");
+        let mut steps =
+            ready(self.store.all_steps(&self.run, 0, u64::MAX)).expect("reading goes well");
         self.rewrite(&mut steps);
         steps
     }
 
     pub(super) fn effects(&self) -> Vec<EffectRecord> {
-        ready(self.store.effects(&self.run, 0, u64::MAX)).expect("reading goes well")
+        ready(self.store.all_effects(&self.run, 0, u64::MAX)).expect("reading goes well")
     }
 
     pub(super) fn run(&self) -> &str {
@@ -137,7 +139,7 @@ impl Shelf {
     }
 
     pub(super) fn stuck(&self) -> Vec<String> {
-        ready(self.store.stuck()).expect("reading goes well")
+        ready(self.store.all_stuck()).expect("reading goes well")
     }
 
     fn rewrite(&self, steps: &mut [StepRecord]) {

@@ -8,6 +8,7 @@
 pub(crate) mod clock;
 mod error;
 mod memory;
+mod pages;
 mod records;
 pub mod rules;
 #[cfg(feature = "sqlite")]
@@ -19,10 +20,11 @@ use std::time::{Duration, SystemTime};
 
 pub use error::{CallOutcome, StoreError};
 pub use memory::MemoryStore;
+pub use pages::{Pages, StoreExt};
 pub use records::{
-    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Head,
-    Journal, Lease, Loaded, Origin, Park, PendingResult, Prune, Pruned, Pruning, Question,
-    QuestionKind, Snapshot, Status, StepKind, StepRecord,
+    Access, Answer, Claim, Commit, Committed, Creation, EffectKey, EffectKind, EffectRecord, Event,
+    Head, Journal, Lease, Listed, Loaded, Origin, Page, Park, PendingResult, Prune, Pruned,
+    Pruning, Question, QuestionKind, RunFilter, Snapshot, Status, StepKind, StepRecord,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
@@ -38,6 +40,9 @@ pub const LONGEST_LABEL: usize = 256;
 /// How long at least may be, in bytes: a turn's token, an effect's and a question's name, a
 /// question's id, the names of graphs, nodes, owners and events.
 pub const LONGEST_NAME: usize = 1_024;
+
+/// How many items a page of a list has at most.
+pub const LARGEST_PAGE: usize = 1_000;
 
 /// What every method of a [`Store`] returns.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -59,6 +64,10 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// [`LONGEST_LABEL`] and [`LONGEST_NAME`] say. The engine takes no longer ones. A store
 /// may refuse those that are longer ([`StoreError::TooLarge`]).
 ///
+/// **Lists** come in pages, in the order of their keys: see [`Page`] and [`Listed`]. A page is
+/// of one moment, a list of several pages is not. Whatever is listed all the time, from the
+/// first page to the last, is on exactly one of them. [`Pages`] is the way through.
+///
 /// **Times** are those of one clock, the store's own: [`now`](Self::now) reads it, and
 /// what is stored is compared with nothing else, since the clocks of those who ask may
 /// differ from it and from one another. They are kept to the millisecond. A term of any
@@ -79,25 +88,40 @@ pub trait Store: Send + Sync + 'static {
     /// see [`Loaded`].
     fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>>;
 
-    /// The heads of all runs, ordered by id.
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>>;
+    /// The heads of the runs that `filter` lets through, by id.
+    fn runs<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>>;
 
-    /// The records of steps `from..=to` of a run, in order; those that do not
+    /// The records of steps `from..=to` of a run, by number; those that do not
     /// exist are left out. The history of a fork's origin is the fork's too.
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>>;
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>>;
 
-    /// Number and [digest](StepRecord::digest) of every step of a run, in
-    /// order, the history of a fork's origin included.
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>>;
+    /// Number and [digest](StepRecord::digest) of every step of a run, by
+    /// number, the history of a fork's origin included.
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>>;
 
     /// The effect records of steps `from..=to` of a run, those of a fork's
-    /// origin included, ordered by step, task, name and `n`.
+    /// origin included, by their [keys](EffectRecord::key).
     fn effects<'a>(
         &'a self,
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>>;
+        page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>>;
 
     /// All questions of a run, answered or not, by id.
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>>;
@@ -236,5 +260,5 @@ pub trait Store: Send + Sync + 'static {
     /// step; whose questions are all answered waits for a resume. Always empty
     /// unless the database was changed by hand, or a run was parked as
     /// interrupted without a question.
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>>;
+    fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>>;
 }

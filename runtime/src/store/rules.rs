@@ -23,11 +23,13 @@
 //! # Ok::<(), StoreError>(())
 //! ```
 
+mod list;
 mod open_step;
 mod prune;
 
 use std::time::{Duration, SystemTime};
 
+pub use list::{beyond, cut, first_step, is_listed, statuses};
 pub use open_step::{answer, at_head, label, of_open_step, stands};
 pub use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
 

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use super::StoreCall;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, CallOutcome, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease,
-    Loaded, Park, Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Answer, CallOutcome, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal,
+    Lease, Listed, Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord,
+    Store, StoreError, StoreFuture,
 };
 
 /// What goes wrong with one call of a [`FaultyStore`].
@@ -256,16 +257,30 @@ impl Store for FaultyStore {
         self.around(StoreCall::Load, self.inner.load(run))
     }
 
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
-        self.around(StoreCall::Runs, self.inner.runs())
+    fn runs<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>> {
+        self.around(StoreCall::Runs, self.inner.runs(filter, page))
     }
 
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
-        self.around(StoreCall::Steps, self.inner.steps(run, from, to))
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
+        self.around(StoreCall::Steps, self.inner.steps(run, from, to, page))
     }
 
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
-        self.around(StoreCall::Digests, self.inner.digests(run))
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
+        self.around(StoreCall::Digests, self.inner.digests(run, page))
     }
 
     fn effects<'a>(
@@ -273,8 +288,9 @@ impl Store for FaultyStore {
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>> {
-        self.around(StoreCall::Effects, self.inner.effects(run, from, to))
+        page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
+        self.around(StoreCall::Effects, self.inner.effects(run, from, to, page))
     }
 
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
@@ -347,7 +363,7 @@ impl Store for FaultyStore {
         self.around(StoreCall::MarkDelivered, self.inner.mark_delivered(ids))
     }
 
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
-        self.around(StoreCall::Stuck, self.inner.stuck())
+    fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
+        self.around(StoreCall::Stuck, self.inner.stuck(page))
     }
 }

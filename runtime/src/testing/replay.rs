@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::replay::{ByName, Recorded, Replay, stored_graph};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::store::{Head, Store};
+use crate::store::{Head, Pages, RunFilter, Store};
 
 /// A node that waits for something that is not on record is given up after this.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,17 +47,18 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A store that cannot be read. What is wrong with one run is in the report.
 pub async fn replay_all<G: Graph>(graph: G, store: &dyn Store) -> Result<ReplayReport, Error> {
     let graph = Arc::new(graph);
-    let heads = store.runs().await;
-    let heads = heads.map_err(|error| Error::from_store("*", error))?;
+    let of_graph = RunFilter::new().graph(G::INFO.name);
     let mut report = ReplayReport::default();
-    for head in heads {
-        if head.graph != G::INFO.name {
-            continue;
-        }
-        report.runs += 1;
-        let run = head.run.clone();
-        if let Err(error) = replay(&graph, store, head).await {
-            report.broken.push(BrokenRun { run, error });
+    let mut pages = Pages::largest();
+    while let Some(page) = pages.next() {
+        let heads = store.runs(&of_graph, page).await;
+        let heads = heads.map_err(|error| Error::from_store("*", error))?;
+        for head in pages.turn(heads) {
+            report.runs += 1;
+            let run = head.run.clone();
+            if let Err(error) = replay(&graph, store, head).await {
+                report.broken.push(BrokenRun { run, error });
+            }
         }
     }
     Ok(report)

@@ -31,6 +31,7 @@ mod labels;
 mod leases;
 mod make;
 mod open_steps;
+mod pages;
 mod questions;
 mod reads;
 mod repeats;
@@ -140,6 +141,14 @@ async fn each(fresh: &impl AsyncFn() -> Arc<Client>) {
         forks::a_fork_is_made_once,
         forks::a_fork_goes_its_own_way,
         keys::keys_are_as_long_as_they_may_be,
+        pages::runs_are_one_list_in_pages_of_any_size,
+        pages::a_filter_lets_through_what_it_says,
+        pages::a_filter_goes_by_how_a_run_stands_now,
+        pages::what_is_listed_all_the_time_is_listed_once,
+        pages::a_history_is_one_list_in_pages_of_any_size,
+        pages::effects_are_one_list_in_pages_of_any_size,
+        pages::no_page_is_larger_than_the_largest,
+        pages::stuck_runs_are_one_list_in_pages_of_any_size,
         labels::a_label_names_one_step,
         labels::a_fork_has_the_labels_of_its_history,
         snapshots::a_snapshot_is_put_at_the_head,

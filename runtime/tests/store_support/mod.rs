@@ -10,7 +10,7 @@ use superstep::Digest;
 use superstep::store::{
     Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal,
     Lease, Origin, PendingResult, Question, QuestionKind, Snapshot, SqliteStore, Status, StepKind,
-    StepRecord, Store, StoreError,
+    StepRecord, Store, StoreError, StoreExt,
 };
 
 /// A record with some of its fields changed.
@@ -153,9 +153,9 @@ pub async fn run_to(store: &SqliteStore, run: &str, last: u64) -> Lease {
 
 pub async fn all(store: &SqliteStore, run: &str) -> Result<String, StoreError> {
     let loaded = store.load(run).await?;
-    let steps = store.steps(run, 0, u64::MAX).await?;
+    let steps = store.all_steps(run, 0, u64::MAX).await?;
     let snapshot = store.snapshot(run, u64::MAX).await?;
-    let effects = store.effects(run, 0, u64::MAX).await?;
+    let effects = store.all_effects(run, 0, u64::MAX).await?;
     let questions = store.questions(run).await?;
     let labels = store.labels(run).await?;
     let events = store.outbox(usize::MAX).await?;

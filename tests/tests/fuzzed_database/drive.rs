@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use superstep::Outcome;
 use superstep::prelude::*;
-use superstep::store::{Prune, StoreError};
+use superstep::store::{Prune, StoreError, StoreExt};
 use superstep::testing::replay_all;
 use superstep_tests::Dice;
 
@@ -138,8 +138,8 @@ async fn make(engine: &Engine<Desk>, store: &Arc<dyn Store>, call: Call) -> Came
             }
         }
         Call::Stuck => {
-            let stuck = store.stuck().await.map_err(said)?;
-            let runs = store.runs().await.map_err(said)?;
+            let stuck = store.all_stuck().await.map_err(said)?;
+            let runs = store.all_runs().await.map_err(said)?;
             let outbox = store.outbox(10).await.map_err(said)?;
             Ok(shown((stuck, runs, outbox)))
         }

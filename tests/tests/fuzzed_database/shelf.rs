@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Claim, Commit, Committed, EffectKind, EffectRecord, Event, Head, Journal, Lease,
-    Loaded, Park, PendingResult, Prune, Pruned, Question, Snapshot, Status, StepKind, StepRecord,
-    Store, StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectKind, EffectRecord, Event, Head, Journal,
+    Lease, Listed, Loaded, Page, Park, PendingResult, Prune, Pruned, Question, RunFilter, Snapshot,
+    Status, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
 };
 use superstep_tests::Dice;
 
@@ -52,10 +52,10 @@ impl Shelf {
             let graph = store.graph(head.fingerprint).await.unwrap().unwrap();
             graphs.push((head.fingerprint, graph));
             let book = Book {
-                steps: store.steps(run, 0, head.step).await.unwrap(),
+                steps: store.all_steps(run, 0, head.step).await.unwrap(),
                 snapshots,
                 pending: loaded.pending,
-                effects: store.effects(run, 0, head.step + 1).await.unwrap(),
+                effects: store.all_effects(run, 0, head.step + 1).await.unwrap(),
                 questions: store.questions(run).await.unwrap(),
                 labels: store.labels(run).await.unwrap(),
                 head,
@@ -368,21 +368,37 @@ impl Store for Shelf {
         Box::pin(ready(Ok(loaded)))
     }
 
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
+    /// Altered records stand in no order, so there is but one page of them.
+    fn runs<'a>(
+        &'a self,
+        _filter: &'a RunFilter,
+        _page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>> {
         let heads = self.books.values().map(|book| book.head.clone());
-        Box::pin(ready(Ok(heads.collect())))
+        Box::pin(ready(Ok(Listed::new(heads.collect(), None))))
     }
 
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        _page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
         self.of_run(run, |book| {
-            between(&book.steps, from, to, |record| record.step)
+            let steps = between(&book.steps, from, to, |record| record.step);
+            Listed::new(steps, None)
         })
     }
 
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        _page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
         let digests = |book: &Book| {
             let digests = book.steps.iter().map(|record| (record.step, record.digest));
-            digests.collect()
+            Listed::new(digests.collect(), None)
         };
         self.of_run(run, digests)
     }
@@ -392,9 +408,11 @@ impl Store for Shelf {
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>> {
+        _page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
         self.of_run(run, |book| {
-            between(&book.effects, from, to, |effect| effect.step)
+            let effects = between(&book.effects, from, to, |effect| effect.step);
+            Listed::new(effects, None)
         })
     }
 
@@ -483,8 +501,8 @@ impl Store for Shelf {
         Box::pin(ready(Ok(())))
     }
 
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
-        Box::pin(ready(Ok(Vec::new())))
+    fn stuck(&self, _page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
+        Box::pin(ready(Ok(Listed::new(Vec::new(), None))))
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use superstep::prelude::*;
-use superstep::store::Synchronous;
+use superstep::store::{StoreExt, Synchronous};
 use superstep_tests::survey::{Surveyor, World};
 use superstep_tests::{Dice, Journal, scale, trace};
 use superstep_vfs::{Disk, Loss, Trouble};
@@ -134,7 +134,7 @@ impl Recording {
         what: &str,
     ) -> BTreeMap<String, u64> {
         let mut stands = BTreeMap::new();
-        for head in store.runs().await.unwrap() {
+        for head in store.all_runs().await.unwrap() {
             let stored = trace(engine, &head.run)
                 .await
                 .unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -148,7 +148,7 @@ impl Recording {
             );
             stands.insert(head.run, head.step);
         }
-        assert_eq!(store.stuck().await.unwrap(), [""; 0], "{what}");
+        assert_eq!(store.all_stuck().await.unwrap(), [""; 0], "{what}");
         stands
     }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 use superstep::Digest;
 use superstep::prelude::*;
-use superstep::store::EffectRecord;
+use superstep::store::{EffectRecord, StoreExt};
 use superstep_tests::sqlite_at;
 
 use crate::engine;
@@ -32,7 +32,7 @@ async fn alter(path: &Path, sql: &str) {
     let database = Connection::open(path).unwrap();
     assert!(database.execute(sql, []).unwrap() > 0, "{sql}");
     let store: Arc<dyn Store> = sqlite_at(path);
-    let effects = store.effects("run", 2, 2).await.unwrap();
+    let effects = store.all_effects("run", 2, 2).await.unwrap();
     let digest = journal_digest(&effects);
     let update = "UPDATE steps SET journal = ?1 WHERE step = 2";
     let updated = database.execute(update, params![digest.as_slice()]);

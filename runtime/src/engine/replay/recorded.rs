@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::machine::{first_chain, next_chain};
 use crate::session::load::{altered, check_journal, check_snapshot, check_step, corrupt};
-use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store};
+use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store, StoreExt};
 
 /// The record of a run.
 pub(crate) struct Recorded {
@@ -54,11 +54,11 @@ impl Recorded {
         let from = base.as_ref().map_or(0, |base| base.step);
         let recorded = Self {
             steps: store
-                .steps(&head.run, from, head.step)
+                .all_steps(&head.run, from, head.step)
                 .await
                 .map_err(said)?,
             effects: store
-                .effects(&head.run, from, head.step)
+                .all_effects(&head.run, from, head.step)
                 .await
                 .map_err(said)?,
             eras: eras(store, &head).await?,

@@ -7,7 +7,7 @@ use super::super::rules;
 use super::Kept;
 use super::run::Run;
 use crate::hash::Digest;
-use crate::store::{EffectRecord, Origin, Snapshot, StepRecord};
+use crate::store::{EffectKey, EffectRecord, Listed, Origin, Page, Snapshot, StepRecord};
 
 impl Kept {
     /// The run and its origins, newest first, each with the last of its steps
@@ -40,29 +40,45 @@ impl Kept {
             .find_map(|(run, _)| run.steps.get(&step))
     }
 
-    pub(super) fn steps(&self, run: &str, from: u64, to: u64) -> Vec<StepRecord> {
-        let own = |(run, last): (&Run, u64)| -> Vec<StepRecord> {
-            let within = run
-                .steps
-                .range(from..)
-                .take_while(|(step, _)| **step <= to.min(last));
-            within.map(|(_, step)| step.clone()).collect()
-        };
-        self.history(run, from).flat_map(own).collect()
+    fn steps_between(&self, run: &str, from: u64, to: u64) -> impl Iterator<Item = &StepRecord> {
+        self.history(run, from).flat_map(move |(run, last)| {
+            let steps = run.steps.range(from..).map(|(_, step)| step);
+            steps.take_while(move |step| step.step <= to.min(last))
+        })
     }
 
-    pub(super) fn digests(&self, run: &str) -> Vec<(u64, Digest)> {
-        let steps = self.steps(run, 0, u64::MAX);
-        steps.iter().map(|step| (step.step, step.digest)).collect()
+    pub(super) fn steps(
+        &self,
+        run: &str,
+        from: u64,
+        to: u64,
+        page: &Page<u64>,
+    ) -> Listed<StepRecord, u64> {
+        let steps = self.steps_between(run, rules::first_step(from, page), to);
+        rules::cut(steps.cloned(), page, |step| step.step)
     }
 
-    pub(super) fn effects(&self, run: &str, from: u64, to: u64) -> Vec<EffectRecord> {
-        let own = |(run, last): (&Run, u64)| -> Vec<EffectRecord> {
-            let within =
-                |effect: &&EffectRecord| from <= effect.step && effect.step <= to.min(last);
-            run.effects.values().filter(within).cloned().collect()
-        };
-        self.history(run, from).flat_map(own).collect()
+    pub(super) fn digests(&self, run: &str, page: &Page<u64>) -> Listed<(u64, Digest), u64> {
+        let steps = self.steps_between(run, rules::first_step(0, page), u64::MAX);
+        let digests = steps.map(|step| (step.step, step.digest));
+        rules::cut(digests, page, |(step, _)| *step)
+    }
+
+    pub(super) fn effects(
+        &self,
+        run: &str,
+        from: u64,
+        to: u64,
+        page: &Page<EffectKey>,
+    ) -> Listed<EffectRecord, EffectKey> {
+        let effects = self.history(run, from).flat_map(|(run, last)| {
+            let effects = run.effects.range::<EffectKey, _>(rules::beyond(page));
+            let effects = effects.map(|(_, effect)| effect);
+            effects
+                .skip_while(move |effect| effect.step < from)
+                .take_while(move |effect| effect.step <= to.min(last))
+        });
+        rules::cut(effects.cloned(), page, EffectRecord::key)
     }
 
     pub(super) fn snapshot(&self, run: &str, step: u64) -> Option<Snapshot> {
@@ -92,8 +108,10 @@ impl Kept {
     pub(super) fn pruned_before(&self, origin: &Origin) -> u64 {
         let pruned = self.runs.get(&origin.run).map_or(0, |run| run.head.pruned);
         let steps = || -> Result<_, Infallible> {
-            let steps = self.steps(&origin.run, 0, origin.step);
-            Ok(steps.iter().rev().map(|step| step.step).collect())
+            let steps = self.steps_between(&origin.run, 0, origin.step);
+            let mut steps: Vec<u64> = steps.map(|step| step.step).collect();
+            steps.reverse();
+            Ok(steps)
         };
         let Ok(pruned) = rules::pruned_before(origin.step, pruned, steps);
         pruned

@@ -1,4 +1,5 @@
 mod commit;
+mod heads;
 mod lineage;
 mod prune;
 mod run;
@@ -12,8 +13,9 @@ use std::time::{Duration, SystemTime};
 use self::run::Run;
 use super::rules;
 use super::{
-    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
+    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    StoreError, StoreFuture,
 };
 use crate::hash::Digest;
 
@@ -23,12 +25,12 @@ use crate::hash::Digest;
 /// included; only the disk is missing. Clones share their runs.
 ///
 /// ```
-/// use superstep::store::{MemoryStore, Store};
+/// use superstep::store::{MemoryStore, StoreExt};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), superstep::store::StoreError> {
 /// let store = MemoryStore::new();
-/// assert!(store.runs().await?.is_empty());
+/// assert!(store.all_runs().await?.is_empty());
 /// # Ok(())
 /// # }
 /// ```
@@ -113,16 +115,30 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(self.kept().runs.get(run).map(Run::load)) })
     }
 
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
-        Box::pin(async move { Ok(self.kept().runs.values().map(Run::head).collect()) })
+    fn runs<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>> {
+        Box::pin(async move { Ok(self.kept().heads(filter, &page)) })
     }
 
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
-        Box::pin(async move { Ok(self.kept().steps(run, from, to)) })
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
+        Box::pin(async move { Ok(self.kept().steps(run, from, to, &page)) })
     }
 
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
-        Box::pin(async move { Ok(self.kept().digests(run)) })
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
+        Box::pin(async move { Ok(self.kept().digests(run, &page)) })
     }
 
     fn effects<'a>(
@@ -130,8 +146,9 @@ impl Store for MemoryStore {
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>> {
-        Box::pin(async move { Ok(self.kept().effects(run, from, to)) })
+        page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
+        Box::pin(async move { Ok(self.kept().effects(run, from, to, &page)) })
     }
 
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
@@ -246,12 +263,7 @@ impl Store for MemoryStore {
         })
     }
 
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
-        Box::pin(async move {
-            let now = self.time();
-            let kept = self.kept();
-            let stuck = kept.runs.iter().filter(|(_, run)| run.is_stuck(now));
-            Ok(stuck.map(|(id, _)| id.clone()).collect())
-        })
+    fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
+        Box::pin(async move { Ok(self.kept().stuck(&page, self.time())) })
     }
 }

@@ -65,7 +65,7 @@ impl Kept {
         let dropped = (before - run.steps.len()) as u64;
         if dropped > 0 {
             run.head.pruned = gone.end;
-            run.effects.retain(|(step, ..), _| !gone.contains(step));
+            run.effects.retain(|call, _| !gone.contains(&call.step));
             run.questions
                 .retain(|_, question| !gone.contains(&question.step));
             run.labels.retain(|_, step| !gone.contains(step));

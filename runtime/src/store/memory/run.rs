@@ -4,8 +4,8 @@ use std::time::SystemTime;
 use super::super::rules::{self, LeaseState};
 use crate::hash::Digest;
 use crate::store::{
-    Answer, EffectRecord, Head, Journal, Loaded, Park, PendingResult, Question, Snapshot, Status,
-    StepRecord, StoreError,
+    Answer, EffectKey, EffectRecord, Head, Journal, Loaded, Park, PendingResult, Question,
+    Snapshot, Status, StepRecord, StoreError,
 };
 
 /// One run and what is its own.
@@ -16,8 +16,7 @@ pub(super) struct Run {
     pub(super) steps: BTreeMap<u64, StepRecord>,
     pub(super) snapshots: BTreeMap<u64, Snapshot>,
     pub(super) pending: BTreeMap<Digest, PendingResult>,
-    /// By step, task, name and `n`.
-    pub(super) effects: BTreeMap<(u64, Digest, String, u64), EffectRecord>,
+    pub(super) effects: BTreeMap<EffectKey, EffectRecord>,
     pub(super) questions: BTreeMap<String, Question>,
     pub(super) labels: BTreeMap<String, u64>,
     /// Of all turns so far.
@@ -94,21 +93,13 @@ impl Run {
 
     /// What is kept of the call that `record` is about.
     fn effect(&self, record: &EffectRecord) -> Option<&EffectRecord> {
-        let EffectRecord {
-            step,
-            task,
-            name,
-            n,
-            ..
-        } = record;
-        self.effects.get(&(*step, *task, name.clone(), *n))
+        self.effects.get(&record.key())
     }
 
     pub(super) fn write_effects(&mut self, effects: Vec<EffectRecord>, now: SystemTime) {
         for mut effect in effects {
-            let key = (effect.step, effect.task, effect.name.clone(), effect.n);
             effect.recorded = now;
-            self.effects.insert(key, effect);
+            self.effects.insert(effect.key(), effect);
         }
     }
 
@@ -121,11 +112,10 @@ impl Run {
             }
         };
         self.effects = std::mem::take(&mut self.effects)
-            .into_iter()
-            .map(|(mut key, mut effect)| {
-                moved(&mut key.0);
+            .into_values()
+            .map(|mut effect| {
                 moved(&mut effect.step);
-                (key, effect)
+                (effect.key(), effect)
             })
             .collect();
         for question in self.questions.values_mut() {

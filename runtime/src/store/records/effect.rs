@@ -63,6 +63,38 @@ impl EffectRecord {
             recorded: SystemTime::UNIX_EPOCH,
         }
     }
+
+    /// Which call it is of.
+    pub fn key(&self) -> EffectKey {
+        EffectKey::new(self.step, self.task, self.name.clone(), self.n)
+    }
+}
+
+/// Which call of an effect a record is of. In the order of their keys effects stand by step,
+/// then by task, name and `n`, names by their bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct EffectKey {
+    /// The step in which the task runs.
+    pub step: u64,
+    /// The task's order key.
+    pub task: Digest,
+    /// The effect's name; empty for a reading of the clock.
+    pub name: String,
+    /// Which call of that name, from 0.
+    pub n: u64,
+}
+
+impl EffectKey {
+    /// The `n`-th call of that name, from 0, by a task of a step.
+    pub fn new(step: u64, task: Digest, name: impl Into<String>, n: u64) -> Self {
+        Self {
+            step,
+            task,
+            name: name.into(),
+            n,
+        }
+    }
 }
 
 /// What became of the call of an effect.

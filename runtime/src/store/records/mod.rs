@@ -3,15 +3,19 @@
 mod claim;
 mod commit;
 mod effect;
+mod page;
 mod prune;
 mod question;
 mod run;
+mod run_filter;
 mod step;
 
 pub use claim::Claim;
 pub use commit::{Access, Commit, Committed, Creation, Park};
-pub use effect::{EffectKind, EffectRecord, Journal};
+pub use effect::{EffectKey, EffectKind, EffectRecord, Journal};
+pub use page::{Listed, Page};
 pub use prune::{Prune, Pruned, Pruning};
 pub use question::{Answer, Question, QuestionKind};
 pub use run::{Head, Lease, Loaded, Origin, Status};
+pub use run_filter::RunFilter;
 pub use step::{Event, PendingResult, Snapshot, StepKind, StepRecord};

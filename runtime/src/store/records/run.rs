@@ -27,7 +27,7 @@ pub enum Status {
 }
 
 impl Status {
-    pub(super) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Running,
         Self::Completed,
         Self::Interrupted,

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 
 use super::errors::{Fail, backend};
 use crate::hash::Digest;
-use crate::store::{StoreError, clock};
+use crate::store::{Page, StoreError, clock};
 
 /// Steps and run numbers share one integer, 32 bits each (31 for the run).
 const STEP_BITS: u32 = 32;
@@ -28,6 +28,11 @@ pub(super) fn place(run: i64, step: u64) -> Result<i64, Fail> {
 pub(super) fn count(number: u64) -> Result<i64, Fail> {
     i64::try_from(number)
         .map_err(|_| backend(format!("{number} is more than this store can count")).into())
+}
+
+/// How many rows show what is on a page, and whether something follows.
+pub(super) fn one_more<K>(page: &Page<K>) -> u64 {
+    page.size() as u64 + 1
 }
 
 /// One row, with what a complaint about it must say.

@@ -9,7 +9,7 @@ use super::errors::Fail;
 use super::lease::{self, Stored};
 use super::lineage::{chain_at, pruned_before};
 use super::owners::Owners;
-use super::{effects, questions, read, sizes, snapshots};
+use super::{effects, heads, questions, read, sizes, snapshots};
 use crate::hash::Digest;
 use crate::store::rules::{self, Facts, Grant, Verdict};
 use crate::store::{
@@ -43,6 +43,9 @@ pub(super) fn commit(
     let number = match (&stored, &commit.create) {
         (Some(stored), _) => {
             advance(conn, stored.number, commit, now)?;
+            if stored.status != commit.status {
+                heads::set_status(conn, stored.number, commit.status)?;
+            }
             stored.number
         }
         (None, Some(create)) => create_run(conn, commit, create, now)?,
@@ -191,18 +194,16 @@ fn branch_off(conn: &Connection, number: i64, origin: &Origin) -> Result<(), Fai
     Ok(())
 }
 
-/// Moves the head. The lease has a statement of its own, so that a step that
-/// leaves it alone does not touch its index.
+pub(super) const ADVANCE: &str = "UPDATE runs SET updated = ?2, step = ?3, turn = ?4, \
+     turn_step = ?5, counted_from = ?6, chain = ?7, token = coalesce(?8, token), \
+     error = iif(?9, error, NULL) WHERE number = ?1";
+
+/// Moves the head. The lease and the status have statements of their own, so that
+/// a step that leaves them alone does not touch their indexes.
 fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> Result<(), Fail> {
-    conn.prepare_cached(
-        "UPDATE runs SET updated = ?2, status = ?3, step = ?4, turn = ?5, turn_step = ?6, \
-         counted_from = ?7, chain = ?8, token = coalesce(?9, token), \
-         error = iif(?10, error, NULL) WHERE number = ?1",
-    )?
-    .execute(params![
+    conn.prepare_cached(ADVANCE)?.execute(params![
         number,
         clock::to_millis(now),
-        commit.status.as_str(),
         count(commit.record.step)?,
         count(commit.turn)?,
         count(commit.turn_step)?,

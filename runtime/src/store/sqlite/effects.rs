@@ -3,11 +3,11 @@
 use rusqlite::{Connection, Params, params};
 use std::slice;
 
-use super::cells::{Cells, LAST_STEP, count, place};
+use super::cells::{Cells, LAST_STEP, count, one_more, place};
 use super::errors::Fail;
-use super::lineage::lineage;
+use super::lineage::gather;
 use super::{lease, sizes};
-use crate::store::{EffectKind, EffectRecord, Journal, clock, rules};
+use crate::store::{EffectKey, EffectKind, EffectRecord, Journal, Listed, Page, clock, rules};
 
 pub(super) fn journal(conn: &Connection, journal: &Journal) -> Result<(), Fail> {
     sizes::effects(&journal.run, &journal.effects)?;
@@ -78,14 +78,26 @@ pub(super) fn effects(
     run: &str,
     from: u64,
     to: u64,
-) -> Result<Vec<EffectRecord>, Fail> {
-    let mut effects = Vec::new();
-    for stretch in lineage(conn, run, from)?.iter().rev() {
-        if let Some(places) = stretch.places(from, to)? {
-            effects.extend(within(conn, run, places)?);
-        }
-    }
-    Ok(effects)
+    page: &Page<EffectKey>,
+) -> Result<Listed<EffectRecord, EffectKey>, Fail> {
+    let after = page.after.as_ref().filter(|key| key.step >= from);
+    let range = (after.map_or(from, |key| key.step), to);
+    let read = |[first, last]: [i64; 2], most| {
+        // Where the key's step is not at `first`, none is.
+        let (task, name, n) = match after {
+            Some(key) => (
+                key.task.as_bytes().as_slice(),
+                key.name.as_str(),
+                // Nothing was counted that far.
+                i64::try_from(key.n).unwrap_or(i64::MAX),
+            ),
+            None => BEFORE_ALL,
+        };
+        let which = params![first, task, name, n, last, count(most)?];
+        select(conn, run, &within(), which)
+    };
+    let effects = gather(conn, run, range, one_more(page), read)?;
+    Ok(rules::cut(effects, page, EffectRecord::key))
 }
 
 pub(super) fn of_step(
@@ -98,12 +110,23 @@ pub(super) fn of_step(
         return Ok(Vec::new());
     }
     let at = place(number, step)?;
-    within(conn, run, [at, at])
+    let (task, name, n) = BEFORE_ALL;
+    select(
+        conn,
+        run,
+        &within(),
+        params![at, task, name, n, at, i64::MAX],
+    )
 }
 
-fn within(conn: &Connection, run: &str, places: [i64; 2]) -> Result<Vec<EffectRecord>, Fail> {
-    let sql = format!("{EFFECTS} WHERE place BETWEEN ?1 AND ?2 ORDER BY place, task, name, n");
-    select(conn, run, &sql, places)
+/// No task's key is so short.
+const BEFORE_ALL: (&[u8], &str, i64) = (&[], "", 0);
+
+pub(super) fn within() -> String {
+    format!(
+        "{EFFECTS} WHERE (place, task, name, n) > (?1, ?2, ?3, ?4) AND place <= ?5 \
+         ORDER BY place, task, name, n LIMIT ?6"
+    )
 }
 
 const EFFECTS: &str = "SELECT step, task, name, n, kind, call, attempt, request, excerpt, \

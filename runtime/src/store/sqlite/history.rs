@@ -2,23 +2,30 @@
 
 use rusqlite::Connection;
 
-use super::cells::{Cells, LAST_STEP};
+use super::cells::{Cells, LAST_STEP, count, one_more};
 use super::errors::Fail;
-use super::lineage::{Stretch, find, lineage};
+use super::lineage::{Stretch, find, gather};
 use crate::hash::Digest;
-use crate::store::{Snapshot, StepKind, StepRecord};
+use crate::store::{Listed, Page, Snapshot, StepKind, StepRecord, rules};
+
+pub(super) const STEPS: &str = "SELECT step, kind, committed, chain, digest, key, updates, \
+     frontier, version, notes, journal FROM steps \
+     WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3";
+
+pub(super) const DIGESTS: &str =
+    "SELECT step, digest FROM steps WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3";
 
 pub(super) fn steps(
     conn: &Connection,
     run: &str,
     from: u64,
     to: u64,
-) -> Result<Vec<StepRecord>, Fail> {
-    let mut steps = Vec::new();
-    for stretch in lineage(conn, run, from)?.iter().rev() {
-        steps.extend(steps_of(conn, run, stretch, from, to)?);
-    }
-    Ok(steps)
+    page: &Page<u64>,
+) -> Result<Listed<StepRecord, u64>, Fail> {
+    let range = (rules::first_step(from, page), to);
+    let read = |places, most| steps_at(conn, run, places, most);
+    let steps = gather(conn, run, range, one_more(page), read)?;
+    Ok(rules::cut(steps, page, |step| step.step))
 }
 
 pub(super) fn own_steps(
@@ -27,24 +34,20 @@ pub(super) fn own_steps(
     number: i64,
     from: u64,
 ) -> Result<Vec<StepRecord>, Fail> {
-    steps_of(conn, run, &Stretch::own(number), from, LAST_STEP)
+    match Stretch::own(number).places(from, LAST_STEP)? {
+        Some(places) => steps_at(conn, run, places, LAST_STEP),
+        None => Ok(Vec::new()),
+    }
 }
 
-fn steps_of(
+fn steps_at(
     conn: &Connection,
     run: &str,
-    stretch: &Stretch,
-    from: u64,
-    to: u64,
+    [first, last]: [i64; 2],
+    most: u64,
 ) -> Result<Vec<StepRecord>, Fail> {
-    let Some(places) = stretch.places(from, to)? else {
-        return Ok(Vec::new());
-    };
-    let mut query = conn.prepare_cached(
-        "SELECT step, kind, committed, chain, digest, key, updates, frontier, version, notes, \
-         journal FROM steps WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
-    )?;
-    let mut rows = query.query(places)?;
+    let mut query = conn.prepare_cached(STEPS)?;
+    let mut rows = query.query([first, last, count(most)?])?;
     let mut steps = Vec::new();
     while let Some(row) = rows.next()? {
         let step: u64 = row.get::<_, u32>(0)?.into();
@@ -71,25 +74,34 @@ fn steps_of(
     Ok(steps)
 }
 
-pub(super) fn digests(conn: &Connection, run: &str) -> Result<Vec<(u64, Digest)>, Fail> {
-    let mut query = conn.prepare_cached(
-        "SELECT step, digest FROM steps WHERE place BETWEEN ?1 AND ?2 ORDER BY place",
-    )?;
+pub(super) fn digests(
+    conn: &Connection,
+    run: &str,
+    page: &Page<u64>,
+) -> Result<Listed<(u64, Digest), u64>, Fail> {
+    let range = (rules::first_step(0, page), LAST_STEP);
+    let read = |places, most| digests_at(conn, run, places, most);
+    let digests = gather(conn, run, range, one_more(page), read)?;
+    Ok(rules::cut(digests, page, |(step, _)| *step))
+}
+
+fn digests_at(
+    conn: &Connection,
+    run: &str,
+    [first, last]: [i64; 2],
+    most: u64,
+) -> Result<Vec<(u64, Digest)>, Fail> {
+    let mut query = conn.prepare_cached(DIGESTS)?;
+    let mut rows = query.query([first, last, count(most)?])?;
     let mut digests = Vec::new();
-    for stretch in lineage(conn, run, 0)?.iter().rev() {
-        let Some(places) = stretch.places(0, LAST_STEP)? else {
-            continue;
+    while let Some(row) = rows.next()? {
+        let step: u64 = row.get::<_, u32>(0)?.into();
+        let cells = Cells {
+            row,
+            run,
+            place: &format_args!("step {step}"),
         };
-        let mut rows = query.query(places)?;
-        while let Some(row) = rows.next()? {
-            let step: u64 = row.get::<_, u32>(0)?.into();
-            let cells = Cells {
-                row,
-                run,
-                place: &format_args!("step {step}"),
-            };
-            digests.push((step, cells.digest(1)?));
-        }
+        digests.push((step, cells.digest(1)?));
     }
     Ok(digests)
 }

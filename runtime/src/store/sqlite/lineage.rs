@@ -50,6 +50,28 @@ pub(super) fn lineage(conn: &Connection, run: &str, from: u64) -> Result<Vec<Str
     Ok(stretches)
 }
 
+/// The first `most` of what `read` finds at the places of steps `from..=to` of a run's history,
+/// oldest stretch first; it is told how many are still wanted.
+pub(super) fn gather<T>(
+    conn: &Connection,
+    run: &str,
+    (from, to): (u64, u64),
+    most: u64,
+    mut read: impl FnMut([i64; 2], u64) -> Result<Vec<T>, Fail>,
+) -> Result<Vec<T>, Fail> {
+    let mut found = Vec::new();
+    for stretch in lineage(conn, run, from)?.iter().rev() {
+        let wanted = most - found.len() as u64;
+        if wanted == 0 {
+            break;
+        }
+        if let Some(places) = stretch.places(from, to)? {
+            found.append(&mut read(places, wanted)?);
+        }
+    }
+    Ok(found)
+}
+
 /// What `look` finds, newest stretch first: what is near does not cost the way
 /// through all forks of forks.
 pub(super) fn find<T>(

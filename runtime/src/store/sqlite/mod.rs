@@ -8,6 +8,7 @@ mod effects;
 mod errors;
 mod files;
 mod gate;
+mod heads;
 mod history;
 mod identity;
 mod labels;
@@ -17,6 +18,8 @@ mod older;
 mod open;
 mod owners;
 mod park;
+#[cfg(test)]
+mod plans;
 mod prune;
 mod questions;
 mod read;
@@ -51,8 +54,9 @@ use self::reader::{Readers, Source};
 use self::watch::Watch;
 use self::writer::Writer;
 use super::{
-    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreError, StoreFuture, clock,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
+    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    StoreError, StoreFuture, clock,
 };
 use crate::hash::Digest;
 
@@ -74,14 +78,14 @@ const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
 /// block for some milliseconds; the methods want a tokio runtime.
 ///
 /// ```
-/// use superstep::store::{SqliteStore, Store};
+/// use superstep::store::{SqliteStore, StoreExt};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("runs.db");
 /// let store = SqliteStore::open(path)?;
-/// assert!(store.runs().await?.is_empty());
+/// assert!(store.all_runs().await?.is_empty());
 /// # Ok(())
 /// # }
 /// ```
@@ -259,7 +263,7 @@ impl SqliteStore {
     /// written.
     ///
     /// ```
-    /// use superstep::store::{SqliteStore, Store, StoreError};
+    /// use superstep::store::{SqliteStore, Store, StoreError, StoreExt};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -267,7 +271,7 @@ impl SqliteStore {
     /// # let path = folder.path().join("runs.db");
     /// # drop(SqliteStore::open(&path)?);
     /// let store = SqliteStore::open_read_only(path)?;
-    /// assert!(store.runs().await?.is_empty());
+    /// assert!(store.all_runs().await?.is_empty());
     /// let refused = store.label("some-run", 1, "draft").await;
     /// assert!(matches!(refused, Err(StoreError::ReadOnly { .. })));
     /// # Ok(())
@@ -433,7 +437,7 @@ impl Store for SqliteStore {
 
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
         let run = run.to_owned();
-        self.read_of_any_schema(move |conn| read::head(conn, &run))
+        self.read_of_any_schema(move |conn| heads::head(conn, &run))
     }
 
     fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
@@ -441,18 +445,33 @@ impl Store for SqliteStore {
         self.read(move |conn| read::load(conn, &run))
     }
 
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
-        self.read_of_any_schema(read::heads)
+    fn runs<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>> {
+        let filter = filter.clone();
+        self.read_of_any_schema(move |conn| heads::page(conn, &filter, &page))
     }
 
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
         let run = run.to_owned();
-        self.read_of_any_schema(move |conn| history::steps(conn, &run, from, to))
+        self.read_of_any_schema(move |conn| history::steps(conn, &run, from, to, &page))
     }
 
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
         let run = run.to_owned();
-        self.read(move |conn| history::digests(conn, &run))
+        self.read(move |conn| history::digests(conn, &run, &page))
     }
 
     fn effects<'a>(
@@ -460,9 +479,10 @@ impl Store for SqliteStore {
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>> {
+        page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
         let run = run.to_owned();
-        self.read(move |conn| effects::effects(conn, &run, from, to))
+        self.read(move |conn| effects::effects(conn, &run, from, to, &page))
     }
 
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
@@ -543,7 +563,7 @@ impl Store for SqliteStore {
         self.write(move |conn| commit::mark_delivered(conn, &ids))
     }
 
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
-        self.read(read::stuck)
+    fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
+        self.read(move |conn| heads::stuck(conn, &page))
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::cells::count;
 use super::errors::Fail;
 use super::owners::Owners;
-use super::{effects, lease, questions, sizes};
+use super::{effects, heads, lease, questions, sizes};
 use crate::store::{Park, clock, rules};
 
 pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<(), Fail> {
@@ -31,12 +31,10 @@ pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<()
     }
     effects::write(conn, number, &park.effects)?;
     questions::ask(conn, number, &park.questions)?;
-    conn.prepare_cached("UPDATE runs SET updated = ?2, status = ?3, error = ?4 WHERE number = ?1")?
-        .execute(params![
-            number,
-            clock::to_millis(clock::now()),
-            park.status.as_str(),
-            park.error
-        ])?;
+    conn.prepare_cached("UPDATE runs SET updated = ?2, error = ?3 WHERE number = ?1")?
+        .execute(params![number, clock::to_millis(clock::now()), park.error])?;
+    if stored.status != park.status {
+        heads::set_status(conn, number, park.status)?;
+    }
     lease::put(conn, owners, number, &state)
 }

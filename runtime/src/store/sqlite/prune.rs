@@ -4,8 +4,8 @@ use rusqlite::{Connection, Params, params};
 
 use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
+use super::heads::{self, numbered_head};
 use super::owners::Owners;
-use super::read::{self, numbered_head};
 use super::{lease, snapshots};
 use crate::store::rules::{self, History, Life};
 use crate::store::{Head, Prune, Pruning, clock};
@@ -17,11 +17,12 @@ pub(super) fn candidates(
     prune: &Prune,
 ) -> Result<Vec<String>, Fail> {
     let mut prunable = Vec::new();
-    for head in read::heads(conn)? {
+    heads::each(conn, |head| {
         if is_prunable(conn, owners, prune, &head)? {
             prunable.push(head);
         }
-    }
+        Ok(())
+    })?;
     Ok(rules::candidates(prune, prunable))
 }
 

@@ -4,90 +4,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::cells::{Cells, corrupt};
 use super::errors::Fail;
+use super::heads::numbered_head;
 use super::{effects, history, questions};
 use crate::hash::Digest;
-use crate::store::{Event, Head, Lease, Loaded, Origin, PendingResult, Status, StepRecord};
-
-const HEADS: &str = "SELECT runs.number, runs.id, runs.graph, runs.fingerprint, runs.version, \
-     runs.seed, runs.created, runs.updated, runs.status, runs.step, runs.turn, runs.turn_step, \
-     runs.chain, runs.epoch, runs.expires, runs.owner, runs.token, runs.error, runs.pruned, \
-     forks.origin_step, origins.id AS origin, runs.counted_from FROM runs \
-     LEFT JOIN forks ON forks.run = runs.number \
-     LEFT JOIN runs AS origins ON origins.number = forks.origin";
+use crate::store::{Event, Head, Loaded, PendingResult, StepRecord};
 
 pub(super) fn number_of(conn: &Connection, run: &str) -> Result<Option<i64>, Fail> {
     let mut query = conn.prepare_cached("SELECT number FROM runs WHERE id = ?1")?;
     Ok(query.query_row([run], |row| row.get(0)).optional()?)
-}
-
-pub(super) fn head(conn: &Connection, run: &str) -> Result<Option<Head>, Fail> {
-    Ok(numbered_head(conn, run)?.map(|(_, head)| head))
-}
-
-pub(super) fn numbered_head(conn: &Connection, run: &str) -> Result<Option<(i64, Head)>, Fail> {
-    let mut query = conn.prepare_cached(&format!("{HEADS} WHERE runs.id = ?1"))?;
-    let mut rows = query.query([run])?;
-    rows.next()?.map(head_of).transpose()
-}
-
-pub(super) fn heads(conn: &Connection) -> Result<Vec<Head>, Fail> {
-    let mut query = conn.prepare_cached(&format!("{HEADS} ORDER BY runs.id"))?;
-    let mut rows = query.query([])?;
-    let mut heads = Vec::new();
-    while let Some(row) = rows.next()? {
-        heads.push(head_of(row)?.1);
-    }
-    Ok(heads)
-}
-
-fn head_of(row: &rusqlite::Row<'_>) -> Result<(i64, Head), Fail> {
-    let number: i64 = row.get(0)?;
-    let name = format!("number {number}");
-    let run = Cells {
-        row,
-        run: &name,
-        place: &"its row",
-    }
-    .text(1)?;
-    let cells = Cells {
-        row,
-        run: &run,
-        place: &"its row",
-    };
-    let owner = cells.optional_text(15)?;
-    let origin = match cells.optional(19, Cells::number)? {
-        Some(step) => Some(Origin {
-            run: cells.text(20)?,
-            step,
-        }),
-        None => None,
-    };
-    let (epoch, expires) = (cells.number(13)?, cells.time(14)?);
-    let head = Head {
-        graph: cells.text(2)?,
-        fingerprint: cells.digest(3)?,
-        version: cells.small(4)?,
-        seed: cells.bits(5)?,
-        created: cells.time(6)?,
-        updated: cells.time(7)?,
-        status: cells.word(8, Status::parse)?,
-        step: cells.number(9)?,
-        turn: cells.number(10)?,
-        turn_step: cells.number(11)?,
-        counted_from: cells.number(21)?,
-        chain: cells.digest(12)?,
-        lease: owner.map(|owner| Lease {
-            owner,
-            epoch,
-            expires,
-        }),
-        origin,
-        pruned: cells.number(18)?,
-        token: cells.optional_text(16)?,
-        error: cells.optional_text(17)?,
-        run,
-    };
-    Ok((number, head))
 }
 
 pub(super) fn load(conn: &Connection, run: &str) -> Result<Option<Loaded>, Fail> {
@@ -199,10 +123,4 @@ pub(super) fn outbox(conn: &Connection, limit: usize) -> Result<Vec<Event>, Fail
         });
     }
     Ok(events)
-}
-
-pub(super) fn stuck(conn: &Connection) -> Result<Vec<String>, Fail> {
-    let mut query = conn.prepare_cached("SELECT run FROM stuck ORDER BY run")?;
-    let runs = query.query_map([], |row| row.get(0))?;
-    Ok(runs.collect::<Result<_, _>>()?)
 }

@@ -6,7 +6,7 @@ use tempfile::tempdir;
 
 use super::errors::Fail;
 use super::{SqliteStore, Synchronous};
-use crate::store::{CallOutcome, Store, StoreError};
+use crate::store::{CallOutcome, StoreError, StoreExt};
 
 fn open(path: &std::path::Path) -> SqliteStore {
     let options = SqliteStore::options().synchronous(Synchronous::Normal);
@@ -179,7 +179,10 @@ async fn a_reader_does_not_hold_up_the_writer() {
     for _ in 0..20 {
         fill(&store, 1_000).await.unwrap();
     }
-    assert!(store.runs().await.unwrap().is_empty(), "others read too");
+    assert!(
+        store.all_runs().await.unwrap().is_empty(),
+        "others read too"
+    );
     end.send(()).unwrap();
     assert_eq!(reader.await.unwrap().unwrap(), 0);
     assert_eq!(graphs(&store).await, 20);

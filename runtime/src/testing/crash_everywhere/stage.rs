@@ -13,7 +13,9 @@ use crate::cx::{Call, Cx, Line, Request, Said};
 use crate::hash::Digest;
 use crate::node_error::NodeError;
 use crate::store::clock::{from_millis, to_millis};
-use crate::store::{EffectKind, EffectRecord, Head, MemoryStore, Question, Store, StoreError};
+use crate::store::{
+    EffectKind, EffectRecord, Head, MemoryStore, Question, Store, StoreError, StoreExt,
+};
 
 /// The only run.
 pub(super) const RUN: &str = "crash-everywhere";
@@ -152,7 +154,7 @@ impl Stage {
             Call::of(record) == *call
                 && matches!(record.kind, EffectKind::Done | EffectKind::Answered)
         };
-        let records = self.store.effects(RUN, by.step(), by.step()).await;
+        let records = self.store.all_effects(RUN, by.step(), by.step()).await;
         records.is_ok_and(|records| records.iter().any(is_it))
     }
 }

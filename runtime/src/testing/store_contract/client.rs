@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectRecord, Event, Head, Journal, Lease, Loaded, Park,
-    Prune, Pruned, Question, Snapshot, StepRecord, Store, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
+    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    StoreFuture,
 };
 
 /// In which way the checks speak to the store.
@@ -108,16 +109,30 @@ impl Store for Client {
         self.next().load(run)
     }
 
-    fn runs(&self) -> StoreFuture<'_, Vec<Head>> {
-        self.next().runs()
+    fn runs<'a>(
+        &'a self,
+        filter: &'a RunFilter,
+        page: Page<String>,
+    ) -> StoreFuture<'a, Listed<Head, String>> {
+        self.next().runs(filter, page)
     }
 
-    fn steps<'a>(&'a self, run: &'a str, from: u64, to: u64) -> StoreFuture<'a, Vec<StepRecord>> {
-        self.next().steps(run, from, to)
+    fn steps<'a>(
+        &'a self,
+        run: &'a str,
+        from: u64,
+        to: u64,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
+        self.next().steps(run, from, to, page)
     }
 
-    fn digests<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(u64, Digest)>> {
-        self.next().digests(run)
+    fn digests<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
+        self.next().digests(run, page)
     }
 
     fn effects<'a>(
@@ -125,8 +140,9 @@ impl Store for Client {
         run: &'a str,
         from: u64,
         to: u64,
-    ) -> StoreFuture<'a, Vec<EffectRecord>> {
-        self.next().effects(run, from, to)
+        page: Page<EffectKey>,
+    ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
+        self.next().effects(run, from, to, page)
     }
 
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
@@ -202,7 +218,7 @@ impl Store for Client {
         self.write(move |store| store.mark_delivered(ids), first)
     }
 
-    fn stuck(&self) -> StoreFuture<'_, Vec<String>> {
-        self.next().stuck()
+    fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
+        self.next().stuck(page)
     }
 }

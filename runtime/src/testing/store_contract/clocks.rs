@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::make::{LONG, claim, done, first, next, now, refused, run_to, take};
-use crate::store::{Access, Commit, Prune, Store, StoreError};
+use crate::store::{Access, Commit, Prune, Store, StoreError, StoreExt};
 
 pub(super) async fn all_times_are_by_the_stores_clock(store: Arc<impl Store>) {
     let before = done(store.now().await);
@@ -21,7 +21,7 @@ pub(super) async fn all_times_are_by_the_stores_clock(store: Arc<impl Store>) {
     }
     let within = |time: SystemTime| before <= time && time <= after;
     let head = done(store.head("run").await).expect("the run");
-    let steps = done(store.steps("run", 0, 9).await);
+    let steps = done(store.all_steps("run", 0, 9).await);
     let committed = steps.iter().map(|step| step.committed);
     for time in committed.chain([head.created, head.updated, lease.expires - LONG]) {
         assert!(within(time), "what is written is dated by `now`");
@@ -59,5 +59,5 @@ pub(super) async fn a_term_may_be_without_end(store: Arc<impl Store>) {
     done(store.release("run", 3).await);
     let never = Prune::history().older_than(Duration::MAX);
     assert_eq!(done(store.prune(&never).await).runs, 0, "nothing is so old");
-    assert!(done(store.stuck().await).is_empty());
+    assert!(done(store.all_stuck().await).is_empty());
 }

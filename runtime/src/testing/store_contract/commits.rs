@@ -5,7 +5,7 @@ use super::make::{
     LONG, all, creation, digest, done, event, first, next, now, record, refused, run_to, snapshot,
     take,
 };
-use crate::store::{Commit, Committed, Lease, Status, StepRecord, Store, StoreError};
+use crate::store::{Commit, Committed, Lease, Status, StepRecord, Store, StoreError, StoreExt};
 
 pub(super) async fn a_created_run_reads_back_as_given(store: Arc<impl Store>) {
     let before = done(store.now().await);
@@ -68,13 +68,16 @@ pub(super) async fn steps_read_back_as_given(store: Arc<impl Store>) {
         };
         assert_eq!(*stored, given);
     }
-    assert_eq!(done(store.steps("run", 2, 4).await), loaded.steps[2..=4]);
     assert_eq!(
-        done(store.steps("run", 4, u64::MAX).await),
+        done(store.all_steps("run", 2, 4).await),
+        loaded.steps[2..=4]
+    );
+    assert_eq!(
+        done(store.all_steps("run", 4, u64::MAX).await),
         loaded.steps[4..]
     );
-    assert!(done(store.steps("run", 4, 3).await).is_empty());
-    assert!(done(store.steps("run", 6, 9).await).is_empty());
+    assert!(done(store.all_steps("run", 4, 3).await).is_empty());
+    assert!(done(store.all_steps("run", 6, 9).await).is_empty());
 }
 
 pub(super) async fn the_same_step_twice_is_harmless(store: Arc<impl Store>) {
@@ -215,7 +218,7 @@ pub(super) async fn nothing_is_committed_to_a_run_that_is_not_there(store: Arc<i
         StoreError::NoSuchRun { run } if run == "run",
         "only a commit with `create` makes a run"
     );
-    assert!(done(store.runs().await).is_empty());
+    assert!(done(store.all_runs().await).is_empty());
 }
 
 pub(super) async fn turns_and_tokens_are_kept(store: Arc<impl Store>) {

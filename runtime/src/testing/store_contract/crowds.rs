@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::make::{LONG, claim, done, first, next, now, run_to};
-use crate::store::{Commit, Committed, Status, Store, StoreError};
+use crate::store::{Commit, Committed, Status, Store, StoreError, StoreExt};
 
 pub(super) async fn a_thousand_commits_of_one_step_commit_it_once(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 0).await;
@@ -25,7 +25,7 @@ pub(super) async fn a_thousand_commits_of_one_step_commit_it_once(store: Arc<imp
             .filter(|answer| matches!(answer, Ok(Committed::Already(_))));
         assert_eq!(others.count(), 999, "the others are told that it is there");
     }
-    let steps = done(store.steps("run", 0, u64::MAX).await);
+    let steps = done(store.all_steps("run", 0, u64::MAX).await);
     assert_eq!(steps.len(), 4);
 }
 
@@ -36,11 +36,11 @@ pub(super) async fn a_thousand_runs_with_every_commit_tried_three_times(store: A
         crowd.spawn(async move { drive(&*store, &format!("run {run}")).await });
     }
     crowd.join_all().await;
-    let heads = done(store.runs().await);
+    let heads = done(store.all_runs().await);
     assert_eq!(heads.len(), 1_000);
     for head in heads {
         assert_eq!((head.step, head.status), (3, Status::Completed));
-        assert_eq!(done(store.steps(&head.run, 0, u64::MAX).await).len(), 4);
+        assert_eq!(done(store.all_steps(&head.run, 0, u64::MAX).await).len(), 4);
     }
 }
 

@@ -6,7 +6,7 @@ use super::make::{
     refused, run_to, take,
 };
 use crate::store::{
-    Answer, Commit, EffectKind, EffectRecord, Lease, Park, StepKind, Store, StoreError,
+    Answer, Commit, EffectKind, EffectRecord, Lease, Park, StepKind, Store, StoreError, StoreExt,
 };
 
 pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
@@ -51,12 +51,12 @@ pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
         given,
         "ordered by task, name and `n`"
     );
-    assert_eq!(done(store.effects("run", 1, 1).await), stored);
-    assert!(done(store.effects("run", 0, 0).await).is_empty());
-    assert!(done(store.effects("run", 2, u64::MAX).await).is_empty());
-    assert!(done(store.effects("run", 9, 1).await).is_empty());
-    assert!(done(store.effects("other", 0, u64::MAX).await).is_empty());
-    assert!(done(store.effects("nobody", 0, u64::MAX).await).is_empty());
+    assert_eq!(done(store.all_effects("run", 1, 1).await), stored);
+    assert!(done(store.all_effects("run", 0, 0).await).is_empty());
+    assert!(done(store.all_effects("run", 2, u64::MAX).await).is_empty());
+    assert!(done(store.all_effects("run", 9, 1).await).is_empty());
+    assert!(done(store.all_effects("other", 0, u64::MAX).await).is_empty());
+    assert!(done(store.all_effects("nobody", 0, u64::MAX).await).is_empty());
 
     now(&*store, next("run", 1, epoch)).await;
     let later = effect("run", 2, "fetch");
@@ -72,7 +72,7 @@ pub(super) async fn effects_read_back_as_given(store: Arc<impl Store>) {
         "those of the open step"
     );
     given.push(later);
-    let history = done(store.effects("run", 0, u64::MAX).await);
+    let history = done(store.all_effects("run", 0, u64::MAX).await);
     assert_eq!(untimed(history), given, "those of committed steps stay");
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn the_last_record_of_a_call_counts(store: Arc<impl Store>) {
             .journal(journal("run", epoch, vec![record.clone()]))
             .await,
     );
-    let stored = done(store.effects("run", 1, 1).await);
+    let stored = done(store.all_effects("run", 1, 1).await);
     assert_eq!(untimed(stored), [record.clone()]);
     record.call = Some(0);
     let commit = Commit {
@@ -105,7 +105,7 @@ pub(super) async fn the_last_record_of_a_call_counts(store: Arc<impl Store>) {
         ..next("run", 1, epoch)
     };
     now(&*store, commit).await;
-    let stored = done(store.effects("run", 1, 1).await);
+    let stored = done(store.all_effects("run", 1, 1).await);
     assert_eq!(untimed(stored), [record]);
 }
 
@@ -137,7 +137,7 @@ pub(super) async fn what_is_recorded_stands(store: Arc<impl Store>) {
         effect("run", 1, "tell"),
     ];
     done(store.journal(journal("run", epoch, late)).await);
-    let mut stored = untimed(done(store.effects("run", 1, 1).await));
+    let mut stored = untimed(done(store.all_effects("run", 1, 1).await));
     let news = stored.pop().map(|record| record.name);
     assert_eq!(news.as_deref(), Some("tell"));
     assert_eq!(stored, records);
@@ -151,7 +151,7 @@ pub(super) async fn what_is_recorded_stands(store: Arc<impl Store>) {
             .journal(journal("run", epoch, vec![not_sent.clone()]))
             .await,
     );
-    let stored = untimed(done(store.effects("run", 1, 1).await));
+    let stored = untimed(done(store.all_effects("run", 1, 1).await));
     assert_eq!(stored[1], not_sent);
 }
 
@@ -292,8 +292,8 @@ pub(super) async fn an_update_takes_the_open_step_along(store: Arc<impl Store>) 
         "the open step is one further on"
     );
     assert_eq!(loaded.questions[0].step, 4, "and still asks");
-    assert!(done(store.stuck().await).is_empty());
-    let history = done(store.effects("run", 0, u64::MAX).await);
+    assert!(done(store.all_stuck().await).is_empty());
+    let history = done(store.all_effects("run", 0, u64::MAX).await);
     assert_eq!(
         untimed(history),
         [effect("run", 2, "committed"), open(4)],

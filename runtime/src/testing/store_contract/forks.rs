@@ -5,7 +5,7 @@ use super::make::{
     LONG, all, claim, digest, done, effect, first, fork, next, now, numbers, refused, run_to,
     snapshot, take,
 };
-use crate::store::{Commit, Committed, Origin, StepKind, Store, StoreError};
+use crate::store::{Commit, Committed, Origin, StepKind, Store, StoreError, StoreExt};
 
 /// Commits steps of `run` with an effect in each and a snapshot after every
 /// third, under the lease of its first step.
@@ -59,8 +59,8 @@ pub(super) async fn a_fork_has_its_origins_history(store: Arc<impl Store>) {
     for (run, owners) in OWNERS {
         let wanted: Vec<u64> = (0..owners.len() as u64).collect();
         assert_eq!(numbers(&*store, run).await, wanted, "the steps of `{run}`");
-        let steps = done(store.steps(run, 0, u64::MAX).await);
-        let effects = done(store.effects(run, 0, u64::MAX).await);
+        let steps = done(store.all_steps(run, 0, u64::MAX).await);
+        let effects = done(store.all_effects(run, 0, u64::MAX).await);
         for (step, owner) in (0..).zip(owners.chars().map(String::from)) {
             let stored = &steps[usize::try_from(step).expect("a small number")];
             assert_eq!(
@@ -68,7 +68,7 @@ pub(super) async fn a_fork_has_its_origins_history(store: Arc<impl Store>) {
                 digest("chain", &owner, step),
                 "step {step} of `{run}`"
             );
-            let one = done(store.steps(run, step, step).await);
+            let one = done(store.all_steps(run, step, step).await);
             assert_eq!(one.as_slice(), std::slice::from_ref(stored));
             let of_step: Vec<_> = effects.iter().filter(|e| e.step == step).cloned().collect();
             let wanted = match (owner.as_str(), step) {
@@ -80,9 +80,9 @@ pub(super) async fn a_fork_has_its_origins_history(store: Arc<impl Store>) {
                 wanted,
                 "the effects of step {step} of `{run}`"
             );
-            assert_eq!(done(store.effects(run, step, step).await), of_step);
+            assert_eq!(done(store.all_effects(run, step, step).await), of_step);
         }
-        let around = done(store.steps(run, 2, 4).await);
+        let around = done(store.all_steps(run, 2, 4).await);
         assert_eq!(around, steps[2..=4]);
     }
     let newest = |run: &'static str, step| {
@@ -127,7 +127,7 @@ pub(super) async fn a_fork_loads_from_its_own_first_step(store: Arc<impl Store>)
     let loaded = done(store.load("b").await).expect("the fork");
     assert_eq!(loaded.snapshot.map(|snapshot| snapshot.step), Some(9));
     assert_eq!(loaded.steps.len(), 1);
-    let heads = done(store.runs().await);
+    let heads = done(store.all_runs().await);
     let origins: Vec<_> = heads
         .iter()
         .map(|head| head.origin.as_ref().map(|o| o.step))
@@ -161,7 +161,7 @@ pub(super) async fn a_fork_begins_at_a_step_that_is_there(store: Arc<impl Store>
         "a fork's first step follows the one it branches off at"
     );
     assert!(done(store.head("b").await).is_none());
-    assert!(done(store.steps("b", 0, 9).await).is_empty());
+    assert!(done(store.all_steps("b", 0, 9).await).is_empty());
     assert_eq!(all(&*store, "a").await, before);
 }
 

@@ -7,7 +7,7 @@ use super::make::{
 use crate::hash::Hasher;
 use crate::store::{
     Access, Commit, Committed, Creation, LONGEST_LABEL, LONGEST_NAME, LONGEST_RUN_ID, Park, Store,
-    StoreError,
+    StoreError, StoreExt,
 };
 
 /// A text of so many bytes in which nothing repeats: an index cannot make it shorter.
@@ -72,7 +72,7 @@ pub(super) async fn keys_are_as_long_as_they_may_be(store: Arc<impl Store>) {
     )
     .await;
 
-    let heads = done(store.runs().await);
+    let heads = done(store.all_runs().await);
     let told: Vec<_> = heads.iter().map(|head| head.run.as_str()).collect();
     for run in &runs {
         assert!(
@@ -85,7 +85,7 @@ pub(super) async fn keys_are_as_long_as_they_may_be(store: Arc<impl Store>) {
         (&kept[0].id, &kept[0].node, &kept[0].name),
         (&asked.id, &asked.node, &asked.name)
     );
-    let mut effects: Vec<_> = done(store.effects(run, 2, 2).await)
+    let mut effects: Vec<_> = done(store.all_effects(run, 2, 2).await)
         .into_iter()
         .map(|effect| effect.name)
         .collect();
@@ -93,7 +93,7 @@ pub(super) async fn keys_are_as_long_as_they_may_be(store: Arc<impl Store>) {
     let mut given = [name("effect"), name("other")];
     given.sort();
     assert_eq!(effects, given);
-    assert!(done(store.effects(other, 0, 9).await).is_empty());
+    assert!(done(store.all_effects(other, 0, 9).await).is_empty());
     let label = (incompressible("label", LONGEST_LABEL), 1);
     assert_eq!(done(store.labels(run).await), [label]);
     let events = done(store.outbox(9).await);

@@ -6,7 +6,7 @@ use crate::hash::{Digest, Hasher};
 use crate::store::{
     Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal,
     Lease, Origin, Park, PendingResult, Question, QuestionKind, Snapshot, Status, StepKind,
-    StepRecord, Store, StoreError,
+    StepRecord, Store, StoreError, StoreExt,
 };
 use std::time::SystemTime;
 
@@ -241,8 +241,8 @@ pub(super) async fn run_to(store: &impl Store, run: &str, last: u64) -> Lease {
 
 /// The numbers of the steps that a run's history has.
 pub(super) async fn numbers(store: &impl Store, run: &str) -> Vec<u64> {
-    let steps = done(store.steps(run, 0, u64::MAX).await);
-    let digests = done(store.digests(run).await);
+    let steps = done(store.all_steps(run, 0, u64::MAX).await);
+    let digests = done(store.all_digests(run).await);
     let told: Vec<_> = steps.iter().map(|step| (step.step, step.digest)).collect();
     assert_eq!(digests, told, "digests are those of the steps");
     steps.iter().map(|step| step.step).collect()
@@ -251,8 +251,8 @@ pub(super) async fn numbers(store: &impl Store, run: &str) -> Vec<u64> {
 /// All that the store shows of a run, to compare.
 pub(super) async fn all(store: &impl Store, run: &str) -> String {
     let loaded = done(store.load(run).await);
-    let steps = done(store.steps(run, 0, u64::MAX).await);
-    let effects = done(store.effects(run, 0, u64::MAX).await);
+    let steps = done(store.all_steps(run, 0, u64::MAX).await);
+    let effects = done(store.all_effects(run, 0, u64::MAX).await);
     let questions = done(store.questions(run).await);
     let snapshot = done(store.snapshot(run, u64::MAX).await);
     let labels = done(store.labels(run).await);

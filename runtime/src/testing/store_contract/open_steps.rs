@@ -4,7 +4,7 @@ use super::make::{
     LONG, all, answer, claim, digest, done, effect, first, fork, journal, next, now, park,
     question, refused, result, run_to, take,
 };
-use crate::store::{Commit, Park, PendingResult, Status, StepKind, Store, StoreError};
+use crate::store::{Commit, Park, PendingResult, Status, StepKind, Store, StoreError, StoreExt};
 
 pub(super) async fn parking_keeps_results_and_gives_the_lease_back(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 1).await;
@@ -119,7 +119,7 @@ pub(super) async fn a_turn_closes_what_was_open_and_its_effects_stay(store: Arc<
     let head = &loaded.head;
     assert_eq!((head.status, &head.error), (Status::Running, &None));
     assert_eq!(loaded.steps[2].journal, turn.record.journal);
-    assert_eq!(done(store.effects("run", 2, 2).await), open.effects);
+    assert_eq!(done(store.all_effects("run", 2, 2).await), open.effects);
     refused!(
         store.answer(answer("run", "other", "true")).await,
         StoreError::NoSuchQuestion { .. },
@@ -135,8 +135,11 @@ pub(super) async fn a_turn_closes_what_was_open_and_its_effects_stay(store: Arc<
     now(&*store, next("run", 3, lease.epoch)).await;
     now(&*store, fork("early", "run", 1)).await;
     now(&*store, fork("late", "run", 2)).await;
-    assert!(done(store.effects("early", 0, u64::MAX).await).is_empty());
-    assert_eq!(done(store.effects("late", 0, u64::MAX).await), open.effects);
+    assert!(done(store.all_effects("early", 0, u64::MAX).await).is_empty());
+    assert_eq!(
+        done(store.all_effects("late", 0, u64::MAX).await),
+        open.effects
+    );
 }
 
 pub(super) async fn nothing_is_stuck(store: Arc<impl Store>) {
@@ -161,7 +164,7 @@ pub(super) async fn nothing_is_stuck(store: Arc<impl Store>) {
         ..first("held")
     };
     now(&*store, held).await;
-    assert!(done(store.stuck().await).is_empty());
+    assert!(done(store.all_stuck().await).is_empty());
 }
 
 async fn kept(store: &impl Store, run: &str) -> Vec<PendingResult> {

@@ -10,7 +10,7 @@ use super::make::{
 };
 use crate::store::{
     Answer, Commit, EffectKind, EffectRecord, Lease, Park, Question, QuestionKind, Status, Store,
-    StoreError,
+    StoreError, StoreExt,
 };
 
 pub(super) async fn a_run_asks_until_it_is_answered(store: Arc<impl Store>) {
@@ -145,7 +145,7 @@ pub(super) async fn an_answer_writes_its_effect_or_nothing(store: Arc<impl Store
         "a refusal leaves no trace"
     );
     done(store.answer(happened.clone()).await);
-    let effects = done(store.effects("run", 0, 9).await);
+    let effects = done(store.all_effects("run", 0, 9).await);
     assert_eq!(
         untimed(effects),
         [happened.effect.clone().expect("its effect")]
@@ -243,16 +243,19 @@ pub(super) async fn who_waits_without_a_question_is_stuck(store: Arc<impl Store>
         ..park("asked before", lease.epoch)
     };
     done(store.park(parked).await);
-    assert_eq!(done(store.stuck().await), ["asked before", "asks nothing"]);
+    assert_eq!(
+        done(store.all_stuck().await),
+        ["asked before", "asks nothing"]
+    );
     let lease = done(store.acquire("asks nothing", claim("anna", LONG)).await);
     assert_eq!(
-        done(store.stuck().await),
+        done(store.all_stuck().await),
         ["asked before"],
         "its holder will say"
     );
     done(store.park(park("asks nothing", lease.epoch)).await);
     assert_eq!(
-        done(store.stuck().await),
+        done(store.all_stuck().await),
         ["asked before"],
         "a failed run waits for nobody"
     );

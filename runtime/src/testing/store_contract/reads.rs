@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::make::{
     creation, digest, done, event, first, next, now, park, result, run_to, snapshot,
 };
-use crate::store::{Commit, Lease, Park, Status, Store};
+use crate::store::{Commit, Lease, Park, Status, Store, StoreExt};
 
 pub(super) async fn a_new_snapshot_takes_the_place_of_the_old(store: Arc<impl Store>) {
     let Lease { epoch, .. } = run_to(&*store, "run", 0).await;
@@ -28,7 +28,7 @@ pub(super) async fn a_new_snapshot_takes_the_place_of_the_old(store: Arc<impl St
         "older ones are gone"
     );
     assert_eq!(
-        done(store.steps("run", 0, 9).await).len(),
+        done(store.all_steps("run", 0, 9).await).len(),
         7,
         "their steps are not"
     );
@@ -63,12 +63,12 @@ pub(super) async fn a_snapshot_is_the_newest_at_or_before(store: Arc<impl Store>
 pub(super) async fn what_is_not_there_is_none(store: Arc<impl Store>) {
     assert!(done(store.head("run").await).is_none());
     assert!(done(store.load("run").await).is_none());
-    assert!(done(store.runs().await).is_empty());
-    assert!(done(store.steps("run", 0, u64::MAX).await).is_empty());
+    assert!(done(store.all_runs().await).is_empty());
+    assert!(done(store.all_steps("run", 0, u64::MAX).await).is_empty());
     assert!(done(store.snapshot("run", 0).await).is_none());
     assert!(done(store.graph(digest("none", "", 0)).await).is_none());
     assert!(done(store.outbox(10).await).is_empty());
-    assert!(done(store.stuck().await).is_empty());
+    assert!(done(store.all_stuck().await).is_empty());
     done(store.mark_delivered(&[1, u64::MAX]).await);
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn runs_stand_in_the_order_of_their_ids(store: Arc<impl Store>)
     for run in ["b", "ä", "B", "a10", "a9", ""] {
         now(&*store, first(run)).await;
     }
-    let heads = done(store.runs().await);
+    let heads = done(store.all_runs().await);
     let ids: Vec<&str> = heads.iter().map(|head| head.run.as_str()).collect();
     assert_eq!(ids, ["", "B", "a10", "a9", "b", "ä"], "ordered by bytes");
     for head in &heads {
@@ -152,7 +152,7 @@ pub(super) async fn any_text_comes_back_unchanged(store: Arc<impl Store>) {
         assert_eq!((&*last.run, &*last.name), (text, text));
     }
     assert_eq!(
-        done(store.runs().await).len(),
+        done(store.all_runs().await).len(),
         texts.len(),
         "no two of them are one run"
     );
@@ -166,7 +166,7 @@ pub(super) async fn large_texts_come_back_unchanged(store: Arc<impl Store>) {
         commit.record.frontier = "f".repeat(size / 2);
         let given = commit.record.clone();
         now(&*store, commit).await;
-        let stored = done(store.steps("run", step, step).await).remove(0);
+        let stored = done(store.all_steps("run", step, step).await).remove(0);
         assert!(stored.updates == given.updates && stored.frontier == given.frontier);
         assert_eq!(stored.key, given.key);
     }

@@ -5,7 +5,9 @@ use super::make::{
     LONG, SHORT, all, answer, claim, digest, done, effect, event, first, fork, interrupt, journal,
     next, now, numbers, park, question, refused, result, run_to, snapshot, take,
 };
-use crate::store::{Commit, Committed, Park, Prune, Pruned, Pruning, Status, Store, StoreError};
+use crate::store::{
+    Commit, Committed, Park, Prune, Pruned, Pruning, Status, Store, StoreError, StoreExt,
+};
 
 /// Everything that is old enough, which is all.
 fn prune(what: Pruning) -> Prune {
@@ -92,7 +94,7 @@ pub(super) async fn a_pruned_history_keeps_what_a_resume_needs(store: Arc<impl S
         [0, 4, 5, 6],
         "the input stays"
     );
-    let effects = done(store.effects("run", 0, u64::MAX).await);
+    let effects = done(store.all_effects("run", 0, u64::MAX).await);
     let steps: Vec<u64> = effects.iter().map(|effect| effect.step).collect();
     assert_eq!(steps, [0, 4, 5, 6, 7], "effects go with their steps");
     let labels = done(store.labels("run").await);
@@ -207,7 +209,7 @@ pub(super) async fn only_what_was_asked_for_is_pruned(store: Arc<impl Store>) {
     for asked in nothing {
         assert_eq!(done(store.prune(&asked).await), pruned(0, 0), "{asked:?}");
     }
-    assert_eq!(done(store.runs().await).len(), 5);
+    assert_eq!(done(store.all_runs().await).len(), 5);
     let asked = Prune {
         keep_newest: 1,
         ..asked
@@ -233,7 +235,7 @@ pub(super) async fn only_what_was_asked_for_is_pruned(store: Arc<impl Store>) {
         pruned(1, 1),
         "a lapsed one does not"
     );
-    let left: Vec<_> = done(store.runs().await)
+    let left: Vec<_> = done(store.all_runs().await)
         .into_iter()
         .map(|head| head.run)
         .collect();
@@ -306,7 +308,7 @@ pub(super) async fn forks_keep_what_they_stand_on(store: Arc<impl Store>) {
     done(store.acquire("c", claim("anna", LONG)).await);
     assert_eq!(done(store.prune(&prune(Pruning::Run)).await), pruned(0, 0));
     assert_eq!(
-        done(store.runs().await).len(),
+        done(store.all_runs().await).len(),
         3,
         "origins live as long as their forks"
     );
@@ -326,7 +328,7 @@ pub(super) async fn forks_keep_what_they_stand_on(store: Arc<impl Store>) {
         pruned(3, 6 + 5 + 1),
         "forks go before their origins"
     );
-    assert!(done(store.runs().await).is_empty());
+    assert!(done(store.all_runs().await).is_empty());
 }
 
 pub(super) async fn what_only_a_fork_stood_on_goes_after_it(store: Arc<impl Store>) {
@@ -429,7 +431,7 @@ pub(super) async fn commits_go_on_while_others_are_pruned(store: Arc<impl Store>
     );
     writer.await.expect("the writer");
     assert_eq!(numbers(&*store, "run").await, (0..=100).collect::<Vec<_>>());
-    assert_eq!(done(store.effects("run", 0, u64::MAX).await).len(), 100);
+    assert_eq!(done(store.all_effects("run", 0, u64::MAX).await).len(), 100);
 }
 
 pub(super) async fn epochs_outlive_a_dropped_run(store: Arc<impl Store>) {

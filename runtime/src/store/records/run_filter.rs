@@ -1,0 +1,45 @@
+use super::Status;
+
+/// Which runs are listed: all, unless something is said.
+///
+/// ```
+/// use superstep::{Status, store::RunFilter};
+///
+/// let waiting = RunFilter::new()
+///     .graph("Researcher")
+///     .status(Status::Interrupted)
+///     .status(Status::Sleeping);
+/// # assert_eq!(waiting.statuses.len(), 2);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunFilter {
+    /// Only runs of the graph with this name.
+    pub graph: Option<String>,
+    /// Only runs that stand in one of these ways; in any if there is none.
+    pub statuses: Vec<Status>,
+}
+
+impl RunFilter {
+    /// All runs.
+    pub const fn new() -> Self {
+        Self {
+            graph: None,
+            statuses: Vec::new(),
+        }
+    }
+
+    /// Only runs of the graph with that name.
+    #[must_use]
+    pub fn graph(mut self, name: impl Into<String>) -> Self {
+        self.graph = Some(name.into());
+        self
+    }
+
+    /// Only runs that stand so; called again, those that stand in one of these ways.
+    #[must_use]
+    pub fn status(mut self, status: Status) -> Self {
+        self.statuses.push(status);
+        self
+    }
+}
