@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
-    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
+    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
     StoreError, StoreFuture,
 };
 
@@ -193,8 +193,8 @@ impl Store for Hooked {
         self.around("commit", Box::pin(repeated))
     }
 
-    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
-        self.around("journal", self.inner.journal(journal))
+    fn journal(&self, recording: Recording) -> StoreFuture<'_, ()> {
+        self.around("journal", self.inner.journal(recording))
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {

@@ -715,8 +715,8 @@ async fn an_answer_does_not_contradict_the_record() {
         let mut effects = place.store.all_effects("run", 0, 100).await.unwrap();
         effects[0].kind = EffectKind::Done;
         effects[0].response = Some("7".into());
-        let journal = superstep::store::Journal::new("run", lease.epoch, effects);
-        place.store.journal(journal).await.unwrap();
+        let recording = superstep::store::Recording::new("run", lease.epoch, effects);
+        place.store.journal(recording).await.unwrap();
         place.store.release("run", lease.epoch).await.unwrap();
         for answer in [DID_NOT_HAPPEN, happened(8)] {
             let refused = engine.answer("run", &asked.id, answer).await.unwrap_err();

@@ -8,8 +8,8 @@ use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_byt
 use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Head, Journal, LONGEST_RUN_ID,
-    Lease, Listed, Loaded, Page, Pages, Park, Question, Snapshot, StepRecord, Store, StoreError,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Head, LONGEST_RUN_ID, Lease, Listed,
+    Loaded, Page, Pages, Park, Question, Recording, Snapshot, StepRecord, Store, StoreError,
     StoreFuture,
 };
 
@@ -177,10 +177,10 @@ impl Stored {
         })
     }
 
-    pub(super) async fn journal(&self, journal: &Journal) -> Result<(), StoreError> {
-        let call = || self.store.journal(journal.clone());
+    pub(super) async fn journal(&self, recording: &Recording) -> Result<(), StoreError> {
+        let call = || self.store.journal(recording.clone());
         self.patience
-            .ask(effects_bytes(&journal.effects), call)
+            .ask(effects_bytes(&recording.effects), call)
             .await
     }
 

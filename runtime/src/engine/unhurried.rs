@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
-    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
+    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
     StoreFuture,
 };
 
@@ -132,8 +132,8 @@ impl Store for Unhurried {
         held(self.0.commit(commit))
     }
 
-    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
-        held(self.0.journal(journal))
+    fn journal(&self, recording: Recording) -> StoreFuture<'_, ()> {
+        held(self.0.journal(recording))
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {

@@ -9,10 +9,10 @@ use super::effects::OpenEffects;
 use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Request, Written};
 use crate::error::Error;
 use crate::hash::Digest;
-use crate::store::{EffectRecord, Journal, StoreError, StoreFuture};
+use crate::store::{EffectRecord, Recording, StoreError, StoreFuture};
 
 /// Writes records where the run lives.
-pub(crate) type WriteJournal = Box<dyn Fn(Journal) -> StoreFuture<'static, ()> + Send + Sync>;
+pub(crate) type WriteJournal = Box<dyn Fn(Recording) -> StoreFuture<'static, ()> + Send + Sync>;
 
 /// See the module; shared by the session and its tasks.
 pub(crate) struct RunJournal {
@@ -59,12 +59,12 @@ impl RunJournal {
     }
 
     async fn write_down(&self, effects: Vec<EffectRecord>) -> Result<(), Error> {
-        let journal = Journal {
+        let recording = Recording {
             run: self.run.clone(),
             epoch: self.epoch,
             effects: effects.clone(),
         };
-        match (self.write)(journal).await {
+        match (self.write)(recording).await {
             Ok(()) => {
                 self.open().mark_written(&effects);
                 Ok(())

@@ -322,13 +322,13 @@ fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Result<Grant, Wish> {
             stage.tally.calls += 1;
             Grant::Called(stage.outside.call(&id, stage.rates.failures))
         }
-        Wish::Write(journal) => {
-            let written = stage.shelf.journal(journal.clone());
+        Wish::Write(recording) => {
+            let written = stage.shelf.journal(recording.clone());
             let is_unwell = matches!(written, Err(StoreError::Backend { .. }));
             if is_unwell && stage.dice.one_in(2) {
-                return Err(Wish::Write(journal)); // it is asked again
+                return Err(Wish::Write(recording)); // it is asked again
             }
-            stage.tally.recorded += journal.effects.len() as u64;
+            stage.tally.recorded += recording.effects.len() as u64;
             Grant::Written(written)
         }
     })

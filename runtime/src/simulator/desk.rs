@@ -11,7 +11,7 @@ use std::task::Poll;
 use super::outside::EffectId;
 use crate::cx::Cx;
 use crate::node_error::NodeError;
-use crate::store::{Journal, StoreError};
+use crate::store::{Recording, StoreError};
 
 /// What a task waits for.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) enum Wish {
     /// That the outside world is called.
     Call(EffectId),
     /// That records are written.
-    Write(Journal),
+    Write(Recording),
 }
 
 /// What came of it.
@@ -76,8 +76,8 @@ pub(super) async fn call(id: EffectId) -> Result<u64, NodeError> {
 }
 
 /// Writes records of effects.
-pub(super) async fn write(journal: Journal) -> Result<(), StoreError> {
-    match wish(Wish::Write(journal)).await {
+pub(super) async fn write(recording: Recording) -> Result<(), StoreError> {
+    match wish(Wish::Write(recording)).await {
         Grant::Written(answer) => answer,
         Grant::Called(_) => unreachable!("a write is granted as a write"),
     }

@@ -12,9 +12,8 @@ use super::bugs::Bug;
 use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
-    Access, Answer, Claim, Commit, Committed, EffectRecord, Head, Journal, Lease, Loaded,
-    MemoryStore, Park, Prune, Question, StepKind, StepRecord, Store, StoreError, StoreExt,
-    StoreFuture,
+    Access, Answer, Claim, Commit, Committed, EffectRecord, Head, Lease, Loaded, MemoryStore, Park,
+    Prune, Question, Recording, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
 };
 
 /// The run of a simulation, before it branches off.
@@ -225,13 +224,13 @@ impl Shelf {
         }
     }
 
-    pub(super) fn journal(&mut self, journal: Journal) -> Result<(), StoreError> {
+    pub(super) fn journal(&mut self, recording: Recording) -> Result<(), StoreError> {
         if self.dice.one_in(self.weather.too_large) {
-            return Err(too_large(&journal.run));
+            return Err(too_large(&recording.run));
         }
         self.disturbed(|shelf| {
-            let (epoch, effects) = (journal.epoch, journal.effects.clone());
-            ready(shelf.store.journal(journal))?;
+            let (epoch, effects) = (recording.epoch, recording.effects.clone());
+            ready(shelf.store.journal(recording))?;
             shelf.watch.journaled(epoch, &effects);
             Ok(())
         })

@@ -23,8 +23,8 @@ pub use memory::MemoryStore;
 pub use pages::{Pages, StoreExt};
 pub use records::{
     Access, Answer, Claim, Commit, Committed, Creation, EffectKey, EffectKind, EffectRecord, Event,
-    Head, Journal, Lease, Listed, Loaded, Origin, Page, Park, PendingResult, Prune, Pruned,
-    Pruning, Question, QuestionKind, RunFilter, Snapshot, Status, StepKind, StepRecord,
+    Head, Lease, Listed, Loaded, Origin, Page, Park, PendingResult, Prune, Pruned, Pruning,
+    Question, QuestionKind, Recording, RunFilter, Snapshot, Status, StepKind, StepRecord,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
@@ -187,7 +187,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;
     /// - [`StoreError::NotNext`] if a record is not of the step after the head.
-    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()>;
+    fn journal(&self, recording: Recording) -> StoreFuture<'_, ()>;
 
     /// Leaves the open step: keeps the results of its finished tasks, its
     /// effects and its questions, sets the run's status and error, and gives

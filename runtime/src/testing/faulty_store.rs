@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use super::StoreCall;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, CallOutcome, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal,
-    Lease, Listed, Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord,
-    Store, StoreError, StoreFuture,
+    Answer, CallOutcome, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease,
+    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
+    StepRecord, Store, StoreError, StoreFuture,
 };
 
 /// What goes wrong with one call of a [`FaultyStore`].
@@ -321,8 +321,8 @@ impl Store for FaultyStore {
         self.around(StoreCall::Commit, self.inner.commit(commit))
     }
 
-    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
-        self.around(StoreCall::Journal, self.inner.journal(journal))
+    fn journal(&self, recording: Recording) -> StoreFuture<'_, ()> {
+        self.around(StoreCall::Journal, self.inner.journal(recording))
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use superstep::Digest;
 use superstep::store::{
-    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal,
-    Lease, Origin, PendingResult, Question, QuestionKind, Snapshot, SqliteStore, Status, StepKind,
-    StepRecord, Store, StoreError, StoreExt,
+    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Lease,
+    Origin, PendingResult, Question, QuestionKind, Recording, Snapshot, SqliteStore, Status,
+    StepKind, StepRecord, Store, StoreError, StoreExt,
 };
 
 /// A record with some of its fields changed.
@@ -107,8 +107,8 @@ pub fn effect(step: u64, name: &str) -> EffectRecord {
 }
 
 /// A `fetch` in step `step`.
-pub fn journal(run: &str, epoch: u64, step: u64) -> Journal {
-    Journal::new(run, epoch, vec![effect(step, "fetch")])
+pub fn journal(run: &str, epoch: u64, step: u64) -> Recording {
+    Recording::new(run, epoch, vec![effect(step, "fetch")])
 }
 
 pub fn question(step: u64, id: &str) -> Question {

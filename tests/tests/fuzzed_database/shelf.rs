@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectKind, EffectRecord, Event, Head, Journal,
-    Lease, Listed, Loaded, Page, Park, PendingResult, Prune, Pruned, Question, RunFilter, Snapshot,
-    Status, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectKind, EffectRecord, Event, Head, Lease,
+    Listed, Loaded, Page, Park, PendingResult, Prune, Pruned, Question, Recording, RunFilter,
+    Snapshot, Status, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
 };
 use superstep_tests::Dice;
 
@@ -460,7 +460,7 @@ impl Store for Shelf {
         Box::pin(ready(Ok(done)))
     }
 
-    fn journal(&self, _journal: Journal) -> StoreFuture<'_, ()> {
+    fn journal(&self, _recording: Recording) -> StoreFuture<'_, ()> {
         Box::pin(ready(Ok(())))
     }
 

@@ -64,9 +64,6 @@ impl<G: Graph> RunHandle<G> {
 /// What a task of a step came to.
 type RecordedTask = TaskText<Box<serde_json::value::RawValue>>;
 
-/// The update of an outside step.
-type Outside<G> = Vec<TaskText<UpdateOf<G>>>;
-
 /// A run on its way through its record.
 pub(crate) struct Replay<'a, G: Graph, M> {
     graph: &'a Arc<G>,
@@ -265,9 +262,10 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         record: &StepRecord,
         take: impl FnOnce(&mut Machine<G>, UpdateOf<G>) -> Result<(), StepError>,
     ) -> Result<(), Error> {
-        let tasks: Outside<G> = migrate::updates::<G>(record.version, &record.updates)
-            .and_then(|today| encode::from_str(&today))
-            .map_err(|error| self.undecodable(record, error))?;
+        let tasks: Vec<TaskText<UpdateOf<G>>> =
+            migrate::updates::<G>(record.version, &record.updates)
+                .and_then(|today| encode::from_str(&today))
+                .map_err(|error| self.undecodable(record, error))?;
         let update = tasks.into_iter().find_map(|task| task.update);
         let machine = &mut self.machine;
         catch_reducers(|| take(machine, update.unwrap_or_default()))

@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 use self::run::Run;
 use super::rules;
 use super::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
-    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
+    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
     StoreError, StoreFuture,
 };
 use crate::hash::Digest;
@@ -207,10 +207,10 @@ impl Store for MemoryStore {
         Box::pin(async move { self.kept().commit(commit, self.time()) })
     }
 
-    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
+    fn journal(&self, recording: Recording) -> StoreFuture<'_, ()> {
         Box::pin(async move {
             let now = self.time();
-            self.kept().run(&journal.run)?.journal(journal, now)
+            self.kept().run(&recording.run)?.journal(recording, now)
         })
     }
 

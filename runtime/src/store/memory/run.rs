@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use super::super::rules::{self, LeaseState};
 use crate::hash::Digest;
 use crate::store::{
-    Answer, EffectKey, EffectRecord, Head, Journal, Loaded, Park, PendingResult, Question,
+    Answer, EffectKey, EffectRecord, Head, Loaded, Park, PendingResult, Question, Recording,
     Snapshot, Status, StepRecord, StoreError,
 };
 
@@ -80,10 +80,14 @@ impl Run {
         loaded
     }
 
-    pub(super) fn journal(&mut self, journal: Journal, now: SystemTime) -> Result<(), StoreError> {
-        rules::held(&journal.run, &self.lease, journal.epoch)?;
-        rules::of_open_step(&journal.run, self.open_step(), &journal.effects, &[])?;
-        let mut effects = journal.effects;
+    pub(super) fn journal(
+        &mut self,
+        recording: Recording,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        rules::held(&recording.run, &self.lease, recording.epoch)?;
+        rules::of_open_step(&recording.run, self.open_step(), &recording.effects, &[])?;
+        let mut effects = recording.effects;
         effects.retain(|record| {
             !(self.effect(record)).is_some_and(|kept| rules::stands(kept, record))
         });

@@ -138,10 +138,10 @@ impl EffectKind {
     }
 }
 
-/// Effects of the open step, to be journaled now.
+/// Effects of the open step that are to stand in its journal from now on.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Journal {
+pub struct Recording {
     /// The run's id.
     pub run: String,
     /// The epoch of the lease that is held.
@@ -150,7 +150,7 @@ pub struct Journal {
     pub effects: Vec<EffectRecord>,
 }
 
-impl Journal {
+impl Recording {
     /// These effects, under the lease with that epoch.
     pub fn new(run: impl Into<String>, epoch: u64, effects: Vec<EffectRecord>) -> Self {
         Self {

@@ -12,7 +12,7 @@ mod step;
 
 pub use claim::Claim;
 pub use commit::{Access, Commit, Committed, Creation, Park};
-pub use effect::{EffectKey, EffectKind, EffectRecord, Journal};
+pub use effect::{EffectKey, EffectKind, EffectRecord, Recording};
 pub use page::{Listed, Page};
 pub use prune::{Prune, Pruned, Pruning};
 pub use question::{Answer, Question, QuestionKind};

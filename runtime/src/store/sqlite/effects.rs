@@ -7,14 +7,14 @@ use super::cells::{Cells, LAST_STEP, count, one_more, place};
 use super::errors::Fail;
 use super::lineage::gather;
 use super::{lease, sizes};
-use crate::store::{EffectKey, EffectKind, EffectRecord, Journal, Listed, Page, clock, rules};
+use crate::store::{EffectKey, EffectKind, EffectRecord, Listed, Page, Recording, clock, rules};
 
-pub(super) fn journal(conn: &Connection, journal: &Journal) -> Result<(), Fail> {
-    sizes::effects(&journal.run, &journal.effects)?;
-    let (stored, _) = lease::held(conn, &journal.run, journal.epoch)?;
-    rules::of_open_step(&journal.run, stored.step + 1, &journal.effects, &[])?;
-    for effect in &journal.effects {
-        let kept = same_call(conn, &journal.run, stored.number, effect)?;
+pub(super) fn journal(conn: &Connection, recording: &Recording) -> Result<(), Fail> {
+    sizes::effects(&recording.run, &recording.effects)?;
+    let (stored, _) = lease::held(conn, &recording.run, recording.epoch)?;
+    rules::of_open_step(&recording.run, stored.step + 1, &recording.effects, &[])?;
+    for effect in &recording.effects {
+        let kept = same_call(conn, &recording.run, stored.number, effect)?;
         if !kept.is_some_and(|kept| rules::stands(&kept, effect)) {
             write(conn, stored.number, slice::from_ref(effect))?;
         }

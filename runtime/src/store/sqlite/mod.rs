@@ -54,8 +54,8 @@ use self::reader::{Readers, Source};
 use self::watch::Watch;
 use self::writer::Writer;
 use super::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
-    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
+    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
     StoreError, StoreFuture, clock,
 };
 use crate::hash::Digest;
@@ -518,8 +518,8 @@ impl Store for SqliteStore {
         self.take_over(move |conn, owners| commit::commit(conn, owners, &commit))
     }
 
-    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
-        self.write(move |conn| effects::journal(conn, &journal))
+    fn journal(&self, recording: Recording) -> StoreFuture<'_, ()> {
+        self.write(move |conn| effects::journal(conn, &recording))
     }
 
     fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Journal, Lease, Listed,
-    Loaded, Page, Park, Prune, Pruned, Question, RunFilter, Snapshot, StepRecord, Store,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
+    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
     StoreFuture,
 };
 
@@ -173,8 +173,8 @@ impl Store for Client {
         self.write(move |store| store.commit(commit.clone()), same_commit)
     }
 
-    fn journal(&self, journal: Journal) -> StoreFuture<'_, ()> {
-        self.write(move |store| store.journal(journal.clone()), first)
+    fn journal(&self, recording: Recording) -> StoreFuture<'_, ()> {
+        self.write(move |store| store.journal(recording.clone()), first)
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {

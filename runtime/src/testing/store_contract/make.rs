@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::hash::{Digest, Hasher};
 use crate::store::{
-    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Journal,
-    Lease, Origin, Park, PendingResult, Question, QuestionKind, Snapshot, Status, StepKind,
+    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Lease,
+    Origin, Park, PendingResult, Question, QuestionKind, Recording, Snapshot, Status, StepKind,
     StepRecord, Store, StoreError, StoreExt,
 };
 use std::time::SystemTime;
@@ -152,8 +152,8 @@ pub(super) fn effect(run: &str, step: u64, name: &str) -> EffectRecord {
     }
 }
 
-pub(super) fn journal(run: &str, epoch: u64, effects: Vec<EffectRecord>) -> Journal {
-    Journal {
+pub(super) fn journal(run: &str, epoch: u64, effects: Vec<EffectRecord>) -> Recording {
+    Recording {
         run: run.to_owned(),
         epoch,
         effects,
