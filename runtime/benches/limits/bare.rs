@@ -112,12 +112,12 @@ impl Rows {
     fn create(&self, path: &Path, synchronous: Synchronous) -> Outcome<Connection> {
         let conn = Connection::open(path)?;
         conn.pragma_update(None, "journal_mode", "wal")?;
-        let (synchronous, longest_log) = match synchronous {
-            Synchronous::Full => ("FULL", 1_000),
-            Synchronous::Normal => ("NORMAL", 8_000),
+        let synchronous = match synchronous {
+            Synchronous::Full => "FULL",
+            Synchronous::Normal => "NORMAL",
         };
         conn.pragma_update(None, "synchronous", synchronous)?;
-        conn.pragma_update(None, "wal_autocheckpoint", longest_log)?;
+        conn.pragma_update(None, "wal_autocheckpoint", 1_000)?;
         for sql in &self.schema {
             conn.execute_batch(sql)?;
         }

@@ -391,6 +391,7 @@ impl<'a> Effect<'a> {
         let Some(written) = journal.write(self.cx, records) else {
             return Err(self.too_late());
         };
+        let _writing = self.log().write();
         written.await.map_err(|error| self.fault(error))
     }
 
@@ -401,7 +402,9 @@ impl<'a> Effect<'a> {
         journal: &Arc<dyn EffectJournal>,
         result: Result<T, NodeError>,
     ) -> Result<T, NodeError> {
+        let writing = self.log().write();
         let settled = journal.settle(self.cx.order_key(), self.cx.attempt()).await;
+        drop(writing);
         settled.map_err(|error| self.fault(error))?;
         result
     }

@@ -20,6 +20,8 @@ struct Entries {
     buffered: Vec<EffectRecord>,
     /// Calls that were made and are not recorded yet.
     in_flight: usize,
+    /// Records that the store has not answered for yet.
+    writing: usize,
     /// Whether a call waits for an answer.
     waits: bool,
     /// Who waits in an effect of an attempt that may be given up.
@@ -172,6 +174,17 @@ impl AttemptLog {
         InFlight(self)
     }
 
+    /// Counts what the store is to write until the guard is dropped, which wakes the driver.
+    pub(super) fn write(&self) -> Writing<'_> {
+        self.entries().writing += 1;
+        Writing(self)
+    }
+
+    /// Whether the store has something to write.
+    pub(super) fn is_writing(&self) -> bool {
+        self.entries().writing > 0
+    }
+
     /// A call waits for an answer from now on.
     pub(super) fn wait(&self) {
         let driver = {
@@ -241,6 +254,20 @@ impl AttemptLog {
 fn wake(driver: Option<Waker>) {
     if let Some(driver) = driver {
         driver.wake();
+    }
+}
+
+/// See [`AttemptLog::write`].
+pub(super) struct Writing<'a>(&'a AttemptLog);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let driver = {
+            let mut entries = self.0.entries();
+            entries.writing -= 1;
+            entries.driver.clone()
+        };
+        wake(driver);
     }
 }
 

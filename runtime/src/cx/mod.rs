@@ -302,6 +302,15 @@ impl Cx {
         self.log.get().is_some_and(|log| log.is_suspended())
     }
 
+    /// Whether the store has something of it to write. If so, `driver` is woken when that
+    /// is done.
+    pub(crate) fn is_writing(&self, driver: &Waker) -> bool {
+        self.log.get().is_some_and(|log| {
+            log.tell(driver);
+            log.is_writing()
+        })
+    }
+
     /// Whether it has asked for anything that is noted.
     #[inline]
     pub(crate) fn has_notes(&self) -> bool {

@@ -1,9 +1,12 @@
 //! tokio around a session: runs its tasks, writes what it says, and tells it what
 //! became of both.
 
+use std::sync::Arc;
+
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
+use super::away::{Away, time_away};
 use super::core::Core;
 use super::lease::HeldLease;
 use super::runtime;
@@ -73,7 +76,8 @@ impl<G: Graph> Drive<'_, G> {
 
     async fn run_step(&mut self) -> Next {
         consume_budget().await;
-        if self.session.asks_the_time() && Instant::now() >= self.deadline {
+        if self.session.asks_the_time() && Instant::now() >= self.deadline + time_away(self.away())
+        {
             return self.session.late();
         }
         match self.session.start() {
@@ -89,6 +93,10 @@ impl<G: Graph> Drive<'_, G> {
         }
     }
 
+    fn away(&self) -> Option<&Arc<Away>> {
+        self.writer.as_ref().map(|writer| writer.at.away())
+    }
+
     fn context(&self) -> StepContext<'_, G> {
         let machine = self.session.machine();
         StepContext {
@@ -100,6 +108,7 @@ impl<G: Graph> Drive<'_, G> {
                 default_timeout: self.core.settings.default_timeout,
                 deadline: self.deadline,
             },
+            away: self.away(),
         }
     }
 

@@ -1,9 +1,7 @@
 //! A run of an engine's graph, in its store: what the engine's calls are about.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::active::RunResult;
 use super::compatible::{check_graph, reducers};

@@ -30,9 +30,10 @@ pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Option<J
     Some(runtime.spawn(work))
 }
 
-/// Waits by the clock on the wall.
+/// Waits by the clock on the wall, whatever runtime the caller is on, and on none.
 pub(super) async fn sleep(time: Duration) {
-    if let Some(slept) = spawn(tokio::time::sleep(time)) {
+    // Made where it is polled: a timer is of the runtime on which it is made.
+    if let Some(slept) = spawn(async move { tokio::time::sleep(time).await }) {
         let _ = slept.await;
     }
 }

@@ -1,19 +1,21 @@
 //! The lease of a driven run: renewed while somebody polls its execution, given
 //! back when it is dropped.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{self, sleep_until};
 
 use super::patience::GoodUntil;
 use super::pulse::Pulse;
+use super::step::later;
 use super::stored::{Stored, Taken};
 use super::{inside, keeper};
-use crate::panics::caught;
+use crate::panics::{Caught, caught};
 use crate::store::{Claim, Commit, Lease, StoreError, StoreFuture};
 
 /// A lease is renewed so many times a term.
@@ -96,38 +98,39 @@ type Call<T> = StoreFuture<'static, T>;
 
 /// Takes the lease of the run at `at`.
 pub(super) async fn acquire(at: &Stored, claim: Claim) -> Result<Lease, StoreError> {
-    let store = at.clone();
-    Taking::begin(at, async move { store.acquire(claim).await }, Some).await
+    let acquire = |at: Stored| async move { at.acquire(claim).await };
+    Taking::begin(at, acquire, Some).await
 }
 
 /// Makes a commit that takes its run's lease.
 pub(super) async fn commit(at: &Stored, commit: Commit) -> Result<Taken, StoreError> {
-    let store = at.clone();
-    let call = async move { store.commit_taking(&commit).await };
-    Taking::begin(at, call, |taken| match taken {
+    let commit = |at: Stored| async move { at.commit_taking(&commit).await };
+    Taking::begin(at, commit, |taken| match taken {
         Taken::Held(lease) => Some(lease),
         Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
     })
     .await
 }
 
-/// A call of the store that takes a lease. If nobody waits for it any more the
-/// store may do it all the same: then the lease goes back.
+/// A call of the store that takes a lease. If nobody waits for it any more it is not made
+/// again; the store may do all the same what it was asked for: then the lease goes back.
 struct Taking<T: Send + 'static> {
     at: Stored,
     call: Option<Call<T>>,
+    wanted: Arc<AtomicBool>,
     taken: fn(T) -> Option<Lease>,
 }
 
 impl<T: Send + 'static> Taking<T> {
-    fn begin(
-        at: &Stored,
-        call: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-        taken: fn(T) -> Option<Lease>,
-    ) -> Self {
+    fn begin<F>(at: &Stored, call: impl FnOnce(Stored) -> F, taken: fn(T) -> Option<Lease>) -> Self
+    where
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let wanted = Arc::new(AtomicBool::new(true));
         Self {
             at: at.clone(),
-            call: Some(Box::pin(call)),
+            call: Some(Box::pin(call(at.while_wanted(&wanted)))),
+            wanted,
             taken,
         }
     }
@@ -153,6 +156,7 @@ impl<T: Send + 'static> Drop for Taking<T> {
         let Some(call) = self.call.take() else {
             return;
         };
+        self.wanted.store(false, Ordering::Relaxed);
         let (at, taken) = (self.at.clone(), self.taken);
         see_to(async move {
             if let Ok(done) = call.await
@@ -193,8 +197,12 @@ impl Renewal {
     /// the store is unwell the commit says that too.
     async fn go_on(self) {
         let mut unanswered = 0;
+        let beat = self.term / BEATS;
+        let mut next = time::Instant::now();
         loop {
-            sleep(self.term / BEATS).await;
+            // From beat to beat, however long the store takes.
+            next = later(next, beat);
+            sleep_until(next).await;
             let pulse = self.pulse();
             if let Some(pulse) = &pulse {
                 unanswered = if pulse.was_polled() {
@@ -207,10 +215,12 @@ impl Renewal {
                 }
             }
             let asked = Instant::now();
-            match self.at.renew(self.epoch, self.term).await {
-                Ok(_) => self.good.renewed(asked, self.term),
-                Err(StoreError::LeaseLost { .. }) => break,
-                Err(_) => {}
+            let mut renewed = pin!(self.at.renew(self.epoch, self.term, beat));
+            match Caught(renewed.as_mut()).await {
+                Ok(Ok(_)) => self.good.renewed(asked),
+                Ok(Err(StoreError::LeaseLost { .. })) => break,
+                // The next beat tries again.
+                Ok(Err(_)) | Err(_) => {}
             }
             if let Some(pulse) = pulse {
                 Pulse::wake(&pulse);

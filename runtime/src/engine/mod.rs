@@ -2,6 +2,7 @@
 
 mod active;
 mod answer;
+mod away;
 mod blocking;
 mod builder;
 mod call;

@@ -4,22 +4,25 @@
 use std::collections::hash_map::RandomState;
 use std::future::poll_fn;
 use std::hash::BuildHasher as _;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
+use tokio::time;
 
+use super::away::Away;
 use super::keeper;
 use super::step::{NoClock, Timer, later};
+use super::unhurried::held;
 use crate::store::{CallOutcome, Commit, EffectRecord, Park, StoreError, StoreFuture};
 
 /// What a call that carries so many bytes may take longer by a second.
 const BYTES_A_SECOND: usize = 10 << 20;
 
 /// What is waited before a call is made again, doubled each time up to the most.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How the calls of one run are made.
@@ -27,6 +30,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Patience {
     timeout: Duration,
     until: Until,
+    away: Arc<Away>,
+    /// Cleared when nobody waits for the answer any more; `None` if somebody always does.
+    wanted: Option<Arc<AtomicBool>>,
 }
 
 /// For how long a call is made again.
@@ -39,57 +45,81 @@ enum Until {
     Held(Arc<GoodUntil>),
 }
 
-/// Until when a lease is good for certain, by this process's own clock.
-pub(super) struct GoodUntil(Mutex<Instant>);
+/// Until when a lease is good for certain, by this process's clock on the wall: a runtime's
+/// may be paused, and leases lapse all the same.
+pub(super) struct GoodUntil {
+    time: Mutex<Instant>,
+    term: Duration,
+}
 
 impl GoodUntil {
     /// A lease that was asked for at `asked`.
     pub(super) fn new(asked: Instant, term: Duration) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(later(asked, term))))
+        let time = Mutex::new(after(asked, term));
+        Arc::new(Self { time, term })
     }
 
-    /// It was renewed.
-    pub(super) fn renewed(&self, asked: Instant, term: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = later(asked, term);
+    /// It was renewed by a call that was made at `asked`.
+    pub(super) fn renewed(&self, asked: Instant) {
+        *self.time.lock().unwrap_or_else(PoisonError::into_inner) = after(asked, self.term);
     }
 
-    fn get(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The end of what is left of it for a call that was made at `began`: a store that renews
+    /// and does nothing else is asked for one term.
+    fn for_call(&self, began: Instant) -> Instant {
+        let time = *self.time.lock().unwrap_or_else(PoisonError::into_inner);
+        time.min(after(began, self.term))
     }
 }
 
 impl Patience {
     /// For a call whose first answer counts, and that may take its time.
-    pub(super) const fn once() -> Self {
+    pub(super) fn once() -> Self {
+        Self::new(Duration::MAX, Until::Once)
+    }
+
+    fn new(timeout: Duration, until: Until) -> Self {
         Self {
-            timeout: Duration::MAX,
-            until: Until::Once,
+            timeout,
+            until,
+            away: Arc::default(),
+            wanted: None,
         }
     }
 
     /// For the calls of whoever is about to drive: each takes `timeout` at most, and is
     /// made again for `term`.
-    pub(super) const fn before_lease(timeout: Duration, term: Duration) -> Self {
-        Self {
-            timeout,
-            until: Until::For(term),
-        }
+    pub(super) fn before_lease(timeout: Duration, term: Duration) -> Self {
+        Self::new(timeout, Until::For(term))
     }
 
     /// For the calls of whoever drives: made again as long as the lease is good.
     pub(super) fn held(&self, good: &Arc<GoodUntil>) -> Self {
-        Self {
-            timeout: self.timeout,
-            until: Until::Held(Arc::clone(good)),
-        }
+        Self::new(self.timeout, Until::Held(Arc::clone(good)))
     }
 
     /// The same for calls that take as long as there is to read.
     pub(super) fn unhurried(&self) -> Self {
         Self {
             timeout: Duration::MAX,
-            until: self.until.clone(),
+            ..self.clone()
         }
+    }
+
+    /// The same for calls that are made again only as long as `wanted` is set.
+    pub(super) fn while_wanted(self, wanted: &Arc<AtomicBool>) -> Self {
+        let wanted = Some(Arc::clone(wanted));
+        Self { wanted, ..self }
+    }
+
+    fn is_wanted(&self) -> bool {
+        let wanted = self.wanted.as_ref();
+        wanted.is_none_or(|wanted| wanted.load(Ordering::Relaxed))
+    }
+
+    /// How long the store was away, for these calls and for those of its clones.
+    pub(super) const fn away(&self) -> &Arc<Away> {
+        &self.away
     }
 
     /// Makes `call` once.
@@ -118,19 +148,24 @@ impl Patience {
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut may_be_done = false;
+        let mut waiting = None;
         loop {
             let away = match within(timeout, call()).await {
                 Err(error @ StoreError::Unavailable { .. }) => error,
                 answer => return answer.map(|answer| (answer, may_be_done)),
             };
+            waiting.get_or_insert_with(|| self.away.wait(began));
             let unknown = CallOutcome::Unknown;
             may_be_done |=
                 matches!(away, StoreError::Unavailable { outcome, .. } if outcome == unknown);
             let wait = jittered(pause);
-            if later(Instant::now(), wait) >= self.until(began) {
+            if after(Instant::now(), wait) >= self.until(began) {
                 return Err(away);
             }
-            pass(wait).await;
+            held(Box::pin(keeper::sleep(wait))).await;
+            if !self.is_wanted() {
+                return Err(away);
+            }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -138,22 +173,15 @@ impl Patience {
     fn until(&self, began: Instant) -> Instant {
         match &self.until {
             Until::Once => began,
-            Until::For(term) => later(began, *term),
-            Until::Held(good) => good.get(),
+            Until::For(term) => after(began, *term),
+            Until::Held(good) => good.for_call(began),
         }
     }
 }
 
-/// Waits so long, by the runtime's clock or by the one on the wall: a paused clock stands
-/// still under a blocking node, and jumps elsewhere.
-async fn pass(time: Duration) {
-    let mut timer = Timer::after(time);
-    let mut wall = pin!(keeper::sleep(time));
-    poll_fn(|cx| match Pin::new(&mut timer).poll(cx) {
-        Poll::Ready(Ok(())) => Poll::Ready(()),
-        Poll::Ready(Err(NoClock)) | Poll::Pending => wall.as_mut().poll(cx),
-    })
-    .await;
+/// So long after `now`, or never.
+fn after(now: Instant, delay: Duration) -> Instant {
+    later(time::Instant::from_std(now), delay).into_std()
 }
 
 /// Between a half of `pause` and all of it, so that those who lost the store together do

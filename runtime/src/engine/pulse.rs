@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
+use std::thread;
 
 thread_local! {
     /// Whom this thread is waking, by address.
@@ -26,6 +27,16 @@ pub(super) struct Pulse {
     /// The epoch of the lease that was lost because nobody polled; 0 if none was.
     lost: AtomicU64,
     execution: Weak<dyn Abandon>,
+}
+
+/// Abandons it on a thread of its own, since that drops users' values and other leases
+/// must be renewed meanwhile.
+fn abandon(execution: &Arc<dyn Abandon>) {
+    let abandoned = Arc::clone(execution);
+    let thread = thread::Builder::new().name("superstep-abandoned".into());
+    if thread.spawn(move || abandoned.abandon()).is_err() {
+        execution.abandon();
+    }
 }
 
 /// What loses its lease while nobody polls it.
@@ -177,7 +188,7 @@ impl Pulse {
     pub(super) fn lose(&self, epoch: u64) {
         self.lost.store(epoch, Ordering::Release);
         if let Some(execution) = self.execution.upgrade() {
-            execution.abandon();
+            abandon(&execution);
         }
         self.wake();
     }

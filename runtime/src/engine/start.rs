@@ -124,7 +124,7 @@ impl<G: Graph> RunHandle<G> {
             tail,
             commit,
         } = step;
-        let asked = Instant::now();
+        let asked = std::time::Instant::now();
         match lease::commit(&self.at, commit).await {
             Ok(Taken::Held(lease)) => {
                 let writer = Writer::new(&self.at, self.held(&lease, asked));

@@ -2,8 +2,11 @@
 //! theirs are.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
+use super::away::Away;
+use super::keeper;
 use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_bytes, within};
 use crate::error::Error;
 use crate::hash::Digest;
@@ -148,15 +151,39 @@ impl Stored {
         self.patience.ask(0, call).await
     }
 
-    /// If the store refuses, or has no answer, the lease lapses.
+    /// Nobody waits for a store that is away: it is asked again beside, until the lease
+    /// lapses.
     pub(super) async fn release(&self, epoch: u64) {
         let released = self.store.release(&self.id, epoch);
-        let _ = self.patience.ask_once(released).await;
+        let released = self.patience.ask_once(released).await;
+        if released.is_err_and(|error| error.is_transient()) {
+            let at = self.clone();
+            keeper::spawn(async move {
+                let call = || at.store.release(&at.id, epoch);
+                let _ = at.patience.ask(0, call).await;
+            });
+        }
     }
 
-    /// Once; the next beat tries again.
-    pub(super) async fn renew(&self, epoch: u64, term: Duration) -> Result<Lease, StoreError> {
-        within(term, self.store.renew(&self.id, epoch, term)).await
+    /// Once, and for `patience` at most; the next beat tries again.
+    pub(super) async fn renew(
+        &self,
+        epoch: u64,
+        term: Duration,
+        patience: Duration,
+    ) -> Result<Lease, StoreError> {
+        within(patience, self.store.renew(&self.id, epoch, term)).await
+    }
+
+    /// How long the store was away.
+    pub(super) const fn away(&self) -> &Arc<Away> {
+        self.patience.away()
+    }
+
+    /// The same for calls that are made again only as long as `wanted` is set.
+    pub(super) fn while_wanted(&self, wanted: &Arc<AtomicBool>) -> Self {
+        let patience = self.patience.clone().while_wanted(wanted);
+        self.clone().with(patience)
     }
 
     pub(super) async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
@@ -170,8 +197,8 @@ impl Stored {
         let asked = self.patience.ask_again(commit_bytes(commit), call).await;
         asked.map(|(committed, may_be_done)| match committed {
             Committed::Now(lease) | Committed::Already(Some(lease)) => Taken::Held(lease),
-            // Its lease went back with it.
-            Committed::Already(None) if may_be_done && commit.release => Taken::Done,
+            // Its lease went back with it, or is somebody else's by now.
+            Committed::Already(None) if may_be_done => Taken::Done,
             Committed::Already(None) => Taken::ByAnother,
             Committed::TokenSpent => Taken::TokenSpent,
         })

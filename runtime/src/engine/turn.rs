@@ -1,7 +1,7 @@
 //! How a further turn begins: on a run that has ended, or on one that was left
 //! with a step open, which the turn drops.
 
-use tokio::time::Instant;
+use std::time::Instant;
 
 use super::active::RunResult;
 use super::drive::Writer;

@@ -6,6 +6,7 @@
 //! store has answered.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{self, Duration, SystemTime};
@@ -22,18 +23,18 @@ use crate::store::{
 
 pub(super) struct Unhurried(pub(super) Arc<dyn Store>);
 
-/// `call`, with the clock held from its first wait on.
-fn held<'a, T: 'a>(mut call: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
-    Box::pin(async move {
-        let mut hold = None;
-        poll_fn(|cx| {
-            let polled = call.as_mut().poll(cx);
-            if polled.is_pending() && hold.is_none() && is_paused() {
-                hold = Some(hold_clock());
-            }
-            polled
-        })
-        .await
+/// `wait`, with the clock held while it lasts.
+pub(super) fn held<F>(mut wait: Pin<Box<F>>) -> impl Future<Output = F::Output>
+where
+    F: Future + ?Sized,
+{
+    let mut hold = None;
+    poll_fn(move |cx| {
+        let polled = wait.as_mut().poll(cx);
+        if polled.is_pending() && hold.is_none() && is_paused() {
+            hold = Some(hold_clock());
+        }
+        polled
     })
 }
 
@@ -57,15 +58,15 @@ impl Store for Unhurried {
     }
 
     fn now(&self) -> StoreFuture<'_, SystemTime> {
-        held(self.0.now())
+        Box::pin(held(self.0.now()))
     }
 
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>> {
-        held(self.0.head(run))
+        Box::pin(held(self.0.head(run)))
     }
 
     fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
-        held(self.0.load(run))
+        Box::pin(held(self.0.load(run)))
     }
 
     fn runs<'a>(
@@ -73,7 +74,7 @@ impl Store for Unhurried {
         filter: &'a RunFilter,
         page: Page<String>,
     ) -> StoreFuture<'a, Listed<Head, String>> {
-        held(self.0.runs(filter, page))
+        Box::pin(held(self.0.runs(filter, page)))
     }
 
     fn steps<'a>(
@@ -83,7 +84,7 @@ impl Store for Unhurried {
         to: u64,
         page: Page<u64>,
     ) -> StoreFuture<'a, Listed<StepRecord, u64>> {
-        held(self.0.steps(run, from, to, page))
+        Box::pin(held(self.0.steps(run, from, to, page)))
     }
 
     fn digests<'a>(
@@ -91,7 +92,7 @@ impl Store for Unhurried {
         run: &'a str,
         page: Page<u64>,
     ) -> StoreFuture<'a, Listed<(u64, Digest), u64>> {
-        held(self.0.digests(run, page))
+        Box::pin(held(self.0.digests(run, page)))
     }
 
     fn effects<'a>(
@@ -101,47 +102,47 @@ impl Store for Unhurried {
         to: u64,
         page: Page<EffectKey>,
     ) -> StoreFuture<'a, Listed<EffectRecord, EffectKey>> {
-        held(self.0.effects(run, from, to, page))
+        Box::pin(held(self.0.effects(run, from, to, page)))
     }
 
     fn questions<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<Question>> {
-        held(self.0.questions(run))
+        Box::pin(held(self.0.questions(run)))
     }
 
     fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>> {
-        held(self.0.snapshot(run, step))
+        Box::pin(held(self.0.snapshot(run, step)))
     }
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
-        held(self.0.graph(fingerprint))
+        Box::pin(held(self.0.graph(fingerprint)))
     }
 
     fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {
-        held(self.0.acquire(run, claim))
+        Box::pin(held(self.0.acquire(run, claim)))
     }
 
     fn renew<'a>(&'a self, run: &'a str, epoch: u64, term: Duration) -> StoreFuture<'a, Lease> {
-        held(self.0.renew(run, epoch, term))
+        Box::pin(held(self.0.renew(run, epoch, term)))
     }
 
     fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()> {
-        held(self.0.release(run, epoch))
+        Box::pin(held(self.0.release(run, epoch)))
     }
 
     fn commit(&self, commit: Commit) -> StoreFuture<'_, Committed> {
-        held(self.0.commit(commit))
+        Box::pin(held(self.0.commit(commit)))
     }
 
     fn journal(&self, recording: Recording) -> StoreFuture<'_, ()> {
-        held(self.0.journal(recording))
+        Box::pin(held(self.0.journal(recording)))
     }
 
     fn park(&self, park: Park) -> StoreFuture<'_, ()> {
-        held(self.0.park(park))
+        Box::pin(held(self.0.park(park)))
     }
 
     fn answer(&self, answer: Answer) -> StoreFuture<'_, ()> {
-        held(self.0.answer(answer))
+        Box::pin(held(self.0.answer(answer)))
     }
 
     fn put_snapshot<'a>(
@@ -150,30 +151,30 @@ impl Store for Unhurried {
         epoch: u64,
         snapshot: Snapshot,
     ) -> StoreFuture<'a, ()> {
-        held(self.0.put_snapshot(run, epoch, snapshot))
+        Box::pin(held(self.0.put_snapshot(run, epoch, snapshot)))
     }
 
     fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()> {
-        held(self.0.label(run, step, label))
+        Box::pin(held(self.0.label(run, step, label)))
     }
 
     fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>> {
-        held(self.0.labels(run))
+        Box::pin(held(self.0.labels(run)))
     }
 
     fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
-        held(self.0.prune(prune))
+        Box::pin(held(self.0.prune(prune)))
     }
 
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>> {
-        held(self.0.outbox(limit))
+        Box::pin(held(self.0.outbox(limit)))
     }
 
     fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()> {
-        held(self.0.mark_delivered(ids))
+        Box::pin(held(self.0.mark_delivered(ids)))
     }
 
     fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>> {
-        held(self.0.stuck(page))
+        Box::pin(held(self.0.stuck(page)))
     }
 }

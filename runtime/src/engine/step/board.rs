@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
 use crate::cx::Keyring;
+use crate::engine::away::Away;
 use crate::graph::Graph;
 use crate::machine::{Finished, Task};
 use crate::session::{StepResults, TaskError, TaskResult};
@@ -15,6 +16,7 @@ pub(super) struct Board<G: Graph> {
     state: Arc<G::State>,
     keys: Keyring,
     clock: StepClock,
+    away: Option<Arc<Away>>,
     queue: Queue,
     /// One for each task of the frontier; each is touched by one worker.
     slots: Vec<Mutex<Slot<G>>>,
@@ -42,6 +44,7 @@ impl<G: Graph> Board<G> {
             state: Arc::clone(context.state),
             keys: context.keys.clone(),
             clock: context.clock,
+            away: context.away.cloned(),
             queue: Queue::new(std::iter::empty(), None),
             slots: Vec::new(),
         }
@@ -75,6 +78,7 @@ impl<G: Graph> Board<G> {
             state,
             keys,
             clock,
+            away,
             ..
         } = self;
         StepContext {
@@ -82,6 +86,7 @@ impl<G: Graph> Board<G> {
             state,
             keys,
             clock: *clock,
+            away: away.as_ref(),
         }
     }
 

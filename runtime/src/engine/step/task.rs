@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Limits};
 use super::timer::{NoClock, Timer};
 use crate::cx::Keyring;
+use crate::engine::away::{Away, time_away};
 use crate::engine::node::{self, Given};
 use crate::engine::runtime::is_gone_here;
 use crate::graph::{Done, Graph};
@@ -22,6 +23,8 @@ pub(in crate::engine) struct StepContext<'a, G: Graph> {
     pub(in crate::engine) state: &'a Arc<G::State>,
     pub(in crate::engine) keys: &'a Keyring,
     pub(in crate::engine) clock: StepClock,
+    /// None for a run that no store keeps.
+    pub(in crate::engine) away: Option<&'a Arc<Away>>,
 }
 
 /// The number of the open step, and the time its tasks have.
@@ -83,7 +86,12 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         // The node is gone, and what it leaves is noted, before that is looked at.
         let result = {
             let call = node::call(context.graph, id, input, context.state, &cx, timeout);
-            Attempt::new(pin!(call), timeout, deadline, cx.cx()).await
+            let limits = Limits {
+                timeout,
+                deadline,
+                away: context.away,
+            };
+            Attempt::new(pin!(call), limits, cx.cx()).await
         };
         let cx = cx.let_go();
         let error = match concluded(result, cx) {
@@ -94,6 +102,7 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
             Ok(delay) => delay,
             Err(error) => return attempts.fail(error),
         };
+        let deadline = deadline + time_away(context.away);
         if let Err(error) = wait(delay, deadline).await {
             return attempts.fail(error);
         }

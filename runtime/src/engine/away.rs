@@ -1,0 +1,59 @@
+//! How long a run's store has been away: time that counts for no limit of the run's, since
+//! a store's fault is none of its nodes'.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// See the module; shared by the calls of the store and by those who measure the time.
+#[derive(Debug, Default)]
+pub(super) struct Away(Mutex<Waits>);
+
+#[derive(Debug, Default)]
+struct Waits {
+    /// Since when the calls wait that wait now, and how many there are.
+    since: Option<Instant>,
+    waiting: usize,
+    before: Duration,
+}
+
+impl Away {
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        // Every change is complete in itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call that began at `began` has found the store away, and waits for it until the
+    /// guard is dropped.
+    pub(super) fn wait(self: &Arc<Self>, began: Instant) -> Waiting {
+        let mut waits = self.waits();
+        waits.since.get_or_insert(began);
+        waits.waiting += 1;
+        Waiting(Arc::clone(self))
+    }
+
+    /// All that time together.
+    pub(super) fn time(&self) -> Duration {
+        let waits = self.waits();
+        waits.before + waits.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+/// See [`Away::wait`].
+pub(super) struct Waiting(Arc<Away>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let mut waits = self.0.waits();
+        waits.waiting -= 1;
+        if waits.waiting == 0
+            && let Some(since) = waits.since.take()
+        {
+            waits.before += since.elapsed();
+        }
+    }
+}
+
+/// The same of a run's store; none for a run that has no store.
+pub(super) fn time_away(store: Option<&Arc<Away>>) -> Duration {
+    store.map_or(Duration::ZERO, |away| away.time())
+}

@@ -1,0 +1,160 @@
+//! The time that a store is away counts for no limit of a run: not for a node's timeout,
+//! not for the budget of the call that drives it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+use superstep::testing::{Fault, FaultyStore, StoreCall};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Order {
+    paid: u64,
+    refunded: bool,
+}
+
+/// How often it was paid.
+#[derive(Clone, Default)]
+struct Bank(Arc<AtomicU32>);
+
+impl Bank {
+    fn pay(&self) -> Result<u64, NodeError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(7)
+    }
+}
+
+#[node(timeout = "200ms")]
+async fn pay(_: &Order, cx: &Cx, bank: &Bank) -> Result<OrderUpdate, NodeError> {
+    let paid = cx.effect("pay", &()).at_most_once();
+    Ok(Order::update().paid(paid.run(|| async { bank.pay() }).await?))
+}
+
+#[node(blocking, timeout = "200ms")]
+fn pay_here(_: &Order, cx: &Cx, bank: &Bank) -> Result<OrderUpdate, NodeError> {
+    let paid = cx.effect("pay", &()).at_most_once();
+    let paid = tokio::runtime::Handle::current().block_on(paid.run(|| async { bank.pay() }))?;
+    Ok(Order::update().paid(paid))
+}
+
+#[node]
+fn refund(_: &Order, _failure: Failure) -> OrderUpdate {
+    Order::update().refunded(true)
+}
+
+#[graph(state = Order, start -> pay -> end, pay on error -> refund, refund -> end)]
+struct Shop {
+    bank: Bank,
+}
+
+#[graph(
+    state = Order,
+    start -> pay_here -> end, pay_here on error -> refund, refund -> end
+)]
+struct BlockingShop {
+    bank: Bank,
+}
+
+/// A store that is away for about half a second when `call` comes for the `n`th time.
+fn away_at(call: StoreCall, n: u64) -> FaultyStore {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    for n in n..n + 8 {
+        store.fail_call(call, n, Fault::LoseCall);
+    }
+    store
+}
+
+#[tokio::test]
+async fn of_a_timeout() {
+    // The intent, and what came of it.
+    for n in [1, 2] {
+        let bank = Bank::default();
+        let engine = Engine::builder(Shop { bank: bank.clone() });
+        let engine = engine
+            .store(away_at(StoreCall::Journal, n))
+            .build()
+            .unwrap();
+        let run = engine.run("order", Order::default()).await.unwrap();
+        let right = Order {
+            paid: 7,
+            refunded: false,
+        };
+        assert_eq!(*run.state(), right, "away at write {n}");
+        assert_eq!(bank.0.load(Ordering::Relaxed), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_timeout_of_a_node_that_blocks() {
+    for n in [1, 2] {
+        let bank = Bank::default();
+        let engine = Engine::builder(BlockingShop { bank: bank.clone() });
+        let engine = engine
+            .store(away_at(StoreCall::Journal, n))
+            .build()
+            .unwrap();
+        let run = engine.run("order", Order::default()).await.unwrap();
+        let right = Order {
+            paid: 7,
+            refunded: false,
+        };
+        assert_eq!(*run.state(), right, "away at write {n}");
+        assert_eq!(bank.0.load(Ordering::Relaxed), 1);
+    }
+}
+
+/// Nobody knows how long a store is away that has not answered yet.
+#[tokio::test]
+async fn of_a_timeout_while_it_hangs() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    store.fail_call(StoreCall::Journal, 2, Fault::Hang);
+    let bank = Bank::default();
+    let engine = Engine::builder(Shop { bank: bank.clone() }).store(store);
+    let engine = engine.store_timeout(SECOND).build().unwrap();
+    let run = engine.run("order", Order::default()).await.unwrap();
+    assert_eq!((run.state().paid, run.state().refunded), (7, false));
+    assert_eq!(bank.0.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn of_the_budget() {
+    for (call, n) in [
+        (StoreCall::Journal, 1),
+        (StoreCall::Journal, 2),
+        (StoreCall::Commit, 2),
+    ] {
+        let bank = Bank::default();
+        let engine = Engine::builder(Shop { bank: bank.clone() });
+        let engine = engine.run_budget(SECOND / 5).store(away_at(call, n));
+        let run = engine.build().unwrap().run("order", Order::default());
+        let run = run.await.unwrap();
+        assert_eq!(run.state().paid, 7, "away at {call:?} {n}");
+    }
+}
+
+/// The run stays open, and whoever takes it up goes on with what could be kept of it.
+#[tokio::test]
+async fn nor_does_a_store_that_stays_away_take_the_error_row() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    for n in 2..10_000 {
+        store.fail_call(StoreCall::Journal, n, Fault::LoseCall);
+    }
+    let bank = Bank::default();
+    let engine = Engine::builder(Shop { bank: bank.clone() });
+    let engine = engine.lease(SECOND).store(store.clone()).build().unwrap();
+    // By then the lease cannot be renewed either.
+    for n in 1..10_000 {
+        store.fail_call(StoreCall::Renew, n, Fault::LoseCall);
+    }
+    let away = engine.run("order", Order::default()).await.unwrap_err();
+    assert!(matches!(away, Error::Store { .. }), "{away}");
+    let head = store.head("order").await.unwrap().unwrap();
+    assert_eq!((head.status, head.step), (Status::Running, 0));
+    let run = engine.resume("order").await.unwrap();
+    assert_eq!((run.state().paid, run.state().refunded), (7, false));
+    assert_eq!(bank.0.load(Ordering::Relaxed), 1);
+}
