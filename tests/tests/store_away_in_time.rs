@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::testing::{Fault, FaultyStore, StoreCall};
+use tokio::time::sleep;
 
 const SECOND: Duration = Duration::from_secs(1);
+const MOMENT: Duration = Duration::from_millis(20);
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Order {
@@ -31,13 +34,17 @@ impl Bank {
 #[node(timeout = "200ms")]
 async fn pay(_: &Order, cx: &Cx, bank: &Bank) -> Result<OrderUpdate, NodeError> {
     let paid = cx.effect("pay", &()).at_most_once();
-    Ok(Order::update().paid(paid.run(|| async { bank.pay() }).await?))
+    let paid = paid.run(|| async { bank.pay() }).await?;
+    // Time of its own, when the store is there again.
+    sleep(MOMENT).await;
+    Ok(Order::update().paid(paid))
 }
 
 #[node(blocking, timeout = "200ms")]
 fn pay_here(_: &Order, cx: &Cx, bank: &Bank) -> Result<OrderUpdate, NodeError> {
     let paid = cx.effect("pay", &()).at_most_once();
     let paid = tokio::runtime::Handle::current().block_on(paid.run(|| async { bank.pay() }))?;
+    thread::sleep(MOMENT);
     Ok(Order::update().paid(paid))
 }
 
