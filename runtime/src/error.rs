@@ -556,7 +556,7 @@ pub enum Error {
     },
     /// The store failed.
     #[error(
-        "the store failed for run `{run}`: {source}; the run stands at its last commit, resume it when the store is well"
+        "the store failed for run `{run}`: {source}; what is committed stands, so make the same call again when the store is well"
     )]
     Store {
         /// The run.

@@ -216,7 +216,7 @@ async fn a_till_in_a_loop() {
     assert_eq!(paid.lines(), ["0", "1", "2", "3", "4"]);
     let said = report.to_string();
     assert!(
-        said.starts_with("5 steps: the same after a crash before "),
+        said.starts_with("completed after 5 steps: the same after a crash before "),
         "{said}"
     );
     assert!(said.ends_with(" polls"), "{said}");

@@ -122,6 +122,29 @@ struct Warming {
 }
 
 #[node]
+async fn pay(_: &Notes, memory: &Memory, cx: &Cx) -> Result<NotesUpdate, NodeError> {
+    if memory.0.load(Ordering::Relaxed) == 1 {
+        let pay = cx.effect("pay", &()).at_most_once();
+        pay.run(|| async { ok(()) }).await?;
+    }
+    Ok(Notes::update().lines([1]))
+}
+
+/// What was learned is forgotten in a crash, and then nobody is paid.
+#[graph(state = Notes, start -> learn -> pay -> end)]
+struct Paying {
+    memory: Memory,
+}
+
+#[node]
+fn fails(_: &Notes) -> Result<(), NodeError> {
+    Err(NodeError::permanent("always"))
+}
+
+#[graph(state = Notes, start -> fails -> end)]
+struct Failing;
+
+#[node]
 fn look(_: &Notes, memory: &Memory, cx: &Cx) {
     if memory.count() == 0 {
         cx.now();
@@ -193,6 +216,35 @@ async fn what_lies_in_memory_and_chooses_the_route() {
     assert_eq!(found.deviation(), Deviation::OtherEnd);
     assert_eq!((found.step(), found.node()), (Some(2), Some("again")));
     assert!(found.to_string().contains("`to[0]`"), "{found}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_left_out_after_a_crash() {
+    let found = difference(|| Paying {
+        memory: Memory::default(),
+    })
+    .await;
+    assert!(is_between(&found), "{found}");
+    assert_eq!(found.deviation(), Deviation::MissingCall);
+    assert_eq!((found.step(), found.call()), (Some(2), Some(("pay", 0))));
+    let said = "in step 2, effect `pay` (call 0): a call that the first run made was left out; let";
+    assert!(found.to_string().contains(said), "{found}");
+}
+
+#[tokio::test]
+async fn the_report_says_how_a_run_ends_each_time() {
+    let engine = |store: Arc<dyn Store>| {
+        let engine = Engine::builder(Failing).shared_store(store);
+        engine.build().unwrap()
+    };
+    let report = crash_everywhere(engine, Notes::default).await.unwrap();
+    assert_eq!((report.status, report.steps), (Status::Failed, 0));
+    assert!(
+        report
+            .to_string()
+            .starts_with("failed after 0 steps: the same"),
+        "{report}"
+    );
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! A broken promise is a panic whose message says which. Leases are made to
+//! A broken promise is a panic; its backtrace, and as a rule its message, say which. Leases are made to
 //! lapse by waiting, so the clock must be a real one.
 
 mod client;

@@ -54,7 +54,8 @@ pub struct Question {
     pub schema: Option<String>,
     /// When it was asked, by the store's clock; what the caller sets is ignored.
     pub asked: SystemTime,
-    /// The answer as canonical JSON; `None` while it is open.
+    /// The answer as canonical JSON; `None` while it is open. What the caller of
+    /// [`park`](super::super::Store::park) sets is ignored.
     pub answer: Option<String>,
     /// The token of that answer; what the caller sets is ignored.
     pub token: Option<u64>,

@@ -67,9 +67,10 @@ impl History {
 
 /// The steps that can go. The first stays, so that a start is recognised when
 /// it is repeated; what forks stand on stays; and a resume begins at the snapshot.
+/// The range is empty if none can, and never ends before it begins.
 pub fn droppable(history: History) -> Range<u64> {
-    let kept = history.branch.unwrap_or(0).max(history.first);
-    kept + 1..history.snapshot.unwrap_or(0)
+    let first = history.branch.unwrap_or(0).max(history.first) + 1;
+    first..history.snapshot.unwrap_or(0).max(first)
 }
 
 /// Whether a snapshot that is no longer the newest has to stay: the steps after

@@ -24,6 +24,8 @@ struct Parts {
 pub enum Deviation {
     /// A node made a call, or read the clock, which the first run did not.
     NewCall,
+    /// A call that the first run made was left out.
+    MissingCall,
     /// A call asked for something else than in the first run.
     OtherRequest,
     /// An effect was called again although it was on record.
@@ -177,6 +179,7 @@ impl Deviation {
     const fn as_str(self) -> &'static str {
         match self {
             Self::NewCall => "a call that the first run did not make",
+            Self::MissingCall => "a call that the first run made was left out",
             Self::OtherRequest => "the call asked for something else than in the first run",
             Self::CalledAgain => "the call was made again although it was on record",
             Self::MadeTwice => "a call that is to be made at most once was made twice",
@@ -191,7 +194,7 @@ impl Deviation {
     /// What to do about it.
     const fn help(self) -> &'static str {
         match self {
-            Self::NewCall | Self::OtherRequest | Self::OtherEnd => {
+            Self::NewCall | Self::MissingCall | Self::OtherRequest | Self::OtherEnd => {
                 "let what a node does follow from nothing but the state, its input, `cx` and effects"
             }
             Self::OtherStore => "build it with `.shared_store(store)`",

@@ -14,7 +14,7 @@ use crate::hash::Digest;
 use crate::json_diff::differences;
 use crate::run::Run;
 use crate::run_diff::{Divergence, diff};
-use crate::store::{Question, Status, Store};
+use crate::store::{EffectKind, EffectRecord, Question, Status, Store, StoreExt};
 
 /// As many differences as are told.
 const TOLD: usize = 3;
@@ -35,6 +35,8 @@ struct Stands {
     state: String,
     /// The calls that it asks for.
     asks: BTreeSet<(Digest, String, u64)>,
+    /// The calls that its committed steps made, by step.
+    made: BTreeSet<(u64, Digest, String, u64)>,
 }
 
 impl Ending {
@@ -48,6 +50,9 @@ impl Ending {
         let said = |error| Error::from_store(RUN, error);
         let head = stage.look().await.map_err(said)?;
         let asks = open_questions(stage).await.map_err(said)?;
+        let last = head.as_ref().map_or(0, |head| head.step);
+        let effects = stage.store().all_effects(RUN, 0, last).await;
+        let made = effects.map_err(said)?.into_iter().filter(is_made);
         let state = match reader.get(RUN).await {
             Ok(run) => encode::to_string(run.state()).unwrap_or_else(|error| error.to_string()),
             Err(error) => error.to_string(),
@@ -56,6 +61,9 @@ impl Ending {
             head: head.map(|head| (head.status, head.step, head.chain)),
             state,
             asks: asks.into_iter().map(asked).collect(),
+            made: made
+                .map(|effect| (effect.step, effect.task, effect.name, effect.n))
+                .collect(),
         };
         let error = result.err();
         Ok(Self { error, stands })
@@ -64,6 +72,11 @@ impl Ending {
     /// The last committed step.
     pub(super) fn steps(&self) -> u64 {
         self.stands.head.map_or(0, |(_, step, _)| step)
+    }
+
+    /// Where the run stands.
+    pub(super) fn status(&self) -> Status {
+        (self.stands.head).map_or(Status::Running, |(status, ..)| status)
     }
 
     /// Whether there is a run at all.
@@ -114,10 +127,25 @@ impl Ending {
                 (place, format!("{then} then, and now: {now}"))
             }
             Some(divergence) => diverged(&divergence),
+            None if let Some(place) = self.left_out(first) => {
+                let point = stage.point();
+                let deviation = Deviation::MissingCall;
+                return Some(CrashDifference::new(point, deviation, place, ""));
+            }
             None => (Place::default(), self.apart(first)),
         };
         let (point, deviation) = (stage.point(), self.deviation(first));
         Some(CrashDifference::new(point, deviation, place, detail))
+    }
+
+    /// The first call of `first` that this has not made.
+    fn left_out(&self, first: &Self) -> Option<Place> {
+        let (step, _, name, n) = first.stands.made.difference(&self.stands.made).next()?;
+        Some(Place {
+            step: Some(*step),
+            node: None,
+            call: Some((name.clone(), *n)),
+        })
     }
 
     fn deviation(&self, first: &Self) -> Deviation {
@@ -150,6 +178,12 @@ impl Ending {
             names(self)
         )
     }
+}
+
+/// Whether the last attempt of a task made it, and got its response.
+fn is_made(effect: &EffectRecord) -> bool {
+    let has_come = matches!(effect.kind, EffectKind::Done | EffectKind::Answered);
+    has_come && effect.call.is_some()
 }
 
 /// The questions of a run's open step that nobody has answered.

@@ -36,8 +36,8 @@ use play::Play;
 /// - that no task begins again whose step is committed or whose result is kept;
 /// - that no effect is called again that is on record, and none
 ///   [at most once](crate::Effect::at_most_once) a second time;
-/// - that no node makes a call which it did not make in the first run, or asks for
-///   something else.
+/// - that no node makes a call which it did not make in the first run, leaves one out, or
+///   asks for something else.
 ///
 /// **The world outside** is asked in the first run only. From then on effects come to
 /// what they came to there, by task, name, number and attempt, failures included, and `cx.now()` gives what
@@ -47,7 +47,8 @@ use play::Play;
 /// no response of, e.g. the loser of a `select!`, or one that cannot be encoded, is called
 /// each time.
 ///
-/// A first run may end in an error or wait for an answer: then all others have to.
+/// A first run may end in an error or wait for an answer: then all others have to, and
+/// [`CrashReport::status`] says so.
 ///
 /// **What is assumed.** Everything that a node does outside of effects happens again. A node
 /// that sleeps does so each time: run the test under a paused clock
@@ -79,7 +80,7 @@ use play::Play;
 /// # async fn main() -> Result<(), superstep::testing::CrashDifference> {
 /// let engine = |store| Engine::builder(Shop).shared_store(store).build().unwrap();
 /// let report = crash_everywhere(engine, || Order { amount: 5, ..Default::default() }).await?;
-/// assert_eq!(report.steps, 1);
+/// assert_eq!((report.steps, report.status), (1, superstep::Status::Completed));
 /// assert!(report.tried() > 10);
 /// # Ok(())
 /// # }
@@ -101,10 +102,7 @@ pub async fn crash_everywhere<G: Graph>(
     if let Some(difference) = first.not_begun() {
         return Err(difference);
     }
-    let mut report = CrashReport {
-        steps: first.ending.steps(),
-        ..CrashReport::default()
-    };
+    let mut report = CrashReport::of(first.ending.steps(), first.ending.status());
     let mut compare = async |point| {
         let played = play.run(point).await?;
         let (ending, stage) = (&played.ending, &played.stage);

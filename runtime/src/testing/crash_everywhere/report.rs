@@ -1,13 +1,17 @@
 use std::fmt;
 
 use super::CrashPoint;
+use crate::store::Status;
 
 /// What [`crash_everywhere`](super::crash_everywhere) tried, when all of it came to the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CrashReport {
     /// The last committed step of the run.
     pub steps: u64,
+    /// Where the run stood at its end, each time: a run that fails each time alike comes to
+    /// the same.
+    pub status: Status,
     /// Before how many calls of the store the process died.
     pub before_calls: usize,
     /// After how many of them it died.
@@ -22,6 +26,19 @@ pub struct CrashReport {
 }
 
 impl CrashReport {
+    /// Of a run that stands so after its last step, before anything is tried.
+    pub(super) const fn of(steps: u64, status: Status) -> Self {
+        Self {
+            steps,
+            status,
+            before_calls: 0,
+            after_calls: 0,
+            lost_answers: 0,
+            after_polls: 0,
+            skipped: Vec::new(),
+        }
+    }
+
     pub(super) fn count(&mut self, point: CrashPoint, is_reached: bool) {
         match point {
             _ if !is_reached => self.skipped.push(point),
@@ -43,6 +60,7 @@ impl fmt::Display for CrashReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             steps,
+            status,
             before_calls,
             after_calls,
             lost_answers,
@@ -51,8 +69,9 @@ impl fmt::Display for CrashReport {
         } = self;
         write!(
             f,
-            "{steps} steps: the same after a crash before {before_calls} and after {after_calls} calls of the store, \
-             after {lost_answers} lost answers and after a crash after {after_polls} polls"
+            "{} after {steps} steps: the same after a crash before {before_calls} and after {after_calls} calls of the store, \
+             after {lost_answers} lost answers and after a crash after {after_polls} polls",
+            status.as_str()
         )?;
         match skipped.len() {
             0 => Ok(()),
