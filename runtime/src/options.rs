@@ -154,7 +154,8 @@ fn long_enough(lease: Option<Duration>) -> Result<Option<Duration>, Error> {
     Ok(lease)
 }
 
-/// Durations as text: `"250ms"`, `"30s"`, `"10m"`, `"1h"`.
+/// Durations as text: `"250ms"`, `"30s"`, `"10m"`, `"1h"`; also in `us` and `ns`, so that
+/// what is written reads back as what it was.
 mod duration {
     use std::time::Duration;
 
@@ -165,7 +166,7 @@ mod duration {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         match duration {
-            Some(duration) => serializer.collect_str(&format_args!("{}ms", duration.as_millis())),
+            Some(duration) => serializer.collect_str(&text(*duration)),
             None => serializer.serialize_none(),
         }
     }
@@ -183,16 +184,45 @@ mod duration {
         })
     }
 
+    /// In whole milliseconds, or in the unit that it takes.
+    fn text(duration: Duration) -> String {
+        let nanos = duration.as_nanos();
+        match (nanos.is_multiple_of(1_000_000), nanos.is_multiple_of(1_000)) {
+            (true, _) => format!("{}ms", nanos / 1_000_000),
+            (false, true) => format!("{}us", nanos / 1_000),
+            (false, false) => format!("{nanos}ns"),
+        }
+    }
+
     fn parse(text: &str) -> Option<Duration> {
         let digits = text.find(|c: char| !c.is_ascii_digit())?;
         let (number, unit) = text.split_at(digits);
-        let number: u64 = number.parse().ok()?;
-        match unit {
-            "ms" => Some(Duration::from_millis(number)),
-            "s" => Some(Duration::from_secs(number)),
-            "m" => number.checked_mul(60).map(Duration::from_secs),
-            "h" => number.checked_mul(3_600).map(Duration::from_secs),
-            _ => None,
+        let number: u128 = number.parse().ok()?;
+        let unit: u128 = match unit {
+            "ns" => 1,
+            "us" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return None,
+        };
+        let nanos = number.checked_mul(unit)?;
+        let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
+        Some(Duration::new(seconds, (nanos % 1_000_000_000) as u32))
+    }
+
+    #[cfg(test)]
+    #[test]
+    fn what_is_written_reads_back() {
+        let whole = [0, 1, 999, 1_000, 1_500_000, 250_000_000, 3_600_000_000_000];
+        let whole = whole.map(Duration::from_nanos);
+        for duration in whole.into_iter().chain([Duration::MAX]) {
+            assert_eq!(parse(&text(duration)), Some(duration), "{}", text(duration));
         }
+        assert_eq!(parse("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(parse("1.5s"), None);
+        assert_eq!(parse("s"), None);
+        assert_eq!(parse(&format!("{}h", u64::MAX)), None);
     }
 }

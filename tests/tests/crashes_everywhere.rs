@@ -307,6 +307,29 @@ async fn whoever_loses_a_race_loses_it_again() {
     complete(&in_lab(&lab, 1, 1).await);
 }
 
+/// Also while an answer of the store is lost, and asked for again.
+#[tokio::test(start_paused = true)]
+async fn a_close_race_is_decided_as_ever() {
+    let lab = Lab::new(|cx, outside, item| {
+        Box::pin(async move {
+            let after = async |millis, name| {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                outside.call(name).await
+            };
+            let late = cx.effect("late", &item).run(|| after(3, "late"));
+            let early = cx.effect("early", &item).run(|| after(2, "early"));
+            tokio::select! {
+                biased;
+                page = late => Ok(format!("late {}", page?)),
+                page = early => Ok(format!("early {}", page?)),
+            }
+        })
+    });
+    for _ in 0..5 {
+        complete(&in_lab(&lab, 2, 1).await);
+    }
+}
+
 #[tokio::test]
 async fn an_engine_with_a_store_of_its_own_is_told() {
     let engine = |_| {

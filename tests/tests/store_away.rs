@@ -316,6 +316,35 @@ async fn an_answer_may_be_given_again_and_another_one_may_not() {
     );
 }
 
+/// What waits for the store does so on a thread of the engines' own.
+#[test]
+fn on_a_runtime_without_a_clock() {
+    let store = well();
+    let (engine, _) = shop(&store);
+    let runtime = |clock: bool| {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        if clock {
+            builder.enable_time();
+        }
+        builder.build().unwrap()
+    };
+    let run = runtime(true).block_on(engine.run("order-7", order()).into_future());
+    let steps = run.unwrap().steps();
+    for n in 1..3 {
+        store.fail(n, Fault::LoseCall);
+        let fork = engine.fork("order-7", steps, "order-8", |_| {});
+        let fork = runtime(false).block_on(fork).unwrap();
+        assert_eq!(fork.steps(), steps + 1);
+        store.fail(n, Fault::LoseCall);
+        let answered = engine.answer("order-7", "no such question", 1);
+        let answered = runtime(false).block_on(answered).unwrap_err();
+        assert!(
+            matches!(answered, Error::QuestionNotFound { .. }),
+            "{answered}"
+        );
+    }
+}
+
 /// Said, so that nobody takes it for something else.
 #[test]
 fn the_error_says_what_is_known_and_what_to_do() {

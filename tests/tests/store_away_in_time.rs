@@ -114,6 +114,19 @@ async fn of_a_timeout_of_a_node_that_blocks() {
     }
 }
 
+/// Whose clock stands still while the node works.
+#[tokio::test(start_paused = true)]
+async fn of_a_timeout_by_a_paused_clock() {
+    for n in [1, 2] {
+        let bank = Bank::default();
+        let engine = Engine::builder(BlockingShop { bank: bank.clone() });
+        let engine = engine.store(away_at(StoreCall::Journal, n));
+        let run = engine.build().unwrap().run("order", Order::default());
+        let run = run.await.unwrap();
+        assert_eq!((run.state().paid, run.state().refunded), (7, false), "{n}");
+    }
+}
+
 /// Nobody knows how long a store is away that has not answered yet.
 #[tokio::test]
 async fn of_a_timeout_while_it_hangs() {

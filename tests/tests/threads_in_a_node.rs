@@ -11,6 +11,7 @@ use rand_core::Rng as _;
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::EffectKind;
+use superstep::testing::{Fault, FaultyStore, StoreCall};
 use superstep_tests::{Journal, Place, kind, kinds, stores};
 
 struct Unpark(thread::Thread);
@@ -292,4 +293,20 @@ fn a_context_for_tests_is_at_home_on_any_thread() {
     assert!(drawn.2 > std::time::UNIX_EPOCH);
     assert_eq!(elsewhere(|| swallowed(cx.effect("a", &()))), "true");
     assert_eq!(swallowed(cx.effect("a", &())), "true");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_asked_again_on_any_thread() {
+    for fault in [Fault::LoseCall, Fault::LoseAnswer] {
+        let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+        store.fail_call(StoreCall::Journal, 1, fault);
+        let graph = blocking(|cx, _| {
+            let other = || block_on(cx.effect("other", &()).run(|| async { superstep::ok(7) }));
+            let made = thread::scope(|scope| scope.spawn(other).join().unwrap())?;
+            Ok(format!("{made}"))
+        });
+        let engine = Engine::builder(graph).store(store).build().unwrap();
+        let run = engine.run("job", Job::default()).await.unwrap();
+        assert_eq!(run.state().seen, "7", "{fault:?}");
+    }
 }
