@@ -238,9 +238,17 @@ struct Scales {
     paid: Journal,
 }
 
-/// By the clock on the wall: a paused one stands still as long as a blocking node works.
 #[tokio::test]
 async fn nodes_that_block() {
+    nodes_that_block_come_to_the_same().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_block_under_a_paused_clock() {
+    nodes_that_block_come_to_the_same().await;
+}
+
+async fn nodes_that_block_come_to_the_same() {
     let paid = Journal::new();
     let engine = |store| {
         let paid = paid.clone();

@@ -52,8 +52,8 @@ use play::Play;
 ///
 /// **What is assumed.** Everything that a node does outside of effects happens again. A node
 /// that sleeps does so each time: run the test under a paused clock
-/// (`#[tokio::test(start_paused = true)]`), unless a node is `blocking`: a paused clock stands
-/// still while that one works. At a crash the futures of async nodes are
+/// (`#[tokio::test(start_paused = true)]`), which stands still only while a `blocking` node
+/// works. At a crash the futures of async nodes are
 /// dropped; the thread of a `blocking` node cannot be, and goes on until it asks `cx` for
 /// something. Which calls a node makes must not depend on chance: a `select!` is to be
 /// `biased`. Runs that a node drives by itself are code like any other. Calls of the store
