@@ -21,6 +21,9 @@ struct ForksAndRetention;
 #[doc = include_str!("../../docs/getting-started.md")]
 struct GettingStarted;
 
+#[doc = include_str!("../../docs/payments.md")]
+struct Payments;
+
 #[doc = include_str!("../../docs/replay.md")]
 struct Replay;
 

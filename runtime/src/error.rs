@@ -556,7 +556,7 @@ pub enum Error {
     },
     /// The store failed.
     #[error(
-        "the store failed for run `{run}`: {source}; what is committed stands, so make the same call again when the store is well"
+        "the store failed for run `{run}`: {source}; what is committed stands: when the store is well make the same call again, or resume the run if it had begun"
     )]
     Store {
         /// The run.

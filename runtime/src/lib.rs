@@ -99,7 +99,7 @@ pub use error::Error;
 pub use graph::{Graph, Part, Route};
 pub use hash::Digest;
 pub use json_diff::Difference;
-pub use node_error::{Failure, NodeError};
+pub use node_error::{Failure, FailureKind, NodeError};
 pub use options::{ConflictPolicy, Options};
 pub use run::{Interrupt, Outcome, Run, StepInfo, TaskInfo};
 pub use run_diff::{Divergence, RunRef, TaskDivergence, diff};
@@ -114,8 +114,8 @@ pub mod prelude {
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
     pub use crate::{
-        ConflictPolicy, Cx, Engine, Error, Failure, MemoryStore, Merge, NodeError, Options, Run,
-        Status, Store,
+        ConflictPolicy, Cx, Engine, Error, Failure, FailureKind, MemoryStore, Merge, NodeError,
+        Options, Outcome, Run, Status, Store,
     };
     pub use superstep_macros::{Route, State, graph, node};
 }

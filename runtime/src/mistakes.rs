@@ -56,6 +56,7 @@ mod made {
         OldJournalStays: "a run that is gone on with from memory records where it did before",
         // Effects.
         EffectCalledAgain: "a recorded effect is called again",
+        RefusedCalledAgain: "a call that was refused is made again",
         UnknownCalledAgain: "a call that must not be repeated is, since nobody knows what became of it",
         IntentNotWritten: "a call that must not be repeated is made before its intent is recorded",
         RecordedLate: "an effect is recorded with the commit, after its task saw it",

@@ -24,6 +24,7 @@ enum Kind {
     Permanent,
     Transient,
     NotSent,
+    Refused,
 }
 
 /// An error as the journal keeps it.
@@ -51,6 +52,26 @@ impl NodeError {
         Self::new(Kind::NotSent, error.into())
     }
 
+    /// A clear no of the other side, such as a declined card: nothing was done. It is never
+    /// retried, and the call that it came from is not made again, also if it is made
+    /// [at most once](crate::Effect::at_most_once); the node's `on error` row takes over.
+    ///
+    /// ```
+    /// use superstep::NodeError;
+    ///
+    /// # struct Reply { declined: bool }
+    /// fn receipt(reply: Reply) -> Result<String, NodeError> {
+    ///     match reply.declined {
+    ///         true => Err(NodeError::refused("the card was declined")),
+    ///         false => Ok("paid".into()),
+    ///     }
+    /// }
+    /// assert!(receipt(Reply { declined: true }).unwrap_err().is_refused());
+    /// ```
+    pub fn refused(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Refused, error.into())
+    }
+
     fn new(kind: Kind, error: Box<dyn StdError + Send + Sync>) -> Self {
         // A `NodeError` that was boxed on its way keeps its kind.
         match error.downcast::<Wrapped>() {
@@ -64,7 +85,17 @@ impl NodeError {
 
     /// Whether this error is never retried.
     pub fn is_permanent(&self) -> bool {
-        self.kind == Kind::Permanent
+        matches!(self.kind, Kind::Permanent | Kind::Refused)
+    }
+
+    /// Whether the other side has refused, so that nothing was done.
+    pub fn is_refused(&self) -> bool {
+        self.kind == Kind::Refused
+    }
+
+    /// Whether it is certain that what was to be done was not.
+    pub(crate) fn is_without_doubt(&self) -> bool {
+        self.is_not_sent() || self.is_refused()
     }
 
     /// Whether the error came before anything was sent.
@@ -138,8 +169,47 @@ impl From<NodeError> for Box<dyn StdError + Send + Sync> {
     }
 }
 
+/// How a node failed for good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// By an error, or in a way that an older version of this crate did not record.
+    #[default]
+    Error,
+    /// By [`NodeError::refused`]: the other side said no, and nothing was done.
+    Refused,
+    /// It took longer than its timeout.
+    Timeout,
+    /// It panicked.
+    Panic,
+}
+
+impl FailureKind {
+    /// What is left out in a record.
+    const fn is_error(&self) -> bool {
+        matches!(self, Self::Error)
+    }
+}
+
 /// What an `on error` row hands to its node: who failed, after how many
-/// attempts, and the last error's message.
+/// attempts, how, and the last error's message.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use superstep::prelude::*;
+/// use superstep::{Failure, FailureKind};
+///
+/// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+/// # struct Order { note: String }
+/// #[node]
+/// fn explain(_: &Order, failure: Failure) -> OrderUpdate {
+///     Order::update().note(match failure.kind {
+///         FailureKind::Refused => format!("the bank said no: {}", failure.message),
+///         _ => format!("we could not reach the bank: {}", failure.message),
+///     })
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The failed node's name in the graph.
@@ -148,6 +218,9 @@ pub struct Failure {
     pub attempts: u32,
     /// The last error, with its causes.
     pub message: String,
+    /// How it failed.
+    #[serde(default, skip_serializing_if = "FailureKind::is_error")]
+    pub kind: FailureKind,
 }
 
 #[cfg(test)]

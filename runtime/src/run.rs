@@ -41,6 +41,21 @@ pub enum Outcome<T> {
     Happened(T),
     /// It did not happen: it may be made again.
     DidNotHappen,
+    /// It was refused for this reason, so that nothing was done: the node goes on as if the
+    /// call had failed with [`NodeError::refused`](crate::NodeError::refused).
+    Refused(String),
+}
+
+impl Outcome<()> {
+    /// It did not happen: it may be made again.
+    pub const fn did_not_happen() -> Self {
+        Self::DidNotHappen
+    }
+
+    /// It was refused for `reason`, so that nothing was done.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused(reason.into())
+    }
 }
 
 impl<S> Run<S> {

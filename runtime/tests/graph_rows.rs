@@ -147,12 +147,13 @@ fn error_rows_hand_the_failure_on() {
         node: "read".into(),
         attempts: 2,
         message: "no".into(),
+        kind: FailureKind::Timeout,
     };
     let hops = Reader::on_error(number("read"), failure()).unwrap();
     assert_eq!(
         to::<Reader>(&hops),
         [
-            r#"repair({"node":"read","attempts":2,"message":"no"})"#,
+            r#"repair({"node":"read","attempts":2,"message":"no","kind":"timeout"})"#,
             "write"
         ]
     );

@@ -141,7 +141,7 @@ fn a_wait_for_an_answer_ends_with_its_attempt() {
                 // As soon as it asks, not when its time is over.
                 let run = engine.run("run", Job::default()).await.unwrap();
                 assert_eq!(run.status(), Status::Interrupted);
-                let answer = superstep::Outcome::Happened(7);
+                let answer = Outcome::Happened(7);
                 let question = &run.interrupts()[0].id;
                 engine.answer("run", question, answer).await.unwrap();
                 let run = engine.resume("run").await.unwrap();

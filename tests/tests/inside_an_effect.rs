@@ -243,7 +243,7 @@ async fn a_caught_panic_in_a_payment_makes_the_run_ask() {
             panic!("{:?}", run.status())
         };
         assert!(asked.question.contains("a bug"), "{}", asked.question);
-        let answer = superstep::Outcome::Happened(7);
+        let answer = Outcome::Happened(7);
         engine.answer("run", &asked.id, answer).await.unwrap();
         let run = engine.resume("run").await.unwrap();
         assert_eq!(seen(&run), ["true"]);

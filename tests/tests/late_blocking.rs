@@ -182,7 +182,7 @@ async fn a_payment_that_comes_through_after_the_timeout_does_not_contradict_the_
         let unknown = [kind("pay", 0, EffectKind::Intent)];
         assert_eq!(kinds(&place, "run").await, unknown);
         let question = &run.interrupts()[0].id;
-        let answer = superstep::Outcome::Happened(7);
+        let answer = Outcome::Happened(7);
         engine.answer("run", question, answer).await.unwrap();
         let run = engine.resume("run").await.unwrap();
         assert_eq!(run.state().a, "7");

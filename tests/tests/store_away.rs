@@ -291,7 +291,7 @@ async fn an_answer_may_be_given_again_and_another_one_may_not() {
     let run = engine.run("till", Till::default()).await.unwrap();
     let question = run.interrupts()[0].id.clone();
     store.fail_call(StoreCall::Answer, 1, Fault::LoseAnswer);
-    let happened = superstep::Outcome::Happened(5_u64);
+    let happened = Outcome::Happened(5_u64);
     engine
         .answer("till", &question, happened.clone())
         .await
@@ -300,7 +300,7 @@ async fn an_answer_may_be_given_again_and_another_one_may_not() {
         .answer("till", &question, happened.clone())
         .await
         .unwrap();
-    let other = superstep::Outcome::Happened(6_u64);
+    let other = Outcome::Happened(6_u64);
     let refused = engine.answer("till", &question, other.clone()).await;
     assert!(
         matches!(refused, Err(Error::AlreadyAnswered { .. })),

@@ -116,7 +116,8 @@ impl<'a> Effect<'a> {
     ///
     /// The value that the node sees is the one that its record decodes to, at
     /// the first time as at any other. A failure is recorded with its attempt,
-    /// if that goes on to succeed; a retry of the task tries again.
+    /// if that goes on to succeed; a retry of the task tries again. Only a clear no,
+    /// [`NodeError::refused`], is recorded at once: the call is not made again.
     ///
     /// Since `f` is not always called, an effect inside it is refused; the time
     /// there is the clock's, and random numbers there are streams of their own.
@@ -154,6 +155,11 @@ impl<'a> Effect<'a> {
                 let _flight = self.log().fly();
                 match self.made(&request, false, f).await {
                     Ok(value) => self.succeed(journal, &request, value).await,
+                    Err(error) if error.is_refused() => {
+                        let failure = self.failure(&request, &error);
+                        self.write(journal, failure).await?;
+                        Err(error)
+                    }
                     Err(error) => Err(self.fail(&request, error)),
                 }
             }
@@ -471,7 +477,8 @@ impl AtMostOnce<'_> {
     /// [`Interrupted`](crate::Status::Interrupted) with a question
     /// ([`Run::interrupts`](crate::Run::interrupts)), to be answered with an
     /// [`Outcome`](crate::Outcome). An error counts as not happened only if it is
-    /// [`NodeError::not_sent`].
+    /// [`NodeError::not_sent`], after which the call may be made again, or
+    /// [`NodeError::refused`], which is the last word.
     ///
     /// # Errors
     /// As [`Effect::run`].
@@ -517,7 +524,7 @@ impl AtMostOnce<'_> {
             Ok(value) => return effect.succeed(journal, &request, value).await,
             Err(error) => error,
         };
-        if error.is_not_sent() {
+        if error.is_without_doubt() {
             let failure = effect.failure(&request, &error);
             effect.write(journal, failure).await?;
             return Err(error);

@@ -190,8 +190,8 @@ impl<G: Graph> Engine<G> {
     /// [`resume`](Self::resume) goes on.
     ///
     /// What became of an effect that is made at most once is answered with an
-    /// [`Outcome`](crate::Outcome): `Outcome::Happened(response)` or
-    /// `Outcome::<()>::DidNotHappen`.
+    /// [`Outcome`](crate::Outcome): `Outcome::Happened(response)`,
+    /// `Outcome::did_not_happen()` or `Outcome::refused(reason)`.
     ///
     /// # Errors
     /// [`Error::QuestionNotFound`], [`Error::AlreadyAnswered`], [`Error::AnswerRefused`].

@@ -9,7 +9,7 @@ use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
 use crate::error::Error;
 use crate::graph::{Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, UpdateOf};
-use crate::node_error::{Failure, NodeError};
+use crate::node_error::{Failure, FailureKind, NodeError};
 use crate::panics::caught;
 
 /// How one attempt failed.
@@ -154,28 +154,34 @@ impl Attempts {
     #[cold]
     pub(crate) fn fail<G: Graph>(&self, error: AttemptError) -> TaskResult<G> {
         let attempts = self.number;
-        let (error, message) = match error {
+        let (error, message, kind) = match error {
             AttemptError::Budget => return Err(TaskError::Budget),
             AttemptError::Suspended => return Err(TaskError::Suspended),
             AttemptError::Lost => return Err(TaskError::Lost),
             AttemptError::Fault(fault) => return Err(TaskError::Fault(fault)),
             AttemptError::Failed(source) => {
                 let message = with_causes(&source);
-                (TaskError::Failed { source, attempts }, message)
+                let kind = match source.is_refused() {
+                    true => FailureKind::Refused,
+                    false => FailureKind::Error,
+                };
+                (TaskError::Failed { source, attempts }, message, kind)
             }
             AttemptError::TimedOut(timeout) => {
                 let message = format!("took longer than {timeout:?}");
-                (TaskError::TimedOut { timeout, attempts }, message)
+                let error = TaskError::TimedOut { timeout, attempts };
+                (error, message, FailureKind::Timeout)
             }
             AttemptError::Panicked(panic) => {
                 let message = format!("panicked: {panic}");
-                (TaskError::Panicked(panic), message)
+                (TaskError::Panicked(panic), message, FailureKind::Panic)
             }
         };
         let failure = Failure {
             node: self.info.name.into(),
             attempts,
             message,
+            kind,
         };
         let row = G::on_error(self.node, failure.clone());
         match row.filter(|_| !mistake!(ErrorRowPassedOver)) {

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::cx::{Call, Found, MadeCall, Request, recorded_time};
 use crate::encode;
 use crate::hash::{Digest, Hasher};
+use crate::node_error::NodeError;
 use crate::store::{EffectKind, EffectRecord, Question, QuestionKind};
 
 /// See the module.
@@ -47,10 +48,10 @@ impl OpenEffects {
         let Some(record) = self.effects.get(call) else {
             return Found::New;
         };
-        // A failure is kept for replays only: the task tries again.
-        if matches!(record.kind, EffectKind::Failed | EffectKind::Clock)
-            || mistake!(EffectCalledAgain)
-        {
+        let refusal = refusal(record).filter(|_| !mistake!(RefusedCalledAgain));
+        // Another failure is kept for replays only: the task tries again.
+        let is_tried_again = record.kind == EffectKind::Failed && refusal.is_none();
+        if is_tried_again || record.kind == EffectKind::Clock || mistake!(EffectCalledAgain) {
             return Found::New;
         }
         if record.request != request.digest {
@@ -62,7 +63,8 @@ impl OpenEffects {
             EffectKind::Answered if mistake!(AnswerForgotten) => Found::Unknown,
             EffectKind::Done => Found::Response(response),
             EffectKind::Answered => Found::Answered(response),
-            EffectKind::Intent | EffectKind::Failed | EffectKind::Clock => Found::Unknown,
+            EffectKind::Failed => Found::Failure(refusal.unwrap_or_default().to_owned()),
+            EffectKind::Intent | EffectKind::Clock => Found::Unknown,
         }
     }
 
@@ -296,6 +298,13 @@ impl OpenEffects {
             .range((first_of(task), Bound::Unbounded))
             .take_while(move |(call, _)| call.task == task)
     }
+}
+
+/// The failure of a call that was refused: a clear no, which stands.
+pub(crate) fn refusal(record: &EffectRecord) -> Option<&str> {
+    let failure = record.error.as_deref();
+    let failure = failure.filter(|_| record.kind == EffectKind::Failed);
+    failure.filter(|text| NodeError::from_record(text).is_refused())
 }
 
 /// The least call that a task can make.

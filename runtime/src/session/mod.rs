@@ -31,7 +31,7 @@ use crate::store::{Commit, Committed, Park, Question, StoreError};
 pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
 use commit::{Left, Noted, Pending, PendingText, is_held_after};
 #[cfg(test)]
-pub(crate) use effects::journal_digest;
+pub(crate) use effects::{journal_digest, refusal};
 use faults::Faults;
 pub(crate) use faults::{catch_reducers, changed, step_error};
 use journal::{RunJournal, WriteJournal};

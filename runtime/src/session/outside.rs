@@ -322,6 +322,7 @@ impl Branch<'_> {
 enum OutcomeText {
     Happened(Box<RawValue>),
     DidNotHappen,
+    Refused(String),
 }
 
 /// The record of the effect that `asked` is about, as `answer` has it; `open` are the
@@ -337,8 +338,8 @@ pub(crate) fn outcome(
         run: run.clone(),
         question: asked.id.clone(),
         reason: format!(
-            "it asks what became of effect `{}`; answer with `Outcome::Happened(response)` or \
-                 `Outcome::<()>::DidNotHappen`",
+            "it asks what became of effect `{}`; answer with `Outcome::Happened(response)`, \
+                 `Outcome::did_not_happen()` or `Outcome::refused(reason)`",
             asked.name
         ),
     })?;
@@ -350,18 +351,21 @@ pub(crate) fn outcome(
         let reason = "a question is open about it, and it is missing";
         corrupt(head, place, reason.into())
     })?;
+    let failed = |error: NodeError, begun| EffectRecord {
+        kind: EffectKind::Failed,
+        error: Some(error.to_record()),
+        ..begun
+    };
     Ok(match outcome {
         OutcomeText::Happened(response) => EffectRecord {
             kind: EffectKind::Answered,
             response: Some(response.get().to_owned()),
             ..begun
         },
-        OutcomeText::DidNotHappen => EffectRecord {
-            kind: EffectKind::Failed,
-            error: Some(
-                NodeError::not_sent("somebody answered that it did not happen").to_record(),
-            ),
-            ..begun
-        },
+        OutcomeText::DidNotHappen => {
+            let error = NodeError::not_sent("somebody answered that it did not happen");
+            failed(error, begun)
+        }
+        OutcomeText::Refused(reason) => failed(NodeError::refused(reason), begun),
     })
 }

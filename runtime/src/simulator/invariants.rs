@@ -16,7 +16,7 @@ use crate::encode;
 use crate::hash::Digest;
 use crate::machine::TaskNote;
 use crate::mistakes;
-use crate::session::journal_digest;
+use crate::session::{journal_digest, refusal};
 use crate::store::{
     Access, EffectKind, EffectRecord, Head, Lease, Park, PendingResult, Status, StepKind,
     StepRecord,
@@ -215,10 +215,9 @@ impl Watch {
                 self.made.remove(&id_of(effect));
             }
         }
-        for effect in effects
-            .iter()
-            .filter(|effect| effect.kind == EffectKind::Done)
-        {
+        let stands =
+            |effect: &&EffectRecord| effect.kind == EffectKind::Done || refusal(effect).is_some();
+        for effect in effects.iter().filter(stands) {
             let before = self.recorded.insert(id_of(effect), effect.clone());
             let same = before.is_none_or(|before| before.response == effect.response);
             self.claim(same, "a recorded effect stays what it is", || {
@@ -252,7 +251,12 @@ impl Watch {
         let id = id_of(effect);
         match happened {
             Some(_) => drop(self.recorded.insert(id, effect.clone())),
-            None => drop(self.made.remove(&id)),
+            None => {
+                self.made.remove(&id);
+                if refusal(effect).is_some() {
+                    self.recorded.insert(id, effect.clone());
+                }
+            }
         }
     }
 

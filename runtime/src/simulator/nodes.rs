@@ -115,7 +115,10 @@ impl View<'_> {
                     desk::saw(cx, (name, *n), answer);
                     answers.push(Some(answer));
                 }
-                Err(_) if self.bears_failure(&answers) => answers.push(None),
+                // What is refused is refused for good.
+                Err(error) if error.is_refused() || self.bears_failure(&answers) => {
+                    answers.push(None);
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -1,7 +1,7 @@
 //! The world that effects reach: it counts, so that no two calls are answered
 //! alike, and it remembers what it was asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::dice::{Dice, mix};
 use crate::hash::Digest;
@@ -21,6 +21,8 @@ pub(super) struct Outside {
     calls: u64,
     /// What happened, with what it answered last.
     happened: HashMap<EffectId, u64>,
+    /// What it refused to do.
+    refused: HashSet<EffectId>,
 }
 
 impl Outside {
@@ -29,16 +31,21 @@ impl Outside {
             dice: Dice::new(seed, "outside"),
             calls: 0,
             happened: HashMap::new(),
+            refused: HashSet::new(),
         }
     }
 
-    /// Calls it. Once in `failures` times that fails: before anything happens, or
-    /// nobody can say.
+    /// Calls it. Once in `failures` times that fails: before anything happens, by a clear
+    /// no, or nobody can say.
     pub(super) fn call(&mut self, id: &EffectId, failures: u64) -> Result<u64, NodeError> {
         self.calls += 1;
         let fails = self.dice.one_in(failures);
         if fails && self.dice.one_in(2) {
             return Err(NodeError::not_sent("it was not reached"));
+        }
+        if fails && self.dice.one_in(2) {
+            self.refused.insert(id.clone());
+            return Err(NodeError::refused("it will not do it"));
         }
         let answer = mix(self.calls) >> 16;
         self.happened.insert(id.clone(), answer);
@@ -51,6 +58,12 @@ impl Outside {
     /// The run has branched off, and no call is the fork's.
     pub(super) fn forget(&mut self) {
         self.happened.clear();
+        self.refused.clear();
+    }
+
+    /// Whether it refused a call.
+    pub(super) fn refuses(&self, id: &EffectId) -> bool {
+        self.refused.contains(id)
     }
 
     /// What came of a call, as somebody finds out who looks.

@@ -17,6 +17,7 @@ pub(super) fn act(stage: &mut Stage) {
     let happened = stage.outside.look(&id);
     let answer = match happened {
         Some(answer) => format!("{{\"happened\":{answer}}}"),
+        None if stage.outside.refuses(&id) => "{\"refused\":\"it will not do it\"}".to_owned(),
         None => "\"did_not_happen\"".to_owned(),
     };
     let effects = stage.shelf.effects();

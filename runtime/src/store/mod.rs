@@ -189,9 +189,9 @@ pub trait Store: Send + Sync + 'static {
     /// - [`StoreError::NotNext`] if a record is not of the step after the head.
     fn journal(&self, recording: Recording) -> StoreFuture<'_, ()>;
 
-    /// Leaves the open step: keeps the results of its finished tasks, its
-    /// effects and its questions, sets the run's status and error, and gives
-    /// the lease back.
+    /// Leaves the open step: keeps the results of its finished tasks, each in the place of
+    /// one that is kept of that task, its effects and its questions, sets the run's status
+    /// and error, and gives the lease back.
     ///
     /// A question whose id is there already stays as it is, answered or not:
     /// an answer may come while the run is driven. To ask once more takes another id.

@@ -10,6 +10,7 @@ use super::difference::{CrashDifference, Deviation};
 use super::point::CrashPoint;
 use super::script::{BEGINNING, Script};
 use crate::cx::{Call, Cx, Line, Request, Said};
+use crate::encode;
 use crate::hash::Digest;
 use crate::node_error::NodeError;
 use crate::store::clock::{from_millis, to_millis};
@@ -139,8 +140,13 @@ impl Stage {
                 return None;
             }
             let said = script.last(&call).and_then(|entry| entry.said.as_ref());
-            if let Some(Ok(response)) = said {
-                return Some(format!("{{\"happened\":{response}}}"));
+            match said {
+                Some(Ok(response)) => return Some(format!("{{\"happened\":{response}}}")),
+                Some(Err(error)) if error.is_refused() => {
+                    let reason = encode::quoted(&error.to_string());
+                    return Some(format!("{{\"refused\":{reason}}}"));
+                }
+                _ => {}
             }
         }
         // It was never made, or the first run let go of it before it came to anything.

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::make::{
     LONG, all, answer, claim, digest, done, effect, first, fork, journal, next, now, park,
@@ -9,12 +10,18 @@ use crate::store::{Commit, Park, PendingResult, Status, StepKind, Store, StoreEr
 pub(super) async fn parking_keeps_results_and_gives_the_lease_back(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 1).await;
     run_to(&*store, "other", 0).await;
+    let before = done(store.head("run").await).expect("the run").updated;
+    // Times are kept to the millisecond.
+    while done(store.now().await) < before + Duration::from_millis(2) {
+        tokio::task::yield_now().await;
+    }
     let parked = Park {
         results: vec![result("run", 2), result("run", 1)],
         ..park("run", lease.epoch)
     };
     done(store.park(parked).await);
     let head = done(store.head("run").await).expect("the run");
+    assert!(head.updated > before, "a run that is parked has changed");
     assert_eq!(head.status, Status::Failed);
     assert_eq!(head.error.as_deref(), Some("node `plan` failed"));
     assert_eq!((head.lease, head.step), (None, 1));
@@ -22,19 +29,26 @@ pub(super) async fn parking_keeps_results_and_gives_the_lease_back(store: Arc<im
     assert!(kept(&*store, "other").await.is_empty());
 
     let lease = done(store.acquire("run", claim("berta", LONG)).await);
+    let other = PendingResult {
+        result: "{}".into(),
+        ..result("run", 1)
+    };
     let again = Park {
         status: Status::Paused,
         error: None,
-        results: vec![result("run", 3), result("run", 1)],
+        results: vec![result("run", 3), other.clone()],
         ..park("run", lease.epoch)
     };
     done(store.park(again).await);
     let head = done(store.head("run").await).expect("the run");
     assert_eq!((head.status, head.error), (Status::Paused, None));
+    let mut expected = sorted([1, 2, 3]);
+    let same = expected.iter_mut().filter(|kept| kept.task == other.task);
+    same.for_each(|kept| *kept = other.clone());
     assert_eq!(
         kept(&*store, "run").await,
-        sorted([1, 2, 3]),
-        "beside what is kept already"
+        expected,
+        "beside what is kept already, and in its place"
     );
 }
 
