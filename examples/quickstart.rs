@@ -66,7 +66,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_crash_anywhere_changes_nothing() {
-        let engine = |store| Engine::builder(Host).shared_store(store).build().unwrap();
+        let engine = |store| Engine::builder(Host).store(store).build().unwrap();
         let input = || Party {
             guests: ["Ada", "Grace", "Alan"].map(String::from).to_vec(),
             ..Default::default()

@@ -62,7 +62,7 @@ mod tests {
     #[tokio::test]
     async fn a_crash_anywhere_changes_nothing() {
         let engine = |store| {
-            let engine = Engine::builder(now::Claims).shared_store(store);
+            let engine = Engine::builder(now::Claims).store(store);
             engine.build().unwrap()
         };
         let claim = || now::Claim {

@@ -171,7 +171,7 @@ mod tests {
                 }),
                 progress: ProgressBar::hidden(),
             };
-            Engine::builder(graph).shared_store(store).build().unwrap()
+            Engine::builder(graph).store(store).build().unwrap()
         };
         let report = crash_everywhere(engine, Review::default).await.unwrap();
         assert_eq!(report.steps, 9);

@@ -166,7 +166,8 @@ pub enum Error {
     },
     /// The driving call took longer than it may.
     #[error(
-        "run `{run}` used up its budget of {budget:?} in step {step}; what finished is kept, resume the run to go on"
+        "run `{run}` used up its budget of {budget:?} in step {step}; what finished is kept: resume the run to go on with \
+         a budget of its own, or raise `run_budget` on the engine"
     )]
     BudgetExceeded {
         /// The run.

@@ -154,6 +154,30 @@ fn long_enough(lease: Option<Duration>) -> Result<Option<Duration>, Error> {
     Ok(lease)
 }
 
+/// The guide tells what holds unless something is set.
+#[cfg(test)]
+#[test]
+fn the_limits_are_told() {
+    let guide = include_str!("../../docs/getting-started.md");
+    let minutes = |time: Duration| format!("{}m", time.as_secs() / 60);
+    let seconds = |time: Duration| format!("{}s", time.as_secs());
+    let told = [
+        ("max_concurrency", DEFAULT_CONCURRENCY.to_string()),
+        ("default_timeout", seconds(DEFAULT_TIMEOUT)),
+        ("run_budget", minutes(DEFAULT_BUDGET)),
+        (
+            "max_steps",
+            DEFAULT_MAX_STEPS.to_string().replace("000", ",000"),
+        ),
+        ("lease", seconds(DEFAULT_LEASE)),
+        ("store_timeout", seconds(DEFAULT_STORE_TIMEOUT)),
+    ];
+    for (option, value) in told {
+        let row = format!("| `{option}` | {value} |");
+        assert!(guide.contains(&row), "{row}");
+    }
+}
+
 /// Durations as text: `"250ms"`, `"30s"`, `"10m"`, `"1h"`; also in `us` and `ns`, so that
 /// what is written reads back as what it was.
 mod duration {

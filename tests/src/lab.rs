@@ -188,7 +188,7 @@ impl Lab {
 
     /// Settings for an engine over this lab and that store.
     pub fn builder(&self, store: &Arc<dyn Store>) -> EngineBuilder<Self> {
-        Engine::builder(self.clone()).shared_store(Arc::clone(store))
+        Engine::builder(self.clone()).store(Arc::clone(store))
     }
 
     /// An engine over this lab and the store of `place`.

@@ -167,7 +167,7 @@ impl Trial<'_> {
             mended: AtomicBool::new(mended),
         };
         let engine = Engine::builder(Keeping { given })
-            .shared_store(Arc::clone(&self.place.store))
+            .store(Arc::clone(&self.place.store))
             .check_round_trip(self.check);
         let engine = match self.way {
             Way::Snapshot => engine.snapshot_every(1),
@@ -367,7 +367,7 @@ struct Dealing {
 }
 
 fn keys_engine<G: Graph<State = Keys>>(place: &Place, graph: G, check: bool) -> Engine<G> {
-    let engine = Engine::builder(graph).shared_store(Arc::clone(&place.store));
+    let engine = Engine::builder(graph).store(Arc::clone(&place.store));
     engine.check_round_trip(check).build().expect("it works")
 }
 

@@ -761,7 +761,7 @@ async fn an_error_row_does_not_take_over_a_payment_that_nobody_knows_of() {
         let shop = Shop {
             journal: journal.clone(),
         };
-        let engine = Engine::builder(shop).shared_store(Arc::clone(&place.store));
+        let engine = Engine::builder(shop).store(Arc::clone(&place.store));
         let engine = engine.build().unwrap();
         let run = engine.run("run", Order::default()).await.unwrap();
         assert_eq!(run.status(), Status::Interrupted);

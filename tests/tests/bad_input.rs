@@ -162,7 +162,7 @@ fn nothing(_: &Nothing) {}
 struct Elsewhere;
 
 fn engine<G: Graph>(place: &Place, graph: G) -> Engine<G> {
-    let builder = Engine::builder(graph).shared_store(Arc::clone(&place.store));
+    let builder = Engine::builder(graph).store(Arc::clone(&place.store));
     builder.build().expect("the settings make sense")
 }
 
@@ -494,7 +494,7 @@ mod files {
     }
 
     fn engine_at(path: &Path) -> Engine<first::Shop> {
-        let builder = Engine::builder(first::Shop).shared_store(sqlite_at(path));
+        let builder = Engine::builder(first::Shop).store(sqlite_at(path));
         builder.build().expect("the settings make sense")
     }
 

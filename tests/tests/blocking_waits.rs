@@ -133,7 +133,7 @@ fn a_wait_for_an_answer_ends_with_its_attempt() {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let engine = Engine::builder(graph.clone()).shared_store(place.store.clone());
+                let engine = Engine::builder(graph.clone()).store(place.store.clone());
                 let engine = engine
                     .default_timeout(PATIENCE * 10)
                     .run_budget(PATIENCE * 10);

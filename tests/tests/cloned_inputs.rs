@@ -109,7 +109,7 @@ async fn an_input_is_cloned_once_and_when_its_task_starts() {
         for place in stores() {
             for concurrency in [1, 8, 1_000] {
                 let builder = Engine::builder(Reading).max_concurrency(concurrency);
-                let engine = builder.shared_store(place.store.clone()).build().unwrap();
+                let engine = builder.store(place.store.clone()).build().unwrap();
                 reset();
                 let id = format!("{pages} pages {concurrency}");
                 let run = engine.run(id, book(pages)).await.unwrap();
@@ -129,7 +129,7 @@ async fn an_input_is_cloned_once_and_when_its_task_starts() {
 async fn a_repeated_attempt_is_one_clone_more() {
     for pages in [1, 100] {
         for place in stores() {
-            let builder = Engine::builder(Rereading).shared_store(place.store.clone());
+            let builder = Engine::builder(Rereading).store(place.store.clone());
             let engine = builder.build().unwrap();
             reset();
             let run = engine.run(format!("{pages}"), book(pages)).await.unwrap();

@@ -90,7 +90,7 @@ fn review(legal: &'static str, finance: &'static str) -> Review {
 async fn the_default_fails_and_names_field_nodes_and_step() {
     for place in stores() {
         let engine = Engine::builder(review("yes", "no"))
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         let error = engine.run("run", Desk::default()).await.unwrap_err();
@@ -128,7 +128,7 @@ async fn the_default_fails_and_names_field_nodes_and_step() {
 
         // A mended program goes on from there.
         let mended = Engine::builder(review("yes", "yes"))
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         let run = mended.resume("run").await.unwrap();
@@ -283,14 +283,14 @@ async fn one_key_written_twice_conflicts() {
 async fn a_stored_run_loads_whatever_the_policy_is_now() {
     for place in stores() {
         let lenient = Engine::builder(review("yes", "no"))
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .conflict(ConflictPolicy::LastWriterWins)
             .build()
             .unwrap();
         lenient.run("run", Desk::default()).await.unwrap();
         let before = trace(&lenient, "run").await.unwrap();
         let strict = Engine::builder(review("yes", "no"))
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         assert_eq!(trace(&strict, "run").await.unwrap(), before);

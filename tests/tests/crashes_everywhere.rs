@@ -36,7 +36,7 @@ fn complete(report: &CrashReport) {
 async fn a_graph_with_one_of_everything() {
     let surveyor = Surveyor::new();
     let engine = |store: Arc<dyn Store>| {
-        let engine = Engine::builder(surveyor.clone()).shared_store(store);
+        let engine = Engine::builder(surveyor.clone()).store(store);
         engine.build().unwrap()
     };
     let report = crash_everywhere(engine, || Survey::of(2, 3)).await.unwrap();
@@ -50,7 +50,7 @@ async fn a_graph_with_one_of_everything() {
 async fn a_graph_with_one_of_everything_on_several_threads() {
     let surveyor = Surveyor::new();
     let engine = |store: Arc<dyn Store>| {
-        let engine = Engine::builder(surveyor.clone()).shared_store(store);
+        let engine = Engine::builder(surveyor.clone()).store(store);
         engine.build().unwrap()
     };
     crash_everywhere(engine, || Survey::of(1, 2)).await.unwrap();
@@ -207,7 +207,7 @@ async fn a_till_in_a_loop() {
     let paid = Journal::new();
     let engine = |store| {
         let paid = paid.clone();
-        let engine = Engine::builder(Tills { paid }).shared_store(store);
+        let engine = Engine::builder(Tills { paid }).store(store);
         engine.build().unwrap()
     };
     let report = crash_everywhere(engine, Till::default).await.unwrap();
@@ -252,7 +252,7 @@ async fn nodes_that_block_come_to_the_same() {
     let paid = Journal::new();
     let engine = |store| {
         let paid = paid.clone();
-        let engine = Engine::builder(Scales { paid }).shared_store(store);
+        let engine = Engine::builder(Scales { paid }).store(store);
         engine.build().unwrap()
     };
     let report = crash_everywhere(engine, Till::default).await.unwrap();
@@ -350,8 +350,5 @@ async fn an_engine_with_a_store_of_its_own_is_told() {
     let refused: CrashDifference = refused.unwrap_err();
     assert_eq!(refused.deviation(), Deviation::OtherStore);
     let said = refused.to_string();
-    assert!(
-        said.ends_with("; build it with `.shared_store(store)`"),
-        "{said}"
-    );
+    assert!(said.ends_with("; build it with `.store(store)`"), "{said}");
 }

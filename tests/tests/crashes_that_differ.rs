@@ -171,7 +171,7 @@ struct Guessing {
 
 async fn difference<G: Graph<State = Notes>>(graph: impl Fn() -> G) -> CrashDifference {
     let engine = |store: Arc<dyn Store>| {
-        let engine = Engine::builder(graph()).shared_store(store);
+        let engine = Engine::builder(graph()).store(store);
         engine.build().unwrap()
     };
     crash_everywhere(engine, Notes::default).await.unwrap_err()
@@ -234,7 +234,7 @@ async fn a_call_that_is_left_out_after_a_crash() {
 #[tokio::test]
 async fn the_report_says_how_a_run_ends_each_time() {
     let engine = |store: Arc<dyn Store>| {
-        let engine = Engine::builder(Failing).shared_store(store);
+        let engine = Engine::builder(Failing).store(store);
         engine.build().unwrap()
     };
     let report = crash_everywhere(engine, Notes::default).await.unwrap();
@@ -339,7 +339,7 @@ async fn an_input_that_is_another_each_time() {
     static INPUTS: AtomicU64 = AtomicU64::new(0);
     let engine = |store| {
         let memory = Memory::default();
-        let engine = Engine::builder(Looking { memory }).shared_store(store);
+        let engine = Engine::builder(Looking { memory }).store(store);
         engine.build().unwrap()
     };
     let input = || Notes {
@@ -366,12 +366,7 @@ struct Weighing;
 
 #[tokio::test]
 async fn an_input_that_cannot_be_stored_is_told() {
-    let engine = |store| {
-        Engine::builder(Weighing)
-            .shared_store(store)
-            .build()
-            .unwrap()
-    };
+    let engine = |store| Engine::builder(Weighing).store(store).build().unwrap();
     let input = || Scale { grams: f64::NAN };
     let refused = crash_everywhere(engine, input).await.unwrap_err();
     assert_eq!(refused.point(), CrashPoint::FirstRun);

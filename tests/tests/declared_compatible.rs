@@ -117,7 +117,7 @@ async fn left_by_the_old_program() -> Arc<dyn Store> {
 
 fn engine<G: Graph>(graph: G, store: &Arc<dyn Store>) -> Engine<G> {
     Engine::builder(graph)
-        .shared_store(Arc::clone(store))
+        .store(Arc::clone(store))
         .build()
         .unwrap()
 }

@@ -102,7 +102,7 @@ struct Batches {
 fn engine(place: &Place, world: &World, concurrency: usize) -> Engine<Batches> {
     let world = world.clone();
     Engine::builder(Batches { world })
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .max_concurrency(concurrency)
         .build()
         .expect("the settings make sense")

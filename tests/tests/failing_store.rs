@@ -42,7 +42,7 @@ async fn every_nth_call_fails_and_the_run_ends_the_same() {
                 continue;
             }
             let well = Engine::builder(Surveyor::new())
-                .shared_store(Arc::clone(&place.store))
+                .store(Arc::clone(&place.store))
                 .build()
                 .unwrap();
             let hooked = Hooked::new(Arc::clone(&place.store), every_nth(n, moment, call));
@@ -101,7 +101,7 @@ async fn a_value_that_is_too_large_is_told_as_that() {
             })
         };
         let engine = Engine::builder(Surveyor::new())
-            .shared_store(place.hooked(hook))
+            .store(place.hooked(hook))
             .build()
             .unwrap();
         let error = engine.run("survey", Survey::of(1, 1)).await.unwrap_err();
@@ -209,7 +209,7 @@ async fn a_failed_commit_leaves_the_old_step_or_the_new_one() {
         for (moment, shift) in [(Moment::Before, 0), (Moment::After, 1)] {
             for fail_at in 1..8 {
                 let well = Engine::builder(Surveyor::new())
-                    .shared_store(Arc::clone(&place.store))
+                    .store(Arc::clone(&place.store))
                     .build()
                     .unwrap();
                 let hooked = Hooked::new(

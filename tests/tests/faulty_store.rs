@@ -30,7 +30,7 @@ struct Pot;
 /// A store with a run that has ended, and which has forgotten how it came to be.
 async fn store() -> FaultyStore {
     let store = Arc::new(MemoryStore::new());
-    let engine = Engine::builder(Pot).shared_store(store.clone()).build();
+    let engine = Engine::builder(Pot).store(store.clone()).build();
     engine.unwrap().run("run", Tea::default()).await.unwrap();
     FaultyStore::new(store)
 }
@@ -130,7 +130,7 @@ fn every_call_has_a_name_of_its_own() {
 async fn of_a_process_that_dies_no_further_call_gets_through() {
     for (fault, happens) in [(Fault::DieBefore, false), (Fault::DieAfter, true)] {
         let beneath = Arc::new(MemoryStore::new());
-        let engine = Engine::builder(Pot).shared_store(beneath.clone()).build();
+        let engine = Engine::builder(Pot).store(beneath.clone()).build();
         engine.unwrap().run("run", Tea::default()).await.unwrap();
         let store = FaultyStore::new(beneath.clone());
         store.fail_call(StoreCall::Acquire, 1, fault);

@@ -94,7 +94,7 @@ fn carry(_: &Paper, load: Text) -> PaperUpdate {
 struct Reading;
 
 fn reading(store: &std::sync::Arc<dyn Store>, max_steps: u64) -> Engine<Reading> {
-    let builder = Engine::builder(Reading).shared_store(store.clone());
+    let builder = Engine::builder(Reading).store(store.clone());
     // The check would encode every state once more.
     let builder = builder.check_round_trip(false).max_steps(max_steps);
     builder.build().unwrap()

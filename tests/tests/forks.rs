@@ -14,7 +14,7 @@ use superstep_tests::survey::{Survey, SurveyUpdate, Surveyor};
 use superstep_tests::{Hooked, Journal, Moment, Place, only_nth, stores, trace};
 
 fn surveying(place: &Place, surveyor: &Surveyor) -> Engine<Surveyor> {
-    let builder = Engine::builder(surveyor.clone()).shared_store(place.store.clone());
+    let builder = Engine::builder(surveyor.clone()).store(place.store.clone());
     builder.build().unwrap()
 }
 
@@ -78,7 +78,7 @@ async fn an_edit_is_a_step_and_the_states_around_it_can_be_looked_at() {
                 ..Options::default()
             };
             let builder = Engine::builder(Surveyor::new()).options(options);
-            let engine = builder.shared_store(place.store.clone()).build().unwrap();
+            let engine = builder.store(place.store.clone()).build().unwrap();
             let origin = format!("origin {snapshots:?}");
             let last = engine.run(&origin, Survey::of(2, 3)).await.unwrap().steps();
             for step in 0..=last {
@@ -160,7 +160,7 @@ async fn an_origin_goes_on_after_a_fork() {
     let undisturbed = trace(&undisturbed, "origin").await.unwrap();
     for place in stores() {
         let builder = Engine::builder(Surveyor::new()).max_steps(4);
-        let halting = builder.shared_store(place.store.clone()).build().unwrap();
+        let halting = builder.store(place.store.clone()).build().unwrap();
         halting.run("origin", Survey::of(2, 3)).await.unwrap_err();
         let engine = surveying(&place, &Surveyor::new());
         let edit = |state: &mut Survey| state.rounds = 1;
@@ -217,7 +217,7 @@ async fn order_keys_are_unique_in_a_fork() {
     for place in stores() {
         let (own, shared) = (Surveyor::new(), Surveyor::new());
         let builder = Engine::builder(shared.clone()).max_steps(4);
-        let halting = builder.shared_store(place.store.clone()).build().unwrap();
+        let halting = builder.store(place.store.clone()).build().unwrap();
         let engine = surveying(&place, &shared);
         engine.run("origin", Survey::of(2, 3)).await.unwrap();
         for _ in 0..3 {
@@ -481,7 +481,7 @@ async fn what_an_open_step_left_is_not_the_forks() {
     for place in stores() {
         let shop = Shop::default();
         let graph = Shopping { shop: shop.clone() };
-        let builder = Engine::builder(graph).shared_store(place.store.clone());
+        let builder = Engine::builder(graph).store(place.store.clone());
         let engine = builder.build().unwrap();
         shop.closed.store(true, Ordering::Relaxed);
         engine.run("origin", Order::default()).await.unwrap_err();
@@ -535,7 +535,7 @@ async fn a_question_of_the_origin_is_not_the_forks() {
         let shop = Shop::default();
         shop.closed.store(true, Ordering::Relaxed);
         let graph = PayingOnce { shop: shop.clone() };
-        let builder = Engine::builder(graph).shared_store(place.store.clone());
+        let builder = Engine::builder(graph).store(place.store.clone());
         let engine = builder.build().unwrap();
         let origin = engine.run("origin", Order::default()).await.unwrap();
         assert_eq!(origin.status(), Status::Interrupted);
@@ -586,7 +586,7 @@ async fn a_fork_without_progress_says_so() {
     struct Meeting;
 
     for place in stores() {
-        let builder = Engine::builder(Meeting).shared_store(place.store.clone());
+        let builder = Engine::builder(Meeting).store(place.store.clone());
         let engine = builder.build().unwrap();
         let error = engine.run("origin", Way::default()).await.unwrap_err();
         let Error::NoProgress { step, .. } = error else {
@@ -634,7 +634,7 @@ async fn a_fork_sees_what_is_stored() {
 
     for place in stores() {
         let engine = || {
-            let builder = Engine::builder(Flashing).shared_store(place.store.clone());
+            let builder = Engine::builder(Flashing).store(place.store.clone());
             builder.build().unwrap()
         };
         let run = engine().run("origin", Flash::default()).await.unwrap();
@@ -671,7 +671,7 @@ async fn an_altered_fork_is_named() {
         let path = folder.path().join("runs.db");
         let engine = || {
             let builder = Engine::builder(Surveyor::new());
-            let builder = builder.shared_store(superstep_tests::sqlite_at(&path));
+            let builder = builder.store(superstep_tests::sqlite_at(&path));
             builder.build().unwrap()
         };
         engine().run("origin", Survey::of(1, 2)).await.unwrap();

@@ -48,7 +48,7 @@ async fn visits<G: superstep::Graph<State = Trail>>(graph: impl Fn() -> G, input
         for concurrency in [1, 8] {
             let builder = Engine::builder(graph()).max_concurrency(concurrency);
             let builder = match place {
-                Some(Place { store, .. }) => builder.shared_store(store.clone()),
+                Some(Place { store, .. }) => builder.store(store.clone()),
                 None => builder.no_store(),
             };
             let engine = builder.build().expect("the settings make sense");
@@ -162,7 +162,7 @@ struct NoElse;
 async fn each_over_nothing_without_else_names_the_row() {
     for place in stores() {
         let engine = Engine::builder(NoElse)
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         let error = engine.run("run", planned(&[])).await.unwrap_err();
@@ -440,7 +440,7 @@ struct StartDeferred;
 async fn start_expands_like_any_other_row() {
     for place in stores() {
         let engine = Engine::builder(NothingToStart)
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         let error = engine.run("run", planned(&[])).await.unwrap_err();

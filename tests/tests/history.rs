@@ -11,7 +11,7 @@ use superstep_tests::{Dice, stores, trace};
 async fn history_only_grows() {
     for place in stores() {
         let engine = Engine::builder(Surveyor::new())
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .snapshot_every(2)
             .max_steps(5)
             .build()
@@ -19,7 +19,7 @@ async fn history_only_grows() {
         let mut before = Vec::new();
         engine.run("run", Survey::of(2, 3)).await.unwrap_err();
         let go_on = Engine::builder(Surveyor::new())
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         for round in 0..6 {
@@ -75,7 +75,7 @@ async fn the_state_of_every_step_is_what_it_was() {
                     ..Options::default()
                 };
                 let builder = Engine::builder(Surveyor::new()).options(options);
-                builder.shared_store(place.store.clone()).build().unwrap()
+                builder.store(place.store.clone()).build().unwrap()
             };
             let id = format!("run {snapshots:?}");
             // Step by step, noting each state as it is committed.
@@ -115,7 +115,7 @@ async fn the_state_of_every_step_is_what_it_was() {
 async fn a_step_says_what_its_tasks_did() {
     for place in stores() {
         let engine = Engine::builder(Surveyor::new())
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         engine.run("run", Survey::of(1, 2)).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_step_says_what_its_tasks_did() {
 async fn looking_changes_nothing() {
     for place in stores() {
         let engine = Engine::builder(Surveyor::new())
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         engine.run("run", Survey::of(1, 2)).await.unwrap();
@@ -210,7 +210,7 @@ async fn ephemeral_fields_are_seen_in_the_next_step_only_also_after_a_restart() 
             let mut steps = 1;
             loop {
                 let engine = Engine::builder(Flashing)
-                    .shared_store(place.store.clone())
+                    .store(place.store.clone())
                     .snapshot_every(snapshots)
                     .max_steps(steps)
                     .build()

@@ -50,7 +50,7 @@ async fn an_ephemeral_input_is_the_same_after_an_interruption() {
             let engine = Engine::builder(Desks {
                 broken: Broken(Arc::new(AtomicBool::new(broken))),
             })
-            .shared_store(Arc::clone(&place.store))
+            .store(Arc::clone(&place.store))
             .build()
             .unwrap();
             let input = Desk {

@@ -11,7 +11,7 @@ async fn forty_runs_at_once_are_isolated() {
     let alone = Engine::builder(Surveyor::new()).build().unwrap();
     for place in stores() {
         let engine = Engine::builder(Surveyor::new())
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         let mut runs = JoinSet::new();

@@ -128,7 +128,7 @@ async fn till(folder: &Path, id: &str, dice: Dice) -> Result<Run<Till>, Error> {
         paid: Journal::in_file(&folder.join(id)),
     };
     let store = sqlite_at(&folder.join("runs.db"));
-    let engine = Engine::builder(tills).shared_store(store).build()?;
+    let engine = Engine::builder(tills).store(store).build()?;
     loop {
         let run = engine.run(id, Till::default()).await?;
         for asked in run.interrupts() {
@@ -265,7 +265,7 @@ async fn look(store: &Arc<dyn Store>, journal: &Journal, id: &str) -> bool {
 async fn faults(folder: &Path, number: usize, account: &Account) -> [usize; 2] {
     let (survey_id, till_id) = (format!("survey-{number}"), format!("till-{number}"));
     let store = sqlite_at(&folder.join("runs.db"));
-    let engine = Engine::builder(Surveyor::new()).shared_store(Arc::clone(&store));
+    let engine = Engine::builder(Surveyor::new()).store(Arc::clone(&store));
     let stored = trace(&engine.build().unwrap(), &survey_id).await.unwrap();
     let chain = |step: u64| stored.history.get(step as usize).map(|step| step.chain);
     let steps = account
@@ -293,7 +293,7 @@ async fn faults(folder: &Path, number: usize, account: &Account) -> [usize; 2] {
         dice: Dice::new(0),
         paid: Journal::new(),
     };
-    let tills = Engine::builder(tills).shared_store(store).build().unwrap();
+    let tills = Engine::builder(tills).store(store).build().unwrap();
     let till = tills.get(&till_id).await.unwrap();
     assert_eq!(till.state().receipts, all);
     [lost, payments - paid.len()]

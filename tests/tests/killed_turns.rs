@@ -58,7 +58,7 @@ struct Chatting {
 
 fn engine(store: &Arc<dyn Store>, world: World) -> Engine<Chatting> {
     Engine::builder(Chatting { world })
-        .shared_store(Arc::clone(store))
+        .store(Arc::clone(store))
         .lease(Duration::from_secs(1))
         .build()
         .expect("the settings make sense")

@@ -6,7 +6,7 @@ use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Place, stores};
 
 async fn surveying(place: &Place) -> Engine<Surveyor> {
-    let builder = Engine::builder(Surveyor::new()).shared_store(place.store.clone());
+    let builder = Engine::builder(Surveyor::new()).store(place.store.clone());
     let engine = builder.build().unwrap();
     engine.run("run", Survey::of(2, 3)).await.unwrap();
     engine

@@ -79,7 +79,7 @@ async fn an_effect_of_a_closed_step_does_not_reach_the_next() {
             gate,
             journal: journal.clone(),
         };
-        let builder = Engine::builder(late).shared_store(place.store.clone());
+        let builder = Engine::builder(late).store(place.store.clone());
         let run = builder.build().unwrap().run("run", Job::default()).await;
         assert_eq!(run.unwrap().state().a, "attempt 2");
         let [refused] = &journal.lines()[..] else {
@@ -139,7 +139,7 @@ impl Siblings {
     }
 
     fn engine(&self, place: &superstep_tests::Place) -> Engine<Self> {
-        let builder = Engine::builder(self.clone()).shared_store(place.store.clone());
+        let builder = Engine::builder(self.clone()).store(place.store.clone());
         builder.build().unwrap()
     }
 

@@ -39,7 +39,7 @@ struct Counting {
 
 fn counting(place: &Place, marked: u64) -> Engine<Counting> {
     let marked = Marked(marked);
-    let builder = Engine::builder(Counting { marked }).shared_store(place.store.clone());
+    let builder = Engine::builder(Counting { marked }).store(place.store.clone());
     builder.build().expect("the settings make sense")
 }
 

@@ -44,7 +44,7 @@ struct Batches {
 fn engine(place: &Place, world: &World) -> Engine<Batches> {
     let world = world.clone();
     Engine::builder(Batches { world })
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .expect("the settings make sense")
 }

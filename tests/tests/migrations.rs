@@ -397,7 +397,7 @@ const NUMBER: u64 = u64::MAX - 1;
 const RATIO: f64 = 0.1 + 0.2;
 
 fn engine<G: Graph>(graph: G, store: &Arc<dyn Store>) -> Engine<G> {
-    let builder = Engine::builder(graph).shared_store(Arc::clone(store));
+    let builder = Engine::builder(graph).store(Arc::clone(store));
     builder.build().unwrap()
 }
 

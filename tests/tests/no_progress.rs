@@ -67,7 +67,7 @@ fn reason(error: &Error) -> (u64, &str) {
 async fn a_starved_join_names_itself_and_who_is_missing() {
     for place in stores() {
         let engine = Engine::builder(Starving)
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         for (input, here, missing) in [(0, "`left`", "`right`"), (1, "`right`", "`left`")] {
@@ -100,7 +100,7 @@ async fn a_starved_join_names_itself_and_who_is_missing() {
 async fn a_further_turn_is_possible_after_no_progress() {
     for place in stores() {
         let engine = Engine::builder(Starving)
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         engine.run("run", mode(0)).await.unwrap_err();
@@ -219,7 +219,7 @@ async fn loops_that_change_the_state_or_ask_outside_go_on() {
 async fn other_loops_meet_max_steps_and_go_on_if_there_are_more() {
     for place in stores() {
         let engine = |steps: Option<u64>| {
-            let builder = Engine::builder(Counting).shared_store(place.store.clone());
+            let builder = Engine::builder(Counting).store(place.store.clone());
             match steps {
                 Some(steps) => builder.max_steps(steps),
                 None => builder,

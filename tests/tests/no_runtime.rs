@@ -21,7 +21,7 @@ fn bare<T>(call: impl Future<Output = Result<T, Error>>) -> Error {
 #[test]
 fn a_call_without_a_runtime_is_an_error() {
     for place in stores() {
-        let builder = Engine::builder(Surveyor::new()).shared_store(place.store.clone());
+        let builder = Engine::builder(Surveyor::new()).store(place.store.clone());
         let engine = builder.build().unwrap();
         let input = Survey::of(1, 1);
         for error in [

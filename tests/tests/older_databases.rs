@@ -155,7 +155,7 @@ struct Clerk {
 fn engine(path: &Path, world: &World, max_steps: u64) -> Engine<Clerk> {
     let world = world.clone();
     let builder = Engine::builder(Clerk { world }).max_steps(max_steps);
-    builder.shared_store(sqlite_at(path)).build().unwrap()
+    builder.store(sqlite_at(path)).build().unwrap()
 }
 
 fn asked(message: &str) -> Desk {

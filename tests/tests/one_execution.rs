@@ -19,7 +19,7 @@ fn surveyor_at(place: &Place) -> (Engine<Surveyor>, Journal) {
     let surveyor = Surveyor::new();
     let journal = surveyor.world.journal.clone();
     let engine = Engine::builder(surveyor)
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .expect("the settings make sense");
     (engine, journal)
@@ -133,7 +133,7 @@ struct Listener {
 fn listener(place: &Place, gate: &Arc<Semaphore>) -> Engine<Listener> {
     let gate = Gate(Arc::clone(gate));
     Engine::builder(Listener { gate })
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .expect("the settings make sense")
 }

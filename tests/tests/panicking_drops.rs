@@ -44,7 +44,7 @@ struct Shelves;
 
 fn engine(place: &Place) -> Engine<Shelves> {
     Engine::builder(Shelves)
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .expect("the settings make sense")
 }

@@ -88,7 +88,7 @@ fn input(blow: &str) -> Fuse {
 fn builder<G: superstep::Graph<State = Fuse>>(place: &Place, graph: G) -> Engine<G> {
     let store = Arc::clone(&place.store);
     Engine::builder(graph)
-        .shared_store(store)
+        .store(store)
         .build()
         .expect("the settings make sense")
 }

@@ -152,7 +152,7 @@ async fn breaks<G: superstep::Graph<State = Shelf>>(
             what,
             armed: Arc::clone(&armed),
         }))
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .max_concurrency(concurrency)
         .build()
         .expect("the settings make sense")

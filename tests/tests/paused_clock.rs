@@ -33,7 +33,7 @@ struct Calls;
 async fn no_time_passes_while_the_store_works() {
     let place = sqlite();
     let engine = Engine::builder(Calls)
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .unwrap();
     let begun = Instant::now();
@@ -92,7 +92,7 @@ struct Sleeper;
 async fn a_sleep_takes_no_real_time() {
     let place = sqlite();
     let engine = Engine::builder(Sleeper)
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .default_timeout(Duration::from_secs(7_200))
         .run_budget(Duration::from_secs(7_200))
         .build()

@@ -84,7 +84,7 @@ struct Caller {
 fn engine(store: Arc<dyn Store>, world: &World) -> Engine<Caller> {
     let world = world.clone();
     Engine::builder(Caller { world })
-        .shared_store(store)
+        .store(store)
         .build()
         .expect("the settings make sense")
 }

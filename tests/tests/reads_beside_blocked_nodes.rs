@@ -62,11 +62,11 @@ fn everything_is_read_while_no_blocking_thread_is_free() {
         OPEN.store(false, Ordering::SeqCst);
         let _open = OpenAtTheEnd;
         let deaf = Engine::builder(Deaf)
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         let other = Engine::builder(Stepping)
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         runtime.block_on(async {

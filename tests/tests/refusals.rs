@@ -111,7 +111,7 @@ async fn it_takes_the_error_row_at_once() {
     for place in stores() {
         let bank = Bank::that(declines);
         let engine = Engine::builder(Charges { bank: bank.clone() });
-        let engine = engine.shared_store(place.store.clone()).build().unwrap();
+        let engine = engine.store(place.store.clone()).build().unwrap();
         let run = engine.run("order", Order::default()).await.unwrap();
         right(&run, FailureKind::Refused, "the card was declined (1)");
         assert_eq!(bank.asked(), 1);
@@ -126,7 +126,7 @@ async fn of_a_call_that_may_be_repeated_too() {
     for place in stores() {
         let bank = Bank::that(declines);
         let engine = Engine::builder(Books { bank: bank.clone() });
-        let engine = engine.shared_store(place.store.clone()).build().unwrap();
+        let engine = engine.store(place.store.clone()).build().unwrap();
         let run = engine.run("order", Order::default()).await.unwrap();
         right(&run, FailureKind::Refused, "the card was declined (1)");
         assert_eq!(bank.asked(), 1);
@@ -138,7 +138,7 @@ async fn nobody_is_asked_again_who_has_said_no() {
     for place in stores() {
         let bank = Bank::that(declines);
         let engine = Engine::builder(Insists { bank: bank.clone() });
-        let engine = engine.shared_store(place.store.clone()).build().unwrap();
+        let engine = engine.store(place.store.clone()).build().unwrap();
         let run = engine.run("order", Order::default()).await.unwrap();
         right(&run, FailureKind::Error, "the card was declined (3)");
         assert_eq!(bank.asked(), 1);
@@ -154,7 +154,7 @@ async fn without_an_error_row_the_run_fails_and_the_no_stands() {
     for place in stores() {
         let bank = Bank::that(declines);
         let engine = Engine::builder(Stubborn { bank: bank.clone() });
-        let engine = engine.shared_store(place.store.clone()).build().unwrap();
+        let engine = engine.store(place.store.clone()).build().unwrap();
         for call in 0..3 {
             let failed = match call {
                 0 => engine.run("order", Order::default()).await,
@@ -179,7 +179,7 @@ async fn as_an_answer_it_leads_where_the_call_would_have_led() {
     for place in stores() {
         let bank = Bank::that(|| Err(NodeError::transient("the line went dead")));
         let engine = Engine::builder(Charges { bank: bank.clone() });
-        let engine = engine.shared_store(place.store.clone()).build().unwrap();
+        let engine = engine.store(place.store.clone()).build().unwrap();
         let run = engine.run("order", Order::default()).await.unwrap();
         assert_eq!(run.status(), Status::Interrupted);
         let question = run.interrupts()[0].id.clone();
@@ -198,7 +198,7 @@ async fn wherever_the_process_dies() {
     let bank = Bank::that(declines);
     let engine = |store| {
         let engine = Engine::builder(Charges { bank: bank.clone() });
-        engine.shared_store(store).build().unwrap()
+        engine.store(store).build().unwrap()
     };
     let report = crash_everywhere(engine, Order::default).await.unwrap();
     assert_eq!((report.status, report.steps), (Status::Completed, 2));
@@ -238,7 +238,7 @@ async fn a_failure_says_how() {
     for (way, kind) in ways {
         for place in stores() {
             let engine = Engine::builder(Fails { way: Way(way) });
-            let engine = engine.shared_store(place.store.clone()).build().unwrap();
+            let engine = engine.store(place.store.clone()).build().unwrap();
             let run = engine.run("order", Order::default()).await.unwrap();
             assert_eq!(run.state().kind, kind);
             let replayed = engine.replay("order").await.unwrap();

@@ -268,7 +268,7 @@ mod undecodable {
 const RUNS: u64 = 40;
 
 fn engine<G: Graph>(store: &Arc<dyn Store>, graph: G) -> Engine<G> {
-    let builder = Engine::builder(graph).shared_store(Arc::clone(store));
+    let builder = Engine::builder(graph).store(Arc::clone(store));
     builder.build().unwrap()
 }
 

@@ -10,7 +10,7 @@ use superstep_tests::survey::{Survey, Surveyor};
 
 fn engine(path: &Path) -> (Engine<Surveyor>, Surveyor) {
     let surveyor = Surveyor::new();
-    let builder = Engine::builder(surveyor.clone()).shared_store(sqlite_at(path));
+    let builder = Engine::builder(surveyor.clone()).store(sqlite_at(path));
     (builder.build().unwrap(), surveyor)
 }
 

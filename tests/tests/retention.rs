@@ -53,7 +53,7 @@ fn walk(to: u64) -> Walk {
 }
 
 fn walking(store: &Arc<dyn Store>) -> Engine<Walking> {
-    let builder = Engine::builder(Walking).shared_store(Arc::clone(store));
+    let builder = Engine::builder(Walking).store(Arc::clone(store));
     builder.build().unwrap()
 }
 
@@ -102,7 +102,7 @@ async fn runs_go_by_status_count_and_graph() {
     for place in stores() {
         let engine = walking(&place.store);
         let elsewhere = Engine::builder(Elsewhere { _other: Other });
-        let elsewhere = elsewhere.shared_store(place.store.clone());
+        let elsewhere = elsewhere.store(place.store.clone());
         let elsewhere = elsewhere.build().unwrap();
         elsewhere.run("elsewhere", walk(1)).await.unwrap();
         let falling = Walk {
@@ -213,7 +213,7 @@ async fn an_open_run_is_resumed_after_its_steps_are_pruned() {
     for place in stores() {
         let halting = |steps| {
             let builder = Engine::builder(Walking).max_steps(steps).snapshot_every(10);
-            builder.shared_store(place.store.clone()).build().unwrap()
+            builder.store(place.store.clone()).build().unwrap()
         };
         halting(55).run("run", walk(100)).await.unwrap_err();
         let engine = halting(1_000);
@@ -449,7 +449,7 @@ async fn a_run_that_is_driven_is_left_alone() {
         let engine = || {
             let gate = gate.clone();
             let builder = Engine::builder(Passing { gate });
-            builder.shared_store(place.store.clone()).build().unwrap()
+            builder.store(place.store.clone()).build().unwrap()
         };
         let (engine, other) = (engine(), engine());
         let driving = tokio::spawn({

@@ -86,7 +86,7 @@ fn reporter(place: &Place, odd: &'static str) -> Engine<Reporter> {
 
 fn failing(place: &Place, odd: &'static str, failing: bool) -> Engine<Reporter> {
     let world = World { odd, failing };
-    let builder = Engine::builder(Reporter { world }).shared_store(place.store.clone());
+    let builder = Engine::builder(Reporter { world }).store(place.store.clone());
     builder.build().unwrap()
 }
 
@@ -117,7 +117,7 @@ fn told(differences: &[superstep::Difference]) -> Vec<String> {
 async fn equal_runs_do_not_differ() {
     for (here, there) in stores().into_iter().zip(stores().into_iter().rev()) {
         for place in [&here, &there] {
-            let surveyor = Engine::builder(Surveyor::new()).shared_store(place.store.clone());
+            let surveyor = Engine::builder(Surveyor::new()).store(place.store.clone());
             let surveyor = surveyor.build().unwrap();
             for run in ["one", "other"] {
                 surveyor.run(run, Survey::of(2, 3)).seed(7).await.unwrap();
@@ -325,7 +325,7 @@ async fn only_the_step_that_differs_is_read() {
             }
             well()
         });
-        let builder = Engine::builder(Counting).shared_store(place.store.clone());
+        let builder = Engine::builder(Counting).store(place.store.clone());
         let engine = builder.build().unwrap();
         let count = |to| Count { to, at: 0 };
         engine.run("one", count(300)).await.unwrap();

@@ -112,7 +112,7 @@ struct Trips {
 fn engine(place: &Place) -> Engine<Trips> {
     let own = Own::default();
     let engine = Engine::builder(Trips { own: own.clone() })
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .unwrap();
     own.0.set(engine.clone()).expect("it is set once");
@@ -211,7 +211,7 @@ async fn a_task_that_the_node_spawned_waits_for_the_run() {
     for place in stores() {
         let own = Spawned::default();
         let engine = Engine::builder(Parent { own: own.clone() })
-            .shared_store(Arc::clone(&place.store))
+            .store(Arc::clone(&place.store))
             .build()
             .unwrap();
         own.engine.set(engine.clone()).expect("it is set once");
@@ -285,10 +285,7 @@ struct Encoder;
 async fn a_call_for_its_own_run_between_the_nodes_is_refused_too() {
     for place in stores() {
         let store = Arc::clone(&place.store);
-        let engine = Engine::builder(Encoder)
-            .shared_store(store)
-            .build()
-            .unwrap();
+        let engine = Engine::builder(Encoder).store(store).build().unwrap();
         ASK.set(Some(engine.clone()));
         soon(engine.run("run", Encoded::default())).await.unwrap();
         let said = SAID.take();

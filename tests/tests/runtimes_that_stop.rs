@@ -91,7 +91,7 @@ fn runtime(threads: usize) -> Runtime {
 fn engine(place: &Place, world: &World) -> Engine<Sleepers> {
     let world = world.clone();
     Engine::builder(Sleepers { world })
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .unwrap()
 }

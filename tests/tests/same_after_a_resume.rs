@@ -54,7 +54,7 @@ fn engine<G: Graph>(place: &Place, graph: G) -> Engine<G> {
 
 fn built<G: Graph>(place: &Place, graph: G, every: Option<u64>) -> Engine<G> {
     let engine = Engine::builder(graph)
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .check_round_trip(true);
     let engine = match every {
         Some(every) => engine.snapshot_every(every),

@@ -50,7 +50,7 @@ async fn survey_at(setting: Setting) -> Bytes {
     let places = stores();
     let Place { store, .. } = &places[setting.store % places.len()];
     let engine = Engine::builder(Surveyor::new())
-        .shared_store(store.clone())
+        .store(store.clone())
         .max_concurrency(setting.concurrency)
         .build()
         .expect("the settings make sense");

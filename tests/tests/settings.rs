@@ -171,7 +171,7 @@ async fn extreme_settings_are_safe() {
         for place in superstep_tests::stores() {
             let engine = Engine::builder(Summing)
                 .options(options.clone())
-                .shared_store(place.store.clone())
+                .store(place.store.clone())
                 .build()
                 .unwrap();
             let run = engine.run("run", Sum::default()).await.unwrap();
@@ -206,7 +206,7 @@ async fn a_lease_without_end_is_told_to_others() {
         });
         let engine = Engine::builder(Summing)
             .lease(Duration::MAX)
-            .shared_store(store)
+            .store(store)
             .build()
             .unwrap();
         let run = tokio::spawn(engine.run("run", Sum::default()).into_future());

@@ -23,7 +23,7 @@ struct Counting;
 /// A new process each time: nothing is left in memory.
 fn engine(place: &Place, max_steps: u64) -> Engine<Counting> {
     let builder = Engine::builder(Counting).max_steps(max_steps);
-    builder.shared_store(place.store.clone()).build().unwrap()
+    builder.store(place.store.clone()).build().unwrap()
 }
 
 fn endless() -> Count {

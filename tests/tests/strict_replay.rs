@@ -23,7 +23,7 @@ async fn replayed<G: Graph>(graph: G, place: &Place, id: &str) -> Run<G::State> 
         }
         well()
     });
-    let engine = Engine::builder(graph).shared_store(store).build().unwrap();
+    let engine = Engine::builder(graph).store(store).build().unwrap();
     let stands = engine.get(id).await.unwrap();
     let before = contents(place).await;
     asked.take();
@@ -65,7 +65,7 @@ async fn contents(place: &Place) -> String {
 async fn a_survey_with_everything_replays_to_its_fingerprint() {
     for place in stores() {
         let engine = Engine::builder(Surveyor::new())
-            .shared_store(Arc::clone(&place.store))
+            .store(Arc::clone(&place.store))
             .build()
             .unwrap();
         let survey = engine.run("run", Survey::of(2, 3)).await.unwrap();
@@ -171,7 +171,7 @@ struct Host {
 
 fn hosting(place: &Place, host: &Host) -> Engine<Host> {
     let builder = Engine::builder(host.clone());
-    let builder = builder.shared_store(Arc::clone(&place.store));
+    let builder = builder.store(Arc::clone(&place.store));
     builder.build().unwrap()
 }
 
@@ -342,7 +342,7 @@ struct Adder {
 async fn blocking_nodes_are_replayed_and_told_when_nobody_waits() {
     for place in stores() {
         let adder = Adder::default();
-        let builder = Engine::builder(adder.clone()).shared_store(Arc::clone(&place.store));
+        let builder = Engine::builder(adder.clone()).store(Arc::clone(&place.store));
         let short = builder.default_timeout(Duration::from_millis(50));
         let engine = short.build().unwrap();
         engine.run("run", Sums::default()).await.unwrap();
@@ -432,7 +432,7 @@ async fn another_graph_is_told_what_differs_and_where_to_look() {
         .await
         .unwrap();
     let caterer = Caterer::default();
-    let builder = Engine::builder(later::Host { caterer }).shared_store(Arc::clone(&place.store));
+    let builder = Engine::builder(later::Host { caterer }).store(Arc::clone(&place.store));
     let error = builder.build().unwrap().replay("run").await.unwrap_err();
     assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
     assert!(error.to_string().contains("node `sweep` is new"), "{error}");

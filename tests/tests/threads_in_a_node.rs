@@ -77,7 +77,7 @@ struct Polls {
 
 /// Runs a node that does what `script` says, and replays it.
 async fn done<G: superstep::Graph<State = Job>>(graph: G, place: &Place) -> Result<String, Error> {
-    let engine = Engine::builder(graph).shared_store(place.store.clone());
+    let engine = Engine::builder(graph).store(place.store.clone());
     let engine = engine.build().unwrap();
     let run = engine.run(place.kind, Job::default()).await?;
     for _ in 0..3 {

@@ -39,7 +39,7 @@ fn thank(state: &Chat) -> ChatUpdate {
 struct Chatting;
 
 fn chatting(place: &Place) -> Engine<Chatting> {
-    let builder = Engine::builder(Chatting).shared_store(place.store.clone());
+    let builder = Engine::builder(Chatting).store(place.store.clone());
     builder.build().expect("the settings make sense")
 }
 

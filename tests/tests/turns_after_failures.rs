@@ -127,7 +127,7 @@ struct Agent {
 fn engine(place: &Place, world: &World) -> Engine<Agent> {
     let world = world.clone();
     let builder = Engine::builder(Agent { world });
-    builder.shared_store(place.store.clone()).build().unwrap()
+    builder.store(place.store.clone()).build().unwrap()
 }
 
 fn says(message: &str) -> ChatUpdate {
@@ -213,7 +213,7 @@ async fn what_the_dropped_step_had_on_record_stays_readable_and_is_nobodys() {
                 world: world.clone(),
             });
             let builder = builder.snapshot_every(snapshots);
-            let engine = builder.shared_store(place.store.clone()).build().unwrap();
+            let engine = builder.store(place.store.clone()).build().unwrap();
             let id = format!("run {snapshots}");
             engine.run(&id, hello()).await.unwrap();
             let call = says("call a broken b");
@@ -281,7 +281,7 @@ async fn what_was_dropped_cannot_be_altered_unnoticed() {
         world: World::default(),
     };
     let open = || {
-        let builder = Engine::builder(graph()).shared_store(superstep_tests::sqlite_at(&path));
+        let builder = Engine::builder(graph()).store(superstep_tests::sqlite_at(&path));
         builder.build().unwrap()
     };
     let engine = open();
@@ -418,7 +418,7 @@ async fn the_turn_asks_if_nobody_has() {
             world: world.clone(),
         };
         let builder = Engine::builder(graph).run_budget(Duration::from_millis(100));
-        let engine = builder.shared_store(place.store.clone()).build().unwrap();
+        let engine = builder.store(place.store.clone()).build().unwrap();
         let error = engine.run("run", hello()).await.unwrap_err();
         assert!(matches!(error, Error::BudgetExceeded { .. }), "{error}");
         let run = engine.get("run").await.unwrap();
@@ -477,7 +477,7 @@ async fn a_turn_that_lost_an_answer_is_repeated() {
                 let builder = Engine::builder(Agent {
                     world: world.clone(),
                 });
-                let sick = builder.shared_store(store).build().unwrap();
+                let sick = builder.store(store).build().unwrap();
                 let turn = |engine: &Engine<Agent>| engine.turn(&id, says("sorry")).token("next");
                 let error = turn(&sick).await.unwrap_err();
                 assert!(matches!(error, Error::Store { .. }), "{id}: {error}");
@@ -511,7 +511,7 @@ async fn a_turn_dropped_at_any_wait_begins_once() {
             let builder = Engine::builder(Agent {
                 world: world.clone(),
             });
-            let slow = builder.shared_store(Arc::clone(&slow)).build().unwrap();
+            let slow = builder.store(Arc::clone(&slow)).build().unwrap();
             let turn = |engine: &Engine<Agent>| engine.turn(&id, says("sorry")).token("next");
             let mut call = turn(&slow).into_future();
             let finished = poll_times(&mut call, polls).await;

@@ -33,10 +33,7 @@ fn the_driver() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = sqlite_at(&folder.join("runs.db"));
-        let engine = Engine::builder(Waiting)
-            .shared_store(store)
-            .build()
-            .unwrap();
+        let engine = Engine::builder(Waiting).store(store).build().unwrap();
         engine.run("run", Word::default()).await.unwrap();
     });
 }
@@ -55,10 +52,7 @@ fn a_run_that_another_process_drives_is_left_to_it() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = sqlite_at(&folder.path().join("runs.db"));
-        let engine = Engine::builder(Waiting)
-            .shared_store(store)
-            .build()
-            .unwrap();
+        let engine = Engine::builder(Waiting).store(store).build().unwrap();
         for result in [
             engine.resume("run").await,
             engine.run("run", Word::default()).await,
@@ -91,7 +85,7 @@ fn a_rival() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let engine = Engine::builder(Surveyor { world })
-            .shared_store(sqlite_at(&folder.join("runs.db")))
+            .store(sqlite_at(&folder.join("runs.db")))
             .build()
             .unwrap();
         let rivals = (0..RUNS).map(|run| {
@@ -126,7 +120,7 @@ fn rivals_run_each_task_once() {
         let alone = Surveyor::new();
         let undisturbed = Engine::builder(alone.clone()).build().unwrap();
         let engine = Engine::builder(Surveyor::new())
-            .shared_store(sqlite_at(&folder.path().join("runs.db")))
+            .store(sqlite_at(&folder.path().join("runs.db")))
             .build()
             .unwrap();
         for run in 0..RUNS {

@@ -29,7 +29,7 @@ async fn keys_are_unique_over_loops_fan_outs_joins_and_turns() {
         let surveyor = Surveyor::new();
         let journal = surveyor.world.journal.clone();
         let engine = Engine::builder(surveyor)
-            .shared_store(place.store.clone())
+            .store(place.store.clone())
             .build()
             .unwrap();
         let mut run = engine.run("run", Survey::of(4, 5)).await.unwrap();

@@ -65,7 +65,7 @@ fn listener(permits: usize) -> Listener {
 }
 
 fn engine(store: Arc<dyn Store>, graph: &Listener) -> Engine<Listener> {
-    let engine = Engine::builder(graph.clone()).shared_store(store);
+    let engine = Engine::builder(graph.clone()).store(store);
     engine.build().expect("the settings make sense")
 }
 
@@ -213,7 +213,7 @@ async fn one_kept(
 const TERM: Duration = Duration::from_secs(1);
 
 fn with_short_lease(store: &Arc<dyn Store>, graph: &Listener) -> Engine<Listener> {
-    let engine = Engine::builder(graph.clone()).shared_store(Arc::clone(store));
+    let engine = Engine::builder(graph.clone()).store(Arc::clone(store));
     engine.lease(TERM).build().unwrap()
 }
 
@@ -296,7 +296,7 @@ async fn a_poll_under_way_is_a_sign_of_life() {
             busy: Busy(Duration::from_millis(2_500)),
             ..listener(0)
         };
-        let builder = || Engine::builder(graph.clone()).shared_store(Arc::clone(&place.store));
+        let builder = || Engine::builder(graph.clone()).store(Arc::clone(&place.store));
         let ours = builder().lease(Duration::from_secs(1)).build().unwrap();
         let theirs = builder().build().unwrap();
         // The tasks of a fan-out are polled by workers, the call is not.

@@ -49,7 +49,7 @@ struct Giving {
 fn engine(place: &Place, update: ValuesUpdate) -> Engine<Giving> {
     let given = Given(Arc::new(update));
     Engine::builder(Giving { given })
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .build()
         .expect("the settings make sense")
 }
@@ -369,7 +369,7 @@ struct Weighing;
 async fn an_input_of_a_task_that_cannot_be_stored_fails_its_run() {
     for place in stores() {
         let engine = Engine::builder(Weighing)
-            .shared_store(Arc::clone(&place.store))
+            .store(Arc::clone(&place.store))
             .build()
             .unwrap();
         let error = engine.run("run", Values::default()).await.unwrap_err();

@@ -356,7 +356,7 @@ fn reference(info: &GraphInfo, walk: &Walk) -> (Vec<String>, u64, bool) {
 
 fn engine<G: Graph<State = Walk>>(place: &Place, graph: G, concurrency: usize) -> Engine<G> {
     Engine::builder(graph)
-        .shared_store(Arc::clone(&place.store))
+        .store(Arc::clone(&place.store))
         .max_concurrency(concurrency)
         .build()
         .expect("the settings make sense")

@@ -53,9 +53,7 @@ fn on_a_thread<T>(work: impl Future<Output = T>) -> T {
 
 fn engine(log: &Log, store: Arc<dyn Store>) -> Engine<Toiling> {
     let log = log.clone();
-    let engine = Engine::builder(Toiling { log })
-        .shared_store(store)
-        .lease(TERM);
+    let engine = Engine::builder(Toiling { log }).store(store).lease(TERM);
     engine.build().unwrap()
 }
 

@@ -12,7 +12,7 @@ use crate::graph::{Graph, GraphInfo};
 use crate::machine::{Blueprint, closed_circles};
 use crate::options::{ConflictPolicy, Options};
 use crate::session::Recent;
-use crate::store::{MemoryStore, Store};
+use crate::store::{IntoStore, MemoryStore, Store};
 
 /// Settings for an [`Engine`]; of two calls for one setting the later wins.
 #[must_use = "call `build` for the engine"]
@@ -38,15 +38,28 @@ impl<G: Graph> EngineBuilder<G> {
         }
     }
 
-    /// Keeps runs in `store`. Default: a [`MemoryStore`] of this engine's own.
-    pub fn store(mut self, store: impl Store) -> Self {
-        self.store = Place::Store(Arc::new(store));
-        self
-    }
-
-    /// Keeps runs in a store that others use too.
-    pub fn shared_store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Place::Store(store);
+    /// Keeps runs in `store`: a store, or one in an [`Arc`], which others use, too. Default: a
+    /// [`MemoryStore`] of this engine's own.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// # use serde::{Deserialize, Serialize};
+    /// use superstep::prelude::*;
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Count { n: u64 }
+    /// # #[node]
+    /// # fn one(_: &Count) -> CountUpdate { Count::update().n(1) }
+    /// # #[graph(state = Count, start -> one -> end)]
+    /// # struct Counter;
+    ///
+    /// let shared: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    /// let one = Engine::builder(Counter).store(Arc::clone(&shared)).build()?;
+    /// let other = Engine::builder(Counter).store(shared).build()?;
+    /// # let _ = (one, other);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn store(mut self, store: impl IntoStore) -> Self {
+        self.store = Place::Store(store.into_store());
         self
     }
 

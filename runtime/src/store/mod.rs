@@ -7,6 +7,7 @@
 
 pub(crate) mod clock;
 mod error;
+mod into_store;
 mod memory;
 mod pages;
 mod records;
@@ -19,6 +20,7 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 pub use error::{CallOutcome, StoreError};
+pub use into_store::IntoStore;
 pub use memory::MemoryStore;
 pub use pages::{Pages, StoreExt};
 pub use records::{

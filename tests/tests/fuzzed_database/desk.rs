@@ -185,7 +185,7 @@ async fn finish(_: &Papers) -> PapersUpdate {
 pub struct Desk;
 
 pub fn engine(store: Arc<dyn Store>) -> Engine<Desk> {
-    let builder = Engine::builder(Desk).shared_store(store).snapshot_every(3);
+    let builder = Engine::builder(Desk).store(store).snapshot_every(3);
     // What a damaged row leads to has an end.
     let builder = builder.max_steps(40).run_budget(Duration::from_secs(60));
     builder.build().unwrap()

@@ -147,7 +147,7 @@ fn noting(
 pub(crate) fn engine(store: Arc<dyn Store>, world: &World) -> Engine<Surveyor> {
     let world = world.clone();
     Engine::builder(Surveyor { world })
-        .shared_store(store)
+        .store(store)
         .snapshot_every(3)
         .build()
         .expect("the settings make sense")

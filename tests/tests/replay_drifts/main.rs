@@ -213,7 +213,7 @@ fn engine(store: &Arc<dyn Store>, drift: &'static str) -> (Engine<Traveller>, Jo
         calls: calls.clone(),
     };
     let engine = Engine::builder(Traveller { today })
-        .shared_store(Arc::clone(store))
+        .store(Arc::clone(store))
         .default_timeout(match drift {
             "waits too long" => Duration::from_millis(50),
             _ => Duration::from_secs(30),

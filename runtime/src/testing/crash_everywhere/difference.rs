@@ -197,7 +197,7 @@ impl Deviation {
             Self::NewCall | Self::MissingCall | Self::OtherRequest | Self::OtherEnd => {
                 "let what a node does follow from nothing but the state, its input, `cx` and effects"
             }
-            Self::OtherStore => "build it with `.shared_store(store)`",
+            Self::OtherStore => "build it with `.store(store)`",
             // What the error says, or the engine itself sees to.
             Self::NotBegun
             | Self::CalledAgain

@@ -78,7 +78,7 @@ use play::Play;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), superstep::testing::CrashDifference> {
-/// let engine = |store| Engine::builder(Shop).shared_store(store).build().unwrap();
+/// let engine = |store| Engine::builder(Shop).store(store).build().unwrap();
 /// let report = crash_everywhere(engine, || Order { amount: 5, ..Default::default() }).await?;
 /// assert_eq!((report.steps, report.status), (1, superstep::Status::Completed));
 /// assert!(report.tried() > 10);

@@ -67,7 +67,7 @@ fn crash<G: Graph<State = Order>>(
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().unwrap();
     let engine = |store: Arc<dyn Store>| {
-        let engine = Engine::builder(graph()).shared_store(store);
+        let engine = Engine::builder(graph()).store(store);
         engine.build().unwrap()
     };
     make(mistake);

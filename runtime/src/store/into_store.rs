@@ -1,0 +1,28 @@
+use std::sync::Arc;
+
+use super::Store;
+
+/// What an engine's [`store`](crate::EngineBuilder::store) takes: a [`Store`], or one
+/// in an [`Arc`], of a type that is known or not.
+pub trait IntoStore {
+    /// The store, as engines share it.
+    fn into_store(self) -> Arc<dyn Store>;
+}
+
+impl<S: Store> IntoStore for S {
+    fn into_store(self) -> Arc<dyn Store> {
+        Arc::new(self)
+    }
+}
+
+impl<S: Store> IntoStore for Arc<S> {
+    fn into_store(self) -> Arc<dyn Store> {
+        self
+    }
+}
+
+impl IntoStore for Arc<dyn Store> {
+    fn into_store(self) -> Arc<dyn Store> {
+        self
+    }
+}
