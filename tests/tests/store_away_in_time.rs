@@ -75,12 +75,11 @@ fn away_at(call: StoreCall, n: u64) -> FaultyStore {
     store
 }
 
-#[tokio::test]
-async fn of_a_timeout() {
-    // The intent, and what came of it.
+/// It is paid once, whenever the store is away: at the intent, and at what came of it.
+async fn is_paid<G: superstep::Graph<State = Order>>(graph: impl Fn(Bank) -> G) {
     for n in [1, 2] {
         let bank = Bank::default();
-        let engine = Engine::builder(Shop { bank: bank.clone() });
+        let engine = Engine::builder(graph(bank.clone()));
         let engine = engine
             .store(away_at(StoreCall::Journal, n))
             .build()
@@ -95,36 +94,20 @@ async fn of_a_timeout() {
     }
 }
 
+#[tokio::test]
+async fn of_a_timeout() {
+    is_paid(|bank| Shop { bank }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_timeout_of_a_node_that_blocks() {
-    for n in [1, 2] {
-        let bank = Bank::default();
-        let engine = Engine::builder(BlockingShop { bank: bank.clone() });
-        let engine = engine
-            .store(away_at(StoreCall::Journal, n))
-            .build()
-            .unwrap();
-        let run = engine.run("order", Order::default()).await.unwrap();
-        let right = Order {
-            paid: 7,
-            refunded: false,
-        };
-        assert_eq!(*run.state(), right, "away at write {n}");
-        assert_eq!(bank.0.load(Ordering::Relaxed), 1);
-    }
+    is_paid(|bank| BlockingShop { bank }).await;
 }
 
 /// Whose clock stands still while the node works.
 #[tokio::test(start_paused = true)]
 async fn of_a_timeout_by_a_paused_clock() {
-    for n in [1, 2] {
-        let bank = Bank::default();
-        let engine = Engine::builder(BlockingShop { bank: bank.clone() });
-        let engine = engine.store(away_at(StoreCall::Journal, n));
-        let run = engine.build().unwrap().run("order", Order::default());
-        let run = run.await.unwrap();
-        assert_eq!((run.state().paid, run.state().refunded), (7, false), "{n}");
-    }
+    is_paid(|bank| BlockingShop { bank }).await;
 }
 
 /// Nobody knows how long a store is away that has not answered yet.
@@ -138,6 +121,42 @@ async fn of_a_timeout_while_it_hangs() {
     let run = engine.run("order", Order::default()).await.unwrap();
     assert_eq!((run.state().paid, run.state().refunded), (7, false));
     assert_eq!(bank.0.load(Ordering::Relaxed), 1);
+}
+
+/// Polls its payment once, and then waits for something else.
+#[node(timeout = "200ms")]
+async fn loses_sight(_: &Order, cx: &Cx, bank: &Bank) -> Result<(), NodeError> {
+    let paid = cx.effect("pay", &()).at_most_once();
+    let mut paid = std::pin::pin!(paid.run(|| async { bank.pay() }));
+    let waits = std::future::poll_fn(|task| paid.as_mut().poll(task).map(drop));
+    let other = std::future::poll_fn(|_| std::task::Poll::Ready(()));
+    tokio::select! { biased; () = waits => {}, () = other => {} }
+    std::future::pending().await
+}
+
+#[graph(
+    state = Order,
+    start -> loses_sight -> end, loses_sight on error -> refund, refund -> end
+)]
+struct Careless {
+    bank: Bank,
+}
+
+/// But not for ever: a write that the node does not wait for has no end.
+#[tokio::test]
+async fn not_of_a_node_that_has_lost_sight_of_its_call() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    store.fail_call(StoreCall::Journal, 1, Fault::Hang);
+    let bank = Bank::default();
+    let engine = Engine::builder(Careless { bank }).store(store);
+    let engine = engine.store_timeout(SECOND).build().unwrap();
+    let call = engine.run("order", Order::default()).into_future();
+    let run = tokio::time::timeout(30 * SECOND, call).await;
+    let run = run.expect("its timeout comes").unwrap();
+    assert_eq!(
+        (run.status(), run.state().refunded),
+        (Status::Completed, true)
+    );
 }
 
 #[tokio::test]

@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// See the module; shared by the calls of the store and by those who measure the time.
-#[derive(Debug, Default)]
-pub(super) struct Away(Mutex<Waits>);
+#[derive(Debug)]
+pub(super) struct Away {
+    waits: Mutex<Waits>,
+    timeout: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Waits {
@@ -17,9 +20,19 @@ struct Waits {
 }
 
 impl Away {
+    /// Of a store that is away if it has not answered in that time.
+    pub(super) fn new(timeout: Duration) -> Arc<Self> {
+        let waits = Mutex::default();
+        Arc::new(Self { waits, timeout })
+    }
+
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     fn waits(&self) -> MutexGuard<'_, Waits> {
         // Every change is complete in itself.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call that began at `began` has found the store away, and waits for it until the

@@ -82,7 +82,7 @@ impl Patience {
         Self {
             timeout,
             until,
-            away: Arc::default(),
+            away: Away::new(timeout),
             wanted: None,
         }
     }

@@ -11,6 +11,7 @@
 mod attempt;
 mod board;
 mod crew;
+mod limits;
 mod queue;
 mod slice;
 mod task;

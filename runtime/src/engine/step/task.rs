@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, Limits};
+use super::attempt::Attempt;
+use super::limits::Limits;
 use super::timer::{NoClock, Timer};
 use crate::cx::Keyring;
 use crate::engine::away::{Away, time_away};
