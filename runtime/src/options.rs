@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::graph::GraphInfo;
 
 /// What happens when two tasks of one step write different values to a field
 /// whose reducer does not combine them.
@@ -93,8 +92,13 @@ const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(10);
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 impl Options {
-    /// The settings of an engine: these options over the graph's over the defaults.
-    pub(crate) fn settle(&self, graph: &GraphInfo) -> Result<Settings, Error> {
+    /// The settings of an engine: these options over what its graph says, `max_steps` and
+    /// `conflict`, over the defaults.
+    pub(crate) fn settle(
+        &self,
+        max_steps: Option<u64>,
+        conflict: Option<ConflictPolicy>,
+    ) -> Result<Settings, Error> {
         Ok(Settings {
             max_concurrency: at_least_one("max_concurrency", self.max_concurrency)?
                 .unwrap_or(DEFAULT_CONCURRENCY),
@@ -102,9 +106,9 @@ impl Options {
             default_timeout: longer_than_zero("default_timeout", self.default_timeout)?
                 .unwrap_or(DEFAULT_TIMEOUT),
             run_budget: longer_than_zero("run_budget", self.run_budget)?.unwrap_or(DEFAULT_BUDGET),
-            max_steps: at_least_one("max_steps", self.max_steps.or(graph.max_steps))?
+            max_steps: at_least_one("max_steps", self.max_steps.or(max_steps))?
                 .unwrap_or(DEFAULT_MAX_STEPS),
-            conflict: self.conflict.or(graph.conflict).unwrap_or_default(),
+            conflict: self.conflict.or(conflict).unwrap_or_default(),
             lease: long_enough(self.lease)?.unwrap_or(DEFAULT_LEASE),
             store_timeout: longer_than_zero("store_timeout", self.store_timeout)?
                 .unwrap_or(DEFAULT_STORE_TIMEOUT),

@@ -1,13 +1,14 @@
 //! Questions that a run asks, and their answers.
 
 use super::handle::RunHandle;
+use super::shown::interrupts;
 use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Hasher;
 use crate::run::Interrupt;
 use crate::session;
-use crate::store::{Answer, Head, Question, QuestionKind, Status};
+use crate::store::{Answer, Head, QuestionKind, Status};
 
 impl<G: Graph> RunHandle<G> {
     pub(super) async fn answer(
@@ -64,16 +65,4 @@ impl<G: Graph> RunHandle<G> {
         questions.retain(|asked| asked.step == head.step + 1);
         Ok(interrupts(questions))
     }
-}
-
-/// The open ones among `questions`, as users see them.
-pub(super) fn interrupts(questions: Vec<Question>) -> Vec<Interrupt> {
-    let open = questions.into_iter().filter(|asked| asked.answer.is_none());
-    open.map(|asked| Interrupt {
-        id: asked.id,
-        name: asked.name,
-        node: asked.node,
-        question: asked.question,
-    })
-    .collect()
 }

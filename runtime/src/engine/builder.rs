@@ -173,7 +173,7 @@ impl<G: Graph> EngineBuilder<G> {
     /// [`Error::DuplicateNode`] for two nodes of one name.
     pub fn build(self) -> Result<Engine<G>, Error> {
         check_names(G::INFO)?;
-        let settings = self.options.settle(G::INFO)?;
+        let settings = self.options.settle(G::INFO.max_steps, G::INFO.conflict)?;
         let store: Option<Arc<dyn Store>> = match self.store {
             Place::Memory => Some(Arc::new(MemoryStore::new())),
             Place::Store(store) => Some(store),

@@ -1,6 +1,5 @@
 //! Whether a run may go on, or be read, under this engine's graph.
 
-use super::handle::RunHandle;
 use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
@@ -10,8 +9,13 @@ use crate::session::{Reducers, changed};
 use crate::store::{Head, Store};
 
 /// Checks that a run belongs to this engine's graph, and to the graph as it
-/// was when the run started. Fields added with a serde default are fine.
-pub(super) async fn check_graph<G: Graph>(run: &RunHandle<G>, head: &Head) -> Result<(), Error> {
+/// was when the run started; `today` is its fingerprint. Fields added with a serde
+/// default are fine.
+pub(super) async fn check_graph<G: Graph>(
+    today: Digest,
+    at: &Stored,
+    head: &Head,
+) -> Result<(), Error> {
     if head.graph != G::INFO.name {
         return Err(Error::WrongGraph {
             run: head.run.clone(),
@@ -19,10 +23,10 @@ pub(super) async fn check_graph<G: Graph>(run: &RunHandle<G>, head: &Head) -> Re
             graph: G::INFO.name,
         });
     }
-    if head.fingerprint == run.core.fingerprint() {
+    if head.fingerprint == today {
         return Ok(());
     }
-    let differences = G::INFO.differences(&graph_of(&run.at, head).await?);
+    let differences = G::INFO.differences(&graph_of(at, head).await?);
     if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
         return Ok(());
     }
@@ -31,13 +35,14 @@ pub(super) async fn check_graph<G: Graph>(run: &RunHandle<G>, head: &Head) -> Re
 
 /// Checks that a run was started with this very graph.
 pub(super) async fn check_same_graph<G: Graph>(
-    run: &RunHandle<G>,
+    today: Digest,
+    at: &Stored,
     head: &Head,
 ) -> Result<(), Error> {
-    if head.fingerprint == run.core.fingerprint() {
+    if head.fingerprint == today {
         return Ok(());
     }
-    let differences = G::INFO.differences(&graph_of(&run.at, head).await?);
+    let differences = G::INFO.differences(&graph_of(at, head).await?);
     Err(changed::<G>(head, differences.lines().to_vec()))
 }
 
@@ -92,10 +97,14 @@ pub(super) async fn check_snapshot<G: Graph>(at: &Stored, head: &Head) -> Result
 }
 
 /// The reducers that changed since the run's graph.
-pub(super) async fn reducers<G: Graph>(run: &RunHandle<G>, head: &Head) -> Result<Reducers, Error> {
+pub(super) async fn reducers<G: Graph>(
+    today: Digest,
+    at: &Stored,
+    head: &Head,
+) -> Result<Reducers, Error> {
     let mut changed = Vec::new();
-    if head.fingerprint != run.core.fingerprint() {
-        let differences = G::INFO.differences(&graph_of(&run.at, head).await?);
+    if head.fingerprint != today {
+        let differences = G::INFO.differences(&graph_of(at, head).await?);
         changed.extend_from_slice(differences.reducers());
     }
     Ok(Reducers::new(changed))

@@ -8,7 +8,7 @@ use super::compatible::{check_graph, reducers};
 use super::core::Core;
 use super::lease::{self, HeldLease};
 use super::patience::Patience;
-use super::start::run_at;
+use super::shown::run_at;
 use super::stored::{Stored, check_id};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -74,13 +74,13 @@ impl<G: Graph> RunHandle<G> {
     pub(super) async fn head(&self) -> Result<Head, Error> {
         let head = self.at.head().await?;
         check_head(&head)?;
-        check_graph(self, &head).await?;
+        check_graph::<G>(self.core.fingerprint(), &self.at, &head).await?;
         Ok(head)
     }
 
     pub(super) async fn load(&self) -> Result<(Loaded, Machine<G>, Tail), Error> {
         let loaded = self.at.load().await?;
-        let reducers = reducers(self, &loaded.head).await?;
+        let reducers = reducers::<G>(self.core.fingerprint(), &self.at, &loaded.head).await?;
         let (machine, tail) = restore(&self.core.blueprint, &loaded, &reducers)?;
         Ok((loaded, machine, tail))
     }

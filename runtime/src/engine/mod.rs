@@ -23,6 +23,7 @@ mod rehearsed;
 pub(crate) mod replay;
 mod retention;
 mod runtime;
+mod shown;
 mod start;
 mod step;
 mod stored;

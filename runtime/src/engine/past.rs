@@ -32,7 +32,7 @@ impl<G: Graph> RunHandle<G> {
             let (snapshot, steps) = steps_up_to(&self.at, head, step).await?;
             if let Some(last) = steps.last().filter(|last| last.step == step) {
                 let last = last.clone();
-                let reducers = reducers(self, head).await?;
+                let reducers = reducers::<G>(self.core.fingerprint(), &self.at, head).await?;
                 let (machine, _) = replay_steps(
                     &self.core.blueprint,
                     head,

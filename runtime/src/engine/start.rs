@@ -7,29 +7,28 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::active::{RunResult, StartedWith};
-use super::answer::interrupts;
 use super::core::Core;
 use super::drive::{Drive, Writer};
 use super::handle::RunHandle;
 use super::inside;
 use super::lease;
 use super::runtime;
+use super::shown::{finished_run, interrupts, run_at};
 use super::step::later;
 use super::stored::Taken;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::hash::Digest;
 use crate::machine::{self, Machine, UpdateOf};
 use crate::panics::{Caught, let_go};
-use crate::run::{Interrupt, Run};
+use crate::run::Run;
 use crate::session::load::{check_step, undecodable};
 use crate::session::{
     self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, step_error,
 };
 use crate::state::State;
-use crate::store::{Head, Status, StoreError, StoreFuture};
+use crate::store::{Status, StoreError, StoreFuture};
 
 /// Says so, to nodes that still run, when the driving ends.
 struct Driven(Arc<RunIdentity>);
@@ -282,31 +281,5 @@ impl StartedWith {
             run: run.to_owned(),
             what,
         })
-    }
-}
-
-fn finished_run<G: Graph>(machine: &Machine<G>, fingerprint: Option<Digest>) -> Run<G::State> {
-    Run {
-        id: machine.run().to_owned(),
-        state: Arc::clone(machine.state()),
-        status: Status::Completed,
-        steps: machine.step(),
-        fingerprint,
-        interrupts: Vec::new(),
-    }
-}
-
-pub(super) fn run_at<G: Graph>(
-    head: &Head,
-    machine: &Machine<G>,
-    interrupts: Vec<Interrupt>,
-) -> Run<G::State> {
-    Run {
-        id: head.run.clone(),
-        state: Arc::clone(machine.state()),
-        status: head.status,
-        steps: machine.step(),
-        fingerprint: Some(machine.chain()),
-        interrupts,
     }
 }

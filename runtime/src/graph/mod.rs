@@ -4,7 +4,7 @@
 mod draw;
 mod fingerprint;
 pub mod glue;
-mod info;
+pub(crate) mod info;
 mod input;
 mod node;
 mod outcome;

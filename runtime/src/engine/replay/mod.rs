@@ -23,7 +23,7 @@ use super::active::RunResult;
 use super::compatible::check_same_graph;
 use super::handle::RunHandle;
 use super::runtime;
-use super::start::run_at;
+use super::shown::run_at;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
@@ -40,7 +40,7 @@ impl<G: Graph> RunHandle<G> {
     /// See [`Engine::replay`](super::Engine::replay).
     pub(super) async fn replay(&self) -> RunResult<G> {
         let head = self.head().await?;
-        check_same_graph(self, &head).await?;
+        check_same_graph::<G>(self.core.fingerprint(), &self.at, &head).await?;
         let now = self.at.now().await?;
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
             return Err(Error::lease_held(self.at.id(), lease.clone()));

@@ -1,0 +1,52 @@
+//! A run as users get it.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::hash::Digest;
+use crate::machine::Machine;
+use crate::run::{Interrupt, Run};
+use crate::store::{Head, Question, Status};
+
+/// One that is at its end.
+pub(super) fn finished_run<G: Graph>(
+    machine: &Machine<G>,
+    fingerprint: Option<Digest>,
+) -> Run<G::State> {
+    Run {
+        id: machine.run().to_owned(),
+        state: Arc::clone(machine.state()),
+        status: Status::Completed,
+        steps: machine.step(),
+        fingerprint,
+        interrupts: Vec::new(),
+    }
+}
+
+/// One as it stands in its store.
+pub(super) fn run_at<G: Graph>(
+    head: &Head,
+    machine: &Machine<G>,
+    interrupts: Vec<Interrupt>,
+) -> Run<G::State> {
+    Run {
+        id: head.run.clone(),
+        state: Arc::clone(machine.state()),
+        status: head.status,
+        steps: machine.step(),
+        fingerprint: Some(machine.chain()),
+        interrupts,
+    }
+}
+
+/// The open ones among `questions`, as users see them.
+pub(super) fn interrupts(questions: Vec<Question>) -> Vec<Interrupt> {
+    let open = questions.into_iter().filter(|asked| asked.answer.is_none());
+    open.map(|asked| Interrupt {
+        id: asked.id,
+        name: asked.name,
+        node: asked.node,
+        question: asked.question,
+    })
+    .collect()
+}
