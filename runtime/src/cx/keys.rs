@@ -12,7 +12,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::RunIdentity;
-use crate::graph::info::{GraphInfo, NodeId};
+use crate::graph::{GraphInfo, NodeId};
 use crate::hash::{Digest, Hasher};
 
 /// The name of a task's name: a position in a [`Keyring`].

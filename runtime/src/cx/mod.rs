@@ -20,7 +20,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::graph::info::GraphInfo;
+use crate::graph::GraphInfo;
 use crate::hash::{Digest, Hasher};
 
 pub(crate) use clock::recorded_time;

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::graph::node::NodeFn;
 use crate::node_error::NodeError;
 use crate::options::ConflictPolicy;
 use crate::state::{FieldSet, StateInfo};
@@ -89,6 +90,37 @@ pub struct NodeInfo {
     pub writes: Option<FieldSet>,
     /// Where the graph first mentions it.
     pub span: Span,
+}
+
+impl NodeInfo {
+    /// The description of node `N`, which the graph calls by the last segment of
+    /// its path, `name`, unless `#[node(name = "…")]` says another; used by
+    /// `#[graph]`.
+    pub const fn of<N: NodeFn>(
+        name: &'static str,
+        row: RowInfo,
+        joins: &'static [u32],
+        span: Span,
+    ) -> Self {
+        Self {
+            name: match N::NAME {
+                Some(name) => name,
+                None => name,
+            },
+            row,
+            joins,
+            options: N::OPTIONS,
+            closed: N::CLOSED,
+            writes: N::WRITES,
+            span,
+        }
+    }
+
+    /// The same under the name that the graph itself gives it.
+    #[must_use]
+    pub const fn called(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
 }
 
 /// How a row of the edge table expands.

@@ -4,7 +4,7 @@
 mod draw;
 mod fingerprint;
 pub mod glue;
-pub(crate) mod info;
+mod info;
 mod input;
 mod node;
 mod outcome;

@@ -2,7 +2,7 @@ use std::future::Future;
 
 use crate::cx::Cx;
 use crate::graph::input::TaskInput;
-use crate::graph::{Graph, IntoOutcome, NodeInfo, NodeOptions, RowInfo, Span};
+use crate::graph::{Graph, IntoOutcome, NodeOptions};
 use crate::state::{FieldSet, State};
 
 /// What a node is, apart from any graph: written by `#[node]`, never by hand.
@@ -74,36 +74,5 @@ impl<S: State> Is<S> for S {
 
     fn same_update(update: S::Update) -> S::Update {
         update
-    }
-}
-
-impl NodeInfo {
-    /// The description of node `N`, which the graph calls by the last segment of
-    /// its path, `name`, unless `#[node(name = "…")]` says another; used by
-    /// `#[graph]`.
-    pub const fn of<N: NodeFn>(
-        name: &'static str,
-        row: RowInfo,
-        joins: &'static [u32],
-        span: Span,
-    ) -> Self {
-        Self {
-            name: match N::NAME {
-                Some(name) => name,
-                None => name,
-            },
-            row,
-            joins,
-            options: N::OPTIONS,
-            closed: N::CLOSED,
-            writes: N::WRITES,
-            span,
-        }
-    }
-
-    /// The same under the name that the graph itself gives it.
-    #[must_use]
-    pub const fn called(self, name: &'static str) -> Self {
-        Self { name, ..self }
     }
 }
