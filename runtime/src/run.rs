@@ -3,24 +3,74 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::hash::Digest;
 use crate::store::{EffectRecord, Status, StepKind};
 
 /// A run as it stood when the call that gave it returned.
-#[derive(Clone, Debug)]
+///
+/// As JSON it is `id`, `status`, `steps` and `state`, and, if there is one, `fingerprint`,
+/// `interrupts` and `error`:
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use superstep::prelude::*;
+/// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+/// # struct Count { n: u64 }
+/// # #[node]
+/// # fn one(_: &Count) -> CountUpdate { Count::update().n(1) }
+/// # #[graph(state = Count, start -> one -> end)]
+/// # struct Counter;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let engine = Engine::builder(Counter).no_store().build()?;
+/// let run = engine.run("run-1", Count::default()).await?;
+/// let json = serde_json::json!({"id": "run-1", "status": "completed", "steps": 1, "state": {"n": 1}});
+/// assert_eq!(serde_json::to_value(&run)?, json);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Serialize)]
+#[serde(bound = "S: Serialize")]
 pub struct Run<S> {
     pub(crate) id: String,
-    pub(crate) state: Arc<S>,
     pub(crate) status: Status,
     pub(crate) steps: u64,
+    #[serde(serialize_with = "shared")]
+    pub(crate) state: Arc<S>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fingerprint: Option<Digest>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) interrupts: Vec<Interrupt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<RunError>,
+}
+
+/// Without a feature of serde that all users of the crate would have, too.
+fn shared<S: Serialize, Z: Serializer>(state: &Arc<S>, serializer: Z) -> Result<Z::Ok, Z::Error> {
+    state.as_ref().serialize(serializer)
+}
+
+/// JSON text as the JSON that it is.
+fn as_json<Z: Serializer>(text: &str, serializer: Z) -> Result<Z::Ok, Z::Error> {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(json) => json.serialize(serializer),
+        Err(_) => serializer.serialize_str(text),
+    }
+}
+
+/// Why a run failed, as its store has it; from [`Run::error`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RunError {
+    /// The stable word of the error: its [`Error::code`](crate::Error::code).
+    pub code: String,
+    /// What the error said.
+    pub message: String,
 }
 
 /// An open question of a run, to be settled with [`Engine::answer`](crate::Engine::answer).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Interrupt {
     /// The question's id, unique in the run.
     pub id: String,
@@ -29,6 +79,7 @@ pub struct Interrupt {
     /// The node that waits.
     pub node: String,
     /// The question as JSON.
+    #[serde(serialize_with = "as_json")]
     pub question: String,
 }
 
@@ -92,6 +143,11 @@ impl<S> Run<S> {
     /// The open questions, by id: what the run waits for.
     pub fn interrupts(&self) -> &[Interrupt] {
         &self.interrupts
+    }
+
+    /// Why the run failed, if it stands so: what the call that drove it was told.
+    pub const fn error(&self) -> Option<&RunError> {
+        self.error.as_ref()
     }
 
     /// The chain value of the last committed step: equal for runs of one graph

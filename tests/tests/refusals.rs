@@ -183,6 +183,9 @@ async fn as_an_answer_it_leads_where_the_call_would_have_led() {
         let run = engine.run("order", Order::default()).await.unwrap();
         assert_eq!(run.status(), Status::Interrupted);
         let question = run.interrupts()[0].id.clone();
+        // What a service would show, with the question as JSON and not as text.
+        let shown = serde_json::to_value(&run).unwrap();
+        assert_eq!(shown["interrupts"][0]["question"]["effect"], "charge");
         let refused = Outcome::refused("the card was declined");
         engine.answer("order", &question, refused).await.unwrap();
         let run = engine.resume("order").await.unwrap();

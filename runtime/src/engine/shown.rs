@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::encode;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Machine;
-use crate::run::{Interrupt, Run};
+use crate::run::{Interrupt, Run, RunError};
 use crate::store::{Head, Question, Status};
 
 /// One that is at its end.
@@ -20,7 +21,13 @@ pub(super) fn finished_run<G: Graph>(
         steps: machine.step(),
         fingerprint,
         interrupts: Vec::new(),
+        error: None,
     }
+}
+
+/// An error as the session writes it.
+fn stored_error(text: &str) -> Option<RunError> {
+    encode::from_str(text).ok()
 }
 
 /// One as it stands in its store.
@@ -36,6 +43,7 @@ pub(super) fn run_at<G: Graph>(
         steps: machine.step(),
         fingerprint: Some(machine.chain()),
         interrupts,
+        error: head.error.as_deref().and_then(stored_error),
     }
 }
 

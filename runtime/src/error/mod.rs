@@ -1,5 +1,7 @@
 //! Everything that can go wrong with a run, as one enum to match on.
 
+mod parts;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
@@ -661,29 +663,6 @@ impl Error {
                 ..
             } => Some(mismatch(*step, node, what, expected, found)),
             _ => None,
-        }
-    }
-
-    /// The word under which a failed run keeps its error.
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::NodeFailed { .. } => "node_failed",
-            Self::NodeTimeout { .. } => "node_timeout",
-            Self::NodePanicked { .. } => "node_panicked",
-            Self::Panicked { .. } => "panicked",
-            Self::MergeConflict { .. } => "merge_conflict",
-            Self::MergeFailed { .. } => "merge_failed",
-            Self::UndeclaredWrite { .. } => "undeclared_write",
-            Self::EmptyEach { .. } => "empty_each",
-            Self::NoProgress { .. } => "no_progress",
-            Self::MaxStepsExceeded { .. } => "max_steps_exceeded",
-            Self::BudgetExceeded { .. } => "budget_exceeded",
-            Self::NotRoundTrip { .. } => "not_round_trip",
-            Self::TooLarge { .. } => "too_large",
-            Self::EffectChanged { .. } => "effect_changed",
-            Self::OtherThread { .. } => "other_thread",
-            Self::Undecodable { .. } => "undecodable",
-            _ => "other",
         }
     }
 }
