@@ -246,8 +246,16 @@ async fn an_id_that_can_name_no_run() {
             }
         }
         assert!(place.store.all_runs().await.unwrap().is_empty());
+        for id in ["a\nb", "\u{1b}[31m", "a\u{85}"] {
+            let error = engine.run(id, item("ball")).await.unwrap_err();
+            assert!(matches!(error, Error::InvalidRunId { .. }), "{error}");
+            says(&error, &["control character"]);
+            // Whoever looks for one is told that there is none.
+            let error = engine.get(id).await.unwrap_err();
+            assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
+        }
         // Anything else can.
-        for id in ["ü/ 🦀\n", &"x".repeat(1_024), "'; drop table runs; --"] {
+        for id in ["ü/ 🦀", &"x".repeat(1_024), "'; drop table runs; --"] {
             let run = engine.run(id, item("ball")).await.unwrap();
             assert_eq!((run.id(), engine.get(id).await.unwrap().steps()), (id, 2));
         }
@@ -403,6 +411,29 @@ mod files {
         let message = error.to_string();
         assert!(message.contains(&path.display().to_string()), "{message}");
         error
+    }
+
+    /// As an older version of this crate may have stored it.
+    #[tokio::test]
+    async fn a_stored_id_with_a_line_break_is_reachable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let engine = || {
+            let engine = Engine::builder(first::Shop).store(sqlite_at(&path));
+            engine.build().unwrap()
+        };
+        let stored = engine().run("a b", item("ball")).await;
+        let state = stored.unwrap().into_state();
+        let database = Connection::open(&path).unwrap();
+        let renamed = database.execute("UPDATE runs SET id = 'a' || char(10) || 'b'", []);
+        assert_eq!(renamed, Ok(1));
+        drop(database);
+
+        let engine = engine();
+        assert_eq!(*engine.get("a\nb").await.unwrap().state(), state);
+        assert_eq!(engine.history("a\nb").await.unwrap().len(), 3);
+        let turn = engine.turn("a\nb", first::Order::update()).await.unwrap();
+        assert_eq!(turn.steps(), 5);
     }
 
     #[tokio::test]

@@ -405,7 +405,7 @@ async fn nothing_is_written_by_a_fork_that_cannot_be() {
         let error = fork("nobody", 0.into(), "fork").await;
         assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
         let long = "x".repeat(1_025);
-        for id in ["", "a\0b", &long] {
+        for id in ["", "a\0b", "a\nb", &long] {
             let error = fork("origin", 0.into(), id).await;
             assert!(matches!(error, Error::InvalidRunId { .. }), "{error}");
         }

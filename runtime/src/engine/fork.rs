@@ -5,7 +5,7 @@ use super::active::RunResult;
 use super::compatible::graph_of;
 use super::handle::RunHandle;
 use super::of_run;
-use super::stored::{Stored, check_id};
+use super::stored::{Stored, check_new_id};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::Machine;
@@ -91,7 +91,7 @@ impl<G: Graph> Engine<G> {
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Run<G::State>, Error> {
         let origin = self.handle("fork", id)?.patient();
-        check_id(new_id)?;
+        check_new_id(new_id)?;
         let head = origin.head().await?;
         let step = step_at(&origin.at, at.into()).await?;
         of_run(new_id, origin.fork(&head, step, new_id, edit)).await

@@ -42,7 +42,7 @@ use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, Sta
 use self::core::Core;
 use self::handle::RunHandle;
 use self::start::state_text;
-use self::stored::check_id;
+use self::stored::check_new_id;
 use serde::Serialize;
 
 use crate::cx::default_seed;
@@ -369,7 +369,7 @@ impl<G: Graph> Drop for Entry<G> {
 
 impl<G: Graph> Engine<G> {
     async fn start(self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
-        check_id(&run)?;
+        check_new_id(&run)?;
         if self.core.store.is_none() {
             return self.core.run_unstored(run, state, seed).await;
         }

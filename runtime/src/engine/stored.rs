@@ -233,3 +233,14 @@ pub(super) fn check_id(run: &str) -> Result<(), Error> {
     let run = run.chars().take(40).collect();
     Err(Error::InvalidRunId { run, reason })
 }
+
+/// The id of a run that is to be made. One that is stored is reachable whatever it is.
+pub(super) fn check_new_id(run: &str) -> Result<(), Error> {
+    check_id(run)?;
+    if !run.contains(char::is_control) {
+        return Ok(());
+    }
+    let run = run.chars().take(40).collect();
+    let reason = "it contains a control character, such as a line break";
+    Err(Error::InvalidRunId { run, reason })
+}
