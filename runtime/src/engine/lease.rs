@@ -200,11 +200,16 @@ impl Renewal {
         let beat = self.term / BEATS;
         let mut next = time::Instant::now();
         loop {
-            // From beat to beat, however long the store takes.
-            next = later(next, beat);
+            // From beat to beat, however long the store takes; beats that were missed, by a
+            // machine that slept for example, are not made up for.
+            let woken = time::Instant::now();
+            next = later(next, beat).max(woken);
             sleep_until(next).await;
             let pulse = self.pulse();
-            if let Some(pulse) = &pulse {
+            // Who was woken only just now has had no time to answer.
+            if let Some(pulse) = &pulse
+                && woken.elapsed() >= beat / 2
+            {
                 unanswered = if pulse.was_polled() {
                     0
                 } else {
