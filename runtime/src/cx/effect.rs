@@ -156,9 +156,7 @@ impl<'a> Effect<'a> {
                 match self.made(&request, false, f).await {
                     Ok(value) => self.succeed(journal, &request, value).await,
                     Err(error) if error.is_refused() => {
-                        let failure = self.failure(&request, &error);
-                        self.write(journal, failure).await?;
-                        Err(error)
+                        Err(self.fail_at_once(journal, &request, error).await)
                     }
                     Err(error) => Err(self.fail(&request, error)),
                 }
@@ -380,6 +378,17 @@ impl<'a> Effect<'a> {
         error
     }
 
+    /// The failure is written now: what it says stands, whatever becomes of the attempt.
+    async fn fail_at_once(
+        &self,
+        journal: &Arc<dyn EffectJournal>,
+        request: &Request,
+        error: NodeError,
+    ) -> NodeError {
+        let written = self.write(journal, self.failure(request, &error)).await;
+        written.err().unwrap_or(error)
+    }
+
     fn failure(&self, request: &Request, error: &NodeError) -> EffectRecord {
         let mut record = self.record(request, EffectKind::Failed);
         record.error = Some(error.to_record());
@@ -525,9 +534,7 @@ impl AtMostOnce<'_> {
             Err(error) => error,
         };
         if error.is_without_doubt() {
-            let failure = effect.failure(&request, &error);
-            effect.write(journal, failure).await?;
-            return Err(error);
+            return Err(effect.fail_at_once(journal, &request, error).await);
         }
         drop(flight);
         effect.ask(journal, &request, &error.to_string()).await

@@ -70,3 +70,9 @@ impl Drop for Waiting {
 pub(super) fn time_away(store: Option<&Arc<Away>>) -> Duration {
     store.map_or(Duration::ZERO, |away| away.time())
 }
+
+/// `time`, put off by so long that the store was away; one that the clock cannot count that
+/// far stays.
+pub(super) fn put_off(time: tokio::time::Instant, by: Duration) -> tokio::time::Instant {
+    time.checked_add(by).unwrap_or(time)
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
-use super::away::{Away, time_away};
+use super::away::{Away, put_off, time_away};
 use super::core::Core;
 use super::lease::HeldLease;
 use super::runtime;
@@ -76,7 +76,8 @@ impl<G: Graph> Drive<'_, G> {
 
     async fn run_step(&mut self) -> Next {
         consume_budget().await;
-        if self.session.asks_the_time() && Instant::now() >= self.deadline + time_away(self.away())
+        if self.session.asks_the_time()
+            && Instant::now() >= put_off(self.deadline, time_away(self.away()))
         {
             return self.session.late();
         }

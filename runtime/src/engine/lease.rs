@@ -220,8 +220,7 @@ impl Renewal {
                 }
             }
             let asked = Instant::now();
-            let mut renewed = pin!(self.at.renew(self.epoch, self.term, beat));
-            match Caught(renewed.as_mut()).await {
+            match Caught(pin!(self.at.renew(self.epoch, self.term, beat))).await {
                 Ok(Ok(_)) => self.good.renewed(asked),
                 Ok(Err(StoreError::LeaseLost { .. })) => break,
                 // The next beat tries again.

@@ -224,23 +224,27 @@ impl Stored {
 }
 
 pub(super) fn check_id(run: &str) -> Result<(), Error> {
-    let reason = match run.len() {
-        0 => "it is empty; name the run after what it is about, e.g. an order number",
-        1..=LONGEST_RUN_ID if run.contains('\0') => "it contains a NUL character",
-        1..=LONGEST_RUN_ID => return Ok(()),
-        _ => "it is longer than 1,024 bytes",
-    };
-    let run = run.chars().take(40).collect();
-    Err(Error::InvalidRunId { run, reason })
+    match run.len() {
+        0 => refuse_id(
+            run,
+            "it is empty; name the run after what it is about, e.g. an order number",
+        ),
+        1..=LONGEST_RUN_ID if run.contains('\0') => refuse_id(run, "it contains a NUL character"),
+        1..=LONGEST_RUN_ID => Ok(()),
+        _ => refuse_id(run, "it is longer than 1,024 bytes"),
+    }
 }
 
 /// The id of a run that is to be made. One that is stored is reachable whatever it is.
 pub(super) fn check_new_id(run: &str) -> Result<(), Error> {
     check_id(run)?;
-    if !run.contains(char::is_control) {
-        return Ok(());
+    match run.contains(char::is_control) {
+        true => refuse_id(run, "it contains a control character, such as a line break"),
+        false => Ok(()),
     }
+}
+
+fn refuse_id(run: &str, reason: &'static str) -> Result<(), Error> {
     let run = run.chars().take(40).collect();
-    let reason = "it contains a control character, such as a line break";
     Err(Error::InvalidRunId { run, reason })
 }

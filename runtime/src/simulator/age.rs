@@ -30,12 +30,6 @@ fn is_old() -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plain(pub(super) u64);
 
-impl From<u64> for Plain {
-    fn from(number: u64) -> Self {
-        Self(number)
-    }
-}
-
 impl Serialize for Plain {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match is_old() {

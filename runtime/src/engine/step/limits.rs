@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::timer::{NoClock, Timer};
-use crate::engine::away::{Away, time_away};
+use crate::engine::away::{Away, put_off, time_away};
 use crate::session::AttemptError;
 
 /// The limits of one attempt; the time that the store is away counts for none.
@@ -95,8 +95,4 @@ impl Watch {
             self.timer = Timer::after(limits.away.map_or(Duration::ZERO, |away| away.timeout()));
         }
     }
-}
-
-fn put_off(time: Instant, by: Duration) -> Instant {
-    time.checked_add(by).unwrap_or(time)
 }

@@ -10,7 +10,7 @@ use super::attempt::Attempt;
 use super::limits::Limits;
 use super::timer::{NoClock, Timer};
 use crate::cx::Keyring;
-use crate::engine::away::{Away, time_away};
+use crate::engine::away::{Away, put_off, time_away};
 use crate::engine::node::{self, Given};
 use crate::engine::runtime::is_gone_here;
 use crate::graph::{Done, Graph};
@@ -103,7 +103,7 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
             Ok(delay) => delay,
             Err(error) => return attempts.fail(error),
         };
-        let deadline = deadline + time_away(context.away);
+        let deadline = put_off(deadline, time_away(context.away));
         if let Err(error) = wait(delay, deadline).await {
             return attempts.fail(error);
         }
