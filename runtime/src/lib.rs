@@ -101,7 +101,7 @@ pub use hash::Digest;
 pub use json_diff::Difference;
 pub use node_error::{Failure, FailureKind, NodeError};
 pub use options::{ConflictPolicy, Options};
-pub use run::{Interrupt, Outcome, Run, RunError, StepInfo, TaskInfo};
+pub use run::{Interrupt, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo};
 pub use run_diff::{Divergence, RunRef, TaskDivergence, diff};
 pub use state::{Merge, State};
 #[cfg(feature = "sqlite")]

@@ -50,6 +50,7 @@ mod made {
         CountLost: "loading counts the steps from where the turn began, whatever came since",
         OlderTakenForTodays: "what an older version of the graph wrote is read as today's",
         VersionStays: "what today's version of the graph writes passes for the first one's",
+        GraphNotNoted: "a step does not say that it is of another graph than the one before",
         KeptResultsForgotten: "kept results are not loaded, so their tasks run again",
         SeenStateForgotten: "a kept result is loaded as if it had seen today's state",
         EffectsForgotten: "the effects of the open step are not loaded",

@@ -10,8 +10,8 @@ use crate::store::{EffectRecord, Status, StepKind};
 
 /// A run as it stood when the call that gave it returned.
 ///
-/// As JSON it is `id`, `status`, `steps` and `state`, and, if there is one, `fingerprint`,
-/// `interrupts` and `error`:
+/// As JSON it is `id`, `status`, `steps`, `turn` and `state`, and, if there is one, `token`,
+/// `fingerprint`, `interrupts`, `error` and `skipped`:
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -25,8 +25,8 @@ use crate::store::{EffectRecord, Status, StepKind};
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 /// let engine = Engine::builder(Counter).no_store().build()?;
 /// let run = engine.run("run-1", Count::default()).await?;
-/// let json = serde_json::json!({"id": "run-1", "status": "completed", "steps": 1, "state": {"n": 1}});
-/// assert_eq!(serde_json::to_value(&run)?, json);
+/// let json = r#"{"id":"run-1","status":"completed","steps":1,"turn":0,"state":{"n":1}}"#;
+/// assert_eq!(serde_json::to_string(&run)?, json);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -36,6 +36,9 @@ pub struct Run<S> {
     pub(crate) id: String,
     pub(crate) status: Status,
     pub(crate) steps: u64,
+    pub(crate) turn: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
     #[serde(serialize_with = "shared")]
     pub(crate) state: Arc<S>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +47,8 @@ pub struct Run<S> {
     pub(crate) interrupts: Vec<Interrupt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<RunError>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) skipped: Vec<SkippedTurn>,
 }
 
 /// Without a feature of serde that all users of the crate would have, too.
@@ -140,6 +145,16 @@ impl<S> Run<S> {
         self.steps
     }
 
+    /// The turn that the run stands in; turn 0 is what it was started with.
+    pub const fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    /// The token with which that turn began, if it had one.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// The open questions, by id: what the run waits for.
     pub fn interrupts(&self) -> &[Interrupt] {
         &self.interrupts
@@ -150,11 +165,29 @@ impl<S> Run<S> {
         self.error.as_ref()
     }
 
+    /// Of a run that [`Engine::replay`](crate::Engine::replay) gave, the turns that it left out,
+    /// since other graphs than this program's wrote their steps; else none.
+    pub fn skipped(&self) -> &[SkippedTurn] {
+        &self.skipped
+    }
+
     /// The chain value of the last committed step: equal for runs of one graph
     /// with equal seeds, inputs and histories. `None` without a store.
     pub const fn fingerprint(&self) -> Option<Digest> {
         self.fingerprint
     }
+}
+
+/// A turn that a replay left out, since it ran under another graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SkippedTurn {
+    /// Its number; turn 0 is what the run was started with.
+    pub turn: u64,
+    /// Its first and its last step.
+    pub steps: (u64, u64),
+    /// The fingerprints of the graphs that they were written by, the oldest first.
+    pub graphs: Vec<Digest>,
 }
 
 /// One committed step, as [`Engine::history`](crate::Engine::history) tells it.
@@ -164,6 +197,10 @@ pub struct StepInfo {
     pub step: u64,
     /// What kind of step.
     pub kind: StepKind,
+    /// The turn that it is of; turn 0 is what the run was started with.
+    pub turn: u64,
+    /// The token with which that turn began, if it had one.
+    pub token: Option<String>,
     /// What its tasks did, in merge order; empty for step 0.
     pub tasks: Vec<TaskInfo>,
     /// Of a turn on a run that had failed, what the step that it dropped had on
@@ -187,7 +224,7 @@ pub struct TaskInfo {
     pub update: Option<String>,
     /// The nodes its dynamic row led to, with the number of tasks each;
     /// `None` for a row that always leads to the same targets.
-    pub to: Option<Vec<(&'static str, u64)>>,
+    pub to: Option<Vec<(String, u64)>>,
     /// Why it failed, if its `on error` row took over.
     pub failed: Option<crate::Failure>,
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
-    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
-    StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
+    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
+    StepRecord, Store, StoreError, StoreFuture, TurnRecord,
 };
 
 /// When a hook is called.
@@ -164,6 +164,22 @@ impl Store for Hooked {
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
         self.around("graph", self.inner.graph(fingerprint))
+    }
+
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>> {
+        self.around("graphs", self.inner.graphs(run))
+    }
+
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>> {
+        self.around("turns", self.inner.turns(run, page))
+    }
+
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>> {
+        self.around("turn", self.inner.turn(run, token))
     }
 
     fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {

@@ -178,7 +178,7 @@ fn known(entries: &[Entry], id: KeyId) -> Digest {
 }
 
 /// The order rule, in its one place.
-fn order_key(parent_path: Digest, node_id: &str, edge: u32, item: u64) -> Digest {
+pub(crate) fn order_key(parent_path: Digest, node_id: &str, edge: u32, item: u64) -> Digest {
     let mut edge_index = [0; 16];
     edge_index[..8].copy_from_slice(&u64::from(edge).to_le_bytes());
     edge_index[8..].copy_from_slice(&item.to_le_bytes());

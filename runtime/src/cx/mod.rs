@@ -29,7 +29,7 @@ pub(crate) use identity::{RunIdentity, default_seed};
 pub(crate) use journal::{
     APART, Call, EffectJournal, Found, MadeCall, Request, UNRECORDED, Written,
 };
-pub(crate) use keys::{KeyId, Keyring};
+pub(crate) use keys::{KeyId, Keyring, order_key};
 use log::AttemptLog;
 use place::Place;
 pub(crate) use place::Visit;

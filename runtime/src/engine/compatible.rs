@@ -1,83 +1,124 @@
-//! Whether a run may go on, or be read, under this engine's graph.
+//! Which graphs a run has lived under, and whether this engine's may go on with it.
 
 use super::stored::Stored;
 use crate::error::Error;
-use crate::graph::{Graph, GraphInfo};
+use crate::graph::{Differences, Graph};
 use crate::hash::Digest;
 use crate::session::migrate::is_needed;
-use crate::session::{Reducers, changed};
-use crate::store::{Head, Store};
+use crate::session::{Graphs, changed, check_open};
+use crate::store::{GraphChange, Head, Store};
 
-/// Checks that a run belongs to this engine's graph, and to the graph as it
-/// was when the run started; `today` is its fingerprint. Fields added with a serde
-/// default are fine.
-pub(super) async fn check_graph<G: Graph>(
+/// Checks that a run belongs to this engine's graph, in whatever version.
+pub(super) fn check_name<G: Graph>(head: &Head) -> Result<(), Error> {
+    if head.graph == G::INFO.name {
+        return Ok(());
+    }
+    Err(Error::WrongGraph {
+        run: head.run.clone(),
+        stored: head.graph.clone(),
+        graph: G::INFO.name,
+    })
+}
+
+/// Checks that this engine may go on with a run from where it stood under `graph`;
+/// `today` is the fingerprint of its own.
+pub(super) async fn check_from<G: Graph>(
     today: Digest,
     at: &Stored,
     head: &Head,
+    graph: GraphChange,
 ) -> Result<(), Error> {
-    if head.graph != G::INFO.name {
-        return Err(Error::WrongGraph {
-            run: head.run.clone(),
-            stored: head.graph.clone(),
-            graph: G::INFO.name,
-        });
-    }
-    if head.fingerprint == today {
+    if graph.fingerprint == today {
         return Ok(());
     }
-    let differences = G::INFO.differences(&graph_of(at, head).await?);
-    if differences.are_compatible() || is_declared_compatible(G::INFO, head) {
-        return Ok(());
-    }
-    Err(changed::<G>(head, differences.lines().to_vec()))
+    let differences = differences::<G>(at, head, graph.fingerprint).await?;
+    check_open::<G>(head, graph, &differences)
 }
 
-/// Checks that a run was started with this very graph.
-pub(super) async fn check_same_graph<G: Graph>(
+/// Why nothing of a run can be replayed: none of its turns is of this very graph.
+pub(super) async fn other_graph<G: Graph>(at: &Stored, head: &Head) -> Error {
+    let (stored, _) = head.graph_now();
+    match differences::<G>(at, head, stored).await {
+        Ok(differences) => {
+            let help = "replay it with the program of that graph, or compare the two with \
+                        `testing::replay_all`, which goes by the names of the nodes";
+            changed::<G>(head, stored, differences.lines().to_vec(), help.into())
+        }
+        Err(error) => error,
+    }
+}
+
+/// The graphs that a run has lived under; those of its steps from `from` on, which are
+/// to be redone, are compared with today's.
+pub(super) async fn graphs<G: Graph>(
     today: Digest,
     at: &Stored,
     head: &Head,
-) -> Result<(), Error> {
-    if head.fingerprint == today {
-        return Ok(());
+    from: u64,
+) -> Result<Graphs, Error> {
+    let mut graphs = lived(today, at, head).await?;
+    for other in graphs.others(from) {
+        let differences = differences::<G>(at, head, other).await?;
+        graphs.compare(other, &differences);
     }
-    let differences = G::INFO.differences(&graph_of(at, head).await?);
-    Err(changed::<G>(head, differences.lines().to_vec()))
+    Ok(graphs)
 }
 
-/// The canonical text of the graph that the run was started with.
-pub(crate) async fn stored_graph(store: &dyn Store, head: &Head) -> Result<String, Error> {
-    let stored = store.graph(head.fingerprint).await;
+/// The same without the comparison.
+pub(super) async fn lived(today: Digest, at: &Stored, head: &Head) -> Result<Graphs, Error> {
+    let changes = match head.changed {
+        Some(_) => at.graphs().await?,
+        None => Vec::new(),
+    };
+    Ok(Graphs::new(today, head, &changes))
+}
+
+/// The same without an engine.
+pub(crate) async fn lived_in(
+    store: &dyn Store,
+    today: Digest,
+    head: &Head,
+) -> Result<Graphs, Error> {
+    let changes = match head.changed {
+        Some(_) => store.graphs(&head.run).await,
+        None => Ok(Vec::new()),
+    };
+    let changes = changes.map_err(|error| Error::from_store(&head.run, error))?;
+    Ok(Graphs::new(today, head, &changes))
+}
+
+async fn differences<G: Graph>(
+    at: &Stored,
+    head: &Head,
+    graph: Digest,
+) -> Result<Differences, Error> {
+    Ok(G::INFO.differences(&graph_text(at, head, graph).await?))
+}
+
+/// The canonical text of a graph that wrote steps of the run.
+pub(super) async fn graph_text(at: &Stored, head: &Head, graph: Digest) -> Result<String, Error> {
+    described(head, at.graph(graph).await?)
+}
+
+/// The same without an engine.
+pub(crate) async fn stored_graph(
+    store: &dyn Store,
+    head: &Head,
+    graph: Digest,
+) -> Result<String, Error> {
+    let stored = store.graph(graph).await;
     described(
         head,
         stored.map_err(|error| Error::from_store(&head.run, error))?,
     )
 }
 
-/// The same for a call of the engine.
-pub(super) async fn graph_of(at: &Stored, head: &Head) -> Result<String, Error> {
-    described(head, at.graph(head.fingerprint).await?)
-}
-
 fn described(head: &Head, stored: Option<String>) -> Result<String, Error> {
     stored.ok_or_else(|| Error::Corrupt {
         run: head.run.clone(),
         place: "the graph".into(),
-        reason: "the graph that the run was started with is not described".into(),
+        reason: "a graph that wrote its steps is not described".into(),
     })
-}
-
-/// Whether the graph has a higher version than the run's and lists the run's
-/// fingerprint as compatible.
-fn is_declared_compatible(graph: &GraphInfo, head: &Head) -> bool {
-    let listed = || {
-        graph
-            .compatible
-            .iter()
-            .any(|text| Digest::parse(text) == Some(head.fingerprint))
-    };
-    graph.version > head.version && listed()
 }
 
 /// Refuses to write today's state beside a step of an older version: a snapshot
@@ -88,24 +129,9 @@ pub(super) async fn check_snapshot<G: Graph>(at: &Stored, head: &Head) -> Result
     let older = records.iter().find(|record| is_needed::<G>(record.version));
     older.map_or(Ok(()), |record| {
         let version = record.version;
-        let line = format!(
-            "step {step} is of graph version {version} and its snapshot would not be: take it with \
-             the program that wrote the step, or when this one has committed a step"
-        );
-        Err(changed::<G>(head, vec![line]))
+        let line = format!("step {step} is of version {version} of the graph");
+        let help = "take the snapshot with the program that wrote the step, or when this one has committed a step";
+        let (stored, _) = head.graph_now();
+        Err(changed::<G>(head, stored, vec![line], help.into()))
     })
-}
-
-/// The reducers that changed since the run's graph.
-pub(super) async fn reducers<G: Graph>(
-    today: Digest,
-    at: &Stored,
-    head: &Head,
-) -> Result<Reducers, Error> {
-    let mut changed = Vec::new();
-    if head.fingerprint != today {
-        let differences = G::INFO.differences(&graph_of(at, head).await?);
-        changed.extend_from_slice(differences.reducers());
-    }
-    Ok(Reducers::new(changed))
 }

@@ -2,13 +2,13 @@
 
 use super::Engine;
 use super::active::RunResult;
-use super::compatible::graph_of;
+use super::compatible::graph_text;
 use super::handle::RunHandle;
 use super::of_run;
 use super::stored::{Stored, check_new_id};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::Machine;
+use crate::machine::{Machine, is_end};
 use crate::panics::caught;
 use crate::run::Run;
 use crate::session::Branch;
@@ -82,7 +82,8 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::LabelNotFound`],
     /// [`Error::RunExists`] if `new_id` is another run already,
-    /// [`Error::EditPanicked`], [`Error::NotRoundTrip`], [`Error::InvalidRunId`].
+    /// [`Error::EditPanicked`], [`Error::NotRoundTrip`], [`Error::InvalidRunId`];
+    /// [`Error::GraphChanged`] in the middle of a turn that this graph may not go on with.
     pub async fn fork(
         &self,
         id: &str,
@@ -147,13 +148,16 @@ impl<G: Graph> RunHandle<G> {
         run: &str,
         edit: impl FnOnce(&mut G::State),
     ) -> Result<Commit, Error> {
-        let (machine, record) = self.past(head, step).await?;
+        let (machine, record, graph) = self.past(head, step).await?;
+        if !is_end(&record.frontier) {
+            self.check_from(head, graph).await?;
+        }
         let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
             run: head.run.clone(),
             message,
         })?;
         let create = Creation {
-            description: graph_of(&self.at, head).await?,
+            description: graph_text(&self.at, head, head.fingerprint).await?,
             graph: head.graph.clone(),
             fingerprint: head.fingerprint,
             version: head.version,
@@ -167,6 +171,7 @@ impl<G: Graph> RunHandle<G> {
             head,
             record: &record,
             turn: self.turn_at(head, step).await?,
+            other_graph: machine.other_graph(),
         };
         let (access, rules) = (self.core.take_lease(), self.core.settings.rules());
         branch.commit::<G>(&self.core.blueprint, run, state, create, access, rules)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::active::RunResult;
-use super::compatible::{check_graph, reducers};
+use super::compatible::{check_from, check_name, graphs};
 use super::core::Core;
 use super::lease::{self, HeldLease};
 use super::patience::Patience;
@@ -15,8 +15,8 @@ use crate::graph::Graph;
 use crate::machine::Machine;
 use crate::options::Settings;
 use crate::session::load::check_head;
-use crate::session::{LeftOpen, Tail, restore};
-use crate::store::{Head, Lease, Loaded};
+use crate::session::{Graphs, Tail, restore, restore_state};
+use crate::store::{GraphChange, Head, Lease, Loaded};
 
 /// A store that waits for others says so itself before the engine gives up.
 const SLACK: Duration = Duration::from_secs(5);
@@ -70,26 +70,59 @@ impl<G: Graph> RunHandle<G> {
         HeldLease::new(&self.at, lease, asked, self.core.settings.lease)
     }
 
-    /// The head of a run of this engine's graph.
+    /// The head of a run of this engine's graph, in whatever version: enough to look at it.
     pub(super) async fn head(&self) -> Result<Head, Error> {
         let head = self.at.head().await?;
         check_head(&head)?;
-        check_graph::<G>(self.core.fingerprint(), &self.at, &head).await?;
+        check_name::<G>(&head)?;
         Ok(head)
     }
 
+    /// Checks that the run may be gone on with, unless it has ended.
+    pub(super) async fn check_open(&self, head: &Head) -> Result<(), Error> {
+        if head.status.is_final() {
+            return Ok(());
+        }
+        let (fingerprint, version) = head.graph_now();
+        let now = GraphChange::new(head.step, fingerprint, version);
+        self.check_from(head, now).await
+    }
+
+    /// Checks that the run may be gone on with from where it stood under `graph`.
+    pub(super) async fn check_from(&self, head: &Head, graph: GraphChange) -> Result<(), Error> {
+        check_from::<G>(self.core.fingerprint(), &self.at, head, graph).await
+    }
+
+    /// The graphs of the run's steps, those from `from` on to be redone.
+    pub(super) async fn graphs(&self, head: &Head, from: u64) -> Result<Graphs, Error> {
+        graphs::<G>(self.core.fingerprint(), &self.at, head, from).await
+    }
+
+    /// A run with its state, to be looked at.
     pub(super) async fn load(&self) -> Result<(Loaded, Machine<G>, Tail), Error> {
-        let loaded = self.at.load().await?;
-        let reducers = reducers::<G>(self.core.fingerprint(), &self.at, &loaded.head).await?;
-        let (machine, tail) = restore(&self.core.blueprint, &loaded, &reducers)?;
+        let (loaded, graphs) = self.loaded().await?;
+        let (machine, tail) = restore_state(&self.core.blueprint, &loaded, &graphs)?;
         Ok((loaded, machine, tail))
     }
 
-    /// A run to be gone on with, and what is left of its open step.
-    pub(super) async fn open(&self) -> Result<(Head, Machine<G>, Tail, LeftOpen<G>), Error> {
-        let (loaded, machine, tail) = self.load().await?;
-        let head = loaded.head.clone();
-        Ok((head, machine, tail, LeftOpen::of(loaded)?))
+    /// A run that is held, with what is to run next, unless it has ended.
+    pub(super) async fn load_held(&self) -> Result<(Loaded, Machine<G>, Tail), Error> {
+        let (loaded, graphs) = self.loaded().await?;
+        // It may have moved, under another graph, since it was looked at.
+        self.check_open(&loaded.head).await?;
+        let restored = match loaded.head.status.is_final() {
+            true => restore_state(&self.core.blueprint, &loaded, &graphs),
+            false => restore(&self.core.blueprint, &loaded, &graphs),
+        };
+        let (machine, tail) = restored?;
+        Ok((loaded, machine, tail))
+    }
+
+    async fn loaded(&self) -> Result<(Loaded, Graphs), Error> {
+        let loaded = self.at.load().await?;
+        let from = loaded.steps.first().map_or(0, |first| first.step);
+        let graphs = self.graphs(&loaded.head, from).await?;
+        Ok((loaded, graphs))
     }
 
     /// The machine at `head`: from memory if it stands there, else loaded,

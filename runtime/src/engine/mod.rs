@@ -11,6 +11,7 @@ mod core;
 mod drive;
 mod fork;
 mod handle;
+mod history;
 mod inside;
 mod keeper;
 mod labels;
@@ -46,14 +47,12 @@ use self::stored::check_new_id;
 use serde::Serialize;
 
 use crate::cx::default_seed;
-use crate::encode::{self, DecodeError};
+use crate::encode;
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::{TaskText, UpdateOf};
+use crate::machine::UpdateOf;
 use crate::panics::Caught;
-use crate::run::{Run, StepInfo, TaskInfo};
-use crate::session::load;
-use crate::store::{EffectRecord, Head, Pages, StepKind, StepRecord};
+use crate::run::{Run, StepInfo};
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///
@@ -143,6 +142,8 @@ impl<G: Graph> Engine<G> {
                 if run.status().is_final() {
                     return Ok(run);
                 }
+            } else {
+                handle.check_open(&head).await?;
             }
             self.go_on(handle).await
         };
@@ -152,7 +153,9 @@ impl<G: Graph> Engine<G> {
     /// A look at run `id`, without advancing anything.
     ///
     /// # Errors
-    /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
+    /// [`Error::RunNotFound`], [`Error::WrongGraph`], [`Error::Undecodable`];
+    /// [`Error::GraphChanged`] if a field has another reducer than it had when steps were
+    /// written that no snapshot stands for.
     pub async fn get(&self, id: &str) -> Result<Run<G::State>, Error> {
         let run = self.handle("get", id)?;
         let head = run.head().await?;
@@ -173,6 +176,23 @@ impl<G: Graph> Engine<G> {
     /// and whatever stops the run.
     pub fn turn(&self, id: impl Into<String>, update: UpdateOf<G>) -> TurnCall<G> {
         TurnCall::new(self.clone(), id.into(), update)
+    }
+
+    /// What came of the turn of run `id` that began with `token`: the run as it stood at
+    /// the end of that turn, corrections after it included, and as it stands now if no
+    /// further turn has begun. A turn that failed, and whose open step the next one
+    /// dropped, is [`Failed`](crate::Status::Failed), with its error and the state of its last
+    /// committed step.
+    ///
+    /// The same is given by a repeated [`turn`](Self::turn) with that token, which also
+    /// goes on with the current turn.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`]; [`Error::TurnNotFound`] if no turn began with that token, which
+    /// a fork does not inherit; [`Error::Pruned`] if the steps of the turn are gone.
+    pub async fn turn_result(&self, id: &str, token: &str) -> Result<Run<G::State>, Error> {
+        let run = self.handle("turn_result", id)?;
+        of_run(id, run.turn_result(token)).await
     }
 
     /// An operator's correction: `update` commits as a step of its own, and
@@ -212,25 +232,9 @@ impl<G: Graph> Engine<G> {
     /// origin, up to where it branches off, are among them; pruned steps are not.
     ///
     /// # Errors
-    /// [`Error::RunNotFound`], [`Error::GraphChanged`], [`Error::Undecodable`].
+    /// [`Error::RunNotFound`], [`Error::WrongGraph`], [`Error::Undecodable`].
     pub async fn history(&self, id: &str) -> Result<Vec<StepInfo>, Error> {
-        let run = self.handle("history", id)?;
-        let head = run.head().await?;
-        let mut history = Vec::new();
-        let mut pages = Pages::largest();
-        while let Some(page) = pages.next() {
-            let steps = run.at.steps_on(0, head.step, page).await?;
-            for record in pages.turn(steps) {
-                let dropped = match record.journal {
-                    Some(_) if record.kind == StepKind::Turn => {
-                        run.at.effects(record.step, record.step).await?
-                    }
-                    _ => Vec::new(),
-                };
-                history.push(step_info::<G>(&head, record, dropped)?);
-            }
-        }
-        Ok(history)
+        self.handle("history", id)?.history().await
     }
 
     /// Executes every node of run `id` again, from step 0 on, with the effects
@@ -239,9 +243,12 @@ impl<G: Graph> Engine<G> {
     /// closure of an effect is called; a call that a node makes outside an
     /// effect cannot be stopped.
     ///
+    /// Of a run that has lived under several graphs the turns are executed whose steps were
+    /// all written by this very one; [`Run::skipped`] names the others.
+    ///
     /// # Errors
     /// [`Error::ReplayMismatch`] for the first difference. [`Error::GraphChanged`]
-    /// if the graph is not the very one that the run was started with,
+    /// if no turn of the run is of this very graph,
     /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if a part
     /// of it is gone, [`Error::Corrupt`] if a part of it is not what was written.
     pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {
@@ -256,7 +263,7 @@ impl<G: Graph> Engine<G> {
         let run = self.handle("state_at", id)?;
         let head = run.head().await?;
         let state = async {
-            let (machine, _) = run.past(&head, step).await?;
+            let (machine, ..) = run.past(&head, step).await?;
             Ok(machine.state().as_ref().clone())
         };
         of_run(id, state).await
@@ -336,7 +343,12 @@ impl<G: Graph> Engine<G> {
                 handle.check_started_with(origin).await?;
                 true
             }
-            Purpose::Turn(token) => token.is_some() && *token == handle.head().await?.token,
+            Purpose::Turn(token) => {
+                if let Some(run) = handle.earlier_turn(token.as_deref()).await? {
+                    return Ok(Some(Ended::With(Ok(run))));
+                }
+                token.is_some() && *token == handle.head().await?.token
+            }
             Purpose::Write(_) => false,
         };
         if is_for_this {
@@ -407,73 +419,5 @@ async fn of_run<T>(run: &str, call: impl Future<Output = Result<T, Error>>) -> R
     Caught(pin!(call)).await.unwrap_or_else(|message| {
         let run = run.to_owned();
         Err(Error::Panicked { run, message })
-    })
-}
-
-fn step_info<G: Graph>(
-    head: &Head,
-    record: StepRecord,
-    dropped: Vec<EffectRecord>,
-) -> Result<StepInfo, Error> {
-    load::check_step(head, &record)?;
-    if record.kind == StepKind::Turn {
-        load::check_journal(head, &record, &dropped)?;
-    }
-    let undecodable = |error| load::undecodable(head, format!("step {}", record.step), error);
-    let tasks = match record.kind {
-        StepKind::Input | StepKind::Fork => Vec::new(),
-        StepKind::Step | StepKind::Turn | StepKind::Update => {
-            let tasks: Vec<TaskText<Box<serde_json::value::RawValue>>> =
-                encode::from_str(&record.updates).map_err(undecodable)?;
-            tasks
-                .into_iter()
-                .map(task_info::<G>)
-                .collect::<Result<_, _>>()
-                .map_err(undecodable)?
-        }
-    };
-    let StepRecord {
-        step,
-        kind,
-        chain,
-        digest,
-        committed,
-        ..
-    } = record;
-    Ok(StepInfo {
-        step,
-        kind,
-        tasks,
-        dropped,
-        chain,
-        digest,
-        committed,
-    })
-}
-
-fn task_info<G: Graph>(
-    task: TaskText<Box<serde_json::value::RawValue>>,
-) -> Result<TaskInfo, DecodeError> {
-    let unknown = |edge| DecodeError {
-        ty: "step",
-        reason: format!("this graph has no edge {edge}"),
-    };
-    let name = |(edge, items): (u32, u64)| {
-        let edge = G::INFO
-            .edges
-            .get(edge as usize)
-            .ok_or_else(|| unknown(edge))?;
-        Ok((G::INFO.node_name(edge.to), items))
-    };
-    let to = task
-        .to
-        .map(|edges| edges.into_iter().map(name).collect::<Result<_, _>>())
-        .transpose()?;
-    let update = task.update.map(|update| update.get().to_owned());
-    Ok(TaskInfo {
-        node: task.node,
-        update,
-        to,
-        failed: task.failed,
     })
 }

@@ -1,25 +1,24 @@
 //! A run as it stood after one of its steps.
 
-use super::compatible::reducers;
 use super::handle::RunHandle;
 use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, Turn};
 use crate::session::load::{corrupt, replay_steps, turn_of};
-use crate::store::{Head, Snapshot, StepKind, StepRecord};
+use crate::store::{GraphChange, Head, Snapshot, StepKind, StepRecord};
 
 /// So many records are read at once when a run's history is walked through.
 const PAGE: u64 = 256;
 
 impl<G: Graph> RunHandle<G> {
     /// The machine of a run after `step`, but for its frontier, which the
-    /// record of that step has.
+    /// record of that step has; and the graph that wrote it.
     pub(super) async fn past(
         &self,
         head: &Head,
         step: u64,
-    ) -> Result<(Machine<G>, StepRecord), Error> {
+    ) -> Result<(Machine<G>, StepRecord, GraphChange), Error> {
         if step > head.step {
             return Err(Error::StepNotFound {
                 run: head.run.clone(),
@@ -32,15 +31,16 @@ impl<G: Graph> RunHandle<G> {
             let (snapshot, steps) = steps_up_to(&self.at, head, step).await?;
             if let Some(last) = steps.last().filter(|last| last.step == step) {
                 let last = last.clone();
-                let reducers = reducers::<G>(self.core.fingerprint(), &self.at, head).await?;
-                let (machine, _) = replay_steps(
+                let graphs = self.graphs(head, steps[0].step).await?;
+                let (mut machine, _) = replay_steps(
                     &self.core.blueprint,
                     head,
                     snapshot.as_ref(),
                     &steps,
-                    &reducers,
+                    &graphs,
                 )?;
-                return Ok((machine, last));
+                machine.change_graph(graphs.next(step));
+                return Ok((machine, last, graphs.at(step)));
             }
             // Steps may go while they are being looked at.
             let now = self.head().await?.pruned;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::encode;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::Machine;
+use crate::machine::{Machine, is_end};
 use crate::run::{Interrupt, Run, RunError};
-use crate::store::{Head, Question, Status};
+use crate::store::{Head, Question, Status, StepRecord, TurnRecord};
 
 /// One that is at its end.
 pub(super) fn finished_run<G: Graph>(
     machine: &Machine<G>,
+    token: Option<String>,
     fingerprint: Option<Digest>,
 ) -> Run<G::State> {
     Run {
@@ -19,9 +20,30 @@ pub(super) fn finished_run<G: Graph>(
         state: Arc::clone(machine.state()),
         status: Status::Completed,
         steps: machine.step(),
+        turn: machine.turn().number,
+        token,
         fingerprint,
         interrupts: Vec::new(),
         error: None,
+        skipped: Vec::new(),
+    }
+}
+
+/// One as it stood after the step `last`, with which one of its turns ended.
+pub(super) fn run_of_turn<G: Graph>(
+    machine: &Machine<G>,
+    last: &StepRecord,
+    turn: TurnRecord,
+) -> Run<G::State> {
+    let status = match is_end(&last.frontier) {
+        true => Status::Completed,
+        false => Status::Failed,
+    };
+    Run {
+        status,
+        turn: turn.turn,
+        error: turn.error.as_deref().and_then(stored_error),
+        ..finished_run(machine, turn.token, Some(last.chain))
     }
 }
 
@@ -41,9 +63,12 @@ pub(super) fn run_at<G: Graph>(
         state: Arc::clone(machine.state()),
         status: head.status,
         steps: machine.step(),
+        turn: head.turn,
+        token: head.token.clone(),
         fingerprint: Some(machine.chain()),
         interrupts,
         error: head.error.as_deref().and_then(stored_error),
+        skipped: Vec::new(),
     }
 }
 

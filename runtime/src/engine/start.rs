@@ -31,12 +31,22 @@ use crate::state::State;
 use crate::store::{Status, StoreError, StoreFuture};
 
 /// Says so, to nodes that still run, when the driving ends.
-struct Driven(Arc<RunIdentity>);
+struct WhileDriven(Arc<RunIdentity>);
 
-impl Drop for Driven {
+impl Drop for WhileDriven {
     fn drop(&mut self) {
         self.0.dropped.store(true, Ordering::Relaxed);
     }
+}
+
+/// A run that is held, to be driven.
+pub(super) struct Driven<G: Graph> {
+    pub(super) machine: Machine<G>,
+    pub(super) tail: Tail,
+    /// What is left of its open step.
+    pub(super) left: LeftOpen<G>,
+    /// The token of its turn.
+    pub(super) token: Option<String>,
 }
 
 /// The state that `step` of a run is to begin with, as text.
@@ -74,7 +84,7 @@ impl<G: Graph> Core<G> {
         writer: Option<&mut Writer>,
         now: Instant,
     ) -> Result<Ending, Error> {
-        let _driven = Driven(Arc::clone(session.machine().keys().run()));
+        let _driven = WhileDriven(Arc::clone(session.machine().keys().run()));
         let deadline = later(now, self.settings.run_budget);
         let mut drive = Drive {
             core: self,
@@ -103,7 +113,7 @@ impl<G: Graph> Core<G> {
         }
         let mut session = Session::unstored(machine, self.settings.rules());
         let driven = self.drive(&mut session, None, now).await;
-        let finished = driven.map(|_| finished_run(session.machine(), None));
+        let finished = driven.map(|_| finished_run(session.machine(), None, None));
         let_go(session);
         finished
     }
@@ -127,8 +137,13 @@ impl<G: Graph> RunHandle<G> {
         match lease::commit(&self.at, commit).await {
             Ok(Taken::Held(lease)) => {
                 let writer = Writer::new(&self.at, self.held(&lease, asked));
-                self.drive_stored(machine, tail, LeftOpen::nothing(), writer)
-                    .await
+                let driven = Driven {
+                    machine,
+                    tail,
+                    left: LeftOpen::nothing(),
+                    token: None,
+                };
+                self.drive_stored(driven, writer).await
             }
             Ok(Taken::Done | Taken::ByAnother | Taken::TokenSpent)
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
@@ -174,32 +189,48 @@ impl<G: Graph> RunHandle<G> {
             if run.status().is_final() {
                 return Ok(run);
             }
+        } else {
+            self.check_open(&head).await?;
         }
         let mut lease = self.hold().await?;
-        let (head, machine, tail, left) = match self.open().await {
-            Ok(opened) => opened,
+        let (loaded, machine, tail) = match self.load_held().await {
+            Ok(held) => held,
             Err(error) => {
                 lease.give_back().await;
                 return Err(error);
             }
         };
+        let head = loaded.head.clone();
         // Its driver may have finished it between the two looks.
         if head.status.is_final() {
             lease.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
-        self.drive_stored(machine, tail, left, Writer::new(&self.at, lease))
+        let left = match LeftOpen::of(loaded) {
+            Ok(left) => left,
+            Err(error) => {
+                lease.give_back().await;
+                return Err(error);
+            }
+        };
+        let driven = Driven {
+            machine,
+            tail,
+            left,
+            token: head.token,
+        };
+        self.drive_stored(driven, Writer::new(&self.at, lease))
             .await
     }
 
-    /// Drives a run that is held, of whose open step `left` is left.
-    pub(super) async fn drive_stored(
-        &self,
-        machine: Machine<G>,
-        tail: Tail,
-        left: LeftOpen<G>,
-        mut writer: Writer,
-    ) -> RunResult<G> {
+    /// Drives a run that is held.
+    pub(super) async fn drive_stored(&self, driven: Driven<G>, mut writer: Writer) -> RunResult<G> {
+        let Driven {
+            machine,
+            tail,
+            left,
+            token,
+        } = driven;
         if let Some(pulse) = inside::current() {
             pulse.begin_driving();
         }
@@ -225,7 +256,7 @@ impl<G: Graph> RunHandle<G> {
         };
         writer.lease.ended();
         let machine = session.machine();
-        let finished = finished_run(machine, Some(machine.chain()));
+        let finished = finished_run(machine, token, Some(machine.chain()));
         if ending == Ending::Interrupted {
             // One that waits has given its inputs away.
             return Ok(Run {
@@ -241,7 +272,8 @@ impl<G: Graph> RunHandle<G> {
 
     /// Commits a correction from outside as a step of its own.
     pub(super) async fn update(&self, update: UpdateOf<G>) -> RunResult<G> {
-        self.head().await?;
+        let head = self.head().await?;
+        self.check_open(&head).await?;
         // Taken before the look, so that no task can begin an effect meanwhile.
         let mut held = self.hold().await?;
         let updated = self.update_held(update, held.epoch()).await;
@@ -254,10 +286,10 @@ impl<G: Graph> RunHandle<G> {
 
     /// The same under a lease, which goes back with the commit.
     async fn update_held(&self, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
-        let (loaded, machine, tail) = self.load().await?;
+        let (loaded, machine, tail) = self.load_held().await?;
         let head = loaded.head.clone();
         let interrupts = interrupts(loaded.questions.clone());
-        let found = Found::held(loaded, machine, tail);
+        let found = Found::held(loaded, machine, tail)?;
         let step = found.correction(update, epoch, self.core.settings.rules())?;
         let committed = self.at.commit(&step.commit).await;
         committed.map_err(|error| self.at.said(error))?;

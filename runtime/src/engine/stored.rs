@@ -11,9 +11,9 @@ use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_byt
 use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Head, LONGEST_RUN_ID, Lease, Listed,
-    Loaded, Page, Pages, Park, Question, Recording, Snapshot, StepRecord, Store, StoreError,
-    StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, GraphChange, Head, LONGEST_RUN_ID,
+    Lease, Listed, Loaded, Page, Pages, Park, Question, Recording, Snapshot, StepRecord, Store,
+    StoreError, StoreFuture, TurnRecord,
 };
 
 /// What became of a commit that takes the run's lease.
@@ -140,6 +140,29 @@ impl Stored {
 
     pub(super) async fn graph(&self, fingerprint: Digest) -> Result<Option<String>, Error> {
         self.look(|| self.store.graph(fingerprint)).await
+    }
+
+    pub(super) async fn graphs(&self) -> Result<Vec<GraphChange>, Error> {
+        self.look(|| self.store.graphs(&self.id)).await
+    }
+
+    pub(super) async fn turns(&self) -> Result<Vec<TurnRecord>, Error> {
+        let on =
+            async |page: Page<u64>| self.read(|| self.store.turns(&self.id, page.clone())).await;
+        Pages::whole(on).await
+    }
+
+    /// The first of its further turns after `turn`.
+    pub(super) async fn turn_after(&self, turn: u64) -> Result<Option<TurnRecord>, Error> {
+        let page = Page::first(1).after(turn);
+        let found = self
+            .look(|| self.store.turns(&self.id, page.clone()))
+            .await?;
+        Ok(found.items.into_iter().next())
+    }
+
+    pub(super) async fn turn(&self, token: &str) -> Result<Option<TurnRecord>, Error> {
+        self.look(|| self.store.turn(&self.id, token)).await
     }
 
     pub(super) async fn answer(&self, answer: Answer) -> Result<(), Error> {

@@ -7,12 +7,15 @@ use super::active::RunResult;
 use super::drive::Writer;
 use super::handle::RunHandle;
 use super::lease::{self, HeldLease};
+use super::shown::run_of_turn;
+use super::start::Driven;
 use super::stored::Taken;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, UpdateOf};
+use crate::run::Run;
 use crate::session::{Found, LeftOpen, OutsideStep, Tail, leaves_a_step_open};
-use crate::store::{Access, Head, Lease, Park, StoreError};
+use crate::store::{Access, Head, Lease, Park, StoreError, TurnRecord};
 
 /// What became of a turn's first step.
 enum Begun<G: Graph> {
@@ -25,25 +28,80 @@ enum Begun<G: Graph> {
 }
 
 impl<G: Graph> RunHandle<G> {
-    /// Begins a further turn and drives it.
+    /// Begins a further turn and drives it. If the token has had its turn, that one is
+    /// gone on with, or its result given.
     pub(super) async fn turn(&self, update: UpdateOf<G>, token: Option<String>) -> RunResult<G> {
         loop {
             let mut held = None;
             let asked = (update.clone(), token.clone());
             let begun = self.begin_turn(asked, &mut held).await;
             if let Ok(Begun::Now(machine, tail, lease)) = begun {
+                let driven = Driven {
+                    machine: *machine,
+                    tail,
+                    left: LeftOpen::nothing(),
+                    token,
+                };
                 let writer = Writer::new(&self.at, lease);
-                let left = LeftOpen::nothing();
-                return self.drive_stored(*machine, tail, left, writer).await;
+                return self.drive_stored(driven, writer).await;
             }
             if let Some(mut held) = held {
                 held.give_back().await;
             }
-            match begun? {
-                Begun::Overtaken => {}
-                Begun::Before | Begun::Now(..) => return self.resume().await,
+            match begun {
+                Ok(Begun::Overtaken) => {}
+                Ok(Begun::Before | Begun::Now(..)) => {
+                    let earlier = self.earlier_turn(token.as_deref()).await?;
+                    return match earlier {
+                        Some(run) => Ok(run),
+                        None => self.resume().await,
+                    };
+                }
+                Err(error) => {
+                    let earlier = self.earlier_turn(token.as_deref()).await;
+                    return earlier.ok().flatten().ok_or(error);
+                }
             }
         }
+    }
+
+    /// What came of the turn with that token, if it is not the current one.
+    pub(super) async fn earlier_turn(
+        &self,
+        token: Option<&str>,
+    ) -> Result<Option<Run<G::State>>, Error> {
+        let Some(token) = token else {
+            return Ok(None);
+        };
+        let Some(turn) = self.at.turn(token).await? else {
+            return Ok(None);
+        };
+        let head = self.head().await?;
+        match self.at.turn_after(turn.turn).await? {
+            Some(next) => self.ended_turn(&head, turn, next.step).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// See [`Engine::turn_result`](super::Engine::turn_result).
+    pub(super) async fn turn_result(&self, token: &str) -> RunResult<G> {
+        let head = self.head().await?;
+        let turn = self.at.turn(token).await?;
+        let turn = turn.ok_or_else(|| Error::TurnNotFound {
+            run: head.run.clone(),
+            token: token.to_owned(),
+        })?;
+        match self.at.turn_after(turn.turn).await? {
+            Some(next) => self.ended_turn(&head, turn, next.step).await,
+            None => self.look(head).await,
+        }
+    }
+
+    /// The run as it stood before the step `next`, with which the turn behind this one
+    /// began. If that dropped a step, this one has failed.
+    async fn ended_turn(&self, head: &Head, turn: TurnRecord, next: u64) -> RunResult<G> {
+        let (machine, record, _) = self.past(head, next.saturating_sub(1)).await?;
+        Ok(run_of_turn(&machine, &record, turn))
     }
 
     /// Commits the turn's first step, under a lease that is then held.
@@ -109,7 +167,7 @@ impl<G: Graph> RunHandle<G> {
         }
         *held = Some(self.hold().await?);
         let (loaded, machine, tail) = self.load().await?;
-        Ok(Found::held(loaded, machine, tail))
+        Found::held(loaded, machine, tail)
     }
 
     /// Asks, and says that this has to be answered.

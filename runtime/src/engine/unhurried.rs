@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
-    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
-    StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
+    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
+    StepRecord, Store, StoreFuture, TurnRecord,
 };
 
 pub(super) struct Unhurried(pub(super) Arc<dyn Store>);
@@ -115,6 +115,22 @@ impl Store for Unhurried {
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
         Box::pin(held(self.0.graph(fingerprint)))
+    }
+
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>> {
+        Box::pin(held(self.0.graphs(run)))
+    }
+
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>> {
+        Box::pin(held(self.0.turns(run, page)))
+    }
+
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>> {
+        Box::pin(held(self.0.turn(run, token)))
     }
 
     fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {

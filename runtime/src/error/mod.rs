@@ -225,6 +225,16 @@ pub enum Error {
         /// Where it stands.
         status: Status,
     },
+    /// No turn of the run began with the token.
+    #[error(
+        "run `{run}` has no turn that began with the token `{token}`; begin it with `engine.turn(…).token(…)`"
+    )]
+    TurnNotFound {
+        /// The run.
+        run: String,
+        /// The token.
+        token: String,
+    },
     /// The step does not exist.
     #[error("run `{run}` has no step {step}; its last is {last}")]
     StepNotFound {
@@ -297,9 +307,7 @@ pub enum Error {
     },
     /// The graph is not the one that the run was started with.
     #[error(
-        "graph `{graph}` is not the one that run `{run}` was started with: {}; \
-         finish the run with the old program or start a new run, or, if it can go on all the same, \
-         raise the graph's `version` and add `compatible = [\"{stored}\"]`",
+        "graph `{graph}` is not the one that run `{run}` has come from: {}; {help}",
         differences.join("; ")
     )]
     GraphChanged {
@@ -307,10 +315,12 @@ pub enum Error {
         run: String,
         /// The graph.
         graph: &'static str,
-        /// The fingerprint that the run was started with.
+        /// The fingerprint of the graph that wrote what is to be gone on with, or redone.
         stored: Digest,
         /// What differs.
         differences: Vec<String>,
+        /// What to do.
+        help: String,
     },
     /// A node asks for something else under the name of an effect that is recorded.
     #[error(
@@ -582,7 +592,8 @@ const fn before_a_turn(status: Status) -> &'static str {
             "nobody knows of an effect of its open step, which the turn would drop, whether it happened: \
              answer what `run.interrupts()` asks first"
         }
-        _ => "answer what `run.interrupts()` asks, if it asks, and resume it first",
+        Status::Interrupted => "answer what `run.interrupts()` asks, and resume it",
+        _ => "resume it first, since nobody drives it",
     }
 }
 

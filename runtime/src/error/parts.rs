@@ -22,6 +22,7 @@ impl Error {
             | Self::InputMismatch { run, .. }
             | Self::RunExists { run, .. }
             | Self::RunNotFinished { run, .. }
+            | Self::TurnNotFound { run, .. }
             | Self::StepNotFound { run, .. }
             | Self::Pruned { run, .. }
             | Self::LabelNotFound { run, .. }
@@ -137,6 +138,7 @@ impl Error {
             Self::InputMismatch { .. } => "input_mismatch",
             Self::RunExists { .. } => "run_exists",
             Self::RunNotFinished { .. } => "run_not_finished",
+            Self::TurnNotFound { .. } => "turn_not_found",
             Self::StepNotFound { .. } => "step_not_found",
             Self::Pruned { .. } => "pruned",
             Self::LabelNotFound { .. } => "label_not_found",

@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::cx::KeyId;
+use crate::cx::{KeyId, order_key};
 use crate::encode::{self, DecodeError, Draft, EncodeError, quoted};
 use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
 use crate::hash::{Digest, Hasher};
@@ -247,6 +247,27 @@ impl<G: Graph> Machine<G> {
         let node = node_called(self.info, &group.node)?;
         Ok((node, self.keys.known(group.parent)))
     }
+}
+
+/// The tasks of a stored frontier: their keys and nodes, whatever graph has them.
+pub(crate) fn stored_tasks(json: &str) -> Result<Vec<(Digest, String)>, DecodeError> {
+    let text = read(json)?;
+    let tasks = text.tasks.iter().flat_map(|group| {
+        let items = group.inputs.as_ref().map_or(1, Vec::len) as u64;
+        (0..items).map(|item| {
+            let key = order_key(group.parent, &group.node, group.edge, item);
+            (key, group.node.clone())
+        })
+    });
+    Ok(tasks.collect())
+}
+
+/// The frontier of a run that is at its end.
+const END_TEXT: &str = "{}";
+
+/// Whether nothing runs next, no join waits and nothing is deferred.
+pub(crate) fn is_end(json: &str) -> bool {
+    json == END_TEXT
 }
 
 /// The key of the task from which the first difference between two stored

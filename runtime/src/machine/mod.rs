@@ -16,10 +16,10 @@ mod task;
 use std::sync::Arc;
 
 pub(crate) use blueprint::Blueprint;
-pub(crate) use frontier::{differing_parent, frontier_by_name};
+pub(crate) use frontier::{differing_parent, frontier_by_name, is_end, stored_tasks};
 pub(crate) use record::{
-    RedoError, Sealed, TaskNote, TaskText, first_chain, next_chain, outside_text, read_result,
-    result_text, snapshot_digest, state_text, step_digest, taken, task_note,
+    RedoError, Sealed, StepText, TaskNote, TaskText, first_chain, outside_text, read_result,
+    result_text, snapshot_digest, state_text, taken, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
@@ -88,6 +88,8 @@ pub(crate) struct Machine<G: Graph> {
     /// The last step that happened.
     step: u64,
     chain: Digest,
+    /// This graph, as the next step is to say if another one made the last.
+    other_graph: Option<Digest>,
     turn: Turn,
     keys: Keyring,
     frontier: Vec<Task<G::Input>>,
@@ -123,6 +125,7 @@ impl<G: Graph> Machine<G> {
             state,
             step: 0,
             chain: Digest::default(),
+            other_graph: None,
             turn: Turn::default(),
             keys: Keyring::new(info, run),
             frontier: Vec::new(),

@@ -43,6 +43,8 @@ const fn none<U>() -> Option<U> {
 pub(crate) struct Sealed {
     pub(crate) updates: String,
     pub(crate) frontier: String,
+    /// The graph, if another one made the step before.
+    pub(crate) graph: Option<Digest>,
     pub(crate) previous: Digest,
     pub(crate) chain: Digest,
     pub(crate) digest: Digest,
@@ -69,21 +71,38 @@ pub(crate) fn first_chain(graph: Digest, seed: u64, input: &str) -> Digest {
         .finish()
 }
 
-/// `chain(n) = SHA-256(chain(n-1) || updates(n) || next frontier, joins and deferred(n))`.
-///
-/// Of a fork's first step `updates(n)` is the whole edited state and `chain(n-1)`
-/// its origin's: the record is what loading begins with, as a snapshot would be.
-pub(crate) fn next_chain(previous: Digest, updates: &str, frontier: &str) -> Digest {
-    Hasher::new()
-        .part(previous.as_bytes())
-        .part(updates)
-        .part(frontier)
-        .finish()
+/// What the hashes of a step are over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepText<'a> {
+    pub(crate) updates: &'a str,
+    pub(crate) frontier: &'a str,
+    /// The graph, if another one made the step before.
+    pub(crate) graph: Option<Digest>,
 }
 
-/// `digest(n) = SHA-256(updates(n) || next frontier, joins and deferred(n))`.
-pub(crate) fn step_digest(updates: &str, frontier: &str) -> Digest {
-    Hasher::new().part(updates).part(frontier).finish()
+impl StepText<'_> {
+    /// `chain(n) = SHA-256(chain(n-1) || updates(n) || next frontier, joins and deferred(n))`,
+    /// and the graph's fingerprint where it changes.
+    ///
+    /// Of a fork's first step `updates(n)` is the whole edited state and `chain(n-1)`
+    /// its origin's: the record is what loading begins with, as a snapshot would be.
+    pub(crate) fn chain(self, previous: Digest) -> Digest {
+        self.hash(Hasher::new().part(previous.as_bytes()))
+    }
+
+    /// `digest(n)`: the same without what came before.
+    pub(crate) fn digest(self) -> Digest {
+        self.hash(Hasher::new())
+    }
+
+    fn hash(self, before: Hasher) -> Digest {
+        let hasher = before.part(self.updates).part(self.frontier);
+        match self.graph {
+            Some(graph) => hasher.part(graph.as_bytes()),
+            None => hasher,
+        }
+        .finish()
+    }
 }
 
 /// What a snapshot's text is checked against.
@@ -151,11 +170,17 @@ impl<G: Graph> Machine<G> {
         self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         self.chain = first_chain(graph, seed, &input);
+        let text = StepText {
+            updates: &input,
+            frontier: &frontier,
+            graph: None,
+        };
         Ok(Sealed {
-            digest: step_digest(&input, &frontier),
+            digest: text.digest(),
             key: idempotency_key(&self.keys.run().id, 0, &[], self.chain),
             updates: input,
             frontier,
+            graph: None,
             previous: Digest::default(),
             chain: self.chain,
         })
@@ -171,16 +196,33 @@ impl<G: Graph> Machine<G> {
         let frontier = self.stored_frontier()?;
         self.frontier_bytes = frontier.len();
         self.forget_ancestors();
+        Ok(self.seal_with(tasks, updates, frontier))
+    }
+
+    /// The same with a frontier that is there as text.
+    pub(crate) fn seal_with(
+        &mut self,
+        tasks: &[Digest],
+        updates: String,
+        frontier: String,
+    ) -> Sealed {
         let previous = self.chain;
-        self.chain = next_chain(previous, &updates, &frontier);
-        Ok(Sealed {
-            digest: step_digest(&updates, &frontier),
+        let graph = self.other_graph.take();
+        let text = StepText {
+            updates: &updates,
+            frontier: &frontier,
+            graph,
+        };
+        self.chain = text.chain(previous);
+        Sealed {
+            digest: text.digest(),
             key: idempotency_key(&self.keys.run().id, self.step, tasks, self.chain),
             updates,
             frontier,
+            graph,
             previous,
             chain: self.chain,
-        })
+        }
     }
 
     /// The living keys are computed now, so that their ancestors can go.
@@ -209,6 +251,17 @@ impl<G: Graph> Machine<G> {
     /// [`redo`](Self::redo) goes through.
     pub(crate) const fn restore(&mut self, step: u64, chain: Digest, turn: Turn) {
         (self.step, self.chain, self.turn) = (step, chain, turn);
+    }
+
+    /// The next step is to say that it is of `graph`, since the last one was of
+    /// another; `None` if it was not.
+    pub(crate) const fn change_graph(&mut self, graph: Option<Digest>) {
+        self.other_graph = graph;
+    }
+
+    /// What the next step is to say of its graph.
+    pub(crate) const fn other_graph(&self) -> Option<Digest> {
+        self.other_graph
     }
 
     /// Applies the updates of a committed step to the state again, as they would

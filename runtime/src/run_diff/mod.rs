@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 pub use divergence::{Divergence, TaskDivergence};
 
-use crate::engine::replay::stored_graph;
+use crate::engine::replay::{lived_in, stored_graph};
 use crate::error::Error;
 use crate::graph::StoredGraph;
 use crate::hash::Digest;
-use crate::machine::step_digest;
+use crate::session::load::text_of;
 use crate::store::{Pages, StepRecord, Store, StoreExt};
 use readable::ReadStep;
 
@@ -174,10 +174,12 @@ impl RunRef<'_> {
         let said = |error| self.error(error);
         let head = self.store.head(self.run).await.map_err(said)?;
         let head = head.ok_or_else(|| self.not_found())?;
-        let graph = stored_graph(self.store, &head).await?;
+        let graphs = lived_in(self.store, head.fingerprint, &head).await?;
+        let graph = graphs.at(record.step).fingerprint;
+        let graph = stored_graph(self.store, &head, graph).await?;
         let graph = StoredGraph::read(&graph).map_err(|error| self.corrupt("the graph", error))?;
         let place = format!("step {}", record.step);
-        if step_digest(&record.updates, &record.frontier) != record.digest {
+        if text_of(record).digest() != record.digest {
             return Err(self.corrupt(&place, "it is not what was written: its hash differs"));
         }
         ReadStep::of(record, &graph).map_err(|error| self.corrupt(&place, error))

@@ -89,6 +89,7 @@ pub(super) fn step_commit<G: Graph>(
         access,
         release: status.is_final() && !mistake!(FinalStepKeepsLease),
         previous: sealed.previous,
+        description: sealed.graph.map(|_| machine.info().canonical()),
         record: StepRecord {
             step: machine.step(),
             kind,
@@ -96,6 +97,7 @@ pub(super) fn step_commit<G: Graph>(
                 true => 1,
                 false => machine.info().version,
             },
+            graph: sealed.graph,
             updates: sealed.updates,
             frontier: sealed.frontier,
             chain: sealed.chain,

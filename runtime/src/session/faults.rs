@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::attempts::TaskError;
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::hash::Digest;
 use crate::machine::{Machine, StepError};
 use crate::panics::caught;
 use crate::store::Head;
@@ -141,12 +142,18 @@ impl<G: Graph> Faults<'_, G> {
     }
 }
 
-/// The graph is not the one that the run was started with.
-pub(crate) fn changed<G: Graph>(head: &Head, differences: Vec<String>) -> Error {
+/// The graph is another than `stored`, under which the run or a part of it stands.
+pub(crate) fn changed<G: Graph>(
+    head: &Head,
+    stored: Digest,
+    differences: Vec<String>,
+    help: String,
+) -> Error {
     Error::GraphChanged {
         run: head.run.clone(),
         graph: G::INFO.name,
-        stored: head.fingerprint,
+        stored,
         differences,
+        help,
     }
 }

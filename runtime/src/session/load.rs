@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::commit::Pending;
 use super::effects::journal_digest;
 use super::faults::step_error;
-use super::migrate::{self, Reducers};
+use super::graphs::Graphs;
+use super::migrate;
 use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
@@ -13,8 +14,8 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{
-    Blueprint, Finished, Machine, RedoError, Turn, first_chain, next_chain, read_result,
-    result_text, snapshot_digest, step_digest,
+    Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, read_result, result_text,
+    snapshot_digest,
 };
 use crate::store::{EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord};
 
@@ -41,18 +42,18 @@ pub(crate) const fn turn_of(head: &Head) -> Turn {
     }
 }
 
-/// The machine of a run as it stands at its head.
-pub(crate) fn restore<G: Graph>(
+/// The machine of a run as it stands at its head, but for what is to run next.
+pub(crate) fn restore_state<G: Graph>(
     blueprint: &Blueprint,
     loaded: &Loaded,
-    reducers: &Reducers,
+    graphs: &Graphs,
 ) -> Result<(Machine<G>, Tail), Error> {
     let head = &loaded.head;
     check_head(head)?;
     let Loaded {
         snapshot, steps, ..
     } = loaded;
-    let (mut machine, tail) = replay_steps(blueprint, head, snapshot.as_ref(), steps, reducers)?;
+    let (mut machine, tail) = replay_steps(blueprint, head, snapshot.as_ref(), steps, graphs)?;
     if machine.step() != head.step || machine.chain() != head.chain {
         let reason = format!(
             "the steps end at step {}, the head says step {}",
@@ -61,11 +62,23 @@ pub(crate) fn restore<G: Graph>(
         );
         return Err(corrupt(head, "the head".into(), reason));
     }
-    if let Some(last) = steps.last() {
+    machine.change_graph(graphs.next(head.step));
+    Ok((machine, tail))
+}
+
+/// The machine of a run as it stands at its head, to be gone on with.
+pub(crate) fn restore<G: Graph>(
+    blueprint: &Blueprint,
+    loaded: &Loaded,
+    graphs: &Graphs,
+) -> Result<(Machine<G>, Tail), Error> {
+    let (mut machine, tail) = restore_state(blueprint, loaded, graphs)?;
+    if let Some(last) = loaded.steps.last() {
         #[cfg(test)]
         let last = &crate::mistakes::spoiled(last);
         machine.restore_frontier(&last.frontier).map_err(|error| {
-            undecodable(head, format!("the frontier of step {}", last.step), error)
+            let place = format!("the frontier of step {}", last.step);
+            undecodable(&loaded.head, place, error)
         })?;
     }
     Ok((machine, tail))
@@ -78,7 +91,7 @@ pub(crate) fn replay_steps<G: Graph>(
     head: &Head,
     snapshot: Option<&Snapshot>,
     steps: &[StepRecord],
-    reducers: &Reducers,
+    graphs: &Graphs,
 ) -> Result<(Machine<G>, Tail), Error> {
     let base = snapshot.map_or(0, |snapshot| snapshot.step);
     let fork = steps
@@ -122,10 +135,12 @@ pub(crate) fn replay_steps<G: Graph>(
                 "it is missing".into(),
             ));
         }
-        if next_chain(machine.chain(), &record.updates, &record.frontier) != record.chain {
+        if text_of(record).chain(machine.chain()) != record.chain
+            || graphs.noted(record.step) != record.graph
+        {
             return Err(altered(head, record.step));
         }
-        reducers.check::<G>(head, record)?;
+        graphs.check_reducers::<G>(head, record)?;
         migrate::updates::<G>(record.version, &record.updates)
             .map_err(RedoError::Decode)
             .and_then(|today| machine.redo(&today, record.chain))
@@ -199,9 +214,18 @@ pub(crate) fn check_snapshot(head: &Head, snapshot: &Snapshot) -> Result<(), Err
     Err(corrupt(head, place, "it is not what was written".into()))
 }
 
+/// What the hashes of a step are over.
+pub(crate) fn text_of(record: &StepRecord) -> StepText<'_> {
+    StepText {
+        updates: &record.updates,
+        frontier: &record.frontier,
+        graph: record.graph,
+    }
+}
+
 /// A step is what was written.
 pub(crate) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
-    if step_digest(&record.updates, &record.frontier) == record.digest {
+    if text_of(record).digest() == record.digest {
         return Ok(());
     }
     Err(altered(head, record.step))

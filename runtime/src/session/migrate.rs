@@ -9,13 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::faults::changed;
 use crate::encode::{self, DecodeError};
-use crate::error::Error;
 use crate::graph::{Graph, Migrate, Part};
 use crate::machine::UpdateOf;
 use crate::panics::caught;
-use crate::store::{Head, StepRecord};
 
 /// The text of a state that graph version `from` wrote.
 pub(crate) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
@@ -121,34 +118,4 @@ fn outside_strings(json: &str) -> impl Iterator<Item = &str> {
         rest = end.map_or("", |end| &string[end + 1..]);
         Some(part)
     })
-}
-
-/// The changed reducers between the graph that a run was started with and
-/// today's: older updates, applied by them, would give another state.
-pub(crate) struct Reducers {
-    changed: Vec<String>,
-}
-
-impl Reducers {
-    /// The names of those that changed, with what changed.
-    pub(crate) const fn new(changed: Vec<String>) -> Self {
-        Self { changed }
-    }
-
-    /// Refuses to apply the updates of `record` by other reducers than they
-    /// were written for.
-    pub(crate) fn check<G: Graph>(&self, head: &Head, record: &StepRecord) -> Result<(), Error> {
-        if self.changed.is_empty() || record.version >= G::INFO.version {
-            return Ok(());
-        }
-        let (step, version) = (record.step, record.version);
-        let mut lines = self.changed.clone();
-        lines.push(format!(
-            "the updates of step {step} are of graph version {version} and would be applied by \
-             another reducer: take a snapshot of the run at its head, `engine.snapshot(\"{}\")`, \
-             with the program that wrote it",
-            head.run
-        ));
-        Err(changed::<G>(head, lines))
-    }
 }

@@ -7,6 +7,7 @@ mod backoff;
 mod commit;
 mod effects;
 mod faults;
+mod graphs;
 mod journal;
 pub(crate) mod load;
 pub(crate) mod migrate;
@@ -34,9 +35,9 @@ use commit::{Left, Noted, Pending, PendingText, is_held_after};
 pub(crate) use effects::{journal_digest, refusal};
 use faults::Faults;
 pub(crate) use faults::{catch_reducers, changed, step_error};
+pub(crate) use graphs::{Graphs, check_open};
 use journal::{RunJournal, WriteJournal};
-pub(crate) use load::restore;
-pub(crate) use migrate::Reducers;
+pub(crate) use load::{restore, restore_state};
 pub(crate) use outside::{
     Branch, Found, LeftOpen, OutsideStep, input, leaves_a_step_open, outcome,
 };

@@ -16,7 +16,9 @@ use crate::encode;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Blueprint, Machine, Turn, UpdateOf, outside_text, state_text};
+use crate::machine::{
+    Blueprint, Machine, Turn, UpdateOf, is_end, outside_text, state_text, stored_tasks,
+};
 use crate::node_error::NodeError;
 use crate::state::{FieldSet, Update};
 use crate::store::{
@@ -70,6 +72,8 @@ pub(crate) struct Found<G: Graph> {
 }
 
 struct OpenRecords {
+    /// What was to run: keys and nodes.
+    tasks: Vec<(Digest, String)>,
     effects: Vec<EffectRecord>,
     questions: Vec<Question>,
     pending: Vec<PendingResult>,
@@ -93,16 +97,22 @@ impl<G: Graph> Found<G> {
     }
 
     /// A run that is held, with what its open step has come to.
-    pub(crate) fn held(loaded: Loaded, machine: Machine<G>, tail: Tail) -> Self {
+    pub(crate) fn held(loaded: Loaded, machine: Machine<G>, tail: Tail) -> Result<Self, Error> {
+        let frontier = loaded.steps.last().map(|last| stored_tasks(&last.frontier));
+        let tasks = frontier.transpose().map_err(|error| {
+            let place = format!("the frontier of step {}", loaded.head.step);
+            undecodable(&loaded.head, place, error)
+        })?;
         let open = OpenRecords {
+            tasks: tasks.unwrap_or_default(),
             effects: loaded.effects,
             questions: loaded.questions,
             pending: loaded.pending,
         };
-        Self {
+        Ok(Self {
             open: Some(open),
             ..Self::at_rest(loaded.head, machine, tail)
-        }
+        })
     }
 
     /// Whether a further turn can begin.
@@ -117,10 +127,7 @@ impl<G: Graph> Found<G> {
     pub(crate) fn to_ask(&self, epoch: u64) -> Option<Park> {
         let open = self.open.as_ref()?;
         let mut effects = OpenEffects::new(open.effects.clone(), open.questions.clone());
-        let tasks = self.machine.frontier().iter();
-        let tasks = tasks.map(|task| (self.machine.keys().get(task.key), task.node));
-        let unknown = tasks.filter(|(key, node)| {
-            let node = self.machine.info().node_name(*node);
+        let unknown = open.tasks.iter().filter(|(key, node)| {
             // A task that has finished went on without what it does not know.
             !open.is_finished(*key) && effects.ask_for_unknown(epoch, *key, node, UNRECORDED)
         });
@@ -276,11 +283,13 @@ pub(crate) struct Branch<'a> {
     /// The origin's last step that is the fork's too, and the turn that it is of.
     pub(crate) record: &'a StepRecord,
     pub(crate) turn: Turn,
+    /// This program's graph, if another one wrote that step.
+    pub(crate) other_graph: Option<Digest>,
 }
 
 impl Branch<'_> {
-    /// The first step of fork `run`: its state, and the frontier as its origin has it.
-    /// Nothing runs until it is gone on with, so the lease goes back with it.
+    /// The first step of fork `run`: its state, and the frontier as its origin has it, which
+    /// is not read. Nothing runs until it is gone on with, so the lease goes back with it.
     pub(crate) fn commit<G: Graph>(
         &self,
         blueprint: &Blueprint,
@@ -290,24 +299,26 @@ impl Branch<'_> {
         access: Access,
         rules: Rules,
     ) -> Result<Commit, Error> {
-        let Self { head, record, turn } = self;
+        let Self { head, record, .. } = self;
         let step = record.step + 1;
         let not_round_trip = Error::not_round_trip(run, step);
         let text = state_text(&state, rules.check_round_trip).map_err(&not_round_trip)?;
         let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
         let mut machine: Machine<G> = blueprint.machine(identity, state);
-        machine.restore(step, record.chain, *turn);
-        let frontier = match mistake!(ForkStartsAnew) {
-            true => machine
-                .begin()
-                .map_err(|error| step_error(run, step, error)),
-            false => machine.restore_frontier(&record.frontier).map_err(|error| {
-                undecodable(head, format!("the frontier of step {}", record.step), error)
-            }),
+        machine.restore(step, record.chain, self.turn);
+        machine.change_graph(self.other_graph);
+        let sealed = match mistake!(ForkStartsAnew) {
+            true => {
+                let begun = machine.begin();
+                begun.map_err(|error| step_error(run, step, error))?;
+                machine.seal(&[], text).map_err(&not_round_trip)?
+            }
+            false => machine.seal_with(&[], text, record.frontier.clone()),
         };
-        frontier?;
-        let sealed = machine.seal(&[], text).map_err(&not_round_trip)?;
-        let status = Standing::of(&machine).status();
+        let status = match is_end(&record.frontier) {
+            true => Status::Completed,
+            false => Status::Running,
+        };
         Ok(Commit {
             create: Some(create),
             release: true,

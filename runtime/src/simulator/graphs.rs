@@ -15,7 +15,7 @@ use crate::graph::{
     RowInfo, START, Span,
 };
 use crate::hash::Digest;
-use crate::state::State;
+use crate::state::{State, StateInfo};
 
 /// How many graphs there are.
 const GRAPHS: u64 = 10_000;
@@ -35,30 +35,39 @@ const SPAN: Span = Span {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drawn {
     pub(super) info: &'static GraphInfo,
-    /// The same as the first version of the program had it.
-    pub(super) before: &'static GraphInfo,
     pub(super) fingerprint: Digest,
     pub(super) canonical: &'static str,
 }
 
-/// The graph of a seed.
-pub(super) fn graph_of(seed: u64) -> Drawn {
-    static GALLERY: Mutex<Option<HashMap<u64, Drawn>>> = Mutex::new(None);
+impl Drawn {
+    fn of(info: &'static GraphInfo) -> Self {
+        Self {
+            info,
+            fingerprint: info.fingerprint(),
+            canonical: info.canonical().leak(),
+        }
+    }
+}
+
+/// The graph of a seed as the two versions of the program have it, the first one first.
+pub(super) fn graphs_of(seed: u64) -> [Drawn; 2] {
+    static GALLERY: Mutex<Option<HashMap<u64, [Drawn; 2]>>> = Mutex::new(None);
     let number = Dice::new(seed, "graph").below(GRAPHS);
     let mut gallery = GALLERY.lock().unwrap_or_else(PoisonError::into_inner);
     let gallery = gallery.get_or_insert_default();
     *gallery.entry(number).or_insert_with(|| {
         let info = Draft::new(number).finish();
+        // A field is new in the second version, as far as the fingerprints know.
+        let fields = &info.state.fields[1..];
         let before = GraphInfo {
             version: 1,
+            state: StateInfo {
+                fields,
+                ..info.state
+            },
             ..*info
         };
-        Drawn {
-            info,
-            before: Box::leak(Box::new(before)),
-            fingerprint: info.fingerprint(),
-            canonical: info.canonical().leak(),
-        }
+        [Drawn::of(Box::leak(Box::new(before))), Drawn::of(info)]
     })
 }
 

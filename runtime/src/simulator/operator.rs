@@ -74,7 +74,7 @@ fn decide(stage: &mut Stage, epoch: u64) -> Option<Box<Commit>> {
         tail,
     } = restore(stage)?;
     let update = correction(machine.step() + 1);
-    let found: Found<Drama> = Found::held(loaded, machine, tail);
+    let found: Found<Drama> = readable(stage, Found::held(loaded, machine, tail))?;
     let step = found.correction(update, epoch, rules(stage)).ok()?;
     Some(Box::new(step.commit))
 }
@@ -94,6 +94,8 @@ fn branch_off(stage: &mut Stage) {
         return;
     }
     let create = Creation {
+        fingerprint: head.fingerprint,
+        version: head.version,
         origin: Some(Origin {
             run: head.run.clone(),
             step: record.step,
@@ -105,6 +107,7 @@ fn branch_off(stage: &mut Stage) {
         head,
         record,
         turn: turn_of(head),
+        other_graph: machine.other_graph(),
     };
     let state = edited(machine.state(), record.step + 1);
     let fork = format!("fork {}", stage.forks);

@@ -193,7 +193,7 @@ fn find(stage: &mut Stage) -> Option<Found<Drama>> {
         machine,
         tail,
     } = restore(stage)?;
-    Some(Found::held(loaded, machine, tail))
+    readable(stage, Found::held(loaded, machine, tail))
 }
 
 /// A further turn on a run that is held; what nobody knows is asked first.

@@ -75,13 +75,17 @@ pub(super) fn new_machine(graph: &Drawn, run: &str, seed: u64, state: Tale) -> M
 #[derive(Debug)]
 pub(super) struct Reference {
     machine: Machine<Drama>,
+    /// As the two versions of the program have it.
+    graphs: [Drawn; 2],
+    /// The graph of the last step.
+    graph: Digest,
     first: Option<Sealed>,
     /// The state after each step.
     states: Vec<Arc<Tale>>,
 }
 
 impl Reference {
-    pub(super) fn new(graph: &Drawn, seed: u64, input: &Tale) -> Self {
+    pub(super) fn new(graphs: [Drawn; 2], graph: &Drawn, seed: u64, input: &Tale) -> Self {
         let mut machine = new_machine(graph, RUN, seed, input.clone());
         machine.begin().expect("start leads somewhere");
         let text = encode::to_string(input).expect("a tale has an encoding");
@@ -89,6 +93,8 @@ impl Reference {
         let states = vec![Arc::clone(machine.state())];
         Self {
             machine,
+            graphs,
+            graph: graph.fingerprint,
             first: Some(first.expect("a tale has an encoding")),
             states,
         }
@@ -114,6 +120,7 @@ impl Reference {
     ) -> Result<(), String> {
         // As the program has written it that took the step.
         let today = become_version(record.version);
+        self.pass_to(record.version);
         let sealed = self.take(run, record, kept, effects);
         become_version(today);
         let sealed = sealed?;
@@ -128,6 +135,16 @@ impl Reference {
             "stored:   {} {}\nexpected: {} {}",
             record.updates, record.frontier, sealed.updates, sealed.frontier
         ))
+    }
+
+    /// The next step is of that version's graph, and says so if the last one was not.
+    fn pass_to(&mut self, version: u32) {
+        let of_version = |graph: &&Drawn| graph.info.version == version;
+        let graph = self.graphs.iter().find(of_version);
+        let graph = graph.map_or(self.graph, |graph| graph.fingerprint);
+        self.machine
+            .change_graph((graph != self.graph).then_some(graph));
+        self.graph = graph;
     }
 
     fn take(

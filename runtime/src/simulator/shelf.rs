@@ -12,8 +12,9 @@ use super::bugs::Bug;
 use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
-    Access, Answer, Claim, Commit, Committed, EffectRecord, Head, Lease, Loaded, MemoryStore, Park,
-    Prune, Question, Recording, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
+    Access, Answer, Claim, Commit, Committed, EffectRecord, GraphChange, Head, Lease, Loaded,
+    MemoryStore, Park, Prune, Question, Recording, StepKind, StepRecord, Store, StoreError,
+    StoreExt, StoreFuture,
 };
 
 /// The run of a simulation, before it branches off.
@@ -93,6 +94,10 @@ impl Shelf {
 
     pub(super) fn effects(&self) -> Vec<EffectRecord> {
         ready(self.store.all_effects(&self.run, 0, u64::MAX)).expect("reading goes well")
+    }
+
+    pub(super) fn graphs(&self) -> Vec<GraphChange> {
+        ready(self.store.graphs(&self.run)).expect("reading goes well")
     }
 
     pub(super) fn run(&self) -> &str {

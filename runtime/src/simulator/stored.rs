@@ -5,7 +5,7 @@ use super::world::Stage;
 use crate::encode;
 use crate::error::Error;
 use crate::machine::{Blueprint, Machine};
-use crate::session::{self, Reducers, Tail};
+use crate::session::{self, Graphs, Tail};
 use crate::store::Loaded;
 
 /// A run as it is stored, and its machine.
@@ -18,7 +18,8 @@ pub(super) struct Stored {
 /// The run as it is stored; `None`, which is reported, if it cannot be read.
 pub(super) fn restore(stage: &mut Stage) -> Option<Stored> {
     let loaded = stage.shelf.load()?;
-    let restored = session::restore(&blueprint(stage), &loaded, &Reducers::new(Vec::new()));
+    let graphs = Graphs::new(stage.graph.fingerprint, &loaded.head, &stage.shelf.graphs());
+    let restored = session::restore(&blueprint(stage), &loaded, &graphs);
     let (machine, tail) = readable(stage, restored)?;
     Some(Stored {
         loaded,

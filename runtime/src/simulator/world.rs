@@ -6,7 +6,7 @@ use super::age::become_version;
 use super::bugs::Bug;
 use super::dice::Dice;
 use super::drama::set_stage;
-use super::graphs::{Drawn, graph_of};
+use super::graphs::{Drawn, graphs_of};
 use super::invariants::{Violation, Watch};
 
 use super::operator::Operator;
@@ -18,7 +18,6 @@ use super::shelf::{Shelf, TERM, Weather};
 use super::stored::{Stored, restore};
 use super::tale::Tale;
 use super::tally::Tally;
-use crate::graph::GraphInfo;
 
 /// After so many moves nothing goes wrong any more ...
 const CALM_AFTER: u64 = 600;
@@ -30,7 +29,7 @@ pub(super) struct Stage {
     pub(super) seed: u64,
     pub(super) graph: Drawn,
     /// What is deployed if another version of the program runs.
-    today: &'static GraphInfo,
+    today: Drawn,
     pub(super) input: Tale,
     pub(super) shelf: Shelf,
     pub(super) outside: Outside,
@@ -50,7 +49,7 @@ pub(super) struct Stage {
 
 impl Stage {
     const fn is_old(&self) -> bool {
-        self.graph.info.version < self.today.version
+        self.graph.info.version < self.today.info.version
     }
 }
 
@@ -68,15 +67,14 @@ pub(super) struct Rates {
 /// Runs one seed to its end.
 pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> {
     let mut dice = Dice::new(seed, "world");
-    let graph = graph_of(seed);
-    let today = graph.info;
+    let graphs = graphs_of(seed);
+    let [before, today] = graphs;
     // Some runs begin under a program that is replaced on the way.
-    let info = if dice.one_in(2) { graph.before } else { today };
-    let graph = Drawn { info, ..graph };
-    become_version(info.version);
-    set_stage(info);
+    let graph = if dice.one_in(2) { before } else { today };
+    become_version(graph.info.version);
+    set_stage(graph.info);
     let input = Tale::begin(dice.within(2, 6), dice.one_in(2));
-    let mut watch = Watch::new(Reference::new(&graph, seed, &input));
+    let mut watch = Watch::new(Reference::new(graphs, &graph, seed, &input));
     // Some seeds are wild and some are quiet.
     let mut often = |seldom: u64| [0, seldom, seldom * 4][dice.index(3)];
     let weather = Weather {
@@ -199,9 +197,9 @@ impl World {
         }
         owners.iter_mut().for_each(|owner| owner.crash(stage));
         *operator = Operator::Away;
-        stage.graph.info = stage.today;
-        set_stage(stage.today);
-        become_version(stage.today.version);
+        stage.graph = stage.today;
+        set_stage(stage.today.info);
+        become_version(stage.today.info.version);
         stage.tally.deploys += 1;
     }
 

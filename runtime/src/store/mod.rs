@@ -25,8 +25,9 @@ pub use memory::MemoryStore;
 pub use pages::{Pages, StoreExt};
 pub use records::{
     Access, Answer, Claim, Commit, Committed, Creation, EffectKey, EffectKind, EffectRecord, Event,
-    Head, Lease, Listed, Loaded, Origin, Page, Park, PendingResult, Prune, Pruned, Pruning,
-    Question, QuestionKind, Recording, RunFilter, Snapshot, Status, StepKind, StepRecord,
+    GraphChange, Head, Lease, Listed, Loaded, Origin, Page, Park, PendingResult, Prune, Pruned,
+    Pruning, Question, QuestionKind, Recording, RunFilter, Snapshot, Status, StepKind, StepRecord,
+    TurnRecord,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
@@ -131,8 +132,23 @@ pub trait Store: Send + Sync + 'static {
     /// The newest snapshot of a run at or before `step`, that of a fork's origin included.
     fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>>;
 
-    /// The canonical text of a graph that some run was created with.
+    /// The canonical text of a graph that some step was written by.
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>>;
+
+    /// From which steps on the steps of a run are of another graph than before, in order; those
+    /// of a fork's origin, up to where it branches off, included. They stay when steps are pruned.
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>>;
+
+    /// The further turns of a run, by number; those of a fork's origin, up to where it branches
+    /// off, included. They stay when steps are pruned.
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>>;
+
+    /// The turn that the run itself began with that token; `None` if it began none.
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>>;
 
     /// Takes the lease of an existing run, with a new epoch.
     ///
@@ -166,7 +182,9 @@ pub trait Store: Send + Sync + 'static {
     /// the answer is [`Committed::TokenSpent`]. A step of kind
     /// [`Update`](StepKind::Update) keeps the head's error, the pending
     /// results, and the effects and questions of the open step, which is one
-    /// further on then; any other clears error and results.
+    /// further on then; any other clears error and results. One of kind
+    /// [`Turn`](StepKind::Turn) leaves the error with the [turn](Self::turns) before. A record
+    /// that names a [graph](StepRecord::graph) is noted as a [change](Self::graphs) of it.
     ///
     /// # Errors
     /// - [`StoreError::IdempotencyViolation`] if the step exists with another key;

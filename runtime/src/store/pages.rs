@@ -1,5 +1,6 @@
 use super::{
     EffectRecord, Head, LARGEST_PAGE, Listed, Page, RunFilter, StepRecord, Store, StoreFuture,
+    TurnRecord,
 };
 use crate::hash::Digest;
 
@@ -104,6 +105,11 @@ pub trait StoreExt: Store {
         to: u64,
     ) -> StoreFuture<'a, Vec<EffectRecord>> {
         Box::pin(Pages::whole(move |page| self.effects(run, from, to, page)))
+    }
+
+    /// The further turns of a run.
+    fn all_turns<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<TurnRecord>> {
+        Box::pin(Pages::whole(move |page| self.turns(run, page)))
     }
 
     /// All runs that nothing will ever move again.

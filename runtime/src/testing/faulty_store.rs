@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use super::StoreCall;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, CallOutcome, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease,
-    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
-    StepRecord, Store, StoreError, StoreFuture,
+    Answer, CallOutcome, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange,
+    Head, Lease, Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter,
+    Snapshot, StepRecord, Store, StoreError, StoreFuture, TurnRecord,
 };
 
 /// What goes wrong with one call of a [`FaultyStore`].
@@ -303,6 +303,22 @@ impl Store for FaultyStore {
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
         self.around(StoreCall::Graph, self.inner.graph(fingerprint))
+    }
+
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>> {
+        self.around(StoreCall::Graphs, self.inner.graphs(run))
+    }
+
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>> {
+        self.around(StoreCall::Turns, self.inner.turns(run, page))
+    }
+
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>> {
+        self.around(StoreCall::Turn, self.inner.turn(run, token))
     }
 
     fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {

@@ -10,5 +10,5 @@ pub use crash_everywhere::{
     CallAt, CrashDifference, CrashPoint, CrashReport, Deviation, crash_everywhere,
 };
 pub use faulty_store::{Fault, FaultyStore};
-pub use replay::{BrokenRun, ReplayReport, replay_all};
+pub use replay::{BrokenRun, ReplayAll, ReplayReport, replay_all};
 pub use store_call::StoreCall;

@@ -1,10 +1,12 @@
 //! Whether the program of today goes on with the runs of yesterday.
 
 use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::replay::{ByName, Recorded, Replay, stored_graph};
+use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, stored_graph};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::store::{Head, Pages, RunFilter, Store};
@@ -12,15 +14,17 @@ use crate::store::{Head, Pages, RunFilter, Store};
 /// A node that waits for something that is not on record is given up after this.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Replays every run of `graph` in `store` against the program of today, and
+/// Replays the open runs of `graph` in `store` against the program of today, and
 /// tells which of them come to something else than they came to then.
 ///
-/// Every committed step of every run, finished or not, is executed again with
-/// the effects on record; nothing is written and no effect is called. Nodes
-/// and targets are found by name, so the graph may have changed: what counts
-/// is whether each task still gives the update, the route and the next tasks
-/// that are stored. Of a run whose early history was pruned, the steps since
-/// its newest snapshot are replayed.
+/// Every committed step of the turn that is open is executed again with the effects on
+/// record; nothing is written and no effect is called. Nodes and targets are found by
+/// name, so the graph may have changed: what counts is whether each task still gives the
+/// update, the route and the next tasks that are stored. Of a turn whose beginning was
+/// pruned, the steps since the run's newest snapshot are replayed.
+///
+/// Runs and turns that have ended are bound to no graph, and nothing of them runs again, so
+/// they are left out; [`with_ended`](ReplayAll::with_ended) takes them in.
 ///
 /// Run it over a copy of a production database before a deployment:
 ///
@@ -45,44 +49,107 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A store that cannot be read. What is wrong with one run is in the report.
-pub async fn replay_all<G: Graph>(graph: G, store: &dyn Store) -> Result<ReplayReport, Error> {
-    let graph = Arc::new(graph);
-    let of_graph = RunFilter::new().graph(G::INFO.name);
-    let mut report = ReplayReport::default();
-    let mut pages = Pages::largest();
-    while let Some(page) = pages.next() {
-        let heads = store.runs(&of_graph, page).await;
-        let heads = heads.map_err(|error| Error::from_store("*", error))?;
-        for head in pages.turn(heads) {
-            report.runs += 1;
-            let run = head.run.clone();
-            if let Err(error) = replay(&graph, store, head).await {
-                report.broken.push(BrokenRun { run, error });
-            }
-        }
+pub fn replay_all<G: Graph>(graph: G, store: &dyn Store) -> ReplayAll<'_, G> {
+    ReplayAll {
+        graph: Arc::new(graph),
+        store,
+        with_ended: false,
     }
-    Ok(report)
 }
 
-async fn replay<G: Graph>(graph: &Arc<G>, store: &dyn Store, head: Head) -> Result<(), Error> {
-    let stored = stored_graph(store, &head).await?;
-    let matching = ByName::new(G::INFO, &stored).map_err(|error| Error::Corrupt {
-        run: head.run.clone(),
-        place: "the graph".into(),
-        reason: error.to_string(),
-    })?;
-    let recorded = Recorded::what_is_left(store, head).await?;
-    Replay::new(graph, &recorded, matching, TIMEOUT)?
-        .finish()
-        .await
-        .map(drop)
+/// Runs to be replayed, by [`replay_all`]; await it.
+#[must_use = "nothing happens until it is awaited"]
+pub struct ReplayAll<'a, G: Graph> {
+    graph: Arc<G>,
+    store: &'a dyn Store,
+    with_ended: bool,
+}
+
+impl<G: Graph> ReplayAll<'_, G> {
+    /// Takes in what has ended: every committed step of every run.
+    pub const fn with_ended(mut self) -> Self {
+        self.with_ended = true;
+        self
+    }
+
+    async fn report(self) -> Result<ReplayReport, Error> {
+        let of_graph = RunFilter::new().graph(G::INFO.name);
+        let mut report = ReplayReport::default();
+        let mut pages = Pages::largest();
+        while let Some(page) = pages.next() {
+            let heads = self.store.runs(&of_graph, page).await;
+            let heads = heads.map_err(|error| Error::from_store("*", error))?;
+            for head in pages.turn(heads) {
+                if head.status.is_final() && !self.with_ended {
+                    report.ended += 1;
+                    continue;
+                }
+                report.runs += 1;
+                let run = head.run.clone();
+                if let Err(error) = self.replay(head).await {
+                    report.broken.push(BrokenRun { run, error });
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    async fn replay(&self, head: Head) -> Result<(), Error> {
+        let store = self.store;
+        // What is gone is before the newest snapshot.
+        let has_turn = head.turn > 0 && head.pruned < head.turn_step;
+        if self.with_ended || !has_turn {
+            let recorded = Recorded::what_is_left(store, head).await?;
+            let matching = self.matching(&recorded).await?;
+            let replay = Replay::new(&self.graph, &recorded, matching, TIMEOUT)?;
+            return replay.finish().await.map(drop);
+        }
+        let state = state_after::<G>(store, &head, head.turn_step - 1).await?;
+        let recorded = Recorded::open_turn(store, head).await?;
+        let matching = self.matching(&recorded).await?;
+        let replay = Replay::behind(&self.graph, &recorded, matching, TIMEOUT, state)?;
+        replay.finish().await.map(drop)
+    }
+
+    async fn matching(&self, recorded: &Recorded) -> Result<ByName, Error> {
+        let head = &recorded.head;
+        let graphs = lived_in(self.store, G::INFO.fingerprint(), head).await?;
+        let mut texts = Vec::new();
+        for graph in graphs.of(recorded.first_step(), head.step) {
+            texts.push((graph, stored_graph(self.store, head, graph).await?));
+        }
+        ByName::new(G::INFO, graphs, &texts).map_err(|error| Error::Corrupt {
+            run: head.run.clone(),
+            place: "the graph".into(),
+            reason: error.to_string(),
+        })
+    }
+}
+
+impl<'a, G: Graph> IntoFuture for ReplayAll<'a, G> {
+    type Output = Result<ReplayReport, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.report())
+    }
+}
+
+impl<G: Graph> fmt::Debug for ReplayAll<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayAll")
+            .field("with_ended", &self.with_ended)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What [`replay_all`] found.
 #[derive(Clone, Debug, Default)]
 pub struct ReplayReport {
-    /// How many runs of the graph there are.
+    /// How many runs were replayed.
     pub runs: usize,
+    /// How many have ended, and were left out.
+    pub ended: usize,
     /// Those that come to something else today, with the first difference.
     pub broken: Vec<BrokenRun>,
 }
@@ -105,7 +172,7 @@ impl ReplayReport {
 
 impl fmt::Display for ReplayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { runs, broken } = self;
+        let Self { runs, broken, .. } = self;
         write!(f, "{} of {runs} runs would break", broken.len())?;
         for run in broken {
             write!(f, "\n- {run}")?;

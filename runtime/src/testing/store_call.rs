@@ -22,6 +22,12 @@ pub enum StoreCall {
     Snapshot,
     /// [`graph`](crate::store::Store::graph).
     Graph,
+    /// [`graphs`](crate::store::Store::graphs).
+    Graphs,
+    /// [`turns`](crate::store::Store::turns).
+    Turns,
+    /// [`turn`](crate::store::Store::turn).
+    Turn,
     /// [`acquire`](crate::store::Store::acquire).
     Acquire,
     /// [`renew`](crate::store::Store::renew).
@@ -54,7 +60,7 @@ pub enum StoreCall {
 
 impl StoreCall {
     /// All of them, in the order in which the trait has them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Now,
         Self::Head,
         Self::Load,
@@ -65,6 +71,9 @@ impl StoreCall {
         Self::Questions,
         Self::Snapshot,
         Self::Graph,
+        Self::Graphs,
+        Self::Turns,
+        Self::Turn,
         Self::Acquire,
         Self::Renew,
         Self::Release,
@@ -94,6 +103,9 @@ impl StoreCall {
             Self::Questions => "questions",
             Self::Snapshot => "snapshot",
             Self::Graph => "graph",
+            Self::Graphs => "graphs",
+            Self::Turns => "turns",
+            Self::Turn => "turn",
             Self::Acquire => "acquire",
             Self::Renew => "renew",
             Self::Release => "release",

@@ -4,20 +4,44 @@ use super::matching::{Matching, Other};
 use super::strict::route_text;
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
+use crate::hash::Digest;
 use crate::machine::{Machine, UpdateOf, differing_parent, frontier_by_name};
+use crate::session::Graphs;
 use crate::store::StepRecord;
 
 pub(crate) struct ByName {
     today: &'static GraphInfo,
-    /// The graph that the run was started with.
-    stored: StoredGraph,
+    graphs: Graphs,
+    /// What the graphs of the steps say of themselves.
+    stored: Vec<(Digest, StoredGraph)>,
 }
 
 impl ByName {
-    /// `stored` is the stored graph's canonical text.
-    pub(crate) fn new(today: &'static GraphInfo, stored: &str) -> Result<Self, DecodeError> {
-        let stored = StoredGraph::read(stored)?;
-        Ok(Self { today, stored })
+    /// `texts` are the canonical texts of all the graphs that wrote the steps.
+    pub(crate) fn new(
+        today: &'static GraphInfo,
+        graphs: Graphs,
+        texts: &[(Digest, String)],
+    ) -> Result<Self, DecodeError> {
+        let read = |(graph, text): &(Digest, String)| Ok((*graph, StoredGraph::read(text)?));
+        let stored = texts.iter().map(read).collect::<Result<_, _>>()?;
+        Ok(Self {
+            today,
+            graphs,
+            stored,
+        })
+    }
+
+    /// The graph that wrote `record`.
+    fn stored(&self, record: &StepRecord) -> Result<&StoredGraph, DecodeError> {
+        let graph = self.graphs.at(record.step).fingerprint;
+        let mut stored = self.stored.iter();
+        let found = stored.find(|(known, _)| *known == graph);
+        let missing = || DecodeError {
+            ty: "graph",
+            reason: format!("{graph} is not described"),
+        };
+        found.map(|(_, stored)| stored).ok_or_else(missing)
     }
 }
 
@@ -43,8 +67,8 @@ fn unwritten(error: EncodeError) -> DecodeError {
 }
 
 impl<G: Graph> Matching<G> for ByName {
-    fn prepare(&self, machine: &mut Machine<G>, frontier: &str) -> Result<(), DecodeError> {
-        machine.restore_by_name(frontier, &self.stored)
+    fn prepare(&self, machine: &mut Machine<G>, before: &StepRecord) -> Result<(), DecodeError> {
+        machine.restore_by_name(&before.frontier, self.stored(before)?)
     }
 
     /// Through today's type: a field that is new there, with a default, is none
@@ -54,9 +78,11 @@ impl<G: Graph> Matching<G> for ByName {
         encode::to_string(&update).map_err(unwritten)
     }
 
-    fn recorded_route(&self, to: &[(u32, u64)]) -> String {
+    fn recorded_route(&self, record: &StepRecord, to: &[(u32, u64)]) -> String {
+        let stored = self.stored(record).ok();
         route_text(to, |edge| {
-            self.stored.target(edge).unwrap_or("?").to_owned()
+            let target = stored.and_then(|stored| stored.target(edge));
+            target.unwrap_or("?").to_owned()
         })
     }
 
@@ -77,7 +103,7 @@ impl<G: Graph> Matching<G> for ByName {
         let today = StoredGraph::of(self.today);
         let text = machine.frontier_text().map_err(unwritten)?;
         let found = frontier_by_name(&text, &today, |_, input| Ok(input.to_owned()))?;
-        let expected = frontier_by_name(&record.frontier, &self.stored, |node, input| {
+        let expected = frontier_by_name(&record.frontier, self.stored(record)?, |node, input| {
             self.recorded_input::<G>(node, input)
         })?;
         machine.stand_at(record.chain);

@@ -16,15 +16,15 @@ pub(crate) struct Other {
 
 /// By number where the graph is the same, by name where it may have changed.
 pub(crate) trait Matching<G: Graph>: Send + Sync {
-    /// Before a step: makes the machine's frontier that of `frontier`, if it
+    /// Before a step: makes the machine's frontier that after the step `before`, if it
     /// does not stand there by itself.
-    fn prepare(&self, machine: &mut Machine<G>, frontier: &str) -> Result<(), DecodeError>;
+    fn prepare(&self, machine: &mut Machine<G>, before: &StepRecord) -> Result<(), DecodeError>;
 
     /// A recorded update as today's program would write it.
     fn recorded_update(&self, update: &str) -> Result<String, DecodeError>;
 
-    /// A recorded route as text: edges, and how many tasks each.
-    fn recorded_route(&self, to: &[(u32, u64)]) -> String;
+    /// A route that `record` has, as text: edges, and how many tasks each.
+    fn recorded_route(&self, record: &StepRecord, to: &[(u32, u64)]) -> String;
 
     /// The same of a route that was taken now.
     fn route(&self, to: &[(u32, u64)]) -> String;

@@ -6,24 +6,27 @@ mod by_name;
 mod journal;
 mod matching;
 mod recorded;
+mod stretch;
 mod strict;
 mod task;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use super::compatible::stored_graph;
+pub(crate) use super::compatible::{lived_in, stored_graph};
 pub(crate) use by_name::ByName;
 pub(crate) use recorded::Recorded;
+use stretch::Stretch;
+pub(crate) use stretch::state_after;
 use strict::Strict;
 
 use self::journal::RecordedJournal;
 use self::matching::Matching;
 use super::active::RunResult;
-use super::compatible::check_same_graph;
+use super::compatible::other_graph;
 use super::handle::RunHandle;
 use super::runtime;
-use super::shown::run_at;
+use super::shown::{run_at, run_of_turn};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
@@ -34,29 +37,53 @@ use crate::options::ConflictPolicy;
 use crate::run::Run;
 use crate::session::load::{is_state, undecodable};
 use crate::session::{catch_reducers, migrate, step_error};
-use crate::store::{StepKind, StepRecord};
+use crate::store::{Head, StepKind, StepRecord};
 
 impl<G: Graph> RunHandle<G> {
     /// See [`Engine::replay`](super::Engine::replay).
     pub(super) async fn replay(&self) -> RunResult<G> {
         let head = self.head().await?;
-        check_same_graph::<G>(self.core.fingerprint(), &self.at, &head).await?;
         let now = self.at.now().await?;
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
             return Err(Error::lease_held(self.at.id(), lease.clone()));
         }
-        let recorded = Recorded::from_input(&**self.at.store(), head).await?;
+        let (stretches, skipped) = self.stretches(&head).await?;
+        let mut replayed = None;
+        for stretch in stretches {
+            replayed = Some(self.replay_stretch(&head, stretch).await?);
+        }
+        match replayed {
+            Some(run) => Ok(Run { skipped, ..run }),
+            None => Err(other_graph::<G>(&self.at, &head).await),
+        }
+    }
+
+    /// The run as it stood at the end of the stretch.
+    async fn replay_stretch(&self, head: &Head, stretch: Stretch) -> RunResult<G> {
+        let recorded = Recorded::stretch(&**self.at.store(), head, &stretch).await?;
         let timeout = self.core.settings.default_timeout;
         let strict = Strict {
             info: G::INFO,
             as_stored: self.core.settings.check_round_trip,
         };
-        let replay = Replay::new(&self.core.graph, &recorded, strict, timeout)?;
+        let graph = &self.core.graph;
+        let replay = match stretch.before() {
+            None => Replay::new(graph, &recorded, strict, timeout)?,
+            Some(step) => {
+                let (machine, ..) = self.past(head, step).await?;
+                let state = machine.state().as_ref().clone();
+                Replay::behind(graph, &recorded, strict, timeout, state)?
+            }
+        };
         let machine = replay.finish().await?;
+        let last = recorded.steps.last().filter(|last| last.step < head.step);
+        if let Some(last) = last {
+            return Ok(run_of_turn(&machine, last, stretch.last));
+        }
         // The machine must not be held while the store is asked.
-        let run = run_at(&recorded.head, &machine, Vec::new());
+        let run = run_at(head, &machine, Vec::new());
         drop(machine);
-        let interrupts = self.open_questions(&recorded.head).await?;
+        let interrupts = self.open_questions(head).await?;
         Ok(Run { interrupts, ..run })
     }
 }
@@ -101,34 +128,61 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         let state = migrate::state::<G>(first.version, text)
             .and_then(|today| encode::from_str(&today))
             .map_err(|error| undecodable(head, place, error))?;
+        let mut replay = Self::at(graph, recorded, matching, default_timeout, state);
+        if recorded.base.is_some() && !is_state(first) {
+            migrate::updates::<G>(first.version, &first.updates)
+                .and_then(|today| replay.machine.restore_skipped(&today))
+                .map_err(|error| undecodable(head, format!("step {}", first.step), error))?;
+        }
+        replay.begin(first)?;
+        Ok(replay)
+    }
+
+    /// Stands at the first recorded step, after which the state was this one, and which is
+    /// the last of a turn.
+    ///
+    /// # Errors
+    /// A graph whose `start` leads nowhere.
+    pub(crate) fn behind(
+        graph: &'a Arc<G>,
+        recorded: &'a Recorded,
+        matching: M,
+        default_timeout: Duration,
+        state: G::State,
+    ) -> Result<Self, Error> {
+        let mut replay = Self::at(graph, recorded, matching, default_timeout, state);
+        replay.begin(&recorded.steps[0])?;
+        Ok(replay)
+    }
+
+    fn at(
+        graph: &'a Arc<G>,
+        recorded: &'a Recorded,
+        matching: M,
+        default_timeout: Duration,
+        state: G::State,
+    ) -> Self {
+        let (head, first) = (&recorded.head, &recorded.steps[0]);
         let journal = RecordedJournal::new(&recorded.effects);
         let identity = RunIdentity::new(recorded.run_at(first.step).to_owned(), Some(head.seed));
         identity.record_in(journal.clone());
         // The policy decided before the commit; what is committed resolves in merge order.
         let policy = ConflictPolicy::LastWriterWins;
-        let mut machine = Machine::new(G::INFO, None, policy, Arc::new(state), identity);
-        if recorded.base.is_some() && !is_state(first) {
-            migrate::updates::<G>(first.version, &first.updates)
-                .and_then(|today| machine.restore_skipped(&today))
-                .map_err(|error| undecodable(head, format!("step {}", first.step), error))?;
-        }
-        let mut replay = Self {
+        Self {
             graph,
             recorded,
             matching,
             default_timeout,
             journal,
-            machine,
+            machine: Machine::new(G::INFO, None, policy, Arc::new(state), identity),
             ran: Vec::new(),
             older: Vec::new(),
-        };
-        replay.begin(first)?;
-        Ok(replay)
+        }
     }
 
     fn begin(&mut self, first: &StepRecord) -> Result<(), Error> {
         let turn = Turn {
-            number: self.recorded.turn_at(first.step),
+            number: self.recorded.turn,
             step: first.step,
             counted_from: first.step,
         };
@@ -150,9 +204,12 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         let recorded = self.recorded;
         for (before, record) in recorded.steps.iter().zip(&recorded.steps[1..]) {
             self.enter(record.step);
-            self.matching
-                .prepare(&mut self.machine, &before.frontier)
-                .map_err(|error| self.cannot_match(record, error))?;
+            // A turn drops what was to run before it.
+            if record.kind != StepKind::Turn {
+                self.matching
+                    .prepare(&mut self.machine, before)
+                    .map_err(|error| self.cannot_match(record, error))?;
+            }
             match record.kind {
                 StepKind::Step => {
                     let (tasks, notes) = self.tasks(record)?;

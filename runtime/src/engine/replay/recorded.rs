@@ -1,29 +1,45 @@
 //! A run as it is on record, read as a whole and checked before anything runs.
 
+use super::stretch::Stretch;
 use crate::error::Error;
-use crate::machine::{first_chain, next_chain};
-use crate::session::load::{altered, check_journal, check_snapshot, check_step, corrupt};
-use crate::store::{EffectRecord, Head, Snapshot, StepKind, StepRecord, Store, StoreExt};
+use crate::machine::first_chain;
+use crate::session::load::{altered, check_journal, check_snapshot, check_step, corrupt, text_of};
+use crate::store::{EffectRecord, Head, Snapshot, StepRecord, Store, StoreExt};
 
 /// The record of a run.
 pub(crate) struct Recorded {
     pub(crate) head: Head,
-    /// The snapshot to begin from, if not step 0.
+    /// The snapshot to begin from, if there is one.
     pub(super) base: Option<Snapshot>,
     /// At least one: the base's own, and all that follow.
     pub(super) steps: Vec<StepRecord>,
     pub(super) effects: Vec<EffectRecord>,
+    /// The turn that the first of the steps is of.
+    pub(super) turn: u64,
     /// Whose steps they are, up to which: those of a fork were its origin's first.
     eras: Vec<(u64, String)>,
 }
 
 impl Recorded {
-    /// Everything from step 0 on.
+    /// A stretch of a run, with the step before it.
     ///
     /// # Errors
     /// [`Error::Pruned`], [`Error::Corrupt`].
-    pub(crate) async fn from_input(store: &dyn Store, head: Head) -> Result<Self, Error> {
-        Self::read(store, head, None).await
+    pub(super) async fn stretch(
+        store: &dyn Store,
+        head: &Head,
+        stretch: &Stretch,
+    ) -> Result<Self, Error> {
+        let (from, turn) = stretch.base();
+        // What an origin loses later is not the fork's.
+        if head.pruned > from {
+            return Err(Error::Pruned {
+                run: head.run.clone(),
+                step: from + 1,
+                first: head.pruned,
+            });
+        }
+        Self::read(store, head.clone(), None, (from, stretch.end), turn).await
     }
 
     /// What is left of the run: from step 0 on, or else from the newest snapshot.
@@ -38,39 +54,50 @@ impl Recorded {
                 .await
                 .map_err(|error| Error::from_store(&head.run, error))?,
         };
-        Self::read(store, head, base).await
+        let from = base.as_ref().map_or(0, |base| base.step);
+        let turns = store.all_turns(&head.run).await;
+        let turns = turns.map_err(|error| Error::from_store(&head.run, error))?;
+        let turns = turns.iter().take_while(|turn| turn.step <= from);
+        let turn = turns.last().map_or(0, |turn| turn.turn);
+        let to = head.step;
+        Self::read(store, head, base, (from, to), turn).await
     }
 
-    async fn read(store: &dyn Store, head: Head, base: Option<Snapshot>) -> Result<Self, Error> {
+    /// The turn that is open, with the step before it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) async fn open_turn(store: &dyn Store, head: Head) -> Result<Self, Error> {
+        let (from, turn) = match head.turn_step.checked_sub(1) {
+            Some(before) => (before, head.turn.saturating_sub(1)),
+            None => (0, 0),
+        };
+        let to = head.step;
+        Self::read(store, head, None, (from, to), turn).await
+    }
+
+    async fn read(
+        store: &dyn Store,
+        head: Head,
+        base: Option<Snapshot>,
+        (from, to): (u64, u64),
+        turn: u64,
+    ) -> Result<Self, Error> {
         let said = |error| Error::from_store(&head.run, error);
-        // What an origin loses later is not the fork's.
-        if base.is_none() && head.pruned > 0 {
-            return Err(Error::Pruned {
-                run: head.run,
-                step: 1,
-                first: head.pruned,
-            });
-        }
-        let from = base.as_ref().map_or(0, |base| base.step);
         let recorded = Self {
-            steps: store
-                .all_steps(&head.run, from, head.step)
-                .await
-                .map_err(said)?,
-            effects: store
-                .all_effects(&head.run, from, head.step)
-                .await
-                .map_err(said)?,
+            steps: store.all_steps(&head.run, from, to).await.map_err(said)?,
+            effects: store.all_effects(&head.run, from, to).await.map_err(said)?,
             eras: eras(store, &head).await?,
+            turn,
             base,
             head,
         };
-        recorded.check(from)?;
+        recorded.check(from, to)?;
         Ok(recorded)
     }
 
     /// Every row is there and is what was written.
-    fn check(&self, from: u64) -> Result<(), Error> {
+    fn check(&self, from: u64, to: u64) -> Result<(), Error> {
         let head = &self.head;
         if let Some(base) = &self.base {
             check_snapshot(head, base)?;
@@ -78,7 +105,7 @@ impl Recorded {
         let mut effects = self.effects.as_slice();
         let mut chain = None;
         let mut steps = self.steps.iter();
-        for step in from..=head.step {
+        for step in from..=to {
             let Some(record) = steps.next().filter(|record| record.step == step) else {
                 return Err(corrupt(
                     head,
@@ -87,7 +114,7 @@ impl Recorded {
                 ));
             };
             let expected = match chain {
-                Some(previous) => next_chain(previous, &record.updates, &record.frontier),
+                Some(previous) => text_of(record).chain(previous),
                 None if step == 0 => first_chain(head.fingerprint, head.seed, &record.updates),
                 None => record.chain,
             };
@@ -101,24 +128,21 @@ impl Recorded {
             effects = later;
             chain = Some(record.chain);
         }
-        if chain != Some(head.chain) {
+        if to == head.step && chain != Some(head.chain) {
             let reason = "its chain value is not that of its last step";
             return Err(corrupt(head, "the head".into(), reason.into()));
         }
         Ok(())
     }
 
+    pub(crate) fn first_step(&self) -> u64 {
+        self.steps[0].step
+    }
+
     /// The run whose step `step` was when it was made.
     pub(super) fn run_at(&self, step: u64) -> &str {
         let era = self.eras.iter().find(|(last, _)| step <= *last);
         era.map_or(&self.head.run, |(_, run)| run)
-    }
-
-    /// The turn at `step`.
-    pub(super) fn turn_at(&self, step: u64) -> u64 {
-        let later = self.steps.iter().filter(|record| record.step > step);
-        let turns = later.filter(|record| record.kind == StepKind::Turn).count();
-        self.head.turn.saturating_sub(turns as u64)
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Strict {
 }
 
 impl<G: Graph> Matching<G> for Strict {
-    fn prepare(&self, _machine: &mut Machine<G>, _frontier: &str) -> Result<(), DecodeError> {
+    fn prepare(&self, _: &mut Machine<G>, _: &StepRecord) -> Result<(), DecodeError> {
         Ok(())
     }
 
@@ -22,16 +22,16 @@ impl<G: Graph> Matching<G> for Strict {
         Ok(update.to_owned())
     }
 
-    fn recorded_route(&self, to: &[(u32, u64)]) -> String {
+    fn recorded_route(&self, _: &StepRecord, to: &[(u32, u64)]) -> String {
+        Matching::<G>::route(self, to)
+    }
+
+    fn route(&self, to: &[(u32, u64)]) -> String {
         route_text(to, |edge| {
             let known = self.info.edges.get(edge as usize);
             let to = known.map_or("?", |known| self.info.node_name(known.to));
             format!("edge {edge} to {to}")
         })
-    }
-
-    fn route(&self, to: &[(u32, u64)]) -> String {
-        Matching::<G>::recorded_route(self, to)
     }
 
     fn follows(

@@ -104,7 +104,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let recorded_route = recorded
             .to
             .as_ref()
-            .map(|to| self.matching.recorded_route(to));
+            .map(|to| self.matching.recorded_route(record, to));
         let route = match &finished.hops {
             Hops::Taken(hops) => Some(self.matching.route(&taken(hops))),
             Hops::Row => None,

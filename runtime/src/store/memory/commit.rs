@@ -3,7 +3,9 @@ use std::time::SystemTime;
 use super::super::rules::{self, Facts, Grant, LeaseState, Verdict};
 use super::run::Run;
 use super::{Kept, no_such_run};
-use crate::store::{Commit, Committed, Creation, Head, Snapshot, StepKind, StoreError};
+use crate::store::{
+    Commit, Committed, Creation, GraphChange, Head, Snapshot, StepKind, StoreError, TurnRecord,
+};
 
 impl Kept {
     pub(super) fn commit(
@@ -42,6 +44,9 @@ impl Kept {
         now: SystemTime,
     ) -> Result<(), StoreError> {
         self.tell(&mut commit);
+        if let (Some(graph), Some(text)) = (commit.record.graph, commit.description.take()) {
+            self.graphs.entry(graph).or_insert(text);
+        }
         if let Some(create) = commit.create.take() {
             self.create(&commit, create, now);
         }
@@ -87,6 +92,12 @@ impl Kept {
             now,
         );
         head.version = create.version;
+        head.changed = create.origin.as_ref().and_then(|origin| {
+            let changes = self.changes(&origin.run).into_iter();
+            changes
+                .filter(|change| change.step <= origin.step)
+                .next_back()
+        });
         head.seed = create.seed;
         head.origin = create.origin;
         head.pruned = pruned;
@@ -111,7 +122,7 @@ impl Kept {
 fn facts(run: &Run, commit: &Commit) -> Facts {
     let mut facts = Facts::new(run.head.step, run.head.chain, run.lease.clone());
     facts.key = run.steps.get(&commit.record.step).map(|step| step.key);
-    facts.token_spent = (commit.token.as_ref()).is_some_and(|token| run.tokens.contains(token));
+    facts.token_spent = (commit.token.as_ref()).is_some_and(|token| run.tokens.contains_key(token));
     facts
 }
 
@@ -121,18 +132,35 @@ impl Run {
         if commit.record.kind == StepKind::Update {
             self.move_open_step(commit.record.step + 1);
         } else {
-            self.head.error = None;
+            let error = self.head.error.take();
+            if let Some(turn) = self.turns.get_mut(&self.head.turn)
+                && commit.record.kind == StepKind::Turn
+            {
+                turn.error = error;
+            }
             self.pending.clear();
         }
         self.write_effects(commit.effects, now);
-        self.tokens.extend(commit.token.clone());
+        if commit.record.kind == StepKind::Turn {
+            let mut turn = TurnRecord::new(commit.turn, commit.turn_step);
+            turn.token = commit.token.clone();
+            self.tokens
+                .extend(commit.token.clone().map(|token| (token, commit.turn)));
+            self.turns.insert(commit.turn, turn);
+        }
+        if let Some(change) = GraphChange::of(&commit.record) {
+            self.graphs.push(change);
+            self.head.changed = Some(change);
+        }
         self.head.status = commit.status;
         self.head.step = commit.record.step;
         self.head.chain = commit.record.chain;
         self.head.turn = commit.turn;
         self.head.turn_step = commit.turn_step;
         self.head.counted_from = commit.counted_from;
-        self.head.token = commit.token.or(self.head.token.take());
+        if commit.record.kind == StepKind::Turn {
+            self.head.token = commit.token;
+        }
         self.head.updated = now;
         let mut record = commit.record;
         record.committed = now;

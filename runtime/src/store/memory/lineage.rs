@@ -7,7 +7,9 @@ use super::super::rules;
 use super::Kept;
 use super::run::Run;
 use crate::hash::Digest;
-use crate::store::{EffectKey, EffectRecord, Listed, Origin, Page, Snapshot, StepRecord};
+use crate::store::{
+    EffectKey, EffectRecord, GraphChange, Listed, Origin, Page, Snapshot, StepRecord, TurnRecord,
+};
 
 impl Kept {
     /// The run and its origins, newest first, each with the last of its steps
@@ -86,6 +88,28 @@ impl Kept {
             let newest = run.snapshots.range(..=step.min(last)).next_back()?;
             Some(newest.1.clone())
         })
+    }
+
+    pub(super) fn changes(&self, run: &str) -> Vec<GraphChange> {
+        let own = |(run, last): (&Run, u64)| -> Vec<GraphChange> {
+            let changes = run.graphs.iter().filter(|change| change.step <= last);
+            changes.copied().collect()
+        };
+        self.history(run, 0).flat_map(own).collect()
+    }
+
+    pub(super) fn turns(&self, run: &str, page: &Page<u64>) -> Listed<TurnRecord, u64> {
+        let turns = self.history(run, 0).flat_map(|(run, last)| {
+            let turns = run.turns.range::<u64, _>(rules::beyond(page));
+            let turns = turns.map(|(_, turn)| turn);
+            turns.take_while(move |turn| turn.step <= last)
+        });
+        rules::cut(turns.cloned(), page, |turn| turn.turn)
+    }
+
+    pub(super) fn turn(&self, run: &str, token: &str) -> Option<TurnRecord> {
+        let run = self.runs.get(run)?;
+        run.turns.get(run.tokens.get(token)?).cloned()
     }
 
     /// A label of the run's own hides one of its origin's.

@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime};
 use self::run::Run;
 use super::rules;
 use super::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
-    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
-    StoreError, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
+    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
+    StepRecord, Store, StoreError, StoreFuture, TurnRecord,
 };
 use crate::hash::Digest;
 
@@ -168,6 +168,22 @@ impl Store for MemoryStore {
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
         Box::pin(async move { Ok(self.kept().graphs.get(&fingerprint).cloned()) })
+    }
+
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>> {
+        Box::pin(async move { Ok(self.kept().changes(run)) })
+    }
+
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>> {
+        Box::pin(async move { Ok(self.kept().turns(run, &page)) })
+    }
+
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>> {
+        Box::pin(async move { Ok(self.kept().turn(run, token)) })
     }
 
     fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {

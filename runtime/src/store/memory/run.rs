@@ -4,8 +4,8 @@ use std::time::SystemTime;
 use super::super::rules::{self, LeaseState};
 use crate::hash::Digest;
 use crate::store::{
-    Answer, EffectKey, EffectRecord, Head, Loaded, Park, PendingResult, Question, Recording,
-    Snapshot, Status, StepRecord, StoreError,
+    Answer, EffectKey, EffectRecord, GraphChange, Head, Loaded, Park, PendingResult, Question,
+    Recording, Snapshot, Status, StepRecord, StoreError, TurnRecord,
 };
 
 /// One run and what is its own.
@@ -19,8 +19,12 @@ pub(super) struct Run {
     pub(super) effects: BTreeMap<EffectKey, EffectRecord>,
     pub(super) questions: BTreeMap<String, Question>,
     pub(super) labels: BTreeMap<String, u64>,
-    /// Of all turns so far.
-    pub(super) tokens: BTreeSet<String>,
+    /// By number.
+    pub(super) turns: BTreeMap<u64, TurnRecord>,
+    /// Which turn began with which.
+    pub(super) tokens: BTreeMap<String, u64>,
+    /// The steps from which on it is of another graph.
+    pub(super) graphs: Vec<GraphChange>,
     /// Which runs branched off from it, by step.
     pub(super) forks: BTreeSet<(u64, String)>,
 }
@@ -36,7 +40,9 @@ impl Run {
             effects: BTreeMap::new(),
             questions: BTreeMap::new(),
             labels: BTreeMap::new(),
-            tokens: BTreeSet::new(),
+            turns: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            graphs: Vec::new(),
             forks: BTreeSet::new(),
         }
     }

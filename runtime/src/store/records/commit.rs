@@ -72,6 +72,9 @@ pub struct Commit {
     pub previous: Digest,
     /// The step.
     pub record: StepRecord,
+    /// The canonical text of the graph that the record [names](StepRecord::graph), kept once
+    /// per fingerprint; `None` if it names none.
+    pub description: Option<String>,
     /// The state after the step, if it is time for a snapshot. It takes the
     /// place of older ones as that of [`put_snapshot`](crate::store::Store::put_snapshot) does.
     pub snapshot: Option<Snapshot>,
@@ -85,7 +88,7 @@ pub struct Commit {
     /// one that came from outside, be it a turn's or a correction.
     pub counted_from: u64,
     /// The turn's token, with the step that begins a turn: no other turn of
-    /// the run begins with it. `None` leaves the last one.
+    /// the run begins with it.
     pub token: Option<String>,
     /// Effects of the step that are not journaled yet, or otherwise.
     pub effects: Vec<EffectRecord>,
@@ -110,6 +113,7 @@ impl Commit {
             release: false,
             previous,
             record,
+            description: None,
             snapshot: None,
             status,
             turn: 0,

@@ -18,4 +18,4 @@ pub use prune::{Prune, Pruned, Pruning};
 pub use question::{Answer, Question, QuestionKind};
 pub use run::{Head, Lease, Loaded, Origin, Status};
 pub use run_filter::RunFilter;
-pub use step::{Event, PendingResult, Snapshot, StepKind, StepRecord};
+pub use step::{Event, GraphChange, PendingResult, Snapshot, StepKind, StepRecord, TurnRecord};

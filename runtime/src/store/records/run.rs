@@ -2,7 +2,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EffectRecord, PendingResult, Question, Snapshot, StepRecord};
+use super::{EffectRecord, GraphChange, PendingResult, Question, Snapshot, StepRecord};
 use crate::hash::Digest;
 
 /// Where a run stands.
@@ -73,6 +73,8 @@ pub struct Head {
     pub fingerprint: Digest,
     /// The version of that graph.
     pub version: u32,
+    /// The last change of its graph, if there was one.
+    pub changed: Option<GraphChange>,
     /// The run's seed.
     pub seed: u64,
     /// Where it stands.
@@ -91,7 +93,7 @@ pub struct Head {
     /// The step from which `max_steps` is counted, at least `turn_step`: the last
     /// one that came from outside, be it a turn's or a correction.
     pub counted_from: u64,
-    /// The token of the last turn that carried one.
+    /// The token with which the current turn began, if it had one.
     pub token: Option<String>,
     /// Where the run branched off, if it is a fork.
     pub origin: Option<Origin>,
@@ -108,8 +110,8 @@ pub struct Head {
 
 impl Head {
     /// Of a run that was created and last moved at that time: version 1 and seed 0, in turn
-    /// 0, which began with step 0; without error, token, origin and lease, nothing pruned.
-    /// The other fields are to be set.
+    /// 0, which began with step 0; of one graph all along, without error, token, origin and
+    /// lease, nothing pruned. The other fields are to be set.
     pub fn new(
         run: impl Into<String>,
         graph: impl Into<String>,
@@ -124,6 +126,7 @@ impl Head {
             graph: graph.into(),
             fingerprint,
             version: 1,
+            changed: None,
             seed: 0,
             status,
             error: None,
@@ -139,6 +142,15 @@ impl Head {
             created,
             updated: created,
         }
+    }
+}
+
+impl Head {
+    /// The fingerprint and the version of the graph of its last step.
+    pub fn graph_now(&self) -> (Digest, u32) {
+        let created = (self.fingerprint, self.version);
+        self.changed
+            .map_or(created, |now| (now.fingerprint, now.version))
     }
 }
 

@@ -53,6 +53,8 @@ pub struct StepRecord {
     pub kind: StepKind,
     /// The version of the graph that wrote it.
     pub version: u32,
+    /// The fingerprint of that graph, if another graph wrote the step before.
+    pub graph: Option<Digest>,
     /// What it did, as canonical JSON: the input of step 0, the state that a
     /// fork begins with, else the tasks' updates and routes in merge order.
     pub updates: String,
@@ -75,8 +77,8 @@ pub struct StepRecord {
 }
 
 impl StepRecord {
-    /// Of version 1 of its graph, without notes and without a hash of effects. The other
-    /// fields are to be set.
+    /// Of version 1 of the graph that wrote the step before, without notes and without a hash
+    /// of effects. The other fields are to be set.
     pub fn new(
         step: u64,
         kind: StepKind,
@@ -90,6 +92,7 @@ impl StepRecord {
             step,
             kind,
             version: 1,
+            graph: None,
             updates: updates.into(),
             frontier: frontier.into(),
             chain,
@@ -98,6 +101,62 @@ impl StepRecord {
             notes: None,
             journal: None,
             committed: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
+/// From which step on a run's steps are of another graph than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GraphChange {
+    /// The first step of that graph.
+    pub step: u64,
+    /// Its fingerprint.
+    pub fingerprint: Digest,
+    /// Its version.
+    pub version: u32,
+}
+
+impl GraphChange {
+    /// From that step on the run's steps are of that graph.
+    pub const fn new(step: u64, fingerprint: Digest, version: u32) -> Self {
+        Self {
+            step,
+            fingerprint,
+            version,
+        }
+    }
+
+    /// What a step's record says of it.
+    pub fn of(record: &StepRecord) -> Option<Self> {
+        let fingerprint = record.graph?;
+        Some(Self::new(record.step, fingerprint, record.version))
+    }
+}
+
+/// A further turn of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TurnRecord {
+    /// Its number, from 1: the run's input began turn 0.
+    pub turn: u64,
+    /// The step that began it.
+    pub step: u64,
+    /// The token that it was begun with.
+    pub token: Option<String>,
+    /// The error with which the run failed in this turn, if a further one dropped the step
+    /// that was open then; as in [`Head::error`](super::Head::error).
+    pub error: Option<String>,
+}
+
+impl TurnRecord {
+    /// One that began with that step, without a token, and did not fail.
+    pub const fn new(turn: u64, step: u64) -> Self {
+        Self {
+            turn,
+            step,
+            token: None,
+            error: None,
         }
     }
 }

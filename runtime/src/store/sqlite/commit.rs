@@ -9,11 +9,12 @@ use super::errors::Fail;
 use super::lease::{self, Stored};
 use super::lineage::{chain_at, pruned_before};
 use super::owners::Owners;
-use super::{effects, heads, questions, read, sizes, snapshots};
+use super::{effects, graphs, heads, questions, read, sizes, snapshots, turns};
 use crate::hash::Digest;
 use crate::store::rules::{self, Facts, Grant, Verdict};
 use crate::store::{
-    Access, Commit, Committed, Creation, Event, Origin, Status, StepKind, StepRecord, clock,
+    Access, Commit, Committed, Creation, Event, GraphChange, Origin, Status, StepKind, StepRecord,
+    clock,
 };
 
 /// Gives what happened, and the lock file of an owner that the lease was taken from.
@@ -42,6 +43,9 @@ pub(super) fn commit(
     };
     let number = match (&stored, &commit.create) {
         (Some(stored), _) => {
+            if commit.record.kind == StepKind::Turn {
+                turns::end(conn, stored.number)?;
+            }
             advance(conn, stored.number, commit, now)?;
             if stored.status != commit.status {
                 heads::set_status(conn, stored.number, commit.status)?;
@@ -60,8 +64,11 @@ pub(super) fn commit(
         snapshots::write(conn, number, snapshot)?;
     }
     write_events(conn, number, commit.record.step, &commit.events)?;
-    if let Some(token) = &commit.token {
-        write_token(conn, number, token, commit)?;
+    if commit.record.kind == StepKind::Turn {
+        turns::begin(conn, number, commit)?;
+    }
+    if let Some(change) = GraphChange::of(&commit.record) {
+        graphs::change(conn, number, &change, commit.description.as_deref())?;
     }
     if commit.record.kind == StepKind::Update {
         effects::move_along(conn, number, commit.record.step)?;
@@ -127,8 +134,7 @@ fn is_token_spent(conn: &Connection, number: i64, commit: &Commit) -> Result<boo
     let Some(token) = &commit.token else {
         return Ok(false);
     };
-    let mut query =
-        conn.prepare_cached("SELECT 1 FROM turn_tokens WHERE run = ?1 AND token = ?2")?;
+    let mut query = conn.prepare_cached("SELECT 1 FROM turns WHERE run = ?1 AND token = ?2")?;
     Ok(query.exists(params![number, token])?)
 }
 
@@ -152,8 +158,7 @@ fn create_run(
     create: &Creation,
     now: SystemTime,
 ) -> Result<i64, Fail> {
-    conn.prepare_cached("INSERT OR IGNORE INTO graphs (fingerprint, description) VALUES (?1, ?2)")?
-        .execute(params![create.fingerprint.as_bytes(), create.description])?;
+    graphs::describe(conn, create.fingerprint, &create.description)?;
     let now = clock::to_millis(now);
     conn.prepare_cached(
         "INSERT INTO runs (id, graph, fingerprint, version, seed, created, updated, status, \
@@ -189,13 +194,14 @@ fn branch_off(conn: &Connection, number: i64, origin: &Origin) -> Result<(), Fai
             read::number_of(conn, &origin.run)?,
             count(origin.step)?
         ])?;
+    graphs::inherit(conn, number, origin)?;
     conn.prepare_cached("UPDATE runs SET pruned = ?2 WHERE number = ?1")?
         .execute(params![number, count(pruned_before(conn, origin)?)?])?;
     Ok(())
 }
 
 pub(super) const ADVANCE: &str = "UPDATE runs SET updated = ?2, step = ?3, turn = ?4, \
-     turn_step = ?5, counted_from = ?6, chain = ?7, token = coalesce(?8, token), \
+     turn_step = ?5, counted_from = ?6, chain = ?7, token = iif(?10, ?8, token), \
      error = iif(?9, error, NULL) WHERE number = ?1";
 
 /// Moves the head. The lease and the status have statements of their own, so that
@@ -211,6 +217,7 @@ fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> 
         commit.record.chain.as_bytes(),
         commit.token,
         commit.record.kind == StepKind::Update,
+        commit.record.kind == StepKind::Turn,
     ])?;
     Ok(())
 }
@@ -223,7 +230,8 @@ fn write_step(
 ) -> Result<(), Fail> {
     conn.prepare_cached(
         "INSERT INTO steps (place, kind, committed, chain, digest, key, updates, frontier, \
-         version, notes, journal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         version, notes, journal, graph) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         place(number, record.step)?,
@@ -237,6 +245,7 @@ fn write_step(
         record.version,
         record.notes,
         record.journal.as_ref().map(Digest::as_bytes),
+        record.graph.as_ref().map(Digest::as_bytes),
     ])?;
     Ok(())
 }
@@ -248,19 +257,6 @@ fn write_events(conn: &Connection, number: i64, step: u64, events: &[Event]) -> 
         )?
         .execute(params![number, count(step)?, event.name, event.payload])?;
     }
-    Ok(())
-}
-
-fn write_token(conn: &Connection, number: i64, token: &str, commit: &Commit) -> Result<(), Fail> {
-    conn.prepare_cached(
-        "INSERT OR IGNORE INTO turn_tokens (run, token, turn, step) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![
-        number,
-        token,
-        count(commit.turn)?,
-        count(commit.turn_step)?
-    ])?;
     Ok(())
 }
 

@@ -4,12 +4,13 @@ use rusqlite::{Connection, Row, ToSql, params};
 
 use super::cells::{Cells, count, one_more};
 use super::errors::Fail;
-use crate::store::{Head, Lease, Listed, Origin, Page, RunFilter, Status, rules};
+use crate::store::{GraphChange, Head, Lease, Listed, Origin, Page, RunFilter, Status, rules};
 
 const HEADS: &str = "SELECT runs.number, runs.id, runs.graph, runs.fingerprint, runs.version, \
      runs.seed, runs.created, runs.updated, runs.status, runs.step, runs.turn, runs.turn_step, \
      runs.chain, runs.epoch, runs.expires, runs.owner, runs.token, runs.error, runs.pruned, \
-     forks.origin_step, origins.id AS origin, runs.counted_from FROM runs \
+     forks.origin_step, origins.id AS origin, runs.counted_from, runs.changed, runs.changed_to, \
+     runs.changed_version FROM runs \
      LEFT JOIN forks ON forks.run = runs.number \
      LEFT JOIN runs AS origins ON origins.number = forks.origin";
 
@@ -178,11 +179,16 @@ fn head_of(row: &Row<'_>) -> Result<(i64, Head), Fail> {
         }),
         None => None,
     };
+    let changed = match cells.optional(22, Cells::number)? {
+        Some(step) => Some(GraphChange::new(step, cells.digest(23)?, cells.small(24)?)),
+        None => None,
+    };
     let (epoch, expires) = (cells.number(13)?, cells.time(14)?);
     let head = Head {
         graph: cells.text(2)?,
         fingerprint: cells.digest(3)?,
         version: cells.small(4)?,
+        changed,
         seed: cells.bits(5)?,
         created: cells.time(6)?,
         updated: cells.time(7)?,

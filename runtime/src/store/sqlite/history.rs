@@ -9,7 +9,7 @@ use crate::hash::Digest;
 use crate::store::{Listed, Page, Snapshot, StepKind, StepRecord, rules};
 
 pub(super) const STEPS: &str = "SELECT step, kind, committed, chain, digest, key, updates, \
-     frontier, version, notes, journal FROM steps \
+     frontier, version, notes, journal, graph FROM steps \
      WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT ?3";
 
 pub(super) const DIGESTS: &str =
@@ -69,6 +69,7 @@ fn steps_at(
             version: cells.small(8)?,
             notes: cells.optional_text(9)?,
             journal: cells.optional(10, Cells::digest)?,
+            graph: cells.optional(11, Cells::digest)?,
         });
     }
     Ok(steps)

@@ -8,6 +8,7 @@ mod effects;
 mod errors;
 mod files;
 mod gate;
+mod graphs;
 mod heads;
 mod history;
 mod identity;
@@ -32,6 +33,7 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod turns;
 mod watch;
 mod writer;
 
@@ -54,9 +56,9 @@ use self::reader::{Readers, Source};
 use self::watch::Watch;
 use self::writer::Writer;
 use super::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
-    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
-    StoreError, StoreFuture, clock,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
+    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
+    StepRecord, Store, StoreError, StoreFuture, TurnRecord, clock,
 };
 use crate::hash::Digest;
 
@@ -497,6 +499,25 @@ impl Store for SqliteStore {
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
         self.read(move |conn| read::graph(conn, fingerprint))
+    }
+
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>> {
+        let run = run.to_owned();
+        self.read(move |conn| graphs::changes(conn, &run))
+    }
+
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>> {
+        let run = run.to_owned();
+        self.read(move |conn| turns::page(conn, &run, &page))
+    }
+
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>> {
+        let (run, token) = (run.to_owned(), token.to_owned());
+        self.read(move |conn| turns::with_token(conn, &run, &token))
     }
 
     fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {

@@ -38,6 +38,12 @@ const ADDED: &[Added] = &[
     added(2, "steps", "NULL AS notes"),
     added(2, "steps", "NULL AS journal"),
     added(3, "runs", "turn_step AS counted_from"),
+    added(
+        5,
+        "runs",
+        "NULL AS changed, NULL AS changed_to, NULL AS changed_version",
+    ),
+    added(5, "steps", "NULL AS graph"),
 ];
 
 /// Makes a connection ready for what databases have since schema `since`.

@@ -93,7 +93,8 @@ fn drop_run(conn: &Connection, number: i64, run: &str) -> Result<u64, Fail> {
         "timers",
         "labels",
         "forks",
-        "turn_tokens",
+        "graph_changes",
+        "turns",
         "outbox",
     ] {
         delete(conn, &format!("{table} WHERE run = ?1"), [number])?;

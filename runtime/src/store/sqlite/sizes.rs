@@ -9,8 +9,9 @@ const LIMIT: usize = 1_000_000_000 - 4_096;
 
 pub(super) fn commit(commit: &Commit) -> Result<(), Fail> {
     let (run, record) = (commit.run.as_str(), &commit.record);
-    if let Some(create) = &commit.create {
-        row(run, || "the graph".into(), &[Some(&create.description)])?;
+    let created = commit.create.as_ref().map(|create| &create.description);
+    for graph in created.into_iter().chain(&commit.description) {
+        row(run, || "the graph".into(), &[Some(graph)])?;
     }
     let parts = [
         Some(&record.updates),

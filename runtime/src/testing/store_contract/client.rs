@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::hash::Digest;
 use crate::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, Head, Lease, Listed, Loaded,
-    Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot, StepRecord, Store,
-    StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
+    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
+    StepRecord, Store, StoreFuture, TurnRecord,
 };
 
 /// In which way the checks speak to the store.
@@ -155,6 +155,22 @@ impl Store for Client {
 
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>> {
         self.next().graph(fingerprint)
+    }
+
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>> {
+        self.next().graphs(run)
+    }
+
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>> {
+        self.next().turns(run, page)
+    }
+
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>> {
+        self.next().turn(run, token)
     }
 
     fn acquire<'a>(&'a self, run: &'a str, claim: Claim) -> StoreFuture<'a, Lease> {

@@ -46,6 +46,7 @@ pub(super) fn record(run: &str, step: u64) -> StepRecord {
         key: digest("key", run, step),
         notes: None,
         journal: None,
+        graph: None,
         committed: SystemTime::UNIX_EPOCH,
     }
 }
@@ -88,6 +89,7 @@ pub(super) fn next(run: &str, step: u64, epoch: u64) -> Commit {
         release: false,
         previous: digest("chain", run, step.saturating_sub(1)),
         record: record(run, step),
+        description: None,
         snapshot: None,
         status: Status::Running,
         turn: 0,

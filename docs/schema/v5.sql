@@ -1,0 +1,226 @@
+-- Schema 5. Times are milliseconds since 1970, JSON is text, SHA-256 values are
+-- blobs of 32 bytes, and a `seed` above 2^63 shows as a negative number.
+
+CREATE TABLE graphs (
+    fingerprint BLOB PRIMARY KEY,
+    description TEXT NOT NULL       -- the canonical text that was hashed
+) WITHOUT ROWID;
+
+-- One row a run: what it was created with, its head and its lease. Other tables
+-- know a run by its number.
+CREATE TABLE runs (
+    number      INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    graph       TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    version     INTEGER NOT NULL,
+    seed        INTEGER NOT NULL,
+    created     INTEGER NOT NULL,
+    updated     INTEGER NOT NULL,
+    status      TEXT NOT NULL,      -- running, completed, interrupted, sleeping, paused, cancelled, failed
+    step        INTEGER NOT NULL,   -- the last committed step
+    turn        INTEGER NOT NULL,
+    turn_step   INTEGER NOT NULL,   -- the step that began the turn
+    chain       BLOB NOT NULL,
+    epoch       INTEGER NOT NULL,   -- grows with every owner and outlives the lease
+    expires     INTEGER NOT NULL,
+    owner       TEXT,               -- NULL: the lease was given back
+    lock        TEXT,               -- the owner's file in the folder `<database>-owners`
+    token       TEXT,               -- with which the current turn began
+    error       TEXT,               -- of a failed run
+    pruned      INTEGER NOT NULL DEFAULT 0, -- the step from which on nothing was pruned
+    counted_from INTEGER NOT NULL DEFAULT 0, -- the step from which `max_steps` is counted: the
+                                    -- last that came from outside, a turn's or a correction
+    claim       INTEGER,            -- the token of the call that took the lease
+    grace       INTEGER,            -- until when it is not taken from an owner that lives
+    parked      INTEGER,            -- the epoch under which the run was parked last
+    changed     INTEGER,            -- the last change of graph: see `graph_changes`
+    changed_to  BLOB,
+    changed_version INTEGER
+);
+CREATE INDEX leased ON runs (lock) WHERE lock IS NOT NULL;
+
+-- Lists of runs are read from these, in the order of their ids. The last one has those that
+-- could be stuck; it and the view `stuck` say the same words.
+CREATE INDEX runs_by_status ON runs (status, id);
+CREATE INDEX runs_by_graph ON runs (graph, id);
+CREATE INDEX runs_by_graph_and_status ON runs (graph, status, id);
+CREATE INDEX waiting ON runs (id)
+    WHERE status NOT IN ('completed', 'cancelled', 'failed', 'running', 'paused');
+
+-- One row a step, in one b-tree: `place` is the run's number and the step in one
+-- integer, so that the table itself is in the order in which steps are read, and
+-- rows up to a page stay in it. It is unique, and the idempotency key covers run
+-- and step, so the key needs no index of its own.
+CREATE TABLE steps (
+    place     INTEGER PRIMARY KEY,
+    run       INTEGER AS (place >> 32),
+    step      INTEGER AS (place & 4294967295),
+    kind      TEXT NOT NULL,        -- input, step, turn, update, fork
+    committed INTEGER NOT NULL,
+    chain     BLOB NOT NULL,
+    digest    BLOB NOT NULL,
+    key       BLOB NOT NULL,        -- the idempotency key
+    updates   TEXT NOT NULL,
+    frontier  TEXT NOT NULL,
+    version   INTEGER NOT NULL DEFAULT 1,   -- of the graph that wrote it
+    notes     TEXT,                 -- what a replay has to know beside
+    journal   BLOB,                 -- SHA-256 of the notes and the effects
+    graph     BLOB                  -- the fingerprint of the graph that wrote it, if another one
+                                    -- wrote the step before
+);
+
+CREATE TABLE snapshots (
+    place  INTEGER PRIMARY KEY,
+    run    INTEGER AS (place >> 32),
+    step   INTEGER AS (place & 4294967295),
+    digest BLOB NOT NULL,
+    state  TEXT NOT NULL
+);
+
+-- Results of finished tasks of steps that are still open.
+CREATE TABLE results (
+    run    INTEGER NOT NULL,
+    task   BLOB NOT NULL,           -- the order key
+    node   TEXT NOT NULL,
+    saw    INTEGER NOT NULL,        -- the step whose state the task saw
+    result TEXT NOT NULL,
+    PRIMARY KEY (run, task)
+) WITHOUT ROWID;
+
+-- The journal of effects: one row for each task, name and call of that name.
+-- `place` is that of the step in which the task runs, see `steps`; one that is
+-- after the run's head belongs to the step that is open, one of a step of kind `turn`
+-- to the step that was open before and that the turn dropped.
+CREATE TABLE effects (
+    place    INTEGER NOT NULL,
+    run      INTEGER AS (place >> 32),
+    step     INTEGER AS (place & 4294967295),
+    task     BLOB NOT NULL,         -- the order key
+    name     TEXT NOT NULL,         -- empty: a reading of the clock
+    n        INTEGER NOT NULL,      -- which call of that name, from 0
+    kind     TEXT NOT NULL,         -- done, failed, clock; intent: at most once, outcome unknown;
+                                    -- answered: somebody said that it had happened
+    call     INTEGER,               -- which call of the attempt that finished the task
+    attempt  INTEGER NOT NULL,      -- from 1
+    request  BLOB NOT NULL,         -- SHA-256 of the request
+    excerpt  TEXT NOT NULL,         -- the beginning of the request
+    response TEXT,
+    error    TEXT,
+    recorded INTEGER NOT NULL,
+    PRIMARY KEY (place, task, name, n)
+) WITHOUT ROWID;
+
+-- What tasks asked. A run asks those of its open step that have no answer.
+CREATE TABLE questions (
+    run      INTEGER NOT NULL,
+    id       TEXT NOT NULL,
+    kind     TEXT NOT NULL,         -- interrupt: a node's own; outcome: whether an effect has happened
+    step     INTEGER NOT NULL,
+    task     BLOB NOT NULL,         -- the order key
+    node     TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    n        INTEGER NOT NULL,
+    question TEXT NOT NULL,
+    schema   TEXT,                  -- JSON Schema of the answer
+    asked    INTEGER NOT NULL,
+    answered INTEGER,
+    answer   TEXT,                  -- NULL: still open
+    token    INTEGER,               -- of the call that answered
+    PRIMARY KEY (run, id)
+) WITHOUT ROWID;
+
+CREATE TABLE timers (
+    run  INTEGER NOT NULL,
+    task BLOB NOT NULL,
+    n    INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    due  INTEGER NOT NULL,
+    PRIMARY KEY (run, task, n)
+) WITHOUT ROWID;
+CREATE INDEX timers_due ON timers (due);
+
+CREATE TABLE labels (
+    run  INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    PRIMARY KEY (run, name)
+) WITHOUT ROWID;
+
+-- Where forks branch off: steps up to `origin_step` are those of the run `origin`.
+CREATE TABLE forks (
+    run         INTEGER PRIMARY KEY,
+    origin      INTEGER NOT NULL,
+    origin_step INTEGER NOT NULL
+);
+CREATE INDEX forks_of ON forks (origin, origin_step);
+
+-- The steps from which on a run's steps are of another graph than before. `steps.graph` says
+-- the same, and is pruned with its step; these stay as long as the run.
+CREATE TABLE graph_changes (
+    run         INTEGER NOT NULL,
+    step        INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    version     INTEGER NOT NULL,
+    PRIMARY KEY (run, step)
+) WITHOUT ROWID;
+
+-- One row a further turn; they stay as long as the run.
+CREATE TABLE turns (
+    run   INTEGER NOT NULL,
+    turn  INTEGER NOT NULL,         -- from 1: the input began turn 0
+    step  INTEGER NOT NULL,         -- the step that began it
+    token TEXT,
+    error TEXT,                     -- with which the run failed, if the next turn dropped the step
+    PRIMARY KEY (run, turn)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX turns_by_token ON turns (run, token) WHERE token IS NOT NULL;
+
+-- Events that were not delivered yet. Ids never come again, so that receivers
+-- can tell what they have had.
+CREATE TABLE outbox (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    run     INTEGER NOT NULL,
+    step    INTEGER NOT NULL,
+    name    TEXT NOT NULL,
+    payload TEXT NOT NULL
+);
+
+-- For people: the steps of all runs, with readable names and times.
+CREATE VIEW history AS
+SELECT runs.id AS run, steps.step, steps.kind,
+       datetime(steps.committed / 1000, 'unixepoch') AS committed,
+       steps.updates, steps.frontier, lower(hex(steps.chain)) AS chain
+FROM runs JOIN steps
+ON steps.place BETWEEN runs.number << 32 AND (runs.number << 32) + 4294967295;
+
+-- High-water marks. `epoch` is the highest of a run that was pruned: whoever held
+-- that run does not hold the next one of its id.
+CREATE TABLE marks (
+    name  TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- For people: the effects of all runs; `dropped` is 1 for those of a step that a turn
+-- dropped.
+CREATE VIEW journal AS
+SELECT runs.id AS run, effects.step, effects.name, effects.n, effects.kind, effects.attempt,
+       effects.excerpt AS request, effects.response, effects.error,
+       datetime(effects.recorded / 1000, 'unixepoch') AS recorded,
+       coalesce(steps.kind = 'turn', 0) AS dropped
+FROM runs JOIN effects
+ON effects.place BETWEEN runs.number << 32 AND (runs.number << 32) + 4294967295
+LEFT JOIN steps ON steps.place = effects.place;
+
+-- Runs that nothing will ever move again: neither final nor failed, nor ready to
+-- be claimed, nor leased, nor with a timer or a question in their open step (which
+-- waits for `resume` when all are answered). Always empty.
+CREATE VIEW stuck AS
+SELECT id AS run, status FROM runs
+WHERE status NOT IN ('completed', 'cancelled', 'failed', 'running', 'paused')
+  AND NOT (owner IS NOT NULL AND expires > unixepoch() * 1000)
+  AND NOT (status IN ('interrupted', 'sleeping')
+           AND (EXISTS (SELECT 1 FROM timers WHERE timers.run = runs.number)
+             OR EXISTS (SELECT 1 FROM questions
+                        WHERE questions.run = runs.number
+                          AND questions.step = runs.step + 1)));

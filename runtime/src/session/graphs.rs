@@ -1,0 +1,136 @@
+//! The graphs that a run has lived under: whether today's can redo their steps, and
+//! whether it may go on where the run stands.
+
+use super::faults::changed;
+use crate::error::Error;
+use crate::graph::{Differences, Graph, GraphInfo};
+use crate::hash::Digest;
+use crate::store::{GraphChange, Head, StepRecord};
+
+/// Which graph wrote which steps of a run.
+pub(crate) struct Graphs {
+    today: Digest,
+    /// From the run's first step on, the oldest first.
+    lived: Vec<GraphChange>,
+    /// The reducers that are others today than under one of these, each in a sentence.
+    reducers: Vec<(Digest, Vec<String>)>,
+}
+
+impl Graphs {
+    /// Those of the run at `head`, whose graph changed so; `today` is this program's.
+    pub(crate) fn new(today: Digest, head: &Head, changes: &[GraphChange]) -> Self {
+        let created = GraphChange::new(0, head.fingerprint, head.version);
+        Self {
+            today,
+            lived: std::iter::once(created)
+                .chain(changes.iter().copied())
+                .collect(),
+            reducers: Vec::new(),
+        }
+    }
+
+    /// The graph that wrote `step`, and since when.
+    pub(crate) fn at(&self, step: u64) -> GraphChange {
+        let later = self.lived.partition_point(|change| change.step <= step);
+        self.lived[later.max(1) - 1]
+    }
+
+    /// What the record of `step` must say of its graph.
+    pub(crate) fn noted(&self, step: u64) -> Option<Digest> {
+        let change = self.at(step);
+        (change.step == step && step > 0).then_some(change.fingerprint)
+    }
+
+    /// What the step after `step` must say of its graph, if this program writes it.
+    pub(crate) fn next(&self, step: u64) -> Option<Digest> {
+        let is_other = self.at(step).fingerprint != self.today && !mistake!(GraphNotNoted);
+        is_other.then_some(self.today)
+    }
+
+    /// The graphs of the steps `first..=last`, the oldest first.
+    pub(crate) fn of(&self, first: u64, last: u64) -> Vec<Digest> {
+        let since = self.at(first).step;
+        let lived = self.lived.iter();
+        let lived = lived.filter(|change| since <= change.step && change.step <= last);
+        lived.map(|change| change.fingerprint).collect()
+    }
+
+    /// The graphs, apart from today's, of the steps from `from` on.
+    pub(crate) fn others(&self, from: u64) -> Vec<Digest> {
+        let mut others = self.of(from, u64::MAX);
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|graph| *graph != self.today);
+        others
+    }
+
+    /// Notes how `graph` differs from today's.
+    pub(crate) fn compare(&mut self, graph: Digest, differences: &Differences) {
+        let reducers = differences.reducers().to_vec();
+        if !reducers.is_empty() {
+            self.reducers.push((graph, reducers));
+        }
+    }
+
+    /// Refuses to apply the updates of `record` with other reducers than they were
+    /// written for.
+    pub(crate) fn check_reducers<G: Graph>(
+        &self,
+        head: &Head,
+        record: &StepRecord,
+    ) -> Result<(), Error> {
+        let graph = self.at(record.step);
+        // Older programs did not note their graph when they went on with a run.
+        let is_unnoted = record.version != graph.version && record.version == G::INFO.version;
+        let mut changed_ones = self.reducers.iter();
+        let Some((_, lines)) =
+            changed_ones.find(|(other, _)| *other == graph.fingerprint && !is_unnoted)
+        else {
+            return Ok(());
+        };
+        let help = format!(
+            "step {} was merged with the reducer that it had, and cannot be merged again with another: give \
+             the field that reducer back, or take a snapshot of the run, `engine.snapshot(\"{}\")`, with the \
+             program that wrote the step",
+            record.step, head.run
+        );
+        Err(changed::<G>(head, graph.fingerprint, lines.to_vec(), help))
+    }
+}
+
+/// Refuses to go on with a run where the graph of its last step was `graph`, whose
+/// differences from today's these are, unless today's graph is compatible with that one.
+pub(crate) fn check_open<G: Graph>(
+    head: &Head,
+    graph: GraphChange,
+    differences: &Differences,
+) -> Result<(), Error> {
+    let is_listed = lists(G::INFO, graph.fingerprint);
+    let is_newer = G::INFO.version > graph.version;
+    if differences.are_compatible() || is_listed && is_newer {
+        return Ok(());
+    }
+    let (stored, version) = (graph.fingerprint, graph.version);
+    let raise = format!("raise its `version` above {version}");
+    let list = format!("add `compatible = [\"{stored}\"]`");
+    let missing = match (is_listed, is_newer) {
+        (true, _) => format!("it lists that one as compatible: {raise}, too"),
+        (false, true) => format!("if the run can go on all the same, {list}"),
+        (false, false) => format!("if the run can go on all the same, {raise} and {list}"),
+    };
+    let help = format!(
+        "finish the run with the program that left it open, or fork it at the end of a turn; {missing}"
+    );
+    Err(changed::<G>(
+        head,
+        stored,
+        differences.lines().to_vec(),
+        help,
+    ))
+}
+
+/// Whether the graph lists that one as compatible.
+fn lists(graph: &GraphInfo, fingerprint: Digest) -> bool {
+    let mut listed = graph.compatible.iter();
+    listed.any(|text| Digest::parse(text) == Some(fingerprint))
+}
