@@ -168,11 +168,11 @@ CREATE TABLE graph_changes (
 -- One row a further turn; they stay as long as the run.
 CREATE TABLE turns (
     run   INTEGER NOT NULL,
-    turn  INTEGER NOT NULL,         -- from 1: the input began turn 0
     step  INTEGER NOT NULL,         -- the step that began it
+    turn  INTEGER NOT NULL,         -- from 1: the input began turn 0
     token TEXT,
     error TEXT,                     -- with which the run failed, if the next turn dropped the step
-    PRIMARY KEY (run, turn)
+    PRIMARY KEY (run, step)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX turns_by_token ON turns (run, token) WHERE token IS NOT NULL;
 

@@ -20,7 +20,7 @@ const WRITES: &[&str] = &[
     "DELETE ON snapshots",
     "INSERT ON snapshots",
     "INSERT ON outbox",
-    "INSERT ON turn_tokens",
+    "INSERT ON turns",
     "DELETE ON results",
     "INSERT ON effects",
 ];

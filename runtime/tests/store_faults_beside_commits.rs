@@ -74,7 +74,7 @@ const CALLS: &[(&str, &[&str])] = &[
             "DELETE ON results",
             "DELETE ON questions",
             "DELETE ON labels",
-            "DELETE ON turn_tokens",
+            "DELETE ON turns",
             "DELETE ON outbox",
             "DELETE ON runs",
         ],

@@ -152,9 +152,9 @@ impl Stored {
         Pages::whole(on).await
     }
 
-    /// The first of its further turns after `turn`.
-    pub(super) async fn turn_after(&self, turn: u64) -> Result<Option<TurnRecord>, Error> {
-        let page = Page::first(1).after(turn);
+    /// The first of its further turns that began after `step`.
+    pub(super) async fn turn_after(&self, step: u64) -> Result<Option<TurnRecord>, Error> {
+        let page = Page::first(1).after(step);
         let found = self
             .look(|| self.store.turns(&self.id, page.clone()))
             .await?;

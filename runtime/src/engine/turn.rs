@@ -77,7 +77,7 @@ impl<G: Graph> RunHandle<G> {
             return Ok(None);
         };
         let head = self.head().await?;
-        match self.at.turn_after(turn.turn).await? {
+        match self.at.turn_after(turn.step).await? {
             Some(next) => self.ended_turn(&head, turn, next.step).await.map(Some),
             None => Ok(None),
         }
@@ -91,7 +91,7 @@ impl<G: Graph> RunHandle<G> {
             run: head.run.clone(),
             token: token.to_owned(),
         })?;
-        match self.at.turn_after(turn.turn).await? {
+        match self.at.turn_after(turn.step).await? {
             Some(next) => self.ended_turn(&head, turn, next.step).await,
             None => self.look(head).await,
         }

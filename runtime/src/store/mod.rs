@@ -139,7 +139,7 @@ pub trait Store: Send + Sync + 'static {
     /// of a fork's origin, up to where it branches off, included. They stay when steps are pruned.
     fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>>;
 
-    /// The further turns of a run, by number; those of a fork's origin, up to where it branches
+    /// The further turns of a run, by the step that began them; those of a fork's origin, up to where it branches
     /// off, included. They stay when steps are pruned.
     fn turns<'a>(
         &'a self,
@@ -183,7 +183,8 @@ pub trait Store: Send + Sync + 'static {
     /// [`Update`](StepKind::Update) keeps the head's error, the pending
     /// results, and the effects and questions of the open step, which is one
     /// further on then; any other clears error and results. One of kind
-    /// [`Turn`](StepKind::Turn) leaves the error with the [turn](Self::turns) before. A record
+    /// [`Turn`](StepKind::Turn), or with a token, begins a [turn](Self::turns), and leaves the
+    /// error with the one before. A record
     /// that names a [graph](StepRecord::graph) is noted as a [change](Self::graphs) of it.
     ///
     /// # Errors

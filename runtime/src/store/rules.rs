@@ -34,7 +34,7 @@ pub use open_step::{answer, at_head, label, of_open_step, stands};
 pub use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
 
 pub use super::clock::whole;
-use super::{Access, Claim, Commit, Lease, StoreError, clock};
+use super::{Access, Claim, Commit, Lease, StepKind, StoreError, clock};
 use crate::hash::Digest;
 
 /// The lease of a run as it is stored. The epoch outlives the lease, so that
@@ -329,6 +329,11 @@ pub fn judge(
     }
     of_open_step(run, step, &commit.effects, &[])?;
     Ok(Verdict::Write(lease))
+}
+
+/// Whether the step begins a turn of its run, which is [listed](super::Store::turns) then.
+pub fn begins_turn(commit: &Commit) -> bool {
+    commit.record.kind == StepKind::Turn || commit.token.is_some()
 }
 
 /// The run's lease, if it is that of whoever asks for `commit`.

@@ -15,16 +15,21 @@ pub fn sha256(parts: &[&[u8]]) -> Hash {
     hash.finalize().into()
 }
 
-pub fn step_digest(updates: &str, frontier: &str) -> Hash {
-    sha256(&[updates.as_bytes(), frontier.as_bytes()])
+/// `graph` is there where the step is of another one than the step before.
+pub fn step_digest(updates: &str, frontier: &str, graph: Option<Hash>) -> Hash {
+    let mut parts = vec![updates.as_bytes(), frontier.as_bytes()];
+    parts.extend(graph.as_ref().map(|graph| &graph[..]));
+    sha256(&parts)
 }
 
 pub fn first_chain(fingerprint: &[u8], seed: u64, input: &str) -> Hash {
     sha256(&[fingerprint, &seed.to_le_bytes(), input.as_bytes()])
 }
 
-pub fn next_chain(previous: &[u8], updates: &str, frontier: &str) -> Hash {
-    sha256(&[previous, updates.as_bytes(), frontier.as_bytes()])
+pub fn next_chain(previous: &[u8], updates: &str, frontier: &str, graph: Option<Hash>) -> Hash {
+    let mut parts = vec![previous, updates.as_bytes(), frontier.as_bytes()];
+    parts.extend(graph.as_ref().map(|graph| &graph[..]));
+    sha256(&parts)
 }
 
 /// An effect as its step's journal digest covers it.

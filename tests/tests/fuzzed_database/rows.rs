@@ -43,6 +43,7 @@ const TABLES: &[Table] = &[
             "key",
             "version",
             "journal",
+            "graph",
             "place",
         ],
     ),
@@ -78,6 +79,9 @@ const TABLES: &[Table] = &[
             "seed",
             "created",
             "updated",
+            "changed",
+            "changed_to",
+            "changed_version",
             "number",
         ],
     ),
@@ -99,9 +103,9 @@ const TABLES: &[Table] = &[
     table("labels", &["run", "name"], &["name", "step", "run"]),
     table("forks", &["run"], &["origin", "origin_step", "run"]),
     table(
-        "turn_tokens",
-        &["run", "token"],
-        &["token", "turn", "step", "run"],
+        "turns",
+        &["run", "step"],
+        &["token", "turn", "step", "error", "run"],
     ),
 ];
 
@@ -400,7 +404,7 @@ fn chains(database: &Connection) -> rusqlite::Result<()> {
             _ => None,
         };
         let mut query = database.prepare(
-            "SELECT place, updates, frontier, notes, chain FROM steps \
+            "SELECT place, updates, frontier, notes, chain, graph FROM steps \
              WHERE place BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295 ORDER BY place",
         )?;
         let mut steps = query.query([number])?;
@@ -413,11 +417,12 @@ fn chains(database: &Connection) -> rusqlite::Result<()> {
             expected = Some(place.wrapping_add(1));
             let updates = step.get::<_, String>(1).unwrap_or_default();
             let frontier = step.get::<_, String>(2).unwrap_or_default();
+            let graph = step.get::<_, Option<[u8; 32]>>(5).unwrap_or_default();
             let here = match &before {
                 _ if place == number << 32 => {
                     hashes::first_chain(&fingerprint, seed.cast_unsigned(), &updates).to_vec()
                 }
-                Some(before) => hashes::next_chain(before, &updates, &frontier).to_vec(),
+                Some(before) => hashes::next_chain(before, &updates, &frontier, graph).to_vec(),
                 // What came before was pruned.
                 None => step.get(4).unwrap_or_default(),
             };
@@ -428,7 +433,7 @@ fn chains(database: &Connection) -> rusqlite::Result<()> {
                 params![
                     place,
                     here,
-                    hashes::step_digest(&updates, &frontier),
+                    hashes::step_digest(&updates, &frontier, graph),
                     journal
                 ],
             )?;

@@ -8,9 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::Digest;
 use superstep::store::{
-    Answer, Claim, Commit, Committed, EffectKey, EffectKind, EffectRecord, Event, Head, Lease,
-    Listed, Loaded, Page, Park, PendingResult, Prune, Pruned, Question, Recording, RunFilter,
-    Snapshot, Status, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
+    Answer, Claim, Commit, Committed, EffectKey, EffectKind, EffectRecord, Event, GraphChange,
+    Head, Lease, Listed, Loaded, Page, Park, PendingResult, Prune, Pruned, Question, Recording,
+    RunFilter, Snapshot, Status, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
+    TurnRecord,
 };
 use superstep_tests::Dice;
 
@@ -28,6 +29,8 @@ struct Book {
     effects: Vec<EffectRecord>,
     questions: Vec<Question>,
     labels: Vec<(String, u64)>,
+    changes: Vec<GraphChange>,
+    turns: Vec<TurnRecord>,
 }
 
 /// The records of a store. What is written to it is taken and forgotten.
@@ -58,6 +61,8 @@ impl Shelf {
                 effects: store.all_effects(run, 0, head.step + 1).await.unwrap(),
                 questions: store.questions(run).await.unwrap(),
                 labels: store.labels(run).await.unwrap(),
+                changes: store.graphs(run).await.unwrap(),
+                turns: store.all_turns(run).await.unwrap(),
                 head,
             };
             books.insert(run.to_owned(), book);
@@ -141,7 +146,7 @@ impl Book {
             return String::new();
         };
         let text = |old: &str| mutate::text(dice, old, texts);
-        match dice.below(if hashed { 2 } else { 10 }) {
+        match dice.below(if hashed { 2 } else { 11 }) {
             0 => step.updates = text(&step.updates),
             1 => step.frontier = text(&step.frontier),
             2 => {
@@ -154,6 +159,7 @@ impl Book {
             5 => step.chain = digest(dice, step.chain),
             6 => step.digest = digest(dice, step.digest),
             7 => step.journal = step.journal.map(|journal| digest(dice, journal)),
+            8 => step.graph = Some(digest(dice, step.digest)),
             _ => {
                 let word = mutate::word(dice, step.kind.as_str());
                 step.kind = StepKind::parse(&word).unwrap_or(StepKind::Turn);
@@ -210,13 +216,14 @@ impl Book {
                 _ => rows.truncate(one),
             }
         }
-        let table = dice.below(6);
+        let table = dice.below(7);
         match table {
             0 => shuffled(dice, &mut self.steps),
             1 => shuffled(dice, &mut self.snapshots),
             2 => shuffled(dice, &mut self.pending),
             3 => shuffled(dice, &mut self.effects),
             4 => shuffled(dice, &mut self.questions),
+            5 => shuffled(dice, &mut self.turns),
             _ => shuffled(dice, &mut self.labels),
         }
         format!("the rows of table {table}")
@@ -258,7 +265,7 @@ impl Book {
 
     fn head(&mut self, dice: &Dice) -> String {
         let head = &mut self.head;
-        match dice.below(10) {
+        match dice.below(11) {
             0 => head.step = mutate::number(dice, head.step),
             1 => head.turn = mutate::number(dice, head.turn),
             2 => head.turn_step = mutate::number(dice, head.turn_step),
@@ -268,6 +275,11 @@ impl Book {
             6 => head.fingerprint = digest(dice, head.fingerprint),
             7 => head.counted_from = mutate::number(dice, head.counted_from),
             8 => {
+                let change = GraphChange::new(head.step, digest(dice, head.fingerprint), 2);
+                head.changed = Some(change);
+                self.changes.push(change);
+            }
+            9 => {
                 let word = mutate::word(dice, head.status.as_str());
                 head.status = Status::parse(&word).unwrap_or(Status::Running);
             }
@@ -291,17 +303,18 @@ impl Book {
         let mut before: Option<(u64, Digest)> = None;
         for record in &mut self.steps {
             let (updates, frontier) = (&record.updates, &record.frontier);
+            let graph = record.graph.map(|graph| *graph.as_bytes());
             let chain = match before {
                 _ if record.step == 0 => {
                     hashes::first_chain(head.fingerprint.as_bytes(), head.seed, updates)
                 }
                 Some((step, chain)) if step.checked_add(1) == Some(record.step) => {
-                    hashes::next_chain(chain.as_bytes(), updates, frontier)
+                    hashes::next_chain(chain.as_bytes(), updates, frontier, graph)
                 }
                 _ => *record.chain.as_bytes(),
             };
             record.chain = Digest::from_bytes(chain);
-            record.digest = Digest::from_bytes(hashes::step_digest(updates, frontier));
+            record.digest = Digest::from_bytes(hashes::step_digest(updates, frontier, graph));
             let own = self
                 .effects
                 .iter()
@@ -436,6 +449,30 @@ impl Store for Shelf {
             .or(graphs.clone().next())
             .map(|(_, text)| text.clone());
         Box::pin(ready(Ok(found)))
+    }
+
+    fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>> {
+        self.of_run(run, |book| book.changes.clone())
+    }
+
+    fn turns<'a>(
+        &'a self,
+        run: &'a str,
+        page: Page<u64>,
+    ) -> StoreFuture<'a, Listed<TurnRecord, u64>> {
+        let after = page.after.unwrap_or_default();
+        self.of_run(run, |book| {
+            let turns = book.turns.iter().filter(|turn| turn.step > after);
+            Listed::new(turns.cloned().collect(), None)
+        })
+    }
+
+    fn turn<'a>(&'a self, run: &'a str, token: &'a str) -> StoreFuture<'a, Option<TurnRecord>> {
+        self.of_run(run, |book| {
+            let mut turns = book.turns.iter();
+            let found = turns.find(|turn| turn.token.as_deref() == Some(token));
+            found.cloned()
+        })
     }
 
     fn acquire<'a>(&'a self, run: &'a str, _claim: Claim) -> StoreFuture<'a, Lease> {

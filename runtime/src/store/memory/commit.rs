@@ -133,20 +133,22 @@ impl Run {
             self.move_open_step(commit.record.step + 1);
         } else {
             let error = self.head.error.take();
-            if let Some(turn) = self.turns.get_mut(&self.head.turn)
-                && commit.record.kind == StepKind::Turn
+            if let Some(turn) = self.turns.get_mut(&self.head.turn_step)
+                && rules::begins_turn(&commit)
             {
                 turn.error = error;
             }
             self.pending.clear();
         }
         self.write_effects(commit.effects, now);
-        if commit.record.kind == StepKind::Turn {
-            let mut turn = TurnRecord::new(commit.turn, commit.turn_step);
+        let begins_turn = rules::begins_turn(&commit);
+        if begins_turn {
+            let step = commit.record.step;
+            let mut turn = TurnRecord::new(commit.turn, step);
             turn.token = commit.token.clone();
             self.tokens
-                .extend(commit.token.clone().map(|token| (token, commit.turn)));
-            self.turns.insert(commit.turn, turn);
+                .extend(commit.token.clone().map(|token| (token, step)));
+            self.turns.insert(step, turn);
         }
         if let Some(change) = GraphChange::of(&commit.record) {
             self.graphs.push(change);
@@ -158,7 +160,7 @@ impl Run {
         self.head.turn = commit.turn;
         self.head.turn_step = commit.turn_step;
         self.head.counted_from = commit.counted_from;
-        if commit.record.kind == StepKind::Turn {
+        if begins_turn {
             self.head.token = commit.token;
         }
         self.head.updated = now;

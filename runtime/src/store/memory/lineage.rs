@@ -104,7 +104,7 @@ impl Kept {
             let turns = turns.map(|(_, turn)| turn);
             turns.take_while(move |turn| turn.step <= last)
         });
-        rules::cut(turns.cloned(), page, |turn| turn.turn)
+        rules::cut(turns.cloned(), page, |turn| turn.step)
     }
 
     pub(super) fn turn(&self, run: &str, token: &str) -> Option<TurnRecord> {

@@ -19,9 +19,9 @@ pub(super) struct Run {
     pub(super) effects: BTreeMap<EffectKey, EffectRecord>,
     pub(super) questions: BTreeMap<String, Question>,
     pub(super) labels: BTreeMap<String, u64>,
-    /// By number.
+    /// By the step that began it.
     pub(super) turns: BTreeMap<u64, TurnRecord>,
-    /// Which turn began with which.
+    /// Which step began a turn with which.
     pub(super) tokens: BTreeMap<String, u64>,
     /// The steps from which on it is of another graph.
     pub(super) graphs: Vec<GraphChange>,

@@ -43,7 +43,7 @@ pub(super) fn commit(
     };
     let number = match (&stored, &commit.create) {
         (Some(stored), _) => {
-            if commit.record.kind == StepKind::Turn {
+            if rules::begins_turn(commit) {
                 turns::end(conn, stored.number)?;
             }
             advance(conn, stored.number, commit, now)?;
@@ -64,7 +64,7 @@ pub(super) fn commit(
         snapshots::write(conn, number, snapshot)?;
     }
     write_events(conn, number, commit.record.step, &commit.events)?;
-    if commit.record.kind == StepKind::Turn {
+    if rules::begins_turn(commit) {
         turns::begin(conn, number, commit)?;
     }
     if let Some(change) = GraphChange::of(&commit.record) {
@@ -217,7 +217,7 @@ fn advance(conn: &Connection, number: i64, commit: &Commit, now: SystemTime) -> 
         commit.record.chain.as_bytes(),
         commit.token,
         commit.record.kind == StepKind::Update,
-        commit.record.kind == StepKind::Turn,
+        rules::begins_turn(commit),
     ])?;
     Ok(())
 }

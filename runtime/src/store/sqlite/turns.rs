@@ -13,18 +13,18 @@ pub(super) fn end(conn: &Connection, number: i64) -> Result<(), Fail> {
     conn.prepare_cached(
         "UPDATE turns SET error = runs.error FROM runs \
          WHERE runs.number = ?1 AND runs.error IS NOT NULL \
-           AND turns.run = ?1 AND turns.turn = runs.turn",
+           AND turns.run = ?1 AND turns.step = runs.turn_step",
     )?
     .execute([number])?;
     Ok(())
 }
 
 pub(super) fn begin(conn: &Connection, number: i64, commit: &Commit) -> Result<(), Fail> {
-    conn.prepare_cached("INSERT INTO turns (run, turn, step, token) VALUES (?1, ?2, ?3, ?4)")?
+    conn.prepare_cached("INSERT INTO turns (run, step, turn, token) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![
             number,
+            count(commit.record.step)?,
             count(commit.turn)?,
-            count(commit.turn_step)?,
             commit.token
         ])?;
     Ok(())
@@ -63,11 +63,11 @@ pub(super) fn page(
             turns.push(turn_of(row, run)?);
         }
     }
-    Ok(rules::cut(turns, page, |turn| turn.turn))
+    Ok(rules::cut(turns, page, |turn| turn.step))
 }
 
 pub(super) fn within() -> String {
-    format!("{TURNS} WHERE run = ?1 AND turn > ?2 AND step <= ?3 ORDER BY turn LIMIT ?4")
+    format!("{TURNS} WHERE run = ?1 AND step > ?2 AND step <= ?3 ORDER BY step LIMIT ?4")
 }
 
 fn turn_of(row: &Row<'_>, run: &str) -> Result<TurnRecord, Fail> {

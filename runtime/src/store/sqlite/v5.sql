@@ -16,11 +16,11 @@ CREATE TABLE graph_changes (
 
 CREATE TABLE turns (
     run   INTEGER NOT NULL,
-    turn  INTEGER NOT NULL,
     step  INTEGER NOT NULL,
+    turn  INTEGER NOT NULL,
     token TEXT,
     error TEXT,
-    PRIMARY KEY (run, turn)
+    PRIMARY KEY (run, step)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX turns_by_token ON turns (run, token) WHERE token IS NOT NULL;
 
@@ -33,5 +33,5 @@ SELECT steps.run,
 FROM steps JOIN runs ON runs.number = steps.run WHERE steps.kind = 'turn';
 DROP TABLE turn_tokens;
 UPDATE runs SET token =
-    (SELECT token FROM turns WHERE turns.run = runs.number AND turns.turn = runs.turn)
+    (SELECT token FROM turns WHERE turns.run = runs.number AND turns.step = runs.turn_step)
 WHERE token IS NOT NULL;
