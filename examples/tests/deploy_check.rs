@@ -21,7 +21,9 @@ fn the_runs_that_would_break_are_told_and_fail_the_job() {
         assert_eq!(*first, "this deploy would break 3 of 40 running workflows");
         assert_eq!(*here, "here is where:");
         let place = |claim| {
-            format!("- {claim}: in step 2, in the route of node `judge`: recorded pay, now look_at")
+            format!(
+                "- run `{claim}`, step 2, node `judge`: the replay differs in the route: recorded pay, now look_at"
+            )
         };
         assert_eq!(places, ["claim-26", "claim-27", "claim-28"].map(place));
         assert_eq!(check.status.code(), Some(1));

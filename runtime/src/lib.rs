@@ -71,6 +71,7 @@ extern crate self as superstep;
 #[macro_use]
 mod mistakes;
 
+mod as_json;
 mod cx;
 #[cfg(doctest)]
 mod doctests;
@@ -84,6 +85,7 @@ mod machine;
 mod node_error;
 mod options;
 mod panics;
+mod rfc3339;
 mod run;
 mod run_diff;
 mod session;
@@ -114,8 +116,8 @@ pub mod prelude {
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
     pub use crate::{
-        ConflictPolicy, Cx, Engine, Error, Failure, FailureKind, MemoryStore, Merge, NodeError,
-        Options, Outcome, Run, Status, Store,
+        ConflictPolicy, Cx, Engine, Error, Failure, FailureKind, Graph, MemoryStore, Merge,
+        NodeError, Options, Outcome, Run, Status, Store,
     };
     pub use superstep_macros::{Route, State, graph, node};
 }

@@ -63,6 +63,7 @@ mod made {
         RecordedLate: "an effect is recorded with the commit, after its task saw it",
         GivenUpRecords: "an attempt that was given up goes on recording",
         AnswerForgotten: "an answer that somebody gave is not taken",
+        MisfitCalledAgain: "a call that must not be repeated is, since an answer about it does not decode",
         QuestionAgain: "a question that is asked once more has the id of the answered one",
         QuestionsNotParked: "what a run asks is not written when it is left",
         NewsNotCommitted: "what was not journaled is not written with the step either",

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
+use crate::as_json;
 use crate::hash::Digest;
 use crate::store::{EffectRecord, Status, StepKind};
 
@@ -56,14 +58,6 @@ fn shared<S: Serialize, Z: Serializer>(state: &Arc<S>, serializer: Z) -> Result<
     state.as_ref().serialize(serializer)
 }
 
-/// JSON text as the JSON that it is.
-fn as_json<Z: Serializer>(text: &str, serializer: Z) -> Result<Z::Ok, Z::Error> {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(json) => json.serialize(serializer),
-        Err(_) => serializer.serialize_str(text),
-    }
-}
-
 /// Why a run failed, as its store has it; from [`Run::error`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -75,7 +69,10 @@ pub struct RunError {
 }
 
 /// An open question of a run, to be settled with [`Engine::answer`](crate::Engine::answer).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+///
+/// As JSON it is `id`, `name`, `node` and `question`.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Interrupt {
     /// The question's id, unique in the run.
     pub id: String,
@@ -83,10 +80,19 @@ pub struct Interrupt {
     pub name: String,
     /// The node that waits.
     pub node: String,
-    /// The question as JSON.
-    #[serde(serialize_with = "as_json")]
-    pub question: String,
+    /// The question, as JSON to the last digit: `question.get()` is its text, from which
+    /// `serde_json::from_str` makes whatever type is wanted.
+    pub question: Box<RawValue>,
 }
+
+impl PartialEq for Interrupt {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |asked: &Self| [&asked.id, &asked.name, &asked.node].map(String::clone);
+        parts(self) == parts(other) && self.question.get() == other.question.get()
+    }
+}
+
+impl Eq for Interrupt {}
 
 /// The answer to the question what became of an effect that is made
 /// [at most once](crate::Effect::at_most_once).
@@ -191,7 +197,11 @@ pub struct SkippedTurn {
 }
 
 /// One committed step, as [`Engine::history`](crate::Engine::history) tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// As JSON it is `step`, `kind`, `turn`, `tasks`, `chain`, `digest`, `committed` and, if there
+/// are any, `token` and `dropped`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StepInfo {
     /// Its number.
     pub step: u64,
@@ -200,31 +210,59 @@ pub struct StepInfo {
     /// The turn that it is of; turn 0 is what the run was started with.
     pub turn: u64,
     /// The token with which that turn began, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// What its tasks did, in merge order; empty for step 0.
     pub tasks: Vec<TaskInfo>,
     /// Of a turn on a run that had failed, what the step that it dropped had on
     /// record: its effects and readings of the clock. Nothing goes on from them,
     /// and no replay reads them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<EffectRecord>,
     /// `chain(n)`: equal for equal runs up to here.
     pub chain: Digest,
     /// `digest(n)`: equal for equal steps, whatever came before.
     pub digest: Digest,
     /// When it was committed, by the store's clock.
+    #[serde(serialize_with = "as_json::time")]
     pub committed: SystemTime,
 }
 
 /// What one task of a committed step did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// As JSON it is whatever it has of `node`, `update`, `to` and `failed`; `update` is JSON
+/// itself, and `to` a list of `node` and `tasks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct TaskInfo {
     /// The node; `None` for an update that came from outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// Its update as canonical JSON, if it had one.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::text"
+    )]
     pub update: Option<String>,
     /// The nodes its dynamic row led to, with the number of tasks each;
     /// `None` for a row that always leads to the same targets.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "targets")]
     pub to: Option<Vec<(String, u64)>>,
     /// Why it failed, if its `on error` row took over.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<crate::Failure>,
+}
+
+/// Each with its name, as people read it in JSON.
+fn targets<Z: Serializer>(
+    to: &Option<Vec<(String, u64)>>,
+    serializer: Z,
+) -> Result<Z::Ok, Z::Error> {
+    #[derive(Serialize)]
+    struct Target<'a> {
+        node: &'a str,
+        tasks: &'a u64,
+    }
+    let targets = to.iter().flatten();
+    serializer.collect_seq(targets.map(|(node, tasks)| Target { node, tasks }))
 }

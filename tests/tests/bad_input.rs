@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use superstep::Graph;
 use superstep::prelude::*;
 use superstep::store::StoreExt;
 use superstep_tests::{Place, stores};

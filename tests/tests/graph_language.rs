@@ -41,7 +41,7 @@ fn take(_: &Trail, number: u32, cx: &Cx) -> TrailUpdate {
 }
 
 /// The graph's visits on every store, and without one; they are the same.
-async fn visits<G: superstep::Graph<State = Trail>>(graph: impl Fn() -> G, input: Trail) -> String {
+async fn visits<G: Graph<State = Trail>>(graph: impl Fn() -> G, input: Trail) -> String {
     let places = stores();
     let mut all = Vec::new();
     for place in places.iter().map(Some).chain([None]) {

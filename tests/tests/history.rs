@@ -105,7 +105,10 @@ async fn the_state_of_every_step_is_what_it_was() {
             let last = states.len() as u64;
             let error = reader.state_at(&id, last + 1).await.unwrap_err();
             assert!(matches!(error, Error::StepNotFound { .. }), "{error}");
-            let said = format!("`{id}` has no step {}; its last is {last}", last + 1);
+            let said = format!(
+                "run `{id}`, step {}: there is no such step; ask for one up to step {last}",
+                last + 1
+            );
             assert!(error.to_string().contains(&said), "{error}");
         }
     }
@@ -134,7 +137,8 @@ async fn a_step_says_what_its_tasks_did() {
 
         let plan = &history[1].tasks[0];
         assert_eq!(plan.update.as_deref(), Some(r#"{"round":1}"#));
-        let to = [("read", 2), ("aside", 1), ("risk", 1), ("report", 1)];
+        let to = [("read", 2), ("aside", 1), ("risk", 1), ("report", 1)]
+            .map(|(node, tasks)| (node.to_owned(), tasks));
         assert_eq!(plan.to.as_deref(), Some(&to[..]));
         let risk = &history[2].tasks[3];
         assert_eq!(risk.update, None);

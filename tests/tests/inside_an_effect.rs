@@ -242,7 +242,8 @@ async fn a_caught_panic_in_a_payment_makes_the_run_ask() {
         let [asked] = run.interrupts() else {
             panic!("{:?}", run.status())
         };
-        assert!(asked.question.contains("a bug"), "{}", asked.question);
+        let said = asked.question.get();
+        assert!(said.contains("a bug"), "{said}");
         let answer = Outcome::Happened(7);
         engine.answer("run", &asked.id, answer).await.unwrap();
         let run = engine.resume("run").await.unwrap();

@@ -132,7 +132,7 @@ async fn till(folder: &Path, id: &str, dice: Dice) -> Result<Run<Till>, Error> {
     loop {
         let run = engine.run(id, Till::default()).await?;
         for asked in run.interrupts() {
-            let text: serde_json::Value = serde_json::from_str(&asked.question).unwrap();
+            let text: serde_json::Value = serde_json::from_str(asked.question.get()).unwrap();
             let number = text["request"].as_str().unwrap().parse().unwrap();
             let outcome = match paid(folder, id).contains(&number) {
                 true => Outcome::Happened(number),

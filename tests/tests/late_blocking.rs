@@ -284,7 +284,10 @@ async fn a_payment_that_fails_after_the_timeout_leaves_the_question_as_it_is() {
             let [question] = run.interrupts() else {
                 panic!("{:?}", run.interrupts())
             };
-            assert!(question.question.contains("longer than"), "{question:?}");
+            assert!(
+                question.question.get().contains("longer than"),
+                "{question:?}"
+            );
             let unknown = [kind("pay", 0, EffectKind::Intent)];
             assert_eq!(kinds(&place, way).await, unknown);
         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use superstep::Graph;
 use superstep::prelude::*;
 
 /// A part of the state that counts how often it is encoded.

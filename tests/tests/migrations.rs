@@ -660,7 +660,7 @@ async fn what_it_cannot_do_is_said_and_changes_nothing() {
             .resume("order")
             .await;
         let words = [
-            "the input of run `order`",
+            "run `order`: the input",
             "graph version 1",
             "no way for a State",
         ];
@@ -670,7 +670,7 @@ async fn what_it_cannot_do_is_said_and_changes_nothing() {
             .await;
         undecodable(
             refused.unwrap_err(),
-            &["step 1 of run", "graph version 1", "no updates"],
+            &["run `order`: step 1 ", "graph version 1", "no updates"],
         );
         let panicked = engine(v2::panicking::Shop, &place.store)
             .resume("order")

@@ -181,7 +181,7 @@ struct Asking {
     outside: Outside,
 }
 
-async fn run<G: superstep::Graph<State = Loop>>(graph: G, input: Loop) -> Result<Run<Loop>, Error> {
+async fn run<G: Graph<State = Loop>>(graph: G, input: Loop) -> Result<Run<Loop>, Error> {
     let engine = Engine::builder(graph)
         .build()
         .expect("the settings make sense");

@@ -37,7 +37,7 @@ fn noted(journal: &Journal, lines: usize) {
 
 /// Drives `run` on a runtime that is shut down, once `journal` has so many lines,
 /// while somebody waits for it on another one.
-fn taken_over<G: superstep::Graph>(
+fn taken_over<G: Graph>(
     engine: &Engine<G>,
     input: &G::State,
     (journal, lines): (&Journal, usize),

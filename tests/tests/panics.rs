@@ -85,7 +85,7 @@ fn input(blow: &str) -> Fuse {
     }
 }
 
-fn builder<G: superstep::Graph<State = Fuse>>(place: &Place, graph: G) -> Engine<G> {
+fn builder<G: Graph<State = Fuse>>(place: &Place, graph: G) -> Engine<G> {
     let store = Arc::clone(&place.store);
     Engine::builder(graph)
         .store(store)
@@ -94,7 +94,7 @@ fn builder<G: superstep::Graph<State = Fuse>>(place: &Place, graph: G) -> Engine
 }
 
 /// Runs until `blow` blows, then mends it and resumes.
-async fn blow<G: superstep::Graph<State = Fuse>>(
+async fn blow<G: Graph<State = Fuse>>(
     place: &Place,
     graph: impl FnOnce(Broken) -> G,
     id: &str,
@@ -161,7 +161,7 @@ async fn a_panic_in_a_node_is_an_error_of_its_run() {
                 };
                 assert_eq!((*node, *step), ("risky", 2));
                 assert!(message.contains(said), "{message}");
-                assert!(error.to_string().contains("can be resumed"), "{error}");
+                assert!(error.to_string().contains("resume the run"), "{error}");
             }
         }
         let heavy = blow(&place, |broken| Wide { broken }, "heavy", "heavy").await;

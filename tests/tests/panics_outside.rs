@@ -138,7 +138,7 @@ struct Beside {
     breaker: Breaker,
 }
 
-async fn breaks<G: superstep::Graph<State = Shelf>>(
+async fn breaks<G: Graph<State = Shelf>>(
     place: &Place,
     what: u64,
     concurrency: usize,

@@ -327,33 +327,33 @@ async fn every_run_that_would_break_is_told_with_the_place() {
             (
                 report(&place, cheaper::Shop).await,
                 3,
-                "- large order 07: in step 3, in the update of node `pack`: \
+                "- run `large order 07`, step 3, node `pack`: the replay differs in the update: \
                  recorded \"600 for 600\" at `log[0]`, now \"600 for 540\"",
             ),
             (
                 report(&place, renamed::Shop).await,
                 39,
-                "in step 2, in the next tasks of node `weigh`: recorded \"pack\" at `tasks[0]`, now \"wrap\"",
+                "step 2, node `weigh`: the replay differs in the next tasks: recorded \"pack\" at `tasks[0]`, now \"wrap\"",
             ),
             (
                 report(&place, longer::Shop).await,
                 40,
-                "in step 2, in the next tasks of node `report`: recorded nothing at `tasks[0]`, now \"ship\"",
+                "step 2, node `report`: the replay differs in the next tasks: recorded nothing at `tasks[0]`, now \"ship\"",
             ),
             (
                 report(&place, hasty::Shop).await,
                 39,
-                "in step 1, in the next tasks of node `check`: recorded nothing at `tasks[2]`, now \"report\"; recorded \"report\" at `deferred[0]`, now nothing",
+                "step 1, node `check`: the replay differs in the next tasks: recorded nothing at `tasks[2]`, now \"report\"; recorded \"report\" at `deferred[0]`, now nothing",
             ),
             (
                 report(&place, patient::Shop).await,
                 39,
-                "in step 2, in the next tasks of node `weigh`: recorded \"pack\" at `tasks[0]`, now \"label\"",
+                "step 2, node `weigh`: the replay differs in the next tasks: recorded \"pack\" at `tasks[0]`, now \"label\"",
             ),
             (
                 report(&place, undecodable::Shop).await,
                 39,
-                "the input of run `small order 01` does not decode into today's types: ",
+                "run `small order 01`: the input does not decode into today's types: ",
             ),
         ];
         let mut unsaid = Vec::new();
@@ -408,8 +408,9 @@ async fn what_is_left_of_a_pruned_run_is_replayed_from_its_newest_snapshot() {
         let cheaper = replay_all(cheaper::Shop, &*place.store).await.unwrap();
         assert_eq!(cheaper.broken.len(), 2, "{place:?}: {cheaper}");
         let said = cheaper.to_string();
-        let order = "- order: in step 6, in the update of node `pack`: recorded";
-        let corrected = "- corrected order: in step 7, in the update of node `pack`: recorded";
+        let order =
+            "- run `order`, step 6, node `pack`: the replay differs in the update: recorded";
+        let corrected = "- run `corrected order`, step 7, node `pack`: the replay differs in the update: recorded";
         assert!(said.contains(order) && said.contains(corrected), "{said}");
     }
 }
@@ -427,9 +428,7 @@ async fn an_altered_snapshot_is_corrupt() {
     let report = replay_all(then::Shop, &*store).await.unwrap();
     let said = report.to_string();
     assert!(
-        said.contains(
-            "- snapshot order: the snapshot of step 4 of run `snapshot order` is corrupt"
-        ),
+        said.contains("- run `snapshot order`: the snapshot of step 4 is corrupt"),
         "{said}"
     );
 }

@@ -125,7 +125,7 @@ macro_rules! graphs {
 
 graphs!(Once: once, Call: call, Hurry: hurry, GiveUp: give_up, Choosy: choosy, Panics: panics);
 
-async fn run<G: superstep::Graph<State = Tries>>(graph: G) -> Result<Run<Tries>, Error> {
+async fn run<G: Graph<State = Tries>>(graph: G) -> Result<Run<Tries>, Error> {
     let engine = Engine::builder(graph)
         .build()
         .expect("the settings make sense");
@@ -135,11 +135,13 @@ async fn run<G: superstep::Graph<State = Tries>>(graph: G) -> Result<Run<Tries>,
 /// The attempts that the error counts, and its last cause.
 fn failed(result: Result<Run<Tries>, Error>) -> (u32, u32) {
     let error = result.expect_err("it fails");
-    let Error::NodeFailed { attempts, .. } = &error else {
+    let Error::NodeFailed {
+        attempts, source, ..
+    } = &error
+    else {
         panic!("{error}")
     };
-    let outer = error.source().expect("it has a source");
-    let cause = outer.source().expect("it has a cause");
+    let cause = source.source().expect("it has a cause");
     let refused: &Refused = cause.downcast_ref().expect("the cause survives");
     assert!(
         error

@@ -178,7 +178,7 @@ async fn the_error_names_the_node_and_what_to_do() {
     soon(engine.run("trip-1", trip(""))).await.unwrap();
     let text = own.text.get().expect("it was refused");
     assert!(
-        text.starts_with("run `trip-1` is being driven by process "),
+        text.starts_with("run `trip-1`: is being driven by process "),
         "{text}"
     );
     assert!(text.contains("was made inside its node `peek`"), "{text}");

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use serde::{Deserialize, Serialize};
-use superstep::Graph;
 use superstep::prelude::*;
 use superstep_tests::{Place, memory, stores};
 

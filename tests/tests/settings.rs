@@ -41,7 +41,7 @@ fn refused(builder: superstep::EngineBuilder<Summing>) -> (&'static str, String)
             assert!(
                 error
                     .to_string()
-                    .starts_with(&format!("`{option}` cannot be {value}: "))
+                    .starts_with(&format!("option `{option}`: cannot be {value}; "))
             );
             (option, value)
         }

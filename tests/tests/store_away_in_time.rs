@@ -76,7 +76,7 @@ fn away_at(call: StoreCall, n: u64) -> FaultyStore {
 }
 
 /// It is paid once, whenever the store is away: at the intent, and at what came of it.
-async fn is_paid<G: superstep::Graph<State = Order>>(graph: impl Fn(Bank) -> G) {
+async fn is_paid<G: Graph<State = Order>>(graph: impl Fn(Bank) -> G) {
     for n in [1, 2] {
         let bank = Bank::default();
         let engine = Engine::builder(graph(bank.clone()));

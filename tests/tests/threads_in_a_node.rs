@@ -76,7 +76,7 @@ struct Polls {
 }
 
 /// Runs a node that does what `script` says, and replays it.
-async fn done<G: superstep::Graph<State = Job>>(graph: G, place: &Place) -> Result<String, Error> {
+async fn done<G: Graph<State = Job>>(graph: G, place: &Place) -> Result<String, Error> {
     let engine = Engine::builder(graph).store(place.store.clone());
     let engine = engine.build().unwrap();
     let run = engine.run(place.kind, Job::default()).await?;

@@ -91,7 +91,7 @@ fn pair<G, F>(
     call: impl Fn(u64) -> Pin<Box<F>>,
 ) -> Outcome<Pair>
 where
-    G: superstep::Graph<State = Count>,
+    G: Graph<State = Count>,
     F: Future<Output = CountUpdate>,
 {
     let engine = Engine::builder(graph).no_store().build()?;

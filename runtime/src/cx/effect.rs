@@ -1,3 +1,4 @@
+use std::any::type_name;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
@@ -10,7 +11,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::journal::{Call, EffectJournal, Found, Request, UNRECORDED};
+use super::journal::{Call, EffectJournal, Found, Request};
 use super::place::{Place, Visit};
 use super::rehearsal::{Line, Said};
 use super::{APART, AttemptLog, Cx};
@@ -161,7 +162,10 @@ impl<'a> Effect<'a> {
                     Err(error) => Err(self.fail(&request, error)),
                 }
             }
-            Look::Unknown(reason) => self.ask(journal, &request, &reason).await,
+            Look::Unknown(reason) => {
+                self.expect::<T>(journal);
+                self.ask(journal, &request, &reason).await
+            }
             Look::Never => self.never().await,
         }
     }
@@ -313,19 +317,13 @@ impl<'a> Effect<'a> {
         journal: &Arc<dyn EffectJournal>,
         request: &Request,
     ) -> Result<Look<T>, NodeError> {
-        match journal.find(&self.call(), self.position, request) {
+        let reads = |text: &str| encode::from_str::<T>(text).map(drop);
+        match journal.find(&self.call(), self.position, request, reads) {
             Found::New => Ok(Look::New),
             Found::Never => Ok(Look::Never),
-            Found::Unknown => Ok(Look::Unknown(UNRECORDED.into())),
+            Found::Unknown(reason) => Ok(Look::Unknown(reason)),
             Found::Failure(text) => Ok(Look::Known(Err(NodeError::from_record(&text)))),
             Found::Response(text) => self.decode(&text).map(|value| Look::Known(Ok(value))),
-            Found::Answered(text) => match encode::from_str(&text) {
-                Ok(value) => Ok(Look::Known(Ok(value))),
-                Err(error) => Ok(Look::Unknown(format!(
-                    "the last answer does not decode: {}",
-                    error.reason
-                ))),
-            },
             Found::Changed(recorded) => Err(self.fault(Error::EffectChanged {
                 run: self.cx.run_id().to_owned(),
                 step: self.cx.step(),
@@ -424,6 +422,11 @@ impl<'a> Effect<'a> {
         result
     }
 
+    /// Whoever is asked what became of the call is told what it has to come to.
+    fn expect<T>(&self, journal: &Arc<dyn EffectJournal>) {
+        journal.expect(self.call(), type_name::<T>());
+    }
+
     /// Asks what became of the call, and waits: the engine drops the node, or
     /// gives it up.
     async fn ask<T>(&self, journal: &Arc<dyn EffectJournal>, request: &Request, reason: &str) -> T {
@@ -489,6 +492,11 @@ impl AtMostOnce<'_> {
     /// [`NodeError::not_sent`], after which the call may be made again, or
     /// [`NodeError::refused`], which is the last word.
     ///
+    /// The question is JSON with `effect`, `request`, `reason` and `expects`, the Rust type of
+    /// the response. An answer `Outcome::Happened(response)` whose response does not decode
+    /// into that type is seen when the run goes on: then it is asked again, under a new id,
+    /// and `reason` says what was wrong.
+    ///
     /// # Errors
     /// As [`Effect::run`].
     pub async fn run<T, E, F, Fut>(self, f: F) -> Result<T, NodeError>
@@ -515,6 +523,7 @@ impl AtMostOnce<'_> {
             return effect.outside(f).await;
         };
         let request = effect.request()?;
+        effect.expect::<T>(journal);
         match effect.look(journal, &request)? {
             Look::Known(result) => return effect.settled(journal, result).await,
             Look::New => {}

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::time::SystemTime;
 
 use super::Cx;
+use crate::encode::DecodeError;
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::store::EffectRecord;
@@ -65,16 +66,24 @@ const EXCERPT: usize = 1_024;
 
 impl Request {
     /// The request with that canonical text.
-    pub(crate) fn of(mut text: String) -> Self {
+    pub(crate) fn of(text: String) -> Self {
         let digest = Hasher::new().part(&text).finish();
-        if text.len() > EXCERPT {
-            text.truncate(text.floor_char_boundary(EXCERPT));
-            text.push('…');
-        }
-        let excerpt = text;
+        let excerpt = beginning(text, EXCERPT);
         Self { digest, excerpt }
     }
 }
+
+/// The first `longest` bytes of a text, up to a character.
+fn beginning(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+        text.push('…');
+    }
+    text
+}
+
+/// Whether a text is what a call has to come to.
+pub(crate) type Reads = fn(&str) -> Result<(), DecodeError>;
 
 /// Why a call is asked for that an earlier attempt began.
 pub(crate) const UNRECORDED: &str = "it was begun, and its outcome was not recorded";
@@ -86,17 +95,34 @@ pub(crate) enum Found {
     New,
     /// Its response.
     Response(String),
-    /// Its response, as somebody answered.
-    Answered(String),
     /// Its failure.
     Failure(String),
-    /// It was begun, and nobody knows what became of it.
-    Unknown,
+    /// It was begun, and nobody knows what became of it, because of this.
+    Unknown(String),
     /// Another request stands there; this is how it begins.
     Changed(String),
     /// It is not to be made, and there will never be a response.
     Never,
 }
+
+impl Found {
+    /// What somebody answered that the call had come to. If it is nothing that the call can
+    /// come to, nobody knows as before.
+    pub(crate) fn answered(response: String, reads: Reads) -> Self {
+        match reads(&response) {
+            Ok(()) => Self::Response(response),
+            // What the decoder says may tell the whole of it once more.
+            Err(DecodeError { ty, reason }) => Self::Unknown(format!(
+                "the last answer does not decode: {} is not a `{ty}`: {}",
+                beginning(response, ANSWER),
+                beginning(reason, ANSWER)
+            )),
+        }
+    }
+}
+
+/// As much of an answer as is told of one that does not decode.
+const ANSWER: usize = 200;
 
 /// Resolves when what was written is on disk.
 pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
@@ -104,7 +130,7 @@ pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + S
 /// See the module.
 pub(crate) trait EffectJournal: Send + Sync {
     /// What is known of `call`; `position` is its place among the calls of its attempt, or [`APART`].
-    fn find(&self, call: &Call, position: u32, request: &Request) -> Found;
+    fn find(&self, call: &Call, position: u32, request: &Request, reads: Reads) -> Found;
 
     /// The recorded reading of the clock, if there is one.
     fn clock(&self, call: &Call, position: u32) -> Option<SystemTime>;
@@ -120,6 +146,9 @@ pub(crate) trait EffectJournal: Send + Sync {
     fn settle(&self, _task: Digest, _attempt: u32) -> Written<'_> {
         Box::pin(ready(Ok(())))
     }
+
+    /// If it is asked what became of `call`, its response has to be of the Rust type `ty`.
+    fn expect(&self, _call: Call, _ty: &'static str) {}
 
     /// Asks what became of `call`, which attempt `by` made, because of `reason`.
     fn ask(&self, by: &Cx, call: &Call, request: &Request, reason: &str);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::as_json;
 use crate::encode;
 use crate::graph::Graph;
 use crate::hash::Digest;
@@ -79,7 +80,7 @@ pub(super) fn interrupts(questions: Vec<Question>) -> Vec<Interrupt> {
         id: asked.id,
         name: asked.name,
         node: asked.node,
-        question: asked.question,
+        question: as_json::raw(&asked.question),
     })
     .collect()
 }

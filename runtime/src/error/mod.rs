@@ -1,6 +1,9 @@
 //! Everything that can go wrong with a run, as one enum to match on.
 
+mod causes;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,21 +13,31 @@ use std::time::{Duration, SystemTime};
 use crate::encode::EncodeError;
 use crate::hash::Digest;
 use crate::json_diff::{Difference, differences};
-use crate::store::{Lease, Status, StoreError, clock};
+use crate::rfc3339;
+use crate::store::{Lease, Status, StoreError};
+
+pub(crate) use causes::with_causes;
 
 /// Why a run did not go on.
 ///
-/// Every message names run, step and node where there are any, and says what
-/// to do next. `Debug` shows the message too, since that is what a `main` that
-/// returns an error prints. Cloning is cheap: two calls that share one execution get the
-/// same error.
+/// Every message names run, step and node where there are any, then what happened, then
+/// what to do: ``run `order-7`, step 2, node `pay`: …; …``. `Debug` shows the message too,
+/// since that is what a `main` that returns an error prints. Cloning is cheap: two calls
+/// that share one execution get the same error.
+///
+/// The message tells the causes as well, so
+/// [`std::error::Error::source`] gives none, and a report that walks the sources says
+/// nothing twice. The error inside is in the variant's field `source`. As JSON an error is
+/// its parts: `code`, `message`, `transient` and, where there are any, `run`, `step` and
+/// `node`.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A node returned an error and no retry is left.
     #[error(
-        "node `{node}` failed in step {step} of run `{run}` after {attempts} attempt(s): {source}; \
-         mend the cause and resume the run; for new runs, an `on error` row can take over"
+        "run `{run}`, step {step}, node `{node}`: failed after {attempts} attempt(s): {}; \
+         fix the cause and resume the run; in new runs an `on error` row can take over",
+        with_causes(&**source)
     )]
     NodeFailed {
         /// The run.
@@ -35,12 +48,12 @@ pub enum Error {
         node: &'static str,
         /// How often it was tried, the first try included.
         attempts: u32,
-        /// The last error.
-        source: Arc<dyn StdError + Send + Sync>,
+        /// The last error, to downcast or to walk its causes.
+        r#source: Arc<dyn StdError + Send + Sync>,
     },
     /// A node took longer than its timeout, at its last attempt.
     #[error(
-        "node `{node}` in step {step} of run `{run}` took longer than its timeout of {timeout:?}, at attempt {attempts}; \
+        "run `{run}`, step {step}, node `{node}`: took longer than its timeout of {timeout:?}, at attempt {attempts}; \
          resume the run, or raise `timeout` on the node or `default_timeout` on the engine"
     )]
     NodeTimeout {
@@ -57,8 +70,8 @@ pub enum Error {
     },
     /// A node panicked.
     #[error(
-        "node `{node}` panicked in step {step} of run `{run}`: {message}; \
-         the process goes on, and the run can be resumed once the node is mended"
+        "run `{run}`, step {step}, node `{node}`: panicked: {message}; \
+         the process goes on, so fix the node and resume the run"
     )]
     NodePanicked {
         /// The run.
@@ -73,7 +86,7 @@ pub enum Error {
     /// The program's own code panicked while the engine handled its values:
     /// in a `Clone` or a `Drop` of a state, an update or an input.
     #[error(
-        "the program panicked while the engine handled the values of run `{run}`: {message}; \
+        "run `{run}`: the program panicked while the engine handled the run's values: {message}; \
          look at the `Clone` and `Drop` of its state, updates and inputs, then resume the run from its last commit"
     )]
     Panicked {
@@ -84,8 +97,8 @@ pub enum Error {
     },
     /// Two tasks of one step wrote different values to one field.
     #[error(
-        "nodes {} wrote different values to `{field}` in step {step} of run `{run}`; \
-         nothing of the step is committed; this run can go on under the conflict policy last-writer-wins; \
+        "run `{run}`, step {step}, nodes {}: wrote different values to `{field}`, so nothing of the step is committed; \
+         resume the run under the conflict policy last-writer-wins; \
          for new runs, give the field a reducer or let one node write it",
         names(nodes)
     )]
@@ -101,7 +114,8 @@ pub enum Error {
     },
     /// A reducer could not combine an update with the state.
     #[error(
-        "field `{field}` could not be merged in step {step} of run `{run}`: {message}; nothing of the step is committed"
+        "run `{run}`, step {step}: field `{field}` could not be merged: {message}; \
+         nothing of the step is committed, so fix the reducer or the update and resume the run"
     )]
     MergeFailed {
         /// The run.
@@ -115,7 +129,7 @@ pub enum Error {
     },
     /// A node wrote a field that its `writes(…)` does not list.
     #[error(
-        "node `{node}` wrote `{field}` in step {step} of run `{run}`, which its `writes(…)` does not list; \
+        "run `{run}`, step {step}, node `{node}`: wrote `{field}`, which its `writes(…)` does not list; \
          add the field there or do not write it"
     )]
     UndeclaredWrite {
@@ -130,7 +144,7 @@ pub enum Error {
     },
     /// An `each` had no items and no `else`.
     #[error(
-        "`{from} -> each {to}(…)` had no items in step {step} of run `{run}`; \
+        "run `{run}`, step {step}, node `{from}`: its `each {to}(…)` had no items; \
          add `else target` to that row, for the case that there is nothing to do"
     )]
     EmptyEach {
@@ -144,7 +158,7 @@ pub enum Error {
         to: &'static str,
     },
     /// Nothing can move any more, or nothing ever will.
-    #[error("run `{run}` makes no progress after step {step}: {reason}")]
+    #[error("run `{run}`, step {step}: makes no progress after this step: {reason}")]
     NoProgress {
         /// The run.
         run: String,
@@ -155,7 +169,7 @@ pub enum Error {
     },
     /// The turn took as many steps as it may.
     #[error(
-        "run `{run}` reached the limit of {max_steps} steps in one turn, at step {step}; \
+        "run `{run}`, step {step}: reached the limit of {max_steps} steps in one turn; \
          raise `max_steps` and resume, say more by `turn` or `update`, which count anew, or look for a loop that does not end"
     )]
     MaxStepsExceeded {
@@ -168,7 +182,7 @@ pub enum Error {
     },
     /// The driving call took longer than it may.
     #[error(
-        "run `{run}` used up its budget of {budget:?} in step {step}; what finished is kept: resume the run to go on with \
+        "run `{run}`, step {step}: used up its budget of {budget:?}; what finished is kept: resume the run to go on with \
          a budget of its own, or raise `run_budget` on the engine"
     )]
     BudgetExceeded {
@@ -181,14 +195,14 @@ pub enum Error {
     },
     /// There is no such run.
     #[error(
-        "there is no run `{run}` in this store; check the id, or start it with `engine.run(id, state)`"
+        "run `{run}`: there is no such run in this store; check the id, or start it with `engine.run(id, state)`"
     )]
     RunNotFound {
         /// The id.
         run: String,
     },
     /// The id cannot name a run.
-    #[error("`{run}` cannot be a run's id: {reason}")]
+    #[error("run `{run}`: this cannot be a run's id: {reason}")]
     InvalidRunId {
         /// The id.
         run: String,
@@ -197,7 +211,7 @@ pub enum Error {
     },
     /// The run exists with another input or seed.
     #[error(
-        "run `{run}` exists and was started with another {what}; \
+        "run `{run}`: exists and was started with another {what}; \
          use `resume` to go on with it, `turn` for a further turn, or another id for another run"
     )]
     InputMismatch {
@@ -208,7 +222,7 @@ pub enum Error {
     },
     /// A fork was to take an id that another run has.
     #[error(
-        "run `{run}` exists and is another one than this fork would be; \
+        "run `{run}`: exists and is another one than this fork would be; \
          use `resume` to go on with it, or another id for the fork"
     )]
     RunExists {
@@ -218,7 +232,7 @@ pub enum Error {
     /// The run has not finished, so that it cannot take a further turn; or it
     /// has failed, and nobody knows of an effect of the step that the turn would
     /// drop whether it happened.
-    #[error("run `{run}` is {} and cannot take a further turn yet; {}", status.as_str(), before_a_turn(*status))]
+    #[error("run `{run}`: is {} and cannot take a further turn yet; {}", status.as_str(), before_a_turn(*status))]
     RunNotFinished {
         /// The run.
         run: String,
@@ -227,7 +241,7 @@ pub enum Error {
     },
     /// No turn of the run began with the token.
     #[error(
-        "run `{run}` has no turn that began with the token `{token}`; begin it with `engine.turn(…).token(…)`"
+        "run `{run}`: no turn began with the token `{token}`; begin one, with `engine.turn(…).token(…)`"
     )]
     TurnNotFound {
         /// The run.
@@ -236,7 +250,9 @@ pub enum Error {
         token: String,
     },
     /// The step does not exist.
-    #[error("run `{run}` has no step {step}; its last is {last}")]
+    #[error(
+        "run `{run}`, step {step}: there is no such step; ask for one up to step {last}, the last"
+    )]
     StepNotFound {
         /// The run.
         run: String,
@@ -247,7 +263,7 @@ pub enum Error {
     },
     /// The step was dropped by [`Engine::prune`](crate::Engine::prune).
     #[error(
-        "step {step} of run `{run}` was pruned; from step {first} on its steps are there, and so is its input"
+        "run `{run}`, step {step}: was pruned; ask for one from step {first} on, or for the input, which is step 0"
     )]
     Pruned {
         /// The run.
@@ -258,7 +274,7 @@ pub enum Error {
         first: u64,
     },
     /// The run has no such label.
-    #[error("run `{run}` has no label `{label}`; `engine.labels(id)` lists those it has")]
+    #[error("run `{run}`: has no label `{label}`; `engine.labels(id)` lists those it has")]
     LabelNotFound {
         /// The run.
         run: String,
@@ -266,7 +282,7 @@ pub enum Error {
         label: String,
     },
     /// A label names one step of a run.
-    #[error("label `{label}` of run `{run}` names step {step} already; choose another one")]
+    #[error("run `{run}`, step {step}: has the label `{label}` already; choose another one")]
     LabelTaken {
         /// The run.
         run: String,
@@ -276,7 +292,7 @@ pub enum Error {
         step: u64,
     },
     /// The text cannot be a label.
-    #[error("`{label}` cannot be a label: {reason}")]
+    #[error("label `{label}`: this cannot be a label: {reason}")]
     InvalidLabel {
         /// The label.
         label: String,
@@ -285,7 +301,7 @@ pub enum Error {
     },
     /// The closure that edits a fork's state panicked.
     #[error(
-        "the edit of a fork of run `{run}` panicked: {message}; nothing was written, mend it and fork again"
+        "run `{run}`: the edit of a fork of it panicked: {message}; nothing was written, so fix it and fork again"
     )]
     EditPanicked {
         /// The run that was to be forked.
@@ -295,7 +311,7 @@ pub enum Error {
     },
     /// The run belongs to another graph.
     #[error(
-        "run `{run}` is a run of graph `{stored}`, not of `{graph}`; drive it with an engine of `{stored}`"
+        "run `{run}`: is a run of graph `{stored}`, not of `{graph}`; drive it with an engine of `{stored}`"
     )]
     WrongGraph {
         /// The run.
@@ -307,7 +323,7 @@ pub enum Error {
     },
     /// The graph is not the one that the run was started with.
     #[error(
-        "graph `{graph}` is not the one that run `{run}` has come from: {}; {help}",
+        "run `{run}`: graph `{graph}` is not the one that it has come from: {}; {help}",
         differences.join("; ")
     )]
     GraphChanged {
@@ -324,7 +340,7 @@ pub enum Error {
     },
     /// A node asks for something else under the name of an effect that is recorded.
     #[error(
-        "node `{node}` in step {step} of run `{run}` asks effect `{effect}` (call {n}) for {requested}, \
+        "run `{run}`, step {step}, node `{node}`: asks effect `{effect}` (call {n}) for {requested}, \
          and on record it asked for {recorded}; make the request depend on nothing but the state, the input and \
          `cx`, or, if the node was changed on purpose, give the effect another name"
     )]
@@ -347,8 +363,8 @@ pub enum Error {
     /// A node asked its context for something that is counted, on another thread
     /// than its own.
     #[error(
-        "node `{node}` in step {step} of run `{run}` made {call} on another thread than its own, where its number \
-         depends on timing: make it on the thread that runs the node and hand on what it gives, or, if it is an effect, \
+        "run `{run}`, step {step}, node `{node}`: made {call} on another thread than its own, where its number \
+         depends on timing; make it on the thread that runs the node and hand on what it gives, or, if it is an effect, \
          give each one a name of its own"
     )]
     OtherThread {
@@ -363,7 +379,7 @@ pub enum Error {
     },
     /// A replay came to something else than the record.
     #[error(
-        "run `{run}` replays otherwise {}; \
+        "run `{run}`, {}; \
          either the node changed, or it depends on something that is not on record: take it from the state, \
          the input, `cx.now()`, `cx.rng()` or an effect",
         mismatch(*step, node, what, expected, found)
@@ -384,7 +400,7 @@ pub enum Error {
     },
     /// The open step has effects on record, which saw the state as it is.
     #[error(
-        "run `{run}` cannot take an update now: unfinished tasks of its open step {step} have effects on record, \
+        "run `{run}`, step {step}: takes no update now, since unfinished tasks of this open step have effects on record, \
          which were made for the state as it is; answer what `run.interrupts()` asks, resume the run, and update it \
          when the step is done; if that step always fails, drop it by a further `turn`, or fork the run before it"
     )]
@@ -395,7 +411,7 @@ pub enum Error {
         step: u64,
     },
     /// The run asks no such question.
-    #[error("run `{run}` asks no question `{question}`; `run.interrupts()` lists what it asks")]
+    #[error("run `{run}`: asks no question `{question}`; `run.interrupts()` lists what it asks")]
     QuestionNotFound {
         /// The run.
         run: String,
@@ -403,7 +419,7 @@ pub enum Error {
         question: String,
     },
     /// A question is answered once.
-    #[error("question `{question}` of run `{run}` is answered already; resume the run")]
+    #[error("run `{run}`: question `{question}` is answered already; resume the run")]
     AlreadyAnswered {
         /// The run.
         run: String,
@@ -411,7 +427,7 @@ pub enum Error {
         question: String,
     },
     /// The answer has another shape than the question asks for.
-    #[error("question `{question}` of run `{run}` cannot be answered so: {reason}")]
+    #[error("run `{run}`: question `{question}` cannot be answered so: {reason}")]
     AnswerRefused {
         /// The run.
         run: String,
@@ -422,7 +438,7 @@ pub enum Error {
     },
     /// Something stored no longer decodes into today's types.
     #[error(
-        "{place} of run `{run}` does not decode into today's types: {reason}; \
+        "run `{run}`: {place} does not decode into today's types: {reason}; \
          nothing was changed; give added fields `#[serde(default)]`, or drive the run with the program that wrote it"
     )]
     Undecodable {
@@ -434,7 +450,7 @@ pub enum Error {
         reason: String,
     },
     /// A stored row is not what was written.
-    #[error("{place} of run `{run}` is corrupt: {reason}; restore the database from a backup")]
+    #[error("run `{run}`: {place} is corrupt: {reason}; restore the database from a backup")]
     Corrupt {
         /// The run.
         run: String,
@@ -444,18 +460,18 @@ pub enum Error {
         reason: String,
     },
     /// A value would not come back from the store unchanged.
-    #[error("a value in step {step} of run `{run}` cannot be stored: {source}")]
+    #[error("run `{run}`, step {step}: a value cannot be stored: {source}")]
     NotRoundTrip {
         /// The run.
         run: String,
         /// The step that stays open.
         step: u64,
         /// Type, path and reason.
-        source: EncodeError,
+        r#source: EncodeError,
     },
     /// A value is larger than what the store keeps in one piece; see the store's documentation.
     #[error(
-        "{what} of run `{run}` has {bytes} bytes, and its store keeps no more than {limit} in one piece; \
+        "run `{run}`: {what} has {bytes} bytes, and its store keeps no more than {limit} in one piece; \
          nothing of it was written; keep large values elsewhere and their names in the state, then resume the run"
     )]
     TooLarge {
@@ -469,7 +485,7 @@ pub enum Error {
         limit: u64,
     },
     /// Somebody is driving the run: another process, another engine, or another call of this one.
-    #[error("run `{run}` is being driven by {owner}{}", held(*expires, *node))]
+    #[error("run `{run}`: is being driven by {owner}{}", held(*expires, *node))]
     LeaseHeld {
         /// The run.
         run: String,
@@ -483,7 +499,7 @@ pub enum Error {
     /// The call lost the run: another process took it over, or the call was
     /// not polled for a whole lease.
     #[error(
-        "run `{run}` was taken over from this call, whose lease (epoch {epoch}) had lapsed, or which nobody had \
+        "run `{run}`: was taken over from this call, whose lease (epoch {epoch}) had lapsed, or which nobody had \
          polled for as long as a lease lasts; nothing of the open step was committed here; resume the run, or wait \
          for whoever drives it now"
     )]
@@ -495,7 +511,7 @@ pub enum Error {
     },
     /// A step is committed already, as something else.
     #[error(
-        "step {step} of run `{run}` is committed already, with another result; it stays as it is; \
+        "run `{run}`, step {step}: is committed already, with another result; it stays as it is: \
          resume the run to go on from there"
     )]
     IdempotencyViolation {
@@ -506,7 +522,7 @@ pub enum Error {
     },
     /// The call was polled outside of tokio, which engines and stores work on.
     #[error(
-        "`{call}` was called without a tokio runtime; call it under `#[tokio::main]` or in `Runtime::block_on`"
+        "`{call}`: was called without a tokio runtime; call it under `#[tokio::main]` or in `Runtime::block_on`"
     )]
     NoRuntime {
         /// The call.
@@ -514,8 +530,8 @@ pub enum Error {
     },
     /// The call was polled on a tokio runtime that has no clock.
     #[error(
-        "`{call}` was called on a tokio runtime without a time driver, which timeouts and leases need; \
-         build it with `enable_time()` or `enable_all()`; nothing was written"
+        "`{call}`: was called on a tokio runtime without a time driver, which timeouts and leases need; nothing was written: \
+         build the runtime with `enable_time()` or `enable_all()`"
     )]
     NoTimeDriver {
         /// The call.
@@ -523,7 +539,7 @@ pub enum Error {
     },
     /// The runtime that drove the run was shut down, and nobody on another one waits for it.
     #[error(
-        "the tokio runtime that drove run `{run}` was shut down in step {step}, which stays open; \
+        "run `{run}`, step {step}: the tokio runtime that drove the run was shut down, and the step stays open; \
          no node failed: resume the run on another runtime"
     )]
     RuntimeLost {
@@ -534,7 +550,7 @@ pub enum Error {
     },
     /// The engine keeps nothing, so that there is nothing to ask for.
     #[error(
-        "this engine has no store, so `{call}` has nothing to look at; build it without `.no_store()`"
+        "`{call}`: this engine has no store, so there is nothing to look at; build it without `.no_store()`"
     )]
     NoStore {
         /// The call.
@@ -542,7 +558,7 @@ pub enum Error {
     },
     /// Two nodes of the graph have one name, by `#[node(name = "…")]`.
     #[error(
-        "graph `{graph}` has two nodes called `{node}`; \
+        "graph `{graph}`, node `{node}`: two nodes have this name; \
          give one of them another name in the graph: `other = path` before the rows"
     )]
     DuplicateNode {
@@ -552,7 +568,7 @@ pub enum Error {
         node: &'static str,
     },
     /// A setting makes no sense.
-    #[error("`{option}` cannot be {value}: {reason}")]
+    #[error("option `{option}`: cannot be {value}; {reason}")]
     InvalidOption {
         /// The setting.
         option: &'static str,
@@ -562,20 +578,20 @@ pub enum Error {
         reason: &'static str,
     },
     /// The store failed while it pruned.
-    #[error("the store failed while it pruned: {source}; prune again when it is well")]
+    #[error("`prune`: the store failed: {source}; prune again when it is well")]
     PruneFailed {
         /// What the store said.
-        source: StoreError,
+        r#source: StoreError,
     },
     /// The store failed.
     #[error(
-        "the store failed for run `{run}`: {source}; what is committed stands: when the store is well make the same call again, or resume the run if it had begun"
+        "run `{run}`: the store failed: {source}; what is committed stands: when the store is well make the same call again, or resume the run if it had begun"
     )]
     Store {
         /// The run.
         run: String,
         /// What the store said.
-        source: StoreError,
+        r#source: StoreError,
     },
 }
 
@@ -699,7 +715,7 @@ fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> S
         }
     });
     let places = places.collect::<Vec<_>>().join("; ");
-    format!("in step {step}, in {what} of node `{node}`: {places}")
+    format!("step {step}, node `{node}`: the replay differs in {what}: {places}")
 }
 
 /// Until when it is driven, and what to do.
@@ -708,7 +724,7 @@ fn held(expires: SystemTime, node: Option<&str>) -> String {
         None => format!(
             ", whose lease lapses at {} by the store's clock unless it is renewed; wait for that call, which may be one of this process; if it is another \
              process, its runs can be taken over at once when it is gone",
-            clock::utc(expires)
+            rfc3339::text(expires)
         ),
         Some(node) => format!(
             ", and the call was made inside its node `{node}`, which would wait for itself for ever; make it \

@@ -1,5 +1,8 @@
 //! The parts of an error, for those who want no `match` over all of it.
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 use super::Error;
 
 impl Error {
@@ -111,64 +114,97 @@ impl Error {
             _ => false,
         }
     }
+}
 
-    /// One stable word for the kind of error, under which a failed run keeps it, too: see
-    /// [`Run::error`](crate::Run::error).
-    ///
-    /// ```
-    /// # use superstep::Error;
-    /// let error = Error::RunNotFound { run: "order-7".into() };
-    /// assert_eq!((error.code(), error.run()), ("run_not_found", Some("order-7")));
-    /// ```
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NodeFailed { .. } => "node_failed",
-            Self::NodeTimeout { .. } => "node_timeout",
-            Self::NodePanicked { .. } => "node_panicked",
-            Self::Panicked { .. } => "panicked",
-            Self::MergeConflict { .. } => "merge_conflict",
-            Self::MergeFailed { .. } => "merge_failed",
-            Self::UndeclaredWrite { .. } => "undeclared_write",
-            Self::EmptyEach { .. } => "empty_each",
-            Self::NoProgress { .. } => "no_progress",
-            Self::MaxStepsExceeded { .. } => "max_steps_exceeded",
-            Self::BudgetExceeded { .. } => "budget_exceeded",
-            Self::RunNotFound { .. } => "run_not_found",
-            Self::InvalidRunId { .. } => "invalid_run_id",
-            Self::InputMismatch { .. } => "input_mismatch",
-            Self::RunExists { .. } => "run_exists",
-            Self::RunNotFinished { .. } => "run_not_finished",
-            Self::TurnNotFound { .. } => "turn_not_found",
-            Self::StepNotFound { .. } => "step_not_found",
-            Self::Pruned { .. } => "pruned",
-            Self::LabelNotFound { .. } => "label_not_found",
-            Self::LabelTaken { .. } => "label_taken",
-            Self::InvalidLabel { .. } => "invalid_label",
-            Self::EditPanicked { .. } => "edit_panicked",
-            Self::WrongGraph { .. } => "wrong_graph",
-            Self::GraphChanged { .. } => "graph_changed",
-            Self::EffectChanged { .. } => "effect_changed",
-            Self::OtherThread { .. } => "other_thread",
-            Self::ReplayMismatch { .. } => "replay_mismatch",
-            Self::StepOpen { .. } => "step_open",
-            Self::QuestionNotFound { .. } => "question_not_found",
-            Self::AlreadyAnswered { .. } => "already_answered",
-            Self::AnswerRefused { .. } => "answer_refused",
-            Self::Undecodable { .. } => "undecodable",
-            Self::Corrupt { .. } => "corrupt",
-            Self::NotRoundTrip { .. } => "not_round_trip",
-            Self::TooLarge { .. } => "too_large",
-            Self::LeaseHeld { .. } => "lease_held",
-            Self::LeaseLost { .. } => "lease_lost",
-            Self::IdempotencyViolation { .. } => "idempotency_violation",
-            Self::NoRuntime { .. } => "no_runtime",
-            Self::NoTimeDriver { .. } => "no_time_driver",
-            Self::RuntimeLost { .. } => "runtime_lost",
-            Self::NoStore { .. } => "no_store",
-            Self::DuplicateNode { .. } => "duplicate_node",
-            Self::InvalidOption { .. } => "invalid_option",
-            Self::PruneFailed { .. } => "prune_failed",
-            Self::Store { .. } => "store",
+macro_rules! codes {
+    ($($variant:ident: $word:literal,)+) => {
+        impl Error {
+            /// One stable word for the kind of error, under which a failed run keeps it, too: see
+            /// [`Run::error`](crate::Run::error).
+            ///
+            /// ```
+            /// # use superstep::Error;
+            /// let error = Error::RunNotFound { run: "order-7".into() };
+            /// assert_eq!((error.code(), error.run()), ("run_not_found", Some("order-7")));
+            /// ```
+            pub const fn code(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $word,)+
+                }
+            }
+
+            /// The words of all variants.
+            #[cfg(test)]
+            pub(super) const CODES: &[&str] = &[$($word),+];
         }
+    };
+}
+
+codes! {
+    NodeFailed: "node_failed",
+    NodeTimeout: "node_timeout",
+    NodePanicked: "node_panicked",
+    Panicked: "panicked",
+    MergeConflict: "merge_conflict",
+    MergeFailed: "merge_failed",
+    UndeclaredWrite: "undeclared_write",
+    EmptyEach: "empty_each",
+    NoProgress: "no_progress",
+    MaxStepsExceeded: "max_steps_exceeded",
+    BudgetExceeded: "budget_exceeded",
+    RunNotFound: "run_not_found",
+    InvalidRunId: "invalid_run_id",
+    InputMismatch: "input_mismatch",
+    RunExists: "run_exists",
+    RunNotFinished: "run_not_finished",
+    TurnNotFound: "turn_not_found",
+    StepNotFound: "step_not_found",
+    Pruned: "pruned",
+    LabelNotFound: "label_not_found",
+    LabelTaken: "label_taken",
+    InvalidLabel: "invalid_label",
+    EditPanicked: "edit_panicked",
+    WrongGraph: "wrong_graph",
+    GraphChanged: "graph_changed",
+    EffectChanged: "effect_changed",
+    OtherThread: "other_thread",
+    ReplayMismatch: "replay_mismatch",
+    StepOpen: "step_open",
+    QuestionNotFound: "question_not_found",
+    AlreadyAnswered: "already_answered",
+    AnswerRefused: "answer_refused",
+    Undecodable: "undecodable",
+    Corrupt: "corrupt",
+    NotRoundTrip: "not_round_trip",
+    TooLarge: "too_large",
+    LeaseHeld: "lease_held",
+    LeaseLost: "lease_lost",
+    IdempotencyViolation: "idempotency_violation",
+    NoRuntime: "no_runtime",
+    NoTimeDriver: "no_time_driver",
+    RuntimeLost: "runtime_lost",
+    NoStore: "no_store",
+    DuplicateNode: "duplicate_node",
+    InvalidOption: "invalid_option",
+    PruneFailed: "prune_failed",
+    Store: "store",
+}
+
+impl Serialize for Error {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        let mut parts = serializer.serialize_map(None)?;
+        parts.serialize_entry("code", self.code())?;
+        parts.serialize_entry("message", &self.to_string())?;
+        if let Some(run) = self.run() {
+            parts.serialize_entry("run", run)?;
+        }
+        if let Some(step) = self.step() {
+            parts.serialize_entry("step", &step)?;
+        }
+        if let Some(node) = self.node() {
+            parts.serialize_entry("node", node)?;
+        }
+        parts.serialize_entry("transient", &self.is_transient())?;
+        parts.end()
     }
 }

@@ -3,6 +3,7 @@
 
 mod draw;
 mod fingerprint;
+#[doc(hidden)]
 pub mod glue;
 mod info;
 mod input;
@@ -20,12 +21,19 @@ pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, Migrate, NodeId, NodeInfo, NodeOptions, Part,
     RetryOptions, RowInfo, START, Span,
 };
-pub use input::{Given, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput, TaskInput};
-pub use node::{Is, Node, NodeFn};
-pub use outcome::{Done, HasRoute, Hop, Hops, IntoOutcome, NoRoute, RoutesNowhere};
+pub use node::{Node, NodeFn};
+pub use outcome::IntoOutcome;
 pub use provides::Provides;
 pub use route::Route;
-pub use writes::Writers;
+
+// What only generated code names.
+#[doc(hidden)]
+pub use self::{
+    input::{Given, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput, TaskInput},
+    node::Is,
+    outcome::{Done, HasRoute, Hop, Hops, NoRoute, RoutesNowhere},
+    writes::Writers,
+};
 
 use crate::cx::Cx;
 use crate::encode::{DecodeError, Draft, EncodeError};

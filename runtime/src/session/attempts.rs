@@ -1,12 +1,11 @@
 //! What follows an attempt at a task: another one, its `on error` row, or the end
 //! of the step.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::backoff;
 use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::graph::{Graph, Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, UpdateOf};
 use crate::node_error::{Failure, FailureKind, NodeError};
@@ -160,7 +159,7 @@ impl Attempts {
             AttemptError::Lost => return Err(TaskError::Lost),
             AttemptError::Fault(fault) => return Err(TaskError::Fault(fault)),
             AttemptError::Failed(source) => {
-                let message = with_causes(&source);
+                let message = with_causes(source.source());
                 let kind = match source.is_refused() {
                     true => FailureKind::Refused,
                     false => FailureKind::Error,
@@ -252,15 +251,4 @@ fn asks(error: &AttemptError, cx: &Cx) -> bool {
         _ => return false,
     };
     cx.ask_for_unknown(&reason)
-}
-
-/// An error's message and those of its causes.
-fn with_causes(error: &NodeError) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source().source();
-    while let Some(next) = cause {
-        let _ = write!(message, ": {next}");
-        cause = next.source();
-    }
-    message
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, Found, MadeCall, Request, recorded_time};
+use crate::cx::{Call, Found, MadeCall, Reads, Request, UNRECORDED, recorded_time};
 use crate::encode;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
@@ -23,6 +23,8 @@ pub(crate) struct OpenEffects {
     questions: Vec<Question>,
     /// The new ones.
     asked: Vec<Question>,
+    /// The Rust types of the responses of calls that are asked for if need be.
+    expected: BTreeMap<Call, &'static str>,
 }
 
 impl OpenEffects {
@@ -43,8 +45,9 @@ impl OpenEffects {
         self.effects.is_empty()
     }
 
-    /// What is known of `call` before it is made.
-    pub(crate) fn find(&self, call: &Call, request: &Request) -> Found {
+    /// What is known of `call` before it is made. What somebody answered counts only if it
+    /// `reads` as a response.
+    pub(crate) fn find(&self, call: &Call, request: &Request, reads: Reads) -> Found {
         let Some(record) = self.effects.get(call) else {
             return Found::New;
         };
@@ -60,11 +63,14 @@ impl OpenEffects {
         let response = record.response.clone().unwrap_or_default();
         match record.kind {
             EffectKind::Intent if mistake!(UnknownCalledAgain) => Found::New,
-            EffectKind::Answered if mistake!(AnswerForgotten) => Found::Unknown,
+            EffectKind::Answered if mistake!(AnswerForgotten) => Found::Unknown(UNRECORDED.into()),
+            EffectKind::Answered if mistake!(MisfitCalledAgain) && reads(&response).is_err() => {
+                Found::New
+            }
             EffectKind::Done => Found::Response(response),
-            EffectKind::Answered => Found::Answered(response),
+            EffectKind::Answered => Found::answered(response, reads),
             EffectKind::Failed => Found::Failure(refusal.unwrap_or_default().to_owned()),
-            EffectKind::Intent | EffectKind::Clock => Found::Unknown,
+            EffectKind::Intent | EffectKind::Clock => Found::Unknown(UNRECORDED.into()),
         }
     }
 
@@ -151,6 +157,11 @@ impl OpenEffects {
         }
     }
 
+    /// If it is asked what became of `call`, its response has to be a `ty`.
+    pub(crate) fn expect(&mut self, call: Call, ty: &'static str) {
+        self.expected.insert(call, ty);
+    }
+
     /// Asks what became of `call`, unless that is asked already. `epoch` is
     /// another whenever the run is taken up again.
     pub(crate) fn ask(
@@ -193,6 +204,7 @@ impl OpenEffects {
             effect: &name,
             request: &request.excerpt,
             reason,
+            expects: self.expected.get(call).copied(),
         };
         self.asked.push(Question {
             id,
@@ -322,6 +334,9 @@ struct QuestionText<'a> {
     effect: &'a str,
     request: &'a str,
     reason: &'a str,
+    /// The Rust type of the response; nothing if no attempt of this process made the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expects: Option<&'a str>,
 }
 
 /// `SHA-256(notes, records)`, each record with all but the time of its writing;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::effects::OpenEffects;
-use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Request, Written};
+use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Reads, Request, Written};
 use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{EffectRecord, Recording, StoreError, StoreFuture};
@@ -85,8 +85,8 @@ impl RunJournal {
 }
 
 impl EffectJournal for RunJournal {
-    fn find(&self, call: &Call, _position: u32, request: &Request) -> Found {
-        self.open().find(call, request)
+    fn find(&self, call: &Call, _position: u32, request: &Request, reads: Reads) -> Found {
+        self.open().find(call, request, reads)
     }
 
     fn clock(&self, call: &Call, _position: u32) -> Option<SystemTime> {
@@ -113,6 +113,10 @@ impl EffectJournal for RunJournal {
             return Box::pin(ready(Ok(())));
         }
         Box::pin(self.write_down(overdue))
+    }
+
+    fn expect(&self, call: Call, ty: &'static str) {
+        self.open().expect(call, ty);
     }
 
     fn ask(&self, by: &Cx, call: &Call, request: &Request, reason: &str) {

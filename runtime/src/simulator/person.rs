@@ -1,4 +1,5 @@
-//! Somebody who answers what the run asks: they look what really happened.
+//! Somebody who answers what the run asks: they look what really happened, and now and
+//! then write it down wrongly.
 
 use super::world::Stage;
 use crate::session;
@@ -15,7 +16,9 @@ pub(super) fn act(stage: &mut Stage) {
     };
     let id = (asked.task, asked.name.clone(), asked.n);
     let happened = stage.outside.look(&id);
+    let is_misfit = stage.dice.one_in(stage.rates.misfits);
     let answer = match happened {
+        _ if is_misfit => "{\"happened\":\"it did\"}".to_owned(),
         Some(answer) => format!("{{\"happened\":{answer}}}"),
         None if stage.outside.refuses(&id) => "{\"refused\":\"it will not do it\"}".to_owned(),
         None => "\"did_not_happen\"".to_owned(),
@@ -35,5 +38,9 @@ pub(super) fn act(stage: &mut Stage) {
         effect: Some(effect),
         ..Answer::new(head.run, asked.id.clone(), answer)
     };
-    stage.tally.answers += u64::from(stage.shelf.answer(answer, happened).is_ok());
+    // One that does not decode says nothing.
+    let truth = (!is_misfit).then_some(happened);
+    let is_taken = stage.shelf.answer(answer, truth).is_ok();
+    stage.tally.answers += u64::from(is_taken);
+    stage.tally.misfits += u64::from(is_taken && is_misfit);
 }

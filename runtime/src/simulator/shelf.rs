@@ -108,17 +108,18 @@ impl Shelf {
         ready(self.store.questions(&self.run)).expect("reading goes well")
     }
 
-    /// Answers; `happened` is what the effect in question came to.
+    /// Answers; `truth` is what the effect in question came to, if the answer tells that.
     pub(super) fn answer(
         &mut self,
         answer: Answer,
-        happened: Option<u64>,
+        truth: Option<Option<u64>>,
     ) -> Result<(), StoreError> {
         self.disturbed(|shelf| {
             let effect = answer.effect.clone();
             ready(shelf.store.answer(answer))?;
-            let effect = effect.iter();
-            effect.for_each(|effect| shelf.watch.answered(effect, happened));
+            if let (Some(effect), Some(happened)) = (&effect, truth) {
+                shelf.watch.answered(effect, happened);
+            }
             Ok(())
         })
     }

@@ -56,6 +56,7 @@ tally! {
     recorded: "records of effects written",
     asked: "questions asked",
     answers: "of them answered",
+    misfits: "by answers that do not decode",
 }
 
 impl Tally {
@@ -65,7 +66,11 @@ impl Tally {
         let outside = self.turns > 0 && self.dropped > 0 && self.corrections > 0;
         let mishaps = self.retries > 0 && self.older > 0 && self.crashes > 0;
         let owners = self.takeovers > 0 && self.lost_leases > 0 && self.committed_again > 0;
-        let effects = self.calls > 0 && self.recorded > 0 && self.asked > 0 && self.answers > 0;
+        let effects = self.calls > 0
+            && self.recorded > 0
+            && self.asked > 0
+            && self.misfits > 0
+            && self.answers > self.misfits;
         let others = self.forks > 0
             && self.deploys > 0
             && self.pruned > 0

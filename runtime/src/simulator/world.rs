@@ -60,6 +60,8 @@ pub(super) struct Rates {
     pub(super) failures: u64,
     pub(super) timeouts: u64,
     pub(super) dropped: u64,
+    /// Of the answers, and not of all moves.
+    pub(super) misfits: u64,
     operators: u64,
     deploys: u64,
 }
@@ -90,6 +92,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         dropped: often(30),
         operators: often(6),
         deploys: often(40),
+        misfits: often(3),
     };
     let stage = Stage {
         seed,

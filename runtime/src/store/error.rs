@@ -256,11 +256,11 @@ pub enum StoreError {
     /// Anything else that the database said.
     #[error("the database said: {message}")]
     Backend {
-        /// Its words.
+        /// Its words, those of the causes included.
         message: String,
-        /// Its error.
-        #[source]
-        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+        /// Its error, to downcast. It is no [`source`](std::error::Error::source): the message
+        /// says all of it.
+        r#source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
 }
 

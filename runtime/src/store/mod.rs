@@ -270,10 +270,10 @@ pub trait Store: Send + Sync + 'static {
     /// between, and if the future is dropped the rest is left to the next call.
     fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned>;
 
-    /// Up to `limit` events that are not marked yet, oldest first.
+    /// Up to `limit` events that are not marked yet, oldest first. No engine asks for them so far.
     fn outbox(&self, limit: usize) -> StoreFuture<'_, Vec<Event>>;
 
-    /// Marks events as delivered.
+    /// Marks events as delivered. No engine does so far.
     fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()>;
 
     /// Runs that nothing will ever move again, by id: neither final nor failed,

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, stored_graph};
 use crate::error::Error;
 use crate::graph::Graph;
@@ -128,7 +130,7 @@ impl<G: Graph> ReplayAll<'_, G> {
 
 impl<'a, G: Graph> IntoFuture for ReplayAll<'a, G> {
     type Output = Result<ReplayReport, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + 'a>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.report())
@@ -144,7 +146,8 @@ impl<G: Graph> fmt::Debug for ReplayAll<'_, G> {
 }
 
 /// What [`replay_all`] found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
 pub struct ReplayReport {
     /// How many runs were replayed.
     pub runs: usize,
@@ -155,7 +158,8 @@ pub struct ReplayReport {
 }
 
 /// A run that today's program does not replay.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct BrokenRun {
     /// The run.
     pub run: String,
@@ -186,8 +190,8 @@ impl fmt::Display for BrokenRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { run, error } = self;
         match error.replays_otherwise() {
-            Some(place) => write!(f, "{run}: {place}"),
-            None => write!(f, "{run}: {error}"),
+            Some(place) => write!(f, "run `{run}`, {place}"),
+            None => write!(f, "{error}"),
         }
     }
 }

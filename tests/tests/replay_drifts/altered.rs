@@ -85,7 +85,7 @@ async fn an_altered_answer_or_clock_shows_in_the_update() {
         ),
         (
             "UPDATE effects SET kind = 'failed', response = NULL, error = 'P:shut' WHERE name = 'buy'",
-            "in the result of node `visit`: recorded success, now an error: ",
+            "node `visit`: the replay differs in the result: recorded success, now an error: ",
         ),
         (
             "UPDATE effects SET call = call + 1 WHERE kind = 'clock'",
@@ -93,11 +93,11 @@ async fn an_altered_answer_or_clock_shows_in_the_update() {
         ),
         (
             "DELETE FROM effects WHERE name = 'buy'",
-            "in the effects of node `visit`: recorded no such call, now effect `buy` (call 0) for",
+            "node `visit`: the replay differs in the effects: recorded no such call, now effect `buy` (call 0) for",
         ),
         (
             "UPDATE effects SET call = NULL WHERE name = 'buy'",
-            "in the effects of node `visit`: recorded no such call, now effect `buy` (call 0) for",
+            "node `visit`: the replay differs in the effects: recorded no such call, now effect `buy` (call 0) for",
         ),
     ] {
         let error = after(sql).await;

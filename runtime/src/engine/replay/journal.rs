@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
+use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Reads, Request, Written, recorded_time};
 use crate::hash::Digest;
 use crate::store::{EffectKind, EffectRecord};
 
@@ -130,7 +130,7 @@ fn described(call: &Call, request: &str) -> String {
 }
 
 impl EffectJournal for RecordedJournal {
-    fn find(&self, call: &Call, position: u32, request: &Request) -> Found {
+    fn find(&self, call: &Call, position: u32, request: &Request, reads: Reads) -> Found {
         let mut watch = self.watch();
         let Some(record) = self.record(call) else {
             watch.unrecorded.get_or_insert(Drift {
@@ -161,7 +161,7 @@ impl EffectJournal for RecordedJournal {
         let response = record.response.clone().unwrap_or_default();
         match record.kind {
             EffectKind::Done => Found::Response(response),
-            EffectKind::Answered => Found::Answered(response),
+            EffectKind::Answered => Found::answered(response, reads),
             EffectKind::Failed => Found::Failure(record.error.clone().unwrap_or_default()),
             // It was under way when the task went on without it.
             EffectKind::Intent | EffectKind::Clock => Found::Never,

@@ -1,6 +1,7 @@
 //! One task of a recorded step, again.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use super::attempt::{Replayed, replayed};
 use super::journal::Drift;
@@ -18,27 +19,31 @@ use crate::store::StepRecord;
 impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     /// What the task at `position` comes to today; an error if that is not
     /// what it came to.
+    ///
+    /// What is held while the node runs is this task's own or nobody else's, so that a
+    /// replay is `Send` for every graph: inputs need not be `Sync`.
     pub(super) async fn task(
-        &self,
+        &mut self,
         record: &StepRecord,
         position: usize,
         recorded: &RecordedTask,
         note: Option<TaskNote>,
     ) -> Result<Finished<G>, Error> {
         let recorded_node = recorded.node.as_deref().unwrap_or("?");
+        let run = &self.recorded.head.run;
         let differs = |Drift {
                            what,
                            expected,
                            found,
                        }: Drift| Error::ReplayMismatch {
-            run: self.recorded.head.run.clone(),
+            run: run.clone(),
             step: record.step,
             node: recorded_node.into(),
             what: what.into(),
             expected: expected.into(),
             found: found.into(),
         };
-        let Some(task) = self.machine.frontier().get(position) else {
+        let Some(task) = self.machine.frontier().get(position).cloned() else {
             return Err(differs(drift("the place", recorded_node, "no such task")));
         };
         let node = self.machine.info().node_name(task.node);
@@ -118,14 +123,16 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         Ok(Some(drift("the route", &expected, &found)))
     }
 
-    async fn run(&self, task: &Task<G::Input>, note: Option<TaskNote>) -> Result<Done<G>, Stop> {
+    async fn run(&mut self, task: Task<G::Input>, note: Option<TaskNote>) -> Result<Done<G>, Stop> {
         let last = self.machine.step();
         let saw = note.and_then(|note| note.saw).unwrap_or(last);
         let older = self.older.iter().find(|(step, _)| *step == saw);
         let state = older.map_or(self.machine.state(), |(_, state)| state);
+        let state = Arc::clone(state);
         let attempt = note.map_or(1, |note| note.attempt);
         let info = &self.machine.info().nodes[task.node as usize];
         let keys = self.machine.keys();
+        let key = keys.get(task.key);
         let cx = Cx::new(
             keys.clone(),
             task.key,
@@ -133,17 +140,17 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
             info.name,
             attempt,
         );
-        self.journal.begin_task();
-        let stop = || self.journal.drift().is_some();
+        let journal = Arc::clone(&self.journal);
+        journal.begin_task();
+        let stop = || journal.drift().is_some();
         let timeout = info.options.timeout.unwrap_or(self.default_timeout);
-        let input = task.input.clone();
         let cx = Given::to(info, cx);
         let result = {
-            let call = node::call(self.graph, task.node, input, state, &cx, timeout);
+            let call = node::call(self.graph, task.node, task.input, &state, &cx, timeout);
             replayed(pin!(call), cx.cx(), stop, timeout).await
         };
         let fault = cx.let_go().take_fault();
-        if let Some(drift) = self.journal.drift() {
+        if let Some(drift) = journal.drift() {
             return Err(Stop::Differs(drift));
         }
         if let Some(fault) = fault {
@@ -155,7 +162,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         };
         let instead = match result {
             Replayed::Finished(Ok(done)) => {
-                return match self.journal.uncalled(keys.get(task.key)) {
+                return match journal.uncalled(key) {
                     None => Ok(done),
                     Some(drift) => Err(Stop::Differs(drift)),
                 };

@@ -19,15 +19,21 @@ use std::fmt;
 use std::marker::PhantomData;
 
 pub use append::{Append, Appendable};
-pub use codec::{Codec, Plain, check_reduced, decode_slot, encode_slot};
 pub use conflict::{Conflict, Never};
 pub use merge::{ByKey, MergeIn, Mergeable};
-pub use plain::{First, Last, Replace, ephemeral, restore};
+pub use plain::{First, Last, Replace};
 pub use rank::{ByOrd, ByTotalCmp, Max, Min, Present, Rank};
 pub use sum::{Sum, Summable};
 pub use union::{Union, Unitable};
-pub use upsert::{apply_records, join_records, remove_record};
-pub use with::{apply_with, function, join_with};
+
+// What only generated code calls; so is what is hidden below.
+#[doc(hidden)]
+pub use self::{
+    codec::{Codec, Plain, check_reduced, decode_slot, encode_slot},
+    plain::{ephemeral, restore},
+    upsert::{apply_records, join_records, remove_record},
+    with::{apply_with, function, join_with},
+};
 
 use serde::Serialize;
 
@@ -53,6 +59,7 @@ pub trait Reducer<T> {
 ///
 /// The only place where generated code asks whether the two fit: a reducer that
 /// does not is then one error, however often the field is mentioned.
+#[doc(hidden)]
 #[inline]
 pub fn fit<R: Reducer<T>, T>() -> impl Reducer<T> {
     Fitted::<R>(PhantomData)
@@ -70,6 +77,7 @@ impl<R: Reducer<T>, T> Reducer<T> for Fitted<R> {
 }
 
 /// Whether both encode, and alike: how updates are compared.
+#[doc(hidden)]
 pub fn same_encoding<U: Serialize>(one: &U, other: &U) -> bool {
     let encodings = (encode::to_string(one), encode::to_string(other));
     matches!(encodings, (Ok(one), Ok(other)) if one == other)
@@ -79,6 +87,7 @@ pub fn same_encoding<U: Serialize>(one: &U, other: &U) -> bool {
 ///
 /// # Errors
 /// Those of the reducer, with the field's position.
+#[doc(hidden)]
 #[inline]
 pub fn apply<R: Reducer<T>, T, U>(
     _: R,
@@ -95,6 +104,7 @@ pub fn apply<R: Reducer<T>, T, U>(
 ///
 /// # Panics
 /// If the two cannot be joined, naming the field; a setter has no error to return.
+#[doc(hidden)]
 #[inline]
 #[track_caller]
 pub fn join<R: Reducer<T>, T>(_: R, name: &str, pending: &mut Slot<T>, value: T) {
@@ -109,6 +119,7 @@ pub fn join<R: Reducer<T>, T>(_: R, name: &str, pending: &mut Slot<T>, value: T)
 }
 
 /// Looks for the first conflict of a step, one field after the other.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Conflicts<'a, U> {
     updates: &'a [U],
@@ -191,6 +202,7 @@ fn set_in<'a, U, T: 'a>(
 ///
 /// # Errors
 /// Those of the formatter.
+#[doc(hidden)]
 pub fn debug(
     f: &mut fmt::Formatter<'_>,
     name: &str,
@@ -206,6 +218,7 @@ pub fn debug(
 }
 
 /// A slot whose value can be shown.
+#[doc(hidden)]
 pub trait DebugSlot {
     /// The value, if set.
     fn value(&self) -> Option<&dyn fmt::Debug>;

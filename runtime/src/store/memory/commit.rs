@@ -129,19 +129,19 @@ fn facts(run: &Run, commit: &Commit) -> Facts {
 impl Run {
     fn advance(&mut self, commit: Commit, lease: LeaseState, now: SystemTime) {
         self.lease = lease;
+        let begins_turn = rules::begins_turn(&commit);
         if commit.record.kind == StepKind::Update {
             self.move_open_step(commit.record.step + 1);
         } else {
             let error = self.head.error.take();
             if let Some(turn) = self.turns.get_mut(&self.head.turn_step)
-                && rules::begins_turn(&commit)
+                && begins_turn
             {
                 turn.error = error;
             }
             self.pending.clear();
         }
         self.write_effects(commit.effects, now);
-        let begins_turn = rules::begins_turn(&commit);
         if begins_turn {
             let step = commit.record.step;
             let mut turn = TurnRecord::new(commit.turn, step);

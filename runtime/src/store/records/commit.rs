@@ -92,7 +92,7 @@ pub struct Commit {
     pub token: Option<String>,
     /// Effects of the step that are not journaled yet, or otherwise.
     pub effects: Vec<EffectRecord>,
-    /// Events for the outbox.
+    /// Events for the outbox. Not used yet: no engine writes any so far.
     pub events: Vec<Event>,
 }
 

@@ -1,11 +1,15 @@
 use std::time::SystemTime;
 
+use serde::Serialize;
+
+use crate::as_json;
 use crate::hash::Digest;
 
 /// One call of an effect, or one reading of the clock, as it is journaled.
 ///
-/// A run has one record for each task, name and `n`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A run has one record for each task, name and `n`. In its JSON, `response` and `error` are
+/// JSON themselves, and times are RFC 3339.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EffectRecord {
     /// The step in which the task runs.
@@ -22,6 +26,7 @@ pub struct EffectRecord {
     /// the task; `u32::MAX` if another thread than the node's own made it, so that
     /// it has no place among them; `None` if that attempt did not make it, or went
     /// on without its outcome.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<u32>,
     /// The attempt that made the call, from 1.
     pub attempt: u32,
@@ -30,10 +35,19 @@ pub struct EffectRecord {
     /// The beginning of the request's canonical JSON, for people.
     pub excerpt: String,
     /// The response as canonical JSON.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::text"
+    )]
     pub response: Option<String>,
     /// Why it failed.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::text"
+    )]
     pub error: Option<String>,
     /// When it was journaled, by the store's clock; what the caller sets is ignored.
+    #[serde(serialize_with = "as_json::time")]
     pub recorded: SystemTime,
 }
 
@@ -72,7 +86,7 @@ impl EffectRecord {
 
 /// Which call of an effect a record is of. In the order of their keys effects stand by step,
 /// then by task, name and `n`, names by their bytes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub struct EffectKey {
     /// The step in which the task runs.
@@ -98,7 +112,8 @@ impl EffectKey {
 }
 
 /// What became of the call of an effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EffectKind {
     /// It succeeded.
     Done,

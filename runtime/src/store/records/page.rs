@@ -1,3 +1,5 @@
+use serde::Serialize;
+
 use super::super::LARGEST_PAGE;
 
 /// Which part of a list is asked for. Lists are in the order of their keys.
@@ -42,12 +44,13 @@ impl<K> Page<K> {
 }
 
 /// A part of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Listed<T, K> {
     /// What is in it.
     pub items: Vec<T>,
     /// The last item's key, to [go on from](Page::after); `None` if nothing follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<K>,
 }
 

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::Status;
 
 /// What [`Store::prune`](crate::store::Store::prune) and
@@ -38,7 +40,7 @@ pub struct Prune {
 }
 
 impl Prune {
-    /// Finished runs of any age: those that are completed or cancelled.
+    /// Finished runs of any age: those that are completed, or cancelled, which no run is so far.
     pub fn runs() -> Self {
         Self::of(Pruning::Run, [Status::Completed, Status::Cancelled])
     }
@@ -101,7 +103,7 @@ pub enum Pruning {
 }
 
 /// What [`Store::prune`](crate::store::Store::prune) dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Pruned {
     /// How many runs were dropped, or had steps dropped.

@@ -1,15 +1,18 @@
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use super::EffectRecord;
 use super::claim::token;
 use crate::hash::Digest;
 
 /// What kind of question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum QuestionKind {
     /// Whether an effect that must not be repeated has happened.
     Outcome,
-    /// A node's own.
+    /// A node's own. Not used yet: nodes ask no questions so far, only effects do.
     Interrupt,
 }
 
@@ -50,7 +53,7 @@ pub struct Question {
     pub n: u64,
     /// The question as canonical JSON.
     pub question: String,
-    /// The JSON Schema of the answer, if there is one.
+    /// The JSON Schema of the answer, if there is one. Not used yet: none has one so far.
     pub schema: Option<String>,
     /// When it was asked, by the store's clock; what the caller sets is ignored.
     pub asked: SystemTime,

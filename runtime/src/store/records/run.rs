@@ -3,6 +3,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::{EffectRecord, GraphChange, PendingResult, Question, Snapshot, StepRecord};
+use crate::as_json;
 use crate::hash::Digest;
 
 /// Where a run stands.
@@ -15,11 +16,12 @@ pub enum Status {
     Completed,
     /// It waits for answers.
     Interrupted,
-    /// It waits for a timer.
+    /// It waits for a timer. Not used yet: no run sleeps so far.
     Sleeping,
-    /// It was stopped for a look, or because its queue did not move.
+    /// It was stopped for a look, or because its queue did not move. Not used yet: no run is
+    /// paused so far.
     Paused,
-    /// Somebody cancelled it. Final.
+    /// Somebody cancelled it. Final. Not used yet: no run can be cancelled so far.
     Cancelled,
     /// A step failed; the error is kept, and `resume` tries again or a further
     /// turn drops the step.
@@ -62,7 +64,9 @@ impl Status {
 }
 
 /// What a store knows of a run at a glance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// In its JSON, `error` is JSON itself, and times are RFC 3339.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Head {
     /// The run's id.
@@ -74,6 +78,7 @@ pub struct Head {
     /// The version of that graph.
     pub version: u32,
     /// The last change of its graph, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<GraphChange>,
     /// The run's seed.
     pub seed: u64,
@@ -81,6 +86,10 @@ pub struct Head {
     pub status: Status,
     /// The error that a failed run ended with, as the engine encodes it:
     /// `{"code":…,"message":…}`.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::text"
+    )]
     pub error: Option<String>,
     /// The last committed step.
     pub step: u64,
@@ -94,17 +103,22 @@ pub struct Head {
     /// one that came from outside, be it a turn's or a correction.
     pub counted_from: u64,
     /// The token with which the current turn began, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Where the run branched off, if it is a fork.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// The first step from which on none was pruned, 0 if nothing was. Of those
     /// before it there are the input, a fork's own first, and what forks stand on.
     pub pruned: u64,
     /// The live or lapsed lease, if it was not given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
     /// When the run was created, by the store's clock.
+    #[serde(serialize_with = "as_json::time")]
     pub created: SystemTime,
     /// When its head last moved or its status last changed.
+    #[serde(serialize_with = "as_json::time")]
     pub updated: SystemTime,
 }
 
@@ -156,7 +170,7 @@ impl Head {
 
 /// The step of another run at which a fork begins: its history is the fork's
 /// too, and is not copied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Origin {
     /// The other run.
@@ -176,7 +190,7 @@ impl Origin {
 }
 
 /// The right to advance a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Lease {
     /// Who holds it.
@@ -184,6 +198,7 @@ pub struct Lease {
     /// Grows with every owner; a commit with an older one is refused.
     pub epoch: u64,
     /// When it lapses, by the store's clock.
+    #[serde(serialize_with = "as_json::time")]
     pub expires: SystemTime,
 }
 

@@ -5,11 +5,11 @@ use super::Status;
 /// ```
 /// use superstep::{Status, store::RunFilter};
 ///
-/// let waiting = RunFilter::new()
+/// let to_look_at = RunFilter::new()
 ///     .graph("Researcher")
 ///     .status(Status::Interrupted)
-///     .status(Status::Sleeping);
-/// # assert_eq!(waiting.statuses.len(), 2);
+///     .status(Status::Failed);
+/// # assert_eq!(to_look_at.statuses.len(), 2);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

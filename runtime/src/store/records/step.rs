@@ -1,9 +1,12 @@
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::hash::Digest;
 
 /// What kind of step a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// Step 0: the input.
     Input,
@@ -106,7 +109,7 @@ impl StepRecord {
 }
 
 /// From which step on a run's steps are of another graph than before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GraphChange {
     /// The first step of that graph.
@@ -135,7 +138,7 @@ impl GraphChange {
 }
 
 /// A further turn of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TurnRecord {
     /// Its number, from 1: the run's input began turn 0.
@@ -210,7 +213,8 @@ impl PendingResult {
     }
 }
 
-/// An event that commits with its step and is delivered afterwards.
+/// An event that commits with its step and is delivered afterwards. Not used yet: no engine
+/// writes or delivers any so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {

@@ -44,6 +44,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
+use serde::Serialize;
 
 use self::checkpointer::Checkpointer;
 use self::desk::Desk;
@@ -60,6 +61,7 @@ use super::{
     Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
     StepRecord, Store, StoreError, StoreFuture, TurnRecord, clock,
 };
+use crate::as_json;
 use crate::hash::Digest;
 
 /// SQLite counts its milliseconds in 32 bits.
@@ -242,12 +244,17 @@ impl SqliteOptions {
 }
 
 /// How a [`SqliteStore`] is; from [`SqliteStore::health`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SqliteHealth {
     /// Since a reader, of any process, has kept the write-ahead log from being
     /// emptied, while it is longer than 64 MiB. It goes on growing until that
-    /// reader ends; reading and committing get slower with it.
+    /// reader ends; reading and committing get slower with it. In JSON `held_up_ms`.
+    #[serde(
+        rename = "held_up_ms",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::millis"
+    )]
     pub held_up: Option<Duration>,
 }
 

@@ -1,0 +1,32 @@
+//! How what people look at becomes JSON: times are RFC 3339, durations milliseconds, and
+//! what is stored as JSON text stands there as the JSON that it is, to the last digit.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::encode::quoted;
+use crate::rfc3339;
+
+pub(crate) fn time<Z: Serializer>(time: &SystemTime, to: Z) -> Result<Z::Ok, Z::Error> {
+    to.serialize_str(&rfc3339::text(*time))
+}
+
+/// Under a key that ends with `_ms`.
+pub(crate) fn millis<Z: Serializer>(time: &Option<Duration>, to: Z) -> Result<Z::Ok, Z::Error> {
+    let whole = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    time.as_ref().map(whole).serialize(to)
+}
+
+pub(crate) fn text<Z: Serializer>(text: &Option<String>, to: Z) -> Result<Z::Ok, Z::Error> {
+    text.as_deref().map(raw).serialize(to)
+}
+
+/// JSON text as the JSON that it is; text that is none, as a store may have it that somebody
+/// has altered, as a string.
+pub(crate) fn raw(text: &str) -> Box<RawValue> {
+    let json = serde_json::from_str(text).or_else(|_| serde_json::from_str(&quoted(text)));
+    // A quoted text is JSON.
+    json.unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

@@ -1,0 +1,336 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::store::CallOutcome;
+
+/// One of every variant.
+fn every() -> Vec<Error> {
+    let run = || "r".to_owned();
+    let (step, node) = (2, "pay");
+    let message = || "what happened".to_owned();
+    let text = || "what happened".into();
+    let reason = "it is empty; give it a name";
+    vec![
+        Error::NodeFailed {
+            run: run(),
+            step,
+            node,
+            attempts: 3,
+            source: Arc::new(Outer(Inner)),
+        },
+        Error::NodeTimeout {
+            run: run(),
+            step,
+            node,
+            timeout: Duration::from_secs(1),
+            attempts: 1,
+        },
+        Error::NodePanicked {
+            run: run(),
+            step,
+            node,
+            message: message(),
+        },
+        Error::Panicked {
+            run: run(),
+            message: message(),
+        },
+        Error::MergeConflict {
+            run: run(),
+            step,
+            field: "total",
+            nodes: vec!["pay", "ship"],
+        },
+        Error::MergeFailed {
+            run: run(),
+            step,
+            field: "total",
+            message: message(),
+        },
+        Error::UndeclaredWrite {
+            run: run(),
+            step,
+            node,
+            field: "total",
+        },
+        Error::EmptyEach {
+            run: run(),
+            step,
+            from: node,
+            to: "ship",
+        },
+        Error::NoProgress {
+            run: run(),
+            step,
+            reason: message(),
+        },
+        Error::MaxStepsExceeded {
+            run: run(),
+            step,
+            max_steps: 1,
+        },
+        Error::BudgetExceeded {
+            run: run(),
+            step,
+            budget: Duration::from_secs(1),
+        },
+        Error::RunNotFound { run: run() },
+        Error::InvalidRunId { run: run(), reason },
+        Error::InputMismatch {
+            run: run(),
+            what: "input",
+        },
+        Error::RunExists { run: run() },
+        Error::RunNotFinished {
+            run: run(),
+            status: Status::Failed,
+        },
+        Error::TurnNotFound {
+            run: run(),
+            token: "msg-1".into(),
+        },
+        Error::StepNotFound {
+            run: run(),
+            step,
+            last: 1,
+        },
+        Error::Pruned {
+            run: run(),
+            step,
+            first: 3,
+        },
+        Error::LabelNotFound {
+            run: run(),
+            label: "label".into(),
+        },
+        Error::LabelTaken {
+            run: run(),
+            label: "label".into(),
+            step,
+        },
+        Error::InvalidLabel {
+            label: "label".into(),
+            reason,
+        },
+        Error::EditPanicked {
+            run: run(),
+            message: message(),
+        },
+        Error::WrongGraph {
+            run: run(),
+            stored: "Shop".into(),
+            graph: "Chat",
+        },
+        Error::GraphChanged {
+            run: run(),
+            graph: "Shop",
+            stored: Digest::default(),
+            differences: vec![message()],
+            help: "raise its `version`".into(),
+        },
+        Error::EffectChanged {
+            run: run(),
+            step,
+            node,
+            effect: text(),
+            n: 0,
+            recorded: text(),
+            requested: text(),
+        },
+        Error::OtherThread {
+            run: run(),
+            step,
+            node,
+            call: "`now()`".into(),
+        },
+        Error::ReplayMismatch {
+            run: run(),
+            step,
+            node: node.into(),
+            what: "the update".into(),
+            expected: "1".into(),
+            found: "2".into(),
+        },
+        Error::StepOpen { run: run(), step },
+        Error::QuestionNotFound {
+            run: run(),
+            question: "q".into(),
+        },
+        Error::AlreadyAnswered {
+            run: run(),
+            question: "q".into(),
+        },
+        Error::AnswerRefused {
+            run: run(),
+            question: "q".into(),
+            reason: reason.into(),
+        },
+        Error::Undecodable {
+            run: run(),
+            place: "step 2".into(),
+            reason: message(),
+        },
+        Error::Corrupt {
+            run: run(),
+            place: "step 2".into(),
+            reason: message(),
+        },
+        Error::NotRoundTrip {
+            run: run(),
+            step,
+            source: EncodeError {
+                ty: "f64",
+                path: ".".into(),
+                reason: "NaN has no encoding; use an `Option`".into(),
+            },
+        },
+        Error::TooLarge {
+            run: run(),
+            what: "step 2".into(),
+            bytes: 2,
+            limit: 1,
+        },
+        Error::LeaseHeld {
+            run: run(),
+            owner: "somebody".into(),
+            expires: SystemTime::UNIX_EPOCH,
+            node: Some(node),
+        },
+        Error::LeaseLost {
+            run: run(),
+            epoch: 1,
+        },
+        Error::IdempotencyViolation { run: run(), step },
+        Error::NoRuntime { call: "resume" },
+        Error::NoTimeDriver { call: "resume" },
+        Error::RuntimeLost { run: run(), step },
+        Error::NoStore { call: "resume" },
+        Error::DuplicateNode {
+            graph: "Shop",
+            node,
+        },
+        Error::InvalidOption {
+            option: "max_steps",
+            value: "0".into(),
+            reason: "give at least 1",
+        },
+        Error::PruneFailed { source: away() },
+        Error::Store {
+            run: run(),
+            source: away(),
+        },
+    ]
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable {
+        reason: "connection reset".into(),
+        outcome: CallOutcome::Unknown,
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the bank did not answer")]
+struct Outer(#[source] Inner);
+
+#[derive(Debug, thiserror::Error)]
+#[error("connection reset")]
+struct Inner;
+
+#[test]
+fn every_variant_has_a_word_of_its_own() {
+    let every = every();
+    let words: BTreeSet<_> = every.iter().map(Error::code).collect();
+    assert_eq!(words.len(), every.len(), "one of each variant");
+    assert_eq!(words, Error::CODES.iter().copied().collect());
+    let is_word = |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    assert!(words.iter().all(is_word) && !words.contains("other"));
+}
+
+/// Where it is, what happened, what to do.
+#[test]
+fn every_message_has_one_shape() {
+    for error in every() {
+        let said = error.to_string();
+        let place = match (error.run(), error.step(), error.node()) {
+            _ if matches!(error, Error::MergeConflict { .. }) => {
+                "run `r`, step 2, nodes `pay` and `ship`: ".into()
+            }
+            // In which the call was made.
+            _ if matches!(error, Error::LeaseHeld { .. }) => "run `r`: ".into(),
+            (Some(run), None, None) => format!("run `{run}`: "),
+            (Some(run), Some(step), None) => format!("run `{run}`, step {step}: "),
+            (Some(run), Some(step), Some(node)) => {
+                format!("run `{run}`, step {step}, node `{node}`: ")
+            }
+            (None, None, Some(node)) => format!("graph `Shop`, node `{node}`: "),
+            (None, None, None) => {
+                let subject = said.split('`').nth(1).unwrap_or_default();
+                let kind = said.split('`').next().unwrap_or_default();
+                format!("{kind}`{subject}`: ")
+            }
+            other => panic!("{other:?}: {said}"),
+        };
+        let what = said.strip_prefix(&place);
+        let what = what.unwrap_or_else(|| panic!("not at `{place}`: {said}"));
+        // What to do comes last; of a few its words are those of whoever knows.
+        let is_told_elsewhere = matches!(error, Error::NoProgress { .. });
+        assert!(what.contains("; ") || is_told_elsewhere, "{said}");
+        assert!(!said.ends_with('.') && !said.contains("  "), "{said}");
+        assert_eq!(format!("{error:?}"), said);
+    }
+}
+
+/// As `anyhow` and others show an error: with everything that its sources say.
+fn with_sources(error: &dyn StdError) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(next) = source {
+        said = format!("{said}: {next}");
+        source = next.source();
+    }
+    said
+}
+
+#[test]
+fn nothing_is_said_twice() {
+    for error in every() {
+        let (alone, whole) = (error.to_string(), with_sources(&error));
+        assert_eq!(alone, whole, "the message alone says all");
+        for cause in ["the bank did not answer", "connection reset", "NaN has no"] {
+            assert!(whole.matches(cause).count() <= 1, "{whole}");
+        }
+    }
+    let failed = every().remove(0).to_string();
+    let cause = "after 3 attempt(s): the bank did not answer: connection reset; fix";
+    assert!(failed.contains(cause), "{failed}");
+    let backend = StoreError::Backend {
+        message: "disk I/O error".into(),
+        source: Some(Arc::new(Outer(Inner))),
+    };
+    assert_eq!(with_sources(&backend), "the database said: disk I/O error");
+}
+
+#[test]
+fn as_json_an_error_is_its_parts() {
+    for error in every() {
+        let mut parts = json!({
+            "code": error.code(),
+            "message": error.to_string(),
+            "transient": error.is_transient(),
+        });
+        let parts_there_are = [
+            ("run", error.run().map(Value::from)),
+            ("step", error.step().map(Value::from)),
+            ("node", error.node().map(Value::from)),
+        ];
+        for (key, part) in parts_there_are {
+            if let Some(part) = part {
+                parts[key] = part;
+            }
+        }
+        assert_eq!(serde_json::to_value(&error).unwrap(), parts);
+    }
+}
