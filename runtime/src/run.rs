@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::as_json;
+use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{EffectRecord, Status, StepKind};
 
@@ -66,6 +67,23 @@ pub struct RunError {
     pub code: String,
     /// What the error said.
     pub message: String,
+    /// The step that it was about, if it was about one; none in what older versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u64>,
+    /// The node, in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}
+
+impl RunError {
+    pub(crate) fn of(error: &Error) -> Self {
+        Self {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            step: error.step(),
+            node: error.node().map(str::to_owned),
+        }
+    }
 }
 
 /// An open question of a run, to be settled with [`Engine::answer`](crate::Engine::answer).

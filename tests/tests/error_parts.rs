@@ -89,10 +89,12 @@ async fn a_failed_run_says_why() {
             (why.code.as_str(), &why.message),
             (failed.code(), &failed.to_string())
         );
+        assert_eq!((why.step, why.node.as_deref()), (Some(2), Some("stumbles")));
 
         let json = serde_json::to_value(&run).unwrap();
         assert_eq!(json["status"], "failed");
         assert_eq!(json["error"]["code"], "node_failed");
+        assert_eq!(json["error"]["node"], "stumbles");
 
         // A correction leaves it as it stands; the way out takes the reason away.
         let run = engine

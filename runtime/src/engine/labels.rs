@@ -43,9 +43,9 @@ impl<G: Graph> Engine<G> {
 fn check_label(label: &str) -> Result<(), Error> {
     let reason = match label.len() {
         0 => "it is empty; name what the step is for, e.g. `before-review`",
-        1..=LONGEST_LABEL if label.contains('\0') => "it contains a NUL character",
+        1..=LONGEST_LABEL if label.contains('\0') => "it contains a NUL character; leave that out",
         1..=LONGEST_LABEL => return Ok(()),
-        _ => "it is longer than 256 bytes",
+        _ => "it is longer than 256 bytes; shorten it",
     };
     let label = label.chars().take(40).collect();
     Err(Error::InvalidLabel { label, reason })

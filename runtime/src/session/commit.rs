@@ -6,12 +6,13 @@ use std::time::SystemTime;
 
 use super::effects::OpenEffects;
 use super::snapshots::SnapshotRule;
-use crate::encode::{self, EncodeError, quoted};
+use crate::encode::{self, EncodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine, Sealed, TaskNote, task_note};
 use crate::state::{FieldSet, Update};
+use crate::run::RunError;
 use crate::store::{Access, Commit, Committed, Park, PendingResult, Status, StepKind, StepRecord};
 
 /// What the tasks of a step did, noted while it can be read: before it is merged.
@@ -183,11 +184,8 @@ pub(super) fn park(
     }
 }
 
-/// How a failed run keeps its error: its word and its message.
+/// How a failed run keeps its error.
 fn failure_text(error: &Error) -> String {
-    format!(
-        "{{\"code\":{},\"message\":{}}}",
-        quoted(error.code()),
-        quoted(&error.to_string())
-    )
+    // Texts and a number always have an encoding.
+    encode::to_string(&RunError::of(error)).unwrap_or_default()
 }

@@ -150,7 +150,7 @@ pub struct Park {
     /// The run's status from now on.
     pub status: Status,
     /// The error of a failed run, as the engine encodes it:
-    /// `{"code":…,"message":…}`.
+    /// `{"code":…,"message":…,"step":…,"node":…}`, the last two where there are any.
     pub error: Option<String>,
     /// Results to keep, beside those that are kept already.
     pub results: Vec<PendingResult>,

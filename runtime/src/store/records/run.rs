@@ -85,7 +85,7 @@ pub struct Head {
     /// Where it stands.
     pub status: Status,
     /// The error that a failed run ended with, as the engine encodes it:
-    /// `{"code":…,"message":…}`.
+    /// `{"code":…,"message":…,"step":…,"node":…}`, the last two where there are any.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "as_json::text"
