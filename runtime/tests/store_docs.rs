@@ -87,7 +87,7 @@ async fn the_documented_query_finds_the_notes_of_a_run() {
 fn the_history_of_one_run_is_found_without_a_scan() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let conn = Connection::open_in_memory().unwrap();
-    let schema = fs::read_to_string(here.join("../docs/schema/v4.sql")).unwrap();
+    let schema = fs::read_to_string(here.join("../docs/schema.sql")).unwrap();
     conn.execute_batch(&schema).unwrap();
     for view in ["history", "journal"] {
         let plan: Vec<String> = conn

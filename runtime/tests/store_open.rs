@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use superstep::store::{Prune, SqliteStore, Status, Store, StoreError, StoreExt};
 use tempfile::tempdir;
 
-use store_support::run_to;
+use store_support::{newest_schema, run_to};
 
 fn refusal(path: &Path) -> StoreError {
     SqliteStore::open(path).expect_err("this must not open")
@@ -31,7 +31,7 @@ fn a_path_is_all_the_configuration() {
         conn.pragma_query_value(None, name, |row| row.get(0))
             .unwrap()
     };
-    assert_eq!(pragma("user_version"), 4);
+    assert_eq!(pragma("user_version"), newest_schema());
     assert_eq!(pragma("auto_vacuum"), 2, "it can give pages back");
     assert_eq!(pragma("application_id").to_be_bytes()[4..], *b"sstp");
 }
@@ -299,7 +299,7 @@ fn without_comments(sql: &str) -> String {
 fn the_documented_schema_is_the_real_one() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("runs.db");
-    let documented = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema/v4.sql");
+    let documented = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema.sql");
     drop(SqliteStore::open(&path).unwrap());
     let documentation = Connection::open_in_memory().unwrap();
     documentation

@@ -26,6 +26,14 @@ pub(crate) use with;
 
 pub const LONG: Duration = Duration::from_secs(600);
 
+/// The number of the schema that the store writes: there is one file for each.
+pub fn newest_schema() -> i64 {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite");
+    let files = sources.read_dir().unwrap().map(|file| file.unwrap().path());
+    let schemas = files.filter(|path| path.extension().is_some_and(|end| end == "sql"));
+    schemas.count().try_into().unwrap()
+}
+
 /// Some 32 bytes, different for every word and number.
 pub fn digest(word: &str, number: u64) -> Digest {
     let mut bytes = [0; 32];

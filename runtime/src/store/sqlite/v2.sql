@@ -1,5 +1,4 @@
 -- From schema 1 to schema 2: effects, questions, and histories that are pruned.
--- The whole schema as it then is, with comments, is docs/schema/v2.sql.
 
 DROP VIEW stuck;
 DROP TABLE effects;                 -- nothing wrote to these two before

@@ -1,7 +1,6 @@
 -- From schema 2 to schema 3: the steps of the limit are counted from the last
 -- one that came from outside, a turn may drop a step that was left open, and
 -- epochs outlive the runs that were pruned.
--- The whole schema as it then is, with comments, is docs/schema/v3.sql.
 
 ALTER TABLE runs ADD COLUMN counted_from INTEGER NOT NULL DEFAULT 0;
 UPDATE runs SET counted_from = turn_step;

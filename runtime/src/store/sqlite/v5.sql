@@ -1,5 +1,4 @@
 -- From schema 4 to schema 5: which graph wrote a step, and what became of a turn.
--- The whole schema as it then is, with comments, is docs/schema/v5.sql.
 
 ALTER TABLE runs ADD COLUMN changed INTEGER;
 ALTER TABLE runs ADD COLUMN changed_to BLOB;

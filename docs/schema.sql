@@ -1,4 +1,4 @@
--- Schema 5. Times are milliseconds since 1970, JSON is text, SHA-256 values are
+-- The newest schema. Times are milliseconds since 1970, JSON is text, SHA-256 values are
 -- blobs of 32 bytes, and a `seed` above 2^63 shows as a negative number.
 
 CREATE TABLE graphs (
