@@ -101,8 +101,10 @@ pub async fn ship(order: &Order, carrier: &Carrier, cx: &Cx) -> Result<OrderUpda
     Ok(Order::update().story([parcel]))
 }
 
-/// What was paid for and cannot be shipped is paid back. This fails the run if it must, and
-/// never gives up: `resume` tries again.
+/// What was paid for is paid back if the carrier says no, or is never reached. One that could
+/// leave a call without an answer would have to be asked at most once, or this would pay back
+/// what was shipped after all. If nothing can be paid back now, the run fails, and `resume`
+/// tries again.
 #[node(retry(attempts = 4, base = "50ms", max = "1s"))]
 pub async fn refund(
     order: &Order,

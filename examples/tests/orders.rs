@@ -63,8 +63,8 @@ impl Day {
 
 /// The last line of an order's story.
 fn end(said: &str) -> &str {
-    let story = said.lines().filter_map(|line| line.strip_prefix("    "));
-    story.last().unwrap()
+    let mut story = said.lines().rev();
+    story.find_map(|line| line.strip_prefix("    ")).unwrap()
 }
 
 #[test]
