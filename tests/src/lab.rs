@@ -154,7 +154,7 @@ pub async fn work(
     state = Findings,
     start -> plan,
     plan -> match {
-        Plan::Work(items) => each work(items),
+        Plan::Work(items) => each work(items) else end,
         Plan::Stop => end,
     },
     work -> plan,

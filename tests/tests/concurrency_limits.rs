@@ -72,7 +72,7 @@ async fn work(_: &Work, item: u32, meter: &Meter, pace: &Pace, cx: &Cx) -> WorkU
 #[graph(
     state = Work,
     left = work, right = work,
-    start -> [each left(0..20), each right(0..20)],
+    start -> [each left(0..20) else end, each right(0..20) else end],
     left -> end,
     right -> end,
 )]
@@ -169,7 +169,7 @@ async fn nap(_: &Work, _item: u32, pace: &Pace, meter: &Meter, cx: &Cx) -> WorkU
     Work::update()
 }
 
-#[graph(state = Work, start -> each nap(0..5), nap -> end)]
+#[graph(state = Work, start -> each nap(0..5) else end, nap -> end)]
 struct Naps {
     meter: Meter,
     pace: Pace,
@@ -196,7 +196,7 @@ fn block(_: &Work, _item: u32, barrier: &std::sync::Barrier) -> WorkUpdate {
     Work::update()
 }
 
-#[graph(state = Work, start -> each block(0..4), block -> end)]
+#[graph(state = Work, start -> each block(0..4) else end, block -> end)]
 struct Blocking {
     barrier: std::sync::Barrier,
 }
@@ -227,7 +227,7 @@ async fn spin(_: &Work, _item: u32, spawned: &Spawned, waits: &bool) -> WorkUpda
     Work::update()
 }
 
-#[graph(state = Work, start -> each spin(0..1_000), spin -> end)]
+#[graph(state = Work, start -> each spin(0..1_000) else end, spin -> end)]
 struct Spinning {
     spawned: Spawned,
     waits: bool,

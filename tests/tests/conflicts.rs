@@ -226,7 +226,7 @@ fn deal(state: &Desk) -> Marks {
 #[graph(
     state = Desk,
     start -> deal,
-    deal -> match { Marks::All(marks) => each mark(marks) },
+    deal -> match { Marks::All(marks) => each mark(marks) else end },
     mark -> end,
 )]
 struct Marking;

@@ -87,9 +87,9 @@ fn meet(_: &Batch) -> BatchUpdate {
 
 #[graph(
     state = Batch,
-    start -> each work(0..6),
+    start -> each work(0..6) else end,
     work -> match {
-        Then::Follow(names) => [each follow(names), defer meet],
+        Then::Follow(names) => [each follow(names) else end, defer meet],
         Then::Stop => end,
     },
     follow -> end,

@@ -51,7 +51,7 @@ fn close(state: &Chat) -> ChatUpdate {
     Chat::update().log([format!("{} closed", state.message)])
 }
 
-#[graph(state = Chat, start -> each part(0..4), part -> close -> end)]
+#[graph(state = Chat, start -> each part(0..4) else end, part -> close -> end)]
 struct Chatting {
     world: World,
 }

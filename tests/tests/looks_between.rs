@@ -36,7 +36,7 @@ async fn work(_: &Batch, item: u32, world: &World, cx: &Cx) -> Result<BatchUpdat
     Ok(Batch::update().done([item]))
 }
 
-#[graph(state = Batch, start -> each work(0..4), work -> end)]
+#[graph(state = Batch, start -> each work(0..4) else end, work -> end)]
 struct Batches {
     world: World,
 }

@@ -47,8 +47,8 @@ fn items(parent: &str, count: usize) -> Vec<String> {
     b = parent, a = parent, c = parent,
     after_c = once, before = once,
     start -> [b, a, c],
-    b -> [each leaf(items("b", 4)), before, leaf("b.end".to_owned())],
-    a -> [before, each leaf(items("a", 3))],
+    b -> [each leaf(items("b", 4)) else end, before, leaf("b.end".to_owned())],
+    a -> [before, each leaf(items("a", 3)) else end],
     c -> [after_c, leaf("c".to_owned()), before],
     leaf -> end,
     before -> end,
@@ -110,7 +110,7 @@ async fn backwards(_: &Order, position: usize, gate: &Backwards) -> OrderUpdate 
     wrote(position.to_string())
 }
 
-#[graph(state = Order, start -> each backwards(0..6), backwards -> end)]
+#[graph(state = Order, start -> each backwards(0..6) else end, backwards -> end)]
 struct Reversed {
     gate: Backwards,
 }

@@ -118,7 +118,7 @@ async fn aside(_: &Shelf) -> ShelfUpdate {
 #[graph(
     state = Shelf,
     start -> open,
-    open -> match { Next::Put(items) => each put(items) },
+    open -> match { Next::Put(items) => each put(items) else end },
     put -> end,
 )]
 struct Alone {
@@ -129,7 +129,7 @@ struct Alone {
     state = Shelf,
     two = aside,
     start -> [open, aside, two],
-    open -> match { Next::Put(items) => each put(items) },
+    open -> match { Next::Put(items) => each put(items) else end },
     put -> end,
     aside -> end,
     two -> end,

@@ -101,7 +101,7 @@ mod then {
         state = Order,
         start -> check,
         check -> match {
-            Check::Pick(items) => [each pick(items), weigh, defer report],
+            Check::Pick(items) => [each pick(items) else end, weigh, defer report],
             Check::Empty => report,
         },
         pick -> end,
@@ -134,7 +134,7 @@ mod reordered {
         pick -> end,
         check -> match {
             Check::Empty => report,
-            Check::Pick(all) => [each pick(all), weigh, defer report],
+            Check::Pick(all) => [each pick(all) else end, weigh, defer report],
         },
         start -> check,
     )]
@@ -148,7 +148,7 @@ mod cheaper {
         state = Order,
         start -> check,
         check -> match {
-            Check::Pick(items) => [each pick(items), weigh, defer report],
+            Check::Pick(items) => [each pick(items) else end, weigh, defer report],
             Check::Empty => report,
         },
         pick -> end,
@@ -168,7 +168,7 @@ mod renamed {
         wrap = pack,
         start -> check,
         check -> match {
-            Check::Pick(items) => [each pick(items), weigh, defer report],
+            Check::Pick(items) => [each pick(items) else end, weigh, defer report],
             Check::Empty => report,
         },
         pick -> end,
@@ -190,7 +190,7 @@ mod longer {
         state = Order,
         start -> check,
         check -> match {
-            Check::Pick(items) => [each pick(items), weigh, defer report],
+            Check::Pick(items) => [each pick(items) else end, weigh, defer report],
             Check::Empty => report,
         },
         pick -> end,
@@ -210,7 +210,7 @@ mod hasty {
         state = Order,
         start -> check,
         check -> match {
-            Check::Pick(items) => [each pick(items), weigh, report],
+            Check::Pick(items) => [each pick(items) else end, weigh, report],
             Check::Empty => report,
         },
         pick -> end,
@@ -233,7 +233,7 @@ mod patient {
         state = Order,
         start -> check,
         check -> match {
-            Check::Pick(items) => [each pick(items), weigh, defer report],
+            Check::Pick(items) => [each pick(items) else end, weigh, defer report],
             Check::Empty => report,
         },
         pick -> end,
@@ -253,7 +253,7 @@ mod undecodable {
         state = Order,
         start -> check,
         check -> match {
-            Check::Pick(items) => [each pick(items), weigh, defer report],
+            Check::Pick(items) => [each pick(items) else end, weigh, defer report],
             Check::Empty => report,
         },
         pick -> end,

@@ -323,7 +323,7 @@ async fn item(_: &Tries, number: u32, cx: &Cx) -> Result<TriesUpdate, Outer> {
     Ok(Tries::update().tried([number * 10 + cx.attempt()]))
 }
 
-#[graph(state = Tries, start -> each item(0..12), item -> end)]
+#[graph(state = Tries, start -> each item(0..12) else end, item -> end)]
 struct Items;
 
 #[tokio::test(start_paused = true)]

@@ -23,7 +23,7 @@ async fn add(_: &Sum, number: u64) -> SumUpdate {
     Sum::update().total(number)
 }
 
-#[graph(state = Sum, start -> each add(0..10), add -> end)]
+#[graph(state = Sum, start -> each add(0..10) else end, add -> end)]
 struct Summing;
 
 fn refused(builder: superstep::EngineBuilder<Summing>) -> (&'static str, String) {

@@ -60,7 +60,7 @@ fn thank(order: &Order) -> OrderUpdate {
 
 #[graph(
     state = Order,
-    start -> each price(1..4),
+    start -> each price(1..4) else end,
     [price] -> pay -> thank -> end
 )]
 struct Shop {

@@ -94,7 +94,7 @@ fn one(_: &Count, _number: u64, journal: &Journal, cx: &Cx) -> CountUpdate {
 #[graph(
     state = Count,
     other = one,
-    start -> [each one(0..5_000), each other(0..5_000)],
+    start -> [each one(0..5_000) else end, each other(0..5_000) else end],
     one -> end,
     other -> end,
 )]

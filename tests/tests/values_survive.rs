@@ -360,7 +360,7 @@ fn deal(_: &Values) -> Weigh {
 #[graph(
     state = Values,
     start -> deal,
-    deal -> match { Weigh::All(weights) => each weigh(weights) },
+    deal -> match { Weigh::All(weights) => each weigh(weights) else end },
     weigh -> end,
 )]
 struct Weighing;

@@ -135,7 +135,7 @@ async fn shaken(state: &Walk, n: u32, world: &World, cx: &Cx) -> Result<WalkUpda
 #[graph(
     state = Walk,
     a = plain, b = plain, c = plain, d = plain, f = fed, m = still, s = shaky, z = still,
-    start -> [a, b, each f(0..3)],
+    start -> [a, b, each f(0..3) else end],
     a -> match {
         Go::Stop => end,
         Go::One => a,
@@ -172,7 +172,7 @@ struct Thicket {
     a -> match {
         Go::Stop => end,
         Go::One => [l, r],
-        Go::Two => [r, each k(vec![1, 2, 3]), l],
+        Go::Two => [r, each k(vec![1, 2, 3]) else end, l],
         Go::Many(xs) => [each q(xs) else e, k(9), k(9)],
     },
     q -> match { Go::Stop => end, Go::One => l, Go::Two => r, Go::Many(_) => a },

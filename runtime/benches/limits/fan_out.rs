@@ -44,7 +44,7 @@ async fn gather(state: &Total) {
 #[graph(
     state = Total,
     start -> split,
-    split -> match { Split::Items(items) => each work(items) },
+    split -> match { Split::Items(items) => each work(items) else end },
     work -> gather -> end,
 )]
 pub struct Fan;
@@ -60,7 +60,7 @@ async fn phrase(_state: &Total, item: u64) -> TotalUpdate {
 #[graph(
     state = Total,
     start -> split,
-    split -> match { Split::Items(items) => each phrase(items) },
+    split -> match { Split::Items(items) => each phrase(items) else end },
     phrase -> gather -> end,
 )]
 pub struct Phrases;
@@ -75,7 +75,7 @@ async fn wait(_state: &Total, item: u64) -> TotalUpdate {
 #[graph(
     state = Total,
     start -> split,
-    split -> match { Split::Items(items) => each wait(items) },
+    split -> match { Split::Items(items) => each wait(items) else end },
     wait -> gather -> end,
 )]
 pub struct Waits;

@@ -18,15 +18,15 @@ const DRIFTS: &[(&str, u64, &str, &str)] = &[
         "an item more",
         1,
         "plan",
-        "node `plan`: the replay differs in the route: recorded edge 1 to visit x 3, edge 2 to watch, now edge 1 to visit x 4, edge 2 to watch",
+        "node `plan`: the replay differs in the route: recorded edge 1 to visit x 3, edge 3 to watch, now edge 1 to visit x 4, edge 3 to watch",
     ),
     (
         "an item less",
         1,
         "plan",
-        "now edge 1 to visit x 2, edge 2 to watch",
+        "now edge 1 to visit x 2, edge 3 to watch",
     ),
-    ("no items", 1, "plan", "now an `each` without items"),
+    ("no items", 1, "plan", "now edge 2 to end, edge 3 to watch"),
     (
         "another input",
         1,
@@ -39,7 +39,7 @@ const DRIFTS: &[(&str, u64, &str, &str)] = &[
         "plan",
         "node `plan`: the replay differs in the next tasks: recorded",
     ),
-    ("another arm", 1, "plan", "now edge 3 to home"),
+    ("another arm", 1, "plan", "now edge 4 to home"),
     (
         "a field more",
         1,
@@ -196,7 +196,7 @@ const DRIFTS: &[(&str, u64, &str, &str)] = &[
         "watch",
         "node `watch`: the replay differs in the update: recorded 10 at `seen`, now 100",
     ),
-    ("another route", 3, "pack", "now edge 9 to end"),
+    ("another route", 3, "pack", "now edge 10 to end"),
     (
         "the last word",
         4,

@@ -170,7 +170,7 @@ pub fn home(state: &Trip, today: &Today) -> TripUpdate {
     state = Trip,
     start -> plan,
     plan -> match {
-        Plan::Visit(stops) => [each visit(stops), watch],
+        Plan::Visit(stops) => [each visit(stops) else end, watch],
         Plan::Home => home,
     },
     visit -> end,
