@@ -29,6 +29,15 @@ fn join(tokens: TokenStream, out: &mut String) {
     }
 }
 
+/// The source behind `span`, if it is short and stands in one line.
+pub(crate) fn as_written(span: proc_macro2::Span) -> Option<String> {
+    let source = span.source_text()?;
+    (source.len() <= LONG && !source.contains('\n')).then_some(source)
+}
+
+/// What is longer makes a message harder to read than `…` does.
+const LONG: usize = 60;
+
 /// The identifier without `r#`.
 pub(crate) fn name(ident: &proc_macro2::Ident) -> String {
     let text = ident.to_string();

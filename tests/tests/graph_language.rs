@@ -153,28 +153,15 @@ fn list(state: &Trail) -> Many {
 #[graph(
     state = Trail,
     start -> list,
-    list -> match { Many::Of(numbers) => each take(numbers) },
+    list -> match { Many::Of(numbers) => each take(numbers) else end },
     take -> end,
 )]
-struct NoElse;
+struct ElseEnd;
 
 #[tokio::test]
-async fn each_over_nothing_without_else_names_the_row() {
-    for place in stores() {
-        let engine = Engine::builder(NoElse)
-            .store(place.store.clone())
-            .build()
-            .unwrap();
-        let error = engine.run("run", planned(&[])).await.unwrap_err();
-        let Error::EmptyEach { from, to, step, .. } = &error else {
-            panic!("{error}")
-        };
-        assert_eq!((*from, *to, *step), ("list", "take", 1));
-        let message = error.to_string();
-        assert!(message.contains("`list -> each take(…)`"), "{message}");
-        assert!(message.contains("add `else target`"), "{message}");
-        assert_eq!(engine.get("run").await.unwrap().steps(), 0);
-    }
+async fn else_end_ends_the_branch_when_there_are_no_items() {
+    assert_eq!(visits(|| ElseEnd, planned(&[4])).await, "take(4)@2");
+    assert_eq!(visits(|| ElseEnd, planned(&[])).await, "");
 }
 
 // Fan-out and join
@@ -242,7 +229,7 @@ async fn arrivals_before_a_join_fires_are_absorbed_and_firing_clears() {
     state = Trail,
     side = stop, meet = stop,
     start -> [list, side],
-    list -> match { Many::Of(numbers) => [each take(numbers.clone()), each fussy(numbers)] },
+    list -> match { Many::Of(numbers) => [each take(numbers.clone()) else end, each fussy(numbers) else end] },
     take -> end,
     fussy -> end,
     fussy on error -> end,
@@ -427,7 +414,7 @@ fn none() -> Vec<u32> {
     Vec::new()
 }
 
-#[graph(state = Trail, start -> each take(none()), take -> end)]
+#[graph(state = Trail, start -> each take(none()) else end, take -> end)]
 struct NothingToStart;
 
 #[graph(state = Trail, late = stop, start -> each take(none()) else late, take -> end, late -> end)]
@@ -438,23 +425,7 @@ struct StartDeferred;
 
 #[tokio::test]
 async fn start_expands_like_any_other_row() {
-    for place in stores() {
-        let engine = Engine::builder(NothingToStart)
-            .store(place.store.clone())
-            .build()
-            .unwrap();
-        let error = engine.run("run", planned(&[])).await.unwrap_err();
-        let Error::EmptyEach { from, to, .. } = &error else {
-            panic!("{error}")
-        };
-        assert_eq!((*from, *to), ("start", "take"));
-        let error = engine.get("run").await.unwrap_err();
-        assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
-    }
-    let engine = Engine::builder(NothingToStart).no_store().build().unwrap();
-    let error = engine.run("run", planned(&[])).await.unwrap_err();
-    assert!(matches!(error, Error::EmptyEach { .. }), "{error}");
-
+    assert_eq!(visits(|| NothingToStart, planned(&[])).await, "");
     assert_eq!(visits(|| NothingToStartElse, planned(&[])).await, "late@1");
     assert_eq!(
         visits(|| StartDeferred, planned(&[])).await,

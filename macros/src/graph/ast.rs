@@ -60,6 +60,12 @@ pub(super) enum Word {
 }
 
 impl Place {
+    /// An `end` that is not written, at `span`.
+    pub(super) fn end(span: Span) -> Self {
+        let path = Ident::new("end", span).into();
+        Self { path }
+    }
+
     /// `start` or `end`, if that is what stands here.
     pub(super) fn word(&self) -> Option<Word> {
         let ident = self.path.get_ident()?;
@@ -104,6 +110,8 @@ pub(super) enum Target {
 pub(super) struct Each {
     pub(super) place: Place,
     pub(super) items: Expr,
+    /// The parentheses, with what stands between them.
+    pub(super) paren: Span,
     pub(super) otherwise: Option<Target>,
 }
 

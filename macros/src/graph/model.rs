@@ -100,7 +100,7 @@ pub(super) enum Step {
     Each {
         edge: u32,
         items: Expr,
-        otherwise: Option<Vec<Step>>,
+        otherwise: Vec<Step>,
     },
     /// The word `match`, and the arms.
     Match(Span, Vec<Arm>),

@@ -191,7 +191,7 @@ fn target(input: ParseStream<'_>) -> syn::Result<Target> {
     }
     let place = place(input)?;
     if input.peek(token::Paren) {
-        let expr = input_of(&place, input)?;
+        let (expr, _) = input_of(&place, input)?;
         return Ok(Target::Input(place, expr));
     }
     Ok(Target::To(place))
@@ -213,8 +213,8 @@ fn place(input: ParseStream<'_>) -> syn::Result<Place> {
     Ok(Place { path })
 }
 
-/// The expression in `node(expr)`.
-fn input_of(place: &Place, input: ParseStream<'_>) -> syn::Result<Expr> {
+/// The expression in `node(expr)`, and its parentheses.
+fn input_of(place: &Place, input: ParseStream<'_>) -> syn::Result<(Expr, Span)> {
     let name = place.ident();
     let content;
     let paren = parenthesized!(content in input);
@@ -227,7 +227,7 @@ fn input_of(place: &Place, input: ParseStream<'_>) -> syn::Result<Expr> {
     let exprs = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
     let mut exprs = exprs.into_iter();
     match (exprs.next(), exprs.next()) {
-        (Some(expr), None) => Ok(expr),
+        (Some(expr), None) => Ok((expr, paren.span.join())),
         (_, Some(second)) => {
             let message = format!(
                 "a node takes one input\nhelp: put the values into one struct or tuple: `{name}((a, b))`"
@@ -243,12 +243,12 @@ fn each(input: ParseStream<'_>) -> syn::Result<Target> {
     let place = place(input)?;
     if !input.peek(token::Paren) {
         let message = format!(
-            "`each` needs the items\nhelp: write `each {}(items)` for one task per item",
+            "`each` needs the items\nhelp: write `each {}(items) else end` for one task per item",
             place.ident()
         );
         return Err(syn::Error::new(place.span(), message));
     }
-    let items = input_of(&place, input)?;
+    let (items, paren) = input_of(&place, input)?;
     let otherwise = match input.peek(Token![else]) {
         true => {
             input.parse::<Token![else]>()?;
@@ -259,6 +259,7 @@ fn each(input: ParseStream<'_>) -> syn::Result<Target> {
     Ok(Target::Each(Box::new(Each {
         place,
         items,
+        paren,
         otherwise,
     })))
 }

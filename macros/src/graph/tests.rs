@@ -58,7 +58,8 @@ fn joins_are_refused_only_when_they_can_never_fire() {
     // With a loop, or with several tasks, one run takes both arms.
     let looped = quote!(start -> a, a -> match { X => [b, a], Y => c }, b -> end, c -> end, [b, c] -> y -> end);
     assert_eq!(faults(looped), [""; 0]);
-    let several = quote!(start -> each a(x), a -> match { X => b, Y => c }, [b, c] -> y -> end);
+    let several =
+        quote!(start -> each a(x) else end, a -> match { X => b, Y => c }, [b, c] -> y -> end);
     assert_eq!(faults(several), [""; 0]);
     let twice = quote!(start -> [a, z], z -> a, a -> match { X => b, Y => c }, [b, c] -> y -> end);
     assert_eq!(faults(twice), [""; 0]);
@@ -127,6 +128,72 @@ fn one_slip_of_the_pen_is_one_error_and_hides_no_other() {
     // Names that stand side by side are two.
     let faults = faults(quote!(start -> [step_a, step_b], step_a -> end));
     assert_eq!(faults, ["no row says where `step_b` goes next"]);
+}
+
+/// A graph for each place at which an `each` can stand, with `words` behind it.
+fn with_each(words: &TokenStream) -> [TokenStream; 9] {
+    [
+        quote!(start -> each a(x) #words, a -> end),
+        quote!(start -> [b, each a(x) #words], a -> end, b -> end),
+        quote!(start -> b -> [each a(x) #words, b2], a -> end, b2 -> end),
+        quote!(start -> b -> [c, d] -> b2 -> each a(x) #words, a -> end),
+        quote!(start -> b, b -> each deep::a(x) #words, deep::a -> end),
+        quote!(start -> b -> match { X(x) if x.any() => each a(x) #words, _ => end }, a -> end),
+        quote!(start -> b -> match { X(x) => [c, each a(x) #words], _ => end }, a -> end, c -> end),
+        quote!(start -> [b, [c, each a(x) #words]], a -> end, b -> end, c -> end),
+        quote!(start -> each b(x) else each a(y) #words, a -> end, b -> end),
+    ]
+}
+
+#[test]
+fn each_says_where_to_go_without_items_wherever_it_stands() {
+    let good = [
+        (quote!(else end), quote!()),
+        (quote!(else z), quote!(z -> end)),
+        (quote!(else [z, defer y]), quote!(z -> end, y -> end)),
+        (quote!(else each z(x) else y(1)), quote!(z -> end, y -> end)),
+    ];
+    for (words, rows) in &good {
+        for graph in with_each(words) {
+            assert_eq!(faults(quote!(#graph, #rows)), [""; 0], "{graph}");
+        }
+    }
+    for graph in with_each(&quote!()) {
+        let faults = faults(graph.clone());
+        let told = faults
+            .iter()
+            .map(|fault| fault.ends_with("a` has no `else`"));
+        assert_eq!(told.collect::<Vec<_>>(), [true], "{graph}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_missing_else_hides_no_other_fault_and_makes_none() {
+    // Two of one list, and what else is wrong.
+    let two = faults(quote!(start -> [each a(x), each b(x)], a -> end, b -> c));
+    assert_eq!(
+        two,
+        [
+            "`each a` has no `else`",
+            "`each b` has no `else`",
+            "no row says where `c` goes next"
+        ]
+    );
+    // With the missing words, which lead out of the circle, this is a good graph.
+    let circle = faults(quote!(start -> a -> match { _ => each b(x) }, b -> a));
+    assert_eq!(circle, ["`each b` has no `else`"]);
+    // Where no `each` may stand, no words help.
+    for graph in [
+        quote!(start -> [a, b], [a, b] -> each c(x), c -> end),
+        quote!(start -> a -> end, a on error -> each c(x), c -> end),
+        quote!(start -> a -> each end(x)),
+    ] {
+        let faults = faults(graph);
+        assert!(
+            faults.len() == 1 && !faults[0].contains("`else`"),
+            "{faults:?}"
+        );
+    }
 }
 
 #[test]

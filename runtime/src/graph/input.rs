@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for NoItem {
 /// Says that a node takes no input.
 #[diagnostic::on_unimplemented(
     message = "this node takes an input, and this edge gives none",
-    label = "needs an input: `node(value)`, or `each node(values)` for one task per value"
+    label = "needs an input: `node(value)`, or `each node(values) else end` for one task per value"
 )]
 pub trait TakesNoInput {}
 

@@ -45,7 +45,7 @@ pub fn run_node<G: Graph>(
 /// The hops as text: `node(input)#item`.
 pub fn to<G: Graph>(hops: &Hops<G::Input>) -> Vec<String> {
     let Hops::Taken(hops) = hops else {
-        panic!("{hops:?}", hops = hops_kind(hops))
+        panic!("along its row")
     };
     let hop = |hop: &superstep::graph::Hop<G::Input>| {
         let edge = &G::INFO.edges[hop.edge as usize];
@@ -65,12 +65,4 @@ pub fn to<G: Graph>(hops: &Hops<G::Input>) -> Vec<String> {
         format!("{name}{input}{item}")
     };
     hops.iter().map(hop).collect()
-}
-
-fn hops_kind<I>(hops: &Hops<I>) -> String {
-    match hops {
-        Hops::Row => "Row".into(),
-        Hops::Taken(_) => "Taken".into(),
-        Hops::Empty(edge) => format!("Empty({edge})"),
-    }
 }

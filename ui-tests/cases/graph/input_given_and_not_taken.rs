@@ -31,7 +31,7 @@ fn search(_: &Trip, question: String) {
     state = Trip,
     start -> plan,
     plan -> match {
-        Plan::Search(questions) => [each write(questions), search],
+        Plan::Search(questions) => [each write(questions) else end, search],
         Plan::Write => [write("a".to_string()), search],
     },
     search -> end,

@@ -31,7 +31,7 @@ fn search(_: &Trip, question: String) {
     state = Trip,
     start -> plan,
     plan -> match {
-        Plan::Search(questions) => each search(questions),
+        Plan::Search(questions) => each search(questions) else end,
         Plan::Wrte => write,
     },
     search -> plan,
@@ -42,7 +42,7 @@ struct Invents;
 #[graph(
     state = Trip,
     start -> plan,
-    plan -> match { Plan::Search(questions) => each search(questions) },
+    plan -> match { Plan::Search(questions) => each search(questions) else end },
     search -> end,
 )]
 struct Forgets;

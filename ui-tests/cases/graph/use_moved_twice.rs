@@ -28,7 +28,7 @@ fn search(_: &Trip, question: String) {
     state = Trip,
     start -> plan,
     plan -> match {
-        Plan::Search(questions) => [each search(questions), each search(questions)],
+        Plan::Search(questions) => [each search(questions) else end, each search(questions) else end],
         Plan::Write => end,
     },
     search -> end,

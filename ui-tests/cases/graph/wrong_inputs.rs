@@ -33,7 +33,7 @@ fn count(_: &Trip, number: u32) {
     state = Trip,
     start -> plan,
     plan -> match {
-        Plan::Search(questions) => [each count(questions), count("three"), each count(7)],
+        Plan::Search(questions) => [each count(questions) else end, count("three"), each count(7) else end],
         Plan::Write => end,
     },
     count -> end,

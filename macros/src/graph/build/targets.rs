@@ -77,11 +77,14 @@ impl Builder<'_> {
                     no_match: Some(MATCH_IN_ARM),
                     ..context.clone()
                 };
-                let otherwise = each.otherwise.map(|target| self.targets(target, &inside));
+                let otherwise = match each.otherwise {
+                    Some(target) => target,
+                    None => self.missing_else(&each, context),
+                };
                 steps.push(Step::Each {
                     edge,
+                    otherwise: self.targets(otherwise, &inside),
                     items: each.items,
-                    otherwise,
                 });
             }
             Target::Match(found) => self.matching(found, context, steps),
@@ -116,13 +119,35 @@ impl Builder<'_> {
         steps.push(Step::Match(found.span, arms));
     }
 
+    /// Without items an `each` goes somewhere, too. Gives what the help says, so that
+    /// nothing else is reported for want of it.
+    fn missing_else(&mut self, each: &ast::Each, context: &Context) -> Target {
+        let span = each.place.span();
+        // Where no `each` may stand, that is the fault.
+        let misplaced = matches!(context.kind, Kind::Join(_) | Kind::Error)
+            || each.place.word() == Some(Word::End);
+        if !misplaced {
+            let node = text::joined(&each.place.path);
+            let items = text::as_written(each.paren).unwrap_or_else(|| "(…)".to_owned());
+            let message = format!(
+                "`each {node}` has no `else`\nhelp: say where to go when there are no items: `each {node}{items} else end`"
+            );
+            self.errors.at(span, message);
+        }
+        Target::To(Place::end(span))
+    }
+
     /// A target with an input, which joins and error rows have none to give.
     fn input(&mut self, place: &Place, kind: Kind, context: &Context) -> u32 {
         let name = place.ident();
         match context.kind {
             Kind::Join(_) => {
+                let given = match kind {
+                    Kind::Each => format!("each {name}(…) else end"),
+                    _ => format!("{name}(…)"),
+                };
                 let message = format!(
-                    "a join gives its target no input\nhelp: write `{name}` alone and let it read the state, or put a node between: `[a, b] -> node, node -> {name}(…)`"
+                    "a join gives its target no input\nhelp: write `{name}` alone and let it read the state, or put a node between: `[a, b] -> node, node -> {given}`"
                 );
                 self.errors.at(place.span(), message);
             }

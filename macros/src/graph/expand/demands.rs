@@ -65,7 +65,7 @@ fn siblings(code: &Code<'_>, steps: &[Step], fan_outs: &mut Vec<Vec<u32>>) {
                 edge, otherwise, ..
             } => {
                 edges.push(*edge);
-                siblings(code, otherwise.as_deref().unwrap_or_default(), fan_outs);
+                siblings(code, otherwise, fan_outs);
             }
             Step::Match(_, arms) => {
                 for arm in arms {

@@ -152,10 +152,7 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
             otherwise,
         } => {
             let (node, variant) = target(edge);
-            let otherwise = match otherwise {
-                Some(targets) => all(code, targets),
-                None => quote!(#hops.empty(#edge);),
-            };
+            let otherwise = all(code, otherwise);
             let at = code.model.edges[*edge as usize].at;
             let each = code.path(at, quote!(glue::each));
             let any = quote_spanned!(at=> #each::<#node, _>(&mut #hops, #edge, #items, __Input::#variant));
