@@ -24,9 +24,7 @@ use crate::machine::{self, Machine, UpdateOf};
 use crate::panics::{Caught, let_go};
 use crate::run::Run;
 use crate::session::load::{check_step, undecodable};
-use crate::session::{
-    self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate, step_error,
-};
+use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate};
 use crate::state::State;
 use crate::store::{Status, StoreError, StoreFuture};
 
@@ -108,9 +106,7 @@ impl<G: Graph> Core<G> {
     ) -> RunResult<G> {
         let now = runtime::begin("run")?;
         let mut machine = self.blueprint.machine(RunIdentity::new(run, seed), state);
-        if let Err(error) = machine.begin() {
-            return Err(step_error(machine.run(), 0, error));
-        }
+        machine.begin();
         let mut session = Session::unstored(machine, self.settings.rules());
         let driven = self.drive(&mut session, None, now).await;
         let finished = driven.map(|_| finished_run(session.machine(), None, None));

@@ -252,7 +252,9 @@ pub(super) fn check_id(run: &str) -> Result<(), Error> {
             run,
             "it is empty; name the run after what it is about, e.g. an order number",
         ),
-        1..=LONGEST_RUN_ID if run.contains('\0') => refuse_id(run, "it contains a NUL character; leave that out"),
+        1..=LONGEST_RUN_ID if run.contains('\0') => {
+            refuse_id(run, "it contains a NUL character; leave that out")
+        }
         1..=LONGEST_RUN_ID => Ok(()),
         _ => refuse_id(run, "it is longer than 1,024 bytes; shorten it"),
     }
@@ -262,7 +264,10 @@ pub(super) fn check_id(run: &str) -> Result<(), Error> {
 pub(super) fn check_new_id(run: &str) -> Result<(), Error> {
     check_id(run)?;
     match run.contains(char::is_control) {
-        true => refuse_id(run, "it contains a control character, such as a line break; leave that out"),
+        true => refuse_id(
+            run,
+            "it contains a control character, such as a line break; leave that out",
+        ),
         false => Ok(()),
     }
 }

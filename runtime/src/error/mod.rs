@@ -142,21 +142,6 @@ pub enum Error {
         /// The field.
         field: &'static str,
     },
-    /// An `each` had no items and no `else`.
-    #[error(
-        "run `{run}`, step {step}, node `{from}`: its `each {to}(…)` had no items; \
-         add `else target` to that row, for the case that there is nothing to do"
-    )]
-    EmptyEach {
-        /// The run.
-        run: String,
-        /// The step that stays open.
-        step: u64,
-        /// The node whose row it is.
-        from: &'static str,
-        /// The node that was to run once per item.
-        to: &'static str,
-    },
     /// Nothing can move any more, or nothing ever will.
     #[error("run `{run}`, step {step}: makes no progress after this step: {reason}")]
     NoProgress {

@@ -16,7 +16,6 @@ impl Error {
             | Self::MergeConflict { run, .. }
             | Self::MergeFailed { run, .. }
             | Self::UndeclaredWrite { run, .. }
-            | Self::EmptyEach { run, .. }
             | Self::NoProgress { run, .. }
             | Self::MaxStepsExceeded { run, .. }
             | Self::BudgetExceeded { run, .. }
@@ -68,7 +67,6 @@ impl Error {
             | Self::MergeConflict { step, .. }
             | Self::MergeFailed { step, .. }
             | Self::UndeclaredWrite { step, .. }
-            | Self::EmptyEach { step, .. }
             | Self::NoProgress { step, .. }
             | Self::MaxStepsExceeded { step, .. }
             | Self::BudgetExceeded { step, .. }
@@ -96,8 +94,7 @@ impl Error {
             | Self::UndeclaredWrite { node, .. }
             | Self::EffectChanged { node, .. }
             | Self::OtherThread { node, .. }
-            | Self::DuplicateNode { node, .. }
-            | Self::EmptyEach { from: node, .. } => Some(node),
+            | Self::DuplicateNode { node, .. } => Some(node),
             Self::ReplayMismatch { node, .. } => Some(node),
             Self::LeaseHeld { node, .. } => *node,
             _ => None,
@@ -148,7 +145,6 @@ codes! {
     MergeConflict: "merge_conflict",
     MergeFailed: "merge_failed",
     UndeclaredWrite: "undeclared_write",
-    EmptyEach: "empty_each",
     NoProgress: "no_progress",
     MaxStepsExceeded: "max_steps_exceeded",
     BudgetExceeded: "budget_exceeded",

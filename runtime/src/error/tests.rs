@@ -55,12 +55,6 @@ fn every() -> Vec<Error> {
             node,
             field: "total",
         },
-        Error::EmptyEach {
-            run: run(),
-            step,
-            from: node,
-            to: "ship",
-        },
         Error::NoProgress {
             run: run(),
             step,

@@ -100,8 +100,6 @@ pub enum Hops<I> {
     Row,
     /// Along these.
     Taken(Vec<Hop<I>>),
-    /// An `each` without `else` had no items: an error that names this edge.
-    Empty(u32),
 }
 
 /// One hop: an edge, which of its items, and the input for the target.
@@ -151,13 +149,6 @@ impl<I> Hops<I> {
             items += 1;
         }
         items > 0
-    }
-
-    /// Notes that the `each` of `edge` had no items and no `else`.
-    pub fn empty(&mut self, edge: u32) {
-        if !matches!(self, Self::Empty(_)) {
-            *self = Self::Empty(edge);
-        }
     }
 
     fn push(&mut self, hop: Hop<I>) {

@@ -55,10 +55,6 @@ pub(crate) enum StepError {
         message: String,
     },
     Encode(EncodeError),
-    /// The `each` to this node, out of `start`, had no items.
-    NothingToStart {
-        node: &'static str,
-    },
 }
 
 impl From<EncodeError> for StepError {
@@ -192,24 +188,15 @@ impl<G: Graph> Machine<G> {
     }
 
     /// Starts the current turn: the frontier is where `start` leads.
-    ///
-    /// # Errors
-    /// An `each` of `start` without items and without `else`.
-    pub(crate) fn begin(&mut self) -> Result<(), StepError> {
+    pub(crate) fn begin(&mut self) {
         self.frontier.clear();
         self.joins.clear();
         self.deferred.clear();
         self.loops.reset();
         self.round += 1;
         let parent = self.keys.turn(self.turn.number);
-        let hops = G::start();
-        if let Hops::Empty(edge) = hops {
-            let node = self.info.node_name(self.info.edges[edge as usize].to);
-            return Err(StepError::NothingToStart { node });
-        }
-        self.hop(START, parent, hops);
+        self.hop(START, parent, G::start());
         self.close_expansion();
-        Ok(())
     }
 
     /// A further turn: its update is a step of its own, then on from `start`.
@@ -217,7 +204,8 @@ impl<G: Graph> Machine<G> {
         self.correct(update)?;
         self.turn.number += 1;
         self.turn.step = self.step;
-        self.begin()
+        self.begin();
+        Ok(())
     }
 
     /// A correction from outside, as a step of its own; the frontier stays, and
@@ -404,8 +392,6 @@ impl<G: Graph> Machine<G> {
                     );
                 }
             }
-            // The executor has made an error of it.
-            Hops::Empty(_) => {}
         }
     }
 

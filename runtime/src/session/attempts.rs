@@ -45,8 +45,6 @@ pub(crate) enum TaskError {
         attempts: u32,
     },
     Panicked(String),
-    /// This `each` had no items.
-    EmptyEach(u32),
     /// The driving call's budget is used up.
     Budget,
     /// It waits for an answer.
@@ -121,7 +119,7 @@ impl Attempts {
         &self,
         update: Option<UpdateOf<G>>,
         hops: Hops<G::Input>,
-    ) -> TaskResult<G> {
+    ) -> Finished<G> {
         finished(update, hops, None, self.number)
     }
 
@@ -184,7 +182,7 @@ impl Attempts {
         };
         let row = G::on_error(self.node, failure.clone());
         match row.filter(|_| !mistake!(ErrorRowPassedOver)) {
-            Some(hops) => finished(None, hops, Some(Box::new(failure)), attempts),
+            Some(hops) => Ok(finished(None, hops, Some(Box::new(failure)), attempts)),
             None => Err(error),
         }
     }
@@ -195,16 +193,13 @@ fn finished<G: Graph>(
     hops: Hops<G::Input>,
     failure: Option<Box<Failure>>,
     attempt: u32,
-) -> TaskResult<G> {
-    match hops {
-        Hops::Empty(edge) => Err(TaskError::EmptyEach(edge)),
-        hops => Ok(Finished {
-            update,
-            hops,
-            failure,
-            attempt,
-            saw: None,
-        }),
+) -> Finished<G> {
+    Finished {
+        update,
+        hops,
+        failure,
+        attempt,
+        saw: None,
     }
 }
 

@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine, Sealed, TaskNote, task_note};
-use crate::state::{FieldSet, Update};
 use crate::run::RunError;
+use crate::state::{FieldSet, Update};
 use crate::store::{Access, Commit, Committed, Park, PendingResult, Status, StepKind, StepRecord};
 
 /// What the tasks of a step did, noted while it can be read: before it is merged.

@@ -46,12 +46,6 @@ pub(crate) fn step_error(run: &str, step: u64, error: StepError) -> Error {
             message,
         },
         StepError::Encode(source) => Error::NotRoundTrip { run, step, source },
-        StepError::NothingToStart { node } => Error::EmptyEach {
-            run,
-            step,
-            from: "start",
-            to: node,
-        },
     }
 }
 
@@ -125,15 +119,6 @@ impl<G: Graph> Faults<'_, G> {
                 node,
                 message,
             },
-            TaskError::EmptyEach(edge) => {
-                let edge = &info.edges[edge as usize];
-                Error::EmptyEach {
-                    run,
-                    step,
-                    from: info.node_name(edge.from),
-                    to: info.node_name(edge.to),
-                }
-            }
             TaskError::Budget => self.budget_exceeded(budget),
             TaskError::Fault(fault) => *fault,
             TaskError::Lost => self.runtime_lost(),

@@ -245,8 +245,7 @@ pub(crate) fn input<G: Graph>(
     access: Access,
     rules: Rules,
 ) -> Result<OutsideStep<G>, Error> {
-    let begun = machine.begin();
-    begun.map_err(|error| step_error(machine.run(), 0, error))?;
+    machine.begin();
     let tail = Tail::behind(0, input.len());
     check_merged(&mut machine, FieldSet::EMPTY, rules)?;
     let sealed = machine.seal_input(create.fingerprint, create.seed, input);
@@ -309,8 +308,7 @@ impl Branch<'_> {
         machine.change_graph(self.other_graph);
         let sealed = match mistake!(ForkStartsAnew) {
             true => {
-                let begun = machine.begin();
-                begun.map_err(|error| step_error(run, step, error))?;
+                machine.begin();
                 machine.seal(&[], text).map_err(&not_round_trip)?
             }
             false => machine.seal_with(&[], text, record.frontier.clone()),

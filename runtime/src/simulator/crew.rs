@@ -174,7 +174,7 @@ impl Crew {
         }
         let error = match concluded(result, &cx) {
             Ok(Done { update, hops }) => {
-                self.slots[at] = came(attempts.succeed(update, hops));
+                self.slots[at] = came(Ok(attempts.succeed(update, hops)));
                 return;
             }
             Err(error) => error,

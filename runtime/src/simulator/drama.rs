@@ -33,14 +33,11 @@ pub(super) fn hops(
 ) -> Hops<u32> {
     let mut hops = Hops::none();
     let mut was_empty = false;
-    let edges = (0..).zip(info.edges).filter(|(_, edge)| taken(edge));
-    let mut edges = edges.peekable();
-    while let Some((index, edge)) = edges.next() {
+    for (index, edge) in (0..).zip(info.edges).filter(|(_, edge)| taken(edge)) {
         match edge.kind {
             EdgeKind::Each => {
-                let has_else = (edges.peek()).is_some_and(|(_, next)| next.kind == EdgeKind::Else);
-                let items = items(index).max(u64::from(!has_else));
-                was_empty = !hops.each(index, (0..items as u32).map(|item| item + index));
+                let items = 0..items(index) as u32;
+                was_empty = !hops.each(index, items.map(|item| item + index));
             }
             EdgeKind::Input => hops.with(index, index),
             EdgeKind::Else if !was_empty => {}

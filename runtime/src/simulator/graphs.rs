@@ -1,6 +1,6 @@
-//! Random graphs: static fan-outs, routes, `each` with and without `else`,
-//! inputs, joins, deferred nodes and error rows, over nodes that call each
-//! other forwards and, by routes, error rows and joins, backwards.
+//! Random graphs: static fan-outs, routes, `each`, inputs, joins, deferred nodes
+//! and error rows, over nodes that call each other forwards and, by routes, error
+//! rows and joins, backwards.
 //!
 //! A graph is a table that lives for ever, so there is a fixed number of them.
 
@@ -197,15 +197,13 @@ impl Draft {
                 self.edge(from, target, EdgeKind::Input, arm);
             } else {
                 self.edge(from, target, EdgeKind::Each, arm);
-                let others = match from {
-                    // A run that has nothing to do.
-                    START if self.dice.one_in(4) => vec![END],
-                    START => Vec::new(),
-                    _ => self.plain().collect(),
+                // A run that has nothing to do, now and then.
+                let others = match from == START && self.dice.one_in(4) {
+                    true => Vec::new(),
+                    false => self.plain().collect(),
                 };
-                for other in self.dice.draw(others, 1) {
-                    self.edge(from, other, EdgeKind::Else, arm);
-                }
+                let other = self.dice.draw(others, 1).pop().unwrap_or(END);
+                self.edge(from, other, EdgeKind::Else, arm);
             }
         }
     }

@@ -188,8 +188,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         };
         self.machine.restore(first.step, first.chain, turn);
         if first.step == 0 {
-            let begun = self.machine.begin();
-            begun.map_err(|error| self.step_error(first, error))?;
+            self.machine.begin();
             self.follows(first)?;
         }
         Ok(())

@@ -96,7 +96,7 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         };
         let cx = cx.let_go();
         let error = match concluded(result, cx) {
-            Ok(Done { update, hops }) => return attempts.succeed(update, hops),
+            Ok(Done { update, hops }) => return Ok(attempts.succeed(update, hops)),
             Err(error) => error,
         };
         let delay = match attempts.after(error, cx) {
