@@ -1,4 +1,4 @@
-//! SHA-256 over parts, in the one form everything in this crate is hashed in.
+//! SHA-256 over parts, the one form in which everything in this crate is hashed.
 //!
 //! Every part is prefixed with its length as `u64` little-endian, so that no
 //! two different lists of parts can give the same bytes; an integer is a part

@@ -122,7 +122,7 @@ async fn a_reader_in_between_delays_it_and_no_more() {
     let seen = count();
     let asked = with!(everything(Pruning::Run), keep_newest = 1);
     assert_eq!(store.prune(&asked).await.unwrap().runs, 9);
-    assert_eq!(count(), seen, "a look is of one moment");
+    assert_eq!(count(), seen, "a read is of one moment");
     let before = bytes(store.path());
     reader.execute_batch("ROLLBACK").unwrap();
     drop(reader);

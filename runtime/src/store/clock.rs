@@ -1,8 +1,8 @@
-//! The clock of stores and nodes: whole milliseconds, so that what is written is what is read.
+//! The clock of stores and nodes: whole milliseconds, so that what is read is what was written.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The last millisecond of the year 9999: further terms end here.
+/// The last millisecond of the year 9999: longer terms end here.
 const FAR: i64 = 253_402_300_799_999;
 
 /// Milliseconds since 1970; times before it count as 0.

@@ -35,7 +35,7 @@ pub enum StoreError {
         /// The epoch that the caller held.
         epoch: u64,
     },
-    /// The step was committed before, as something else.
+    /// The step was committed before, with other contents.
     #[error(
         "step {step} of run `{run}` is committed with another idempotency key ({stored}, not {given})"
     )]
@@ -49,7 +49,7 @@ pub enum StoreError {
         /// The key of the refused commit.
         given: Digest,
     },
-    /// The head is somewhere else than the caller thinks.
+    /// The head is not where the caller thinks.
     #[error("step {step} of run `{run}` does not follow its head, step {head}")]
     NotNext {
         /// The run.
@@ -85,8 +85,8 @@ pub enum StoreError {
         /// The question's id.
         question: String,
     },
-    /// What the question asks is on record by now.
-    #[error("what question `{question}` of run `{run}` asks is on record by now")]
+    /// What the question asks about is on record by now.
+    #[error("what question `{question}` of run `{run}` asks about is on record by now")]
     OutcomeKnown {
         /// The run.
         run: String,
@@ -159,7 +159,7 @@ pub enum StoreError {
         /// The oldest schema that has what was asked for.
         needed: u32,
     },
-    /// What was committed last stands in a log that cannot be read without writing.
+    /// The last commits are in a log that cannot be read without writing.
     #[error(
         "`{path}` was left with `{log}`, in which its last commits are, and without what it takes to read that \
          and write nothing; nothing older is shown instead: open it once with `SqliteStore::open`, as a user who \
@@ -168,7 +168,7 @@ pub enum StoreError {
     NeedsRecovery {
         /// The file.
         path: String,
-        /// The log or journal beside it.
+        /// The log or journal next to it.
         log: String,
     },
     /// The database cannot be written, or not through this store.
@@ -179,7 +179,7 @@ pub enum StoreError {
         /// Why, and what to do.
         reason: String,
     },
-    /// The file at the path is not the one that was opened; the database, or one of the two beside it.
+    /// The file at the path is not the one that was opened; the database, or one of the two next to it.
     #[error(
         "`{path}` was moved, deleted or replaced while it was open; nothing was written; put the file back, \
          and the store goes on; if it is a log or an index that is gone for good, close the store, which saves \
@@ -199,7 +199,7 @@ pub enum StoreError {
         /// The path.
         path: String,
     },
-    /// The file is shorter than it must be: somebody else cut it off.
+    /// The file is shorter than it must be: somebody else truncated it.
     #[error(
         "`{path}` is shorter than what was written to it, somebody has cut it off; nothing was written now, \
          stop all who have it open and restore the database from a backup"
@@ -266,7 +266,7 @@ pub enum StoreError {
 
 #[cfg(feature = "sqlite")]
 impl StoreError {
-    /// [`ReadOnly`](Self::ReadOnly) for whoever wanted to write.
+    /// [`ReadOnly`](Self::ReadOnly) for a store that was opened to write.
     pub(super) fn unwritable(path: impl fmt::Display) -> Self {
         Self::ReadOnly {
             path: path.to_string(),
@@ -274,7 +274,7 @@ impl StoreError {
         }
     }
 
-    /// [`ReadOnly`](Self::ReadOnly) for whoever wanted to read only.
+    /// [`ReadOnly`](Self::ReadOnly) for a store that was opened read-only.
     pub(super) fn opened_read_only(path: impl fmt::Display) -> Self {
         Self::ReadOnly {
             path: path.to_string(),
@@ -296,14 +296,14 @@ pub enum CallOutcome {
 }
 
 impl StoreError {
-    /// Whether the same call may well succeed a little later, with nobody doing anything
+    /// Whether the same call may succeed a little later without anybody doing anything
     /// about it.
     ///
     /// True of [`Unavailable`](Self::Unavailable), [`Busy`](Self::Busy) and
     /// [`TooManyFiles`](Self::TooManyFiles). False of everything else: of what somebody
-    /// must see to first ([`Full`](Self::Full), [`ReadOnly`](Self::ReadOnly),
-    /// [`Moved`](Self::Moved), [`Corrupt`](Self::Corrupt) and their like, and what the
-    /// database says that is none of these, [`Backend`](Self::Backend)), and of answers to
+    /// must fix first ([`Full`](Self::Full), [`ReadOnly`](Self::ReadOnly),
+    /// [`Moved`](Self::Moved), [`Corrupt`](Self::Corrupt) and the like, and any other
+    /// error of the database, [`Backend`](Self::Backend)), and of answers to
     /// the call, such as [`LeaseHeld`](Self::LeaseHeld) and [`NotNext`](Self::NotNext).
     pub const fn is_transient(&self) -> bool {
         matches!(

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::Store;
 
-/// What an engine's [`store`](crate::EngineBuilder::store) takes: a [`Store`], or one
-/// in an [`Arc`], of a type that is known or not.
+/// What an engine's [`store`](crate::EngineBuilder::store) takes: a [`Store`], an
+/// [`Arc`] of one, or an `Arc<dyn Store>`.
 pub trait IntoStore {
     /// The store, as engines share it.
     fn into_store(self) -> Arc<dyn Store>;

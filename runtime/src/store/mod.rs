@@ -34,17 +34,17 @@ pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
 
 use crate::hash::Digest;
 
-/// How long a run's id may be, in bytes; none is empty.
+/// How long a run's id may be, in bytes; it is never empty.
 pub const LONGEST_RUN_ID: usize = 1_024;
 
-/// How long a label may be, in bytes; none is empty.
+/// How long a label may be, in bytes; it is never empty.
 pub const LONGEST_LABEL: usize = 256;
 
-/// How long at least may be, in bytes: a turn's token, an effect's and a question's name, a
-/// question's id, the names of graphs, nodes, owners and events.
+/// How many bytes any store takes for a turn's token, the name of an effect or a question, a
+/// question's id, and the names of graphs, nodes, owners and events.
 pub const LONGEST_NAME: usize = 1_024;
 
-/// How many items a page of a list has at most.
+/// The most items that a page of a list has.
 pub const LARGEST_PAGE: usize = 1_000;
 
 /// What every method of a [`Store`] returns.
@@ -56,25 +56,25 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 /// does not depend on its future being polled to the end: once polled, it
 /// happens or fails as a whole, even if the future is dropped.
 ///
-/// **A call may be made again.** Who gets no answer, or [`StoreError::Unavailable`], does
-/// not know whether a call happened. The same call with the same arguments settles it:
+/// **A call may be made again.** A caller that gets no answer, or [`StoreError::Unavailable`],
+/// does not know whether the call happened. The same call with the same arguments settles it:
 /// nothing happens twice, and the answer is that of the first, apart from times, from what
-/// [`prune`](Self::prune) counts, and from [`Committed::Already`] in the place of
-/// [`Committed::Now`]. A lost lease is lost for a repeated call, too, as far as it takes one:
-/// only a commit whose step is there, and a park, need none any more.
+/// [`prune`](Self::prune) counts, and from [`Committed::Already`] in place of
+/// [`Committed::Now`]. A repeated call that needs a lease fails if the lease was lost:
+/// only a commit whose step is there, and a park, no longer need one.
 ///
-/// **Keys** are any texts, compared by their bytes, as long as [`LONGEST_RUN_ID`],
-/// [`LONGEST_LABEL`] and [`LONGEST_NAME`] say. The engine takes no longer ones. A store
-/// may refuse those that are longer ([`StoreError::TooLarge`]).
+/// **Keys** are arbitrary texts, compared by their bytes, up to [`LONGEST_RUN_ID`],
+/// [`LONGEST_LABEL`] and [`LONGEST_NAME`]. The engine accepts no longer ones, and a store
+/// may refuse them ([`StoreError::TooLarge`]).
 ///
 /// **Lists** come in pages, in the order of their keys: see [`Page`] and [`Listed`]. A page is
 /// of one moment, a list of several pages is not. Whatever is listed all the time, from the
 /// first page to the last, is on exactly one of them. [`Pages`] is the way through.
 ///
 /// **Times** are those of one clock, the store's own: [`now`](Self::now) reads it, and
-/// what is stored is compared with nothing else, since the clocks of those who ask may
-/// differ from it and from one another. They are kept to the millisecond. A term of any
-/// length is a term, [`Duration::MAX`] too: it ends in the far future.
+/// what is stored is compared with nothing else, since the callers' clocks may
+/// differ from it and from one another. They are kept to the millisecond. A term may have
+/// any length, even [`Duration::MAX`]: it ends in the far future.
 pub trait Store: Send + Sync + 'static {
     /// The time by the store's clock, by which leases lapse and records are dated.
     fn now(&self) -> StoreFuture<'_, SystemTime>;
@@ -87,7 +87,7 @@ pub trait Store: Send + Sync + 'static {
     /// The head of a run; `None` if there is no such run.
     fn head<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Head>>;
 
-    /// All that is needed to go on with a run, read in one consistent look:
+    /// All that is needed to continue a run, read at one moment:
     /// see [`Loaded`].
     fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>>;
 
@@ -153,10 +153,10 @@ pub trait Store: Send + Sync + 'static {
     /// Takes the lease of an existing run, with a new epoch.
     ///
     /// A lease is free if there is none, if it has expired by the store's
-    /// clock and its owner is not known to live (then it is free two terms later), if its owner
-    /// is known to be dead, or if it is the claim's owner's already
-    /// (whoever held it for that owner before loses it). If it is there by this very
-    /// claim its epoch stays, and its term begins anew.
+    /// clock (two terms later if its owner is known to be alive), if its owner
+    /// is known to be dead, or if the claim's owner has it already
+    /// (whoever held it for that owner before loses it). If this very claim
+    /// took it, its epoch stays, and its term begins again.
     ///
     /// # Errors
     /// [`StoreError::LeaseHeld`] if another owner's lease is alive,
@@ -175,9 +175,9 @@ pub trait Store: Send + Sync + 'static {
     /// Commits one step: record, snapshot, effects, events, head and lease, all
     /// or nothing.
     ///
-    /// If the step exists with the same idempotency key nothing changes and the
-    /// answer is [`Committed::Already`], whatever the lease; it says whether that is the asker's still:
-    /// by its epoch, or by its claim if the commit takes the lease. If an earlier turn
+    /// If the step exists with the same idempotency key, nothing changes and the
+    /// answer is [`Committed::Already`], whatever the lease; it says whether the lease is still the
+    /// caller's: by its epoch, or by its claim if the commit takes the lease. If an earlier turn
     /// of the run began with the commit's token, nothing changes either, and
     /// the answer is [`Committed::TokenSpent`]. A step of kind
     /// [`Update`](StepKind::Update) keeps the head's error, the pending
@@ -199,7 +199,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes effects of the open step into the journal.
     ///
-    /// What is recorded stands. A record is passed over if a
+    /// What is recorded stands. A record is ignored if a
     /// [`Done`](EffectKind::Done) or [`Clock`](EffectKind::Clock) of the same call
     /// says something else, or if it says [`Failed`](EffectKind::Failed) of what
     /// another attempt has begun ([`Intent`](EffectKind::Intent)): it comes late,
@@ -210,15 +210,15 @@ pub trait Store: Send + Sync + 'static {
     /// - [`StoreError::NotNext`] if a record is not of the step after the head.
     fn journal(&self, recording: Recording) -> StoreFuture<'_, ()>;
 
-    /// Leaves the open step: keeps the results of its finished tasks, each in the place of
-    /// one that is kept of that task, its effects and its questions, sets the run's status
+    /// Leaves the open step: keeps the results of its finished tasks, each replacing any
+    /// kept before for that task, its effects and its questions, sets the run's status
     /// and error, and gives the lease back.
     ///
     /// A question whose id is there already stays as it is, answered or not:
-    /// an answer may come while the run is driven. To ask once more takes another id.
+    /// an answer may come while the run is driven. Asking once more takes another id.
     ///
-    /// Nothing changes if the run was parked under that epoch before, whoever holds it by
-    /// now, and no other park has gone through since.
+    /// Nothing changes if the run was parked under that epoch before, whoever holds it
+    /// now, and no other park has happened since.
     ///
     /// # Errors
     /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;
@@ -228,19 +228,19 @@ pub trait Store: Send + Sync + 'static {
 
     /// Answers an open question, and writes what it says of an effect.
     ///
-    /// Nothing changes if it was answered with that token and text before, as long as it is
-    /// there: also when its step was committed, until that is pruned.
+    /// Nothing changes if it was answered with that token and text before, as long as it
+    /// exists: even after its step was committed, until that is pruned.
     ///
     /// # Errors
-    /// - [`StoreError::NoSuchQuestion`], also if its step was committed meanwhile;
+    /// - [`StoreError::NoSuchQuestion`], even if its step was committed meanwhile;
     /// - [`StoreError::Answered`], [`StoreError::NoSuchRun`];
     /// - [`StoreError::NotNext`] if the effect is not of the step after the head;
-    /// - [`StoreError::OutcomeKnown`] if what is recorded of the effect stands
-    ///   against it, by the rule of [`journal`](Self::journal).
+    /// - [`StoreError::OutcomeKnown`] if what is recorded of the effect contradicts
+    ///   it, by the rule of [`journal`](Self::journal).
     fn answer(&self, answer: Answer) -> StoreFuture<'_, ()>;
 
-    /// Writes a snapshot of the head's state, in the place of older ones that
-    /// neither a fork stands on nor the steps after a pruned part of the history.
+    /// Writes a snapshot of the head's state, replacing older ones unless
+    /// a fork or the steps after a pruned part of the history stand on them.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`]; [`StoreError::NotNext`] if its step is not the head.
@@ -259,14 +259,14 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::NoSuchRun`].
     fn label<'a>(&'a self, run: &'a str, step: u64, label: &'a str) -> StoreFuture<'a, ()>;
 
-    /// The labels of a run with their steps, by label; those of a fork's
-    /// origin, up to where it branches off, included, unless it has one of that
+    /// The labels of a run with their steps, by label, including those of a fork's
+    /// origin up to where it branches off, unless it has one of that
     /// name itself.
     fn labels<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<(String, u64)>>;
 
     /// Drops runs or parts of their history. Whatever a resume or a fork needs stays.
     ///
-    /// Atomic for each run, not for all of them: commits of others go on in
+    /// Atomic for each run, not for all of them: others commit in
     /// between, and if the future is dropped the rest is left to the next call.
     fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned>;
 
@@ -278,8 +278,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Runs that nothing will ever move again, by id: neither final nor failed,
     /// and neither claimable, leased, timed nor with a question in their open
-    /// step; whose questions are all answered waits for a resume. Always empty
-    /// unless the database was changed by hand, or a run was parked as
+    /// step; a run whose questions are all answered waits for a resume. Always
+    /// empty unless the database was changed by hand, or a run was parked as
     /// interrupted without a question.
     fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>>;
 }

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::hash::Digest;
 
-/// The way through a list, page by page: says which one is next, and is told what came.
+/// The way through a list, page by page: it says which page is next, and is told what came.
 ///
 /// ```
 /// use superstep::store::{MemoryStore, Pages, RunFilter, Store};
@@ -24,7 +24,7 @@ use crate::hash::Digest;
 /// # }
 /// ```
 ///
-/// A list may change on the way. What is there all the time comes exactly once.
+/// A list may change meanwhile. What is there all the time comes exactly once.
 #[derive(Clone, Debug)]
 pub struct Pages<K> {
     limit: usize,
@@ -50,13 +50,13 @@ impl<K> Pages<K> {
         self.next.take()
     }
 
-    /// Takes what came of the page, and gives what is on it.
+    /// Takes the page that came, and returns what is on it.
     pub fn turn<T>(&mut self, listed: Listed<T, K>) -> Vec<T> {
         self.next = listed.next.map(|key| Page::first(self.limit).after(key));
         listed.items
     }
 
-    /// All pages in one, for lists that are short enough: `ask` gets one page after the other.
+    /// All pages in one, for lists that are short enough: `ask` is called for one page after the other.
     ///
     /// # Errors
     /// The first of `ask`.
@@ -73,8 +73,8 @@ impl<K> Pages<K> {
     }
 }
 
-/// Whole lists of a [`Store`], read page by page: for tests, and where it is known that they
-/// are short.
+/// Whole lists of a [`Store`], read page by page: for tests, and for lists known to be
+/// short.
 pub trait StoreExt: Store {
     /// The heads of all runs.
     fn all_runs(&self) -> StoreFuture<'_, Vec<Head>> {

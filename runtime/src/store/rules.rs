@@ -1,4 +1,4 @@
-//! Who may do what: the decisions that every store makes alike.
+//! Who may do what: the decisions that every store makes in the same way.
 //!
 //! Pure functions over what a store has just read, so that a refusal comes
 //! before the first write. A store reads the facts, asks, and writes what it is told, in one
@@ -52,7 +52,7 @@ pub struct LeaseState {
     pub claim: Option<u64>,
     /// The epoch under which the run was parked last.
     pub parked: Option<u64>,
-    /// Until when nobody takes it from an owner that is known to live; `None` in what older
+    /// Until when nobody takes it from an owner that is known to be alive; `None` in what older
     /// versions wrote.
     pub grace: Option<SystemTime>,
 }
@@ -80,7 +80,7 @@ impl LeaseState {
         }
     }
 
-    /// Whether somebody holds it now, unless he is dead.
+    /// Whether somebody holds it now, unless that owner is dead.
     pub fn is_live(&self, now: SystemTime) -> bool {
         self.owner.is_some() && self.expires > now
     }
@@ -94,12 +94,12 @@ impl LeaseState {
         })
     }
 
-    /// Whether that very claim took it.
+    /// Whether this very claim took it.
     fn is_by(&self, claim: &Claim) -> bool {
         self.owner.as_deref() == Some(&claim.owner) && self.claim == Some(claim.token)
     }
 
-    /// What stays of it when it is given back.
+    /// What remains of it when it is given back.
     fn given_back(self) -> Self {
         Self {
             owner: None,
@@ -114,17 +114,17 @@ impl LeaseState {
 pub enum Life {
     /// It is certainly gone: its lease is free.
     Dead,
-    /// It certainly lives, but may be too busy to renew its lease in time.
+    /// It is certainly alive, but may be too busy to renew its lease in time.
     Alive,
     /// Nothing: the lease lapses.
     Unknown,
 }
 
-/// So many terms a lease stays with an owner that lives, although it lapses after one.
+/// How many terms a lease stays with an owner that is alive, although it lapses after one.
 const GRACE: u32 = 3;
 
-/// Takes the lease, unless it is taken by that very claim: then it begins anew. `life`, which
-/// is of its owner, is asked only if that is another.
+/// Takes the lease; if that very claim has it already, its term begins again. `life`, which
+/// is about the lease's owner, is called only if that is another one.
 pub fn take(
     run: &str,
     stored: &LeaseState,
@@ -188,14 +188,14 @@ pub fn renew(
     })
 }
 
-/// What stays of the lease when it is given back under `epoch`; `None` if it is another's
+/// What remains of the lease when it is given back under `epoch`; `None` if it is another's
 /// by now.
 pub fn release(stored: &LeaseState, epoch: u64) -> Option<LeaseState> {
     (stored.epoch == epoch).then(|| stored.clone().given_back())
 }
 
-/// What stays of the lease when the run is parked under `epoch`; `None` if it was parked
-/// under it before: the same call again, and there is nothing to do.
+/// What remains of the lease when the run is parked under `epoch`; `None` if it was parked
+/// under it before: it is the same call again, and there is nothing to do.
 pub fn park(run: &str, stored: &LeaseState, epoch: u64) -> Result<Option<LeaseState>, StoreError> {
     if stored.parked == Some(epoch) {
         return Ok(None); // whoever parks gives the epoch away
@@ -259,9 +259,9 @@ pub enum Verdict {
     Write(Grant),
 }
 
-/// Decides on the commit that is to create its run. `branch` is, of a fork, the
-/// chain value of the step at which it branches off, if there is that step;
-/// `epoch` the highest of a run that is gone, which may have had this id.
+/// Decides on the commit that is to create its run. `branch` is, for a fork, the
+/// chain value of the step at which it branches off, if that step exists;
+/// `epoch` is the highest of any run that is gone and may have had this id.
 pub fn begin(
     commit: &Commit,
     (branch, epoch): (Option<Digest>, u64),
@@ -294,7 +294,7 @@ pub fn begin(
     access(commit, &lease, now, || Ok(Life::Unknown))
 }
 
-/// Decides on a commit to a run that is there.
+/// Decides on a commit to an existing run.
 pub fn judge(
     commit: &Commit,
     facts: &Facts,
@@ -316,13 +316,13 @@ pub fn judge(
         });
     }
     if commit.create.is_some() {
-        // Another run has the id: what is to begin here would go on with it.
+        // Another run has the id: what is to begin here would continue that one.
         return Err(not_next(run, step, facts.step));
     }
     if facts.token_spent {
         return Ok(Verdict::TokenSpent);
     }
-    // The lease comes before the place: who lost it is told so.
+    // The lease is checked before the place: whoever lost it is told so.
     let lease = access(commit, &facts.lease, now, life)?;
     if step.checked_sub(1) != Some(facts.step) || commit.previous != facts.chain {
         return Err(not_next(run, step, facts.step));

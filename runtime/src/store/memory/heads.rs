@@ -18,7 +18,7 @@ impl Kept {
         rules::cut(stuck.map(|run| run.head.run.clone()), page, String::clone)
     }
 
-    /// From the beginning of a page on.
+    /// From the beginning of a page onwards.
     fn runs_on(&self, page: &Page<String>) -> impl Iterator<Item = &Run> {
         let runs = self.runs.range::<String, _>(rules::beyond(page));
         runs.map(|(_, run)| run)

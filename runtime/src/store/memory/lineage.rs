@@ -13,7 +13,7 @@ use crate::store::{
 
 impl Kept {
     /// The run and its origins, newest first, each with the last of its steps
-    /// that is the run's too.
+    /// that is part of the run's history.
     fn lineage(&self, run: &str) -> impl Iterator<Item = (&Run, u64)> {
         let newest = self.runs.get(run).map(|run| (run, u64::MAX));
         std::iter::successors(newest, |(run, last)| {

@@ -75,8 +75,8 @@ impl MemoryStore {
         rules::whole((self.clock)())
     }
 
-    /// Everything is validated before anything is changed, so what a panic
-    /// leaves behind is whole.
+    /// Everything is validated before anything is changed, so a panic
+    /// leaves nothing half done.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

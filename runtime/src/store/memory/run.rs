@@ -8,7 +8,7 @@ use crate::store::{
     Recording, Snapshot, Status, StepRecord, StoreError, TurnRecord,
 };
 
-/// One run and what is its own.
+/// One run and what belongs to it.
 pub(super) struct Run {
     /// Its `lease` is left empty and filled from `lease` when it is handed out.
     pub(super) head: Head,
@@ -149,7 +149,7 @@ impl Run {
         for mut question in park.questions {
             question.asked = now;
             (question.answer, question.token) = (None, None);
-            // An answer may have come while the run was driven: it stays.
+            // An answer may have come while the run was driven: it is kept.
             self.questions
                 .entry(question.id.clone())
                 .or_insert(question);
@@ -174,7 +174,7 @@ impl Run {
         Ok(())
     }
 
-    /// As the SQL query of the other store has it: only a question in the open
+    /// As in the SQL query of the other store: only a question in the open
     /// step keeps these two from being stuck, and no timer is kept here.
     pub(super) fn is_stuck(&self, now: SystemTime) -> bool {
         let asks = |run: &Self| {

@@ -20,9 +20,9 @@ use std::time::Duration;
 pub struct Claim {
     /// For whom.
     pub owner: String,
-    /// Random, another one for each call.
+    /// Random, different for each call.
     pub token: u64,
-    /// For how long, from when the store does it.
+    /// For how long, from the moment the store grants it.
     pub term: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Claim {
     }
 }
 
-/// Some 64 bits that no other call has.
+/// 64 bits that no other call has.
 pub(super) fn token() -> u64 {
     RandomState::new().build_hasher().finish()
 }

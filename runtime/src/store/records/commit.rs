@@ -4,7 +4,7 @@ use super::{
 };
 use crate::hash::Digest;
 
-/// What a run is created with, beside its first step.
+/// What a run is created with, in addition to its first step.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Creation {
@@ -24,7 +24,7 @@ pub struct Creation {
 }
 
 impl Creation {
-    /// Of a run that is no fork.
+    /// Of a run that is not a fork.
     pub fn new(
         graph: impl Into<String>,
         fingerprint: Digest,
@@ -85,20 +85,20 @@ pub struct Commit {
     /// The step that began that turn.
     pub turn_step: u64,
     /// The step from which `max_steps` is counted, at least `turn_step`: the last
-    /// one that came from outside, be it a turn's or a correction.
+    /// one that came from outside, a turn's or a correction.
     pub counted_from: u64,
     /// The turn's token, with the step that begins a turn: no other turn of
     /// the run begins with it.
     pub token: Option<String>,
-    /// Effects of the step that are not journaled yet, or otherwise.
+    /// Effects of the step that are not journaled yet, or not in this form.
     pub effects: Vec<EffectRecord>,
     /// Events for the outbox. Not used yet: no engine writes any so far.
     pub events: Vec<Event>,
 }
 
 impl Commit {
-    /// A step of a run that is there and whose lease stays; in turn 0, which began with
-    /// step 0; with nothing beside the record. The other fields are to be set.
+    /// A step of an existing run whose lease stays; in turn 0, which began with
+    /// step 0; with nothing but the record. Set the other fields as needed.
     pub fn new(
         run: impl Into<String>,
         access: Access,
@@ -132,8 +132,8 @@ pub enum Committed {
     /// The step is committed; this is the lease it was committed under.
     Now(Lease),
     /// The step was committed before, with the same key; the lease, if it is still
-    /// that of whoever asks. Without it somebody else may go on with the run, unless
-    /// the commit gave the lease back itself.
+    /// the caller's. Without it somebody else may be driving the run, unless
+    /// the commit itself gave the lease back.
     Already(Option<Lease>),
     /// The commit's token began an earlier turn of the run; nothing changed.
     TokenSpent,
@@ -152,16 +152,16 @@ pub struct Park {
     /// The error of a failed run, as the engine encodes it:
     /// `{"code":…,"message":…,"step":…,"node":…}`, the last two where there are any.
     pub error: Option<String>,
-    /// Results to keep, beside those that are kept already.
+    /// Results to keep, in addition to those that are kept already.
     pub results: Vec<PendingResult>,
-    /// Effects of the open step that are not journaled yet, or otherwise.
+    /// Effects of the open step that are not journaled yet, or not in this form.
     pub effects: Vec<EffectRecord>,
-    /// Questions to ask, beside those that are open already.
+    /// Questions to ask, in addition to those that are open already.
     pub questions: Vec<Question>,
 }
 
 impl Park {
-    /// Keeps nothing but the status, without an error. The other fields are to be set.
+    /// Keeps nothing but the status, without an error. Set the other fields as needed.
     pub fn new(run: impl Into<String>, epoch: u64, status: Status) -> Self {
         Self {
             run: run.into(),

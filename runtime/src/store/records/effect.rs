@@ -53,7 +53,7 @@ pub struct EffectRecord {
 
 impl EffectRecord {
     /// Of the first attempt, without a place among its task's calls, an excerpt, a response
-    /// or an error. These fields are to be set.
+    /// or an error. Set these fields as needed.
     pub fn new(
         step: u64,
         task: Digest,
@@ -78,13 +78,13 @@ impl EffectRecord {
         }
     }
 
-    /// Which call it is of.
+    /// Which call it belongs to.
     pub fn key(&self) -> EffectKey {
         EffectKey::new(self.step, self.task, self.name.clone(), self.n)
     }
 }
 
-/// Which call of an effect a record is of. In the order of their keys effects stand by step,
+/// Which call of an effect a record belongs to. Keys are ordered by step,
 /// then by task, name and `n`, names by their bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
@@ -117,7 +117,7 @@ impl EffectKey {
 pub enum EffectKind {
     /// It succeeded.
     Done,
-    /// It failed, and its task went on; or it is known not to have happened.
+    /// It failed, and its task continued; or it is known not to have happened.
     Failed,
     /// At most once: it was begun, and its outcome is not known.
     Intent,
@@ -139,7 +139,7 @@ impl EffectKind {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gave.
+    /// Reads what [`as_str`](Self::as_str) returned.
     pub fn parse(word: &str) -> Option<Self> {
         [
             Self::Done,
@@ -153,7 +153,7 @@ impl EffectKind {
     }
 }
 
-/// Effects of the open step that are to stand in its journal from now on.
+/// Effects of the open step to be written into its journal.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Recording {
@@ -161,7 +161,7 @@ pub struct Recording {
     pub run: String,
     /// The epoch of the lease that is held.
     pub epoch: u64,
-    /// The records; each takes the place of the one with its task, name and `n`.
+    /// The records; each replaces the one with its task, name and `n`.
     pub effects: Vec<EffectRecord>,
 }
 

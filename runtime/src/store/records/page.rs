@@ -26,7 +26,7 @@ impl<K> Page<K> {
         Self { after: None, limit }
     }
 
-    /// The same number of items from behind `key` on: the [`next`](Listed::next) of what came
+    /// The same number of items after `key`: the [`next`](Listed::next) of the page
     /// before.
     #[must_use]
     pub fn after(self, key: K) -> Self {
@@ -36,8 +36,8 @@ impl<K> Page<K> {
         }
     }
 
-    /// How many items there are at most: `limit`, but at least 1, so that whoever goes on gets
-    /// on, and never more than [`LARGEST_PAGE`].
+    /// How many items there are at most: `limit`, but at least 1, so that every page makes
+    /// progress, and never more than [`LARGEST_PAGE`].
     pub fn size(&self) -> usize {
         self.limit.clamp(1, LARGEST_PAGE)
     }
@@ -55,7 +55,7 @@ pub struct Listed<T, K> {
 }
 
 impl<T, K> Listed<T, K> {
-    /// These items, and where to go on.
+    /// These items, and where to continue.
     pub const fn new(items: Vec<T>, next: Option<K>) -> Self {
         Self { items, next }
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Status;
 
 /// What [`Store::prune`](crate::store::Store::prune) and
-/// [`Engine::prune`](crate::Engine::prune) are to drop.
+/// [`Engine::prune`](crate::Engine::prune) drop.
 ///
 /// A run that another one branched off from is kept as long as that one, and so
 /// are the steps that are its history.
@@ -16,26 +16,26 @@ use super::Status;
 ///
 /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
-/// // Finished runs that nobody has touched for a month, but for the newest hundred.
+/// // Finished runs that nobody has touched for a month, except the newest hundred.
 /// let runs = Prune::runs().older_than(30 * DAY).keep_newest(100);
 /// // Failed runs after a year, too.
 /// let failed = Prune::runs().statuses([Status::Failed]).older_than(365 * DAY);
-/// // The early steps of every run that did not move since yesterday.
+/// // The early steps of every run that has not moved since yesterday.
 /// let steps = Prune::history().older_than(DAY);
 /// # assert_eq!((runs.keep_newest, failed.statuses.len(), steps.older_than), (100, 1, DAY));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Prune {
-    /// What of them.
+    /// Which part of them.
     pub what: Pruning,
     /// Only runs of this graph.
     pub graph: Option<String>,
-    /// Only runs that stand so. A run under a live lease is always left alone.
+    /// Only runs with one of these statuses. A run under a live lease is always left alone.
     pub statuses: Vec<Status>,
-    /// Only runs whose head has not moved for so long, by the store's clock.
+    /// Only runs whose head has not moved for this long, by the store's clock.
     pub older_than: Duration,
-    /// Of the runs that all this is true of, keep so many: those whose heads moved last.
+    /// Of the runs that match all of this, keep so many: those whose heads moved last.
     pub keep_newest: usize,
 }
 
@@ -45,8 +45,8 @@ impl Prune {
         Self::of(Pruning::Run, [Status::Completed, Status::Cancelled])
     }
 
-    /// The steps before the newest snapshot, of runs of any age that stand
-    /// anyhow. A run without a snapshot keeps its steps;
+    /// The steps before the newest snapshot, of runs of any age and
+    /// status. A run without a snapshot keeps its steps;
     /// [`Engine::snapshot`](crate::Engine::snapshot) writes one.
     pub fn history() -> Self {
         Self::of(Pruning::History, Status::ALL)
@@ -69,21 +69,21 @@ impl Prune {
         self
     }
 
-    /// Only runs that have not moved for so long, by the store's clock.
+    /// Only runs that have not moved for this long, by the store's clock.
     #[must_use]
     pub const fn older_than(mut self, age: Duration) -> Self {
         self.older_than = age;
         self
     }
 
-    /// Only runs that stand so, whatever it was before.
+    /// Only runs with one of these statuses, replacing those set before.
     #[must_use]
     pub fn statuses(mut self, statuses: impl IntoIterator<Item = Status>) -> Self {
         self.statuses = statuses.into_iter().collect();
         self
     }
 
-    /// Of the runs that all the rest is true of, keeps so many: those that
+    /// Of the runs that match all the rest, keeps so many: those that
     /// moved last.
     #[must_use]
     pub const fn keep_newest(mut self, runs: usize) -> Self {
@@ -92,10 +92,10 @@ impl Prune {
     }
 }
 
-/// What of a run is dropped.
+/// Which part of a run is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pruning {
-    /// Everything, events that were not delivered yet included.
+    /// Everything, including undelivered events.
     Run,
     /// The steps between the input, or the step that began a fork, and the
     /// newest snapshot, with their effects, their questions and their labels.
@@ -113,7 +113,7 @@ pub struct Pruned {
 }
 
 impl Pruned {
-    /// So many.
+    /// These counts.
     pub const fn new(runs: u64, steps: u64) -> Self {
         Self { runs, steps }
     }

@@ -25,7 +25,7 @@ impl QuestionKind {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gave.
+    /// Reads what [`as_str`](Self::as_str) returned.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Outcome, Self::Interrupt]
             .into_iter()
@@ -33,7 +33,7 @@ impl QuestionKind {
     }
 }
 
-/// Something that a task has to know before it can go on.
+/// Something that a task has to know before it can continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Question {
@@ -47,7 +47,7 @@ pub struct Question {
     pub task: Digest,
     /// The node's name.
     pub node: String,
-    /// Under which name it was asked: for an outcome, the effect's.
+    /// The name under which it was asked: for an outcome, the effect's.
     pub name: String,
     /// Which call of that name, from 0.
     pub n: u64,
@@ -65,7 +65,7 @@ pub struct Question {
 }
 
 impl Question {
-    /// An open one, the first of its name, without a schema. The other fields are to be set.
+    /// An open one, the first of its name, without a schema. Set the other fields as needed.
     pub fn new(
         id: impl Into<String>,
         kind: QuestionKind,
@@ -102,10 +102,10 @@ pub struct Answer {
     pub question: String,
     /// The answer as canonical JSON.
     pub answer: String,
-    /// Random, another one for each call: by it the same call is known when it is made
+    /// Random, different for each call, so that the same call is recognised when it is made
     /// again.
     pub token: u64,
-    /// What the journal says of the effect from now on, if it was the question.
+    /// What the journal says of the effect from now on, if the question was about one.
     pub effect: Option<EffectRecord>,
 }
 

@@ -39,7 +39,7 @@ impl Status {
         Self::Failed,
     ];
 
-    /// Whether nothing but a further turn moves the run again.
+    /// Whether nothing but a further turn can move the run.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Cancelled)
     }
@@ -57,7 +57,7 @@ impl Status {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gave.
+    /// Reads what [`as_str`](Self::as_str) returned.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
@@ -100,7 +100,7 @@ pub struct Head {
     /// The step that began the current turn.
     pub turn_step: u64,
     /// The step from which `max_steps` is counted, at least `turn_step`: the last
-    /// one that came from outside, be it a turn's or a correction.
+    /// one that came from outside, a turn's or a correction.
     pub counted_from: u64,
     /// The token with which the current turn began, if it had one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,8 +108,8 @@ pub struct Head {
     /// Where the run branched off, if it is a fork.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// The first step from which on none was pruned, 0 if nothing was. Of those
-    /// before it there are the input, a fork's own first, and what forks stand on.
+    /// No step from this one on was pruned; 0 if none was. Before it there
+    /// are only the input, a fork's own first step, and what forks stand on.
     pub pruned: u64,
     /// The live or lapsed lease, if it was not given back.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,7 +175,7 @@ impl Head {
 pub struct Origin {
     /// The other run.
     pub run: String,
-    /// Its last step that is the fork's too.
+    /// Its last step that the fork shares.
     pub step: u64,
 }
 
@@ -203,7 +203,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Of that owner, under that epoch, until then.
+    /// Held by that owner, under that epoch, until then.
     pub fn new(owner: impl Into<String>, epoch: u64, expires: SystemTime) -> Self {
         Self {
             owner: owner.into(),
@@ -221,8 +221,8 @@ pub struct Loaded {
     pub head: Head,
     /// The newest snapshot of the run itself, if there is one.
     pub snapshot: Option<Snapshot>,
-    /// The records from the snapshot's step on to the head; without a snapshot
-    /// from the run's own first step on: step 0, or the one that made it a fork.
+    /// The records from the snapshot's step to the head; without a snapshot
+    /// from the run's own first step: step 0, or the one that made it a fork.
     pub steps: Vec<StepRecord>,
     /// The pending results of the open step.
     pub pending: Vec<PendingResult>,
@@ -233,7 +233,7 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The head alone. The other fields are to be set.
+    /// The head alone. Set the other fields as needed.
     pub const fn new(head: Head) -> Self {
         Self {
             head,

@@ -1,6 +1,6 @@
 use super::Status;
 
-/// Which runs are listed: all, unless something is said.
+/// Which runs are listed: all by default.
 ///
 /// ```
 /// use superstep::{Status, store::RunFilter};
@@ -16,7 +16,7 @@ use super::Status;
 pub struct RunFilter {
     /// Only runs of the graph with this name.
     pub graph: Option<String>,
-    /// Only runs that stand in one of these ways; in any if there is none.
+    /// Only runs with one of these statuses; with any if there is none.
     pub statuses: Vec<Status>,
 }
 
@@ -36,7 +36,7 @@ impl RunFilter {
         self
     }
 
-    /// Only runs that stand so; called again, those that stand in one of these ways.
+    /// Only runs with this status; called again, with one of those given.
     #[must_use]
     pub fn status(mut self, status: Status) -> Self {
         self.statuses.push(status);

@@ -32,7 +32,7 @@ impl StepKind {
         }
     }
 
-    /// Reads what [`as_str`](Self::as_str) gave.
+    /// Reads what [`as_str`](Self::as_str) returned.
     pub fn parse(word: &str) -> Option<Self> {
         [
             Self::Input,
@@ -69,7 +69,7 @@ pub struct StepRecord {
     pub digest: Digest,
     /// The idempotency key.
     pub key: Digest,
-    /// What a replay has to know beside, as canonical JSON: tasks that did not
+    /// What else a replay has to know, as canonical JSON: tasks that did not
     /// succeed at their first attempt, or saw an older state. `None` if there
     /// is nothing to say.
     pub notes: Option<String>,
@@ -168,7 +168,7 @@ impl TurnRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// The step after which the state is this.
+    /// The step after which this is the state.
     pub step: u64,
     /// The state as canonical JSON.
     pub state: String,
@@ -202,7 +202,7 @@ pub struct PendingResult {
 }
 
 impl PendingResult {
-    /// What that task came to.
+    /// The result of that task.
     pub fn new(task: Digest, node: impl Into<String>, saw: u64, result: impl Into<String>) -> Self {
         Self {
             task,
@@ -231,7 +231,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// One that is to be committed: it gets its id, its run and its step from the store.
+    /// One to be committed: it gets its id, its run and its step from the store.
     pub fn new(name: impl Into<String>, payload: impl Into<String>) -> Self {
         Self {
             id: 0,

@@ -29,7 +29,7 @@ pub const fn beyond<K>(page: &Page<K>) -> (Bound<&K>, Bound<&K>) {
     (from, Bound::Unbounded)
 }
 
-/// The first step that may be on the page of a list of steps from `from` on.
+/// The first step that may be on the page of a list of steps that begins at `from`.
 pub fn first_step(from: u64, page: &Page<u64>) -> u64 {
     let next = page.after.map(|after| after.saturating_add(1));
     next.map_or(from, |next| next.max(from))

@@ -29,7 +29,7 @@ pub fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(), StoreError> {
 /// Whether `stored` stays when `record` of the same call comes: a response and a
 /// reading of the clock stand, and a call that was begun is not declared undone
 /// by what another attempt left behind. The place and the attempt of what stands
-/// may be told anew.
+/// may be changed.
 pub fn stands(stored: &EffectRecord, record: &EffectRecord) -> bool {
     let content = |record: &EffectRecord| (record.kind, record.request, record.response.clone());
     match stored.kind {
@@ -60,7 +60,7 @@ pub fn answer(
             question: question.clone(),
         });
     }
-    // One that was left open by a step that is closed now is asked no more.
+    // A question left open by a step that is closed now is not asked any more.
     if stored.is_none_or(|stored| stored.step != head + 1) {
         return Err(StoreError::NoSuchQuestion {
             run: run.clone(),

@@ -19,7 +19,7 @@ pub fn is_prunable(prune: &Prune, head: &Head, live: bool, now: SystemTime) -> b
 }
 
 /// The runs to prune, of those that [`is_prunable`] let through. A fork comes
-/// before its origin, which nothing holds any more when the fork is gone.
+/// before its origin, which nothing holds once the fork is gone.
 pub fn candidates(prune: &Prune, mut prunable: Vec<Head>) -> Vec<String> {
     prunable.sort_by(|a, b| (b.updated, &a.run).cmp(&(a.updated, &b.run)));
     let old = prunable.split_off(prune.keep_newest.min(prunable.len()));
@@ -29,7 +29,7 @@ pub fn candidates(prune: &Prune, mut prunable: Vec<Head>) -> Vec<String> {
         .collect();
     let depth = |head: &Head| {
         let parent = |run: &&str| origins.get(run).copied();
-        // Not more than there are: rows that were altered may form a circle.
+        // No more than there are: rows that were altered may form a circle.
         std::iter::successors(Some(head.run.as_str()), parent)
             .take(old.len())
             .count()
@@ -42,7 +42,7 @@ pub fn candidates(prune: &Prune, mut prunable: Vec<Head>) -> Vec<String> {
         .collect()
 }
 
-/// Of a run's own history, what a decision about it takes.
+/// What a decision needs to know of a run's own history.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct History {
@@ -82,7 +82,7 @@ pub fn stands_on(snapshot: u64, pruned: u64, branch: Option<u64>) -> bool {
 /// Where the steps that lead up to `last` begin without a gap: 0 if all are
 /// there. `pruned` is what the head of that run says: from there on nothing was
 /// pruned, and what another one stands on is not pruned later either. `steps` are
-/// those there are, downwards from `last`, and asked only for what lies before.
+/// those that exist, downwards from `last`, read only for what lies before `pruned`.
 pub fn pruned_before<E>(
     last: u64,
     pruned: u64,

@@ -59,7 +59,7 @@ impl Cells<'_> {
         }
     }
 
-    /// A number of any sign, for what uses all 64 bits.
+    /// A signed number, for what uses all 64 bits.
     pub(super) fn bits(&self, column: usize) -> Result<u64, Fail> {
         match self.row.get_ref(column)? {
             ValueRef::Integer(number) => Ok(number.cast_unsigned()),

@@ -1,8 +1,8 @@
-//! Moves what is in the write-ahead log into the database, beside the writer.
+//! Moves what is in the write-ahead log into the database, concurrently with the writer.
 //!
 //! SQLite would do it at the end of some commit, every thousand pages, and that
 //! commit would wait for two syncs. On a thread and a connection of its own it
-//! holds nobody up: writing and reading go on meanwhile.
+//! holds nobody up: writing and reading continue meanwhile.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -23,14 +23,14 @@ use crate::store::StoreError;
 const TRANSACTIONS: u32 = 256;
 
 /// In pages: a log that is longer than this, because it is written to without a
-/// pause or in large pieces, is finished and begun again by the writer itself.
+/// pause or in large pieces, is emptied and restarted by the writer itself.
 ///
-/// A short log is better: to write over a file syncs twice as fast as to let it
-/// grow, and the first process after a kill reads the whole log again.
+/// A short log is better: overwriting a file syncs twice as fast as growing it,
+/// and the first process after a kill reads the whole log again.
 pub(super) const LONGEST_LOG: u32 = 1_000;
 
-/// In bytes: only a reader that stays where it is lets a log grow beyond this.
-/// What is longer is cut when the log begins again.
+/// In bytes: only a reader that stays in its transaction lets a log grow beyond this.
+/// A longer log is cut when it restarts.
 pub(super) const LONG_LOG: u64 = 64 << 20;
 
 /// How often to try again while a reader is in the way.
@@ -46,7 +46,7 @@ pub(super) struct Checkpointer {
 
 #[derive(Default)]
 struct Shared {
-    /// Whether it was asked and has not begun yet: that will do for all.
+    /// Whether it was asked and has not begun yet: one request serves all.
     is_asked: AtomicBool,
     /// Since when a reader has kept the log long.
     held_up: Mutex<Option<Instant>>,
@@ -89,7 +89,7 @@ impl Checkpointer {
     pub(super) async fn truncate(&self) {
         let (reply, done) = oneshot::channel();
         self.ask(Ask::Truncate(reply));
-        // There is no answer but that it is over.
+        // The only answer is that it is done.
         let _ = done.await;
     }
 
@@ -114,7 +114,7 @@ impl Shared {
             };
             match asked.recv_timeout(wait) {
                 Ok(Ask::Truncate(reply)) => {
-                    // First beside the writer, then the little that is left.
+                    // First concurrently with the writer, then the little that is left.
                     self.checkpoint(conn, "PASSIVE");
                     self.checkpoint(conn, "TRUNCATE");
                     // Nobody listens if the caller's future was dropped.
@@ -135,8 +135,8 @@ impl Shared {
             let (frames, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
             Ok((frames, frames - moved))
         });
-        // What fails is tried again with the next, and at the latest by the
-        // writer, where it counts.
+        // What fails is tried again with the next request, and at the latest by the
+        // writer, where it matters.
         let page = conn.pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0));
         let (Ok((frames, left)), Ok(page)) = (left, page) else {
             return;

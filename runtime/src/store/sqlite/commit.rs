@@ -17,7 +17,7 @@ use crate::store::{
     clock,
 };
 
-/// Gives what happened, and the lock file of an owner that the lease was taken from.
+/// Returns what happened, and the lock file of an owner that the lease was taken from.
 pub(super) fn commit(
     conn: &Connection,
     owners: &Owners,
@@ -106,7 +106,7 @@ fn facts(conn: &Connection, stored: &Stored, commit: &Commit) -> Result<Facts, F
     })
 }
 
-/// Of a fork's first step, the chain value at which it branches off.
+/// For a fork's first step, the chain value at which it branches off.
 fn branch(conn: &Connection, commit: &Commit) -> Result<Option<Digest>, Fail> {
     let create = commit.create.as_ref();
     match create.and_then(|create| create.origin.as_ref()) {
@@ -264,7 +264,7 @@ fn write_events(conn: &Connection, number: i64, step: u64, events: &[Event]) -> 
 pub(super) fn mark_delivered(conn: &Connection, ids: &[u64]) -> Result<(), Fail> {
     let mut delete = conn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?;
     for id in ids {
-        // An id that does not fit was never given.
+        // An id that does not fit was never assigned.
         if let Ok(id) = i64::try_from(*id) {
             delete.execute([id])?;
         }

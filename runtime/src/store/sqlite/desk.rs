@@ -1,4 +1,4 @@
-//! Where transactions are written: the connection, and the work that is put on it.
+//! Where transactions are written: the connection, and the work that is given to it.
 
 use std::sync::Arc;
 use std::thread::sleep;
@@ -85,7 +85,7 @@ pub(super) struct Desk {
     files: Watch,
     busy: Duration,
     checkpointer: Arc<Checkpointer>,
-    /// Whether a transaction failed: the next to open the file may find it
+    /// Whether a transaction failed: whoever opens the file next may find it
     /// committed all the same.
     in_doubt: bool,
 }
@@ -97,7 +97,7 @@ impl Desk {
         busy: Duration,
         checkpointer: Arc<Checkpointer>,
     ) -> Result<Self, StoreError> {
-        // Waiting is up to `begin`: who writes in place must not be kept.
+        // Waiting is up to `begin`: a caller that writes in place must not be held up.
         conn.busy_timeout(Duration::ZERO)
             .map_err(|error| translate(error, files.path()))?;
         Ok(Self {
@@ -109,7 +109,7 @@ impl Desk {
         })
     }
 
-    /// Writes a group in one transaction and answers it. Gives it back if
+    /// Writes a group in one transaction and answers it. Returns it unwritten if
     /// another process is writing and there is no patience.
     pub(super) fn write(
         &mut self,
@@ -190,7 +190,7 @@ impl Desk {
     }
 
     /// The last thing before the store closes. A lease that is in doubt names
-    /// our file, which is then left for the next one to bury.
+    /// our file, which is then left for the next store to bury.
     pub(super) fn leave(&self, owners: &Owners) {
         if self.in_doubt || owners.is_named(&self.conn) {
             owners.stay();

@@ -39,7 +39,7 @@ pub(super) fn same_call(
     Ok(select(conn, run, &sql, call)?.pop())
 }
 
-/// Writes what was checked before to belong to the open step.
+/// Writes effects that were already checked to belong to the open step.
 pub(super) fn write(conn: &Connection, number: i64, effects: &[EffectRecord]) -> Result<(), Fail> {
     let now = clock::to_millis(clock::now());
     for effect in effects {
@@ -83,12 +83,12 @@ pub(super) fn effects(
     let after = page.after.as_ref().filter(|key| key.step >= from);
     let range = (after.map_or(from, |key| key.step), to);
     let read = |[first, last]: [i64; 2], most| {
-        // Where the key's step is not at `first`, none is.
+        // If the key's step is not at `first`, none is.
         let (task, name, n) = match after {
             Some(key) => (
                 key.task.as_bytes().as_slice(),
                 key.name.as_str(),
-                // Nothing was counted that far.
+                // No count reaches that far.
                 i64::try_from(key.n).unwrap_or(i64::MAX),
             ),
             None => BEFORE_ALL,
@@ -119,7 +119,7 @@ pub(super) fn of_step(
     )
 }
 
-/// No task's key is so short.
+/// No task's key is that short.
 const BEFORE_ALL: (&[u8], &str, i64) = (&[], "", 0);
 
 pub(super) fn within() -> String {

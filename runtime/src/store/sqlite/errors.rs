@@ -8,7 +8,7 @@ use rusqlite::{ErrorCode, ffi};
 use super::open::is_out_of_files;
 use crate::store::StoreError;
 
-/// What systems call it when no more files can be opened, in this process or at all.
+/// The system's error codes when no more files can be opened, in this process or at all.
 #[cfg(unix)]
 pub(super) const TOO_MANY_FILES: &[i32] = &[24, 23]; // EMFILE, ENFILE
 #[cfg(not(unix))]
@@ -58,7 +58,7 @@ pub(super) fn translate(error: rusqlite::Error, path: &Path) -> StoreError {
                 return StoreError::TooManyFiles { path };
             }
             ErrorCode::DiskFull => return StoreError::Full { path },
-            // The third is what a reader says that lost the race for the index too often.
+            // The third comes from a reader that lost the race for the index too often.
             ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::FileLockingProtocolFailed => {
@@ -78,7 +78,7 @@ pub(super) fn translate(error: rusqlite::Error, path: &Path) -> StoreError {
     }
 }
 
-/// A failure that has no error of SQLite's behind it.
+/// A failure with no SQLite error behind it.
 pub(super) fn backend(message: impl Into<String>) -> StoreError {
     StoreError::Backend {
         message: message.into(),

@@ -1,5 +1,5 @@
-//! The files of a database as they lie there, and how they can be read without
-//! writing to any or making one.
+//! The files of a database as they are on disk, and how they can be read without
+//! writing to or creating any.
 
 use std::fs::{self, Metadata};
 use std::path::Path;
@@ -8,25 +8,25 @@ use std::time::{Duration, SystemTime};
 use super::watch::beside;
 use crate::store::StoreError;
 
-/// Within this time two changes of a file may leave the same time at it.
+/// Within this time two changes of a file may leave the same timestamp.
 const COARSE: Duration = Duration::from_millis(20);
 
 /// What SQLite has to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// By SQLite's own rules, whoever else is at it: through the log and its index if
+    /// By SQLite's own rules, whoever else uses it: through the log and its index if
     /// there are any.
     Shared,
     /// The file alone, without a lock. Good for as long as nobody changes anything:
-    /// by its own rules SQLite would make a log and an index first.
+    /// by its own rules SQLite would create a log and an index first.
     Immutable,
 }
 
 impl Way {
-    /// Of a URI.
+    /// The query part of the URI.
     pub(super) const fn parameter(self) -> &'static str {
         match self {
-            // An index that nobody else has open is not written anew but made in memory.
+            // An index that nobody else has open is built in memory instead of rewritten.
             Self::Shared => "readonly_shm=1",
             Self::Immutable => "immutable=1",
         }
@@ -40,7 +40,7 @@ pub(super) struct Files {
     changed: Option<SystemTime>,
     log: Option<u64>,
     index: Option<u64>,
-    /// What stands beside a database that has no log yet while it is written to.
+    /// What stands next to a database without a log while it is written to.
     journal: Option<u64>,
 }
 
@@ -72,14 +72,14 @@ impl Files {
         Ok(Way::Immutable)
     }
 
-    /// Whether a further change would be seen by the time that it leaves.
+    /// Whether a further change would show in the timestamp.
     pub(super) fn are_settled(&self, now: SystemTime) -> bool {
         let age = self.changed.map(|changed| now.duration_since(changed));
-        // A time that is still to come was not left by a clock that goes right.
+        // A timestamp in the future was left by a clock that was wrong.
         age.is_none_or(|age| age.map_or(true, |age| age > COARSE))
     }
 
-    /// That only who may write can read on.
+    /// The error that says that only a process that may write can read this.
     pub(super) fn needs_recovery(&self, path: &Path) -> StoreError {
         let suffix = if self.journal > Some(0) {
             "-journal"

@@ -1,9 +1,9 @@
 //! Who may map the index of a database first, in one process.
 //!
-//! SQLite maps it once for all connections of a process. If that was done by one
-//! that may not write to it, none of those that come meanwhile may either. So who
-//! looks without writing stands aside while a writer opens, and a writer waits for
-//! looks that are under way.
+//! SQLite maps it once for all connections of a process. If the one that did
+//! may not write to it, none of those that come meanwhile may either. So
+//! read-only reads stand aside while a writer opens, and a writer waits for
+//! reads that are under way.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 static GATES: Mutex<BTreeMap<PathBuf, Weak<RwLock<()>>>> = Mutex::new(BTreeMap::new());
 
-/// One for each database that somebody looks at or is opening.
+/// One for each database that somebody reads or is opening.
 #[derive(Debug)]
 pub(super) struct Gate(Arc<RwLock<()>>);
 
 impl Gate {
-    /// That of the database at `path`, the one path by which all know it.
+    /// The gate of the database at `path`, the one path by which all know it.
     pub(super) fn of(path: &Path) -> Self {
         let mut gates = GATES.lock().unwrap_or_else(PoisonError::into_inner);
         gates.retain(|_, gate| gate.strong_count() > 0);
@@ -28,7 +28,7 @@ impl Gate {
         }))
     }
 
-    /// For a look, however many there are.
+    /// For a read, however many there are.
     pub(super) fn look(&self) -> RwLockReadGuard<'_, ()> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -67,7 +67,7 @@ fn listed(
 ) -> Result<Listed<(String, i64), String>, Fail> {
     let mut found = Vec::new();
     if filter.statuses.is_empty() {
-        // Not status by status: a run whose status is no word of ours is to be noticed.
+        // Not status by status: a run whose status is not one of our words must be noticed.
         find(conn, filter, None, page, &mut found)?;
     } else {
         for status in rules::statuses(filter) {
@@ -78,7 +78,7 @@ fn listed(
     Ok(rules::cut(found, page, |(id, _)| id.clone()))
 }
 
-/// Of one status, or all: enough of them for the page, and for a look at what follows.
+/// Of one status, or all: enough of them for the page, and to see whether more follow.
 fn find(
     conn: &Connection,
     filter: &RunFilter,
@@ -135,7 +135,7 @@ pub(super) fn finding_stuck(page: &Page<String>) -> String {
     format!("SELECT run FROM stuck WHERE run {beyond} ?1 ORDER BY run LIMIT ?2")
 }
 
-/// No id is before the empty one, which is one, too.
+/// No id sorts before the empty one, which is an id, too.
 const fn beyond(page: &Page<String>) -> &'static str {
     match page.after {
         Some(_) => ">",
@@ -145,8 +145,8 @@ const fn beyond(page: &Page<String>) -> &'static str {
 
 pub(super) const SET_STATUS: &str = "UPDATE runs SET status = ?2 WHERE number = ?1";
 
-/// Sets where a run stands, in a statement of its own: one that does not name the status does
-/// not touch the indexes that have it.
+/// Sets a run's status, in a statement of its own: one that does not name the status does
+/// not touch the indexes on it.
 pub(super) fn set_status(conn: &Connection, number: i64, status: Status) -> Result<(), Fail> {
     conn.prepare_cached(SET_STATUS)?
         .execute(params![number, status.as_str()])?;

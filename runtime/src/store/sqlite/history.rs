@@ -1,4 +1,4 @@
-//! Steps and snapshots as they were written, over all stretches of a history.
+//! Steps and snapshots as they were written, across all stretches of a history.
 
 use rusqlite::Connection;
 

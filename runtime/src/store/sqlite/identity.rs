@@ -1,7 +1,7 @@
 //! Whether the file at the path is still the one that was opened.
 //!
-//! Where open files can be deleted, SQLite goes on writing to one that is gone,
-//! and says that all is well; the commits would be lost with the process.
+//! Where open files can be deleted, SQLite keeps writing to one that is gone,
+//! and reports success; the commits would be lost with the process.
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 /// A file at its path. Its log and its index are told apart in the same way.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    /// Absolute, so that it means the same after a change of folder.
+    /// Absolute, so that it means the same after a change of directory.
     path: PathBuf,
     number: (u64, u64),
 }
@@ -29,7 +29,7 @@ impl Identity {
         &self.path
     }
 
-    /// One look at the folder, about a microsecond; gives how long the file is.
+    /// One `stat`, about a microsecond; returns how long the file is.
     pub(super) fn check(&self) -> Result<u64, StoreError> {
         let path = || self.path.display().to_string();
         match fs::metadata(&self.path) {

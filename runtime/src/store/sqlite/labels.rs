@@ -21,7 +21,7 @@ pub(super) fn label(conn: &Connection, run: &str, step: u64, label: &str) -> Res
     Ok(())
 }
 
-/// A label of the run's own hides one of its origin's.
+/// The run's own label hides its origin's.
 pub(super) fn labels(conn: &Connection, run: &str) -> Result<BTreeMap<String, u64>, Fail> {
     let mut query =
         conn.prepare_cached("SELECT name, step FROM labels WHERE run = ?1 AND step <= ?2")?;

@@ -1,4 +1,4 @@
-//! Leases as they stand in the row of their run.
+//! Leases as they are stored in the row of their run.
 
 use std::time::Duration;
 
@@ -79,14 +79,14 @@ pub(super) fn existing(conn: &Connection, run: &str) -> Result<Stored, Fail> {
     })
 }
 
-/// The run, and its lease, which has that epoch.
+/// The run, and its lease, which must have that epoch.
 pub(super) fn held(conn: &Connection, run: &str, epoch: u64) -> Result<(Stored, Lease), Fail> {
     let stored = existing(conn, run)?;
     let lease = rules::held(run, &stored.lease, epoch)?;
     Ok((stored, lease))
 }
 
-/// Gives the lease, and the lock file of an owner that it was taken from.
+/// Returns the lease, and the lock file of an owner that it was taken from.
 pub(super) fn acquire(
     conn: &Connection,
     owners: &Owners,
@@ -100,7 +100,7 @@ pub(super) fn acquire(
     Ok((lease, stored.left_behind(owners)))
 }
 
-/// Leaves the lock file alone, which is that of whoever took the lease.
+/// Leaves alone the lock file, which belongs to whoever took the lease.
 pub(super) fn renew(
     conn: &Connection,
     run: &str,
@@ -133,7 +133,7 @@ pub(super) fn release(
     Ok(())
 }
 
-/// Writes what is stored of a lease; of one that was given back the epoch stays.
+/// Writes what is stored of a lease; the epoch of one that was given back stays.
 pub(super) fn put(
     conn: &Connection,
     owners: &Owners,

@@ -28,7 +28,7 @@ impl Stretch {
         }
     }
 
-    /// The places of those of the steps `from..=to` that are in it.
+    /// The places of the steps in `from..=to` that it holds.
     pub(super) fn places(&self, from: u64, to: u64) -> Result<Option<[i64; 2]>, Fail> {
         let to = to.min(self.last);
         if from > to {
@@ -72,8 +72,8 @@ pub(super) fn gather<T>(
     Ok(found)
 }
 
-/// What `look` finds, newest stretch first: what is near does not cost the way
-/// through all forks of forks.
+/// What `look` finds, newest stretch first: finding what is near does not walk
+/// all forks of forks.
 pub(super) fn find<T>(
     conn: &Connection,
     run: &str,
@@ -96,7 +96,7 @@ pub(super) fn find<T>(
     Ok(None)
 }
 
-/// Of a fork, the number of the run that it branched off from, and the step.
+/// For a fork, the number of the run that it branched off from, and the step.
 fn origin_of(conn: &Connection, run: &str, number: i64) -> Result<Option<(i64, u64)>, Fail> {
     let mut query = conn.prepare_cached("SELECT origin, origin_step FROM forks WHERE run = ?1")?;
     let mut rows = query.query([number])?;
@@ -109,8 +109,8 @@ fn origin_of(conn: &Connection, run: &str, number: i64) -> Result<Option<(i64, u
         place: &"where it branches off",
     };
     let origin = cells.number(0)?.cast_signed();
-    // A run has a greater number than all that were there before it; what
-    // says otherwise could lead round in a circle.
+    // A run has a greater number than all before it; a row that
+    // says otherwise could form a cycle.
     if origin >= number {
         return Err(corrupt(
             run,
@@ -130,7 +130,7 @@ pub(super) fn chain_at(conn: &Connection, run: &str, step: u64) -> Result<Option
         };
         let mut rows = query.query([at])?;
         let Some(row) = rows.next()? else {
-            // The runs before have it only if this one begins later.
+            // Its origins have the step only if this run begins later.
             return Ok((stretch.first <= step).then_some(None));
         };
         let cells = Cells {

@@ -73,13 +73,13 @@ const LONGEST_WAIT: Duration = Duration::from_millis(i32::MAX as u64);
 /// Commits that arrive together share one transaction. The runs of a process
 /// that was killed can be taken over at once.
 ///
-/// Beside `runs.db` there are, while it is open, SQLite's `runs.db-wal` and
+/// Next to `runs.db` there are, while it is open, SQLite's `runs.db-wal` and
 /// `runs.db-shm`, and the folder `runs.db-owners` with one lock file for every
 /// process. Keep them together, on a local disk: SQLite's locks do not work on
 /// network file systems.
 ///
-/// Clones are cheap and share everything. Opening and dropping the last clone
-/// block for some milliseconds; the methods want a tokio runtime.
+/// Clones are cheap and share everything. Opening, and dropping the last clone,
+/// block for a few milliseconds; the methods need a tokio runtime.
 ///
 /// ```
 /// use superstep::store::{SqliteStore, StoreExt};
@@ -102,7 +102,7 @@ struct Inner {
     file: Identity,
     /// Closed before the writer: SQLite cleans up with the last connection, if it may write.
     readers: Readers,
-    /// `None` if it was opened to be read only.
+    /// `None` if it was opened read-only.
     writing: Option<Writing>,
 }
 
@@ -117,7 +117,7 @@ struct Writing {
 /// When a commit counts as done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Synchronous {
-    /// When the disk says that it has it. Survives a power cut. The default.
+    /// When the disk says it has it. Survives a power cut. The default.
     #[default]
     Full,
     /// When the operating system has it. Survives a killed process; a power
@@ -151,7 +151,7 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// When a commit counts as done; [`Synchronous::Full`] unless given.
+    /// When a commit counts as done; [`Synchronous::Full`] by default.
     #[must_use]
     pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
         self.settings.synchronous = synchronous;
@@ -159,7 +159,7 @@ impl SqliteOptions {
     }
 
     /// How long to wait for another process that is writing before giving up
-    /// with [`StoreError::Busy`]; 5 s unless given, and never more than 24 days.
+    /// with [`StoreError::Busy`]; 5 s by default, and never more than 24 days.
     #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.settings.busy = timeout.min(LONGEST_WAIT);
@@ -167,8 +167,8 @@ impl SqliteOptions {
     }
 
     /// Opens the database at `path`; creates it if there is no file or an empty one.
-    /// Whatever the path is called, it is a path and no URI; links are followed, and
-    /// a later change of folder does not matter.
+    /// It is always taken as a path, never as a URI; links are followed, and
+    /// a later change of directory does not matter.
     ///
     /// # Errors
     /// - [`StoreError::CannotOpen`] if the path is empty, a folder, in a
@@ -177,7 +177,7 @@ impl SqliteOptions {
     ///   [`StoreError::NewerSchema`] if something else is there, which is not
     ///   changed;
     /// - [`StoreError::ReadOnly`] if file or folder cannot be written;
-    /// - [`StoreError::Linked`] if the file has another name, by a hard link;
+    /// - [`StoreError::Linked`] if the file has another name, through a hard link;
     /// - [`StoreError::TooManyFiles`] if this process can open no more;
     /// - [`StoreError::Full`], [`StoreError::Busy`].
     pub fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
@@ -191,7 +191,7 @@ impl SqliteOptions {
         let files = Watch::new(file.clone(), &conn)?;
         let owners = Owners::open(file.path());
         let owners = owners.map_err(|error| open::io_error(&error, file.path()))?;
-        // What stays of the dead costs nothing but the look of the folder.
+        // What remains of dead owners only clutters the folder.
         let _ = owners.sweep(&conn);
         let owners = Arc::new(owners);
         let checkpointer = Arc::new(Checkpointer::start(file.path())?);
@@ -212,28 +212,28 @@ impl SqliteOptions {
     }
 
     /// Opens the database at `path` to read it, whoever else has it open, and never
-    /// writes: not to the file, and nothing beside it.
+    /// writes, neither to the file nor next to it.
     ///
     /// Every method that writes is [`StoreError::ReadOnly`]. A file of an older schema
     /// stays as it is; [`head`](Store::head), [`runs`](Store::runs) and
     /// [`steps`](Store::steps) read it, everything else is [`StoreError::OldSchema`].
     ///
     /// File and folder need not be writable. What an owner committed is read as soon as
-    /// it is acknowledged, whether that owner lives or was killed. Each look has a
-    /// connection of its own, so a store that is kept open holds up nobody.
+    /// it is acknowledged, whether that owner is alive or was killed. Each read has a
+    /// connection of its own, so a store that is kept open holds nobody up.
     ///
-    /// The path means what it means to [`open`](Self::open). Of the options
+    /// The path means what it means to [`open`](Self::open). Of the options only
     /// [`busy_timeout`](Self::busy_timeout) counts.
     ///
     /// # Errors
     /// - [`StoreError::CannotOpen`] if there is no file, an empty one, or one that this
     ///   process may not read;
     /// - [`StoreError::NeedsRecovery`] if the log of a dead owner is there and its index
-    ///   (`-shm`) is not, so that only who may write can read the last commits;
+    ///   (`-shm`) is not, so that only a process that may write can read the last commits;
     /// - [`StoreError::NotADatabase`], [`StoreError::Foreign`], [`StoreError::NewerSchema`],
     ///   [`StoreError::Linked`], [`StoreError::TooManyFiles`], [`StoreError::Busy`].
     ///
-    /// Reading gives the same if the files have changed since, and [`StoreError::Moved`].
+    /// Reading gives the same errors if the files have changed since, and [`StoreError::Moved`].
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         let path = open::locate(path.as_ref())?;
         let place = ReadOnly::open(path, self.settings.busy)?;
@@ -312,8 +312,8 @@ impl SqliteStore {
     /// [`health`](Self::health) says for how long.
     ///
     /// # Errors
-    /// [`StoreError::Moved`] if it is not there any more; of a store that is only read
-    /// it need not be there.
+    /// [`StoreError::Moved`] if it is not there any more; a read-only store does
+    /// not need it.
     pub fn log_bytes(&self) -> Result<u64, StoreError> {
         match watch::log_bytes(self.path()) {
             Err(StoreError::Moved { .. }) if self.inner.writing.is_none() => Ok(0),
@@ -321,8 +321,8 @@ impl SqliteStore {
         }
     }
 
-    /// What an operator should know. Costs next to nothing. Only a store that writes
-    /// knows.
+    /// What an operator should know. Costs next to nothing. A read-only store
+    /// cannot tell.
     pub fn health(&self) -> SqliteHealth {
         let writing = self.inner.writing.as_ref();
         SqliteHealth {
@@ -354,7 +354,7 @@ impl SqliteStore {
         Box::pin(self.inner.readers.read(schema::NEWEST, query))
     }
 
-    /// Reads what `older` makes up for in databases of every older schema.
+    /// Reads what `older` provides in databases of every older schema.
     fn read_of_any_schema<'a, T, F>(&'a self, query: F) -> StoreFuture<'a, T>
     where
         T: Send + 'static,
@@ -384,7 +384,7 @@ impl SqliteStore {
         })
     }
 
-    /// Work that may take over a lease: it gives, beside its result, the lock
+    /// Work that may take over a lease: along with its result it returns the lock
     /// file of the owner it took it from, which is removed when no lease names
     /// it any more.
     fn take_over<'a, T, F>(&'a self, mut work: F) -> StoreFuture<'a, T>
@@ -407,7 +407,7 @@ impl SqliteStore {
         })
     }
 
-    /// Each run in a transaction of its own: commits go on in between.
+    /// Each run in a transaction of its own: commits happen in between.
     async fn prune_each(&self, prune: &Prune) -> Result<Pruned, StoreError> {
         let writing = self.writing()?;
         let (asked, owners) = (prune.clone(), Arc::clone(&writing.owners));

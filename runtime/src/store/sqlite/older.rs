@@ -1,5 +1,5 @@
-//! Databases of older schemas, read as they are: with what was added since standing
-//! in views of the connection, so that the queries of today find it.
+//! Databases of older schemas, read as they are: views of the connection supply what
+//! was added since, so that today's queries find it.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ struct Added {
     /// By that schema.
     schema: u32,
     table: &'static str,
-    /// What its migration says of the rows that were there.
+    /// The value its migration gives to existing rows.
     column: &'static str,
 }
 
@@ -46,7 +46,7 @@ const ADDED: &[Added] = &[
     added(5, "steps", "NULL AS graph"),
 ];
 
-/// Makes a connection ready for what databases have since schema `since`.
+/// Prepares a connection for queries of what databases have since schema `since`.
 pub(super) fn prepare(conn: &Connection, path: &Path, since: u32) -> Result<(), Fail> {
     let kind = schema::kind(conn)?;
     schema::check(&kind, path)?;
@@ -68,7 +68,7 @@ pub(super) fn prepare(conn: &Connection, path: &Path, since: u32) -> Result<(), 
     Ok(())
 }
 
-/// A name without a schema means what is in the connection first.
+/// A name without a schema is looked up in the connection's views first.
 fn view(table: &str, found: u32) -> String {
     let missing = ADDED
         .iter()

@@ -17,10 +17,10 @@ use super::watch::beside;
 use super::{reader, schema, shrink};
 use crate::store::StoreError;
 
-/// More links than this in a row lead round in a circle.
+/// More links than this in a row form a cycle.
 const MOST_LINKS: u32 = 40;
 
-/// SQLite takes no longer path, in bytes, with the names of the files beside it.
+/// SQLite takes no longer path, in bytes, including the names of the files next to it.
 const LONGEST_PATH: usize = 504;
 
 /// A connection has a database, its log and its index, and makes a journal for a new one.
@@ -33,7 +33,7 @@ pub(super) struct Settings {
     pub(super) busy: Duration,
 }
 
-/// The connection that writes, and the one that looked at the file before, if
+/// The connection that writes, and the one that inspected the file before, if
 /// there was a file and it need not be [converted](shrink::convert). As long as that one is open, the next need not read
 /// through the log that a killed process left.
 pub(super) struct Opened {
@@ -42,8 +42,8 @@ pub(super) struct Opened {
 }
 
 /// The one name under which the database is known from here on: absolute, so that
-/// it means the same after a change of folder and never a URI, and with no link in
-/// it, so that everybody finds the same files beside it.
+/// it means the same after a change of directory and is never a URI, and with no link
+/// in it, so that everybody finds the same files next to it.
 pub(super) fn locate(path: &Path) -> Result<PathBuf, StoreError> {
     if path.as_os_str().is_empty() {
         return Err(cannot_open(path, "the path is empty"));
@@ -80,7 +80,7 @@ pub(super) fn locate(path: &Path) -> Result<PathBuf, StoreError> {
     Err(cannot_open(path, "its links lead nowhere"))
 }
 
-/// The names of the files beside it are longer than its own.
+/// The names of the files next to it are longer than its own.
 fn refuse_long_name(path: &Path) -> Result<(), StoreError> {
     match fs::symlink_metadata(beside(path, "-journal")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&error, path)),
@@ -88,7 +88,7 @@ fn refuse_long_name(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Why a path that is there leads nowhere.
+/// Why a path that exists leads nowhere.
 fn unreachable_file(error: &io::Error, path: &Path) -> StoreError {
     match error.kind() {
         io::ErrorKind::PermissionDenied => cannot_open(path, "this process may not reach it"),
@@ -97,7 +97,7 @@ fn unreachable_file(error: &io::Error, path: &Path) -> StoreError {
 }
 
 /// Opens a database. Nothing is written to a file that is not ours, and it is
-/// never opened but through SQLite: closing any other handle would drop the
+/// only opened through SQLite: closing any other handle would drop the
 /// locks that SQLite holds in this process.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreError> {
     let gate = Gate::of(path);
@@ -113,7 +113,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
     Ok(Opened { writer, reader })
 }
 
-/// A new database in the place of one that was moved away would take its log for
+/// A new database in place of one that was moved away would take its log for
 /// rubbish, and delete what was committed there.
 pub(super) fn refuse_orphaned_log(path: &Path) -> Result<(), StoreError> {
     let log = beside(path, "-wal");
@@ -142,7 +142,7 @@ fn open_writer(path: &Path, settings: &Settings) -> Result<Connection, StoreErro
     })
 }
 
-/// A second connection to a database that is there.
+/// A second connection to an existing database.
 pub(super) fn beside_the_writer(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags).map_err(|error| unopened(error, path))
@@ -160,7 +160,7 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Reads, without the right to write, what the file says it is; first whether
-/// it can be written, because even reading makes files beside a database, and
+/// it can be written, because even reading creates files next to a database, and
 /// those of a read-only one would be read-only too.
 fn look(path: &Path, settings: &Settings) -> Result<Option<Connection>, StoreError> {
     refuse_read_only(&beside_the_writer(path)?, path)?;
@@ -176,7 +176,7 @@ fn look(path: &Path, settings: &Settings) -> Result<Option<Connection>, StoreErr
     }
 }
 
-/// SQLite opens for reading what it cannot open for writing, without a word.
+/// SQLite silently opens for reading what it cannot open for writing.
 fn refuse_read_only(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     match conn.is_readonly("main") {
         Ok(false) => Ok(()),
@@ -195,7 +195,7 @@ fn set_up(
     refuse_read_only(&conn, path)?;
     shrink::prepare(&conn).map_err(say)?;
     // Before WAL is switched on, so that the marks of a new file are in the
-    // file itself and not in its log only.
+    // file itself and not only in its log.
     schema::migrate(&mut conn, path)?;
     shrink::convert(&conn, settings.busy).map_err(say)?;
     use_wal(&conn, path, settings.busy)?;
@@ -232,7 +232,7 @@ fn use_wal(conn: &Connection, path: &Path, busy: Duration) -> Result<(), StoreEr
     }
 }
 
-/// Gives the mode. Read to the end, because SQLite says the new mode first and
+/// Returns the mode. Reads to the end, because SQLite reports the new mode first and
 /// then writes it to the file, which may fail.
 fn switch_to_wal(conn: &Connection) -> rusqlite::Result<String> {
     let mut switch = conn.prepare("PRAGMA journal_mode = wal")?;
@@ -267,7 +267,7 @@ fn unopened(error: rusqlite::Error, path: &Path) -> StoreError {
     })
 }
 
-/// Why no file can be created beside `path`, if that is so.
+/// Why no file can be created next to `path`, if that is so.
 fn folder_error(path: &Path) -> Option<StoreError> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -285,8 +285,8 @@ fn folder_error(path: &Path) -> Option<StoreError> {
     Some(io_error(&error, path))
 }
 
-/// Whether this process can open no more files: that folder it can always open.
-/// SQLite, and whoever failed, has let go of some since.
+/// Whether this process can open no more files: that folder can otherwise always be opened.
+/// SQLite, and whoever failed, may have closed some since.
 pub(super) fn is_out_of_files(path: &Path) -> bool {
     let folder = folder_of(path);
     let some = (0..AT_ONCE).map(|_| fs::File::open(&folder));
@@ -300,7 +300,7 @@ fn says_too_many(error: &io::Error) -> bool {
         .is_some_and(|code| TOO_MANY_FILES.contains(&code))
 }
 
-/// The typed error for what the file system said about something beside `path`.
+/// The typed error for what the file system said about something next to `path`.
 pub(super) fn io_error(error: &io::Error, path: &Path) -> StoreError {
     let shown = path.display().to_string();
     if says_too_many(error) {

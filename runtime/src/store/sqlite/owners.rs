@@ -3,7 +3,7 @@
 //! A lease names the file of the store it was taken through. The operating
 //! system drops the lock with the process, however it ends, so whoever can lock
 //! that file knows that the owner is dead and need not wait for the lease to
-//! lapse. A file that is missing, or that cannot be asked, proves nothing.
+//! lapse. A file that is missing, or that cannot be tried, proves nothing.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -19,7 +19,7 @@ use super::watch::beside;
 use crate::store::StoreError;
 use crate::store::rules::Life;
 
-/// The folder of lock files beside a database, and our own file in it.
+/// The folder of lock files next to a database, and our own file in it.
 #[derive(Debug)]
 pub(super) struct Owners {
     folder: PathBuf,
@@ -37,7 +37,7 @@ struct Own {
     stays: AtomicBool,
 }
 
-/// Also when opening goes wrong after it was made.
+/// Even when opening fails after it was created.
 impl Drop for Own {
     fn drop(&mut self) {
         if !self.stays.load(Ordering::Relaxed) {
@@ -64,7 +64,7 @@ impl Owners {
     pub(super) fn life(&self, name: &str) -> Result<Life, StoreError> {
         // The name comes out of a database that anybody may have edited.
         let plain = Path::new(name).file_name() == Some(name.as_ref());
-        // That this store is open says nothing of an engine that had it.
+        // That this store is open says nothing about an engine that used it.
         if !plain || Some(name) == self.own() {
             return Ok(Life::Unknown);
         }
@@ -88,7 +88,7 @@ impl Owners {
 
     /// Removes the file of a dead owner that no lease names any more.
     ///
-    /// In this order: the dead take no new leases, and names never come again.
+    /// In this order: the dead take no new leases, and names are never reused.
     pub(super) fn bury(&self, conn: &Connection, name: &str) -> Result<(), Fail> {
         if self.is_dead(name)? && !is_named(conn, name)? {
             // If it stays, the next one to open the database tries again.
@@ -108,7 +108,7 @@ impl Owners {
     }
 
     /// Whether a lease that was not given back may still name our own file: its
-    /// next owner shall know that we are gone, so the file stays when we go.
+    /// next owner must learn that we are gone, so the file stays when we go.
     pub(super) fn is_named(&self, conn: &Connection) -> bool {
         let own = self.own();
         own.is_some_and(|own| !matches!(is_named(conn, own), Ok(false)))
@@ -124,14 +124,14 @@ impl Owners {
 /// The end of the name of a file that is not locked yet.
 const UNFINISHED: &str = ".new";
 
-/// How often others may be quicker than we with our own file.
+/// How often others may beat us to our own file.
 const SWEPT: u32 = 8;
 
 impl Own {
     /// The file gets its name only when it is locked, so that nobody ever finds
     /// it unlocked and takes us for dead.
     fn create(folder: &Path) -> io::Result<Option<Self>> {
-        // Who sweeps the folder may take one that is not locked yet for a dead one's.
+        // Whoever sweeps the folder may take one that is not locked yet for a dead owner's.
         for _ in 0..SWEPT {
             match Self::try_create(folder) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -150,7 +150,7 @@ impl Own {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{nanos:x}-{count}", std::process::id());
         let unfinished = folder.join(format!("{name}{UNFINISHED}"));
-        // From here on the file goes if anything fails.
+        // From here on the file is removed if anything fails.
         let mut own = Self {
             _file: File::create_new(&unfinished)?,
             path: unfinished,

@@ -1,4 +1,4 @@
-//! How SQLite goes about a list: by an index, in its order, and never through a whole table.
+//! How SQLite reads a list: by an index, in its order, and never through a whole table.
 
 use rusqlite::Connection;
 
@@ -70,7 +70,7 @@ fn every_list_is_read_by_an_index_in_its_order() {
     }
 }
 
-/// A commit would write every index again that has a column which its statement names.
+/// A commit would rewrite every index on a column that its statement names.
 #[test]
 fn a_step_touches_no_index_of_a_list() {
     let conn = empty();

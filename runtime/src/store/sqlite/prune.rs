@@ -43,14 +43,14 @@ fn is_prunable(
     Ok(rules::is_prunable(prune, head, live, now))
 }
 
-/// Prunes one run; gives how many steps went.
+/// Prunes one run; returns how many steps went.
 pub(super) fn prune(
     conn: &Connection,
     owners: &Owners,
     prune: &Prune,
     run: &str,
 ) -> Result<u64, Fail> {
-    // It may have gone on since the look at all runs.
+    // It may have moved since all runs were listed.
     let Some((number, head)) = numbered_head(conn, run)? else {
         return Ok(0);
     };

@@ -75,7 +75,7 @@ fn select(
     Ok(questions)
 }
 
-/// Asks what is not asked yet. An answer may have come while the run was driven: it stays.
+/// Asks what is not asked yet. An answer may have come while the run was driven: it is kept.
 pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Result<(), Fail> {
     let now = clock::to_millis(clock::now());
     for question in questions {

@@ -34,8 +34,8 @@ pub(super) fn load(conn: &Connection, run: &str) -> Result<Option<Loaded>, Fail>
     }))
 }
 
-/// Every step from the first one needed to the head, and the head's chain value
-/// that of the last: else a row is gone, or is another's.
+/// Every step from the first one needed to the head must be there, and the last must have
+/// the head's chain value: else a row is gone, or is another's.
 fn unbroken(head: &Head, from: u64, steps: &[StepRecord]) -> Result<(), Fail> {
     let missing = (from..=head.step)
         .zip(steps.iter().map(|step| Some(step.step)).chain([None]))

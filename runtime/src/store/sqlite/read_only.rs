@@ -1,6 +1,6 @@
-//! Looking at a database without writing: not to it, and nothing beside it.
+//! Reading a database without writing, neither to it nor next to it.
 //!
-//! Each look has a connection of its own, so that a store that is merely open holds
+//! Each read has a connection of its own, so that a store that is merely open holds
 //! nobody up: as long as SQLite has a connection somewhere, a writer that closes
 //! leaves its log behind.
 
@@ -20,8 +20,8 @@ use super::reader::within_one_moment;
 use super::{older, open};
 use crate::store::StoreError;
 
-/// How often to look at a database that others are just opening or closing, and how
-/// long to wait in between: opening takes some milliseconds.
+/// How often to try to read a database that others are just opening or closing, and how
+/// long to wait in between: opening takes a few milliseconds.
 const LOOKS: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(5);
 
@@ -33,16 +33,16 @@ pub(super) struct ReadOnly {
     gate: Gate,
 }
 
-/// What one look came to.
+/// The result of one try.
 enum Seen<T> {
     Surely(Result<T, StoreError>),
-    /// Somebody may have written meanwhile, or is about to clean up; what it is if it
-    /// stays so.
+    /// Somebody may have written meanwhile, or is about to clean up; with the error if that
+    /// does not change.
     Perhaps(StoreError),
 }
 
 impl ReadOnly {
-    /// Looks once whether it can be read.
+    /// Checks once whether it can be read.
     pub(super) fn open(path: PathBuf, busy: Duration) -> Result<Self, StoreError> {
         if !fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
             refuse_orphaned_log(&path)?;
@@ -119,7 +119,7 @@ impl ReadOnly {
             | OpenFlags::SQLITE_OPEN_URI;
         let conn = Connection::open_with_flags(uri(self.file.path(), way), flags)?;
         conn.busy_timeout(self.busy)?;
-        // What a connection has for itself is no file either.
+        // Temporary tables of the connection are kept out of files, too.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         Ok(conn)
     }
@@ -127,10 +127,10 @@ impl ReadOnly {
     fn unread<T>(&self, error: rusqlite::Error, files: &Files) -> Seen<T> {
         let path = self.file.path();
         match error.sqlite_error_code() {
-            // It says this of what it would have to write first.
+            // SQLite says this of what it would have to write first.
             Some(ErrorCode::ReadOnly) => Seen::Perhaps(files.needs_recovery(path)),
             Some(ErrorCode::CannotOpen) if !open::is_out_of_files(path) => {
-                let reason = "this process may not read it, or what stands beside it";
+                let reason = "this process may not read it, or a file next to it";
                 Seen::Perhaps(cannot_open(path, reason))
             }
             _ => Seen::Surely(Err(translate(error, path))),
@@ -138,7 +138,7 @@ impl ReadOnly {
     }
 }
 
-/// The path as SQLite wants it where more is to be said than a path: every byte that
+/// The path in the URI form that SQLite needs for options: every byte that
 /// could mean something else is written as its number.
 fn uri(path: &Path, way: Way) -> String {
     let bytes = path.as_os_str().as_encoded_bytes().iter();
@@ -163,8 +163,8 @@ mod tests {
     use super::*;
     use crate::store::SqliteStore;
 
-    /// Somebody who opens, writes and closes while a look is under way leaves no file
-    /// that would say so.
+    /// Somebody who opens, writes and closes while a read is under way leaves no file
+    /// that would show it.
     #[test]
     fn what_was_written_during_a_look_without_locks_is_looked_at_again() {
         let folder = tempdir().unwrap();

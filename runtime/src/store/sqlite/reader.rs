@@ -1,7 +1,7 @@
-//! Reading, beside the writer: in WAL mode neither waits for the other.
+//! Reading, concurrently with the writer: in WAL mode neither waits for the other.
 //!
-//! On threads of the store's own: tokio's may all be taken by nodes that block,
-//! and a run must be seen then, too.
+//! On the store's own threads: tokio's may all be taken by nodes that block,
+//! and even then a run must be readable.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +39,7 @@ struct Shared {
 pub(super) enum Source {
     /// From a file that a writer of this store has open.
     Beside { file: Identity, busy: Duration },
-    /// From one that may not be written: one for each look.
+    /// From one that may not be written: one for each read.
     ReadOnly(ReadOnly),
 }
 
@@ -48,7 +48,7 @@ struct Queue {
     looks: VecDeque<Box<dyn Look>>,
     /// How many threads have nothing to read, or are about to take something.
     idle: usize,
-    /// The connection that looked at the file when it was opened.
+    /// The connection that inspected the file when it was opened.
     first: Option<Connection>,
     closed: bool,
 }
@@ -62,7 +62,7 @@ trait Look: Send {
     fn take(self: Box<Self>, source: &Source, kept: &mut Option<Connection>) -> Answer;
 }
 
-/// Tells the caller, who may read on at once: it is given when its thread is free.
+/// Tells the caller, who may read again at once: it is sent when the thread is free.
 type Answer = Box<dyn FnOnce()>;
 
 struct Query<T, F> {
@@ -117,7 +117,7 @@ impl Source {
     }
 }
 
-/// Another file may have come to the path since the store was opened.
+/// Another file may have been put at the path since the store was opened.
 fn beside(file: &Identity, busy: Duration) -> Result<Connection, StoreError> {
     file.check()?;
     open(file.path(), busy).map_err(|error| translate(error, file.path()))
@@ -141,7 +141,7 @@ impl Readers {
     }
 
     /// Runs `query` on a thread that may block, in one read transaction: all
-    /// that it reads is of one moment. It asks for what databases have since
+    /// that it reads is of one moment. It needs what databases have since
     /// schema `since`.
     pub(super) async fn read<T, F>(&self, since: u32, query: F) -> Result<T, StoreError>
     where
@@ -172,7 +172,7 @@ impl Readers {
         if is_enough { Ok(()) } else { self.start_one() }
     }
 
-    /// One thread more, unless there are enough.
+    /// One more thread, unless there are enough.
     fn start_one(&self) -> Result<(), StoreError> {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if threads.len() == READERS {
@@ -181,7 +181,7 @@ impl Readers {
         let serving = Arc::clone(&self.shared);
         match Thread::start("reader", move || serving.serve()) {
             Ok(thread) => threads.push(thread),
-            // Those there are will do.
+            // The existing ones will do.
             Err(_) if !threads.is_empty() => {}
             Err(error) => return Err(backend(format!("no thread for a reader: {error}"))),
         }
@@ -204,13 +204,13 @@ impl Shared {
             if look.is_over() {
                 continue;
             }
-            // Whoever asked for what panics is told by the end of his channel.
+            // Whoever asked for what panics learns it from the closed channel.
             let take = AssertUnwindSafe(|| look.take(&self.source, &mut conn));
             answer = catch_unwind(take).ok();
         }
     }
 
-    /// Gives the last answer, and waits for something to read; `None` when the
+    /// Sends the last answer, and waits for something to read; `None` when the
     /// store is closed.
     fn next(&self, answer: Option<Answer>) -> Option<Box<dyn Look>> {
         self.queue().idle += 1;

@@ -58,7 +58,7 @@ pub(super) fn check(kind: &Kind, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Creates the schema or brings it up to date, in one transaction. Another
-/// process may be at it too, so what there is to do is read inside.
+/// process may be doing the same, so what there is to do is read inside it.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let upgrade = |conn: &mut Connection| -> Result<(), Fail> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -1,6 +1,6 @@
-//! The file gives back what is no longer in it.
+//! Gives the space of what was deleted back to the file system.
 //!
-//! SQLite keeps the pages of what was deleted and uses them again. A database
+//! SQLite keeps the pages of what was deleted and reuses them. A database
 //! with `auto_vacuum = INCREMENTAL` can give them back instead, piece by piece,
 //! so that nobody waits for long.
 
@@ -12,7 +12,7 @@ use super::checkpointer::Checkpointer;
 use super::errors::Fail;
 use super::writer::Writer;
 
-/// How many pages one transaction gives back: some milliseconds.
+/// How many pages one transaction gives back: a few milliseconds.
 const SLICE: u32 = 128;
 
 const INCREMENTAL: u32 = 2;
@@ -24,8 +24,8 @@ pub(super) fn is_shrinkable(conn: &Connection) -> bool {
     mode.map_or(true, |mode| mode == INCREMENTAL)
 }
 
-/// For a new database, before anything is written to it. One that is there
-/// must not be asked: saying the mode again would be a write at every opening.
+/// For a new database, before anything is written to it. Not for an existing
+/// one: setting the mode again would be a write at every opening.
 pub(super) fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     let pages: u32 = conn.pragma_query_value(None, "page_count", |row| row.get(0))?;
     if pages == 0 { set_mode(conn) } else { Ok(()) }
@@ -35,8 +35,8 @@ fn set_mode(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")
 }
 
-/// Rewrites a database of before schema 2 as one that can give pages back, if
-/// nobody else has it open and there is room; it is as good without.
+/// Rewrites a database from before schema 2 as one that can give pages back, if
+/// nobody else has it open and there is room; it works as well without.
 pub(super) fn convert(conn: &Connection, busy: Duration) -> rusqlite::Result<()> {
     if is_shrinkable(conn) {
         return Ok(());
@@ -54,7 +54,7 @@ fn rewrite(conn: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Gives back all pages that nothing uses. What fails is left to the next time:
-/// until then the pages are used again.
+/// until then the pages are reused.
 pub(super) async fn give_back(writer: &Writer, checkpointer: &Checkpointer) {
     while let Ok(true) = writer.write(slice).await {}
     // Only this makes the file smaller.

@@ -1,5 +1,5 @@
 //! What is too large for SQLite: refused before anything is written, so that the
-//! others of its group need not be undone.
+//! rest of its group need not be undone.
 
 use super::errors::Fail;
 use crate::store::{Answer, Commit, EffectRecord, Park, Question, Snapshot, StoreError};

@@ -29,8 +29,8 @@ pub(super) fn write(conn: &Connection, number: i64, snapshot: &Snapshot) -> Resu
     Ok(())
 }
 
-/// Drops the run's snapshots before `at`, but not those that
-/// [`rules::stands_on`] speaks of.
+/// Drops the run's snapshots before `at`, except those that
+/// [`rules::stands_on`] keeps.
 pub(super) fn drop_before(conn: &Connection, number: i64, at: i64) -> Result<(), Fail> {
     conn.prepare_cached(
         "DELETE FROM snapshots WHERE place BETWEEN ?1 AND ?2 - 1 \

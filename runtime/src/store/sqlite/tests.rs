@@ -107,7 +107,7 @@ async fn a_job_that_panics_does_not_take_the_writer_with_it() {
             Ok(answer) => answer.is_err_and(unknown),
             Err(panicked) => panicked.is_panic(),
         };
-        assert!(told, "a panic is no success");
+        assert!(told, "a panic is not a success");
         fill(&store, 10).await.unwrap();
     }
     assert_eq!(graphs(&store).await, 3, "what it wrote is undone");
@@ -167,7 +167,7 @@ async fn a_reader_does_not_hold_up_the_writer() {
             let before: i64 = count(conn)?;
             let _ = started.send(());
             let _ = ended.recv();
-            assert_eq!(count(conn)?, before, "a look is of one moment");
+            assert_eq!(count(conn)?, before, "a read is of one moment");
             Ok(before)
         };
         reading.read(slow).await

@@ -3,7 +3,7 @@
 use std::io;
 use std::thread::{self, Builder, JoinHandle};
 
-/// Waited for when it is dropped: say before that it shall end.
+/// Dropping it waits for the thread: tell it to end before that.
 pub(super) struct Thread(Option<JoinHandle<()>>);
 
 impl Thread {
@@ -15,12 +15,12 @@ impl Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        // An answer may wake, and end, the last that holds the store: then it is
-        // closed by a thread of its own, which cannot wait for itself.
+        // An answer may wake, and end, the last holder of the store: then the store is
+        // closed on its own thread, which cannot wait for itself.
         let thread = self.0.take();
         let other = thread.filter(|thread| thread.thread().id() != thread::current().id());
         if let Some(thread) = other {
-            // What panicked in it was told where it happened.
+            // A panic in it was reported where it happened.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! The three files of an open database: looked at before transactions, since SQLite
+//! The three files of an open database: checked before transactions, since SQLite
 //! does not notice what others do to them.
 
 use std::collections::BTreeSet;
@@ -22,26 +22,26 @@ const FRAME_HEADER: u64 = 24;
 /// Where SQLite has its locks; the page there is never written.
 const LOCKED_BYTE: u64 = 0x4000_0000;
 
-/// How often to look whether log and index are at their paths when their folder says
-/// that nothing was made, moved or deleted in it: where times are coarse, a change may
+/// How often to check that log and index are at their paths when their folder says
+/// that nothing was created, moved or deleted in it: where times are coarse, a change may
 /// hide behind another one of the same moment, 10 ms at most.
 ///
-/// The log is not asked with every commit because of what the answer costs. Linux
-/// since 6.13 gives a file that was asked for its times a new one with the next
+/// The log is not checked at every commit because of what that costs. Since
+/// 6.13 Linux updates the times of a file that was asked for them at the next
 /// write, and the sync then has to write those too.
 const EVERY: Duration = Duration::from_millis(10);
 
-/// How often to look at files that got shorter: others go on meanwhile.
+/// How often to re-examine files that got shorter: others keep writing meanwhile.
 const LOOKS: u32 = 4;
 
 /// As long as a connection is open nobody replaces or removes any of them, and
-/// nobody but a checkpoint makes them shorter.
+/// nothing but a checkpoint makes them shorter.
 pub(super) struct Watch {
     database: Identity,
     log: Identity,
-    /// With another one, another process would not know what stands in the log.
+    /// With another index, another process would not know what is in the log.
     index: Identity,
-    /// When their paths were looked at, and when their folder had last changed then.
+    /// When their paths were checked, and when their folder had last changed by then.
     looked: Instant,
     changed: Option<SystemTime>,
     /// A handle of our own on the log: SQLite has no locks on it that closing
@@ -80,7 +80,7 @@ impl Watch {
         self.database.path()
     }
 
-    /// Two looks, and no more unless something changed in the folder or a file got
+    /// Two `stat`s, and no more unless something changed in the folder or a file got
     /// shorter.
     pub(super) fn check(&mut self, conn: &Connection) -> Result<(), StoreError> {
         if let Some(cut) = &self.cut {
@@ -104,14 +104,14 @@ impl Watch {
 
     /// After a commit: how long the log is now.
     pub(super) fn committed(&mut self) -> u64 {
-        // One that cannot be asked is as long as it was.
+        // If that cannot be read, it is as long as it was.
         if let Ok(log) = self.log_bytes() {
             self.seen.1 = log;
         }
         self.seen.1
     }
 
-    /// When something was last made, moved or deleted in the folder of the files.
+    /// When something was last created, moved or deleted in the folder of the files.
     fn folder_changed(&self) -> Option<SystemTime> {
         fs::metadata(self.path().parent()?).ok()?.modified().ok()
     }
@@ -167,7 +167,7 @@ impl Watch {
         }
         let logged = match self.logged(frames) {
             Ok(logged) => logged,
-            // Another process began the log anew meanwhile, or it was cut off.
+            // Another process restarted the log meanwhile, or it was truncated.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 return Ok(Some(&self.log));
             }
@@ -178,7 +178,7 @@ impl Watch {
         Ok((!{ beyond }.all(is_there)).then_some(&self.database))
     }
 
-    /// Where the frame after so many others begins in the log.
+    /// Where the frame with this index begins in the log.
     fn frame(&self, number: u32) -> u64 {
         LOG_HEADER + u64::from(number) * (FRAME_HEADER + self.page_size)
     }
@@ -221,7 +221,7 @@ fn log_of(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-/// The path of something that stands beside the database.
+/// The path of a file next to the database.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
@@ -234,7 +234,7 @@ mod tests {
 
     use super::*;
 
-    /// Another process may empty the log between two looks of one examination.
+    /// Another process may empty the log between two reads of one examination.
     #[test]
     fn a_log_that_gets_shorter_during_a_look_is_looked_at_again() {
         let folder = tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! One writer per open store, which groups what waits into one transaction.
+//! One writer per open store, which groups waiting jobs into one transaction.
 //!
 //! A transaction costs about the same whether it carries one commit or a
 //! hundred: its price is the sync at its end. So while one transaction is being
@@ -6,9 +6,9 @@
 //!
 //! Who writes? A thread of its own can always wait for the disk, but handing a
 //! job over and its answer back costs two wake-ups: 5 µs when both sides are
-//! awake, and up to 150 µs when they have to be woken from idle. Measured
-//! against a commit of 8 µs (`NORMAL`) or 160 µs (`FULL`), that is as much as
-//! the work. So a caller who is alone writes in place, on the thread that polls
+//! awake, and up to 150 µs when they have to be woken from idle. Against
+//! a commit of 8 µs (`NORMAL`) or 160 µs (`FULL`), that is as much as
+//! the work. So a caller that is alone writes in place, on the thread that polls
 //! it, as long as the last transaction was [`QUICK`]. With a crowd the thread
 //! is awake anyway, and on a slow disk the hand-over does not show.
 //!
@@ -35,27 +35,27 @@ use crate::store::StoreError;
 /// More than this does not make a group cheaper, only its first caller wait longer.
 const GROUP: usize = 256;
 
-/// A caller who is alone looks for others once in so many transactions.
+/// How many transactions a lone caller makes before it looks for others again.
 const LOOK_EVERY: u32 = 8;
 
-/// A transaction that is shorter than this may keep an executor's thread.
+/// A transaction that is shorter than this may occupy an executor's thread.
 const QUICK: Duration = Duration::from_millis(1);
 
 pub(super) struct Writer {
     shared: Arc<Shared>,
-    /// Dropped before what it serves: it writes what is queued, and then goes.
+    /// Dropped before what it serves: it writes what is queued, and then ends.
     _thread: Thread,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// Calls the thread. Whoever leaves a job in the queue and does not call is
-    /// about to write it himself.
+    /// Calls the thread. A caller that leaves a job in the queue and does not call is
+    /// about to write it itself.
     called: Condvar,
     /// Whoever holds it writes. It is never waited for while `queue` is held.
     desk: Mutex<Desk>,
     quick: AtomicBool,
-    /// How many transactions in a row carried one job.
+    /// How many transactions in a row carried a single job.
     lonely: AtomicU32,
 }
 
@@ -121,7 +121,7 @@ impl Drop for CallOnDrop<'_> {
 }
 
 impl Shared {
-    /// Queues a job; whether the caller should write it himself.
+    /// Queues a job; returns whether the caller should write it itself.
     fn push(&self, job: Box<dyn Job>) -> bool {
         let mut queue = self.queue();
         let alone = queue.jobs.is_empty();
@@ -133,15 +133,15 @@ impl Shared {
         in_place
     }
 
-    /// Whether a caller who seems to be alone makes sure of it first. To let
-    /// others go ahead may wake a thread, so who has long been alone does it
+    /// Whether a caller that seems to be alone makes sure of it first. Letting
+    /// others go ahead may wake a thread, so one that has long been alone does it
     /// only now and then.
     fn looks_around(&self) -> bool {
         let lonely = self.lonely.load(Ordering::Relaxed);
         lonely < LOOK_EVERY || lonely.is_multiple_of(LOOK_EVERY)
     }
 
-    /// Writes the one job that waits; calls the thread if there are more, if it
+    /// Writes the one waiting job; calls the thread if there are more, if it
     /// is writing anyway, or if another process is.
     fn write_in_place(&self) {
         if let Some(desk) = self.free_desk()
