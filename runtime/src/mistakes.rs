@@ -1,7 +1,7 @@
-//! Places at which a test can have a mistake made on purpose, in the very code that
+//! Places where a test can make a mistake on purpose, in the very code that
 //! runs, to see that the simulator notices it.
 
-/// Whether a test has this mistake made; never outside of tests.
+/// Whether a test makes this mistake; never outside tests.
 macro_rules! mistake {
     ($mistake:ident) => {{
         #[cfg(test)]
@@ -54,14 +54,14 @@ mod made {
         KeptResultsForgotten: "kept results are not loaded, so their tasks run again",
         SeenStateForgotten: "a kept result is loaded as if it had seen today's state",
         EffectsForgotten: "the effects of the open step are not loaded",
-        OldJournalStays: "a run that is gone on with from memory records where it did before",
+        OldJournalStays: "a run that continues from memory records where it did before",
         // Effects.
         EffectCalledAgain: "a recorded effect is called again",
         RefusedCalledAgain: "a call that was refused is made again",
         UnknownCalledAgain: "a call that must not be repeated is, since nobody knows what became of it",
         IntentNotWritten: "a call that must not be repeated is made before its intent is recorded",
         RecordedLate: "an effect is recorded with the commit, after its task saw it",
-        GivenUpRecords: "an attempt that was given up goes on recording",
+        GivenUpRecords: "an attempt that was given up keeps recording",
         AnswerForgotten: "an answer that somebody gave is not taken",
         MisfitCalledAgain: "a call that must not be repeated is, since an answer about it does not decode",
         QuestionAgain: "a question that is asked once more has the id of the answered one",
@@ -72,29 +72,29 @@ mod made {
         ParkedEffectsLost: "what was not journaled is not kept with a parked step",
         UncalledKeptInPlace: "a record of an earlier attempt stands as if the last had called it",
         // Attempts.
-        TriedForEver: "a task is tried more often than it may be",
+        TriedForEver: "a task is tried more often than allowed",
         PermanentRetried: "a failure that is permanent is tried again",
         ErrorRowPassedOver: "a task's error row does not take its failure",
         // The step's end.
         NotesForgotten: "a step does not say which state its tasks saw",
         FinalStepKeepsLease: "the last commit does not give the lease back",
         CountNotCommitted: "a commit counts the steps from where the turn began, whatever came since",
-        LoserGoesOn: "who lost the run goes on when the new owner has made the same step",
-        CommitTakenForDone: "a commit that failed is taken for done",
+        LoserGoesOn: "an owner that lost the run goes on if the new one has made the same step",
+        CommitTakenForDone: "a commit that failed counts as done",
         StarvedIsDone: "a run whose joins wait in vain is completed",
-        LimitPassedOver: "a turn takes more steps than it may",
+        LimitPassedOver: "a turn takes more steps than allowed",
         KeptTwice: "a kept result is kept again as if it had seen today's state",
         KeptMisplaced: "a kept result is taken for another task's",
-        OneFailureIsAll: "what the others came to is not kept when a task fails",
+        OneFailureIsAll: "the others' results are not kept when a task fails",
         WaitIsFailure: "a run that waits for an answer is left as failed",
         StoreFaultIsFailure: "a run fails because its store was away",
         SnapshotTooEarly: "a snapshot is of the state before its step",
         // From outside.
         TurnRefused: "a run that failed takes no further turn",
-        TurnGoesOnAsBefore: "a further turn goes on where the last one stood",
+        TurnGoesOnAsBefore: "a further turn continues where the last one stopped",
         TurnDropsUnknown: "a turn drops an effect of unknown outcome without asking",
         TurnUncovered: "a turn's hash does not cover what it dropped",
-        TokenForgotten: "a turn that is asked for again begins again",
+        TokenForgotten: "a turn that is requested again begins again",
         OpenStepCorrected: "a run is corrected although a task has effects",
         CorrectionBeginsAnew: "a correction sends the run back to its start",
         ForkStartsAnew: "a fork begins at start, not where its origin stood",
@@ -130,7 +130,7 @@ mod made {
         tasks.into_iter()
     }
 
-    /// The last step as a loader with the mistake at hand reads it.
+    /// The last step as a loader with the current mistake reads it.
     pub(crate) fn spoiled(last: &StepRecord) -> StepRecord {
         let frontier = MADE
             .get()
@@ -156,7 +156,7 @@ mod made {
         Some(text.to_string())
     }
 
-    /// A group of items as so many groups of one.
+    /// A group of items as groups of one item each.
     fn one_by_one(group: &Value) -> Vec<Value> {
         let Some(inputs) = group.get("inputs").and_then(Value::as_array) else {
             return vec![group.clone()];

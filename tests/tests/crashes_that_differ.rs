@@ -192,8 +192,8 @@ async fn what_lies_in_memory_and_gets_into_the_state() {
     assert_eq!(found.deviation(), Deviation::OtherEnd);
     assert_eq!((found.step(), found.node()), (Some(2), Some("again")));
     let said = found.to_string();
-    let end = "(commit of step 1), in step 2, node `again`: the run came to another end: \
-               what it did, `update.lines[0]`: 1 against 0; let what a node does follow from nothing \
+    let end = "(commit of step 1), in step 2, node `again`: the run ended differently: \
+               what it did, `update.lines[0]`: 1 against 0; make what a node does depend on nothing \
                but the state, its input, `cx` and effects";
     assert!(said.ends_with(end), "{said}");
     assert_eq!(format!("{found:?}"), said);

@@ -9,7 +9,7 @@ use crate::options::ConflictPolicy;
 #[derive(Clone, Debug)]
 pub(crate) struct Blueprint {
     pub(crate) info: &'static GraphInfo,
-    /// The closed circles of the graph, if it has any.
+    /// The closed cycles of the graph, if it has any.
     pub(crate) circles: Option<Circles>,
     pub(crate) conflict: ConflictPolicy,
 }

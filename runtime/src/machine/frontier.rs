@@ -64,7 +64,7 @@ impl<G: Graph> Machine<G> {
         self.frontier_draft()?.finish()
     }
 
-    /// The same to be stored.
+    /// The same, to be stored.
     pub(super) fn stored_frontier(&mut self) -> Result<String, EncodeError> {
         let draft = self.frontier_draft()?;
         draft.checked(false, |_| self.read_inputs_back())
@@ -78,7 +78,7 @@ impl<G: Graph> Machine<G> {
         Ok(text.finish())
     }
 
-    /// Puts in the place of every task's input what its text decodes into, as it
+    /// Replaces every task's input with what its text decodes into, as it
     /// would be after a resume; it must have the same encoding.
     pub(super) fn read_inputs_back(&mut self) -> Result<(), EncodeError> {
         self.read_each_input_back().map_err(|error| EncodeError {
@@ -125,7 +125,7 @@ impl<G: Graph> Machine<G> {
         Ok(Shape::Other(hasher.finish()))
     }
 
-    /// Puts a stored frontier in the place of this one.
+    /// Replaces this frontier with a stored one.
     pub(crate) fn restore_frontier(&mut self, json: &str) -> Result<(), DecodeError> {
         let text = read(json)?;
         self.frontier_bytes = json.len();
@@ -289,8 +289,8 @@ pub(crate) fn differing_parent(expected: &str, found: &str) -> Option<Digest> {
     one.or(other).map(|group| group.parent)
 }
 
-/// A stored frontier without numbers and keys, which another version of the
-/// graph would give otherwise: what runs next with which inputs, who waits for
+/// A stored frontier without numbers and keys, which differ between versions of the
+/// graph: what runs next with which inputs, who waits for
 /// whom, what is deferred. `input` is given a node's name and what it gets.
 pub(crate) fn frontier_by_name(
     json: &str,
@@ -352,7 +352,7 @@ struct Text {
 }
 
 impl Text {
-    /// Opens section `name`, or goes on in it.
+    /// Opens section `name`, or continues it.
     fn item(&mut self, name: &str, first: bool) {
         if first {
             self.out.raw(if self.out.is_empty() { "{" } else { "," });
@@ -375,7 +375,7 @@ impl Text {
         machine: &Machine<G>,
         tasks: &[Task<G::Input>],
     ) -> Result<(), EncodeError> {
-        // One parent may go under several ids, as after a look at an open run.
+        // One parent may have several ids, as after reading an open run.
         let siblings = |one: KeyId, next: KeyId| {
             one == next || machine.keys.get(one) == machine.keys.get(next)
         };

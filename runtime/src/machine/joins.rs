@@ -25,12 +25,12 @@ impl Joins {
         }
     }
 
-    /// Notes that `node` arrived at `join`; if that completes it, the
-    /// arrivals in source order, and the join is clear again.
+    /// Notes that `node` arrived at `join`; if that completes it, returns the
+    /// arrivals in source order and clears the join.
     pub(crate) fn arrive(&mut self, join: u32, node: NodeId, key: KeyId) -> Option<Box<[KeyId]>> {
         let row = &self.info.joins[join as usize];
         let is_end = |edge: &u32| self.info.edges[*edge as usize].to == END;
-        // What leads to `end` alone waits for nothing, so it cannot be left waiting.
+        // A join that leads only to `end` cannot be left waiting.
         if row.edges.iter().all(is_end) {
             return None;
         }

@@ -10,26 +10,26 @@ use crate::hash::{Digest, Hasher};
 use crate::machine::Task;
 use crate::state::State;
 
-/// The first so many recurrences compare states. Later ones do so around powers
+/// This many first recurrences compare states. Later ones do so around powers
 /// of two, so that a long loop that does change the state stays cheap.
 const ALWAYS: u64 = 16;
 
-/// So many frontiers whose tasks carry inputs are remembered. A graph has only
-/// so many without; those with inputs may be others in every round.
+/// How many frontiers whose tasks carry inputs are remembered. A graph has a limited
+/// number without; those with inputs may differ in every round.
 const WITH_INPUTS: usize = 1_024;
 
 /// Watches the frontiers of a run.
 #[derive(Debug)]
 pub(crate) struct LoopWatch {
     info: &'static GraphInfo,
-    /// The nodes from which a walk over closed nodes alone comes back. Where
-    /// there are none, which is the rule, watching costs nothing.
+    /// The nodes from which a walk over closed nodes alone comes back. If
+    /// there are none, as usual, watching costs nothing.
     circles: Option<Circles>,
     /// The frontiers that occurred since the last task that was not closed.
     seen: HashMap<Shape, Seen>,
     /// Those of them that carry inputs, the oldest first.
     with_inputs: VecDeque<Shape>,
-    /// How often one of them recurred, all counted together: a loop of many
+    /// How often they recurred, all counted together: a loop of many
     /// frontiers compares no more than one of few.
     recurrences: u64,
     changes: u64,
@@ -41,7 +41,7 @@ pub(crate) struct LoopWatch {
 /// A frontier without its keys, which differ in every round.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Shape {
-    /// One task without an input, and nothing that waits: the rule in a loop, which is
+    /// One task without an input, and nothing that waits: the usual case in a loop, which is
     /// spared the hash.
     Lone(NodeId),
     /// The hash of all its nodes, inputs, join arrivals and deferred tasks.
@@ -53,7 +53,7 @@ pub(crate) enum Shape {
 struct Seen {
     /// Number of changes to the state at its last occurrence.
     changes: u64,
-    /// The state was noted last time, to be compared with that of the next.
+    /// The state was noted last time, to be compared with the next one.
     is_noted: bool,
     states: Vec<Digest>,
 }
@@ -101,7 +101,7 @@ impl LoopWatch {
         is_circling && !self.hidden
     }
 
-    /// Notes a frontier and its state; whether both were there before.
+    /// Notes a frontier and its state; returns whether both occurred before.
     pub(crate) fn recurs(
         &mut self,
         frontier: Shape,
@@ -162,10 +162,10 @@ fn digest(state: &impl State) -> Result<Digest, EncodeError> {
     Ok(Hasher::new().part(encode::to_string(state)?).finish())
 }
 
-/// For each node, whether it lies on a circle of closed nodes, or between two.
+/// For each node, whether it lies on a cycle of closed nodes, or between two.
 pub(crate) type Circles = Arc<[bool]>;
 
-/// The closed circles of a graph, if it has any.
+/// The closed cycles of a graph, if it has any.
 pub(crate) fn closed_circles(info: &GraphInfo) -> Option<Circles> {
     let count = info.nodes.len();
     let mut next: Vec<Vec<NodeId>> = vec![Vec::new(); count];
@@ -179,8 +179,8 @@ pub(crate) fn closed_circles(info: &GraphInfo) -> Option<Circles> {
             next[edge.from as usize].push(edge.to);
         }
     }
-    // A node is on a circle if taking away, again and again, what has no
-    // way in or no way out does not take it away.
+    // A node is on a cycle if it remains when nodes with no
+    // way in or no way out are removed again and again.
     let mut alive = vec![true; count];
     loop {
         let mut entered = vec![false; count];

@@ -1,6 +1,6 @@
 //! The heart: a pure step machine.
 //!
-//! It takes a frontier and what its tasks came to, and gives the next
+//! It takes a frontier and the results of its tasks, and returns the next
 //! frontier and the text of the commit. It knows no tokio, no store and no
 //! clock, so the engine, replays, property tests and simulators drive the same
 //! machine.
@@ -70,7 +70,7 @@ pub(crate) struct Turn {
     pub(crate) number: u64,
     /// The step that began it.
     pub(crate) step: u64,
-    /// The step from which the steps of the limit are counted: the last that came
+    /// The step from which the limit is counted: the last that came
     /// from outside.
     pub(crate) counted_from: u64,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Machine<G: Graph> {
     /// What waits until nothing else is runnable, in order of first arrival.
     deferred: Vec<(NodeId, Arrow)>,
     loops: LoopWatch,
-    /// The frontier is built here and then takes the old one's place, so that
+    /// The frontier is built here and then replaces the old one, so that
     /// a run does not allocate for each step.
     next: Vec<Task<G::Input>>,
     /// For each node, the last round in which it was reached without an input;
@@ -176,13 +176,13 @@ impl<G: Graph> Machine<G> {
         &self.frontier
     }
 
-    /// How long the frontier's text is, at a run between two steps.
+    /// How long the frontier's text is, for a run between two steps.
     pub(crate) const fn frontier_bytes(&self) -> u64 {
         self.frontier_bytes as u64
     }
 
-    /// The same to [start](Task::start) them. A machine that gave its inputs away
-    /// is to be advanced, or to be given up.
+    /// The same, to [start](Task::start) them. A machine that gave its inputs away
+    /// must be advanced or given up.
     pub(crate) fn frontier_mut(&mut self) -> &mut [Task<G::Input>] {
         &mut self.frontier
     }
@@ -199,7 +199,7 @@ impl<G: Graph> Machine<G> {
         self.close_expansion();
     }
 
-    /// A further turn: its update is a step of its own, then on from `start`.
+    /// A further turn: its update is a step of its own, then the run continues from `start`.
     pub(crate) fn next_turn(&mut self, update: UpdateOf<G>) -> Result<(), StepError> {
         self.correct(update)?;
         self.turn.number += 1;
@@ -209,7 +209,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// A correction from outside, as a step of its own; the frontier stays, and
-    /// steps are counted anew.
+    /// the count of steps starts again.
     pub(crate) fn correct(&mut self, mut update: UpdateOf<G>) -> Result<(), StepError> {
         self.apply(std::slice::from_mut(&mut update))?;
         self.turn.counted_from = self.step;
@@ -217,7 +217,7 @@ impl<G: Graph> Machine<G> {
         Ok(())
     }
 
-    /// The run branches off: another state stands in the place of this one, as
+    /// The run branches off: another state replaces this one, as
     /// a step of its own; the frontier stays.
     pub(crate) fn branch(&mut self, state: G::State) {
         self.state = Arc::new(state);
@@ -226,7 +226,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// Checks, before anything changes, that the update of the task at
-    /// `position` says nothing of fields that its node does not declare.
+    /// `position` sets no fields that its node does not declare.
     pub(crate) fn check_writes(
         &self,
         position: usize,
@@ -245,7 +245,7 @@ impl<G: Graph> Machine<G> {
         }
     }
 
-    /// Takes the updates out of what the tasks came to, and checks, before
+    /// Takes the updates out of the tasks' results, and checks, before
     /// anything changes, that they can be merged.
     pub(crate) fn gather(
         &self,
@@ -278,7 +278,7 @@ impl<G: Graph> Machine<G> {
     /// Merges the updates and expands the tasks' routes: the step happens.
     ///
     /// # Errors
-    /// A reducer that refuses; the machine is then of no use any more.
+    /// A reducer that refuses; the machine is then of no further use.
     pub(crate) fn advance(
         &mut self,
         mut gathered: Gathered<UpdateOf<G>>,
@@ -294,7 +294,7 @@ impl<G: Graph> Machine<G> {
         Ok(())
     }
 
-    /// The same for a frontier of one task, which is the rule and is spared
+    /// The same for a frontier of one task, the usual case, which is spared
     /// the lists.
     pub(crate) fn advance_one(&mut self, done: &mut Finished<G>) -> Result<(), StepError> {
         self.apply(done.update.as_mut_slice())?;
@@ -339,7 +339,7 @@ impl<G: Graph> Machine<G> {
         let done = crate::mistakes::in_order(done);
         for (task, done) in done {
             self.hop(task.node, task.key, done.hops);
-            // All tasks of one source in a step are one arrival: its first that succeeded.
+            // All tasks of one source in a step are one arrival: the first that succeeded.
             let joins = !self.info.nodes[task.node as usize].joins.is_empty();
             if joins && done.failure.is_none() && !arrived.contains(&task.node) {
                 arrived.push(task.node);
@@ -438,8 +438,8 @@ impl<G: Graph> Machine<G> {
         });
     }
 
-    /// Whether `node` stands in the next frontier without an input; from now on
-    /// it does.
+    /// Whether `node` is already in the next frontier without an input; from now on
+    /// it is.
     fn is_reached(&mut self, node: NodeId) -> bool {
         let plain = |task: &&Task<G::Input>| task.input.is_none();
         if self.next.len() < SMALL {
@@ -480,13 +480,13 @@ impl<G: Graph> Machine<G> {
         self.frontier.is_empty()
     }
 
-    /// What waits in vain at a run with nothing left to run, if anything does.
+    /// What waits in vain in a run with nothing left to run, if anything does.
     pub(crate) fn starved(&self) -> Option<String> {
         (self.joins.waiting().next().is_some()).then(|| self.joins.describe())
     }
 
-    /// Asked once after each step: why it can never lead anywhere, if the run goes
-    /// round in a circle.
+    /// Called once after each step: why the run can never get anywhere, if it goes
+    /// round in circles.
     ///
     /// # Errors
     /// A state that cannot be encoded, when a loop has to be compared.

@@ -14,7 +14,7 @@ use crate::machine::{DoneTask, Finished, Machine, StepError, Turn, UpdateOf};
 use crate::node_error::Failure;
 use crate::state::{FieldSet, State, Update};
 
-/// In how many lists and objects an update stands in its step's text.
+/// In how many lists and objects an update is nested in its step's text.
 const AROUND_UPDATE: usize = 2;
 
 /// What one task of a step did, as it is stored: `{"node":…,"update":…,"to":…}`.
@@ -225,7 +225,7 @@ impl<G: Graph> Machine<G> {
         }
     }
 
-    /// The living keys are computed now, so that their ancestors can go.
+    /// The live keys are computed now, so that their ancestors can be freed.
     fn forget_ancestors(&mut self) {
         self.belong_to(Arc::clone(self.keys.run()));
     }
@@ -236,7 +236,7 @@ impl<G: Graph> Machine<G> {
         self.chain = chain;
     }
 
-    /// The contexts of tasks from now on are `run`'s.
+    /// From now on the contexts of tasks are `run`'s.
     pub(crate) fn belong_to(&mut self, run: Arc<RunIdentity>) {
         let tasks = self
             .frontier
@@ -248,7 +248,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// Puts the run back to where it was after `step`, before the steps that
-    /// [`redo`](Self::redo) goes through.
+    /// [`redo`](Self::redo) applies again.
     pub(crate) const fn restore(&mut self, step: u64, chain: Digest, turn: Turn) {
         (self.step, self.chain, self.turn) = (step, chain, turn);
     }
@@ -293,7 +293,7 @@ fn restore_skipped<G: Graph>(state: &mut G::State, updates: &str) -> Result<(), 
 }
 
 /// Reads the text of a step as a loader will, and compares its updates with
-/// those that were said.
+/// the originals.
 fn compare_updates<'a, U: Update>(
     text: &str,
     said: impl Iterator<Item = &'a U>,
@@ -311,8 +311,8 @@ fn compare_updates<'a, U: Update>(
     })
 }
 
-/// The text of a state that does not come of a step. Of ephemeral fields that
-/// its encoding skips nothing is kept, and so nothing is compared.
+/// The text of a state that does not come from a step. Ephemeral fields that
+/// its encoding skips are not kept, and so are not compared.
 pub(crate) fn state_text<S: State>(state: &S, check: bool) -> Result<String, EncodeError> {
     Draft::of(state)?.checked(check, |text| {
         let back: S = encode::read_back(text)?;
@@ -333,7 +333,7 @@ fn without_ephemeral<S: State>(state: &S) -> S {
     state
 }
 
-/// Why a committed step could not be gone through again.
+/// Why a committed step could not be redone.
 #[derive(Debug)]
 pub(crate) enum RedoError {
     Decode(DecodeError),
@@ -364,7 +364,7 @@ fn push_task<G: Graph>(
     Ok(())
 }
 
-/// Hops as edges with the number of their items; the inputs stand in the frontier.
+/// Hops as edges with the number of their items; the inputs are in the frontier.
 pub(crate) fn taken<I>(hops: &[Hop<I>]) -> Vec<(u32, u64)> {
     hops.chunk_by(|one, next| one.edge == next.edge && next.item > 0)
         .map(|group| (group[0].edge, group.len() as u64))
@@ -396,7 +396,7 @@ pub(crate) fn result_text<G: Graph>(
     })
 }
 
-/// Its update is not deeper than its step will be able to hold.
+/// Its update must not be deeper than its step will be able to hold.
 fn result_draft<G: Graph>(done: &Finished<G>) -> Result<Draft, EncodeError> {
     let mut out = Draft::default();
     let mut separator = "{";
@@ -461,9 +461,9 @@ const fn first() -> u32 {
     1
 }
 
-/// What a replay has to know of a task beside: its place in the frontier, the
-/// attempt that succeeded, and the step whose state it saw. Left out is what
-/// is as usual.
+/// What else a replay has to know of a task: its place in the frontier, the
+/// attempt that succeeded, and the step whose state it saw. Usual values are
+/// left out.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TaskNote {
@@ -479,7 +479,7 @@ const fn is_first(attempt: &u32) -> bool {
     *attempt == 1
 }
 
-/// What is unusual of a finished task that stood at `task` in the frontier of
+/// What is unusual about a finished task that was at position `task` in the frontier of
 /// the step after `last`.
 pub(crate) fn task_note<G: Graph>(task: u64, last: u64, done: &Finished<G>) -> Option<TaskNote> {
     let saw = done.saw.filter(|saw| *saw != last);

@@ -14,7 +14,7 @@ pub(crate) struct Task<I> {
 }
 
 impl<I> Task<I> {
-    /// The task as it is to be run: its input goes with it.
+    /// The task as it is to be run, with its input.
     pub(crate) const fn start(&mut self) -> Self {
         Self {
             node: self.node,
@@ -33,14 +33,14 @@ pub(crate) struct Arrow {
     pub(crate) item: u64,
 }
 
-/// What one task came to.
+/// The result of one task.
 #[derive(Debug)]
 pub(crate) struct Finished<G: Graph> {
     pub(crate) update: Option<UpdateOf<G>>,
     pub(crate) hops: Hops<G::Input>,
     /// Why it failed, if its `on error` row took over.
     pub(crate) failure: Option<Box<Failure>>,
-    /// The attempt that it came to this at, from 1.
+    /// The attempt that gave this result, from 1.
     pub(crate) attempt: u32,
     /// The step whose state it saw, if an earlier process kept the result.
     pub(crate) saw: Option<u64>,
@@ -73,7 +73,7 @@ pub(crate) type DoneTask<'a, G> = (Option<&'a UpdateOf<G>>, &'a Finished<G>);
 
 #[cfg(test)]
 impl<U: Clone> Gathered<U> {
-    /// A mistake: the updates of retried tasks stand there twice.
+    /// A mistake: the updates of retried tasks are there twice.
     pub(super) fn merge_again<G: Graph>(&mut self, finished: &[Option<Finished<G>>]) {
         let is_retried = |writer: &usize| {
             let done = finished[*writer].as_ref();
@@ -87,7 +87,7 @@ impl<U: Clone> Gathered<U> {
 }
 
 impl<U> Gathered<U> {
-    /// The finished tasks, each beside its update again.
+    /// The finished tasks, each paired with its update again.
     pub(crate) fn beside<'a, G: Graph>(
         &'a self,
         finished: &'a [Option<Finished<G>>],

@@ -17,7 +17,7 @@ thread_local! {
     static AGE: Cell<u32> = const { Cell::new(TODAY) };
 }
 
-/// From now on this thread's program is that version; gives the one that it was.
+/// From now on this thread's program is that version; returns the previous one.
 pub(super) fn become_version(version: u32) -> u32 {
     AGE.replace(version)
 }

@@ -1,5 +1,5 @@
 //! Mistakes made on purpose, to see that the simulator notices each: in the code
-//! that runs, in how an owner goes about it, and in the store.
+//! that runs, in how an owner works, and in the store.
 
 use crate::mistakes::Mistake;
 
@@ -25,8 +25,8 @@ macro_rules! bugs {
 
 bugs! {
     LoadedBeforeLease: "an owner loads first and takes the lease afterwards",
-    CorrectionWithoutLease: "an operator looks first and takes the lease afterwards",
-    TurnWithoutLease: "a turn looks at the step that it drops first and takes the lease afterwards",
+    CorrectionWithoutLease: "an operator reads first and takes the lease afterwards",
+    TurnWithoutLease: "a turn reads the step that it drops before it takes the lease",
     LiveLeaseTaken: "a lease is taken over while it is alive",
     NoEpochCheck: "the store takes commits with an old epoch",
     TakeoverKeepsEpoch: "a lease is taken over without a new epoch",

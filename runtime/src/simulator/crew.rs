@@ -1,5 +1,5 @@
-//! The tasks of the open step in an owner's memory: each takes its attempts as the
-//! dice have it.
+//! The tasks of the open step in an owner's memory: the dice decide how each
+//! attempt goes.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,9 +22,9 @@ use crate::store::StoreError;
 pub(super) struct Crew {
     pub(super) keys: Vec<Digest>,
     slots: Vec<Slot>,
-    /// A single task, whose result is told as such.
+    /// A single task, whose result is reported as such.
     pub(super) is_lone: bool,
-    /// Attempts of blocking nodes that were given up: their threads go on.
+    /// Attempts of blocking nodes that were given up: their threads keep running.
     given_up: Vec<Attempt>,
 }
 
@@ -52,10 +52,10 @@ struct Attempt {
     is_over: bool,
 }
 
-/// What a move came to.
+/// The result of a move.
 pub(super) enum Moved {
     On,
-    /// All have come to something.
+    /// All have a result.
     Over(Vec<TaskResult<Drama>>),
 }
 
@@ -70,7 +70,7 @@ impl Crew {
         }
     }
 
-    /// The tasks of a step, but for those that are `finished`.
+    /// The tasks of a step, except those that are `finished`.
     pub(super) fn of(
         keys: Vec<Digest>,
         tasks: &mut [Task<u32>],
@@ -101,7 +101,7 @@ impl Crew {
         (0..self.slots.len()).filter(runs).collect()
     }
 
-    /// One move in the step: a task starts, goes on, or comes to something.
+    /// One move in the step: a task starts, continues, or ends.
     pub(super) fn go_on(
         &mut self,
         stage: &mut Stage,
@@ -164,7 +164,7 @@ impl Crew {
             attempt,
         } = *running;
         let cx = Arc::clone(&attempt.cx);
-        // As the engine does: what is left of an attempt is looked at when it is over.
+        // As the engine does: what is left of an attempt is examined when it is over.
         let options = &stage.graph.info.nodes[task.node as usize].options;
         if options.blocking && !attempt.is_over {
             cx.give_up();
@@ -200,7 +200,7 @@ impl Crew {
     }
 }
 
-/// What the tasks came to, as a session is told.
+/// The tasks' results, as a session is told.
 pub(super) fn step_results(results: Vec<TaskResult<Drama>>) -> StepResults<Drama> {
     let mut failed = Vec::new();
     let finished = results.into_iter().enumerate().map(|(at, result)| {
@@ -262,11 +262,11 @@ fn fate(stage: &mut Stage) -> Option<NodeError> {
     })
 }
 
-/// What a node says that fails by chance.
+/// The message of a node that fails by chance.
 const BY_CHANCE: &str = "as the dice would have it";
 
 impl Attempt {
-    /// It goes on by one move: what it wishes for is granted, or its node is polled.
+    /// One move: what it wishes for is granted, or its node is polled.
     fn poll(&mut self, stage: &mut Stage, epoch: u64) -> Poll<Result<Done<Drama>, AttemptError>> {
         if let Some(wish) = self.desk.wish.take() {
             match grant(stage, epoch, wish) {
@@ -295,7 +295,7 @@ impl Attempt {
         Poll::Ready(ended)
     }
 
-    /// It takes too long, its runtime goes, or the budget is used up.
+    /// It takes too long, its runtime is shut down, or the budget is used up.
     fn cut_short(&mut self, stage: &mut Stage) -> AttemptError {
         stage.tally.cut_short += 1;
         // A call that is on its way arrives, or it never does.
@@ -314,7 +314,7 @@ impl Attempt {
     }
 }
 
-/// What comes of a wish; the wish again, if nothing does yet.
+/// The outcome of a wish; the wish again, if there is none yet.
 fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Result<Grant, Wish> {
     Ok(match wish {
         Wish::Call(id) => {

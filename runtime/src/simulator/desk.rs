@@ -1,7 +1,7 @@
 //! What a task asks of the world while it runs, and what it gets.
 //!
-//! A task cannot reach the world itself: it leaves a wish and pends, and its owner
-//! grants it in a move of its own. So between any two things that a task does
+//! A task cannot reach the world itself: it leaves a wish and is pending, and its owner
+//! grants the wish in a separate move. So between any two things that a task does
 //! anything else may happen.
 
 use std::cell::RefCell;
@@ -16,13 +16,13 @@ use crate::store::{Recording, StoreError};
 /// What a task waits for.
 #[derive(Debug)]
 pub(super) enum Wish {
-    /// That the outside world is called.
+    /// For the outside world to be called.
     Call(EffectId),
-    /// That records are written.
+    /// For records to be written.
     Write(Recording),
 }
 
-/// What came of it.
+/// Its outcome.
 #[derive(Debug)]
 pub(super) enum Grant {
     Called(Result<u64, NodeError>),
@@ -36,7 +36,7 @@ pub(super) struct Desk {
     pub(super) grant: Option<Grant>,
     /// What its node got to see.
     pub(super) seen: Vec<(EffectId, u64)>,
-    /// With what the node fails when it has done its work.
+    /// The error with which the node fails when it has done its work.
     pub(super) fate: Option<NodeError>,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn saw(cx: &Cx, (name, n): (&str, u64), answer: u64) {
     DESK.with_borrow_mut(|desk| desk.seen.push((id, answer)));
 }
 
-/// With what the node fails, if it does.
+/// The error with which the node fails, if it does.
 pub(super) fn fate() -> Option<NodeError> {
     DESK.with_borrow_mut(|desk| desk.fate.take())
 }

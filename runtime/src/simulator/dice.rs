@@ -22,7 +22,7 @@ impl Dice {
         self.below(len as u64) as usize
     }
 
-    /// Once in so many times; never if that is 0.
+    /// Once in `times`; never if that is 0.
     pub(super) fn one_in(&mut self, times: u64) -> bool {
         times > 0 && self.below(times) == 0
     }

@@ -69,7 +69,7 @@ impl Graph for Drama {
     type State = Tale;
     type Input = u32;
 
-    /// Asked only whose input is to be decoded, and here all inputs are numbers.
+    /// Used only to find whose input is decoded, and here all inputs are numbers.
     const INFO: &'static GraphInfo = &GraphInfo {
         edges: &EDGES,
         version: TODAY,

@@ -13,7 +13,7 @@ use crate::machine::Machine;
 use crate::session::{Ending, LeftOpen, Next, Rules, Session, Tail, TaskError, TaskResult, Work};
 use crate::store::{Commit, Committed, Park, Status, StoreError};
 
-/// A turn of a simulated run has at most so many steps, and a step so many tasks.
+/// The most steps of a turn of a simulated run, and the most tasks of a step.
 pub(super) const MOST_STEPS: u64 = 16;
 pub(super) const MOST_TASKS: usize = 32;
 
@@ -22,7 +22,7 @@ pub(super) struct Drive {
     session: Session<Drama>,
     epoch: u64,
     doing: Doing,
-    /// Of the open step, the tasks that have finished, and how it is to be left.
+    /// The finished tasks of the open step, and how it is to be left.
     finished: Vec<Digest>,
     leaves: Option<Status>,
 }
@@ -68,7 +68,7 @@ impl Drive {
     /// One atomic action.
     pub(super) fn act(mut self: Box<Self>, stage: &mut Stage) -> Phase {
         if stage.dice.one_in(12) {
-            // When it is lost the next commit says so.
+            // If it is lost the next commit says so.
             let _ = stage.shelf.renew(self.epoch);
             return Phase::Driving(self);
         }

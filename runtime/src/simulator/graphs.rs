@@ -31,7 +31,7 @@ const SPAN: Span = Span {
     column: 0,
 };
 
-/// A graph with what has to be computed once.
+/// A graph with what needs to be computed only once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Drawn {
     pub(super) info: &'static GraphInfo,
@@ -127,7 +127,7 @@ impl Draft {
                 attempts: dice.within(1, 3) as u32,
                 ..RetryOptions::DEFAULT
             },
-            // Its thread goes on when an attempt is given up.
+            // Its thread keeps running when an attempt is given up.
             blocking: dice.one_in(4),
             ..NodeOptions::DEFAULT
         };
@@ -145,7 +145,7 @@ impl Draft {
     fn row(&mut self, node: NodeId) -> RowInfo {
         let from = self.edges.len() as u32;
         let row = if self.dice.one_in(3) {
-            // Forwards only, so that it ends of itself.
+            // Forwards only, so that it ends by itself.
             let later = self.plain().filter(|other| *other > node).collect();
             for target in self.dice.draw(later, 3) {
                 let kind = self.plain_kind();

@@ -2,8 +2,8 @@
 //!
 //! The watch knows what the store has really accepted, and nothing of what the
 //! owners believe. An owner that has lost its lease and does not know it yet
-//! may still start tasks; it can never do anything that lasts. So what is
-//! asked of starts is asked of whoever holds the lease.
+//! may still start tasks; it can never do anything that lasts. So the rules
+//! about starts apply to whoever holds the lease.
 
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
@@ -36,7 +36,7 @@ pub(super) struct Watch {
     history: Vec<StepRecord>,
     /// How often each step was committed.
     commits: HashMap<u64, u32>,
-    /// Of the turns that began.
+    /// The tokens of the turns that began.
     tokens: HashSet<String>,
     /// The last epoch that was handed out.
     epoch: u64,
@@ -44,19 +44,19 @@ pub(super) struct Watch {
     done: HashSet<Digest>,
     /// The kept results of the open step, with the step that each saw.
     kept: HashMap<Digest, u64>,
-    /// Epochs of those that were told that they have lost the run.
+    /// Epochs of owners that were told that they have lost the run.
     told: HashSet<u64>,
     /// The successful effects that were journaled.
     recorded: HashMap<EffectId, EffectRecord>,
-    /// Calls that must not be repeated and, for all that is known, happened.
+    /// Calls that must not be repeated and, as far as is known, happened.
     made: HashSet<EffectId>,
-    /// Something was written since the last look.
+    /// Something was written since the last check.
     is_due: bool,
-    /// How many kept results were merged beside others that saw a newer state.
+    /// How many kept results were merged together with others that saw a newer state.
     pub(super) older: u64,
     /// Whether there is something that the store does not take.
     pub(super) is_tight: bool,
-    /// Which run it is about by now.
+    /// Which run it watches now.
     run: String,
     first: Option<Violation>,
 }
@@ -111,7 +111,7 @@ impl Watch {
         self.is_due = true;
     }
 
-    /// Whether the store may have changed since the last look.
+    /// Whether the store may have changed since the last check.
     pub(super) const fn is_due(&self) -> bool {
         self.is_due
     }
@@ -182,9 +182,11 @@ impl Watch {
 
     /// An owner left the run with its last write; `lease` is what is there now.
     pub(super) fn left(&mut self, lease: Option<Lease>) {
-        self.claim(lease.is_none(), "who leaves gives the lease back", || {
-            format!("{lease:?}")
-        });
+        self.claim(
+            lease.is_none(),
+            "whoever leaves gives the lease back",
+            || format!("{lease:?}"),
+        );
     }
 
     /// Somebody starts a task under `epoch`.
@@ -192,7 +194,7 @@ impl Watch {
         let told = self.told.contains(&epoch);
         self.claim(
             !told,
-            "who was told that it lost the run runs nothing",
+            "an owner that was told it lost the run runs nothing",
             || format!("epoch {epoch}"),
         );
         if epoch != self.epoch {
@@ -226,7 +228,7 @@ impl Watch {
         }
     }
 
-    /// The one with that epoch was told that the run is another one's by now.
+    /// The owner with that epoch was told that the run is another's by now.
     pub(super) fn told(&mut self, epoch: u64) {
         self.told.insert(epoch);
     }
@@ -246,7 +248,7 @@ impl Watch {
         });
     }
 
-    /// Somebody looked what happened, and said so: `happened` is what it answered.
+    /// Somebody found out what happened, and said so: `happened` is what the call answered.
     pub(super) fn answered(&mut self, effect: &EffectRecord, happened: Option<u64>) {
         let id = id_of(effect);
         match happened {
@@ -260,28 +262,28 @@ impl Watch {
         }
     }
 
-    /// A task is tried again, which it may be or not.
+    /// A task is tried again, whether or not that is allowed.
     pub(super) fn tried_again(&mut self, task: Digest, may_be: bool) {
-        let claim = "a task is tried as often as it may be";
+        let claim = "a task is tried only as often as allowed";
         self.claim(may_be, claim, || task.to_string());
     }
 
-    /// An owner has left its open step with `park`; `finished` are the tasks that it
-    /// had the results of, and `status` is what has become of the run by the others.
+    /// An owner has left its open step with `park`; `finished` are the tasks whose results
+    /// it had, and `status` is the run's status because of the others.
     pub(super) fn left_with(&mut self, park: &Park, finished: &[Digest], status: Option<Status>) {
         let lost = finished.iter().find(|task| !self.kept.contains_key(task));
-        // But for what no store takes.
+        // Except for what no store takes.
         let fits = park.results.is_empty() && self.is_tight;
         self.claim(fits || lost.is_none(), "what has finished is kept", || {
             format!("{lost:?} in {park:?}")
         });
         let right = status.is_none_or(|status| status == park.status);
-        self.claim(right, "a run that waits is no failure", || {
+        self.claim(right, "a waiting run is not a failure", || {
             format!("{park:?} is left as {status:?}")
         });
     }
 
-    /// The run has gone on as a fork, at whose first step it stands now.
+    /// The run continues as a fork, and stands at its first step now.
     pub(super) fn branched(&mut self, head: Option<&Head>) {
         let Some(head) = head else { return };
         self.run.clone_from(&head.run);
@@ -295,7 +297,7 @@ impl Watch {
         self.is_due = true;
     }
 
-    /// A task gets to see what an effect came to.
+    /// A task gets to see the outcome of an effect.
     pub(super) fn saw(&mut self, id: &EffectId, answer: u64) {
         let record = self
             .recorded
@@ -319,7 +321,7 @@ impl Watch {
         let pruned = head.map_or(0, |head| head.pruned);
         let is_left = |step: u64| step == 0 || step >= pruned;
         let known = self.history.len() as u64;
-        // Of what is pruned some steps stay: forks stand on them.
+        // Some steps of a pruned part stay: forks stand on them.
         let old = steps.partition_point(|record| record.step < known);
         let (old, new) = steps.split_at(old);
         let is_as_it_was = |record: &StepRecord| self.history[record.step as usize] == *record;
@@ -384,7 +386,7 @@ impl Watch {
             });
             self.claim(
                 unknown.is_none(),
-                "a turn drops nothing that nobody knows",
+                "a turn drops no effect of unknown outcome",
                 || format!("{unknown:?}"),
             );
             let frontier = self.reference.machine().frontier_keys();
@@ -404,7 +406,7 @@ impl Watch {
             self.report("every step is the reference's", details);
         }
         if record.kind == StepKind::Update {
-            // What the open step has recorded is one further on then.
+            // What the open step has recorded then belongs to the next number.
             let open = self.recorded.values_mut();
             let open = open.filter(|effect| effect.step == record.step);
             open.for_each(|effect| effect.step += 1);
@@ -429,7 +431,7 @@ impl Watch {
         });
     }
 
-    /// Where the run ended, if it has, and the store says so.
+    /// How the run ended, if it has, and the store says so.
     pub(super) fn end(&self, head: &Head) -> Option<End> {
         if head.step != self.reference.machine().step() {
             return None;
@@ -443,7 +445,7 @@ impl Watch {
     }
 }
 
-/// Whether a run failed with the error of that word.
+/// Whether a run failed with the error of that code.
 fn has_code(head: &Head, code: &str) -> bool {
     let code = format!("\"code\":\"{code}\"");
     head.error

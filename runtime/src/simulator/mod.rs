@@ -1,16 +1,16 @@
-//! Runs, crashed and taken over in every way that a seed can think of.
+//! Runs, crashed and taken over in every way that a seed can produce.
 //!
 //! A seed is a random graph, an input, one or two owners and a schedule: which
 //! owner does what next, when a task finishes, what the store refuses, when a
 //! process dies. Owners drive the real [`Machine`](crate::machine::Machine)
 //! over a real [`MemoryStore`](crate::MemoryStore), in one thread, without a
 //! clock and without any chance but the seed's, so a seed that fails fails
-//! again. After everything that happens, what is stored is compared with a
-//! reference that is never disturbed, and the rules of [`invariants`] are asked.
+//! again. After every event, what is stored is compared with a
+//! reference that is never disturbed, and the [`invariants`] are checked.
 //!
 //! The reference runs on the same machine. So this shows what crashes, orders
 //! and owners must not change; that the machine's rules are the right ones is
-//! for tests that read them anew, as `tests/tests/wild_graphs.rs` does.
+//! for tests that implement them a second time, as `tests/tests/wild_graphs.rs` does.
 //!
 //! ```text
 //! cargo test -p superstep --lib simulator
@@ -56,14 +56,14 @@ use crate::session::transitions;
 /// How many seeds a test tries unless `SUPERSTEP_SEEDS` says otherwise.
 const SEEDS: u64 = 2_000;
 
-/// A bug that so many seeds do not show would mean that the simulator lacks something.
+/// A bug that this many seeds do not show would mean that the simulator lacks something.
 const MOST_SEEDS: u64 = 5_000;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(
         text.parse()
-            .unwrap_or_else(|_| panic!("{variable}={text} is no number")),
+            .unwrap_or_else(|_| panic!("{variable}={text} is not a number")),
     )
 }
 
@@ -86,7 +86,7 @@ fn check(seed: u64) -> Tally {
     })
 }
 
-/// Does the first `seeds` on all threads of the machine.
+/// Runs the first `seeds` on all threads of the machine.
 fn shared<T: Send>(seeds: u64, check: fn(Range<u64>) -> T) -> Vec<T> {
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let share = |thread| seeds * thread / threads..seeds * (thread + 1) / threads;
@@ -153,7 +153,7 @@ fn every_seeded_bug_is_caught() {
     );
 }
 
-/// Why a session that stands so is never told that; `None` if it can be.
+/// Why a session at that stage is never told that; `None` if it can be.
 fn cannot_be(stage: &str, told: &str) -> Option<&'static str> {
     let is_over = stage == "it has ended";
     let commits = stage.starts_with("it commits");
@@ -179,8 +179,8 @@ fn cannot_be(stage: &str, told: &str) -> Option<&'static str> {
     }
 }
 
-/// Every pair of where a session stands and what it is told is taken, but for those that
-/// cannot be.
+/// Every pair of a session's stage and what it is told occurs, except those that
+/// cannot.
 #[test]
 fn transitions() {
     if number("SUPERSTEP_SEED").is_some() {

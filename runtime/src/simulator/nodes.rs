@@ -18,7 +18,7 @@ use crate::node_error::NodeError;
 /// The name of the effect that must not be repeated.
 pub(super) const ONCE: &str = "pay";
 
-/// What a task's effects came to, in the order of its calls; `None` for a failure.
+/// The outcomes of a task's effects, in the order of its calls; `None` for a failure.
 pub(super) type Answers = Vec<Option<u64>>;
 
 /// One call of an effect: its name, and which call of that name.
@@ -47,7 +47,7 @@ const WRITES: u64 = 3;
 const CALLS: u64 = 4;
 const BEARS: u64 = 5;
 const SHORTENS: u64 = 1 << 40;
-/// And those that follow, one for each edge.
+/// The choices that follow, one for each edge.
 const ITEMS: u64 = 6;
 
 impl View<'_> {
@@ -69,8 +69,8 @@ impl View<'_> {
         }
     }
 
-    /// What it asks with its next call. A failed call may go well another time,
-    /// so what it came to must not reach the request of a later one.
+    /// What it asks with its next call. A failed call may succeed another time,
+    /// so its outcome must not reach the request of a later one.
     fn asks(&self, answers: &Answers) -> u64 {
         mix(self.state.blend ^ mix(answers.len() as u64))
     }
@@ -80,7 +80,7 @@ impl View<'_> {
         Request::of(self.asks(answers).to_string()).digest
     }
 
-    /// Whether the task goes on when that call fails.
+    /// Whether the task continues when that call fails.
     fn bears_failure(&self, answers: &Answers) -> bool {
         fate(self.key, BEARS ^ (answers.len() as u64) << 32, 2) == 0
     }
@@ -125,7 +125,7 @@ impl View<'_> {
         desk::fate().map_or_else(|| Ok(self.done(&answers)), Err)
     }
 
-    /// What the task comes to if nothing goes wrong.
+    /// The task's result if nothing goes wrong.
     pub(super) fn done(&self, answers: &Answers) -> Done<Drama> {
         let info = stage();
         let hops = match info.nodes[self.node as usize].row {

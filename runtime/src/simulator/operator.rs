@@ -1,6 +1,6 @@
 //! Somebody who corrects the run from outside, branches it off, or prunes it.
 //!
-//! For a correction they take the lease before the look on which it stands: else an
+//! For a correction they take the lease before they read what it is based on: else an
 //! owner whose lease has lapsed could journal an effect in between.
 
 use super::bugs::Bug;
@@ -79,7 +79,7 @@ fn decide(stage: &mut Stage, epoch: u64) -> Option<Box<Commit>> {
     Some(Box::new(step.commit))
 }
 
-/// From here on the run is a fork of the one that it was.
+/// From here on the run is a fork of what it was.
 fn branch_off(stage: &mut Stage) {
     let Some(Stored {
         loaded, machine, ..

@@ -1,5 +1,5 @@
-//! The world that effects reach: it counts, so that no two calls are answered
-//! alike, and it remembers what it was asked.
+//! The world that effects reach: it counts, so that no two calls get the same
+//! answer, and it remembers what it was asked.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ pub(super) fn id_of(record: &EffectRecord) -> EffectId {
 pub(super) struct Outside {
     dice: Dice,
     calls: u64,
-    /// What happened, with what it answered last.
+    /// What happened, with the last answer.
     happened: HashMap<EffectId, u64>,
     /// What it refused to do.
     refused: HashSet<EffectId>,
@@ -35,8 +35,8 @@ impl Outside {
         }
     }
 
-    /// Calls it. Once in `failures` times that fails: before anything happens, by a clear
-    /// no, or nobody can say.
+    /// Calls it. Once in `failures` times that fails: before anything happens, with a clear
+    /// no, or so that nobody can say.
     pub(super) fn call(&mut self, id: &EffectId, failures: u64) -> Result<u64, NodeError> {
         self.calls += 1;
         let fails = self.dice.one_in(failures);
@@ -55,7 +55,7 @@ impl Outside {
         }
     }
 
-    /// The run has branched off, and no call is the fork's.
+    /// The run has branched off, and no call belongs to the fork.
     pub(super) fn forget(&mut self) {
         self.happened.clear();
         self.refused.clear();
@@ -66,7 +66,7 @@ impl Outside {
         self.refused.contains(id)
     }
 
-    /// What came of a call, as somebody finds out who looks.
+    /// What became of a call, as somebody who looks finds out.
     pub(super) fn look(&self, id: &EffectId) -> Option<u64> {
         self.happened.get(id).copied()
     }

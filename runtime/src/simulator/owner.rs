@@ -20,7 +20,7 @@ pub(super) struct Owner {
     recent: Recent<Drama>,
 }
 
-/// What an owner has of the run.
+/// What an owner knows of the run.
 pub(super) enum Phase {
     /// Knows nothing of the run.
     Away,
@@ -33,8 +33,8 @@ pub(super) enum Phase {
     Turning(u64),
     /// Is about to commit the first step of the run or of a turn.
     Begins(Box<OutsideStep<Drama>>),
-    /// Has loaded and has no lease: nobody gets here but by
-    /// [`Bug::LoadedBeforeLease`].
+    /// Has loaded and has no lease: only [`Bug::LoadedBeforeLease`]
+    /// leads here.
     Looked(Box<Stored>),
 }
 
@@ -51,7 +51,7 @@ impl Owner {
         self.name == other.name
     }
 
-    /// Dies. What comes after it has the same name, or another.
+    /// Dies. Its successor has the same name, or another.
     pub(super) fn crash(&mut self, stage: &mut Stage) {
         if !matches!(self.phase, Phase::Away) {
             stage.tally.crashes += 1;
@@ -63,7 +63,7 @@ impl Owner {
         }
     }
 
-    /// The run that it knew is not looked at any more.
+    /// The run that it knew is no longer of interest.
     pub(super) fn leave(&mut self) {
         self.phase = Phase::Away;
     }
@@ -100,7 +100,7 @@ impl Owner {
             let turn = has_turns.then(|| self.turn_at_rest(stage, head)).flatten();
             return turn.unwrap_or(Phase::Away);
         }
-        // What failed by chance may as well be resumed; what met an end may not.
+        // What failed by chance may be resumed as well; what reached an end may not.
         let is_over = stage.shelf.watch.end(&head).is_some();
         let resumes = !is_over && stage.dice.one_in(2);
         if head.status == Status::Failed && has_turns && !resumes {
@@ -141,7 +141,7 @@ impl Owner {
         step.map_or(Phase::Away, Phase::Begins)
     }
 
-    /// A further turn on a run that has ended, from memory if it stands there.
+    /// A further turn on a run that has ended, from memory if it is there.
     fn turn_at_rest(&self, stage: &mut Stage, head: Head) -> Option<Phase> {
         let recent = self.recent.take(&head.run, head.chain);
         let (head, machine, tail) = match recent {
@@ -160,7 +160,7 @@ impl Owner {
         turn(stage, Found::at_rest(head, machine, tail), self.take())
     }
 
-    /// The lease comes before the look at the step that is to be dropped: else
+    /// The lease comes before reading the step that is to be dropped: else
     /// somebody could still journal an effect there.
     fn approach_turn(&self, stage: &mut Stage) -> Phase {
         if stage.bug == Some(Bug::TurnWithoutLease) {
@@ -196,7 +196,7 @@ fn find(stage: &mut Stage) -> Option<Found<Drama>> {
     readable(stage, Found::held(loaded, machine, tail))
 }
 
-/// A further turn on a run that is held; what nobody knows is asked first.
+/// A further turn on a run that is held; unknown outcomes are asked about first.
 fn turn_held(stage: &mut Stage, epoch: u64) -> Option<Phase> {
     let found = find(stage)?;
     if let Some(asking) = found.takes_turn().then(|| found.to_ask(epoch)).flatten() {
@@ -210,19 +210,19 @@ fn turn_held(stage: &mut Stage, epoch: u64) -> Option<Phase> {
     turn(stage, found, Access::Held { epoch })
 }
 
-/// A further turn on the run as it stands, if it stands still.
+/// A further turn on the run as it is, if nobody drives it.
 fn turn(stage: &mut Stage, found: Found<Drama>, access: Access) -> Option<Phase> {
     if !found.takes_turn() {
         return None;
     }
-    // Somebody may ask for a turn that has been.
+    // Somebody may ask for a turn that is over.
     let turn = stage.dice.within(1, found.head.turn + 1);
     let token = Some(format!("turn {turn}"));
     let update = further_turn(found.machine.step() + 1);
     let step = found.turn(update, token.clone(), access, rules(stage));
     let step = readable(stage, step)?;
     if step.commit.token != token {
-        let claim = "a turn has the token that it was asked for with";
+        let claim = "a turn has the token of its request";
         stage.shelf.watch.report(claim, format!("{token:?}"));
     }
     Some(Phase::Begins(Box::new(step)))
@@ -256,7 +256,7 @@ fn load(stage: &mut Stage, epoch: u64) -> Phase {
     }
 }
 
-/// Goes on with a run as it was loaded.
+/// Continues a run as it was loaded.
 fn drive(stage: &mut Stage, epoch: u64, stored: Stored) -> Phase {
     let Stored {
         loaded,

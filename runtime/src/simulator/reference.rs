@@ -3,7 +3,7 @@
 //!
 //! It follows the stored history. What came from outside (when an operator
 //! corrected, when a turn began, which step's state a kept result saw) it
-//! takes as given; all else it works out for itself and compares.
+//! takes as given; everything else it works out for itself and compares.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub(super) enum End {
 }
 
 impl End {
-    /// The word of the error that a run which ends so fails with.
+    /// The code of the error that a run with this end fails with.
     pub(super) const fn code(self) -> Option<&'static str> {
         match self {
             Self::Completed => None,
@@ -49,7 +49,7 @@ impl End {
     }
 }
 
-/// Where a machine's run ends, if it cannot go on.
+/// How a machine's run ends, if it cannot continue.
 fn end_of(machine: &Machine<Drama>) -> Option<End> {
     if machine.is_done() {
         let starves = machine.starved().is_some();
@@ -108,9 +108,9 @@ impl Reference {
         end_of(&self.machine)
     }
 
-    /// Takes the step that `record` says was taken, from what is known of it
-    /// before: its kind, the steps whose state `kept` results saw, and what
-    /// its effects came to.
+    /// Takes the step that `record` says was taken, from what is given:
+    /// its kind, the steps whose state `kept` results saw, and the outcomes of
+    /// its effects.
     pub(super) fn follow(
         &mut self,
         run: &str,
@@ -118,7 +118,7 @@ impl Reference {
         kept: &HashMap<Digest, u64>,
         effects: &[EffectRecord],
     ) -> Result<(), String> {
-        // As the program has written it that took the step.
+        // As the program that took the step wrote it.
         let today = become_version(record.version);
         self.pass_to(record.version);
         let sealed = self.take(run, record, kept, effects);
@@ -199,7 +199,7 @@ impl Reference {
         Ok(sealed.expect("a tale has an encoding"))
     }
 
-    /// What a task comes to, that `failed` so, if it did.
+    /// The result of a task, which failed with `failed`, if it did.
     fn task(
         &self,
         view: &View<'_>,
@@ -230,7 +230,7 @@ impl Reference {
         })
     }
 
-    /// The run goes on as fork `run`.
+    /// The run continues as fork `run`.
     fn branch(&mut self, run: &str) -> Sealed {
         let seed = self.machine.keys().run().seed();
         let state = edited(self.machine.state(), self.machine.step() + 1);
@@ -259,7 +259,7 @@ impl Reference {
 }
 
 /// What the records of a task's effects say; all of them have to be there, each in
-/// its place, and those that the last attempt has not called in none.
+/// its place, and those that the last attempt did not call without a place.
 fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answers, String> {
     let mut answers = Answers::new();
     let mut own = effects.iter().filter(|effect| effect.task == view.key);
@@ -285,7 +285,7 @@ fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answe
     }
 }
 
-/// What a record says that its effect came to.
+/// The outcome that a record has of its effect.
 pub(super) fn answer(record: &EffectRecord) -> Result<Option<u64>, String> {
     let number = record.response.as_ref().map(|response| response.parse());
     let number = number.transpose().map_err(|_| "a response is a number")?;

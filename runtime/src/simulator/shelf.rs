@@ -34,7 +34,7 @@ pub(super) struct Weather {
 
 pub(super) struct Shelf {
     store: MemoryStore,
-    /// Which run it is about by now.
+    /// Which run it serves now.
     run: String,
     /// Milliseconds since the beginning.
     clock: Arc<AtomicU64>,
@@ -42,7 +42,7 @@ pub(super) struct Shelf {
     pub(super) weather: Weather,
     pub(super) watch: Watch,
     bug: Option<Bug>,
-    /// What a store would hold that lets steps be written again.
+    /// What a store that lets steps be rewritten would hold.
     rewritten: BTreeMap<u64, StepRecord>,
 }
 
@@ -131,7 +131,7 @@ impl Shelf {
         pruned.steps
     }
 
-    /// Goes on with fork `run`, if its first step is taken.
+    /// Continues with fork `run`, if its first step is accepted.
     pub(super) fn branch(&mut self, run: &str, commit: Commit) -> bool {
         let branched = ready(self.store.commit(commit));
         let is_new = matches!(branched, Ok(Committed::Now(_)));

@@ -1,4 +1,4 @@
-//! How everybody reads the run back from the store: as every program does.
+//! How everybody reads the run back from the store: as any program does.
 
 use super::drama::Drama;
 use super::world::Stage;
@@ -38,12 +38,12 @@ pub(super) fn blueprint(stage: &Stage) -> Blueprint {
 
 /// What was read or made; an error is reported.
 pub(super) fn readable<T>(stage: &mut Stage, read: Result<T, Error>) -> Option<T> {
-    let claim = "what is stored can be read and gone on with";
+    let claim = "what is stored can be read and continued";
     read.map_err(|error| stage.shelf.watch.report(claim, error.to_string()))
         .ok()
 }
 
-/// What was acknowledged is stored, and comes back as what it was.
+/// What was acknowledged is stored, and comes back as it was.
 pub(super) fn compare(stage: &mut Stage, machine: &Machine<Drama>) {
     let Some(Stored {
         loaded,
@@ -54,7 +54,7 @@ pub(super) fn compare(stage: &mut Stage, machine: &Machine<Drama>) {
         return;
     };
     if loaded.head.step > machine.step() {
-        return; // somebody else is further by now
+        return; // somebody else is ahead by now
     }
     let texts = [&restored, machine].map(|machine| {
         let state = encode::to_string(&**machine.state()).expect("a tale has an encoding");

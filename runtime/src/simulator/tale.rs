@@ -86,7 +86,7 @@ pub(super) fn edited(tale: &Tale, step: u64) -> Tale {
     let mut tale = tale.clone();
     tale.log.push(step);
     blend(&mut tale.blend, step);
-    // What no store keeps no fork inherits.
+    // A fork does not inherit what no store keeps.
     tale.whisper = 0;
     tale
 }

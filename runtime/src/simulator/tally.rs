@@ -35,7 +35,7 @@ tally! {
     limit: "ended at a limit",
     steps: "steps committed",
     turns: "of them further turns",
-    dropped: "of these such as dropped a step with effects",
+    dropped: "of these, those that dropped a step with effects",
     recent: "turns begun from memory",
     corrections: "of them corrections by an operator",
     forks: "runs that branched off",

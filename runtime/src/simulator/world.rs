@@ -19,9 +19,9 @@ use super::stored::{Stored, restore};
 use super::tale::Tale;
 use super::tally::Tally;
 
-/// After so many moves nothing goes wrong any more ...
+/// After this many moves nothing goes wrong any more ...
 const CALM_AFTER: u64 = 600;
-/// ... and after so many the run has to have ended.
+/// ... and after this many the run has to have ended.
 const MOST_MOVES: u64 = 6_000;
 
 /// What all who act share.
@@ -185,8 +185,8 @@ impl World {
         }
     }
 
-    /// Another version of the program takes the place of all that run. Not while results
-    /// are kept of the open step: those do not go through `migrate`.
+    /// Another version of the program replaces all that run. Not while results
+    /// of the open step are kept: those do not go through `migrate`.
     fn deploy(&mut self) {
         let Self {
             stage,
@@ -215,14 +215,14 @@ impl World {
         shelf.watch.verdict()
     }
 
-    /// Where the run ended, if nothing is left to be done.
+    /// How the run ended, if nothing is left to do.
     fn end(&mut self) -> Option<End> {
         let head = self.stage.shelf.head()?;
         let end = self.stage.shelf.watch.end(&head)?;
         (head.turn == self.stage.turns).then_some(end)
     }
 
-    /// The last look.
+    /// The last check.
     fn close(mut self) -> Result<Tally, Violation> {
         let end = self.end();
         let stuck = self.stage.shelf.stuck();

@@ -26,16 +26,16 @@ pub enum Fault {
     Hang,
     /// The process [dies](FaultyStore::die) before the store sees the call.
     DieBefore,
-    /// The process [dies](FaultyStore::die) when the store has done it.
+    /// The process [dies](FaultyStore::die) after the store has done it.
     DieAfter,
 }
 
 /// A store that can be away, or lose an answer, when a test wants it to.
 ///
-/// It counts the calls that are made of it, from the first poll on; faults are set for the
+/// It counts its calls, from the first poll on; faults are set for the
 /// *n*-th call from now on. Clones share everything. It can also play the store of a process
 /// that dies: then the call at which that happens never ends, and no later one gets through.
-/// Who goes on wraps the store beneath anew.
+/// To continue, wrap the store beneath again.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -62,14 +62,14 @@ pub struct FaultyStore {
     life: watch::Sender<Life>,
 }
 
-/// How it is with the process that has the store.
+/// The condition of the process that has the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Life {
     #[default]
     Lives,
     /// What it has in memory may still be there, and waits for the call at which it died.
     Dead,
-    /// Nothing of it is left but what it has handed to others.
+    /// Nothing of it is left but what it handed to others.
     Buried,
 }
 
@@ -90,7 +90,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Whether it comes true with this call, which counts for it.
+    /// Counts this call; whether the fault strikes now.
     fn is_due(&mut self, call: StoreCall) -> bool {
         let concerned = self.only.is_none_or(|only| only == call);
         self.left -= u64::from(concerned);
@@ -99,7 +99,7 @@ impl Plan {
 }
 
 impl FaultyStore {
-    /// `store`, well until it is told otherwise.
+    /// `store`, without faults until some are set.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self {
             inner: store,
@@ -108,12 +108,12 @@ impl FaultyStore {
         }
     }
 
-    /// Lets the `n`-th call from now on fail, whatever it is; the next one is the first.
+    /// Makes the `n`-th call from now on fail, whatever it is; the next one is the first.
     pub fn fail(&self, n: u64, fault: Fault) {
         self.plan(None, n, fault);
     }
 
-    /// Lets the `n`-th call of one method from now on fail; the next one is the first.
+    /// Makes the `n`-th call of one method from now on fail; the next one is the first.
     pub fn fail_call(&self, call: StoreCall, n: u64, fault: Fault) {
         self.plan(Some(call), n, fault);
     }
@@ -128,14 +128,14 @@ impl FaultyStore {
         self.shared().calls.clone()
     }
 
-    /// Lets the process die that has this store: no call gets through any more. What it has
+    /// Kills the process that has this store: no call gets through any more. What it has
     /// in memory is for the test to drop.
     pub fn die(&self) {
         self.live(Life::Dead);
     }
 
-    /// Everything is dropped that the process had in memory. What is left of its calls on the
-    /// runtime ends.
+    /// Everything that the process had in memory has been dropped. What is left of its calls on
+    /// the runtime ends.
     pub(crate) fn bury(&self) {
         self.live(Life::Buried);
     }
@@ -149,7 +149,7 @@ impl FaultyStore {
         *self.life.borrow() != Life::Lives
     }
 
-    /// Waits until the process dies, e.g. of [`Fault::DieBefore`].
+    /// Waits until the process dies, e.g. from [`Fault::DieBefore`].
     ///
     /// ```
     /// use std::sync::Arc;
@@ -175,7 +175,7 @@ impl FaultyStore {
         let _ = self.life.subscribe().wait_for(is_it).await;
     }
 
-    /// The process dies in `call`, of which nothing of it hears any more.
+    /// The process dies in `call`, which never returns to it.
     async fn die_in<T>(&self, call: StoreCall) -> Result<T, StoreError> {
         self.die();
         self.wait_for(|life| *life == Life::Buried).await;

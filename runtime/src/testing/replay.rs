@@ -1,4 +1,4 @@
-//! Whether the program of today goes on with the runs of yesterday.
+//! Whether today's program agrees with yesterday's runs.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -168,7 +168,7 @@ pub struct BrokenRun {
 }
 
 impl ReplayReport {
-    /// Whether every run comes to what it came to.
+    /// Whether every run gives the same result as then.
     pub const fn is_ok(&self) -> bool {
         self.broken.is_empty()
     }

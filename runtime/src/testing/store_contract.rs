@@ -16,8 +16,8 @@
 //! # }
 //! ```
 //!
-//! A broken promise is a panic; its backtrace, and as a rule its message, say which. Leases are made to
-//! lapse by waiting, so the clock must be a real one.
+//! A broken promise is a panic; its backtrace, and usually its message, say which. The checks
+//! wait for leases to lapse, so the clock must be a real one.
 
 mod client;
 mod clocks;
@@ -43,15 +43,15 @@ use std::sync::Arc;
 use self::client::{Client, Manner};
 use crate::store::Store;
 
-/// Runs every check, each on a fresh store from `open`, which gives two handles of it: two
-/// connections, say, or what two processes would have. A store that can have but one gives
+/// Runs every check, each on a fresh store from `open`, which returns two handles to it: two
+/// connections, say, or what two processes would have. A store that can have only one returns
 /// it twice.
 ///
-/// The checks speak to the store through one handle; then through both in turn; and then so
-/// that every call that changes something is made a second time, as by somebody who did not
+/// The checks speak to the store through one handle; then through both in turn; and then with
+/// every call that changes something made a second time, as by a caller that did not
 /// hear its answer: nothing may happen twice, and the answer must be the same.
 ///
-/// Wants a tokio runtime with its timer; one with several threads tests more.
+/// Needs a tokio runtime with its timer; one with several threads tests more.
 ///
 /// # Panics
 /// If the store breaks a promise.

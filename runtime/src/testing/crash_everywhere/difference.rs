@@ -5,7 +5,7 @@ use crate::cx::{Call, Cx};
 use crate::error::Error;
 
 /// The first thing at which a run differed from the undisturbed one, from
-/// [`crash_everywhere`](super::crash_everywhere); `Display` and `Debug` tell it with point, step,
+/// [`crash_everywhere`](super::crash_everywhere); `Display` and `Debug` show it with point, step,
 /// node and call.
 #[derive(Clone)]
 pub struct CrashDifference(Box<Parts>);
@@ -26,21 +26,21 @@ pub enum Deviation {
     NewCall,
     /// A call that the first run made was left out.
     MissingCall,
-    /// A call asked for something else than in the first run.
+    /// A call asked for something other than in the first run.
     OtherRequest,
     /// An effect was called again although it was on record.
     CalledAgain,
-    /// An effect that is made at most once was made twice.
+    /// An at-most-once effect was made twice.
     MadeTwice,
     /// A task began again whose step was committed, or whose result was kept.
     StartedAgain,
-    /// The run ended otherwise: another status, error, state, fingerprint or question.
+    /// The run ended differently: another status, error, state, fingerprint or question.
     OtherEnd,
-    /// The run went on and on, without an end.
+    /// The run went on without an end.
     NoEnd,
     /// The first run failed before it was begun, e.g. over its input.
     NotBegun,
-    /// The engine keeps its runs somewhere else than in the store that it was given.
+    /// The engine keeps its runs somewhere other than in the store that it was given.
     OtherStore,
 }
 
@@ -180,14 +180,14 @@ impl Deviation {
         match self {
             Self::NewCall => "a call that the first run did not make",
             Self::MissingCall => "a call that the first run made was left out",
-            Self::OtherRequest => "the call asked for something else than in the first run",
+            Self::OtherRequest => "the call asked for something other than in the first run",
             Self::CalledAgain => "the call was made again although it was on record",
-            Self::MadeTwice => "a call that is to be made at most once was made twice",
-            Self::StartedAgain => "a task that was done began again",
-            Self::OtherEnd => "the run came to another end",
-            Self::NoEnd => "the run came to no end",
+            Self::MadeTwice => "an at-most-once call was made twice",
+            Self::StartedAgain => "a finished task began again",
+            Self::OtherEnd => "the run ended differently",
+            Self::NoEnd => "the run did not end",
             Self::NotBegun => "the run was not begun",
-            Self::OtherStore => "the engine made no call of the store that it was given",
+            Self::OtherStore => "the engine made no call to the store that it was given",
         }
     }
 
@@ -195,10 +195,10 @@ impl Deviation {
     const fn help(self) -> &'static str {
         match self {
             Self::NewCall | Self::MissingCall | Self::OtherRequest | Self::OtherEnd => {
-                "let what a node does follow from nothing but the state, its input, `cx` and effects"
+                "make what a node does depend on nothing but the state, its input, `cx` and effects"
             }
             Self::OtherStore => "build it with `.store(store)`",
-            // What the error says, or the engine itself sees to.
+            // What the error says, or what the engine itself handles.
             Self::NotBegun
             | Self::CalledAgain
             | Self::MadeTwice

@@ -1,4 +1,4 @@
-//! What a run came to, and where it came to something else.
+//! What a run ended in, and where it ended in something else.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use crate::run::Run;
 use crate::run_diff::{Divergence, diff};
 use crate::store::{EffectKind, EffectRecord, Question, Status, Store, StoreExt};
 
-/// As many differences as are told.
+/// How many differences are told.
 const TOLD: usize = 3;
 
 /// See the module.
@@ -40,7 +40,7 @@ struct Stands {
 }
 
 impl Ending {
-    /// What stands in the store when the last driving call came to `result`. `reader` is
+    /// What is in the store after the last driving call returned `result`. `reader` is
     /// an engine that took no part in it.
     pub(super) async fn of<G: Graph>(
         result: Result<Run<G::State>, Error>,
@@ -74,7 +74,7 @@ impl Ending {
         self.stands.head.map_or(0, |(_, step, _)| step)
     }
 
-    /// Where the run stands.
+    /// The run's status.
     pub(super) fn status(&self) -> Status {
         (self.stands.head).map_or(Status::Running, |(status, ..)| status)
     }
@@ -97,7 +97,7 @@ impl Ending {
         self.error.as_ref().map(Error::to_string)
     }
 
-    /// How people are told of it.
+    /// How it is shown to people.
     fn told(&self) -> String {
         match (&self.error, self.stands.head) {
             (Some(error), _) => error.to_string(),
@@ -138,7 +138,7 @@ impl Ending {
         Some(CrashDifference::new(point, deviation, place, detail))
     }
 
-    /// The first call of `first` that this has not made.
+    /// The first call of `first` that this run has not made.
     fn left_out(&self, first: &Self) -> Option<Place> {
         let (step, _, name, n) = first.stands.made.difference(&self.stands.made).next()?;
         Some(Place {
@@ -232,7 +232,7 @@ fn told<'a>(
 }
 
 impl CrashPoint {
-    /// The harness itself could not go on.
+    /// The harness itself failed.
     pub(super) fn failed(self, error: &Error) -> CrashDifference {
         CrashDifference::new(
             self,

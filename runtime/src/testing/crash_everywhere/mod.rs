@@ -1,4 +1,4 @@
-//! Whether a graph comes to the same wherever its process dies.
+//! Whether a graph gives the same result wherever its process dies.
 
 mod difference;
 mod ending;
@@ -23,40 +23,40 @@ use crate::store::Store;
 use play::Play;
 
 /// Runs a graph to its end, and then once more for every point at which its process can die
-/// or lose an answer of its store; takes it up again each time, and demands that it comes to
-/// the same.
+/// or lose an answer of its store; resumes it each time, and demands the same
+/// result.
 ///
 /// `engine` builds an engine over the store that it is given, each time as a new process
-/// would; `input` gives the input, each time the same. The points are: before and after each
-/// call of the store, each lost answer of the store, and after each poll of the driving call.
+/// would; `input` returns the input, each time the same. The points are: before and after each
+/// call to the store, each lost answer of the store, and after each poll of the driving call.
 /// A process that dies is an engine that is dropped with its driving call and gives nothing
-/// back; another engine takes over at once. Demanded are
+/// back; another engine takes over at once. The demands are
 ///
 /// - the same status, error, open questions, state and fingerprint;
 /// - that no task begins again whose step is committed or whose result is kept;
-/// - that no effect is called again that is on record, and none
+/// - that no effect that is on record is called again, and none
 ///   [at most once](crate::Effect::at_most_once) a second time;
-/// - that no node makes a call which it did not make in the first run, leaves one out, or
+/// - that no node makes a call that it did not make in the first run, leaves one out, or
 ///   asks for something else.
 ///
-/// **The world outside** is asked in the first run only. From then on effects come to
-/// what they came to there, by task, name, number and attempt, failures included, and `cx.now()` gives what
-/// it gave there: in the first run a second later at each reading. If a crash leaves it open what became of a call at
-/// most once, the run's question is answered by what is so: it happened, with the first
-/// run's response, if the call was reached, and it did not if not. What the first run got
-/// no response of, e.g. the loser of a `select!`, or one that cannot be encoded, is called
-/// each time.
+/// **The world outside** is asked in the first run only. After that effects return
+/// what they returned there, by task, name, number and attempt, failures included, and `cx.now()`
+/// returns what it did there: in the first run a second later at each reading. If a crash leaves
+/// open what became of a call at most once, the run's question is answered truthfully: it
+/// happened, with the first run's response, if the call was reached, and it did not if not. A
+/// call without a response in the first run, e.g. the loser of a `select!`, or with one that
+/// cannot be encoded, is made each time.
 ///
-/// A first run may end in an error or wait for an answer: then all others have to, and
+/// The first run may end in an error or wait for an answer: then all others have to, and
 /// [`CrashReport::status`] says so.
 ///
-/// **What is assumed.** Everything that a node does outside of effects happens again. A node
+/// **What is assumed.** Everything that a node does outside effects happens again. A node
 /// that sleeps does so each time: run the test under a paused clock
 /// (`#[tokio::test(start_paused = true)]`), which stands still only while a `blocking` node
 /// works. At a crash the futures of async nodes are
-/// dropped; the thread of a `blocking` node cannot be, and goes on until it asks `cx` for
-/// something. Which calls a node makes must not depend on chance: a `select!` is to be
-/// `biased`. Runs that a node drives by itself are code like any other. Calls of the store
+/// dropped; the thread of a `blocking` node cannot be, and continues until it asks `cx` for
+/// something. Which calls a node makes must not depend on chance: a `select!` must be
+/// `biased`. Runs that a node drives itself are code like any other. Calls to the store
 /// that only a resume makes are not disturbed.
 ///
 /// ```

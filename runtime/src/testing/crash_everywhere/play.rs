@@ -18,22 +18,22 @@ use crate::run::Run;
 use crate::store::{Store, StoreError};
 use crate::testing::StoreCall;
 
-/// After so many driving calls a run has no end. A crash or a lost answer takes a second one,
-/// and what one step asks a third.
+/// After this many driving calls a run counts as endless. A crash or a lost answer takes a second
+/// one, and what one step asks a third.
 const MOST_CALLS: u32 = 100;
 
-/// What is run: who makes an engine over a store, and who makes the input.
+/// What is run: what builds an engine over a store, and what gives the input.
 pub(super) struct Play<M, I> {
     pub(super) engine: M,
     pub(super) input: I,
     pub(super) script: Arc<Mutex<Script>>,
 }
 
-/// What one run came to.
+/// What one run ended in.
 pub(super) struct Played {
     pub(super) stage: Arc<Stage>,
     pub(super) ending: Ending,
-    /// The calls of the store of its first process.
+    /// The store calls of its first process.
     pub(super) calls: Vec<StoreCall>,
     /// How often its first driving call was polled.
     pub(super) polls: u64,
@@ -56,7 +56,7 @@ impl Played {
 
 /// What became of a driving call.
 enum Driven<S> {
-    /// It came to its end.
+    /// It returned.
     Ended(Result<Run<S>, Error>),
     /// Its process died, or something was found.
     Died,
@@ -68,7 +68,7 @@ where
     M: Fn(Arc<dyn Store>) -> Engine<G>,
     I: Fn() -> G::State,
 {
-    /// Runs to the end, over the crash or lost answer at `point`.
+    /// Runs to the end, with the crash or lost answer at `point`.
     pub(super) async fn run(&self, point: CrashPoint) -> Result<Played, CrashDifference> {
         let stage = Stage::new(point, &self.script);
         let failed = |error: StoreError| point.failed(&Error::from_store(RUN, error));
@@ -94,7 +94,7 @@ where
                     drop(engine);
                     process.bury().await.map_err(failed)?;
                     (process, engine) = self.process(&stage);
-                    // What the dead process has left on the runtime is dropped.
+                    // What the dead process left on the runtime is dropped.
                     tokio::task::yield_now().await;
                     continue;
                 }
@@ -120,7 +120,7 @@ where
     }
 
     /// Drives the run until it ends, or the process dies, after `last_poll` at the latest.
-    /// Gives how often it was polled, too.
+    /// Also returns how often it was polled.
     async fn drive(
         &self,
         process: &Process,
@@ -148,7 +148,7 @@ where
         (driven.await, polls)
     }
 
-    /// Answers what the run asks, as far as the world outside knows it; gives whether there
+    /// Answers what the run asks, as far as the world outside knows it; returns whether there
     /// was anything to answer.
     async fn answer(&self, stage: &Stage) -> Result<bool, CrashDifference> {
         let failed = |error: Error| stage.point().failed(&error);
@@ -187,7 +187,7 @@ impl Process {
     }
 }
 
-/// Whether a call failed since the store was away, which the next one need not.
+/// Whether a call failed because the store was away; the next one may succeed.
 fn is_lost(error: &Error) -> bool {
     matches!(error, Error::Store { source, .. } if source.is_transient())
 }

@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::testing::{Fault, StoreCall};
 
-/// Where [`crash_everywhere`](super::crash_everywhere) disturbed a run; its `Display` says so in words.
+/// Where [`crash_everywhere`](super::crash_everywhere) disturbed a run; `Display` puts it into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CrashPoint {
@@ -12,15 +12,15 @@ pub enum CrashPoint {
     SecondRun,
     /// The process died before the store saw this call.
     BeforeCall(CallAt),
-    /// The process died when the store had done this call.
+    /// The process died after the store had done this call.
     AfterCall(CallAt),
     /// The store did this call, and its answer was lost; the process lived on.
     LostAnswer(CallAt),
-    /// The process died when its driving call had been polled so often.
+    /// The process died after its driving call had been polled this often.
     AfterPoll(u64),
 }
 
-/// A call of the store, as an undisturbed run makes it.
+/// A call to the store, as an undisturbed run makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct CallAt {
@@ -33,7 +33,7 @@ pub struct CallAt {
 }
 
 impl CrashPoint {
-    /// Every point of an undisturbed run that made these calls of the store, and was polled so
+    /// Every point of an undisturbed run that made these calls to the store, and was polled this
     /// often.
     pub(super) fn all(calls: &[StoreCall], polls: u64) -> impl Iterator<Item = Self> + use<> {
         let mut commits = 0;
@@ -52,7 +52,7 @@ impl CrashPoint {
         at_calls.chain((1..=polls).map(Self::AfterPoll))
     }
 
-    /// Which call of the store goes wrong here, and how.
+    /// Which call to the store fails here, and how.
     pub(super) const fn fault(&self) -> Option<(u64, Fault)> {
         match self {
             Self::FirstRun | Self::SecondRun | Self::AfterPoll(_) => None,

@@ -37,8 +37,8 @@ impl Process {
         self.stage.lapse().await
     }
 
-    /// What the scene says to what a node does; nothing to one of a dead process. If it is
-    /// wrong the run ends.
+    /// How the scene reacts to what a node does; not at all for a dead process. If the node
+    /// is wrong the run ends.
     fn says<T>(
         &self,
         place: impl FnOnce() -> Place,
@@ -63,7 +63,7 @@ impl Rehearsal for Process {
 
     fn time(&self, by: &Cx, reading: &Call) -> SystemTime {
         let time = self.says(|| Place::at(by, reading), |scene| scene.time(reading));
-        // Of a run that is over, or a process that is dead, nobody looks at it.
+        // Nobody reads this from a finished run or a dead process.
         time.unwrap_or(UNIX_EPOCH)
     }
 
@@ -85,7 +85,7 @@ impl Rehearsal for Process {
                 },
             );
             if let Some(Line::Say(_)) = line {
-                // The world outside takes its time, in which the process may die.
+                // The world outside takes time, in which the process may die.
                 one_poll().await;
             }
             line.unwrap_or(Line::Never)

@@ -3,30 +3,30 @@ use std::fmt;
 use super::CrashPoint;
 use crate::store::Status;
 
-/// What [`crash_everywhere`](super::crash_everywhere) tried, when all of it came to the same.
+/// What [`crash_everywhere`](super::crash_everywhere) tried, when all of it gave the same result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CrashReport {
     /// The last committed step of the run.
     pub steps: u64,
-    /// Where the run stood at its end, each time: a run that fails each time alike comes to
-    /// the same.
+    /// The run's status at its end, the same each time: a run may also fail each time in the
+    /// same way.
     pub status: Status,
-    /// Before how many calls of the store the process died.
+    /// Before how many calls to the store the process died.
     pub before_calls: usize,
     /// After how many of them it died.
     pub after_calls: usize,
-    /// To how many of them the answer was lost.
+    /// For how many of them the answer was lost.
     pub lost_answers: usize,
     /// After how many polls of the driving call it died.
     pub after_polls: usize,
-    /// The points that were left out: their run came to its end before. That happens only if
+    /// The points that were left out: their run ended before them. That happens only if
     /// the number of calls or polls depends on timing.
     pub skipped: Vec<CrashPoint>,
 }
 
 impl CrashReport {
-    /// Of a run that stands so after its last step, before anything is tried.
+    /// For a run with that status after its last step, before anything is tried.
     pub(super) const fn of(steps: u64, status: Status) -> Self {
         Self {
             steps,

@@ -11,7 +11,7 @@ pub(super) struct Script {
     /// By the attempt that made the call: of several, only the last can have succeeded.
     calls: BTreeMap<Call, BTreeMap<u32, Entry>>,
     readings: BTreeMap<Call, SystemTime>,
-    /// The calls of which nobody ever said what became of them.
+    /// The calls whose outcome nobody ever learned.
     open: BTreeSet<Call>,
 }
 
@@ -19,11 +19,11 @@ pub(super) struct Script {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) request: Request,
-    /// Nothing if nobody waited for it, or it cannot be said again.
+    /// Nothing if nobody waited for it, or it cannot be repeated.
     pub(super) said: Option<Said>,
 }
 
-/// When every run begins, after 1970: on 2024-01-01. Each new reading of the clock is a second later.
+/// When every run begins, since 1970: on 2024-01-01. Each new reading of the clock is a second later.
 pub(super) const BEGINNING: Duration = Duration::from_secs(1_704_067_200);
 
 impl Script {
@@ -36,7 +36,7 @@ impl Script {
         self.calls.entry(call).or_default().insert(attempt, entry);
     }
 
-    /// It came to this.
+    /// This is its outcome.
     pub(super) fn end(&mut self, call: &Call, attempt: u32, said: Said) {
         let attempts = self.calls.get_mut(call);
         if let Some(entry) = attempts.and_then(|attempts| attempts.get_mut(&attempt)) {
@@ -44,19 +44,19 @@ impl Script {
         }
     }
 
-    /// What became of a call in that attempt, or in the last one that made it: who goes on
-    /// after a crash may come to it at another attempt.
+    /// What became of a call in that attempt, or in the last one that made it: after
+    /// a crash it may be made in another attempt.
     pub(super) fn entry(&self, call: &Call, attempt: u32) -> Option<&Entry> {
         let attempts = self.calls.get(call)?;
         attempts.get(&attempt).or_else(|| self.last(call))
     }
 
-    /// What became of a call at last.
+    /// What became of a call in the end.
     pub(super) fn last(&self, call: &Call) -> Option<&Entry> {
         self.calls.get(call)?.values().next_back()
     }
 
-    /// The first run ends with the question what became of a call.
+    /// The first run ends with the question of what became of a call.
     pub(super) fn leave_open(&mut self, call: Call) {
         self.open.insert(call);
     }
@@ -66,7 +66,7 @@ impl Script {
         self.open.contains(call)
     }
 
-    /// The time that a reading gave.
+    /// The time that a reading returned.
     pub(super) fn reading(&self, reading: &Call) -> Option<SystemTime> {
         self.readings.get(reading).copied()
     }

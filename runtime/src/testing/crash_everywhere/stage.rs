@@ -25,7 +25,7 @@ pub(super) const RUN: &str = "crash-everywhere";
 pub(super) struct Stage {
     /// The store beneath all of its processes.
     store: MemoryStore,
-    /// The store's clock, which stands still but for leases that have to lapse.
+    /// The store's clock, which stands still except for leases that have to lapse.
     millis: Arc<AtomicU64>,
     point: CrashPoint,
     scene: Mutex<Scene>,
@@ -36,7 +36,7 @@ pub(super) struct Scene {
     script: Arc<Mutex<Script>>,
     /// Whether this is the first run, which writes the script.
     is_first: bool,
-    /// Which process lives. What the others still do reaches nobody.
+    /// Which process is alive. What the others still do reaches nobody.
     living: u32,
     /// No task of a step before this one may begin.
     step: u64,
@@ -83,13 +83,13 @@ impl Stage {
         self.scene.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The scene as process `number` sees it, if that lives.
+    /// The scene as process `number` sees it, if that is alive.
     pub(super) fn scene_of(&self, number: u32) -> Option<MutexGuard<'_, Scene>> {
         let scene = self.scene();
         (scene.living == number).then_some(scene)
     }
 
-    /// The number of the next process, which alone lives from now on.
+    /// The number of the next process, the only one alive from now on.
     pub(super) fn next(&self) -> u32 {
         let mut scene = self.scene();
         scene.living += 1;
@@ -121,7 +121,7 @@ impl Stage {
         self.scene().found.clone()
     }
 
-    /// What became of a call of which the run does not know it, as the answer to its
+    /// What became of a call whose outcome the run does not know, as the answer to its
     /// question; nothing if the first run was left with that question, too.
     pub(super) fn truth(&self, asked: &Question) -> Option<String> {
         let call = Call {
@@ -149,12 +149,12 @@ impl Stage {
                 _ => {}
             }
         }
-        // It was never made, or the first run let go of it before it came to anything.
+        // It was never made, or the first run let go of it before it had an outcome.
         scene.made.remove(&call);
         Some("\"did_not_happen\"".to_owned())
     }
 
-    /// Whether the store has what a call came to.
+    /// Whether the store has a call's outcome.
     pub(super) async fn has_record(&self, by: &Cx, call: &Call) -> bool {
         let is_it = |record: &EffectRecord| {
             Call::of(record) == *call
@@ -165,7 +165,7 @@ impl Stage {
     }
 }
 
-/// What is wrong with what a node does, and in detail.
+/// What is wrong with what a node does, and the details.
 pub(super) type Wrong = (Deviation, String);
 
 impl Scene {
@@ -198,7 +198,7 @@ impl Scene {
         Ok(said.map_or(Line::Make, Line::Say))
     }
 
-    /// What a call came to in the first run.
+    /// A call's outcome in the first run.
     fn said(&self, by: &Cx, call: &Call, request: &Request) -> Result<Option<Said>, Wrong> {
         let script = self.script();
         let entry = script.entry(call, by.attempt());
@@ -210,7 +210,7 @@ impl Scene {
         Ok(entry.said.clone())
     }
 
-    /// A call was made, and came to this.
+    /// A call was made, with this outcome.
     pub(super) fn came_to(&mut self, call: &Call, attempt: u32, said: Said) {
         if is_not_sent(&said) {
             self.made.remove(call);
@@ -220,7 +220,7 @@ impl Scene {
         }
     }
 
-    /// What a reading of the clock gives.
+    /// What a reading of the clock returns.
     pub(super) fn time(&self, reading: &Call) -> Result<SystemTime, Wrong> {
         if self.is_first {
             return Ok(self.script().read(reading));
@@ -242,7 +242,7 @@ impl Scene {
         Err((Deviation::StartedAgain, done.to_owned()))
     }
 
-    /// That is the end of the run: the first difference counts.
+    /// Ends the run: the first difference counts.
     pub(super) fn report(&mut self, difference: CrashDifference) {
         self.found.get_or_insert(difference);
     }

@@ -1,4 +1,4 @@
-//! What the engine itself promises is demanded: with each mistake it is found broken.
+//! The engine's own promises are checked: with each mistake one is found broken.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ fn crash<G: Graph<State = Order>>(
     crashed
 }
 
-/// The graph is right, and with `mistake` it is found to be as said; at which node.
+/// The graph is right, and with `mistake` the given deviation is found; returns at which node.
 fn is_found<G: Graph<State = Order>>(
     graph: fn() -> G,
     mistake: Mistake,

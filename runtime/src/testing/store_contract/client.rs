@@ -18,12 +18,12 @@ pub(super) enum Manner {
     Alone,
     /// Through two handles in turn: each call by another one than the call before.
     InTurn,
-    /// In turn, and every write that went well is made again, as by somebody who has not
-    /// heard of it. What comes the second time must be what came the first time.
+    /// In turn, and every write that succeeded is made again, as by a caller that has not
+    /// heard of it. The second answer must be the same as the first.
     Twice,
 }
 
-/// A store that is its two handles, spoken to in some manner.
+/// A store made of its two handles, used in some manner.
 pub(super) struct Client {
     handles: [Arc<dyn Store>; 2],
     manner: Manner,
@@ -63,7 +63,7 @@ impl Client {
             match call(self.next()).await {
                 Ok(again) => Ok(told(first, again)),
                 Err(error) => {
-                    panic!("a call that went well is refused when it is repeated: {error}")
+                    panic!("a call that succeeded is refused when it is repeated: {error}")
                 }
             }
         })
@@ -221,7 +221,7 @@ impl Store for Client {
         self.next().labels(run)
     }
 
-    /// What the second call still finds to do is not the first one's to tell.
+    /// The first call's answer does not include what the second still finds to do.
     fn prune<'a>(&'a self, prune: &'a Prune) -> StoreFuture<'a, Pruned> {
         self.write(move |store| store.prune(prune), first)
     }

@@ -38,7 +38,7 @@ pub(super) async fn a_term_may_be_without_end(store: Arc<impl Store>) {
     let lease = now(&*store, endless(first("run"))).await;
     assert!(lease.expires > far, "of a commit that takes the lease");
     let lease = now(&*store, endless(next("run", 1, 0))).await;
-    assert!(lease.expires > far, "of a commit to a run that is there");
+    assert!(lease.expires > far, "of a commit to an existing run");
     let lease = done(store.acquire("run", claim("anna", Duration::MAX)).await);
     assert!(lease.expires > far, "of a lease that is taken");
     let lease = done(store.renew("run", lease.epoch, Duration::MAX).await);
@@ -58,6 +58,10 @@ pub(super) async fn a_term_may_be_without_end(store: Arc<impl Store>) {
     assert_eq!(head.lease, Some(lease), "what is shown is what was given");
     done(store.release("run", 3).await);
     let never = Prune::history().older_than(Duration::MAX);
-    assert_eq!(done(store.prune(&never).await).runs, 0, "nothing is so old");
+    assert_eq!(
+        done(store.prune(&never).await).runs,
+        0,
+        "nothing is that old"
+    );
     assert!(done(store.all_stuck().await).is_empty());
 }

@@ -20,7 +20,7 @@ pub(super) async fn a_created_run_reads_back_as_given(store: Arc<impl Store>) {
     assert_eq!(head.graph, created.graph);
     assert_eq!(head.fingerprint, created.fingerprint);
     assert_eq!(head.version, created.version);
-    assert_eq!(head.seed, created.seed, "a seed is any 64 bits");
+    assert_eq!(head.seed, created.seed, "a seed may be any 64 bits");
     assert_eq!(head.status, Status::Running);
     assert_eq!((head.step, head.turn, head.turn_step), (0, 0, 0));
     assert_eq!(head.counted_from, 0);
@@ -84,7 +84,7 @@ pub(super) async fn the_same_step_twice_is_harmless(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 2).await;
     let before = all(&*store, "run").await;
     let epoch = lease.epoch;
-    // Each with whether the lease is the asker's still.
+    // Each with whether the lease is still the caller's.
     let again = [
         (first("run"), false), // another call of its owner
         (next("run", 1, epoch), true),
@@ -105,11 +105,14 @@ pub(super) async fn the_same_step_twice_is_harmless(store: Arc<impl Store>) {
     for (commit, holds) in again {
         let answer = done(store.commit(commit).await);
         let Committed::Already(lease) = answer else {
-            panic!("a step that is there is told as such, whatever the lease: {answer:?}")
+            panic!("a committed step is reported as such, whatever the lease: {answer:?}")
         };
         let held = lease.map(|lease| lease.epoch);
         let expected = holds.then_some(epoch);
-        assert_eq!(held, expected, "and whether the lease is the asker's still");
+        assert_eq!(
+            held, expected,
+            "and whether the lease is still the caller's"
+        );
     }
     assert_eq!(
         all(&*store, "run").await,

@@ -120,7 +120,7 @@ pub(super) async fn what_is_recorded_stands(store: Arc<impl Store>) {
     };
     let records = vec![seen.clone(), begun.clone()];
     done(store.journal(journal("run", epoch, records.clone())).await);
-    // What earlier attempts left behind comes late, beside something new.
+    // What earlier attempts left behind comes late, together with something new.
     let failed = |record: &EffectRecord| EffectRecord {
         kind: EffectKind::Failed,
         response: None,
@@ -182,7 +182,7 @@ pub(super) async fn without_the_lease_nothing_is_journaled(store: Arc<impl Store
     refused!(
         store.journal(journal("nobody", 1, effects)).await,
         StoreError::NoSuchRun { run } if run == "nobody",
-        "of a run that is not there nothing is journaled"
+        "nothing is journaled for a run that does not exist"
     );
 }
 
@@ -201,7 +201,7 @@ pub(super) async fn effects_of_another_step_are_refused(store: Arc<impl Store>) 
             .await;
         assert!(
             journaled.is_err_and(wanted),
-            "the journal is of the open step"
+            "the journal belongs to the open step"
         );
         let commit = Commit {
             effects: misplaced.clone(),
@@ -210,7 +210,7 @@ pub(super) async fn effects_of_another_step_are_refused(store: Arc<impl Store>) 
         let committed = store.commit(commit).await;
         assert!(
             committed.is_err_and(wanted),
-            "a commit's effects are of its step"
+            "a commit's effects belong to its step"
         );
         let parked = Park {
             effects: misplaced.clone(),
@@ -219,14 +219,17 @@ pub(super) async fn effects_of_another_step_are_refused(store: Arc<impl Store>) 
         let parked = store.park(parked).await;
         assert!(
             parked.is_err_and(wanted),
-            "parked effects are of the open step"
+            "parked effects belong to the open step"
         );
         let parked = Park {
             questions: vec![question("run", step, "q")],
             ..park("run", epoch)
         };
         let parked = store.park(parked).await;
-        assert!(parked.is_err_and(wanted), "questions are of the open step");
+        assert!(
+            parked.is_err_and(wanted),
+            "questions belong to the open step"
+        );
         let answered = Answer {
             effect: misplaced.last().cloned(),
             ..answer("asking", "q", "1")
@@ -234,7 +237,7 @@ pub(super) async fn effects_of_another_step_are_refused(store: Arc<impl Store>) 
         let answered = store.answer(answered).await;
         assert!(
             answered.is_err_and(wanted),
-            "an answer's effect is of the open step"
+            "an answer's effect belongs to the open step"
         );
     }
     let after = (all(&*store, "run").await, all(&*store, "asking").await);
@@ -289,7 +292,7 @@ pub(super) async fn an_update_takes_the_open_step_along(store: Arc<impl Store>) 
     assert_eq!(
         untimed(loaded.effects),
         [open(4)],
-        "the open step is one further on"
+        "the open step has the next number"
     );
     assert_eq!(loaded.questions[0].step, 4, "and still asks");
     assert!(done(store.all_stuck().await).is_empty());

@@ -28,7 +28,7 @@ async fn drive(store: &impl Store, first: Commit, last: u64) -> u64 {
 }
 
 /// `a` is at step 8; `b` branches off after its step 5, `c` off `b` after its
-/// step 7, and `d` off `b` after step 3, which is of `a`.
+/// step 7, and `d` off `b` after step 3, which is `a`'s.
 async fn family(store: &impl Store) {
     drive(store, first("a"), 5).await;
     drive(store, fork("b", "a", 5), 9).await;
@@ -46,7 +46,7 @@ async fn family(store: &impl Store) {
     drive(store, through, 4).await;
 }
 
-/// Whose step it is that each run has at each number.
+/// Whose step each run has at each number.
 const OWNERS: [(&str, &str); 4] = [
     ("a", "aaaaaaaaa"),
     ("b", "aaaaaabbbb"),
@@ -150,7 +150,7 @@ pub(super) async fn a_fork_begins_at_a_step_that_is_there(store: Arc<impl Store>
         refused!(
             store.commit(commit).await,
             StoreError::NoSuchStep { run, step } if run == origin && step == at,
-            "a fork stands on a step that is there"
+            "a fork stands on an existing step"
         );
     }
     let mut elsewhere = fork("b", "a", 2);
@@ -182,7 +182,7 @@ pub(super) async fn a_fork_is_made_once(store: Arc<impl Store>) {
         StoreError::IdempotencyViolation { step: 3, .. },
         "another edit is another fork"
     );
-    // What goes on with a run is no beginning, even if it would follow the head.
+    // A commit that continues a run begins none, even if it would follow the head.
     let lease = done(store.acquire("b", claim("anna", LONG)).await);
     done(store.release("b", lease.epoch).await);
     let mut onto = fork("b", "a", 3);
@@ -203,7 +203,7 @@ pub(super) async fn a_fork_is_made_once(store: Arc<impl Store>) {
             head: 4,
             ..
         },
-        "a fork does not go on with the run whose id it wants"
+        "a fork does not continue the run whose id it wants"
     );
     let unleased = |text: String| text.split_once("lease:").map(|(head, _)| head.to_owned());
     assert_eq!(unleased(all(&*store, "b").await), unleased(before));
@@ -232,6 +232,6 @@ pub(super) async fn a_fork_goes_its_own_way(store: Arc<impl Store>) {
             head: 4,
             ..
         },
-        "its origin's steps are not its to commit"
+        "it cannot commit its origin's steps"
     );
 }

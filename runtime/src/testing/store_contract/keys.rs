@@ -10,7 +10,7 @@ use crate::store::{
     StoreError, StoreExt,
 };
 
-/// A text of so many bytes in which nothing repeats: an index cannot make it shorter.
+/// A text of this many bytes in which nothing repeats: an index cannot make it shorter.
 fn incompressible(word: &str, bytes: usize) -> String {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let blocks = (0..).map(|block| Hasher::new().part(word).number(block).finish());

@@ -19,12 +19,12 @@ pub(super) async fn a_label_names_one_step(store: Arc<impl Store>) {
     refused!(
         store.label("run", 4, "late").await,
         StoreError::NoSuchStep { run, step: 4 } if run == "run",
-        "only a step that is there has a name"
+        "only an existing step has a name"
     );
     refused!(
         store.label("nobody", 0, "start").await,
         StoreError::NoSuchRun { run } if run == "nobody",
-        "of a run that is not there nothing is named"
+        "nothing is named in a run that does not exist"
     );
     assert_eq!(labels(&*store, "run").await, "before ü=2 review=2 start=0");
     assert_eq!(labels(&*store, "other").await, "review=1");

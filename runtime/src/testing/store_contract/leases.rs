@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use super::make::{LONG, SHORT, claim, done, first, next, now, park, refused, run_to, take};
 use crate::store::{Commit, Lease, Status, Store, StoreError};
 
-/// When a lease of [`SHORT`] is free even if its owner is known to live.
+/// When a lease of [`SHORT`] is free even if its owner is known to be alive.
 const LAPSED: Duration = SHORT.saturating_mul(4);
 
 pub(super) async fn a_lease_is_for_one_owner(store: Arc<impl Store>) {

@@ -10,9 +10,9 @@ use crate::store::{
 };
 use std::time::SystemTime;
 
-/// So long that it does not lapse in a test.
+/// Long enough not to lapse in a test.
 pub(super) const LONG: Duration = Duration::from_secs(600);
-/// So short that a test can wait for its end.
+/// Short enough for a test to wait for its end.
 pub(super) const SHORT: Duration = Duration::from_millis(40);
 
 pub(super) fn digest(word: &str, run: &str, step: u64) -> Digest {
@@ -211,14 +211,14 @@ pub(super) async fn now(store: &impl Store, commit: Commit) -> Lease {
     match store.commit(commit).await {
         Ok(Committed::Now(lease)) => lease,
         other => {
-            panic!("step {step} of `{run}` is to be committed now, and the answer is {other:?}")
+            panic!("step {step} of `{run}` must be committed now, and the answer is {other:?}")
         }
     }
 }
 
-/// What a call that must succeed gives.
+/// What a call that must succeed returns.
 pub(super) fn done<T>(result: Result<T, StoreError>) -> T {
-    result.unwrap_or_else(|error| panic!("a call that is in order failed: {error}"))
+    result.unwrap_or_else(|error| panic!("a valid call failed: {error}"))
 }
 
 /// Fails unless the result is the error that the pattern describes.
@@ -264,7 +264,7 @@ pub(super) async fn all(store: &impl Store, run: &str) -> String {
     )
 }
 
-/// [`all`] without the times, which a repeated call may set anew.
+/// [`all`] without the times, which a repeated call may set again.
 pub(super) async fn all_but_times(store: &impl Store, run: &str) -> String {
     let told = all(store, run).await;
     let is_time = |line: &str| {

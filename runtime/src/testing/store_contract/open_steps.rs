@@ -48,7 +48,7 @@ pub(super) async fn parking_keeps_results_and_gives_the_lease_back(store: Arc<im
     assert_eq!(
         kept(&*store, "run").await,
         expected,
-        "beside what is kept already, and in its place"
+        "in addition to what is kept already, or in its place"
     );
 }
 
@@ -102,8 +102,8 @@ pub(super) async fn a_step_clears_what_was_kept_and_an_update_does_not(store: Ar
     }
 }
 
-/// A turn on a failed run drops the step that was open: what that had on
-/// record is under the turn's step from then on, as it was.
+/// A turn on a failed run drops the step that was open: what it had on
+/// record is under the turn's step from then on, unchanged.
 pub(super) async fn a_turn_closes_what_was_open_and_its_effects_stay(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 1).await;
     let parked = Park {
@@ -129,7 +129,7 @@ pub(super) async fn a_turn_closes_what_was_open_and_its_effects_stay(store: Arc<
     now(&*store, turn.clone()).await;
     let loaded = done(store.load("run").await).expect("the run");
     assert!(loaded.pending.is_empty() && loaded.effects.is_empty());
-    assert!(loaded.questions.is_empty(), "they are asked no more");
+    assert!(loaded.questions.is_empty(), "they are no longer asked");
     let head = &loaded.head;
     assert_eq!((head.status, &head.error), (Status::Running, &None));
     assert_eq!(loaded.steps[2].journal, turn.record.journal);

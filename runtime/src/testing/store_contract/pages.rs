@@ -9,13 +9,13 @@ use crate::store::{
     Park, Prune, RunFilter, Status, StepKind, Store, StoreError, StoreExt,
 };
 
-/// What a pattern, a comparison of letters or a sign would take for something else, in the
-/// order of its bytes.
+/// Ids that a pattern, a collation or a sign would take for something else, in the
+/// order of their bytes.
 const ODD: [&str; 12] = [
     "", " ", "%", "'", "-1", "A", "A\u{1}", "\\_", "_", "a", "a%", "ü",
 ];
 
-/// Walks in pages of that size, and says what a page may not be.
+/// Walks in pages of that size, and checks each page.
 async fn walk<T, K, F>(limit: usize, ask: impl Fn(Page<K>) -> F) -> Vec<T>
 where
     F: Future<Output = Result<Listed<T, K>, StoreError>>,
@@ -41,7 +41,7 @@ where
     all
 }
 
-/// In pages of any size it is the same list; and behind every key come those that follow it.
+/// In pages of any size it is the same list; and after every key come those that follow it.
 async fn is_one_list<T, K, F>(whole: &[T], key: impl Fn(&T) -> K, ask: impl Fn(Page<K>) -> F)
 where
     T: PartialEq + Debug,
@@ -58,7 +58,7 @@ where
         assert_eq!(behind.next, None, "nothing follows");
     }
     let none = done(ask(Page::first(0)).await);
-    assert_eq!(none.items, whole[..1], "a page has one item at least");
+    assert_eq!(none.items, whole[..1], "a page has at least one item");
 }
 
 fn id(head: &Head) -> String {
@@ -69,7 +69,7 @@ fn ids(heads: &[Head]) -> Vec<&str> {
     heads.iter().map(|head| head.run.as_str()).collect()
 }
 
-/// Creates a run of that graph that stands so.
+/// Creates a run of that graph with that status.
 async fn stands(store: &impl Store, run: &str, graph: &str, status: Status) {
     let commit = Commit {
         create: Some(Creation {
@@ -175,7 +175,7 @@ pub(super) async fn what_is_listed_all_the_time_is_listed_once(store: Arc<impl S
     let mut turns = 0;
     while let Some(page) = pages.next() {
         seen.extend(pages.turn(done(store.runs(&all, page).await)));
-        // What comes and what goes, the run with which the page ended among it.
+        // What comes and what goes, among it the run that the page ended with.
         let come = [["A", "bb", "z"], ["aa", "cc", "zz"]];
         for run in come.get(turns).into_iter().flatten() {
             stands(&*store, run, "Comes", Status::Completed).await;

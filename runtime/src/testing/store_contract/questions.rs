@@ -49,7 +49,7 @@ pub(super) async fn a_run_asks_until_it_is_answered(store: Arc<impl Store>) {
     let given = answer("run", "a", r#"{"ü":1}"#);
     done(store.answer(given.clone()).await);
     let loaded = done(store.load("run").await).expect("the run");
-    assert_eq!(loaded.questions, open[1..], "the others are open still");
+    assert_eq!(loaded.questions, open[1..], "the others are still open");
     let answered = Question {
         answer: Some(given.answer),
         token: Some(given.token),
@@ -96,7 +96,7 @@ pub(super) async fn a_question_is_answered_once(store: Arc<impl Store>) {
             Err(StoreError::Answered { run, question }) => {
                 assert_eq!((run.as_str(), question.as_str()), ("run", "q"));
             }
-            Err(error) => panic!("a second answer is refused as one: {error:?}"),
+            Err(error) => panic!("a second answer is refused as a second one: {error:?}"),
         }
     }
     assert_eq!(taken.len(), 1, "one answer is taken");
@@ -110,7 +110,7 @@ pub(super) async fn a_question_is_answered_once(store: Arc<impl Store>) {
     refused!(
         store.answer(answer("nobody", "q", "1")).await,
         StoreError::NoSuchRun { run } if run == "nobody",
-        "a run that is not there asks nothing"
+        "a run that does not exist asks nothing"
     );
 }
 

@@ -154,7 +154,7 @@ pub(super) async fn any_text_comes_back_unchanged(store: Arc<impl Store>) {
     assert_eq!(
         done(store.all_runs().await).len(),
         texts.len(),
-        "no two of them are one run"
+        "no two of them are the same run"
     );
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn the_same_claim_finds_its_lease(store: Arc<impl Store>) {
         (&given.owner, given.epoch),
         "the same claim finds its own lease"
     );
-    assert!(again.expires >= given.expires, "its term begins anew");
+    assert!(again.expires >= given.expires, "its term begins again");
     now(&*store, next("run", 1, given.epoch)).await;
     let other = done(store.acquire("run", claim("anna", LONG)).await);
     assert_eq!(other.epoch, 3, "another call of its owner takes it over");
@@ -132,7 +132,7 @@ pub(super) async fn a_park_is_repeated(store: Arc<impl Store>) {
     done(store.park(lost.clone()).await);
     assert_eq!(all_but_times(&*store, "run").await, before);
 
-    // Who goes on with the run meanwhile is not disturbed.
+    // Whoever continues the run meanwhile is not disturbed.
     let lease = done(store.acquire("run", claim("berta", LONG)).await);
     now(&*store, next("run", 1, lease.epoch)).await;
     let before = all_but_times(&*store, "run").await;
@@ -143,13 +143,13 @@ pub(super) async fn a_park_is_repeated(store: Arc<impl Store>) {
     refused!(
         store.park(park("run", lease.epoch)).await,
         StoreError::LeaseLost { epoch: 2, .. },
-        "what was given back otherwise is no park"
+        "a lease that was given back in another way is not a park"
     );
     let taken = done(store.acquire("run", claim("carla", LONG)).await);
     refused!(
         store.park(park("run", lease.epoch)).await,
         StoreError::LeaseLost { epoch: 2, .. },
-        "a park that did not go through before somebody else came is lost"
+        "a park that did not happen before somebody else came is lost"
     );
     let head = done(store.head("run").await).expect("the run");
     assert_eq!((head.lease, head.error), (Some(taken), None));
@@ -202,7 +202,7 @@ pub(super) async fn an_answer_is_repeated(store: Arc<impl Store>) {
     };
     now(&*store, commit).await;
     let before = all_but_times(&*store, "run").await;
-    repeated().await; // Its step is over, and it was an answer all the same.
+    repeated().await; // Its step is over, but it was answered all the same.
     assert_eq!(all_but_times(&*store, "run").await, before);
 }
 

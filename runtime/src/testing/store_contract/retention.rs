@@ -71,10 +71,7 @@ pub(super) async fn a_pruned_history_keeps_what_a_resume_needs(store: Arc<impl S
     );
 
     let after = done(store.load("run").await).expect("the run");
-    assert_eq!(
-        after.head.pruned, 4,
-        "the first step from which on none is gone"
-    );
+    assert_eq!(after.head.pruned, 4, "no step from this one on is gone");
     let unmarked = crate::store::Head {
         pruned: 0,
         ..after.head.clone()
@@ -442,17 +439,17 @@ pub(super) async fn epochs_outlive_a_dropped_run(store: Arc<impl Store>) {
     let lease = run_to(&*store, "run", 0).await;
     assert!(
         lease.epoch > gone.epoch,
-        "an id that is used again has new epochs"
+        "an id that is reused has new epochs"
     );
     refused!(
         store.renew("run", gone.epoch, LONG).await,
         StoreError::LeaseLost { .. },
-        "who held the run that is gone"
+        "whoever held the run that is gone"
     );
     done(store.release("run", gone.epoch).await);
     refused!(
         store.acquire("run", claim("bert", LONG)).await,
         StoreError::LeaseHeld { .. },
-        "whoever holds this one holds it still"
+        "whoever holds this one still holds it"
     );
 }

@@ -48,7 +48,7 @@ pub(super) async fn a_snapshot_of_another_step_is_refused(store: Arc<impl Store>
     refused!(
         store.put_snapshot("nobody", 1, snapshot("nobody", 0)).await,
         StoreError::NoSuchRun { run } if run == "nobody",
-        "of a run that is not there nothing is kept"
+        "nothing is kept for a run that does not exist"
     );
     assert_eq!(all(&*store, "run").await, before);
     let taken = done(store.acquire("run", claim("anna", LONG)).await);
