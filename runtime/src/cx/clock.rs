@@ -11,7 +11,7 @@ pub(super) const CLOCK: &str = "";
 pub(super) fn now(cx: &Cx) -> SystemTime {
     match cx.place() {
         Place::Node => {}
-        // What a closure reads is a part of its response.
+        // What a closure reads is part of its response.
         Place::Closure(_) => return read_clock(),
         Place::Elsewhere => {
             cx.stop_other_thread("`now()`");
@@ -53,7 +53,7 @@ pub(super) fn now(cx: &Cx) -> SystemTime {
     time
 }
 
-/// What a node reads is what a replay reads, so it is cut before it is used.
+/// A node and its replay must read the same, so the time is cut before it is used.
 fn read_clock() -> SystemTime {
     clock::now()
 }

@@ -92,7 +92,7 @@ impl<'a> Effect<'a> {
         }
     }
 
-    /// A key to hand to the callee, so that it can recognise a repeated call:
+    /// A key to pass to the callee, so that it can recognise a repeated call:
     /// `SHA-256(run_id, order key, name, n)`.
     ///
     /// An effect is made at least once until it is recorded: after a crash in
@@ -106,17 +106,17 @@ impl<'a> Effect<'a> {
             .finish()
     }
 
-    /// Makes of it an effect that is never repeated, not even when nobody knows
+    /// Makes it an effect that is never repeated, not even when nobody knows
     /// whether it happened: then the run asks.
     pub const fn at_most_once(self) -> AtMostOnce<'a> {
         AtMostOnce(self)
     }
 
-    /// Calls `f` and records what it gives, before the node sees it; or gives
+    /// Calls `f` and records what it returns, before the node sees it; or returns
     /// what is recorded, without calling `f`.
     ///
-    /// The value that the node sees is the one that its record decodes to, at
-    /// the first time as at any other. A failure is recorded with its attempt,
+    /// The value that the node sees is the one that its record decodes to, the
+    /// first time as any other time. A failure is recorded with its attempt,
     /// if that goes on to succeed; a retry of the task tries again. Only a clear no,
     /// [`NodeError::refused`], is recorded at once: the call is not made again.
     ///
@@ -171,7 +171,7 @@ impl<'a> Effect<'a> {
     }
 
     /// Waits for `outcome`, as long as anybody waits for the attempt. A panic is
-    /// noted on its way to the node, which may make nothing of it.
+    /// noted on its way to the node, which may swallow it.
     async fn attended<T>(
         &self,
         mut outcome: Pin<&mut impl Future<Output = Result<T, NodeError>>>,
@@ -200,7 +200,7 @@ impl<'a> Effect<'a> {
         matches!(self.cx.place(), Place::Closure(_)).then(|| is_nested(&self.name))
     }
 
-    /// The node gets what came of it.
+    /// The node gets its outcome.
     fn saw(&self) {
         if self.refusal.is_none() {
             self.log().saw(&self.name, self.position);
@@ -251,7 +251,7 @@ impl<'a> Effect<'a> {
         made
     }
 
-    /// Calls `f`, and says so to whatever `f` asks of this task's context.
+    /// Calls `f`, so that whatever `f` asks of this task's context knows it.
     async fn outside<T, E, F, Fut>(&self, f: F) -> Result<T, NodeError>
     where
         E: Into<Box<dyn StdError + Send + Sync>>,
@@ -298,7 +298,7 @@ impl<'a> Effect<'a> {
         }
         if self.name.len() > LONGEST_NAME {
             return Err(NodeError::permanent(
-                "the name of an effect has at most 1,024 bytes; put what it is about into its request",
+                "the name of an effect has at most 1,024 bytes; put details into its request",
             ));
         }
         if self.log().is_faulty() {
@@ -307,7 +307,7 @@ impl<'a> Effect<'a> {
         match &self.request {
             Some(Ok(request)) => Ok(request.clone()),
             Some(Err(error)) => Err(self.not_round_trip(error.clone())),
-            // The journal was opened while the call was being prepared; it never is.
+            // The journal would have to be opened while the call was being prepared; it never is.
             None => Err(NodeError::permanent("the effect was begun outside its run")),
         }
     }
@@ -376,7 +376,7 @@ impl<'a> Effect<'a> {
         error
     }
 
-    /// The failure is written now: what it says stands, whatever becomes of the attempt.
+    /// The failure is written now: it stands, whatever becomes of the attempt.
     async fn fail_at_once(
         &self,
         journal: &Arc<dyn EffectJournal>,
@@ -409,7 +409,7 @@ impl<'a> Effect<'a> {
     }
 
     /// What is known of the call, once it is certain to be on disk: the attempt
-    /// that made it may have been over before the store answered.
+    /// that made it may have ended before the store answered.
     async fn settled<T>(
         &self,
         journal: &Arc<dyn EffectJournal>,
@@ -435,7 +435,7 @@ impl<'a> Effect<'a> {
         pending().await
     }
 
-    /// Waits as the call did that is on record without an outcome.
+    /// Waits, as the call did that is on record without an outcome.
     async fn never<T>(&self) -> T {
         self.log().nudge();
         pending().await
@@ -476,15 +476,15 @@ impl<'a> Effect<'a> {
 }
 
 impl AtMostOnce<'_> {
-    /// A key to hand to the callee: see [`Effect::key`].
+    /// A key to pass to the callee: see [`Effect::key`].
     pub fn key(&self) -> Digest {
         self.0.key()
     }
 
     /// Records that the call is about to be made, then calls `f` and records
-    /// what it gives; or gives what is recorded.
+    /// what it returns; or returns what is recorded.
     ///
-    /// If a crash, a timeout, a cancellation or an error leaves it open whether
+    /// If a crash, a timeout, a cancellation or an error leaves open whether
     /// the call happened, `f` is not called again: the run stops as
     /// [`Interrupted`](crate::Status::Interrupted) with a question
     /// ([`Run::interrupts`](crate::Run::interrupts)), to be answered with an
@@ -550,7 +550,7 @@ impl AtMostOnce<'_> {
     }
 }
 
-/// What a call came to, to be said a second time; nothing for a response that does not
+/// A call's outcome, to be repeated; nothing for a response that does not
 /// survive its text.
 fn repeatable<T: Serialize + DeserializeOwned>(made: &Result<T, NodeError>) -> Option<Said> {
     let read = |text: &str| encode::read_back::<T>(text).map(drop);
@@ -568,7 +568,7 @@ fn is_nested(name: &str) -> String {
     )
 }
 
-/// Of two effects of one name one is not the node's own.
+/// One of two effects of the same name was not made on the node's own thread.
 #[cold]
 fn clashes(cx: &Cx, name: &str) -> String {
     cx.stop_other_thread(&format!("effect `{name}`"))

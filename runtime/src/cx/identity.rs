@@ -34,9 +34,9 @@ impl RunIdentity {
         self.seed.unwrap_or_else(|| default_seed(&self.id))
     }
 
-    /// From now on effects are recorded there. Once for each driving.
+    /// From now on effects are recorded there. Set once each time the run is driven.
     pub(crate) fn record_in(&self, journal: Arc<dyn EffectJournal>) {
-        // A second journal would be of the same driving, and so the same.
+        // A second journal would belong to the same drive, and so be the same.
         let _ = self.journal.set(journal);
     }
 
@@ -44,9 +44,9 @@ impl RunIdentity {
         self.journal.get()
     }
 
-    /// From now on `rehearsal` stands in for the world outside. Once for each driving.
+    /// From now on `rehearsal` stands in for the world outside. Set once each time the run is driven.
     pub(crate) fn rehearse(&self, rehearsal: Arc<dyn Rehearsal>) {
-        // A second one would be of the same engine, and so the same.
+        // A second one would belong to the same engine, and so be the same.
         let _ = self.rehearsal.set(rehearsal);
     }
 

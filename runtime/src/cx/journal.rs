@@ -2,12 +2,12 @@
 //! record of a run while it is replayed.
 //!
 //! What is recorded stands, and an attempt records until it is over. A blocking
-//! node goes on when its attempt is given up, since its thread cannot be taken
-//! away; from then on it is refused everything: it begins no call, and what one
-//! comes to is neither recorded nor asked for. Whether it was given up is looked
-//! at under the journal's lock, and the engine looks at what an attempt left only
+//! node keeps running when its attempt is given up, since its thread cannot be taken
+//! away; from then on it is refused everything: it begins no call, and the outcome of
+//! one is neither recorded nor asked for. Whether it was given up is checked
+//! under the journal's lock, and the engine examines what an attempt left only
 //! after giving it up. So each record of an attempt either stands before the
-//! engine decides whether to ask, to retry or to go on, or never comes.
+//! engine decides whether to ask, retry or continue, or never comes.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::store::EffectRecord;
 
-/// The identity of a call: which task, under which name, the how-manieth.
+/// The identity of a call: which task, under which name, and which call of that name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Call {
     pub(crate) task: Digest,
@@ -45,12 +45,12 @@ pub(crate) struct MadeCall {
     pub(crate) n: u64,
     /// Its place among the calls of its attempt, or [`APART`].
     pub(crate) position: u32,
-    /// Whether the node got what came of it.
+    /// Whether the node got its outcome.
     pub(crate) seen: bool,
 }
 
-/// The place of a call that another thread than the node's own made: when it was
-/// made depends on timing, so it is the only one of its name and in no order.
+/// The place of a call that a thread other than the node's own made: when it was
+/// made depends on timing, so it is the only one of its name and has no order.
 pub(crate) const APART: u32 = u32::MAX;
 
 /// What is asked of the outside world.
@@ -61,7 +61,7 @@ pub(crate) struct Request {
     pub(crate) excerpt: String,
 }
 
-/// As much of a request as is kept for people.
+/// How much of a request is kept for people.
 const EXCERPT: usize = 1_024;
 
 impl Request {
@@ -101,7 +101,7 @@ pub(crate) enum Found {
     Unknown(String),
     /// Another request stands there; this is how it begins.
     Changed(String),
-    /// It is not to be made, and there will never be a response.
+    /// It must not be made, and there will never be a response.
     Never,
 }
 
@@ -142,7 +142,7 @@ pub(crate) trait EffectJournal: Send + Sync {
     fn note(&self, _by: &Cx, _record: EffectRecord) {}
 
     /// Writes what an earlier attempt of `task` left unwritten, before `attempt`
-    /// goes on from it.
+    /// builds on it.
     fn settle(&self, _task: Digest, _attempt: u32) -> Written<'_> {
         Box::pin(ready(Ok(())))
     }
@@ -153,15 +153,15 @@ pub(crate) trait EffectJournal: Send + Sync {
     /// Asks what became of `call`, which attempt `by` made, because of `reason`.
     fn ask(&self, by: &Cx, call: &Call, request: &Request, reason: &str);
 
-    /// Whether nothing is recorded of the open step.
+    /// Whether nothing is recorded for the open step.
     fn is_empty(&self) -> bool;
 
     /// A task is done: `calls` are those of its last attempt, in order, and
-    /// `buffered` what is not recorded yet. What earlier attempts recorded
-    /// beside is marked as not called.
+    /// `buffered` what is not recorded yet. Whatever else earlier attempts recorded
+    /// is marked as not called.
     fn finish(&self, task: Digest, calls: Vec<MadeCall>, buffered: Vec<EffectRecord>);
 
-    /// Asks for every effect of `task` whose outcome nobody knows; gives
+    /// Asks about every effect of `task` whose outcome nobody knows; returns
     /// whether there is one.
     fn ask_for_unknown(&self, task: Digest, node: &str, reason: &str) -> bool;
 

@@ -15,10 +15,10 @@ use super::RunIdentity;
 use crate::graph::{GraphInfo, NodeId};
 use crate::hash::{Digest, Hasher};
 
-/// The name of a task's name: a position in a [`Keyring`].
+/// Stands for a task's order key: a position in a [`Keyring`].
 pub(crate) type KeyId = u32;
 
-/// The keys of a run's living tasks and, as far as they are not computed yet,
+/// The keys of a run's live tasks and, as far as they are not computed yet,
 /// of their ancestors. Clones share one table.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyring(Arc<Table>);
@@ -58,7 +58,7 @@ impl Keyring {
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        // Every push is complete in itself, so a poisoned table is whole.
+        // Every push is complete in itself, so a poisoned table is intact.
         self.0
             .entries
             .lock()
@@ -66,7 +66,7 @@ impl Keyring {
     }
 
     fn push(&mut self, entry: Entry) -> KeyId {
-        // Between two steps nobody else has the table, as a rule.
+        // Between two steps nobody else has the table, usually.
         match Arc::get_mut(&mut self.0) {
             Some(table) => {
                 let entries = table.entries.get_mut();

@@ -7,7 +7,7 @@ use super::{APART, MadeCall};
 use crate::error::Error;
 use crate::store::EffectRecord;
 
-/// What one attempt of a task did beside its work.
+/// What one attempt of a task did besides its work.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptLog(Mutex<Entries>);
 
@@ -16,11 +16,11 @@ struct Entries {
     /// Every call, in the order of calling.
     calls: Vec<MadeCall>,
     counts: HashMap<String, u64>,
-    /// Records that are to be written with the next effect, or with the result.
+    /// Records to be written with the next effect, or with the result.
     buffered: Vec<EffectRecord>,
     /// Calls that were made and are not recorded yet.
     in_flight: usize,
-    /// Records that the store has not answered for yet.
+    /// Records that the store has not confirmed yet.
     writing: usize,
     /// Whether a call waits for an answer.
     waits: bool,
@@ -28,12 +28,12 @@ struct Entries {
     waiting: Vec<Waker>,
     /// Who drives such an attempt.
     driver: Option<Waker>,
-    /// Why the run has to stop, whatever the node makes of it.
+    /// Why the run has to stop, whatever the node does about it.
     fault: Option<Error>,
     /// What an effect panicked with.
     panic: Option<String>,
-    /// Names of effects that other threads than the node's own have made, and
-    /// whether the node got what came of them.
+    /// Names of effects that threads other than the node's own have made, and
+    /// whether the node got their outcome.
     apart: BTreeMap<String, bool>,
     streams: Streams,
     /// What closures have drawn so far, by where their streams begin.
@@ -53,14 +53,14 @@ impl Entries {
         self.waits && self.in_flight == 0
     }
 
-    /// Who has to look at the attempt now.
+    /// Who has to examine the attempt now.
     fn driver_if_suspended(&self) -> Option<Waker> {
         self.driver.clone().filter(|_| self.is_suspended())
     }
 
-    /// The streams that are counted at `place`, and the number of their first. A
-    /// closure has its own: whether it is called at all is nothing that other
-    /// streams may depend on.
+    /// The streams that are counted at `place`, and the number of the first one. A
+    /// closure has its own: other streams must not depend on whether it is called
+    /// at all.
     fn streams(&mut self, place: Place) -> Option<(&mut Streams, u64)> {
         match place {
             Place::Node => Some((&mut self.streams, 0)),
@@ -99,8 +99,8 @@ impl AttemptLog {
         Some((n, position))
     }
 
-    /// Notes the only call under `name`, by another thread than the node's own; it
-    /// has no place among the others. Gives whether it is the only one so far.
+    /// Notes the only call under `name`, by a thread other than the node's own; it
+    /// has no place among the others. Returns whether it is the only one so far.
     pub(super) fn call_apart(&self, name: &str) -> bool {
         let mut entries = self.entries();
         let is_new = !entries.counts.contains_key(name) && !entries.apart.contains_key(name);
@@ -110,7 +110,7 @@ impl AttemptLog {
         is_new
     }
 
-    /// The node gets what came of the call of `name` at `position`.
+    /// The node gets the outcome of the call of `name` at `position`.
     pub(super) fn saw(&self, name: &str, position: u32) {
         let mut entries = self.entries();
         let seen = match position {
@@ -138,7 +138,7 @@ impl AttemptLog {
         Some(first.wrapping_add(streams.ids - 1))
     }
 
-    /// Which stream is next of those that nobody should have asked for.
+    /// The next of those streams that nobody should have asked for.
     pub(super) fn next_refused(&self) -> u64 {
         let mut entries = self.entries();
         entries.refused += 1;
@@ -174,7 +174,7 @@ impl AttemptLog {
         InFlight(self)
     }
 
-    /// Counts what the store is to write until the guard is dropped, which wakes the driver.
+    /// Counts what the store has to write until the guard is dropped, which wakes the driver.
     pub(super) fn write(&self) -> Writing<'_> {
         self.entries().writing += 1;
         Writing(self)
@@ -195,7 +195,7 @@ impl AttemptLog {
         wake(driver);
     }
 
-    /// The driver has to look at the attempt, which waits for what will not come.
+    /// The driver has to examine the attempt, which waits for what will not come.
     pub(super) fn nudge(&self) {
         let driver = self.entries().driver.clone();
         wake(driver);
@@ -220,7 +220,7 @@ impl AttemptLog {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether the node is to be dropped until it gets an answer: one is asked
+    /// Whether the node must be dropped until it gets an answer: one is asked
     /// for, and nothing that it has begun is under way.
     pub(crate) fn is_suspended(&self) -> bool {
         self.entries().is_suspended()

@@ -39,13 +39,13 @@ pub(crate) use rehearsal::{Cue, Line, Rehearsal, Said};
 /// The context of one attempt of one task; a node that takes `&Cx` gets it.
 ///
 /// A node may use it on threads of its own, too. An [effect](Self::effect) whose name
-/// nobody else of the task uses is made on any of them. What is counted, since a
-/// replay finds it by its number, is asked for on the node's own thread, which is the
+/// nothing else in the task uses may be made on any of them. What is counted, since a
+/// replay finds it by its number, must be used on the node's own thread, the
 /// one that polls an `async` node or runs a `blocking` one: [`now`](Self::now),
 /// [`rng`](Self::rng), [`uuid`](Self::uuid) and effects of which there are several of
 /// one name. On another thread these stop the run with
-/// [`Error::OtherThread`](crate::Error::OtherThread). Ask for them before, and hand
-/// on what they give; an effect that is made on the node's own thread may be
+/// [`Error::OtherThread`](crate::Error::OtherThread). Call them before, and pass
+/// on what they return; an effect that is made on the node's own thread may be
 /// [run](Effect::run) on another.
 pub struct Cx {
     keys: Keyring,
@@ -53,13 +53,13 @@ pub struct Cx {
     step: u64,
     node: &'static str,
     attempt: u32,
-    /// Whether it goes on when it is given up: a blocking node does.
+    /// Whether it keeps running when it is given up: a blocking node does.
     outlives: bool,
     given_up: AtomicBool,
     /// Whether whoever runs the node says so, and where it still does.
     is_run: bool,
     has_ended: AtomicBool,
-    /// Made when something is to be noted, so that other tasks do not pay for it.
+    /// Created when something has to be noted, so that other tasks do not pay for it.
     log: OnceLock<Box<AttemptLog>>,
 }
 
@@ -132,7 +132,7 @@ impl Cx {
         self.attempt
     }
 
-    /// A key to hand to the outside world, so that it can recognise a repeated
+    /// A key to pass to the outside world, so that it can recognise a repeated
     /// call: `SHA-256(run_id, order_key)`, the same on every attempt.
     pub fn idempotency_key(&self) -> Digest {
         Hasher::new()
@@ -141,8 +141,8 @@ impl Cx {
             .finish()
     }
 
-    /// The way to the outside world: a call that is made once and recorded,
-    /// and of which a retry, a resume and a replay get the record.
+    /// The way to the outside world: a call that is made once and recorded;
+    /// a retry, a resume and a replay get the record.
     ///
     /// `request` says what is asked for; under the same name the n-th call of a
     /// task must always ask for the same. See [`Effect::run`].
@@ -165,7 +165,7 @@ impl Cx {
     }
 
     /// The time, in whole milliseconds. It is recorded with the task's next
-    /// effect or with its result: a replay, and whoever takes the task up after
+    /// effect or with its result: a replay, and any later attempt after
     /// an effect, reads the same. Without a store it is the clock's.
     ///
     /// ```
@@ -177,8 +177,8 @@ impl Cx {
     }
 
     /// Random numbers that follow from the run's seed and the task's order key:
-    /// the same on every attempt, resume and replay, others in every round of a
-    /// loop. Each call of a task begins a further stream.
+    /// the same on every attempt, resume and replay, different in every round of a
+    /// loop. Each call in a task begins a new stream.
     ///
     /// It implements `Rng` of the `rand_core` crate, which `rand` builds on.
     ///
@@ -196,7 +196,7 @@ impl Cx {
     }
 
     /// A random id (version 4) that follows from the run's seed and the task's
-    /// order key, as [`rng`](Self::rng) does. Each call of a task gives another.
+    /// order key, as [`rng`](Self::rng) does. Each call in a task returns another.
     ///
     /// ```
     /// let cx = superstep::Cx::test();
@@ -214,13 +214,13 @@ impl Cx {
     /// driven, or its timeout is over. Async nodes are dropped then and need
     /// not ask; a `blocking` node in a long loop should. Whatever such a node does
     /// from then on does not reach the run: what it waits for in an effect ends
-    /// with an error, it begins no other, and what a call comes to late is not
+    /// with an error, it begins no other, and the outcome of a late call is not
     /// recorded.
     pub fn cancelled(&self) -> bool {
         self.is_given_up() || self.keys.run().dropped.load(Ordering::Relaxed)
     }
 
-    /// Runs `f` and gives its value. It says to readers, and to the check in
+    /// Runs `f` and returns its value. It tells readers, and the check in
     /// `#[node]`, that this one expression may read the clock or a global
     /// random source: its value is not recorded, so it must not reach an
     /// update, a route or an input.
@@ -248,13 +248,13 @@ impl Cx {
         self.keys.run().rehearsal()
     }
 
-    /// From here on the current thread runs the node, until that is dropped.
+    /// From here on the current thread runs the node, until the guard is dropped.
     #[inline]
     pub(crate) fn run_here(&self) -> Visit {
         Visit::begin(self, Place::Node)
     }
 
-    /// The node has come to its end: what is left of it is dropped.
+    /// The node has ended: what is left of it is dropped.
     #[inline]
     pub(crate) fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
@@ -268,8 +268,8 @@ impl Cx {
         }
     }
 
-    /// Stops the run because of `call`, which another thread than the node's own
-    /// made; gives the message.
+    /// Stops the run because of `call`, which a thread other than the node's own
+    /// made; returns the message.
     fn stop_other_thread(&self, call: &str) -> String {
         let error = Error::OtherThread {
             run: self.run_id().to_owned(),
@@ -278,26 +278,26 @@ impl Cx {
             call: call.into(),
         };
         let message = error.to_string();
-        // What is dropped after the end is not the node's doing any more.
+        // What is dropped after the end is no longer the node's doing.
         if !self.has_ended.load(Ordering::Relaxed) {
             self.log().fault(error);
         }
         message
     }
 
-    /// The same for `call`, which gives random numbers; these are nobody else's.
+    /// The same for `call`, which returns random numbers; nobody else uses these.
     #[cold]
     fn refused(&self, call: &str) -> TaskRng {
         self.stop_other_thread(call);
         TaskRng::of(self, "refused", self.log().next_refused())
     }
 
-    /// What this attempt did beside its work, from now on.
+    /// What this attempt did besides its work, from now on.
     fn log(&self) -> &AttemptLog {
         self.log.get_or_init(Box::default)
     }
 
-    /// Whether the node is to be dropped until it gets an answer.
+    /// Whether the node must be dropped until it gets an answer.
     pub(crate) fn is_suspended(&self) -> bool {
         self.log.get().is_some_and(|log| log.is_suspended())
     }
@@ -317,12 +317,12 @@ impl Cx {
         self.log.get().is_some()
     }
 
-    /// The first panic of an effect, whatever the node made of it.
+    /// The first panic of an effect, whatever the node did about it.
     pub(crate) fn take_panic(&self) -> Option<String> {
         self.log.get().and_then(|log| log.take_panic())
     }
 
-    /// Why the run has to stop, whatever the node made of it.
+    /// Why the run has to stop, whatever the node did about it.
     pub(crate) fn take_fault(&self) -> Option<Error> {
         self.log.get().and_then(|log| log.take_fault())
     }
@@ -339,8 +339,8 @@ impl Cx {
         }
     }
 
-    /// The attempt failed because of `reason`: asks for every effect of the
-    /// task whose outcome that leaves open, and gives whether there is one.
+    /// The attempt failed because of `reason`: asks about every effect of the
+    /// task whose outcome that leaves open, and returns whether there is one.
     pub(crate) fn ask_for_unknown(&self, reason: &str) -> bool {
         self.journal().is_some_and(|journal| {
             !journal.is_empty() && journal.ask_for_unknown(self.order_key(), self.node, reason)
@@ -352,7 +352,7 @@ impl Cx {
         self.keys.run().journal()
     }
 
-    /// This context, for a node that goes on when it is given up.
+    /// This context, for a node that keeps running when it is given up.
     pub(crate) fn outliving(mut self) -> Self {
         self.outlives = true;
         self
@@ -365,8 +365,8 @@ impl Cx {
         self.log().wake_waiting();
     }
 
-    /// Whether it was. To be asked while the journal is locked: then a record
-    /// either stands before the engine looks at what the attempt left, or never.
+    /// Whether it was given up. Called while the journal is locked: then a record
+    /// stands either before the engine examines what the attempt left, or never.
     pub(crate) fn is_given_up(&self) -> bool {
         self.given_up.load(Ordering::Relaxed)
     }
@@ -379,7 +379,7 @@ impl Cx {
         }
     }
 
-    /// Wakes `driver` when the attempt has to be looked at although it goes on.
+    /// Wakes `driver` when the attempt has to be examined although it keeps running.
     pub(crate) fn tell(&self, driver: &Waker) {
         self.log().tell(driver);
     }
@@ -396,5 +396,5 @@ impl fmt::Debug for Cx {
     }
 }
 
-/// The table behind [`Cx::test`]: its key is known, so that no node is looked up.
+/// The table behind [`Cx::test`]: its key is known, so no node is looked up.
 static NO_GRAPH: GraphInfo = GraphInfo::EMPTY;

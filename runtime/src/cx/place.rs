@@ -1,10 +1,10 @@
 //! Where a call comes from: the node itself, the closure of one of its effects, or
 //! a thread that runs neither.
 //!
-//! Whoever runs a node's code says so for as long as that lasts, on the thread that
-//! runs it, and an effect says so while it runs its closure. So threads that a node
-//! starts are told from the node, and two closures at once from each other. A thread
-//! that a closure starts cannot be told from one that the node starts.
+//! Whoever runs a node's code marks the thread that runs it for as long as that
+//! lasts, and an effect does so while it runs its closure. So threads that a node
+//! starts can be told from the node, and two concurrent closures from each other. A
+//! thread that a closure starts cannot be told from one that the node starts.
 
 use std::cell::Cell;
 
@@ -34,8 +34,8 @@ thread_local! {
     };
 }
 
-/// Until it is dropped the current thread runs code of an attempt. Not to be held
-/// over an await.
+/// Until it is dropped the current thread runs code of an attempt. Must not be held
+/// across an await.
 pub(crate) struct Visit(Here);
 
 impl Visit {

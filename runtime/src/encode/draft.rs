@@ -9,7 +9,7 @@ use crate::panics::caught;
 /// A text that is being written, and whether all of it is sure to be read back.
 ///
 /// Almost every value is. A wide integer (`u128`, `i128`) is not everywhere,
-/// and neither is what is nested very deep; a text that has such a value is read
+/// and neither is what is nested very deeply; a text that has such a value is read
 /// back before anybody relies on it.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -33,8 +33,8 @@ impl Draft {
         self.nested(0, value)
     }
 
-    /// The same for a value that is read out of `levels` lists and objects: with
-    /// them it may be as deep as any.
+    /// The same for a value that is read out of `levels` lists and objects: including
+    /// them it may be as deep as any other.
     pub(crate) fn nested<T: Serialize + ?Sized>(
         &mut self,
         levels: usize,

@@ -22,7 +22,7 @@ pub(crate) use round_trip::{lost, read_back, same_text, same_value};
 
 use crate::panics::caught;
 
-/// A value that has no encoding which would come back unchanged.
+/// A value that no encoding would bring back unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{ty}` does not survive its encoding at `{path}`: {reason}")]
 pub struct EncodeError {
@@ -34,7 +34,7 @@ pub struct EncodeError {
     pub reason: String,
 }
 
-/// Text that is no encoding of the expected type.
+/// Text that is not an encoding of the expected type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a `{ty}`: {reason}")]
 pub struct DecodeError {
@@ -61,7 +61,7 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, EncodeError
     Draft::of(value)?.finish()
 }
 
-/// Decodes what [`to_string`] gave.
+/// Decodes what [`to_string`] returned.
 ///
 /// # Errors
 /// Text that is not a `T`.

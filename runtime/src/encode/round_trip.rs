@@ -20,7 +20,7 @@ pub(crate) fn read_back<T: Serialize + DeserializeOwned>(json: &str) -> Result<T
     Ok(back)
 }
 
-/// Checks that two values show themselves alike, up to the order of maps.
+/// Checks that two values have the same `Debug` output, up to the order of maps.
 pub(crate) fn same_value<T: Debug>(value: &T, back: &T) -> Result<(), EncodeError> {
     let difference = shown::difference(value, back)
         .map_err(|panic| fail::<T>("", format!("its `Debug` panicked: {panic}")))?;
@@ -30,7 +30,7 @@ pub(crate) fn same_value<T: Debug>(value: &T, back: &T) -> Result<(), EncodeErro
     let change = match (lost, found) {
         (Some(lost), Some(found)) => format!("`{found}` instead of `{lost}`"),
         (Some(lost), None) => format!("without `{lost}`"),
-        (None, found) => format!("with `{}` beside", found.unwrap_or_default()),
+        (None, found) => format!("with `{}` added", found.unwrap_or_default()),
     };
     let reason = format!("decoded it is another value, {change}; {LOOK_FOR}");
     Err(fail::<T>(&path, reason))

@@ -10,10 +10,10 @@ use super::{Draft, key};
 /// `serde_json` refuses to read deeper.
 pub(super) const MAX_DEPTH: usize = 127;
 
-/// Below more levels than this a text is read back before it is relied on.
+/// A text with more levels than this is read back before it is relied on.
 const DOUBTFUL_DEPTH: usize = 100;
 
-/// No number of `serde_json`'s that has 64 bits is longer.
+/// No 64-bit number that `serde_json` writes is longer.
 const LONGEST_NUMBER: usize = 20;
 
 /// How `serde_json` marks text that is to be written as it is: its
@@ -124,7 +124,7 @@ impl<'a> Serializer<'a> {
             return Ok(());
         }
         Err(Refusal::new(format!(
-            "as it is stored it is nested deeper than {MAX_DEPTH} levels, which cannot be read back; use a flat list with indices"
+            "as stored it is nested deeper than {MAX_DEPTH} levels, which cannot be read back; use a flat list with indices"
         )))
     }
 
@@ -307,7 +307,7 @@ pub(super) struct Compound<'a> {
     out: &'a mut Draft,
     depth: usize,
     items: usize,
-    /// How a variant's compound ends; lists and structs say it themselves.
+    /// How a variant's compound ends; lists and structs know it themselves.
     close: &'static [u8],
 }
 
@@ -444,7 +444,7 @@ impl ser::SerializeStruct for Struct<'_> {
     }
 }
 
-/// A map that is being written; its entries are brought into order at the end.
+/// A map that is being written; its entries are sorted at the end.
 pub(super) struct Map<'a> {
     compound: Compound<'a>,
     entries: Vec<Entry>,

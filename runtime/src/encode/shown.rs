@@ -1,4 +1,4 @@
-//! Compares values by what `{:#?}` shows of them, whatever the order of a map's
+//! Compares values by what `{:#?}` shows of them, ignoring the order of a map's
 //! or a set's entries.
 
 use std::fmt::Debug;
@@ -12,7 +12,7 @@ pub(super) struct Difference {
     pub(super) path: String,
     /// What was there, if anything was.
     pub(super) lost: Option<String>,
-    /// What stands there instead, if anything does.
+    /// What is there instead, if anything is.
     pub(super) found: Option<String>,
 }
 
@@ -48,7 +48,7 @@ fn between(value: &str, back: &str) -> Option<Difference> {
     })
 }
 
-/// The first piece of `text` that `other` has not, or has less often, and its line.
+/// The first piece of `text` that `other` lacks, or has less often, and its line.
 fn only_in<'a>(text: &'a str, other: &str) -> Option<(usize, &'a str)> {
     let mut own = pieces(text);
     own.sort_by_key(|(_, piece)| *piece);
@@ -62,9 +62,9 @@ fn only_in<'a>(text: &'a str, other: &str) -> Option<(usize, &'a str)> {
     own.into_iter().min_by_key(|(line, _)| *line)
 }
 
-/// The lines of a shown value, by number, without indentation and commas at
-/// their ends. One that holds several entries, as a value does that shows itself
-/// in a single line, is taken apart into what its lines would have been.
+/// The lines of a shown value, by number, without indentation and trailing
+/// commas. One that holds several entries, as with a value that is shown
+/// on a single line, is taken apart into what its lines would have been.
 fn pieces(text: &str) -> Vec<(usize, &str)> {
     let mut pieces = Vec::new();
     let (mut line, mut start) = (0, 0);

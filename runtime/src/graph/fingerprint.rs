@@ -1,4 +1,4 @@
-//! The canonical text of a graph, what its fingerprint is the hash of.
+//! The canonical text of a graph, of which its fingerprint is the hash.
 
 mod differences;
 
@@ -16,14 +16,14 @@ impl GraphInfo {
     /// node names, edge kinds, `match` labels, joins, and the state's fields
     /// with their types and reducers.
     ///
-    /// What does not change where a stored run goes on is not in it: the names
+    /// What does not change how a stored run continues is not in it: the names
     /// of graph and state, `version`, options of nodes, places in the source.
     pub fn canonical(&self) -> String {
         encode::to_string(&Canonical::of(self)).expect("text and numbers always encode")
     }
 
-    /// SHA-256 over [`canonical`](Self::canonical). A run remembers it and goes
-    /// on only under an equal one, or one that is declared compatible.
+    /// SHA-256 over [`canonical`](Self::canonical). A run remembers it and continues
+    /// only under an equal one, or one that is declared compatible.
     pub fn fingerprint(&self) -> Digest {
         Hasher::new().part(self.canonical()).finish()
     }
@@ -58,7 +58,7 @@ impl StoredGraph {
         self.0.joins.get(join as usize).map(Join::to_string)
     }
 
-    /// The number of a join row in `graph`, if it stands there too.
+    /// The number of a join row in `graph`, if it is there too.
     pub(crate) fn join_in(&self, join: u32, graph: &GraphInfo) -> Option<u32> {
         let row = self.0.joins.get(join as usize)?;
         let mut rows = (0..).zip(graph.joins);

@@ -22,7 +22,7 @@ pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 /// What an edge with an input must give node `N`.
 pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Value;
 
-/// What the outcome of node `N` says of where to go.
+/// Where the outcome of node `N` says to go.
 type Routed<N> = <<N as NodeFn>::Return as IntoOutcome<<N as NodeFn>::State>>::Route;
 
 /// What the `match` of node `N` takes apart.
@@ -92,7 +92,7 @@ pub fn along_row<R: RoutesNowhere, I>(_: R) -> Hops<I> {
     Hops::Row
 }
 
-/// Goes along the edge of an `each` once for each item; gives whether there
+/// Goes along the edge of an `each` once for each item; returns whether there
 /// were any.
 pub fn each<N, I>(
     hops: &mut Hops<I>,

@@ -27,7 +27,7 @@ pub enum Part {
     /// A whole state: every field that is not skipped.
     State,
     /// The update of one task, or of a turn: the fields that it sets, and
-    /// beside them what else the update has, such as `replace_notes`.
+    /// whatever else the update has, such as `replace_notes`.
     Update,
 }
 
@@ -40,14 +40,14 @@ pub enum Part {
 pub struct GraphInfo {
     /// The struct's name.
     pub name: &'static str,
-    /// `version = …`, 1 unless given.
+    /// `version = …`, 1 by default.
     pub version: u32,
     /// `conflict = …`, if given.
     pub conflict: Option<ConflictPolicy>,
     /// `max_steps = …`, if given.
     pub max_steps: Option<u64>,
     /// `compatible = […]`: fingerprints of older versions whose runs this graph
-    /// goes on with.
+    /// continues.
     pub compatible: &'static [&'static str],
     /// `migrate = path`, if given.
     pub migrate: Option<Migrate>,
@@ -94,7 +94,7 @@ pub struct NodeInfo {
 
 impl NodeInfo {
     /// The description of node `N`, which the graph calls by the last segment of
-    /// its path, `name`, unless `#[node(name = "…")]` says another; used by
+    /// its path, `name`, unless `#[node(name = "…")]` gives another; used by
     /// `#[graph]`.
     pub const fn of<N: NodeFn>(
         name: &'static str,
@@ -175,7 +175,7 @@ pub enum EdgeKind {
 
 impl EdgeKind {
     /// Whether a task at its end always has an input; one of an `on error` row
-    /// may have.
+    /// may have one.
     pub(crate) const fn gives_input(self) -> bool {
         matches!(self, Self::Input | Self::Each)
     }

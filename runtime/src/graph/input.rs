@@ -45,7 +45,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TaskInput for Giv
     }
 }
 
-/// The value of an input that cannot be.
+/// The value of an input that cannot exist.
 #[derive(Clone, Copy, Debug)]
 pub enum NoItem {}
 

@@ -32,7 +32,7 @@ impl<S: State> IntoOutcome<S> for () {
 }
 
 impl<S: State, R: Route> IntoOutcome<S> for R {
-    // By way of `HasRoute`, so that it is silent for what is no route.
+    // Through `HasRoute`, so that it is silent for what is not a route.
     type Route = <R as HasRoute>::Route;
 
     fn into_outcome(self) -> Result<(Option<S::Update>, R), NodeError> {
@@ -84,7 +84,7 @@ pub trait HasRoute {
     type Route;
 }
 
-/// What running one task gave: the update it wants and where it goes.
+/// The result of running one task: the update it wants and where it goes.
 #[derive(Debug)]
 pub struct Done<G: Graph> {
     /// The update, if the node returned one.
@@ -137,7 +137,7 @@ impl<I> Hops<I> {
         });
     }
 
-    /// Goes along `edge` once for each of `inputs`; gives whether there were any.
+    /// Goes along `edge` once for each of `inputs`; returns whether there were any.
     pub fn each(&mut self, edge: u32, inputs: impl IntoIterator<Item = I>) -> bool {
         let mut items = 0;
         for input in inputs {

@@ -51,7 +51,7 @@ impl<const N: usize> Writers<N> {
     }
 }
 
-/// A message put together in const evaluation, which cannot format.
+/// A message assembled in const evaluation, which cannot format.
 struct Text {
     bytes: [u8; 1024],
     len: usize,

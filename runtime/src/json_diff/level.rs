@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 pub(super) enum Level<'a> {
     List(Vec<&'a str>),
     Object(Vec<(Cow<'a, str>, &'a str)>),
-    /// A string, a number, a word, or no JSON.
+    /// A string, a number, a literal, or not JSON.
     Leaf,
 }
 

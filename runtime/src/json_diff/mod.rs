@@ -1,7 +1,7 @@
 //! What is different between two JSON texts, field by field.
 //!
 //! Texts are compared as they are stored: in canonical JSON equal values have
-//! equal texts, so that equal parts are never taken apart.
+//! equal texts, so equal parts are never taken apart.
 
 mod level;
 
@@ -11,14 +11,14 @@ use std::fmt;
 
 use level::Level;
 
-/// No more differences than this are told: who needs the rest has both texts.
+/// No more differences than this are listed: whoever needs the rest has both texts.
 const MOST: usize = 100;
 
 /// Values deeper than this are compared as a whole. Every level is read again
 /// for those below, so an unbounded depth would cost its square.
 const DEEPEST: usize = 32;
 
-/// Longer values are cut to so many bytes.
+/// Longer values are cut to this many bytes.
 const LONGEST: usize = 160;
 
 /// One place at which two values differ.
@@ -42,7 +42,7 @@ impl fmt::Display for Difference {
 }
 
 /// The places at which two JSON texts differ, in the order of the expected
-/// one; the first hundred of them. Text that is no JSON is compared as it is.
+/// one; the first hundred of them. Text that is not JSON is compared as it is.
 pub(crate) fn differences(expected: &str, found: &str) -> Vec<Difference> {
     let mut differences = Vec::new();
     // A list of what is still to be compared instead of recursion, the next at its end.
@@ -76,7 +76,7 @@ pub(crate) fn one_sided(expected: Option<&str>, found: Option<&str>) -> Differen
     }
 }
 
-/// Two values that stand at one place.
+/// Two values at one place.
 struct Pair<'a> {
     path: String,
     depth: usize,
@@ -158,7 +158,7 @@ fn field_path(path: &str, name: &str) -> String {
     format!("{path}{dot}{name}")
 }
 
-/// From which byte on two values are shown, so that where they differ is in sight.
+/// From which byte on two values are shown, so that their difference is visible.
 fn shown_from(a: &str, b: &str) -> usize {
     let alike = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     if alike < LONGEST / 2 {

@@ -4,7 +4,7 @@ use super::readable::{ReadStep, ReadTask};
 use crate::json_diff::{Difference, differences, one_sided};
 use crate::store::StepKind;
 
-/// The first step in which two runs differ; its `Display` tells people.
+/// The first step in which two runs differ; `Display` shows it to people.
 ///
 /// Every pair is the first run's and the second one's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Divergence {
     pub state: Vec<Difference>,
     /// The tasks that did not do the same, in merge order.
     pub tasks: Vec<TaskDivergence>,
-    /// Where it differs what comes next: tasks, waiting joins, deferred tasks.
+    /// Where what comes next differs: tasks, waiting joins, deferred tasks.
     pub next: Vec<Difference>,
 }
 

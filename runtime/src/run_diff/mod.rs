@@ -46,8 +46,8 @@ impl<'a> From<(&'a Arc<dyn Store>, &'a str)> for RunRef<'a> {
 /// The first step in which two runs differ, and what differs there; `None` if
 /// they committed the same steps.
 ///
-/// Steps are compared by their [digests](crate::StepInfo::digest), which leave
-/// id and seed of a run aside, so it takes no graph, and the runs may be in two
+/// Steps are compared by their [digests](crate::StepInfo::digest), which leave out
+/// id and seed of a run, so it needs no graph, and the runs may be in two
 /// stores. What a step that is still open did is not compared.
 ///
 /// ```
@@ -149,7 +149,7 @@ impl RunRef<'_> {
         Ok(digests)
     }
 
-    /// Of steps without a gap the first is 0, and so on.
+    /// Steps without a gap: the first is 0, and so on.
     fn check_kept(&self, step: u64, found: Option<&(u64, Digest)>) -> Result<(), Error> {
         match found {
             Some((first, _)) if *first != step => Err(Error::Pruned {

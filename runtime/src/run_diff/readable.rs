@@ -74,7 +74,7 @@ impl TaskText<'_> {
     }
 }
 
-/// One hop of a route. The edge's number is told too: two may lead to one node.
+/// One hop of a route. The edge's number is shown too: two may lead to one node.
 fn told((edge, items): (u32, u64), graph: &StoredGraph) -> String {
     let target = graph.target(edge).unwrap_or("?");
     match items {

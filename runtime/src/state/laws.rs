@@ -4,8 +4,8 @@ use super::Merge;
 
 /// Tries the laws of [`Merge`] on every pair and triple of `samples`.
 ///
-/// The work grows with the third power of their number: a dozen values that
-/// differ in every way that matters find more than a thousand alike.
+/// The work grows with the cube of their number: a dozen values that
+/// differ in every way that matters find more than a thousand similar ones.
 ///
 /// ```
 /// use superstep::Merge;
@@ -87,7 +87,7 @@ fn pairs<T>(samples: &[T]) -> impl Iterator<Item = (&T, &T)> {
 mod tests {
     use super::*;
 
-    /// A type that merges by whatever function.
+    /// A type that merges by an arbitrary function.
     #[derive(Clone, Debug)]
     struct By(i64, fn(i64, i64) -> i64);
 

@@ -5,8 +5,8 @@
 /// - **commutative**: `a ∪ b = b ∪ a`,
 /// - **idempotent**: `a ∪ a = a`,
 ///
-/// the laws of a join semilattice; `superstep::testing::check_merge_laws`
-/// tries them on values of yours.
+/// the laws of a join semilattice; `superstep::state::check_merge_laws`
+/// tries them on your values.
 ///
 /// ```
 /// use superstep::Merge;

@@ -1,7 +1,7 @@
 //! The state of a run: what a field is, what an update is, how updates combine.
 //!
 //! Everything here is pure. `#[derive(State)]` writes the impls; the reducers
-//! they call stand in [`reduce`].
+//! they call are in [`reduce`].
 
 mod info;
 mod laws;
@@ -37,8 +37,8 @@ pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
 
     /// Finds the first two contributions of one step that cannot both stand.
     ///
-    /// `updates` are in merge order. Nothing is changed. Fields are looked at
-    /// in declared order; of one field, the two replacements come first.
+    /// `updates` are in merge order. Nothing is changed. Fields are checked
+    /// in declared order; within a field, replacements come first.
     ///
     /// # Errors
     /// A value that two tasks write has to be encoded to be compared; one that
@@ -49,14 +49,14 @@ pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
     ///
     /// Conflicts are resolved in merge order, the last one wins; whether they
     /// are allowed is decided before, by [`conflict`](Self::conflict). Ephemeral
-    /// fields go back to their default first, also when `updates` is empty.
+    /// fields go back to their default first, even when `updates` is empty.
     ///
     /// # Errors
-    /// A checked sum that overflows, or a removal by a key that is no id of the
+    /// A checked sum that overflows, or a removal by a key that cannot be an id of the
     /// records. The state is then partly changed.
     fn apply(&mut self, updates: &mut [Self::Update]) -> Result<(), ReduceError>;
 
-    /// Checks that what functions of the user's made of those fields that are
+    /// Checks that what the user's functions made of the fields
     /// in `said` survives being stored.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
         Ok(())
     }
 
-    /// Applies only what `updates` say of ephemeral fields that the state's
+    /// Applies only what `updates` set in ephemeral fields that the state's
     /// own encoding skips; used after a snapshot of that step was decoded.
     fn restore_skipped(&mut self, updates: &mut [Self::Update]) {
         let _ = updates;
@@ -77,7 +77,7 @@ pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 's
 pub trait Update:
     Clone + Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static
 {
-    /// The fields that this update says anything about.
+    /// The fields that this update sets.
     fn fields(&self) -> FieldSet;
 }
 
@@ -89,7 +89,7 @@ pub struct Clash {
     pub field: usize,
     /// The update that wrote first in merge order.
     pub first: usize,
-    /// The update that cannot stand beside it.
+    /// The update that conflicts with it.
     pub second: usize,
 }
 

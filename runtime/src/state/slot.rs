@@ -3,24 +3,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// A value that an update sets, or does not set.
 ///
 /// Unlike `Option` it is invisible in the encoding: a set value is encoded as
-/// itself and an unset one is left out, so that setting `None` is told apart
+/// itself and an unset one is left out, so that setting `None` differs
 /// from setting nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Slot<T> {
-    /// The update says nothing.
+    /// The update sets nothing.
     #[default]
     Unset,
-    /// The update says this.
+    /// The update sets this.
     Set(T),
 }
 
 impl<T> Slot<T> {
-    /// Whether the update says nothing; serde's `skip_serializing_if`.
+    /// Whether the update sets nothing; serde's `skip_serializing_if`.
     pub const fn is_unset(&self) -> bool {
         matches!(self, Self::Unset)
     }
 
-    /// Whether the update says something.
+    /// Whether the update sets something.
     pub const fn is_set(&self) -> bool {
         !self.is_unset()
     }
@@ -46,7 +46,7 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Leaves the slot unset if its value is as `told`.
+    /// Unsets the slot if `told` accepts its value.
     pub fn unset_if(&mut self, told: impl FnOnce(&T) -> bool) {
         if self.as_ref().is_some_and(told) {
             *self = Self::Unset;
@@ -58,7 +58,7 @@ impl<T> Slot<T> {
         *self = Self::Set(value);
     }
 
-    /// The value to go on with, first set to `T::default()` if unset.
+    /// The value to work on, first set to `T::default()` if unset.
     pub fn or_default(&mut self) -> &mut T
     where
         T: Default,

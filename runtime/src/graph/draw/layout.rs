@@ -24,7 +24,7 @@ pub(super) struct Point {
     pub(super) y: f64,
 }
 
-/// A box, and how much room beside it is kept free on each side.
+/// A box, and how much room is kept free on each side of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Shape {
     pub(super) size: Size,
@@ -60,7 +60,7 @@ pub(super) struct Route {
 /// What a rank holds: a box, or a stretch of a link on its way.
 #[derive(Clone, Copy, Debug)]
 struct Item {
-    /// With the room beside it.
+    /// With the room on both sides.
     size: Size,
     rank: usize,
     /// The width of a box; nothing for a link.

@@ -20,7 +20,7 @@ impl Differences {
         &self.lines
     }
 
-    /// Those of the lines that say that a field has another reducer.
+    /// Those lines that say that a field has another reducer.
     pub(crate) fn reducers(&self) -> &[String] {
         &self.reducers
     }
@@ -30,7 +30,7 @@ impl Differences {
         self.lines.is_empty()
     }
 
-    /// Whether runs of the stored graph can go on under this one as they are:
+    /// Whether runs of the stored graph can continue under this one as they are:
     /// nothing is different but state fields that are new and have a
     /// `#[serde(default)]`.
     pub fn are_compatible(&self) -> bool {
@@ -154,7 +154,7 @@ impl fmt::Display for Differences {
     }
 }
 
-/// What of `old` has no equal in `new`, and the other way round. Equal items
+/// The items of `old` without an equal in `new`, and vice versa. Equal items
 /// count: two of them match two.
 fn unmatched<'a, T: PartialEq>(old: &'a [T], new: &'a [T]) -> (Vec<&'a T>, Vec<&'a T>) {
     let mut added: Vec<&T> = new.iter().collect();

@@ -16,7 +16,7 @@ pub trait Appendable: Sized {
     /// Puts `more` at the end.
     fn append_all(&mut self, more: Self);
 
-    /// Whether nothing is in it, so that it can be replaced instead of copied to.
+    /// Whether it is empty, so that it can be replaced instead of copied to.
     fn is_nothing(&self) -> bool;
 }
 

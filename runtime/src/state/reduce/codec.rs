@@ -20,7 +20,7 @@ pub trait Codec<T> {
     /// Decodes a value.
     ///
     /// # Errors
-    /// Input that is no such value.
+    /// Input that is not such a value.
     fn decode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error>;
 }
 

@@ -13,7 +13,7 @@ pub trait Conflict<T> {
         T: 'a;
 }
 
-/// Any number of contributions stand beside one another.
+/// Any number of contributions can stand together.
 #[derive(Debug)]
 pub struct Never;
 

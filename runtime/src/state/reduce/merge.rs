@@ -20,7 +20,7 @@ pub trait Mergeable: Sized {
     /// As [`Reducer::Conflict`].
     type Conflict: Conflict<Self>;
 
-    /// Takes in what `other` says.
+    /// Takes in `other`.
     fn merge_in(&mut self, other: Self);
 }
 

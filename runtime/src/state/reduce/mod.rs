@@ -83,7 +83,7 @@ pub fn same_encoding<U: Serialize>(one: &U, other: &U) -> bool {
     matches!(encodings, (Ok(one), Ok(other)) if one == other)
 }
 
-/// Applies what `updates` say of one field and leaves their slots unset.
+/// Applies what `updates` set in one field and leaves their slots unset.
 ///
 /// # Errors
 /// Those of the reducer, with the field's position.
@@ -100,7 +100,7 @@ pub fn apply<R: Reducer<T>, T, U>(
     R::reduce(into, contributions).map_err(|message| ReduceError { field, message })
 }
 
-/// What a setter does that is called again: joins `value` to what is pending.
+/// What a setter does when called again: joins `value` to what is pending.
 ///
 /// # Panics
 /// If the two cannot be joined, naming the field; a setter has no error to return.
@@ -127,7 +127,7 @@ pub struct Conflicts<'a, U> {
 }
 
 impl<'a, U> Conflicts<'a, U> {
-    /// Starts to look at `updates`.
+    /// Starts to check `updates`.
     #[inline]
     pub const fn among(updates: &'a [U]) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl<'a, U> Conflicts<'a, U> {
         }
     }
 
-    /// Looks at one more field, unless a conflict is found already.
+    /// Checks one more field, unless a conflict is found already.
     #[must_use]
     pub fn field<R: Reducer<T>, T: 'a>(
         self,
@@ -147,7 +147,7 @@ impl<'a, U> Conflicts<'a, U> {
         self.look(field, |updates| R::Conflict::find(set_in(updates, slot)))
     }
 
-    /// Looks at a field of records, unless a conflict is found already.
+    /// Checks a field of records, unless a conflict is found already.
     #[must_use]
     pub fn records<T, I>(
         self,

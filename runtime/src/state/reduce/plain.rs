@@ -75,7 +75,7 @@ impl<T> Reducer<T> for First {
     }
 }
 
-/// `ephemeral`: what the step says, or the default if it says nothing.
+/// `ephemeral`: what the step sets, or the default if it sets nothing.
 #[inline]
 pub fn ephemeral<T: Default, U>(
     into: &mut T,
@@ -86,7 +86,7 @@ pub fn ephemeral<T: Default, U>(
     restore(into, updates, slot);
 }
 
-/// What the step says of an ephemeral field, if anything.
+/// What the step sets in an ephemeral field, if anything.
 #[inline]
 pub fn restore<T, U>(into: &mut T, updates: &mut [U], slot: impl Fn(&mut U) -> &mut Slot<T>) {
     let said = updates.iter_mut().filter_map(|update| slot(update).take());

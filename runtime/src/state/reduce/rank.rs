@@ -75,7 +75,7 @@ impl Rank<f64> for ByTotalCmp {
     }
 }
 
-/// The order `R` among the values that are there: `None` never wins.
+/// The order `R` among the values that are present: `None` never wins.
 #[derive(Debug)]
 pub struct Present<R>(PhantomData<R>);
 

@@ -19,7 +19,7 @@ pub trait Unitable: Sized {
 
 impl<T: Ord> Unitable for BTreeSet<T> {
     fn unite(&mut self, mut other: Self) {
-        // An element that is there already stays, as with `insert`.
+        // An element that is already there stays, as with `insert`.
         if self.is_empty() {
             *self = other;
         } else if other.len() < 8 {

@@ -18,7 +18,7 @@ const WORTH_AN_INDEX: usize = 8;
 /// Applies the removals and records of each update, in merge order.
 ///
 /// # Errors
-/// A removal whose key is no id of these records, with the field's position.
+/// A removal whose key cannot be an id of these records, with the field's position.
 pub fn apply_records<T, I, U>(
     field: usize,
     into: &mut Vec<T>,
@@ -41,7 +41,7 @@ where
     Ok(())
 }
 
-/// What the setter of the records does: the update's last word on an id counts.
+/// What the setter of the records does: the last call for an id counts.
 pub fn join_records<T, I: Eq + Hash + Serialize>(
     records: &mut Slot<Vec<T>>,
     removals: &mut Slot<Vec<String>>,
@@ -83,7 +83,7 @@ pub fn remove_record<T, I: Serialize>(
     }
 }
 
-/// The first two updates that say different things of one id.
+/// The first two updates that set different things for one id.
 pub(super) fn conflict<'a, T, I, U>(
     updates: &'a [U],
     id: impl Fn(&T) -> &I,
@@ -147,7 +147,7 @@ fn put<T>(into: &mut Vec<T>, place: usize, record: T) {
     }
 }
 
-/// Where each of `records` belongs; a place past the end means: append.
+/// Where each of `records` belongs; a place past the end means append.
 fn places<T, I: Eq + Hash>(into: &[T], records: &[T], id: impl Fn(&T) -> &I) -> Vec<usize> {
     let mut known: HashMap<&I, usize> = HashMap::with_capacity(into.len() + records.len());
     for (place, one) in into.iter().enumerate() {

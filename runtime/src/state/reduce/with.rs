@@ -21,7 +21,7 @@ pub fn apply_with<T, U>(
     }
 }
 
-/// What a setter does that is called again.
+/// What a setter does when called again.
 #[inline]
 pub fn join_with<T>(pending: &mut Slot<T>, value: T, function: fn(&mut T, T)) {
     match pending {

@@ -21,7 +21,7 @@ pub(super) fn centres(ranked: &Ranked) -> Vec<Point> {
         .collect()
 }
 
-/// How large the whole is, given that it begins at zero.
+/// How large the whole picture is, given that it begins at zero.
 pub(super) fn extent(ranked: &Ranked, centres: &[Point]) -> Size {
     let items = ranked.items.iter().zip(centres);
     items.fold(Size::default(), |size, (item, centre)| Size {

@@ -3,7 +3,7 @@ use super::{Chain, Item, Link, Ranked, Shape, Size};
 /// How wide the way of a link is where it has no label.
 const WAY: f64 = 10.0;
 
-/// Turns links that close a loop round, ranks the boxes, and cuts every link
+/// Reverses links that close a loop, ranks the boxes, and cuts every link
 /// into one item for each rank it passes.
 pub(super) fn assign(boxes: &[Shape], links: &[Link]) -> Ranked {
     let (reversed, order) = acyclic(boxes.len(), links);

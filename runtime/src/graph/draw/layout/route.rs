@@ -53,7 +53,7 @@ fn ports(ranked: &Ranked, centres: &[Point], end: impl Fn(&Chain) -> (usize, usi
 }
 
 /// From the upper box to the lower one, straight through every rank between,
-/// and turned round if the link points upwards.
+/// and reversed if the link points upwards.
 fn route(ranked: &Ranked, centres: &[Point], chain: &Chain, top: f64, bottom: f64) -> Route {
     let (upper, lower) = (chain.items[0], chain.items[chain.items.len() - 1]);
     let edge =

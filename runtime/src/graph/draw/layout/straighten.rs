@@ -4,7 +4,7 @@ use super::{Chain, Ranked};
 /// How close to a box's corner an arrow may come.
 pub(super) const CORNER: f64 = 12.0;
 
-/// Makes every long link vertical for as far as the items beside it allow:
+/// Makes every long link vertical as far as the items next to it allow:
 /// least squares alone would lead it down a flight of small steps.
 pub(super) fn links(ranked: &Ranked, xs: &mut [f64]) {
     let place = ranked.places();
@@ -48,7 +48,7 @@ fn longest_run(ranked: &Ranked, place: &[usize], items: &[usize], xs: &[f64]) ->
     (items.len(), room)
 }
 
-/// Between which places an item can stand without touching the ones beside it.
+/// Between which places an item can stand without touching its neighbours.
 fn free(ranked: &Ranked, place: &[usize], item: usize, xs: &[f64]) -> Span {
     let row = &ranked.ranks[ranked.items[item].rank];
     let at = place[item];

@@ -17,7 +17,7 @@ pub(super) struct Canvas {
     margin: f64,
 }
 
-/// The size of the lines of a label with a little room around.
+/// The size of the lines of a label with a little room around them.
 pub(super) fn label_size(lines: &[String]) -> Option<Size> {
     let longest = lines.iter().map(|line| shown(line).chars().count()).max()?;
     Some(Size {
