@@ -19,7 +19,7 @@ impl Errors {
         self.push(syn::Error::new(span, message));
     }
 
-    /// Adds an error that somebody else made.
+    /// Adds an error that was made elsewhere.
     pub(crate) fn push(&mut self, error: syn::Error) {
         match &mut self.found {
             Some(found) => found.combine(error),
@@ -27,7 +27,7 @@ impl Errors {
         }
     }
 
-    /// Keeps a value, or the error in its place.
+    /// Returns the value, or collects the error.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
@@ -48,7 +48,7 @@ impl Drop for Errors {
     }
 }
 
-/// `compile_error!` calls for an error, beside what is emitted in place of the item.
+/// `compile_error!` calls for an error, along with what is emitted in place of the item.
 pub(crate) fn beside(error: &syn::Error, rest: &TokenStream) -> TokenStream {
     let errors = error.to_compile_error();
     quote::quote!(#errors #rest)

@@ -1,6 +1,6 @@
 //! The macros of `superstep`; use them through that crate.
 //!
-//! Each macro has a folder and goes the same way: parse → model → check →
+//! Each macro has a folder and the same stages: parse → model → check →
 //! expand. Parsing gives a spanned model, checks read only the model and report
 //! all of their findings together, and expansion cannot fail.
 
@@ -16,16 +16,16 @@ use proc_macro::TokenStream;
 
 /// Makes a struct the state of graphs, and writes its update with a setter for each field.
 ///
-/// | attribute of a field | what a step makes of it |
+/// | attribute of a field | what a step does with it |
 /// |---|---|
 /// | none | the new value; two writers of different values conflict |
 /// | `#[reduce(last)]`, `#[reduce(first)]` | the last or first value in merge order |
-/// | `#[reduce(append)]` | goes to the end of a `Vec`, `VecDeque` or `String` |
+/// | `#[reduce(append)]` | adds to the end of a `Vec`, `VecDeque` or `String` |
 /// | `#[reduce(sum)]` | is added; overflow is an error |
-/// | `#[reduce(max)]`, `#[reduce(min)]` | the outermost, the value so far included |
-/// | `#[reduce(union)]` | elements join a `BTreeSet` |
-/// | `#[reduce(merge)]` | keys join a `BTreeMap`; other types decide by `Merge` |
-/// | `#[reduce(upsert = id)]` | records of a `Vec` are replaced or added by their field `id` |
+/// | `#[reduce(max)]`, `#[reduce(min)]` | the largest or smallest, the value so far included |
+/// | `#[reduce(union)]` | adds elements to a `BTreeSet` |
+/// | `#[reduce(merge)]` | adds keys to a `BTreeMap`; other types decide by `Merge` |
+/// | `#[reduce(upsert = id)]` | replaces or adds records of a `Vec` by their field `id` |
 /// | `#[reduce(with = path)]` | a `fn(&mut T, T)` decides |
 /// | `#[reduce(ephemeral)]` | visible in the next step, then `Default` again |
 ///

@@ -11,7 +11,7 @@ pub(crate) fn nearest<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
         .map(|(_, word)| word)
 }
 
-/// How many letters have to be put in, taken out or changed.
+/// How many letters have to be inserted, removed or changed.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.chars().count()).collect();
     for (i, a) in one.chars().enumerate() {

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use syn::{Expr, ExprPath, Ident, LitInt, LitStr, Path, Type};
 
-/// What stands in `#[graph(…)]`.
+/// What is in `#[graph(…)]`.
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) settings: Settings,

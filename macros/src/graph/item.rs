@@ -20,7 +20,7 @@ pub(super) struct Item {
 /// A type that nodes may ask for by reference.
 pub(super) struct Provided {
     pub(super) ty: Type,
-    /// How a `&` to it is had, given `self`.
+    /// How to get a `&` to it, given `self`.
     pub(super) expr: TokenStream,
     pub(super) at: Span,
     /// Seen through a `String`, `Vec`, `Box` or `Arc`.
@@ -31,7 +31,7 @@ pub(super) struct Provided {
 }
 
 impl Item {
-    /// `None` if the item is no struct; the error is reported.
+    /// `None` if the item is not a struct; the error is reported.
     pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
         let parsed = parse2::<ItemStruct>(tokens).map_err(|error| {
             let message = "`#[graph]` goes on a struct\n\
@@ -75,7 +75,7 @@ fn lifetimes(item: &ItemStruct, errors: &mut Errors) {
     }
 }
 
-/// Takes `#[graph(skip)]` off a field; whether it was there.
+/// Removes `#[graph(skip)]` from a field; returns whether it was there.
 fn skipped(attrs: &mut Vec<Attribute>, errors: &mut Errors) -> bool {
     let (ours, theirs) = std::mem::take(attrs)
         .into_iter()
@@ -136,8 +136,8 @@ fn name(member: &Member) -> String {
     }
 }
 
-/// Nodes ask by type, so each type is there once. A field's own type goes
-/// before one that is seen through another field.
+/// Nodes ask by type, so each type is there once. A field's own type takes
+/// precedence over one that is seen through another field.
 fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
     for (at, second) in all.iter().enumerate() {
         let mut before = all[..at].iter().filter(|one| one.through == second.through);
@@ -212,13 +212,13 @@ fn peel(ty: &Type) -> &Type {
     }
 }
 
-/// The type as text, if both are written alike.
+/// The type as text, if both are written in the same way.
 fn same(one: &Type, other: &Type) -> Option<String> {
     let one = one.to_token_stream().to_string();
     (one == other.to_token_stream().to_string()).then_some(one)
 }
 
-/// `web_cache` as `WebCache`, to propose a type's name.
+/// `web_cache` as `WebCache`, to suggest a type's name.
 fn camel(field: &str) -> String {
     let words = field.split('_').filter(|word| !word.is_empty());
     let name: String = words

@@ -47,7 +47,7 @@ fn model(table: TokenStream, found: &mut Errors) -> Model {
     let mut faults = Errors::new();
     let mut model = build::model(table, &mut faults);
     check::graph(&mut model, &mut faults);
-    // What an unreadable table lacks is no fault of the graph.
+    // What an unreadable table lacks is not a fault of the graph.
     if let (Err(error), true) = (faults.finish(), readable) {
         found.push(error);
     }

@@ -38,7 +38,7 @@ pub(super) struct Node {
     /// Its row in [`Model::rows`].
     pub(super) row: Option<usize>,
     pub(super) has_error_row: bool,
-    /// The joins it stands in as a source.
+    /// The joins it is a source of.
     pub(super) joins: Vec<u32>,
     /// Whether some edge gives it an input.
     pub(super) input: bool,
@@ -48,7 +48,7 @@ pub(super) struct Edge {
     pub(super) from: NodeId,
     pub(super) to: NodeId,
     pub(super) kind: Kind,
-    /// The arm of the row's `match` it stands in, counted from 0.
+    /// The arm of the row's `match` it is in, counted from 0.
     pub(super) arm: Option<u32>,
     /// That arm's pattern and guard.
     pub(super) label: Option<String>,
@@ -152,7 +152,7 @@ impl Model {
         }
     }
 
-    /// Takes every mention of the node `other` for one of the node `kept`.
+    /// Treats every mention of the node `other` as one of the node `kept`.
     pub(super) fn merge(&mut self, other: NodeId, kept: NodeId) {
         let nodes = self.nodes.len() as NodeId;
         let rename = |node: &mut NodeId| {
@@ -189,7 +189,7 @@ impl Model {
 }
 
 impl OwnRow {
-    /// Whether the row is a list of edges and nothing to compute.
+    /// Whether the row is a plain list of edges with nothing to compute.
     pub(super) fn is_static(&self) -> bool {
         let mut steps = self.steps.iter();
         steps.all(|step| matches!(step, Step::To { .. }))

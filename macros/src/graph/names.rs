@@ -76,7 +76,7 @@ impl<'a> Names<'a> {
         node
     }
 
-    /// Every instance stands in some row.
+    /// Every instance is mentioned in some row.
     pub(super) fn check_used(&self, written: &[Instance], errors: &mut Errors) {
         for instance in written {
             let name = text::name(&instance.name);

@@ -1,4 +1,4 @@
-//! Reads the argument list of `#[graph(…)]`, going on after an error with the
+//! Reads the argument list of `#[graph(…)]`, continuing after an error with the
 //! next entry, so that one wrong entry does not hide the others.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -39,7 +39,7 @@ pub(super) fn table(tokens: TokenStream, errors: &mut Errors) -> Table {
         Ok(())
     };
     let read = parser.parse2(tokens);
-    // What an error left unread is no error of its own.
+    // What an error left unread is not an error of its own.
     if let (Err(error), false) = (read, failed) {
         errors.push(error);
     }
@@ -60,7 +60,7 @@ fn entry(input: ParseStream<'_>, table: &mut Table, errors: &mut Errors) -> syn:
         return Ok(());
     }
     if input.peek(Token![=>]) {
-        return Err(input.error("`=>` stands in the arms of a `match`\nhelp: rows go `a -> b`"));
+        return Err(input.error("`=>` belongs in the arms of a `match`\nhelp: rows go `a -> b`"));
     }
     Err(input.error(
         "expected `,` or `->`\nhelp: entries end with a comma: `start -> a, a -> b, b -> end`",
@@ -139,7 +139,7 @@ fn arrow(input: ParseStream<'_>) -> syn::Result<()> {
     Err(input.error("expected `->`\nhelp: a row goes `source -> target`, a setting `name = value`"))
 }
 
-/// What has an arrow behind it must be a node or a list of nodes.
+/// What is followed by an arrow must be a node or a list of nodes.
 fn source(target: Target) -> syn::Result<Source> {
     let wrong = |span: Span, what: &str, help: &str| {
         let message = format!("{what} ends its row\nhelp: {help}");
@@ -164,7 +164,7 @@ fn source(target: Target) -> syn::Result<Source> {
         Target::Match(found) => wrong(
             found.span,
             "`match`",
-            "go on in the arms, or start a row for each node they name",
+            "continue in the arms, or start a row for each node they name",
         ),
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn unknown(name: &Ident) -> syn::Error {
     syn::Error::new(name.span(), message)
 }
 
-/// The setting that `name` may have been meant to be.
+/// The setting that `name` may be a misspelling of.
 pub(super) fn closest(name: &Ident) -> Option<&'static str> {
     suggest::nearest(&name.to_string(), &NAMES)
 }
@@ -112,10 +112,10 @@ fn conflict(input: ParseStream<'_>) -> syn::Result<Conflict> {
     }
 }
 
-/// A function by its path. Anything else is read to its end, so that it is one mistake.
+/// A function by its path. Anything else is read to its end, so that it is one error.
 fn function(name: &Ident, input: ParseStream<'_>) -> syn::Result<ExprPath> {
     let mut value: Expr = value(name, input, "bring_up_to_date")?;
-    // What a `macro_rules!` hands on is in a group that nobody sees.
+    // What a `macro_rules!` passes on is in an invisible group.
     while let Expr::Group(group) = value {
         value = *group.expr;
     }

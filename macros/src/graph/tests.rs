@@ -104,7 +104,7 @@ fn one_fault_is_one_error() {
     ];
     for (graph, fault) in graphs {
         let first = faults(graph.clone());
-        // A circle that is not reached has no way out either, and says so.
+        // A cycle that is not reached has no way out either, which is reported.
         let expected = first
             .iter()
             .filter(|error| !error.contains("round and round through `c` and `d`"));
@@ -125,7 +125,7 @@ fn one_slip_of_the_pen_is_one_error_and_hides_no_other() {
         let two = faults(quote!(#graph, elsewhere -> end));
         assert_eq!(two.len(), 2, "{two:#?}");
     }
-    // Names that stand side by side are two.
+    // Names that are in one list are two.
     let faults = faults(quote!(start -> [step_a, step_b], step_a -> end));
     assert_eq!(faults, ["no row says where `step_b` goes next"]);
 }

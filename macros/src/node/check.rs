@@ -24,7 +24,7 @@ fn check_qualifiers(function: &Function, errors: &mut Errors) {
     let sig = &function.sig;
     let mut refuse = |word: &dyn ToTokens, what: &str| {
         let message = format!(
-            "a node cannot be {what}: the runtime calls it like any function\nhelp: take the word away"
+            "a node cannot be {what}: the runtime calls it like any function\nhelp: remove the word"
         );
         errors.push(Error::new_spanned(word.to_token_stream(), message));
     };
@@ -42,7 +42,7 @@ fn check_qualifiers(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// What a node borrows it borrows for the call alone, so no lifetime needs a name.
+/// What a node borrows it borrows only for the call, so no lifetime needs a name.
 fn check_lifetimes(function: &Function, errors: &mut Errors) {
     for param in &function.sig.generics.params {
         if let GenericParam::Lifetime(param) = param {
@@ -76,7 +76,7 @@ fn check_state(function: &Function, errors: &mut Errors) {
     let ty = peel(&first.ty);
     let message = match ty {
         _ if names_context(ty) => {
-            "the state comes first, then the context\nhelp: move this parameter behind the state"
+            "the state comes first, then the context\nhelp: move this parameter after the state"
         }
         Type::Reference(TypeReference {
             mutability: Some(_),
@@ -94,7 +94,7 @@ fn check_state(function: &Function, errors: &mut Errors) {
     errors.push(Error::new_spanned(&first.ty, message));
 }
 
-/// Behind the state: `&T` for what the graph provides, at most one `T` for the input.
+/// After the state: `&T` for what the graph provides, at most one `T` for the input.
 fn check_parameters(function: &Function, errors: &mut Errors) {
     let mut input: Option<&PatType> = None;
     for (position, arg) in function.sig.inputs.iter().enumerate() {
@@ -126,7 +126,7 @@ fn check_parameters(function: &Function, errors: &mut Errors) {
     }
 }
 
-/// A parameter that comes and goes would change what the node is.
+/// A parameter that depends on `cfg` would change what the node is.
 fn check_attributes(arg: &PatType, errors: &mut Errors) {
     for attr in &arg.attrs {
         if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
@@ -171,7 +171,7 @@ fn check_owned(ty: &Type, what: &str, errors: &mut Errors) {
     }
 }
 
-/// The blocking pool runs functions; what awaits belongs to the async runtime.
+/// The blocking pool runs functions; what awaits belongs on the async runtime.
 fn check_blocking(function: &Function, options: &Options, errors: &mut Errors) {
     if let (Some(option), Some(_)) = (options.blocking, function.sig.asyncness) {
         let message = "`blocking` is for functions that are not `async`\n\

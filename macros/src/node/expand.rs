@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use super::model::{Arg, Model};
 use super::options::Options;
 
-/// The type beside the function, and its impls.
+/// The type next to the function, and its impls.
 pub(super) fn node(model: &Model) -> TokenStream {
     with_run(model, &call(model))
 }

@@ -1,7 +1,7 @@
-//! The determinism lint: calls that would give another value at the next attempt.
+//! The determinism lint: calls that would give another value in the next attempt.
 //!
 //! It reads the function's own tokens and nothing more. What a helper does, and
-//! what stands in another macro's arguments, escapes it.
+//! what is in another macro's arguments, escapes it.
 
 mod banned;
 mod imports;
@@ -73,12 +73,12 @@ impl Visit<'_> for Lint<'_> {
         }
     }
 
-    // Helpers escape, also those inside the body.
+    // Helpers escape, even those inside the body.
     fn visit_item(&mut self, _: &Item) {}
 }
 
 impl Lint<'_> {
-    /// Whether `expr` is `….effect(…)`, with or without settings behind it, or
+    /// Whether `expr` is `….effect(…)`, with or without settings after it, or
     /// a variable that holds one.
     fn is_effect(&self, expr: &Expr) -> bool {
         match expr {

@@ -23,7 +23,7 @@ pub(super) fn each(
         let parser = |input: ParseStream<'_>| {
             let name = input.call(Ident::parse_any).map_err(|error| {
                 let known = known.join("`, `");
-                let message = format!("expected {what}\nhelp: there are `{known}`");
+                let message = format!("expected {what}\nhelp: the options are `{known}`");
                 syn::Error::new(error.span(), message)
             });
             let name = name.inspect_err(|_| drop(skip(input)))?;
@@ -62,7 +62,7 @@ fn split(tokens: TokenStream) -> Vec<TokenStream> {
     items
 }
 
-/// What stands after an error says nothing more.
+/// What follows an error is not reported any more.
 fn skip(input: ParseStream<'_>) -> syn::Result<()> {
     input.parse::<TokenStream>().map(drop)
 }
@@ -72,8 +72,8 @@ fn unknown(name: &Ident, known: &[&str], what: &str) -> syn::Error {
     let close = suggest::nearest(&text, known);
     let known = known.join("`, `");
     let help = match close {
-        Some(close) => format!("help: did you mean `{close}`?\nnote: there are `{known}`"),
-        None => format!("help: there are `{known}`"),
+        Some(close) => format!("help: did you mean `{close}`?\nnote: the options are `{known}`"),
+        None => format!("help: the options are `{known}`"),
     };
     syn::Error::new(name.span(), format!("`{text}` is not {what}\n{help}"))
 }

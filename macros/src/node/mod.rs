@@ -1,4 +1,4 @@
-//! `#[node]`: a same-named type beside the function that says how a graph runs it.
+//! `#[node]`: a same-named type next to the function that says how a graph runs it.
 
 mod check;
 
@@ -32,7 +32,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
             let node = model.as_ref().map(expand::node);
             quote::quote!(#item #node)
         }
-        // The type still exists, so that graphs that name it say nothing more.
+        // The type still exists, so that graphs that name it cause no further errors.
         Err(error) => {
             let stub = model.as_ref().map(expand::stub);
             errors::beside(&error, &quote::quote!(#item #stub))

@@ -50,7 +50,7 @@ impl Parse for Function {
     }
 }
 
-/// The item's first line of tokens: what stands before its first block.
+/// The item's first line of tokens: what comes before its first block.
 fn head(item: TokenStream) -> TokenStream {
     item.into_iter()
         .skip_while(|token| matches!(token, proc_macro2::TokenTree::Punct(_)))
@@ -58,7 +58,7 @@ fn head(item: TokenStream) -> TokenStream {
         .collect()
 }
 
-/// Whether this is `&Cx`, as far as its spelling tells.
+/// Whether this is `&Cx`, judging by its spelling.
 pub(super) fn names_context(ty: &Type) -> bool {
     match peel(ty) {
         Type::Reference(reference) => is_context(&reference.elem),
@@ -66,7 +66,7 @@ pub(super) fn names_context(ty: &Type) -> bool {
     }
 }
 
-/// Whether this is `Cx` itself, as far as its spelling tells.
+/// Whether this is `Cx` itself, judging by its spelling.
 pub(super) fn is_context(ty: &Type) -> bool {
     match peel(ty) {
         Type::Path(path) => {
@@ -87,7 +87,7 @@ pub(super) fn peel(ty: &Type) -> &Type {
     }
 }
 
-/// What a node is; for a function with errors, as far as it can be told.
+/// What a node is; for a function with errors, as far as can be told.
 pub(super) struct Model {
     pub(super) runtime: Path,
     pub(super) options: Options,
@@ -112,8 +112,8 @@ pub(super) enum Arg {
 }
 
 impl Model {
-    /// `None` if not even the state is known, and for methods, beside which no
-    /// type can stand.
+    /// `None` if not even the state is known, and for methods, next to which there
+    /// can be no type.
     pub(super) fn new(function: Function, options: Options) -> Option<Self> {
         let mut args = function.sig.inputs.iter().map(|arg| match arg {
             FnArg::Typed(arg) => Some(&*arg.ty),

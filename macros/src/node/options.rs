@@ -14,7 +14,7 @@ const NODE: [&str; 7] = [
 ];
 const RETRY: [&str; 4] = ["attempts", "base", "max", "when"];
 
-/// What stands in `#[node(…)]`.
+/// What is in `#[node(…)]`.
 #[derive(Default)]
 pub(super) struct Options {
     crate_path: Option<Path>,
@@ -26,7 +26,7 @@ pub(super) struct Options {
     pub(super) nondeterminism: bool,
 }
 
-/// What stands in `retry(…)`.
+/// What is in `retry(…)`.
 #[derive(Default)]
 pub(super) struct Retry {
     pub(super) attempts: Option<u32>,
@@ -98,7 +98,7 @@ impl Retry {
     }
 }
 
-/// `retry(3)` is what one tries first, and has one reading.
+/// `retry(3)` is what people try first, and can only mean one thing.
 fn check_named(tokens: &TokenStream) -> syn::Result<()> {
     match tokens.clone().into_iter().next() {
         Some(TokenTree::Literal(literal)) => {
@@ -167,7 +167,7 @@ fn allow(input: ParseStream<'_>) -> syn::Result<bool> {
     let tokens = in_parens(input, "allow(nondeterminism)")?;
     let what: Ident = syn::parse2(tokens)?;
     if what != "nondeterminism" {
-        let message = format!("`{what}` cannot be allowed here\nhelp: there is `nondeterminism`");
+        let message = format!("`{what}` cannot be allowed here\nhelp: write `nondeterminism`");
         return Err(syn::Error::new(what.span(), message));
     }
     Ok(true)

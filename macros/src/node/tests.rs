@@ -1,4 +1,4 @@
-//! What `#[node]` expands to, and what it says about a function that is no node.
+//! What `#[node]` expands to, and what it says about a function that cannot be a node.
 
 use expect_test::{Expect, expect};
 use proc_macro2::TokenStream;

@@ -1,4 +1,4 @@
-//! The rules that the model must keep; all breaches are reported together.
+//! The rules that the model must keep; all violations are reported together.
 
 use std::collections::HashMap;
 
@@ -90,7 +90,7 @@ fn no_random_order(field: &Field<'_>, errors: &mut Errors) {
     );
 }
 
-/// What is not encoded is lost with the process, unless it is of one step only.
+/// What is not encoded is lost with the process, unless it is for one step only.
 fn no_skipped_field(field: &Field<'_>, errors: &mut Errors) {
     let Some(span) = field.serde.skip.filter(|_| !field.is_ephemeral()) else {
         return;

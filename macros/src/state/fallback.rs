@@ -1,5 +1,5 @@
 //! What stands in for the derive's output when there are errors, so that they
-//! are not followed by others: an update that takes everything.
+//! cause no others: an update that takes everything.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};

@@ -1,7 +1,7 @@
 //! The bounds of generated impls.
 //!
 //! They are on the types of the fields and not on the type parameters: a
-//! `PhantomData<T>` or a `T::Item` then asks for no more than it needs.
+//! `PhantomData<T>` or a `T::Item` then requires no more than it needs.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};

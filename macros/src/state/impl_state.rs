@@ -137,7 +137,7 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
 }
 
 /// Whether a function of the user's makes the field's value out of what was
-/// said: its reducer, or one by which a whole is encoded that was said in parts.
+/// set: its reducer, or one that encodes a whole that was set in parts.
 fn is_made(field: &Field<'_>) -> bool {
     match &field.reducer {
         Reducer::Pick(_) | Reducer::Ephemeral => false,

@@ -49,7 +49,7 @@ fn runtime(state: &model::State<'_>) -> TokenStream {
     quote!(#krate::__private)
 }
 
-/// [`runtime`] by the short name that it has beside the impls.
+/// [`runtime`] by the short name that it has next to the impls.
 fn rt() -> TokenStream {
     quote!(__rt)
 }

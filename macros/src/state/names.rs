@@ -21,7 +21,7 @@ struct Name<'a> {
     is_alias: bool,
 }
 
-/// Every name belongs to one slot: of two under one name the decoder would take
+/// Every name belongs to one slot: if two had one name the decoder would take
 /// the first for both.
 pub(super) fn are_apart(state: &State<'_>, errors: &mut Errors) {
     let slots: Vec<SlotOf<'_>> = state.fields.iter().flat_map(slots).collect();
@@ -43,8 +43,8 @@ pub(super) fn are_apart(state: &State<'_>, errors: &mut Errors) {
             Entry::Vacant(entry) => {
                 entry.insert(name);
             }
-            // Of one slot a name may be said twice. That two slots have one
-            // identifier is told where the setters are.
+            // A slot may have the same name twice. Two slots with one
+            // identifier are reported where the setters are.
             Entry::Occupied(entry) if entry.get().slot == name.slot => {}
             Entry::Occupied(entry) => collision(entry.get(), &name, errors),
         }
@@ -80,8 +80,8 @@ fn aliases<'a>(slot: &SlotOf<'a>) -> impl Iterator<Item = Name<'a>> {
     })
 }
 
-/// What serde's `rename_all` makes of a field's name; it reports a rule that it
-/// does not know.
+/// What serde's `rename_all` makes of a field's name; an unknown rule is
+/// reported.
 fn renamed(rule: &str, name: &str) -> String {
     let pascal = || {
         let words = name.split('_').map(|word| {
@@ -113,13 +113,13 @@ impl Name<'_> {
         written.unwrap_or_else(|| self.field.span())
     }
 
-    /// Whether the state has a tag of this name beside the field.
+    /// Whether the state has a tag of this name in addition to the field.
     fn is_the_tag(&self, state: &State<'_>) -> bool {
         let tag = state.serde.tag.as_ref().map(LitStr::value);
         self.slot == self.field.name && tag.as_ref() == Some(&self.text)
     }
 
-    /// Where a slot comes from that is no field's own.
+    /// Where a slot that is not a field's own comes from.
     fn origin(&self) -> Option<String> {
         let Self { slot, field, .. } = self;
         let name = &field.name;

@@ -8,7 +8,7 @@ use syn::{Attribute, Token};
 use super::reducer::{Combine, Pick, Reducer};
 use crate::suggest;
 
-/// Reads what stands behind a reducer's word.
+/// Reads what follows a reducer's word.
 type Read = fn(&Ident, ParseStream<'_>) -> syn::Result<Reducer>;
 
 /// Every reducer that has a word, as messages show it; `replace` has none.
@@ -103,12 +103,7 @@ impl Parse for Reducer {
 }
 
 fn argument<T: Parse>(input: ParseStream<'_>, name: &Ident, help: &str) -> syn::Result<T> {
-    let missing = |span| {
-        syn::Error::new(
-            span,
-            format!("`{name}` needs to be told what\nhelp: {help}"),
-        )
-    };
+    let missing = |span| syn::Error::new(span, format!("`{name}` needs a value\nhelp: {help}"));
     if !input.peek(Token![=]) {
         return Err(missing(name.span()));
     }
@@ -121,7 +116,7 @@ fn argument<T: Parse>(input: ParseStream<'_>, name: &Ident, help: &str) -> syn::
     input.parse().map_err(|_| missing(span))
 }
 
-/// The word of a reducer, without what it is to be told.
+/// The word of a reducer, without its value.
 fn word(usage: &'static str) -> &'static str {
     usage.split(' ').next().unwrap_or(usage)
 }

@@ -1,8 +1,8 @@
 //! The reducers, and what the derive asks of each.
 //!
-//! No match over them has a catch-all arm, and a variant that no word makes is
-//! dead code, which is denied here: rustc names every place that a new reducer
-//! was not given an answer in.
+//! No match over them has a catch-all arm, and a variant that no word creates is
+//! dead code, which is denied here: rustc names every place that lacks an answer
+//! for a new reducer.
 
 #![deny(dead_code)]
 
@@ -14,7 +14,7 @@ pub(super) enum Reducer {
     Pick(Pick),
     /// Contributions become one value, by a type of the runtime.
     Combine(Combine),
-    /// Records, each found by this field of theirs.
+    /// Records, each found by this field.
     Upsert(Ident),
     /// Contributions become one value, by a function of the user's.
     With(Path),
@@ -37,7 +37,7 @@ pub(super) enum Combine {
     Merge,
 }
 
-/// What two writers of one step conflict by.
+/// What makes two writers of one step conflict.
 pub(super) enum Conflict<'a> {
     /// Nothing: both contributions count.
     Never,
@@ -45,7 +45,7 @@ pub(super) enum Conflict<'a> {
     Value,
     /// Two different values under one key; the reducer knows what a key is.
     Key(&'a Combine),
-    /// Two different records with one id, which is this field of theirs.
+    /// Two different records with one id, which is this field.
     Record(&'a Ident),
 }
 
@@ -77,7 +77,7 @@ impl Reducer {
         }
     }
 
-    /// Whether a value is of one step only.
+    /// Whether a value is for one step only.
     pub(super) fn is_ephemeral(&self) -> bool {
         match self {
             Self::Ephemeral => true,
@@ -103,7 +103,7 @@ impl Combine {
         }
     }
 
-    /// Whether a text is put together from parts, which need not be owned.
+    /// Whether a text is assembled from parts, which need not be owned.
     pub(super) fn takes_parts(&self) -> bool {
         match self {
             Self::Append => true,

@@ -25,7 +25,7 @@ pub(super) struct FieldSerde {
     pub(super) rename: Option<LitStr>,
     pub(super) aliases: Vec<LitStr>,
     pub(super) default: bool,
-    /// Where `skip`, `skip_serializing` or `skip_deserializing` stands.
+    /// Where `skip`, `skip_serializing` or `skip_deserializing` is.
     pub(super) skip: Option<Span>,
     pub(super) encode: Option<ExprPath>,
     pub(super) decode: Option<ExprPath>,

@@ -43,8 +43,8 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     }
 }
 
-/// What the field's own setter does with `value`: called again, it puts it in
-/// the place of what is pending, or joins the two.
+/// What the field's own setter does with `value`: called again, it replaces
+/// what is pending, or joins the two.
 fn say(state: &State<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream {
     let (rt, ident) = (super::rt(), field.ident);
     match &field.reducer {
@@ -74,7 +74,7 @@ fn replacement(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     let vis = state.vis;
     let (argument, value) = argument(field);
     let doc = format!(
-        "Replaces `{}`; what else the step says of it is put on top.",
+        "Replaces `{}`; whatever else the step sets in it goes on top.",
         field.name
     );
     Some(quote! {
@@ -107,7 +107,7 @@ fn removal(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     })
 }
 
-/// What a setter takes that puts it at the end of a text.
+/// What a setter that appends to a text takes.
 fn part() -> (TokenStream, TokenStream) {
     (
         quote!(impl ::core::convert::AsRef<str>),
@@ -145,7 +145,7 @@ fn collected(ty: &syn::Type, item: &TokenStream) -> (TokenStream, TokenStream) {
     )
 }
 
-/// The field's own words, or the shortest that are true.
+/// The field's own documentation, or the shortest that is true.
 fn docs(field: &Field<'_>) -> TokenStream {
     if field.docs.is_empty() {
         let doc = format!("Says what becomes of `{}`.", field.name);

@@ -44,7 +44,7 @@ fn a_field_that_combines() {
             const _: () = {
                 use ::superstep::__private as __rt;
                 impl Run {
-                    /// An update that says nothing yet.
+                    /// An update that sets nothing yet.
                     pub fn update() -> RunUpdate {
                         ::core::default::Default::default()
                     }
@@ -70,7 +70,7 @@ fn a_field_that_combines() {
                         );
                         self
                     }
-                    ///Replaces `notes`; what else the step says of it is put on top.
+                    ///Replaces `notes`; whatever else the step sets in it goes on top.
                     pub fn replace_notes(
                         mut self,
                         value: impl ::core::iter::IntoIterator<Item = Note>,

@@ -38,7 +38,7 @@ pub(super) fn is_named(ty: &Type, name: &str) -> bool {
 pub(super) fn last_segment(ty: &Type) -> Option<(&Ident, Vec<&Type>)> {
     let path = match ty {
         Type::Path(path) => &path.path,
-        // What a macro handed on may be wrapped in invisible delimiters.
+        // What a macro passed on may be wrapped in invisible delimiters.
         Type::Group(group) => return last_segment(&group.elem),
         Type::Paren(paren) => return last_segment(&paren.elem),
         _ => return None,

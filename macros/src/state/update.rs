@@ -12,7 +12,7 @@ pub(super) struct SlotOf<'a> {
     ident: Ident,
     ty: TokenStream,
     pub(super) field: &'a Field<'a>,
-    /// What stands before the field's name.
+    /// What comes before the field's name.
     pub(super) verb: &'static str,
 }
 
@@ -117,7 +117,7 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
     let setters = state.fields.iter().map(|field| setters::of(state, field));
     quote! {
         impl #impl_generics #ident #ty_generics #user_clause {
-            /// An update that says nothing yet.
+            /// An update that sets nothing yet.
             #vis fn update() -> #update #ty_generics {
                 ::core::default::Default::default()
             }
@@ -168,7 +168,7 @@ pub(super) fn plain_impls(state: &State<'_>) -> TokenStream {
     }
 }
 
-/// Compared by encoding: `PartialEq` cannot be asked of the fields' types, since
+/// Compared by encoding: `PartialEq` cannot be required of the fields' types, since
 /// a bound that does not hold is an error on a type without parameters.
 pub(super) fn equality(state: &State<'_>) -> TokenStream {
     let rt = super::rt();

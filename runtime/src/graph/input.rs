@@ -35,7 +35,7 @@ impl TaskInput for NoInput {
     }
 }
 
-// The words at the trait say all of it once, the bounds one by one.
+// The trait's message says it all at once; the bounds would say it one by one.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TaskInput for Given<T> {
     type Item = T;

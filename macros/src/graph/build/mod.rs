@@ -10,7 +10,7 @@ use super::names::Names;
 use crate::errors::Errors;
 use targets::{Context, MATCH_AT_ERROR, MATCH_AT_JOIN, MATCH_AT_START};
 
-/// Gives a model for a wrong table too, so that the checks can go on: what is
+/// Returns a model even for a wrong table, so that the checks can continue: what is
 /// reported here is repaired in the model in the way that hides no other fault.
 pub(super) fn model(table: Table, errors: &mut Errors) -> Model {
     let mut builder = Builder {
@@ -50,7 +50,7 @@ fn runtime(krate: Option<syn::Path>) -> syn::Path {
     path
 }
 
-/// Reading the setting has checked the number already.
+/// The number was checked when the setting was read.
 fn parsed<T: std::str::FromStr + Default>(literal: &syn::LitInt) -> T {
     literal.base10_digits().parse().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! From what stands behind an arrow to edges and steps.
+//! From what follows an arrow to edges and steps.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::graph::ast::{self, Place, Target, Word};
 use crate::graph::model::{Arm, END, Edge, Kind, NodeId, Step};
 use crate::text;
 
-/// Where a target stands.
+/// Where a target is written.
 #[derive(Clone)]
 pub(super) struct Context {
     from: NodeId,
@@ -15,7 +15,7 @@ pub(super) struct Context {
     kind: Kind,
     arm: Option<u32>,
     label: Option<String>,
-    /// `None` where a `match` may stand, else why it may not.
+    /// `None` where a `match` is allowed, else why it is not.
     no_match: Option<&'static str>,
 }
 
@@ -43,7 +43,7 @@ impl Context {
 }
 
 impl Builder<'_> {
-    /// One row's, arm's or `else`'s targets, lists laid flat.
+    /// One row's, arm's or `else`'s targets, lists flattened.
     pub(super) fn targets(&mut self, target: Target, context: &Context) -> Vec<Step> {
         let mut steps = Vec::new();
         self.target(target, context, &mut steps);
@@ -105,7 +105,7 @@ impl Builder<'_> {
             let context = Context {
                 arm: Some(at as u32),
                 label: Some(label),
-                // Reported where the outer `match` stands, if that is wrong.
+                // Reported at the outer `match`, if that is wrong.
                 no_match: Some(MATCH_IN_ARM),
                 ..context.clone()
             };
@@ -207,7 +207,7 @@ impl Builder<'_> {
     }
 
     /// A task without input runs once a step, so naming it twice in one list
-    /// says nothing.
+    /// means nothing.
     fn check_duplicates(&mut self, steps: &[Step]) {
         let mut seen = HashSet::new();
         for step in steps {

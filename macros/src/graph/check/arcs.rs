@@ -2,11 +2,11 @@
 
 use crate::graph::model::{END, Kind, Model, NodeId, START};
 
-/// Positions for `start` and `end` behind the nodes.
+/// Positions for `start` and `end` after the nodes.
 pub(super) struct Arcs {
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Edges that leave each position, by number; a join's stand at each source.
+    /// Edges that leave each position, by number; a join's are at each source.
     pub(super) out: Lists,
     /// Edges that arrive at each position.
     pub(super) into: Lists,
@@ -41,8 +41,8 @@ impl Arcs {
         }
     }
 
-    /// What can be reached along `edges` from the positions in `from`, a join
-    /// taken as open as soon as one source has arrived.
+    /// What can be reached along `edges` from the positions in `from`, if a join
+    /// opens as soon as one source has arrived.
     pub(super) fn forward(
         &self,
         from: impl IntoIterator<Item = usize>,

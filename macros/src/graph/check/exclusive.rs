@@ -24,7 +24,7 @@ pub(super) fn check(model: &Model, arcs: &Arcs, errors: &mut Errors) {
             reported[at] = true;
             let (one, other, node) = (model.name(one), model.name(other), model.name(row.from));
             let message = format!(
-                "this join waits for `{one}` and `{other}`, which stand on different arms of the `match` of `{node}`\n\
+                "this join waits for `{one}` and `{other}`, which are on different arms of the `match` of `{node}`\n\
                  help: only one of the two arms is taken, so the join never fires; give each node a row of its own"
             );
             errors.at(span, message);
@@ -32,12 +32,12 @@ pub(super) fn check(model: &Model, arcs: &Arcs, errors: &mut Errors) {
     }
 }
 
-/// The positions that at most one task of a run stands at.
+/// The positions that at most one task of a run reaches.
 fn once(model: &Model, arcs: &Arcs) -> Vec<bool> {
     let mut once = vec![false; arcs.end + 1];
     once[arcs.start] = true;
     let mut open = vec![arcs.start];
-    // Each position is set at most once, and looked at again only behind one
+    // Each position is set at most once, and checked again only after one
     // that was just set.
     while let Some(position) = open.pop() {
         for edge in arcs.out.of(position) {
@@ -51,7 +51,7 @@ fn once(model: &Model, arcs: &Arcs) -> Vec<bool> {
     once
 }
 
-/// Whether everything that leads to `node` gives it one task at most: one arrow
+/// Whether everything that leads to `node` gives it at most one task: one arrow
 /// from a node that runs once, or one such arrow in each of several of its arms.
 fn runs_once(model: &Model, arcs: &Arcs, once: &[bool], node: usize) -> bool {
     let into = arcs.into.of(node);
@@ -78,7 +78,7 @@ fn runs_once(model: &Model, arcs: &Arcs, once: &[bool], node: usize) -> bool {
 
 /// Which nodes are reached through one node's row only, and by which arms.
 struct Ways {
-    /// Positions that can be reached past the row.
+    /// Positions that can be reached without the row.
     past: Vec<bool>,
     /// For each way out, what it can reach.
     through: Vec<Vec<bool>>,
@@ -91,7 +91,7 @@ impl Ways {
         let out = arcs.out.of(node);
         let way = |at: u32| (model.edges[at as usize].kind, model.edges[at as usize].arm);
         let past = arcs.forward([arcs.start], |edge| {
-            // Joins of the node itself, and what its row does whatever the arm, are no choice.
+            // Joins of the node itself, and what its row does in every arm, are not a choice.
             arcs.from[edge as usize] != node || is_always(way(edge))
         });
         let arms = out

@@ -7,7 +7,7 @@ use crate::text;
 
 pub(super) fn check(model: &Model, arcs: &Arcs, errors: &mut Errors) {
     let reached = arcs.reached(model, |_| false);
-    // What hangs on a fault that is reported is not a fault of its own.
+    // What follows from a fault that is reported is not a fault of its own.
     let mut excused = joins_can_open(model, arcs, &reached, errors);
     nodes_are_reached(model, arcs, &reached, &mut excused, errors);
     nodes_reach_end(model, arcs, errors);
@@ -52,7 +52,7 @@ fn nodes_are_reached(
     let lost: Vec<usize> = (0..model.nodes.len())
         .filter(|node| !reached[*node] && !excused[*node])
         .collect();
-    // Nodes that no row names first; what is left then are circles.
+    // Nodes that no row names first; what is left then is cycles.
     let nameless = |node: &usize| arcs.into.of(*node).is_empty();
     let (roots, others): (Vec<usize>, Vec<usize>) = lost.into_iter().partition(nameless);
     for node in roots.into_iter().chain(others) {
@@ -90,7 +90,7 @@ fn nodes_reach_end(model: &Model, arcs: &Arcs, errors: &mut Errors) {
         let back = arcs.backward([node]);
         let inside = |other: &usize| circle[*other];
         let others: Vec<usize> = (0..model.nodes.len()).filter(inside).collect();
-        // Only the innermost circle is at fault, not what leads into it.
+        // Only the innermost cycle is at fault, not what leads into it.
         if others.iter().any(|other| !back[*other]) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Faults that show without following an arrow.
+//! Faults that can be seen without following an arrow.
 
 use proc_macro2::Span;
 
@@ -54,14 +54,14 @@ fn one_row_each(model: &Model, errors: &mut Errors) {
 fn second_row(model: &Model, first: &OwnRow, second: &OwnRow) -> String {
     let name = model.name(first.from);
     if same(model.edges_of(first), model.edges_of(second)) {
-        return format!("this row of `{name}` stands here twice\nhelp: remove one of the two");
+        return format!("this row of `{name}` is written twice\nhelp: remove one of the two");
     }
     let mut targets: Vec<&str> = Vec::new();
     for edge in [first, second]
         .into_iter()
         .flat_map(|row| model.edges_of(row))
     {
-        // Where a row goes on, `end` says nothing.
+        // If a row goes elsewhere too, `end` adds nothing.
         if edge.to != END && !targets.contains(&model.name(edge.to)) {
             targets.push(model.name(edge.to));
         }
@@ -70,7 +70,7 @@ fn second_row(model: &Model, first: &OwnRow, second: &OwnRow) -> String {
     let help = if first.matches() || second.matches() {
         format!("put all of its targets into one `match`: `{name} -> match {{ … }}`")
     } else if ends(first) || ends(second) {
-        "remove the one into `end`, which says nothing beside the other".to_owned()
+        "remove the one into `end`, which adds nothing to the other".to_owned()
     } else {
         let targets = targets.join(", ");
         format!("to go to all of them, write one list: `{name} -> [{targets}]`")
@@ -83,7 +83,7 @@ fn same(one: &[Edge], other: &[Edge]) -> bool {
     one.iter().map(key).eq(other.iter().map(key))
 }
 
-/// A node has a row, or stands in a join.
+/// A node has a row, or is the source of a join.
 fn every_node_goes_on(model: &Model, errors: &mut Errors) {
     for node in &model.nodes {
         if node.row.is_none() && node.joins.is_empty() {

@@ -4,7 +4,7 @@ use crate::errors::Errors;
 use crate::graph::model::{Model, Node, NodeId};
 use crate::suggest;
 
-/// In shorter names every other name is near.
+/// For shorter names every other name is near.
 const LETTERS: usize = 4;
 
 /// Reports each slip once, and takes it for what was meant, so that what
@@ -50,13 +50,13 @@ fn next(model: &Model) -> Option<Slip> {
     })
 }
 
-/// A node that goes nowhere and one that nothing leads to are one node.
+/// A node that goes nowhere and one that nothing leads to are the same node.
 fn pair(model: &Model, open: usize, lost: usize) -> Slip {
     let [one, other] = [open, lost].map(|at| &model.nodes[at]);
     let (at, message) = match (written_once(one), written_once(other)) {
         (true, false) => (open, did_you_mean("no row for", one, other)),
         (false, true) => (lost, did_you_mean("no row leads to", other, one)),
-        // Nothing tells which of the two is wrong.
+        // There is no telling which of the two is wrong.
         _ => {
             let (name, meant) = (&one.name, &other.name);
             let message = format!(
@@ -73,7 +73,7 @@ fn pair(model: &Model, open: usize, lost: usize) -> Slip {
     }
 }
 
-/// A node that lacks something, beside one that lacks nothing.
+/// A node that lacks something, and is close to one that lacks nothing.
 fn lone(model: &Model, slip: usize, meant: usize, goes_on: bool) -> Slip {
     let [one, other] = [slip, meant].map(|at| &model.nodes[at]);
     let name = &one.name;
@@ -109,7 +109,7 @@ fn written_once(node: &Node) -> bool {
     node.mentions == 1 && !node.named
 }
 
-/// The node with the nearest name, of those that `fits` holds for.
+/// The node with the nearest name, of those that `fits` accepts.
 fn near(model: &Model, node: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
     let name = &model.nodes[node].name;
     let fitting = |other: &usize| {

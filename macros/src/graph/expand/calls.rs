@@ -11,7 +11,7 @@ use crate::graph::model::{NodeId, OwnRow};
 const TOGETHER: usize = 32;
 
 /// The arms of `Graph::call`, in functions of at most [`TOGETHER`] nodes; none,
-/// if they all stand in `call` itself.
+/// if they are all in `call` itself.
 pub(super) fn parts(code: &Code<'_>) -> TokenStream {
     let arms = arms(code);
     if arms.len() <= TOGETHER {
@@ -23,7 +23,7 @@ pub(super) fn parts(code: &Code<'_>) -> TokenStream {
     let parts = arms.chunks(TOGETHER).enumerate().map(|(at, arms)| {
         let part = format_ident!("__call_{at}");
         quote! {
-            // The closure keeps a row that cannot `match` to one error.
+            // The closure limits a row that cannot `match` to one error.
             #[allow(clippy::redundant_closure)]
             async fn #part #params (
                 graph: &#name #ty,
@@ -91,7 +91,7 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
         };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
         let arguments = quote!(graph, #input, state, cx, #row);
-        // Spanned at the node, so that what rustc finds wrong is said there, once.
+        // Spanned at the node, so that what rustc finds wrong is reported there, once.
         let step = code.path(node.at.span(), quote!(glue::step));
         let call = quote_spanned!(node.at.span()=> #step::<#name #graph, #ty>(#arguments).await);
         quote!(#at => #call,)

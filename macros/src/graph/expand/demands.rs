@@ -1,4 +1,4 @@
-//! What rustc has to find true of the graph beside the calls themselves.
+//! What rustc has to find true of the graph in addition to the calls themselves.
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
@@ -26,7 +26,7 @@ fn plain(code: &Code<'_>) -> TokenStream {
         quote_spanned!(edge.at=> #plain::<#node>();)
     });
     quote! {
-        // Never called: to be type-checked is all it is for.
+        // Never called: it only needs to be type-checked.
         #[allow(dead_code)]
         fn __plain #params () #bounds {
             #(#demands)*

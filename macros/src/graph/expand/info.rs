@@ -116,7 +116,7 @@ fn join(code: &Code<'_>, join: &Join) -> TokenStream {
     }
 }
 
-/// Line and column, from 1; unit tests run outside of rustc and have none.
+/// Line and column, from 1; unit tests run outside rustc and have none.
 fn position(span: Span) -> (u32, u32) {
     if !proc_macro::is_available() {
         return (1, 1);

@@ -7,7 +7,7 @@ use super::Code;
 use crate::graph::model::{Kind, Node};
 
 /// The nodes with a variant: those that an edge gives an input, and those
-/// behind `on error`, which may take a `Failure`.
+/// after `on error`, which may take a `Failure`.
 fn taking<'a>(code: &Code<'a>) -> impl Iterator<Item = (u32, &'a Node)> {
     let model = code.model;
     let mut failures = vec![false; model.nodes.len()];
@@ -30,7 +30,7 @@ pub(super) fn have_variants(code: &Code<'_>) -> Vec<bool> {
 }
 
 /// `pub`, because an associated type must not be less visible than its trait;
-/// the name cannot be reached from outside of the block.
+/// the name cannot be reached from outside the block.
 pub(super) fn definition(code: &Code<'_>) -> TokenStream {
     let Code {
         rt, name, generics, ..

@@ -47,7 +47,7 @@ struct Code<'a> {
     /// The path of the runtime's private module.
     rt: &'a Path,
     name: &'a Ident,
-    /// The graph's generics, with what every graph has to be.
+    /// The graph's generics, with the bounds that every graph needs.
     generics: Generics,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Code<'a> {
     }
 
     /// The path of a function or type of the runtime, spanned at `at` from end
-    /// to end: a path that is only partly there is reported at the whole macro.
+    /// to end: errors about a partly spanned path are reported at the whole macro.
     fn path(&self, at: Span, rest: TokenStream) -> TokenStream {
         let rt = self.rt;
         spanned(at, quote!(#rt::#rest))
@@ -119,7 +119,7 @@ impl<'a> Code<'a> {
     }
 }
 
-/// A graph is `Send + Sync + 'static`, and so are its parameters. Said where the
+/// A graph is `Send + Sync + 'static`, and so are its parameters. Added where the
 /// user bounds them, since clippy warns of bounds in two places.
 fn bounded(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
@@ -158,7 +158,7 @@ fn name_of(parameter: &GenericParam) -> &Ident {
     }
 }
 
-/// Whether an identifier stands in the tokens.
+/// Whether an identifier occurs in the tokens.
 fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         proc_macro2::TokenTree::Ident(other) => other == *ident,

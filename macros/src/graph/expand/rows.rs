@@ -1,5 +1,5 @@
 //! The rows as functions. They see the route and nothing else, so that what a
-//! graph does next depends on what its node returned alone.
+//! graph does next depends only on what its node returned.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};

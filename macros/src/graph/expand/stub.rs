@@ -1,4 +1,4 @@
-//! What stands in for a graph with faults, so that its users say nothing more.
+//! What stands in for a graph with faults, so that its uses cause no further errors.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -15,7 +15,7 @@ pub(in crate::graph) fn stub(model: &Model, item: &Item) -> TokenStream {
     quote!(#written #implementation)
 }
 
-/// Nothing, if neither a state nor a node is known or the struct can be no graph.
+/// Nothing, if neither a state nor a node is known or the struct cannot be a graph.
 fn implementation(code: &Code<'_>) -> Option<TokenStream> {
     if code.generics.lifetimes().next().is_some() {
         return None;
@@ -76,7 +76,7 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
     })
 }
 
-/// The state as set, else that of the node which the table confirms most.
+/// The state as set, else that of the node that the table mentions most.
 fn state(code: &Code<'_>) -> Option<TokenStream> {
     let Code { model, rt, .. } = code;
     if let Some(state) = &model.state {

@@ -54,7 +54,7 @@ impl Call {
     /// the node, if it takes one.
     pub(super) fn message(&self, written: &str, cx: Option<&str>) -> String {
         let what = match self.kind {
-            Kind::Clock => "reads the clock, which another attempt would read anew",
+            Kind::Clock => "reads the clock, which another attempt would read again",
             Kind::Random => {
                 "draws from a global random source, which another attempt cannot repeat"
             }

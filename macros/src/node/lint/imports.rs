@@ -11,7 +11,7 @@ pub(super) struct Imports {
 }
 
 impl Imports {
-    /// Every import of the body, whichever block it stands in.
+    /// Every import of the body, in whichever block.
     pub(super) fn of(block: &Block) -> Self {
         let mut imports = Self::default();
         imports.visit_block(block);
