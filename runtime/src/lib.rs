@@ -51,20 +51,20 @@
 //!
 //! - [`macro@node`] makes a function a node, and [`macro@graph`] a struct a graph.
 //! - [`derive@State`] says how the updates of a step combine, and [`derive@Route`] where a node can go next.
-//! - [`Engine`] starts, resumes, corrects, replays, forks and shows runs; [`Run`] is what it gives.
+//! - [`Engine`] starts, resumes, corrects, replays, forks and shows runs; [`Run`] is what it returns.
 //! - [`Cx`] is what a node may ask for: its task's keys, random numbers, the time, and the outside world by
 //!   [`Effect`]s, which are recorded.
-//! - An effect that is made [at most once](Effect::at_most_once) may leave a question: [`Run::interrupts`] has it,
+//! - An [at-most-once](Effect::at_most_once) effect may leave a question: [`Run::interrupts`] has it,
 //!   and an [`Outcome`] answers it.
-//! - [`fn@diff`] says where two runs part, and [`testing`] whether today's program goes on with yesterday's runs,
-//!   and whether a graph comes to the same wherever its process dies.
-//! - [`NodeError`] is what a node fails with, [`Failure`] what an `on error` row hands on, and [`Error`] what stops a run.
+//! - [`fn@diff`] says where two runs part, and [`testing`] whether today's program agrees with yesterday's runs,
+//!   and whether a graph gives the same result wherever its process dies.
+//! - [`NodeError`] is what a node fails with, [`Failure`] what an `on error` row passes on, and [`Error`] what stops a run.
 //! - [`SqliteStore`](store) and [`MemoryStore`] keep runs; [`Store`] is for one of your own.
 //! - [`Graph::INFO`] describes a graph, and draws it.
 
 #![deny(missing_docs)]
 
-// What the macros write names this crate so.
+// The macros' code names this crate like this.
 #[cfg(test)]
 extern crate self as superstep;
 
@@ -122,7 +122,7 @@ pub mod prelude {
     pub use superstep_macros::{Route, State, graph, node};
 }
 
-/// What the macros' generated code uses. Not for people: it changes without notice.
+/// What the macros' generated code uses. Not for direct use: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::encode;

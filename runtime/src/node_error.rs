@@ -1,4 +1,4 @@
-//! What a node returns when it fails, and what an error row hands on.
+//! What a node returns when it fails, and what an error row passes on.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::encode;
 /// Why a node failed, and whether trying again can help.
 ///
 /// Takes any error with `?`. Like `anyhow::Error` it does not implement
-/// [`std::error::Error`] itself; [`source`](Self::source) gives the error inside.
+/// [`std::error::Error`] itself; [`source`](Self::source) returns the error inside.
 #[derive(Clone)]
 pub struct NodeError {
     kind: Kind,
@@ -35,25 +35,25 @@ struct Record {
 }
 
 impl NodeError {
-    /// An error that a retry cannot mend: it is never retried.
+    /// An error that a retry cannot fix: it is never retried.
     pub fn permanent(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::Permanent, error.into())
     }
 
-    /// An error that a retry may mend. What `?` converts is transient too.
+    /// An error that a retry may fix. What `?` converts is transient too.
     pub fn transient(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::Transient, error.into())
     }
 
-    /// An error that came before anything was sent: an effect that is made
-    /// [at most once](crate::Effect::at_most_once) is known not to have
-    /// happened. A retry may mend it.
+    /// An error that came before anything was sent: an
+    /// [at-most-once](crate::Effect::at_most_once) effect is known not to have
+    /// happened. A retry may fix it.
     pub fn not_sent(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::NotSent, error.into())
     }
 
-    /// A clear no of the other side, such as a declined card: nothing was done. It is never
-    /// retried, and the call that it came from is not made again, also if it is made
+    /// A clear no from the other side, such as a declined card: nothing was done. It is never
+    /// retried, and the call that it came from is not made again, whether or not it is
     /// [at most once](crate::Effect::at_most_once); the node's `on error` row takes over.
     ///
     /// ```
@@ -157,7 +157,7 @@ impl fmt::Display for Wrapped {
 }
 
 impl StdError for Wrapped {
-    /// What is shown here is the error inside, so the next in line is its cause.
+    /// What is shown here is the error inside, so the next in the chain is its cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.source()
     }
@@ -186,13 +186,13 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// What is left out in a record.
+    /// The kind that is left out in a record.
     const fn is_error(&self) -> bool {
         matches!(self, Self::Error)
     }
 }
 
-/// What an `on error` row hands to its node: who failed, after how many
+/// What an `on error` row passes to its node: who failed, after how many
 /// attempts, how, and the last error's message.
 ///
 /// ```

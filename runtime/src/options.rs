@@ -19,9 +19,9 @@ pub enum ConflictPolicy {
     LastWriterWins,
 }
 
-/// Every setting of an engine; what is `None` has its default.
+/// Every setting of an engine; `None` means the default.
 ///
-/// Serde reads it, so that it can stand in a program's own configuration;
+/// Serde reads it, so it can be part of a program's own configuration;
 /// durations are text such as `"250ms"`, `"30s"`, `"10m"` or `"1h"`.
 ///
 /// ```
@@ -44,7 +44,7 @@ pub struct Options {
     /// The wall-clock time of one driving call. Default 10 min.
     #[serde(with = "duration")]
     pub run_budget: Option<Duration>,
-    /// How many steps a turn may take, counted anew after an operator's update. Default 1,000, or what the graph says.
+    /// How many steps a turn may take; an operator's update restarts the count. Default 1,000, or what the graph says.
     pub max_steps: Option<u64>,
     /// What two different writes to one field do. Default
     /// [`ConflictPolicy::Fail`], or what the graph says.
@@ -52,17 +52,17 @@ pub struct Options {
     /// How long a lease lasts unless it is renewed. Default 30 s.
     #[serde(with = "duration")]
     pub lease: Option<Duration>,
-    /// How long one call of the store may take while a run is driven, plus 1 s for each
+    /// How long one call to the store may take while a run is driven, plus 1 s for each
     /// 10 MiB that it carries; at least 5 s longer than the store [waits](crate::Store::waits)
     /// for others. Then the store counts as away. Default 10 s.
     #[serde(with = "duration")]
     pub store_timeout: Option<Duration>,
-    /// A snapshot is written at least every so many steps. By default only
+    /// A snapshot is written at least every this many steps. By default only
     /// when the steps since the last one have outgrown it.
     pub snapshot_every: Option<u64>,
     /// Whether every new value is decoded and compared to see that it survives
     /// being stored, and tasks get their inputs decoded. Default: only in builds
-    /// with debug assertions; let your tests run with it on.
+    /// with debug assertions; run your tests with it on.
     pub check_round_trip: Option<bool>,
 }
 
@@ -158,7 +158,7 @@ fn long_enough(lease: Option<Duration>) -> Result<Option<Duration>, Error> {
     Ok(lease)
 }
 
-/// The guide tells what holds unless something is set.
+/// The guide states the defaults.
 #[cfg(test)]
 #[test]
 fn the_limits_are_told() {
@@ -207,12 +207,12 @@ mod duration {
         };
         parse(&text).map(Some).ok_or_else(|| {
             de::Error::custom(format_args!(
-                "`{text}` is no duration; write e.g. \"250ms\", \"30s\", \"10m\" or \"1h\""
+                "`{text}` is not a duration; write e.g. \"250ms\", \"30s\", \"10m\" or \"1h\""
             ))
         })
     }
 
-    /// In whole milliseconds, or in the unit that it takes.
+    /// In whole milliseconds, or in a smaller unit if needed.
     fn text(duration: Duration) -> String {
         let nanos = duration.as_nanos();
         match (nanos.is_multiple_of(1_000_000), nanos.is_multiple_of(1_000)) {

@@ -1,4 +1,4 @@
-//! Panics of users' code, caught where they would take the engine along.
+//! Panics of users' code, caught where they would take down the engine.
 
 use std::any::Any;
 use std::future::Future;
@@ -6,12 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Runs `f`; the error is what its panic said.
+/// Runs `f`; the error is the message of its panic.
 pub(crate) fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|panic| message(&*panic))
 }
 
-/// A future whose panic is an error that says what the panic said. After one
+/// A future whose panic becomes an error with the panic's message. After one
 /// it must not be polled again.
 pub(crate) struct Caught<'a, F>(pub(crate) Pin<&'a mut F>);
 
@@ -33,8 +33,8 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "a panic without a message".into())
 }
 
-/// Drops a value of users'; a panic on the way stays here, since there is
-/// nobody who could make anything of it.
+/// Drops a user's value; a panic meanwhile stays here, since there is
+/// nobody who could use it.
 pub(crate) fn let_go<T>(value: T) {
     let _ = caught(|| drop(value));
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{EffectRecord, Status, StepKind};
 
-/// A run as it stood when the call that gave it returned.
+/// A run as it stood when the call that returned it did.
 ///
 /// As JSON it is `id`, `status`, `steps`, `turn` and `state`, and, if there is one, `token`,
 /// `fingerprint`, `interrupts`, `error` and `skipped`:
@@ -54,7 +54,7 @@ pub struct Run<S> {
     pub(crate) skipped: Vec<SkippedTurn>,
 }
 
-/// Without a feature of serde that all users of the crate would have, too.
+/// Without a serde feature that all users of the crate would then get, too.
 fn shared<S: Serialize, Z: Serializer>(state: &Arc<S>, serializer: Z) -> Result<Z::Ok, Z::Error> {
     state.as_ref().serialize(serializer)
 }
@@ -117,11 +117,11 @@ impl Eq for Interrupt {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome<T> {
-    /// It happened, with this response: the node goes on as if it had received it.
+    /// It happened, with this response: the node continues as if it had received it.
     Happened(T),
     /// It did not happen: it may be made again.
     DidNotHappen,
-    /// It was refused for this reason, so that nothing was done: the node goes on as if the
+    /// It was refused for this reason, and nothing was done: the node continues as if the
     /// call had failed with [`NodeError::refused`](crate::NodeError::refused).
     Refused(String),
 }
@@ -132,7 +132,7 @@ impl Outcome<()> {
         Self::DidNotHappen
     }
 
-    /// It was refused for `reason`, so that nothing was done.
+    /// It was refused for `reason`, and nothing was done.
     pub fn refused(reason: impl Into<String>) -> Self {
         Self::Refused(reason.into())
     }
@@ -184,7 +184,7 @@ impl<S> Run<S> {
         &self.interrupts
     }
 
-    /// Why the run failed, if it stands so: what the call that drove it was told.
+    /// Why the run failed, if it did: what the call that drove it was told.
     pub const fn error(&self) -> Option<&RunError> {
         self.error.as_ref()
     }
@@ -232,8 +232,8 @@ pub struct StepInfo {
     pub token: Option<String>,
     /// What its tasks did, in merge order; empty for step 0.
     pub tasks: Vec<TaskInfo>,
-    /// Of a turn on a run that had failed, what the step that it dropped had on
-    /// record: its effects and readings of the clock. Nothing goes on from them,
+    /// For a turn on a run that had failed, what the step that it dropped had on
+    /// record: its effects and readings of the clock. Nothing uses them again,
     /// and no replay reads them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<EffectRecord>,

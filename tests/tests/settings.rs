@@ -141,7 +141,7 @@ fn options_are_read_with_serde() {
         let text = format!(r#"{{"lease": "{bad}"}}"#);
         let error = serde_json::from_str::<Options>(&text).unwrap_err();
         assert!(
-            error.to_string().contains("is no duration; write e.g."),
+            error.to_string().contains("is not a duration; write e.g."),
             "{error}"
         );
     }

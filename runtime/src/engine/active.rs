@@ -1,5 +1,5 @@
 //! The execution of a run: what one call does to it, shared by every call that
-//! waits for that.
+//! waits for the result.
 
 use std::collections::HashMap;
 use std::future::{Future, pending, poll_fn};
@@ -15,7 +15,7 @@ use crate::graph::Graph;
 use crate::panics::{caught, let_go};
 use crate::run::Run;
 
-/// What driving a run comes to.
+/// What driving a run results in.
 pub(super) type RunResult<G> = Result<Run<<G as Graph>::State>, Error>;
 
 pub(super) type Driving<G> = Pin<Box<dyn Future<Output = RunResult<G>> + Send>>;
@@ -42,7 +42,7 @@ impl Purpose {
         }
     }
 
-    /// Whether two calls at once can be one: both get what comes of it.
+    /// Whether two calls at once can be one: both get its result.
     pub(super) fn is_one_with(&self, other: &Self) -> bool {
         !matches!(self, Self::Turn(None) | Self::Write(_)) && self == other
     }
@@ -56,7 +56,7 @@ pub(super) struct StartedWith {
 }
 
 /// One execution. None of the calls that wait for it owns it: whichever is
-/// polled drives, so that one that is dropped, or not polled any more, holds
+/// polled drives, so that one that is dropped, or no longer polled, holds
 /// nobody up.
 pub(super) struct Execution<G: Graph> {
     pub(super) purpose: Purpose,
@@ -72,7 +72,7 @@ enum Progress<G: Graph> {
 /// How an execution ended.
 pub(super) enum Ended<G: Graph> {
     With(RunResult<G>),
-    /// It waits for the caller itself, who is in the run.
+    /// It waits for the caller itself, which is inside the run.
     Within(Inner),
 }
 
@@ -86,7 +86,7 @@ impl<G: Graph> Clone for Ended<G> {
 }
 
 impl<G: Graph> Execution<G> {
-    /// Whoever has held it calls those [back](Pulse::call_back) that came meanwhile.
+    /// Whoever has held it calls [back](Pulse::call_back) those that came meanwhile.
     fn progress(&self) -> Option<MutexGuard<'_, Progress<G>>> {
         match self.progress.try_lock() {
             Ok(progress) => Some(progress),
@@ -99,7 +99,7 @@ impl<G: Graph> Execution<G> {
         if let Some(inner) = inside::place_in(&self.pulse) {
             return Poll::Ready(Ended::Within(inner));
         }
-        // Before the look whether another call polls: that one calls back.
+        // Before checking whether another call polls: that one calls back.
         self.pulse.register(call, cx.waker());
         let Some(mut progress) = self.progress() else {
             return Poll::Pending;
@@ -109,7 +109,7 @@ impl<G: Graph> Execution<G> {
             Progress::Done(ended) => {
                 let ended = ended.clone();
                 drop(progress);
-                // Who was turned away by this look is woken by nobody else.
+                // Nobody else wakes those that were turned away meanwhile.
                 self.pulse.call_back();
                 return Poll::Ready(ended);
             }
@@ -128,14 +128,14 @@ impl<G: Graph> Execution<G> {
         polled
     }
 
-    /// Drops what was driven outside the lock, since that is users' code too.
+    /// Drops what was driven outside the lock, since that runs users' code too.
     fn end(mut progress: MutexGuard<'_, Progress<G>>, ended: Ended<G>) {
         let left = mem::replace(&mut *progress, Progress::Done(ended));
         drop(progress);
         let_go(left);
     }
 
-    /// What the lost lease makes of it.
+    /// How the lost lease ends it.
     fn lost(&self) -> Option<Ended<G>> {
         let epoch = self.pulse.lost()?;
         let run = self.pulse.run.clone();
@@ -171,7 +171,7 @@ impl<G: Graph> Abandon for Execution<G> {
 }
 
 impl<G: Graph> Drop for Execution<G> {
-    /// Values of users' are dropped with it, wherever the last call is.
+    /// Users' values are dropped with it, wherever the last call is.
     fn drop(&mut self) {
         let progress = self.progress.get_mut();
         let progress = progress.unwrap_or_else(PoisonError::into_inner);
@@ -211,7 +211,7 @@ impl<G: Graph> Part<G> {
     }
 
     /// Drives until it is certain whether the execution moves the run or only
-    /// looks at it.
+    /// reads it.
     pub(super) async fn known(&self) -> Known<G> {
         let pulse = &self.execution.pulse;
         poll_fn(|cx| {
@@ -234,14 +234,14 @@ impl<G: Graph> Drop for Part<G> {
     }
 }
 
-/// Whether an execution is new. If not, what would have made it is of use later.
+/// Whether an execution is new. If not, what would have made it may be used later.
 pub(super) enum Entered<G: Graph, F> {
     New(Part<G>),
     UnderWay(Part<G>, F),
 }
 
 /// The executions of an engine, by run. Each has a number, so that one that
-/// was dropped cannot take away the entry of its successor.
+/// was dropped cannot remove the entry of its successor.
 pub(super) struct Active<G: Graph>(Mutex<Executions<G>>);
 
 struct Executions<G: Graph> {
@@ -258,12 +258,12 @@ impl<G: Graph> Active<G> {
     }
 
     /// What is taken out of it must outlive the guard: the last call of an
-    /// execution drops it, and that asks for the lock again.
+    /// execution drops it, and that takes the lock again.
     fn executions(&self) -> MutexGuard<'_, Executions<G>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The execution of the run that is under way, or else a new one that `drive` makes.
+    /// The run's current execution, or else a new one that `drive` makes.
     pub(super) fn enter<F: FnOnce(u64) -> Driving<G>>(
         &self,
         (owner, run): (&str, &str),

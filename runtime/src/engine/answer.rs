@@ -44,7 +44,7 @@ impl<G: Graph> RunHandle<G> {
                 Some(session::outcome(&head, &asked, &answer, open)?)
             }
         };
-        // Of two equal answers at once one is the other again.
+        // Of two equal answers at once, one counts as a repetition of the other.
         let token = Hasher::new().part(question).part(&answer).finish();
         self.at
             .answer(Answer {
@@ -61,7 +61,7 @@ impl<G: Graph> RunHandle<G> {
             return Ok(Vec::new());
         }
         let mut questions = self.at.questions().await?;
-        // What earlier steps left open is asked no more.
+        // What earlier steps left open is no longer asked.
         questions.retain(|asked| asked.step == head.step + 1);
         Ok(interrupts(questions))
     }

@@ -1,10 +1,10 @@
-//! How long a run's store has been away: time that counts for no limit of the run's, since
-//! a store's fault is none of its nodes'.
+//! How long a run's store has been away: time that counts towards none of the run's limits,
+//! since a store's fault is not its nodes' fault.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// See the module; shared by the calls of the store and by those who measure the time.
+/// See the module; shared by the calls to the store and by those who measure the time.
 #[derive(Debug)]
 pub(super) struct Away {
     waits: Mutex<Waits>,
@@ -13,14 +13,14 @@ pub(super) struct Away {
 
 #[derive(Debug, Default)]
 struct Waits {
-    /// Since when the calls wait that wait now, and how many there are.
+    /// Since when the calls that wait now have been waiting, and how many there are.
     since: Option<Instant>,
     waiting: usize,
     before: Duration,
 }
 
 impl Away {
-    /// Of a store that is away if it has not answered in that time.
+    /// For a store that counts as away if it has not answered in that time.
     pub(super) fn new(timeout: Duration) -> Arc<Self> {
         let waits = Mutex::default();
         Arc::new(Self { waits, timeout })
@@ -66,13 +66,13 @@ impl Drop for Waiting {
     }
 }
 
-/// The same of a run's store; none for a run that has no store.
+/// The same for a run's store; none for a run without one.
 pub(super) fn time_away(store: Option<&Arc<Away>>) -> Duration {
     store.map_or(Duration::ZERO, |away| away.time())
 }
 
-/// `time`, put off by so long that the store was away; one that the clock cannot count that
-/// far stays.
+/// `time`, postponed by the time the store was away; unchanged if the clock cannot count
+/// that far.
 pub(super) fn put_off(time: tokio::time::Instant, by: Duration) -> tokio::time::Instant {
     time.checked_add(by).unwrap_or(time)
 }

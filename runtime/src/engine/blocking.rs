@@ -1,4 +1,4 @@
-//! Nodes that may block a thread: where they run, and how they are let go of.
+//! Nodes that may block a thread: where they run, and how they are abandoned.
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
@@ -42,7 +42,7 @@ pub(super) async fn on_blocking_pool<G: Graph>(
     });
     match ended.await {
         Ok(Some(result)) => result.map_err(AttemptError::Failed),
-        // Its limits say what that comes to.
+        // Its limits say what follows from that.
         Ok(None) => pending().await,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -52,7 +52,7 @@ pub(super) async fn on_blocking_pool<G: Graph>(
     }
 }
 
-/// What a function that is not `async` gives at its first poll: outside of
+/// What a function that is not `async` returns at its first poll: outside
 /// `block_on`, so that it may call that itself.
 fn at_once<T>(call: impl Future<Output = T>, runtime: &Handle) -> T {
     let mut call = pin!(call);
@@ -67,7 +67,7 @@ fn at_once<T>(call: impl Future<Output = T>, runtime: &Handle) -> T {
 pub(super) struct Leash(Arc<Cx>);
 
 impl Leash {
-    /// Of the node that is given `cx`.
+    /// For the node that is given `cx`.
     pub(super) fn of(cx: Cx) -> Self {
         Self(Arc::new(cx.outliving()))
     }
@@ -76,7 +76,7 @@ impl Leash {
         &self.0
     }
 
-    /// Nobody waits any more; what the attempt has left can be looked at.
+    /// Nobody waits any more; what the attempt has left can be examined.
     pub(super) fn let_go(&self) -> &Cx {
         self.0.give_up();
         &self.0

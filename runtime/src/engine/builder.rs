@@ -38,7 +38,7 @@ impl<G: Graph> EngineBuilder<G> {
         }
     }
 
-    /// Keeps runs in `store`: a store, or one in an [`Arc`], which others use, too. Default: a
+    /// Keeps runs in `store`: a store, or one in an [`Arc`] that others may share. Default: a
     /// [`MemoryStore`] of this engine's own.
     ///
     /// ```
@@ -64,7 +64,7 @@ impl<G: Graph> EngineBuilder<G> {
     }
 
     /// Keeps nothing and encodes nothing: no history, no resume, no
-    /// fingerprint. For graphs whose runs live as long as their call.
+    /// fingerprint. For graphs whose runs live only as long as their call.
     pub fn no_store(mut self) -> Self {
         self.store = Place::Nowhere;
         self
@@ -105,7 +105,7 @@ impl<G: Graph> EngineBuilder<G> {
     }
 
     /// How many tasks of one node of a run work at once. Default: no limit
-    /// beside `max_concurrency`.
+    /// other than `max_concurrency`.
     pub fn max_per_node(mut self, tasks: usize) -> Self {
         self.options.max_per_node = Some(tasks);
         self
@@ -123,7 +123,7 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
-    /// How many steps a turn may take, counted anew after an operator's update. Default 1,000, or what the graph says.
+    /// How many steps a turn may take; an operator's update restarts the count. Default 1,000, or what the graph says.
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.options.max_steps = Some(steps);
         self
@@ -143,7 +143,7 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
-    /// How long one call of the store may take while a run is driven, before the store
+    /// How long one call to the store may take while a run is driven, before the store
     /// counts as away: see [`Options::store_timeout`](crate::Options::store_timeout).
     /// Default 10 s.
     pub fn store_timeout(mut self, timeout: Duration) -> Self {
@@ -151,7 +151,7 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
-    /// Writes a snapshot at least every so many steps. By default one is
+    /// Writes a snapshot at least every `steps` steps. By default one is
     /// written when the steps since the last one have outgrown it.
     pub fn snapshot_every(mut self, steps: u64) -> Self {
         self.options.snapshot_every = Some(steps);
@@ -160,7 +160,7 @@ impl<G: Graph> EngineBuilder<G> {
 
     /// Whether every new value is decoded and compared to see that it survives
     /// being stored, and tasks get their inputs decoded. Default: only in builds
-    /// with debug assertions; let your tests run with it on.
+    /// with debug assertions; run your tests with it on.
     pub fn check_round_trip(mut self, check: bool) -> Self {
         self.options.check_round_trip = Some(check);
         self
@@ -202,7 +202,7 @@ impl<G: Graph> EngineBuilder<G> {
     }
 }
 
-/// A node's name is its identity in stored runs. The macro sees to the names
+/// A node's name is its identity in stored runs. The macro checks the names
 /// that the graph writes; those that nodes give themselves are known only here.
 fn check_names(graph: &GraphInfo) -> Result<(), Error> {
     let mut seen = HashSet::new();

@@ -76,7 +76,7 @@ impl<G: Graph> TurnCall<G> {
     }
 
     /// Names the turn, e.g. after the message that began it: a further call
-    /// with the same token begins no turn and gives the run instead.
+    /// with the same token begins no turn and returns the run instead.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self

@@ -44,7 +44,7 @@ impl<G: Graph> Core<G> {
 
     pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {
         let store = self.store.as_ref().ok_or(Error::NoStore { call })?;
-        // Said before anything is written: a lease could not be renewed.
+        // Reported before anything is written: a lease could not be renewed.
         Handle::try_current()
             .map(|_| store)
             .map_err(|_| Error::NoRuntime { call })

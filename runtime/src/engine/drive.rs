@@ -41,7 +41,7 @@ pub(super) struct Drive<'a, G: Graph> {
 }
 
 impl<G: Graph> Drive<'_, G> {
-    /// Goes on until the run is done, or waits for somebody.
+    /// Drives until the run is done, or waits for somebody.
     pub(super) async fn finish(&mut self) -> Result<Ending, Error> {
         let next = self.session.begin();
         self.go_on(next).await
@@ -60,7 +60,7 @@ impl<G: Graph> Drive<'_, G> {
                     let writer = self.writer();
                     let parked = writer.at.park(&park).await;
                     if parked.is_ok() {
-                        // Not before: of a park that failed, or was dropped, the lease stays.
+                        // Not before: if the park failed, or was dropped, the lease stays.
                         writer.lease.ended();
                     }
                     self.session.parked(parked)
@@ -113,8 +113,8 @@ impl<G: Graph> Drive<'_, G> {
         }
     }
 
-    /// Users' code panicked outside a node and a reducer, or a runtime did that was
-    /// shut down beneath.
+    /// Users' code panicked outside a node and a reducer, or the runtime beneath did
+    /// because it was shut down.
     pub(super) async fn panicked(&mut self, message: String) -> Result<Ending, Error> {
         let next = match runtime::is_gone_here() {
             true => self.session.runtime_lost(),

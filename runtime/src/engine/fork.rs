@@ -56,7 +56,7 @@ impl<G: Graph> Engine<G> {
     /// step of its own, and what was to run next in the origin runs next in it.
     /// Nothing runs until it is resumed. The origin stays as it is and goes its
     /// own way; results, effects and questions of a step that is open there are
-    /// not the fork's. The same call again changes nothing and gives the fork.
+    /// not the fork's. The same call again changes nothing and returns the fork.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -131,7 +131,7 @@ impl<G: Graph> RunHandle<G> {
                 Err(Error::RunExists { run })
             }
             Err(error @ StoreError::NoSuchStep { .. }) => {
-                // It went while the fork was made, and this says how.
+                // It was removed while the fork was made, and this says how.
                 let head = self.head().await?;
                 self.past(&head, step).await?;
                 Err(fork.at.said(error))

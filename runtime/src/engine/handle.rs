@@ -18,7 +18,7 @@ use crate::session::load::check_head;
 use crate::session::{Graphs, Tail, restore, restore_state};
 use crate::store::{GraphChange, Head, Lease, Loaded};
 
-/// A store that waits for others says so itself before the engine gives up.
+/// A store that waits for others reports that itself before the engine gives up.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// See the module.
@@ -37,7 +37,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The same for a call that drives the run, or writes to it: a store that is away is
-    /// asked again.
+    /// retried.
     pub(super) fn patient(self) -> Self {
         let Self { core, at } = self;
         let Settings {
@@ -57,7 +57,7 @@ impl<G: Graph> RunHandle<G> {
         Self { core, at }
     }
 
-    /// Takes the lease of a run that is there.
+    /// Takes the lease of an existing run.
     pub(super) async fn hold(&self) -> Result<HeldLease, Error> {
         let asked = Instant::now();
         let lease = lease::acquire(&self.at, self.core.claim()).await;
@@ -125,7 +125,7 @@ impl<G: Graph> RunHandle<G> {
         Ok((loaded, graphs))
     }
 
-    /// The machine at `head`: from memory if it stands there, else loaded,
+    /// The machine at `head`: from memory if it is there, else loaded,
     /// with the head that was loaded.
     pub(super) async fn machine_at(&self, head: Head) -> Result<(Head, Machine<G>, Tail), Error> {
         if let Some((machine, tail)) = self.core.recent.take(&head.run, head.chain) {

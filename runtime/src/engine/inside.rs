@@ -1,9 +1,9 @@
-//! Which runs and nodes a thread is in at this moment, outermost first.
+//! Which runs and nodes a thread is inside at this moment, outermost first.
 //!
 //! A call that is made inside a node of a run, for that run, would wait for
-//! itself, and so would one in code of the user's that runs between the nodes.
-//! Whether it is inside is asked of the thread at each of its polls: a node that
-//! is polled has its execution, and whoever polls that, under it on the stack. A
+//! itself, and so would one in the user's code that runs between the nodes.
+//! Whether it is inside is checked on the thread at each of its polls: a node that
+//! is polled has its execution, and whoever polls that, below it on the stack. A
 //! task that the node spawned is polled from elsewhere.
 
 use std::cell::RefCell;
@@ -32,7 +32,7 @@ enum Frame {
     Node(&'static str),
 }
 
-/// Takes its frame away when it is dropped, on the thread that it was made on.
+/// Removes its frame when it is dropped, on the thread that it was made on.
 pub(super) struct Inside(PhantomData<*const ()>);
 
 impl Drop for Inside {
@@ -52,8 +52,8 @@ pub(super) fn run(pulse: &Arc<Pulse>) -> Inside {
     enter(Frame::Run(Arc::clone(pulse)))
 }
 
-/// The thread is in a node until the guard is dropped. Of runs that nobody
-/// could wait for, since no store keeps them, no record is made.
+/// The thread is in a node until the guard is dropped. Runs that nobody
+/// could wait for, since no store keeps them, are not recorded.
 pub(super) fn node(name: &'static str) -> Option<Inside> {
     let is_inside = INSIDE.with_borrow(|frames| !frames.is_empty());
     is_inside.then(|| enter(Frame::Node(name)))
@@ -69,7 +69,7 @@ pub(super) fn current() -> Option<Arc<Pulse>> {
     })
 }
 
-/// Whether the thread is in that very run, and in which node of it: in none while
+/// Whether the thread is in this very run, and in which node of it: in none while
 /// it encodes, merges or drops the user's values.
 pub(super) fn place_in(pulse: &Pulse) -> Option<Inner> {
     INSIDE.with_borrow(|frames| {
@@ -85,8 +85,8 @@ pub(super) fn place_in(pulse: &Pulse) -> Option<Inner> {
     })
 }
 
-/// `work` as a worker of the execution that the thread is in: it is inside it
-/// at each of its polls, and ends when that one has lost its lease.
+/// `work` as a worker of the execution that the thread is in: the worker is inside it
+/// at each of its polls, and ends when the execution has lost its lease.
 pub(super) fn carried(work: impl Future<Output = ()>) -> impl Future<Output = ()> {
     let pulse = current();
     async move {

@@ -1,5 +1,5 @@
-//! A runtime of the engines' own, on a thread of its own: what keeps leases must go on
-//! while nodes keep the user's threads, and when the user's runtime is gone.
+//! A runtime of the engines' own, on a thread of its own: leases must be kept
+//! while nodes occupy the user's threads, and when the user's runtime is gone.
 
 use std::future::pending;
 use std::sync::OnceLock;
@@ -23,16 +23,16 @@ fn start() -> Option<Handle> {
     started.ok().map(|_| handle)
 }
 
-/// Does `work` beside everything else; where there is no thread for that, on the runtime
+/// Does `work` in the background; if there is no thread for that, on the runtime
 /// that this is called on.
 pub(super) fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
     let runtime = runtime().cloned().or_else(|| Handle::try_current().ok())?;
     Some(runtime.spawn(work))
 }
 
-/// Waits by the clock on the wall, whatever runtime the caller is on, and on none.
+/// Waits by the wall clock, whatever runtime the caller is on, even on none.
 pub(super) async fn sleep(time: Duration) {
-    // Made where it is polled: a timer is of the runtime on which it is made.
+    // Made where it is polled: a timer belongs to the runtime on which it is made.
     if let Some(slept) = spawn(async move { tokio::time::sleep(time).await }) {
         let _ = slept.await;
     }

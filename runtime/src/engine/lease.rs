@@ -18,7 +18,7 @@ use super::{inside, keeper};
 use crate::panics::{Caught, caught};
 use crate::store::{Claim, Commit, Lease, StoreError, StoreFuture};
 
-/// A lease is renewed so many times a term.
+/// How many times a term a lease is renewed.
 const BEATS: u32 = 3;
 
 /// A held lease.
@@ -31,7 +31,7 @@ pub(super) struct HeldLease {
 }
 
 impl HeldLease {
-    /// The lease of the run at `at`, which was asked for at `asked`.
+    /// The lease of the run at `at`, which was requested at `asked`.
     pub(super) fn new(at: &Stored, lease: &Lease, asked: Instant, term: Duration) -> Self {
         let good = GoodUntil::new(asked, term);
         let renewal = Renewal {
@@ -51,7 +51,7 @@ impl HeldLease {
         }
     }
 
-    /// Until when it is good for certain.
+    /// Until when it is certainly good.
     pub(super) const fn good(&self) -> &Arc<GoodUntil> {
         &self.good
     }
@@ -67,7 +67,7 @@ impl HeldLease {
     }
 
     /// Gives it back before the caller learns that the driving ended, so that
-    /// another engine can go on at once. If the store refuses, it lapses.
+    /// another engine can continue at once. If the store refuses, it lapses.
     pub(super) async fn give_back(&mut self) {
         if self.held {
             self.stop();
@@ -112,8 +112,8 @@ pub(super) async fn commit(at: &Stored, commit: Commit) -> Result<Taken, StoreEr
     .await
 }
 
-/// A call of the store that takes a lease. If nobody waits for it any more it is not made
-/// again; the store may do all the same what it was asked for: then the lease goes back.
+/// A call to the store that takes a lease. If nobody waits for it any more it is not made
+/// again; the store may still do what it was asked for: then the lease goes back.
 struct Taking<T: Send + 'static> {
     at: Stored,
     call: Option<Call<T>>,
@@ -169,7 +169,7 @@ impl<T: Send + 'static> Drop for Taking<T> {
 }
 
 /// Does what is left to do for a caller that is gone: here, as far as that needs no
-/// waiting, and then beside.
+/// waiting, and the rest in the background.
 fn see_to(rest: impl Future<Output = ()> + Send + 'static) {
     let mut rest = Box::pin(rest);
     let begun = caught(|| rest.as_mut().poll(&mut Context::from_waker(Waker::noop())));
@@ -178,7 +178,7 @@ fn see_to(rest: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// Renews a lease, on a thread that no node keeps.
+/// Renews a lease, on a thread that no node occupies.
 struct Renewal {
     at: Stored,
     epoch: u64,
@@ -189,12 +189,12 @@ struct Renewal {
 }
 
 impl Renewal {
-    /// Three times a term it wakes the execution and renews its lease. One that
+    /// Three times a term it wakes the execution and renews its lease. An execution that
     /// was woken and not polled for a whole term has nobody who drives it: it
     /// loses its lease.
     ///
     /// When the lease is lost to another owner the next commit says so; when
-    /// the store is unwell the commit says that too.
+    /// the store fails the commit says that too.
     async fn go_on(self) {
         let mut unanswered = 0;
         let beat = self.term / BEATS;
@@ -206,7 +206,7 @@ impl Renewal {
             next = later(next, beat).max(woken);
             sleep_until(next).await;
             let pulse = self.pulse();
-            // Who was woken only just now has had no time to answer.
+            // Whoever was woken only just now has had no time to answer.
             if let Some(pulse) = &pulse
                 && woken.elapsed() >= beat / 2
             {

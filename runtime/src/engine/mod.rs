@@ -111,11 +111,11 @@ impl<G: Graph> Engine<G> {
 
     /// Starts run `id` with `state` as its input, and drives it to its end.
     ///
-    /// The same id and input again goes on with the run, or gives the finished
+    /// The same id and input again continues the run, or returns the finished
     /// one; two such calls at once share one execution. Awaiting drives the
     /// run; dropping the future stops it where it is, to be resumed. A call
     /// that was polled and is then kept without being polled for a whole
-    /// [`lease`](EngineBuilder::lease), e.g. beside a `select!`, loses the run
+    /// [`lease`](EngineBuilder::lease), e.g. after a `select!`, loses the run
     /// ([`Error::LeaseLost`]), unless another call drives it.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl<G: Graph> Engine<G> {
             let head = handle.head().await?;
             if head.status.is_final() {
                 let run = handle.look(head).await?;
-                // Another turn may have begun between the two looks.
+                // Another turn may have begun between the two reads.
                 if run.status().is_final() {
                     return Ok(run);
                 }
@@ -150,7 +150,7 @@ impl<G: Graph> Engine<G> {
         of_run(id, resumed).await
     }
 
-    /// A look at run `id`, without advancing anything.
+    /// Reads run `id`, without advancing anything.
     ///
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::WrongGraph`], [`Error::Undecodable`];
@@ -163,16 +163,16 @@ impl<G: Graph> Engine<G> {
     }
 
     /// A further turn on a run that has ended or failed: `update` commits as a
-    /// step of its own, then the run goes on from `start`.
+    /// step of its own, then the run continues from `start`.
     ///
-    /// The step in which a run failed is dropped with what its tasks came to;
+    /// The step in which a run failed is dropped with its tasks' results;
     /// what its effects had on record stays readable as
     /// [`StepInfo::dropped`](crate::StepInfo::dropped) of the turn's step.
     ///
     /// # Errors
     /// [`Error::RunNotFinished`] unless the run has ended or failed, and as long
-    /// as [`Run::interrupts`] asks of a failed run what became of an effect that
-    /// is made at most once; [`Error::LeaseHeld`] while somebody else drives it;
+    /// as [`Run::interrupts`] of a failed run asks what became of an at-most-once
+    /// effect; [`Error::LeaseHeld`] while somebody else drives it;
     /// and whatever stops the run.
     pub fn turn(&self, id: impl Into<String>, update: UpdateOf<G>) -> TurnCall<G> {
         TurnCall::new(self.clone(), id.into(), update)
@@ -196,7 +196,7 @@ impl<G: Graph> Engine<G> {
     }
 
     /// An operator's correction: `update` commits as a step of its own, and
-    /// what was to run next stays as it was.
+    /// what was to run next stays the same.
     ///
     /// # Errors
     /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::StepOpen`]
@@ -208,9 +208,9 @@ impl<G: Graph> Engine<G> {
     }
 
     /// Answers an open question of run `id`; see [`Run::interrupts`]. Then
-    /// [`resume`](Self::resume) goes on.
+    /// [`resume`](Self::resume) continues it.
     ///
-    /// What became of an effect that is made at most once is answered with an
+    /// What became of an at-most-once effect is answered with an
     /// [`Outcome`](crate::Outcome): `Outcome::Happened(response)`,
     /// `Outcome::did_not_happen()` or `Outcome::refused(reason)`.
     ///
@@ -228,8 +228,8 @@ impl<G: Graph> Engine<G> {
         run.answer(question, text).await
     }
 
-    /// Every committed step of run `id`, oldest first. Of a fork the steps of its
-    /// origin, up to where it branches off, are among them; pruned steps are not.
+    /// Every committed step of run `id`, oldest first, including those of a fork's
+    /// origin up to where it branches off; pruned steps are not included.
     ///
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::WrongGraph`], [`Error::Undecodable`].
@@ -237,11 +237,11 @@ impl<G: Graph> Engine<G> {
         self.handle("history", id)?.history().await
     }
 
-    /// Executes every node of run `id` again, from step 0 on, with the effects
-    /// on record, and compares each task's update and route, and each effect's
+    /// Executes every node of run `id` again, from step 0 on, with the recorded
+    /// effects, and compares each task's update and route, and each effect's
     /// name, order and request, with the record. It writes nothing, and no
     /// closure of an effect is called; a call that a node makes outside an
-    /// effect cannot be stopped.
+    /// effect cannot be suppressed.
     ///
     /// Of a run that has lived under several graphs the turns are executed whose steps were
     /// all written by this very one; [`Run::skipped`] names the others.
@@ -274,9 +274,9 @@ impl<G: Graph> Engine<G> {
         RunHandle::of(&self.core, call, run)
     }
 
-    /// Does what a call is for as the execution of `run`, or takes part in the
-    /// one that is under way. Of one that only looks or writes it awaits the
-    /// end; only one that drives is in the way.
+    /// Does what a call is for as the execution of `run`, or joins the
+    /// one that is under way. It awaits the end of one that only reads or
+    /// writes; only one that drives is in the way.
     async fn execute(
         &self,
         run: &str,
@@ -357,7 +357,7 @@ impl<G: Graph> Engine<G> {
         Err(handle.lease_held().await)
     }
 
-    /// Goes on with a run that exists, unless it is finished.
+    /// Continues an existing run, unless it is finished.
     async fn go_on(&self, handle: RunHandle<G>) -> RunResult<G> {
         let run = handle.at.id().to_owned();
         let drive = || -> Driving<G> { Box::pin(async move { handle.resume().await }) };
@@ -413,7 +413,7 @@ impl<G: Graph> Engine<G> {
     }
 }
 
-/// A call for `run`. It handles values of users', whose `Clone` and `Drop` may
+/// A call for `run`. It handles users' values, whose `Clone` and `Drop` may
 /// panic.
 async fn of_run<T>(run: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     Caught(pin!(call)).await.unwrap_or_else(|message| {

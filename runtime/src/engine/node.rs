@@ -12,9 +12,9 @@ use crate::session::AttemptError;
 
 /// The context that a node is given.
 pub(super) enum Given {
-    /// To one that is polled, and gone when it is dropped.
+    /// For one that is polled, and gone when it is dropped.
     Lent(Cx),
-    /// To one that goes on when nobody waits any more.
+    /// For one that keeps running when nobody waits any more.
     Leashed(Leash),
 }
 
@@ -33,7 +33,7 @@ impl Given {
         }
     }
 
-    /// The attempt is over; what it has left can be looked at.
+    /// The attempt is over; what it has left can be examined.
     pub(super) fn let_go(&self) -> &Cx {
         match self {
             Self::Lent(cx) => cx,
@@ -42,8 +42,8 @@ impl Given {
     }
 }
 
-/// Calls a node, on a thread where it may block if it is one that does; that is not begun
-/// any more when `timeout` is over.
+/// Calls a node, on a thread where it may block if it is one that does; such a call is not
+/// begun after `timeout`.
 pub(super) async fn call<G: Graph>(
     graph: &Arc<G>,
     node: NodeId,

@@ -8,7 +8,7 @@ use crate::machine::{Machine, Turn};
 use crate::session::load::{corrupt, replay_steps, turn_of};
 use crate::store::{GraphChange, Head, Snapshot, StepKind, StepRecord};
 
-/// So many records are read at once when a run's history is walked through.
+/// How many records are read at once when a run's history is walked through.
 const PAGE: u64 = 256;
 
 impl<G: Graph> RunHandle<G> {
@@ -42,7 +42,7 @@ impl<G: Graph> RunHandle<G> {
                 machine.change_graph(graphs.next(step));
                 return Ok((machine, last, graphs.at(step)));
             }
-            // Steps may go while they are being looked at.
+            // Steps may be pruned while they are being read.
             let now = self.head().await?.pruned;
             if now == pruned {
                 return Err(missing(head, step, pruned));
@@ -53,8 +53,8 @@ impl<G: Graph> RunHandle<G> {
 
     /// The turn that `step` belongs to.
     ///
-    /// Steps between may be pruned, with turns among them. Then the number is
-    /// too high, and all that it has to be is new for the next turn.
+    /// Steps in between may be pruned, with turns among them. Then the number is
+    /// too high, but it only has to be new for the next turn.
     pub(super) async fn turn_at(&self, head: &Head, step: u64) -> Result<Turn, Error> {
         let mut number = head.turn;
         let mut counted_from = None;

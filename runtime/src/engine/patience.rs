@@ -1,4 +1,4 @@
-//! How long the engine waits for an answer of its store, and for how long it asks again
+//! How long the engine waits for an answer of its store, and for how long it retries
 //! when the store was away.
 
 use std::collections::hash_map::RandomState;
@@ -18,10 +18,10 @@ use super::step::{NoClock, Timer, later};
 use super::unhurried::held;
 use crate::store::{CallOutcome, Commit, EffectRecord, Park, StoreError, StoreFuture};
 
-/// What a call that carries so many bytes may take longer by a second.
+/// How many bytes that a call carries give it one second more.
 const BYTES_A_SECOND: usize = 10 << 20;
 
-/// What is waited before a call is made again, doubled each time up to the most.
+/// The pause before a call is made again, doubled each time up to a maximum.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -35,25 +35,25 @@ pub(super) struct Patience {
     wanted: Option<Arc<AtomicBool>>,
 }
 
-/// For how long a call is made again.
+/// For how long a call is repeated.
 #[derive(Clone)]
 enum Until {
     /// The first answer counts.
     Once,
-    /// So long from now.
+    /// For this long from now.
     For(Duration),
     Held(Arc<GoodUntil>),
 }
 
-/// Until when a lease is good for certain, by this process's clock on the wall: a runtime's
-/// may be paused, and leases lapse all the same.
+/// Until when a lease is certainly good, by this process's wall clock: a runtime's
+/// clock may be paused, and leases lapse all the same.
 pub(super) struct GoodUntil {
     time: Mutex<Instant>,
     term: Duration,
 }
 
 impl GoodUntil {
-    /// A lease that was asked for at `asked`.
+    /// A lease that was requested at `asked`.
     pub(super) fn new(asked: Instant, term: Duration) -> Arc<Self> {
         let time = Mutex::new(after(asked, term));
         Arc::new(Self { time, term })
@@ -65,7 +65,7 @@ impl GoodUntil {
     }
 
     /// The end of what is left of it for a call that was made at `began`: a store that renews
-    /// and does nothing else is asked for one term.
+    /// but does nothing else is retried for one term.
     fn for_call(&self, began: Instant) -> Instant {
         let time = *self.time.lock().unwrap_or_else(PoisonError::into_inner);
         time.min(after(began, self.term))
@@ -88,17 +88,17 @@ impl Patience {
     }
 
     /// For the calls of whoever is about to drive: each takes `timeout` at most, and is
-    /// made again for `term`.
+    /// repeated for `term`.
     pub(super) fn before_lease(timeout: Duration, term: Duration) -> Self {
         Self::new(timeout, Until::For(term))
     }
 
-    /// For the calls of whoever drives: made again as long as the lease is good.
+    /// For the calls of whoever drives: repeated as long as the lease is good.
     pub(super) fn held(&self, good: &Arc<GoodUntil>) -> Self {
         Self::new(self.timeout, Until::Held(Arc::clone(good)))
     }
 
-    /// The same for calls that take as long as there is to read.
+    /// The same for calls whose duration depends on how much there is to read.
     pub(super) fn unhurried(&self) -> Self {
         Self {
             timeout: Duration::MAX,
@@ -106,7 +106,7 @@ impl Patience {
         }
     }
 
-    /// The same for calls that are made again only as long as `wanted` is set.
+    /// The same for calls that are repeated only as long as `wanted` is set.
     pub(super) fn while_wanted(self, wanted: &Arc<AtomicBool>) -> Self {
         let wanted = Some(Arc::clone(wanted));
         Self { wanted, ..self }
@@ -127,7 +127,7 @@ impl Patience {
         within(self.timeout, call).await
     }
 
-    /// Makes `call`, which carries so many bytes, until the store is there to answer it.
+    /// Makes `call`, which carries `bytes` bytes, until the store is there to answer it.
     pub(super) async fn ask<'a, T>(
         &self,
         bytes: usize,
@@ -179,19 +179,19 @@ impl Patience {
     }
 }
 
-/// So long after `now`, or never.
+/// This long after `now`, or never.
 fn after(now: Instant, delay: Duration) -> Instant {
     later(time::Instant::from_std(now), delay).into_std()
 }
 
-/// Between a half of `pause` and all of it, so that those who lost the store together do
+/// Between half of `pause` and all of it, so that those who lost the store together do
 /// not come back together.
 fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().hash_one(()) % 1_024;
     pause / 2 + pause * (random as u32) / 2_048
 }
 
-/// The answer of `call`, if it comes in time: it is looked at before the clock.
+/// The answer of `call`, if it comes in time: it is checked before the clock.
 pub(super) async fn within<T>(
     timeout: Duration,
     mut call: StoreFuture<'_, T>,
@@ -210,14 +210,14 @@ pub(super) async fn within<T>(
                 reason: format!("no answer within {timeout:?}"),
                 outcome: CallOutcome::Unknown,
             })),
-            // Without a clock there is nothing but to wait.
+            // Without a clock there is nothing to do but wait.
             Poll::Ready(Err(NoClock)) | Poll::Pending => Poll::Pending,
         }
     })
     .await
 }
 
-/// How many bytes a commit carries, about.
+/// About how many bytes a commit carries.
 pub(super) fn commit_bytes(commit: &Commit) -> usize {
     let snapshot = commit.snapshot.as_ref();
     commit.record.updates.len()
@@ -226,13 +226,13 @@ pub(super) fn commit_bytes(commit: &Commit) -> usize {
         + effects_bytes(&commit.effects)
 }
 
-/// How many bytes it carries when a step is parked, about.
+/// About how many bytes parking a step carries.
 pub(super) fn park_bytes(park: &Park) -> usize {
     let results = park.results.iter().map(|kept| kept.result.len());
     results.sum::<usize>() + effects_bytes(&park.effects)
 }
 
-/// How many bytes these effects have, about.
+/// About how many bytes these effects have.
 pub(super) fn effects_bytes(effects: &[EffectRecord]) -> usize {
     let responses = effects.iter().filter_map(|effect| effect.response.as_ref());
     responses.map(String::len).sum()

@@ -8,7 +8,7 @@ use std::task::{Wake, Waker};
 use std::thread;
 
 thread_local! {
-    /// Whom this thread is waking, by address.
+    /// What this thread is waking, by address.
     static WAKING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Pulse {
     calls: Mutex<Calls>,
     /// Polls of the execution, or of one of its workers, that are under way.
     polls: AtomicUsize,
-    /// Whether a call polled since [`was_polled`](Self::was_polled) was asked last.
+    /// Whether a call polled since [`was_polled`](Self::was_polled) was last called.
     polled: AtomicBool,
     driving: AtomicBool,
     /// The epoch of the lease that was lost because nobody polled; 0 if none was.
@@ -29,7 +29,7 @@ pub(super) struct Pulse {
     execution: Weak<dyn Abandon>,
 }
 
-/// Abandons it on a thread of its own, since that drops users' values and other leases
+/// Abandons it on a separate thread, since that drops users' values and other leases
 /// must be renewed meanwhile.
 fn abandon(execution: &Arc<dyn Abandon>) {
     let abandoned = Arc::clone(execution);
@@ -119,13 +119,13 @@ impl Pulse {
     }
 
     /// Wakes those that came while another call polled, so that none of them
-    /// relies on that one to be polled again.
+    /// relies on that call being polled again.
     pub(super) fn call_back(&self) {
         self.wake_where(|one| std::mem::take(&mut one.turned_away));
     }
 
-    /// Wakes every call that waits. One of them may stand in a node of another
-    /// run whose waker leads back here; round and round is once too often.
+    /// Wakes every call that waits. One of them may be in a node of another
+    /// run whose waker leads back here; that cycle must not be entered twice.
     pub(super) fn wake(&self) {
         let this = std::ptr::from_ref(self).addr();
         let is_new = WAKING.with_borrow_mut(|waking| {
@@ -160,21 +160,21 @@ impl Pulse {
     }
 
     /// A worker of it is being polled, until the guard is dropped: a sign of
-    /// life, but none of the calls'.
+    /// life, but not of the calls.
     pub(super) fn poll_worker(&self) -> Polling<'_> {
         self.polls.fetch_add(1, Ordering::Relaxed);
         Polling(self)
     }
 
-    /// Whether a call polled it since this was asked last, or it or a worker is
+    /// Whether a call polled it since this was last called, or it or a worker is
     /// being polled.
     pub(super) fn was_polled(&self) -> bool {
         let polled = self.polled.swap(false, Ordering::Relaxed);
         polled || self.polls.load(Ordering::Relaxed) > 0
     }
 
-    /// Holds the lease, and runs tasks from now on: no other call can be for
-    /// something else meanwhile.
+    /// Holds the lease, and runs tasks from now on: no call for anything else can
+    /// join meanwhile.
     pub(super) fn begin_driving(&self) {
         self.driving.store(true, Ordering::Release);
         self.wake();
@@ -184,7 +184,7 @@ impl Pulse {
         self.driving.load(Ordering::Acquire)
     }
 
-    /// Nobody polled it for a whole lease, so it has none any more.
+    /// Nobody polled it for a whole lease, so it has lost the lease.
     pub(super) fn lose(&self, epoch: u64) {
         self.lost.store(epoch, Ordering::Release);
         if let Some(execution) = self.execution.upgrade() {

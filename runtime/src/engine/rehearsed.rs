@@ -10,7 +10,7 @@ use crate::graph::Graph;
 impl<G: Graph> Engine<G> {
     /// From now on `rehearsal` stands in for the world outside this engine's runs.
     pub(crate) fn rehearse(&self, rehearsal: Arc<dyn Rehearsal>) {
-        // Whoever makes an engine for a rehearsal says so once.
+        // Whoever makes an engine for a rehearsal sets this once.
         let _ = self.core.rehearsal.set(rehearsal);
     }
 

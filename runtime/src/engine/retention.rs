@@ -20,9 +20,9 @@ impl<G: Graph> Engine<G> {
     /// [`Prune`] for which. What a resume needs stays, and so does what forks
     /// stand on; a run that somebody drives is left alone.
     ///
-    /// What was pruned can no longer be looked at, forked or replayed:
+    /// What was pruned can no longer be read, forked or replayed:
     /// [`Error::Pruned`]. The input of a run stays with it, so that
-    /// [`run`](Self::run) with the same input still gives it.
+    /// [`run`](Self::run) with the same input still returns it.
     ///
     /// # Errors
     /// [`Error::PruneFailed`] if the store fails.
@@ -37,8 +37,8 @@ impl<G: Graph> Engine<G> {
         pruned.map_err(|source| Error::PruneFailed { source })
     }
 
-    /// Writes the state of run `id` as it stands into the store, beside the
-    /// step that led there. Snapshots are written by themselves where they make
+    /// Writes the current state of run `id` into the store, together with the
+    /// step that led there. Snapshots are written automatically where they make
     /// loading quicker; this one is for [`prune`](Self::prune), which can drop
     /// the steps before it.
     ///
@@ -56,7 +56,7 @@ impl<G: Graph> Engine<G> {
 }
 
 impl<G: Graph> Core<G> {
-    /// Keeps no state of a run that is gone.
+    /// Forgets the state of a run that is gone.
     async fn forget_pruned(&self, store: &Arc<dyn Store>) {
         for run in self.recent.ids() {
             if !matches!(store.head(&run).await, Ok(Some(_))) {
@@ -81,7 +81,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// This engine drives the run; the call may have been made inside one of its nodes.
-    /// What is told is the lease that it would take now.
+    /// The error shows the lease that it would take now.
     pub(super) async fn driven_by(&self, node: Option<&'static str>) -> Error {
         match self.at.now().await {
             Ok(now) => Error::LeaseHeld {

@@ -1,4 +1,4 @@
-//! The tokio runtime under a call: whether it is there, has a clock, and lives.
+//! The tokio runtime under a call: whether it is there, has a clock, and is alive.
 
 use std::cell::Cell;
 use std::future::{Future, ready};
@@ -17,21 +17,21 @@ thread_local! {
     static TIMED: Cell<Option<Id>> = const { Cell::new(None) };
 }
 
-/// The time at which `call` begins to drive a run. If it cannot, it is said here,
-/// before anything is written, and not as a panic beneath the first node that takes
-/// its time.
+/// The time at which `call` begins to drive a run. If it cannot, that is reported here,
+/// before anything is written, and not as a panic under the first node that takes
+/// time.
 pub(super) fn begin(call: &'static str) -> Result<Instant, Error> {
     let runtime = Handle::try_current().map_err(|_| Error::NoRuntime { call })?;
     let (now, id) = (Instant::now(), Some(runtime.id()));
     if TIMED.get() != id {
-        // tokio says it in no other way.
+        // tokio offers no other way to find out.
         caught(|| drop(sleep_until(now))).map_err(|_| Error::NoTimeDriver { call })?;
         TIMED.set(id);
     }
     Ok(now)
 }
 
-/// Whether `runtime` has been shut down: it takes no task any more.
+/// Whether `runtime` has been shut down: it no longer takes tasks.
 pub(super) fn is_gone(runtime: &Handle) -> bool {
     let task = pin!(unconstrained(runtime.spawn(ready(()))));
     let polled = task.poll(&mut Context::from_waker(Waker::noop()));

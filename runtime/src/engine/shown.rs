@@ -10,7 +10,7 @@ use crate::machine::{Machine, is_end};
 use crate::run::{Interrupt, Run, RunError};
 use crate::store::{Head, Question, Status, StepRecord, TurnRecord};
 
-/// One that is at its end.
+/// A run that has ended.
 pub(super) fn finished_run<G: Graph>(
     machine: &Machine<G>,
     token: Option<String>,
@@ -53,7 +53,7 @@ fn stored_error(text: &str) -> Option<RunError> {
     encode::from_str(text).ok()
 }
 
-/// One as it stands in its store.
+/// A run as it is in its store.
 pub(super) fn run_at<G: Graph>(
     head: &Head,
     machine: &Machine<G>,

@@ -1,4 +1,4 @@
-//! How a run gets under way: created, taken up again, or told to go on.
+//! How a run gets under way: created, resumed, or continued.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -58,8 +58,8 @@ pub(super) fn state_text<G: Graph>(
         .map_err(Error::not_round_trip(run, step))
 }
 
-/// A fresh run sees what a resumed one would: of fields that the encoding
-/// skips, which only ephemeral ones may be, nothing is left.
+/// A fresh run sees what a resumed one would: nothing is left of fields that the
+/// encoding skips, which only ephemeral ones may be.
 fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::State, Error> {
     if !G::State::INFO.ephemeral {
         return Ok(state);
@@ -116,7 +116,7 @@ impl<G: Graph> Core<G> {
 }
 
 impl<G: Graph> RunHandle<G> {
-    /// Creates a run, or goes on with the one that exists.
+    /// Creates a run, or continues the existing one.
     pub(super) async fn start(&self, state: G::State, origin: StartedWith) -> RunResult<G> {
         let StartedWith { input, seed } = origin.clone();
         let state = as_stored::<G>(self.at.id(), state, &input)?;
@@ -176,12 +176,12 @@ impl<G: Graph> RunHandle<G> {
         origin.is_same(&stored, run)
     }
 
-    /// Goes on with a run where it stands, or gives the finished one.
+    /// Continues a run where it stands, or returns the finished one.
     pub(super) async fn resume(&self) -> RunResult<G> {
         let head = self.head().await?;
         if head.status.is_final() {
             let run = self.look(head).await?;
-            // Another turn may have begun between the two looks.
+            // Another turn may have begun between the two reads.
             if run.status().is_final() {
                 return Ok(run);
             }
@@ -296,7 +296,7 @@ impl<G: Graph> RunHandle<G> {
 }
 
 impl StartedWith {
-    /// Refuses to take a run that was started with `other` for one that starts with this.
+    /// Refuses to treat a run that was started with `other` as one that starts with this.
     pub(super) fn is_same(&self, other: &Self, run: &str) -> Result<(), Error> {
         let what = if self.seed != other.seed {
             "seed"

@@ -1,5 +1,4 @@
-//! A run in a store: whom the engine's calls of the store are about, and whose errors
-//! theirs are.
+//! A run in a store: what the engine's calls to the store are about, and their errors.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,13 +17,13 @@ use crate::store::{
 
 /// What became of a commit that takes the run's lease.
 pub(super) enum Taken {
-    /// It is made, by this call, and the lease with it.
+    /// It is made, by this call, and the lease taken with it.
     Held(Lease),
     /// It is made, by this call as far as anybody can know, and nothing is left to do.
     Done,
     /// The step is there, and another call has made it.
     ByAnother,
-    /// An earlier turn has had its token.
+    /// An earlier turn had its token.
     TokenSpent,
 }
 
@@ -79,7 +78,7 @@ impl Stored {
         answer.map_err(|error| self.said(error))
     }
 
-    /// What the engine says of the store's error.
+    /// The engine's error for the store's.
     pub(super) fn said(&self, error: StoreError) -> Error {
         Error::from_store(&self.id, error)
     }
@@ -174,8 +173,8 @@ impl Stored {
         self.patience.ask(0, call).await
     }
 
-    /// Nobody waits for a store that is away: it is asked again beside, until the lease
-    /// lapses.
+    /// Nobody waits for a store that is away: it is retried in the background, until the
+    /// lease lapses.
     pub(super) async fn release(&self, epoch: u64) {
         let released = self.store.release(&self.id, epoch);
         let released = self.patience.ask_once(released).await;
@@ -188,7 +187,7 @@ impl Stored {
         }
     }
 
-    /// Once, and for `patience` at most; the next beat tries again.
+    /// Once, and for at most `patience`; the next beat tries again.
     pub(super) async fn renew(
         &self,
         epoch: u64,
@@ -203,7 +202,7 @@ impl Stored {
         self.patience.away()
     }
 
-    /// The same for calls that are made again only as long as `wanted` is set.
+    /// The same for calls that are repeated only as long as `wanted` is set.
     pub(super) fn while_wanted(&self, wanted: &Arc<AtomicBool>) -> Self {
         let patience = self.patience.clone().while_wanted(wanted);
         self.clone().with(patience)
@@ -260,7 +259,7 @@ pub(super) fn check_id(run: &str) -> Result<(), Error> {
     }
 }
 
-/// The id of a run that is to be made. One that is stored is reachable whatever it is.
+/// The id of a run that is to be created. A stored one is reachable whatever its id.
 pub(super) fn check_new_id(run: &str) -> Result<(), Error> {
     check_id(run)?;
     match run.contains(char::is_control) {

@@ -23,7 +23,7 @@ enum Begun<G: Graph> {
     /// It is over, or its token has had its turn.
     Before,
     /// Another engine's turn came first, perhaps an equal one: this one begins
-    /// behind it.
+    /// after it.
     Overtaken,
 }
 
@@ -160,7 +160,7 @@ impl<G: Graph> RunHandle<G> {
     async fn find(&self, head: Head, held: &mut Option<HeldLease>) -> Result<Found<G>, Error> {
         if !leaves_a_step_open(head.status) {
             let (head, machine, tail) = self.machine_at(head).await?;
-            // It may have failed between the two looks.
+            // It may have failed between the two reads.
             if !leaves_a_step_open(head.status) {
                 return Ok(Found::at_rest(head, machine, tail));
             }
@@ -170,7 +170,7 @@ impl<G: Graph> RunHandle<G> {
         Found::held(loaded, machine, tail)
     }
 
-    /// Asks, and says that this has to be answered.
+    /// Asks, and reports that this has to be answered.
     async fn ask(&self, head: &Head, asking: Park, held: &mut HeldLease) -> Error {
         if asking.questions.is_empty() {
             return self.not_finished(head).await;
@@ -185,7 +185,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// Why a run takes no further turn now: somebody drives it, or it waits to
-    /// be gone on with.
+    /// be continued.
     async fn not_finished(&self, head: &Head) -> Error {
         let Head { run, status, .. } = head;
         let now = match self.at.now().await {

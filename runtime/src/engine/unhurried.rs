@@ -1,8 +1,8 @@
 //! A store whose calls take no time by tokio's clock while that one is paused.
 //!
 //! A paused clock jumps to the next timer as soon as its runtime has nothing to
-//! do, and takes the wait for another thread for idleness. It stands still as
-//! long as a blocking task of the runtime is pending: one is kept so until the
+//! do, and takes waiting for another thread for idleness. It stands still as
+//! long as a blocking task of the runtime is pending: one is kept pending until the
 //! store has answered.
 
 use std::future::poll_fn;
@@ -38,7 +38,7 @@ where
     })
 }
 
-/// Whether tokio's clock stands apart from the system's.
+/// Whether tokio's clock is detached from the system's.
 fn is_paused() -> bool {
     let before = time::Instant::now();
     let now = Instant::now().into_std();

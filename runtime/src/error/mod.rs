@@ -18,7 +18,7 @@ use crate::store::{Lease, Status, StoreError};
 
 pub(crate) use causes::with_causes;
 
-/// Why a run did not go on.
+/// Why a run did not continue.
 ///
 /// Every message names run, step and node where there are any, then what happened, then
 /// what to do: ``run `order-7`, step 2, node `pay`: …; …``. `Debug` shows the message too,
@@ -51,7 +51,7 @@ pub enum Error {
         /// The last error, to downcast or to walk its causes.
         r#source: Arc<dyn StdError + Send + Sync>,
     },
-    /// A node took longer than its timeout, at its last attempt.
+    /// A node took longer than its timeout, in its last attempt.
     #[error(
         "run `{run}`, step {step}, node `{node}`: took longer than its timeout of {timeout:?}, at attempt {attempts}; \
          resume the run, or raise `timeout` on the node or `default_timeout` on the engine"
@@ -149,7 +149,7 @@ pub enum Error {
         run: String,
         /// The last committed step.
         step: u64,
-        /// Which join waits and for whom, or which nodes go round in a circle.
+        /// Which join waits and for whom, or which nodes go round in circles.
         reason: String,
     },
     /// The turn took as many steps as it may.
@@ -221,7 +221,7 @@ pub enum Error {
     RunNotFinished {
         /// The run.
         run: String,
-        /// Where it stands.
+        /// Its status.
         status: Status,
     },
     /// No turn of the run began with the token.
@@ -323,7 +323,7 @@ pub enum Error {
         /// What to do.
         help: String,
     },
-    /// A node asks for something else under the name of an effect that is recorded.
+    /// A node asks for something else under the name of a recorded effect.
     #[error(
         "run `{run}`, step {step}, node `{node}`: asks effect `{effect}` (call {n}) for {requested}, \
          and on record it asked for {recorded}; make the request depend on nothing but the state, the input and \
@@ -345,8 +345,8 @@ pub enum Error {
         /// The beginning of the new request.
         requested: Box<str>,
     },
-    /// A node asked its context for something that is counted, on another thread
-    /// than its own.
+    /// A node asked its context for something that is counted, on a thread
+    /// other than its own.
     #[error(
         "run `{run}`, step {step}, node `{node}`: made {call} on another thread than its own, where its number \
          depends on timing; make it on the thread that runs the node and hand on what it gives, or, if it is an effect, \
@@ -362,7 +362,7 @@ pub enum Error {
         /// What was called, e.g. `` `now()` `` or ``effect `fetch` ``.
         call: Box<str>,
     },
-    /// A replay came to something else than the record.
+    /// A replay differs from the record.
     #[error(
         "run `{run}`, {}; \
          either the node changed, or it depends on something that is not on record: take it from the state, \
@@ -380,14 +380,14 @@ pub enum Error {
         what: Box<str>,
         /// What is on record.
         expected: Box<str>,
-        /// What it came to now.
+        /// What it was now.
         found: Box<str>,
     },
     /// The open step has effects on record, which saw the state as it is.
     #[error(
         "run `{run}`, step {step}: takes no update now, since unfinished tasks of this open step have effects on record, \
          which were made for the state as it is; answer what `run.interrupts()` asks, resume the run, and update it \
-         when the step is done; if that step always fails, drop it by a further `turn`, or fork the run before it"
+         when the step is done; if that step always fails, drop it with a further `turn`, or fork the run before it"
     )]
     StepOpen {
         /// The run.
@@ -478,7 +478,7 @@ pub enum Error {
         owner: String,
         /// When the lease lapses unless it is renewed.
         expires: SystemTime,
-        /// The node of that very run in which the call was made, if it was.
+        /// The node of that same run in which the call was made, if it was.
         node: Option<&'static str>,
     },
     /// The call lost the run: another process took it over, or the call was
@@ -494,7 +494,7 @@ pub enum Error {
         /// The epoch that was lost.
         epoch: u64,
     },
-    /// A step is committed already, as something else.
+    /// A step is committed already, with other contents.
     #[error(
         "run `{run}`, step {step}: is committed already, with another result; it stays as it is: \
          resume the run to go on from there"
@@ -505,7 +505,7 @@ pub enum Error {
         /// The step.
         step: u64,
     },
-    /// The call was polled outside of tokio, which engines and stores work on.
+    /// The call was polled outside tokio, which engines and stores need.
     #[error(
         "`{call}`: was called without a tokio runtime; call it under `#[tokio::main]` or in `Runtime::block_on`"
     )]
@@ -533,7 +533,7 @@ pub enum Error {
         /// The step that stays open.
         step: u64,
     },
-    /// The engine keeps nothing, so that there is nothing to ask for.
+    /// The engine keeps nothing, so there is nothing to ask for.
     #[error(
         "`{call}`: this engine has no store, so there is nothing to look at; build it without `.no_store()`"
     )]
@@ -586,11 +586,11 @@ impl fmt::Debug for Error {
     }
 }
 
-/// What has to be done before a run that stands so takes a turn.
+/// What has to be done before a run with that status takes a turn.
 const fn before_a_turn(status: Status) -> &'static str {
     match status {
         Status::Failed | Status::Cancelled => {
-            "nobody knows of an effect of its open step, which the turn would drop, whether it happened: \
+            "nobody knows whether an effect of its open step, which the turn would drop, happened: \
              answer what `run.interrupts()` asks first"
         }
         Status::Interrupted => "answer what `run.interrupts()` asks, and resume it",
@@ -663,7 +663,7 @@ impl Error {
         )
     }
 
-    /// Of a replay that came to something else: where, what was and what is.
+    /// For a replay that differs: where, what was recorded and what is now.
     pub(crate) fn replays_otherwise(&self) -> Option<String> {
         match self {
             Self::ReplayMismatch {
@@ -687,7 +687,7 @@ fn names(nodes: &[&str]) -> String {
         .join(" and ")
 }
 
-/// Where a replay came to something else, and the first places at which the
+/// Where a replay differs, and the first places at which the
 /// two values differ.
 fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> String {
     let places = differences(expected, found).into_iter().take(3);

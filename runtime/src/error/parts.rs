@@ -1,4 +1,4 @@
-//! The parts of an error, for those who want no `match` over all of it.
+//! The parts of an error, for those who do not want to `match` on all of it.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -101,7 +101,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may go well another time without anybody doing anything: a
+    /// Whether the same call may succeed another time without anybody doing anything: a
     /// store that is away, a run that another process drives, a runtime that was shut down.
     pub const fn is_transient(&self) -> bool {
         match self {

@@ -49,16 +49,16 @@ pub(crate) enum TaskError {
     Budget,
     /// It waits for an answer.
     Suspended,
-    /// The runtime that it ran on was shut down: it is to run again.
+    /// The runtime that it ran on was shut down: it must run again.
     Lost,
     /// An effect has to stop the run.
     Fault(Box<Error>),
 }
 
-/// What one task came to.
+/// The result of one task.
 pub(crate) type TaskResult<G> = Result<Finished<G>, TaskError>;
 
-/// What the tasks of a step came to, in frontier order, and which of them
+/// The results of a step's tasks, in frontier order, and which of them
 /// failed, with their positions.
 pub(crate) struct StepResults<G: Graph> {
     pub(crate) finished: Vec<Option<Finished<G>>>,
@@ -105,8 +105,8 @@ impl Attempts {
     }
 
     /// The context of the attempt at the task with that `key` in `step`; none if it
-    /// has to wait for an answer first, since an earlier one has begun what nobody
-    /// knows the outcome of, perhaps under another name.
+    /// has to wait for an answer first, since an earlier attempt has begun a call whose
+    /// outcome nobody knows, perhaps under another name.
     #[inline]
     pub(crate) fn begin(&self, keys: &Keyring, key: KeyId, step: u64) -> Option<Cx> {
         let cx = Cx::new(keys.clone(), key, step, self.info.name, self.number);
@@ -124,7 +124,7 @@ impl Attempts {
     }
 
     /// The delay after which it is tried again, or what it failed with for good; `cx` was
-    /// that of the attempt. A panic is a bug, and a repetition would only repeat it.
+    /// that of the attempt. A panic is a bug, and trying again would only repeat it.
     pub(crate) fn after(&mut self, error: AttemptError, cx: &Cx) -> Result<Duration, AttemptError> {
         let retry = &self.info.options.retry;
         let worth_it = |error: &NodeError| match retry.when {
@@ -203,13 +203,13 @@ fn finished<G: Graph>(
     }
 }
 
-/// What an attempt came to, with what its effects say of it.
+/// The result of an attempt, with what its effects say of it.
 #[inline]
 pub(crate) fn concluded<T>(
     mut result: Result<T, AttemptError>,
     cx: &Cx,
 ) -> Result<T, AttemptError> {
-    // Most nodes make none, and their results are not to be moved about.
+    // Most nodes make none, and their results should not be moved around.
     if cx.has_notes()
         && let Some(error) = overruled(result.as_ref().err(), cx)
     {
@@ -223,7 +223,7 @@ pub(crate) fn concluded<T>(
     result
 }
 
-/// What stops an attempt that came to `error`, or to its end, whatever it came to.
+/// What stops an attempt that ended with `error`, or succeeded, whatever its result.
 fn overruled(error: Option<&AttemptError>, cx: &Cx) -> Option<AttemptError> {
     if let Some(fault) = cx.take_fault() {
         return Some(AttemptError::Fault(Box::new(fault)));
@@ -231,12 +231,12 @@ fn overruled(error: Option<&AttemptError>, cx: &Cx) -> Option<AttemptError> {
     match error {
         Some(AttemptError::Suspended | AttemptError::Budget | AttemptError::Lost) => None,
         // A replay calls no closure, so it would not see a panic that the node
-        // made nothing of.
+        // swallowed.
         _ => cx.take_panic().map(AttemptError::Panicked),
     }
 }
 
-/// Whether an attempt that failed with `error` leaves an outcome that is asked for.
+/// Whether an attempt that failed with `error` leaves an outcome to ask about.
 #[cold]
 fn asks(error: &AttemptError, cx: &Cx) -> bool {
     let reason = match error {

@@ -21,7 +21,7 @@ pub(super) struct Noted {
     keys: Vec<Digest>,
     updates: String,
     notes: Option<String>,
-    /// The fields that the updates say something of; looked at by the round-trip check.
+    /// The fields that the updates set; used by the round-trip check.
     said: FieldSet,
 }
 
@@ -124,7 +124,7 @@ pub(super) fn step_commit<G: Graph>(
 
 /// Whether the run is still the driver's after the commit of a step that did not give
 /// the lease back. A step that is there already may be the work of whoever has the run
-/// now: to go on would call what that one calls.
+/// now: continuing would call what that owner calls.
 pub(super) fn is_held_after(committed: &Committed) -> bool {
     !matches!(committed, Committed::Already(None)) || mistake!(LoserGoesOn)
 }
@@ -148,7 +148,7 @@ pub(super) enum Left {
     Failed(Error),
     /// It waits for answers.
     Interrupted,
-    /// The store said this, which is no fault of the run's: it stays as it was.
+    /// The store said this, which is not the run's fault: it stays as it was.
     Away(Error),
 }
 

@@ -1,4 +1,4 @@
-//! The effects and questions of the open step: as they stand in the store, and a
+//! The effects and questions of the open step: as they are in the store, and a
 //! little ahead of it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +15,8 @@ use crate::store::{EffectKind, EffectRecord, Question, QuestionKind};
 #[derive(Debug, Default)]
 pub(crate) struct OpenEffects {
     effects: BTreeMap<Call, EffectRecord>,
-    /// Those of them that the store is not known to have as they are here. If
-    /// the one who wrote it was dropped meanwhile, it may have it; then it is
+    /// Those that the store is not known to have as they are here. If whoever
+    /// wrote one was dropped meanwhile, the store may have it; then it is
     /// written again.
     news: BTreeSet<Call>,
     /// The open questions in the store.
@@ -40,7 +40,7 @@ impl OpenEffects {
         }
     }
 
-    /// Whether nothing is recorded of the step.
+    /// Whether nothing is recorded for the step.
     pub(crate) fn is_empty(&self) -> bool {
         self.effects.is_empty()
     }
@@ -79,14 +79,14 @@ impl OpenEffects {
         self.effects.get(call).and_then(recorded_time)
     }
 
-    /// Puts a record in its place, which is news to the store.
+    /// Puts a record in its place; the store does not have it yet.
     pub(crate) fn put(&mut self, record: EffectRecord) {
         let call = Call::of(&record);
         self.news.insert(call.clone());
         self.effects.insert(call, record);
     }
 
-    /// What is to be written when the step stays open: effects and questions.
+    /// What has to be written when the step stays open: effects and questions.
     pub(crate) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
         if mistake!(ParkedEffectsLost) {
             return (Vec::new(), self.asked.clone());
@@ -102,7 +102,7 @@ impl OpenEffects {
         records.cloned().collect()
     }
 
-    /// What a commit has to write. Of an intent the store may have an answer by
+    /// What a commit has to write. The store may have an answer to an intent by
     /// now; it came too late, since the step went on without it.
     fn uncommitted(&self) -> Vec<EffectRecord> {
         if mistake!(NewsNotCommitted) {
@@ -115,7 +115,7 @@ impl OpenEffects {
         due.map(|(_, record)| record.clone()).collect()
     }
 
-    /// Takes `records` of one attempt, and gives what has to be written now.
+    /// Takes `records` of one attempt, and returns what has to be written now.
     pub(crate) fn record(&mut self, records: Vec<EffectRecord>) -> Vec<EffectRecord> {
         let last = records.last().map(|record| (record.task, record.attempt));
         let mut due = last.map_or_else(Vec::new, |(task, attempt)| self.overdue(task, attempt));
@@ -124,9 +124,9 @@ impl OpenEffects {
         due
     }
 
-    /// Of one task, what a write in its `attempt` has to take along: readings of
+    /// What a write in a task's `attempt` has to include: readings of
     /// the clock, which never change, and what earlier attempts left unwritten,
-    /// since nobody else is about to write that.
+    /// since nobody else will write that.
     pub(crate) fn overdue(&self, task: Digest, attempt: u32) -> Vec<EffectRecord> {
         let is_due =
             |record: &&EffectRecord| record.kind == EffectKind::Clock || record.attempt < attempt;
@@ -181,10 +181,10 @@ impl OpenEffects {
             return;
         }
         let Some(record) = self.effects.get(call).cloned() else {
-            return; // only what was begun can be asked for
+            return; // only what was begun can be asked about
         };
         let step = record.step;
-        // An answer that did not decode is none.
+        // An answer that did not decode does not count.
         if record.kind != EffectKind::Intent {
             self.put(EffectRecord {
                 kind: EffectKind::Intent,
@@ -224,7 +224,7 @@ impl OpenEffects {
     }
 
     /// A task is done: `calls` are those of its last attempt, `buffered` what is
-    /// not recorded yet. What earlier attempts recorded beside is marked as not called.
+    /// not recorded yet. Whatever else earlier attempts recorded is marked as not called.
     pub(crate) fn finish(
         &mut self,
         task: Digest,
@@ -234,7 +234,7 @@ impl OpenEffects {
         if !mistake!(BufferedRecordsLost) {
             buffered.into_iter().for_each(|record| self.put(record));
         }
-        // It went on without the answers.
+        // It continued without the answers.
         self.asked.retain(|asked| asked.task != task);
         let places = calls.into_iter();
         let mut places: BTreeMap<(String, u64), (u32, bool)> = places
@@ -244,7 +244,7 @@ impl OpenEffects {
             .of(task)
             .filter_map(|(call, record)| {
                 let place = places.remove(&(call.name.clone(), call.n));
-                // The node went on without an outcome that was recorded too late
+                // The node continued without an outcome that was recorded too late
                 // for it, and so must a replay.
                 let place = place
                     .filter(|(_, seen)| *seen || record.kind == EffectKind::Intent)
@@ -259,7 +259,7 @@ impl OpenEffects {
         moved.into_iter().for_each(|record| self.put(record));
     }
 
-    /// Asks for every effect of `task` whose outcome nobody knows; gives whether
+    /// Asks about every effect of `task` whose outcome nobody knows; returns whether
     /// there is one.
     pub(crate) fn ask_for_unknown(
         &mut self,
@@ -293,7 +293,7 @@ impl OpenEffects {
         all
     }
 
-    /// What is to be written with the step, and the hash of all its effects.
+    /// What has to be written with the step, and the hash of all its effects.
     pub(crate) fn seal(&self, notes: Option<&str>) -> (Vec<EffectRecord>, Option<Digest>) {
         if mistake!(NewsNotSealed) {
             let news = self.uncommitted();
@@ -319,7 +319,7 @@ pub(crate) fn refusal(record: &EffectRecord) -> Option<&str> {
     failure.filter(|text| NodeError::from_record(text).is_refused())
 }
 
-/// The least call that a task can make.
+/// The smallest call that a task can make.
 const fn first_of(task: Digest) -> Bound<Call> {
     Bound::Included(Call {
         task,
@@ -328,7 +328,7 @@ const fn first_of(task: Digest) -> Bound<Call> {
     })
 }
 
-/// What is asked of an effect whose outcome nobody knows.
+/// What is asked about an effect whose outcome nobody knows.
 #[derive(serde::Serialize)]
 struct QuestionText<'a> {
     effect: &'a str,

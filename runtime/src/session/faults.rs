@@ -23,7 +23,7 @@ pub(crate) fn catch_reducers(
     })
 }
 
-/// What the engine says of a step that could not be merged.
+/// The error for a step that could not be merged.
 pub(crate) fn step_error(run: &str, step: u64, error: StepError) -> Error {
     let run = run.to_owned();
     match error {
@@ -49,7 +49,7 @@ pub(crate) fn step_error(run: &str, step: u64, error: StepError) -> Error {
     }
 }
 
-/// Says what stops the run of a machine.
+/// Names what stops the run of a machine.
 pub(super) struct Faults<'a, G: Graph>(pub(super) &'a Machine<G>);
 
 impl<G: Graph> Faults<'_, G> {
@@ -93,7 +93,7 @@ impl<G: Graph> Faults<'_, G> {
         }
     }
 
-    /// Of the task at `position` that failed for good.
+    /// The error of the task at `position` that failed for good.
     pub(super) fn of_task(&self, position: usize, error: TaskError, budget: Duration) -> Error {
         let info = self.0.info();
         let (run, step) = (self.run(), self.step());

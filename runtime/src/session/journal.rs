@@ -1,5 +1,5 @@
-//! The journal of an open run: what its tasks' effects stand in, and how what they
-//! come to is written before they see it.
+//! The journal of an open run: where its tasks' effects are kept, and how their
+//! outcomes are written before the tasks see them.
 
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +46,7 @@ impl RunJournal {
         self.epoch
     }
 
-    /// The effects and questions of the open step; not to be held while anything is written.
+    /// The effects and questions of the open step; must not be held while anything is written.
     pub(super) fn open(&self) -> MutexGuard<'_, OpenEffects> {
         // Every change is complete in itself.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)

@@ -19,7 +19,7 @@ use crate::machine::{
 };
 use crate::store::{EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord};
 
-/// A head whose numbers do not fit each other is not what was written.
+/// A head whose numbers do not fit together is not what was written.
 pub(crate) fn check_head(head: &Head) -> Result<(), Error> {
     let origin = head.origin.as_ref();
     let fits = head.turn_step <= head.counted_from
@@ -29,7 +29,7 @@ pub(crate) fn check_head(head: &Head) -> Result<(), Error> {
     if fits {
         return Ok(());
     }
-    let reason = "its step, its turn and where it branches off do not fit each other";
+    let reason = "its step, its turn and where it branches off do not fit together";
     Err(corrupt(head, "the head".into(), reason.into()))
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn restore<G: Graph>(
     Ok((machine, tail))
 }
 
-/// Goes from the last whole state through the steps that follow it. That is a
+/// Goes from the last whole state through the steps that follow it. That state is a
 /// snapshot, the input, or the first step of a fork, whose record is the state.
 pub(crate) fn replay_steps<G: Graph>(
     blueprint: &Blueprint,
@@ -231,7 +231,7 @@ pub(crate) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> 
     Err(altered(head, record.step))
 }
 
-/// The effects of a step are what was written; of a turn's, those of the step
+/// Checks that the effects of a step are what was written; for a turn, those of the step
 /// that it dropped.
 pub(crate) fn check_journal(
     head: &Head,
@@ -246,7 +246,7 @@ pub(crate) fn check_journal(
     Err(corrupt(head, place, reason.into()))
 }
 
-/// The kept results of the open step. They have no version: where an older one
+/// The kept results of the open step. They have no version: if an older one
 /// may have written them, they must be what today's would have written.
 pub(crate) fn read_pending<G: Graph>(loaded: &Loaded) -> Result<Pending<G>, Error> {
     let Loaded {

@@ -59,7 +59,7 @@ where
     };
     if let Some(number) = too_large(text) {
         return Err(fail(format!(
-            "graph version {from} wrote the number {number}, which `migrate` cannot be given unchanged"
+            "graph version {from} wrote the number {number}, which cannot be passed to `migrate` unchanged"
         )));
     }
     let json: Value = serde_json::from_str(text).map_err(unreadable::<T>)?;
@@ -101,7 +101,7 @@ fn too_large(json: &str) -> Option<&str> {
         .find(|number| number.parse::<u64>().is_err() && number.parse::<i64>().is_err())
 }
 
-/// What of a JSON text stands in no string.
+/// The parts of a JSON text that are outside strings.
 fn outside_strings(json: &str) -> impl Iterator<Item = &str> {
     let mut rest = json;
     std::iter::from_fn(move || {

@@ -46,7 +46,7 @@ use snapshots::SnapshotRule;
 pub(crate) use snapshots::Tail;
 pub(crate) use standing::Standing;
 
-/// Notes for a test where the session stands and what it is told.
+/// Records, for a test, where the session stands and what it is told.
 macro_rules! told {
     ($session:ident, $told:expr) => {
         #[cfg(test)]
@@ -54,7 +54,7 @@ macro_rules! told {
     };
 }
 
-/// What an engine's settings say of its sessions.
+/// What an engine's settings say about its sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     /// How many steps a turn may take.
@@ -72,7 +72,7 @@ impl Rules {
     }
 }
 
-/// The clock is asked once in so many steps: reading it costs a quarter of a cheap step.
+/// The clock is read once in this many steps: reading it costs a quarter of a cheap step.
 const CLOCK_EVERY: u64 = 32;
 
 /// An open run. It is told what happened and says what is [next](Next).
@@ -88,13 +88,13 @@ pub(crate) struct Session<G: Graph> {
 struct Book<G: Graph> {
     journal: Arc<RunJournal>,
     snapshots: SnapshotRule,
-    /// The results of the open step that need not be had again.
+    /// The results of the open step that need not be computed again.
     pending: Pending<G>,
 }
 
 /// What the session waits to be told.
 enum Stage {
-    /// What its tasks come to.
+    /// The results of its tasks.
     Open,
     /// Whether the step that is merged was committed.
     Committing { standing: Standing, releases: bool },
@@ -104,7 +104,7 @@ enum Stage {
     Ended,
 }
 
-/// What is to be done next.
+/// What to do next.
 pub(crate) enum Next {
     /// Run the tasks of the open step: see [`Session::start`].
     Run,
@@ -126,10 +126,10 @@ pub(crate) enum Ending {
 
 /// The tasks that are to run.
 pub(crate) enum Work<G: Graph> {
-    /// A single one: what it comes to is told to [`Session::one`].
+    /// A single one: its result is told to [`Session::one`].
     One(Task<G::Input>),
-    /// Those of the frontier, but for these, in its order, that need not run: what all
-    /// come to is told to [`Session::all`].
+    /// Those of the frontier, except these, in its order, that need not run: the results of
+    /// all are told to [`Session::all`].
     All(Vec<Option<Finished<G>>>),
 }
 
@@ -145,7 +145,7 @@ impl<G: Graph> Session<G> {
     }
 
     /// The session of a run that is driven under the lease with `epoch`; `left` is
-    /// what an earlier one left of its open step.
+    /// what an earlier session left of its open step.
     pub(crate) fn stored(
         machine: Machine<G>,
         rules: Rules,
@@ -184,8 +184,8 @@ impl<G: Graph> Session<G> {
         book.map_or_else(Vec::new, |book| book.journal.open().questions())
     }
 
-    /// The run as it stands, when the driving has ended; what its contexts had to know
-    /// of this driving goes with them.
+    /// The run as it stands when the driving has ended; what its contexts had to know
+    /// for this drive goes with them.
     pub(crate) fn into_parts(self) -> (Machine<G>, Tail) {
         let Self {
             mut machine, book, ..
@@ -214,13 +214,13 @@ impl<G: Graph> Session<G> {
         self.go_on(standing)
     }
 
-    /// Whether the driver has to look whether its budget is used up, before it starts
+    /// Whether the driver has to check that its budget is not used up, before it starts
     /// the open step.
     pub(crate) const fn asks_the_time(&self) -> bool {
         self.machine.taken().is_multiple_of(CLOCK_EVERY)
     }
 
-    /// Told that it is.
+    /// Told that it is used up.
     pub(crate) fn late(&mut self) -> Next {
         told!(self, "the budget is used up");
         self.fail(self.budget_exceeded())
@@ -257,7 +257,7 @@ impl<G: Graph> Session<G> {
             .collect()
     }
 
-    /// Told what the only task of the step came to.
+    /// Told the result of the step's only task.
     pub(crate) fn one(&mut self, result: TaskResult<G>) -> Next {
         told!(self, transitions::one(&result));
         let mut done = match result {
@@ -276,7 +276,7 @@ impl<G: Graph> Session<G> {
         }
     }
 
-    /// Told what all tasks of the step came to. If one failed, the results of the
+    /// Told the results of all tasks of the step. If one failed, the results of the
     /// others are kept and the first failure in frontier order is the error.
     pub(crate) fn all(&mut self, mut results: StepResults<G>) -> Next {
         told!(self, transitions::all(&results));
@@ -323,14 +323,14 @@ impl<G: Graph> Session<G> {
             }
             Ok(_) => self.end(Err(self.lease_lost())),
             Err(_) if mistake!(CommitTakenForDone) => self.go_on(standing),
-            // The store is well: the step itself cannot be committed.
+            // The store works: the step itself cannot be committed.
             Err(error @ StoreError::TooLarge { .. }) => self.fail(self.said(error)),
             Err(error) => self.end(Err(self.said(error))),
         }
     }
 
-    /// Told what became of what was to be kept. Why the step was left is what the
-    /// caller has to know, unless the run is somebody else's by now; if the store
+    /// Told what became of what was to be kept. The caller has to know why the step was
+    /// left, unless the run is somebody else's by now; if the store
     /// could not keep the results, their tasks run again.
     pub(crate) fn parked(&mut self, answer: Result<(), StoreError>) -> Next {
         told!(self, transitions::parked(&answer));
@@ -354,7 +354,7 @@ impl<G: Graph> Session<G> {
         self.fail(Error::Panicked { run, message })
     }
 
-    /// Told that the runtime beneath was shut down: the step is to run again.
+    /// Told that the runtime beneath was shut down: the step must run again.
     pub(crate) fn runtime_lost(&mut self) -> Next {
         told!(self, "the runtime is lost");
         self.lose()
@@ -373,7 +373,7 @@ impl<G: Graph> Session<G> {
         mem::replace(&mut self.stage, Stage::Open)
     }
 
-    /// On from a step that stands so.
+    /// Continues from a step with that standing.
     fn go_on(&mut self, standing: Standing) -> Next {
         match standing {
             Standing::Open if self.is_at_limit() => {
@@ -409,7 +409,7 @@ impl<G: Graph> Session<G> {
     }
 
     /// The step happens, if what its tasks did can be merged: their updates are
-    /// merged, their routes expanded. Then it is to be committed.
+    /// merged, their routes expanded. Then it has to be committed.
     fn merge(
         &mut self,
         noted: Option<Box<Noted>>,
@@ -422,7 +422,7 @@ impl<G: Graph> Session<G> {
         }
     }
 
-    /// What the tasks of `step` did makes no step.
+    /// What the tasks of `step` did cannot become a step.
     fn refuse(&mut self, step: u64, error: StepError) -> Next {
         self.fail(step_error(self.machine.run(), step, error))
     }
@@ -498,8 +498,8 @@ impl<G: Graph> Session<G> {
         Next::Park(Box::new(park))
     }
 
-    /// The results of a step that is left, as text, but for those that are kept
-    /// already, beside the state that they saw. One that has no encoding is not kept:
+    /// The results of a step that is left, as text, each with the step whose state it saw,
+    /// except those that are kept already. One that has no encoding is not kept:
     /// its task runs again.
     fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<PendingText> {
         let Some(book) = self.book.as_ref().filter(|_| !mistake!(OneFailureIsAll)) else {
@@ -537,7 +537,7 @@ impl<G: Graph> Session<G> {
         self.faults().budget_exceeded(self.rules.run_budget)
     }
 
-    /// What the failure of the task at `position` makes of the step.
+    /// What the failure of the task at `position` means for the step.
     fn left_by(&self, position: usize, error: TaskError) -> Left {
         let error = self
             .faults()

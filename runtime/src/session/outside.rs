@@ -86,7 +86,7 @@ impl OpenRecords {
 }
 
 impl<G: Graph> Found<G> {
-    /// A run that rests between two steps.
+    /// A run that is between two steps.
     pub(crate) const fn at_rest(head: Head, machine: Machine<G>, tail: Tail) -> Self {
         Self {
             head,
@@ -121,8 +121,8 @@ impl<G: Graph> Found<G> {
             || leaves_a_step_open(self.head.status) && !mistake!(TurnRefused)
     }
 
-    /// What is to be asked before the open step may be dropped, beside what is asked
-    /// already, if nobody knows of an effect of it whether it happened; `epoch` is that of
+    /// What else has to be asked before the open step may be dropped, if nobody knows
+    /// whether one of its effects happened; `epoch` is that of
     /// the lease under which the run is held.
     pub(crate) fn to_ask(&self, epoch: u64) -> Option<Park> {
         let open = self.open.as_ref()?;
@@ -163,7 +163,7 @@ impl<G: Graph> Found<G> {
     }
 
     /// A correction of a run that is held under the lease with `epoch`, which goes back
-    /// with it; refused if a task that has to run yet has effects, since they answer to
+    /// with it; refused if a task that still has to run has effects, since they depend on
     /// what it saw.
     pub(crate) fn correction(
         self,
@@ -232,7 +232,7 @@ impl<G: Graph> Found<G> {
     }
 }
 
-/// Whether a run that stands so takes a turn although a step may be open.
+/// Whether a run with that status takes a turn although a step may be open.
 pub(crate) const fn leaves_a_step_open(status: Status) -> bool {
     matches!(status, Status::Failed | Status::Cancelled)
 }
@@ -277,9 +277,9 @@ fn check_merged<G: Graph>(
 
 /// Where a fork branches off.
 pub(crate) struct Branch<'a> {
-    /// Of its origin.
+    /// The head of its origin.
     pub(crate) head: &'a Head,
-    /// The origin's last step that is the fork's too, and the turn that it is of.
+    /// The origin's last step that the fork shares, and the turn that it belongs to.
     pub(crate) record: &'a StepRecord,
     pub(crate) turn: Turn,
     /// This program's graph, if another one wrote that step.

@@ -1,4 +1,4 @@
-//! Runs that were driven lately, as they stood after their last commit, so
+//! Runs that were driven recently, as they stood after their last commit, so
 //! that the next turn need not load them.
 
 use std::collections::VecDeque;
@@ -13,10 +13,10 @@ use crate::panics::let_go;
 /// How many runs are kept.
 const RUNS: usize = 64;
 
-/// How much all of them together come to, as far as their texts say.
+/// How large all of them may be together, judging by their texts.
 const BYTES: u64 = 32 << 20;
 
-/// The youngest is at the back.
+/// The newest is at the back.
 pub(crate) struct Recent<G: Graph>(Mutex<VecDeque<RecentRun<G>>>);
 
 /// One run.
@@ -37,7 +37,7 @@ impl<G: Graph> Recent<G> {
         Self(Mutex::new(VecDeque::new()))
     }
 
-    // Nothing of the user's is dropped under the lock.
+    // None of the user's values is dropped under the lock.
     fn runs(&self) -> MutexGuard<'_, VecDeque<RecentRun<G>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,7 +70,7 @@ impl<G: Graph> Recent<G> {
         let_go(before);
     }
 
-    /// Gives back what there is no more room for.
+    /// Returns what there is no more room for.
     fn push(&self, kept: RecentRun<G>) -> Vec<RecentRun<G>> {
         let mut runs = self.runs();
         runs.push_back(kept);
@@ -92,7 +92,7 @@ impl<G: Graph> Recent<G> {
             .collect()
     }
 
-    /// A run that is gone from the store.
+    /// Forgets a run that is gone from the store.
     pub(crate) fn forget(&self, run: &str) {
         let_go(self.remove(run));
     }

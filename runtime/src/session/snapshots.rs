@@ -1,17 +1,17 @@
-//! When the whole state is written beside a step.
+//! When the whole state is written along with a step.
 
 use crate::encode::EncodeError;
 use crate::graph::Graph;
 use crate::machine::{Machine, snapshot_digest};
 use crate::store::Snapshot;
 
-/// Below this many bytes of steps a snapshot is not worth its write.
+/// Below this many bytes of steps a snapshot is not worth writing.
 const SMALLEST_TAIL: u64 = 16 * 1024;
 
-/// What loading a step costs beside its updates, as if they were so many bytes more.
+/// What loading a step costs in addition to its updates, in bytes of updates.
 const STEP_COST: u64 = 512;
 
-/// How much stands behind the last snapshot.
+/// How much has come since the last snapshot.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tail {
     /// The snapshot's step.
@@ -25,7 +25,7 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Nothing but a snapshot of so many bytes.
+    /// Nothing but a snapshot of that many bytes.
     pub(crate) const fn behind(step: u64, snapshot: usize) -> Self {
         Self {
             step,

@@ -7,16 +7,16 @@ use crate::store::Status;
 /// Where a run stands between two steps.
 #[derive(Debug)]
 pub(crate) enum Standing {
-    /// Tasks are to run.
+    /// Tasks have to run.
     Open,
     /// Nothing is left to do.
     Done,
-    /// It can never go on from here, because of this.
+    /// It can never continue from here, because of this.
     Stuck(String),
 }
 
 impl Standing {
-    /// Where the run of `machine` stands, as far as what it has still to do says.
+    /// Where the run of `machine` stands, judging by what it still has to do.
     pub(crate) fn of<G: Graph>(machine: &Machine<G>) -> Self {
         if !machine.is_done() {
             return Self::Open;
@@ -27,8 +27,8 @@ impl Standing {
         machine.starved().map_or(Self::Done, Self::Stuck)
     }
 
-    /// How a run that stands so is stored. One that is stuck is not finished: it
-    /// says why when it is gone on with.
+    /// The status under which such a run is stored. One that is stuck is not finished: it
+    /// says why when it is resumed.
     pub(crate) const fn status(&self) -> Status {
         match self {
             Self::Done => Status::Completed,

@@ -1,4 +1,4 @@
-//! Which pairs of where a session stands and what it is told have been taken, for the
+//! Which pairs of where a session stands and what it is told have occurred, for the
 //! test that asks which have not.
 
 use std::cell::RefCell;
@@ -15,7 +15,7 @@ thread_local! {
     static TAKEN: RefCell<BTreeSet<Transition>> = const { RefCell::new(BTreeSet::new()) };
 }
 
-/// Those that this thread has taken since it was asked last.
+/// Those that have occurred on this thread since the last call.
 pub(crate) fn taken() -> BTreeSet<Transition> {
     TAKEN.take()
 }

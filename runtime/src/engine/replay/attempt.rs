@@ -53,7 +53,7 @@ pub(super) async fn replayed<F: Future>(
     .await
 }
 
-/// Passes wake-ups on, and knows whether anybody is left to give one.
+/// Passes wake-ups on, and knows whether anybody is left to wake it.
 struct Relay {
     to: Mutex<Waker>,
     woken: AtomicBool,
@@ -78,7 +78,7 @@ impl Relay {
     /// Nobody holds a waker of the node, and nobody has used one since it was polled.
     fn is_forgotten(self: &Arc<Self>) -> bool {
         let alone = Arc::strong_count(self) == 1;
-        // Whoever dropped the last waker after using it has set the mark before.
+        // Whoever dropped the last waker after using it set the mark before.
         fence(Ordering::SeqCst);
         alone && !self.woken.load(Ordering::SeqCst)
     }

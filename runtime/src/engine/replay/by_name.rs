@@ -71,8 +71,8 @@ impl<G: Graph> Matching<G> for ByName {
         machine.restore_by_name(&before.frontier, self.stored(before)?)
     }
 
-    /// Through today's type: a field that is new there, with a default, is none
-    /// of the node's doing.
+    /// Through today's type: a field that is new there, with a default, is not
+    /// the node's doing.
     fn recorded_update(&self, update: &str) -> Result<String, DecodeError> {
         let update: UpdateOf<G> = encode::from_str(update)?;
         encode::to_string(&update).map_err(unwritten)

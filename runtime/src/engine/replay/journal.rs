@@ -1,4 +1,4 @@
-//! The effects on record, in the place of the outside world.
+//! The effects on record, in place of the outside world.
 
 use std::collections::{HashMap, HashSet};
 use std::future::ready;
@@ -22,11 +22,11 @@ pub(super) struct RecordedJournal {
 struct Watch {
     called: HashSet<Call>,
     drift: Option<Drift>,
-    /// A call without a record: the task may go on without it.
+    /// A call without a record: the task may continue without it.
     unrecorded: Option<Drift>,
 }
 
-/// What is otherwise than recorded.
+/// What differs from the record.
 #[derive(Clone, Debug)]
 pub(super) struct Drift {
     pub(super) what: String,
@@ -66,7 +66,7 @@ impl RecordedJournal {
         *self.watch() = Watch::default();
     }
 
-    /// What the task did otherwise.
+    /// What the task did differently.
     pub(super) fn drift(&self) -> Option<Drift> {
         self.watch().drift.clone()
     }
@@ -145,7 +145,7 @@ impl EffectJournal for RecordedJournal {
             return Found::Never;
         }
         if record.request != request.digest {
-            // What differs may come after the part that is kept for people.
+            // The difference may come after the part that is kept for people.
             let is_cut = record.excerpt == request.excerpt;
             let shown = |excerpt: &str, digest: Digest| match is_cut {
                 true => format!("{digest} (SHA-256; it begins alike)"),
@@ -163,15 +163,15 @@ impl EffectJournal for RecordedJournal {
             EffectKind::Done => Found::Response(response),
             EffectKind::Answered => Found::answered(response, reads),
             EffectKind::Failed => Found::Failure(record.error.clone().unwrap_or_default()),
-            // It was under way when the task went on without it.
+            // It was under way when the task continued without it.
             EffectKind::Intent | EffectKind::Clock => Found::Never,
         }
     }
 
     fn clock(&self, call: &Call, position: u32) -> Option<SystemTime> {
         let mut watch = self.watch();
-        // The node cannot be kept waiting for it; what it reads after a
-        // difference does not matter any more.
+        // The node cannot be kept waiting for it; after a difference, what it
+        // reads no longer matters.
         let never = Some(UNIX_EPOCH);
         let Some(record) = self.record(call) else {
             watch.drift.get_or_insert(Drift {
@@ -193,7 +193,7 @@ impl EffectJournal for RecordedJournal {
         Some(Box::pin(ready(Ok(()))))
     }
 
-    /// A recorded answer does not decode any more.
+    /// A recorded answer no longer decodes.
     fn ask(&self, _by: &Cx, call: &Call, _request: &Request, reason: &str) {
         let recorded = self
             .record(call)

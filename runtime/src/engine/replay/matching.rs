@@ -1,4 +1,4 @@
-//! How a record and the graph of today are laid side by side.
+//! How a record and today's graph are matched.
 
 use crate::encode::DecodeError;
 use crate::graph::Graph;
@@ -6,9 +6,9 @@ use crate::hash::Digest;
 use crate::machine::Machine;
 use crate::store::StepRecord;
 
-/// What comes next is another thing than recorded.
+/// What comes next differs from the record.
 pub(crate) struct Other {
-    /// The key of the task that it follows from first, if it is one.
+    /// The key of the task that the first difference follows from, if there is one.
     pub(crate) parent: Option<Digest>,
     pub(crate) expected: String,
     pub(crate) found: String,
@@ -26,7 +26,7 @@ pub(crate) trait Matching<G: Graph>: Send + Sync {
     /// A route that `record` has, as text: edges, and how many tasks each.
     fn recorded_route(&self, record: &StepRecord, to: &[(u32, u64)]) -> String;
 
-    /// The same of a route that was taken now.
+    /// The same for a route that was taken now.
     fn route(&self, to: &[(u32, u64)]) -> String;
 
     /// After a step: what comes next, if it is not what `record` says.

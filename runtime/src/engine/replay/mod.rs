@@ -1,4 +1,4 @@
-//! Strict replay: every node again, with the effects on record, compared with
+//! Strict replay: every node again, with the recorded effects, compared with
 //! what is stored. Nothing is called and nothing is written.
 
 mod attempt;
@@ -88,7 +88,7 @@ impl<G: Graph> RunHandle<G> {
     }
 }
 
-/// What a task of a step came to.
+/// The result of a task of a step.
 type RecordedTask = TaskText<Box<serde_json::value::RawValue>>;
 
 /// A run on its way through its record.
@@ -106,7 +106,7 @@ pub(crate) struct Replay<'a, G: Graph, M> {
 }
 
 impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
-    /// Stands at the first recorded step.
+    /// At the first recorded step.
     ///
     /// # Errors
     /// A base that does not decode.
@@ -194,7 +194,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         Ok(())
     }
 
-    /// Goes through every step; the machine then stands at the head.
+    /// Goes through every step; the machine is then at the head.
     ///
     /// # Errors
     /// The first difference, and what does not decode.
@@ -246,7 +246,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         }
     }
 
-    /// What the tasks of a step came to, and what has to be known of them beside.
+    /// The results of a step's tasks, and what else has to be known of them.
     fn tasks(&self, record: &StepRecord) -> Result<(Vec<RecordedTask>, Vec<TaskNote>), Error> {
         let tasks = migrate::updates::<G>(record.version, &record.updates)
             .and_then(|today| encode::from_str(&today))
@@ -266,7 +266,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
             .is_some_and(|saw| saw < self.recorded.steps[0].step)
     }
 
-    /// A step that cannot be executed again: what it came to is what follows.
+    /// A step that cannot be executed again: its recorded result is accepted.
     fn take_as_given(&mut self, record: &StepRecord) -> Result<(), Error> {
         let today = migrate::updates::<G>(record.version, &record.updates)
             .map_err(|error| self.undecodable(record, error))?;
@@ -349,7 +349,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         })
     }
 
-    /// The record names something that the graph of today does not have.
+    /// The record names something that today's graph does not have.
     fn cannot_match(&self, record: &StepRecord, error: DecodeError) -> Error {
         undecodable(
             &self.recorded.head,

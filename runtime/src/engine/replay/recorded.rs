@@ -146,7 +146,7 @@ impl Recorded {
     }
 }
 
-/// The origins of a run with their last steps that are the run's too, the oldest first.
+/// The origins of a run with the last steps that the run shares, the oldest first.
 async fn eras(store: &dyn Store, head: &Head) -> Result<Vec<(u64, String)>, Error> {
     let heads = origins(store, head).await?;
     let branches = std::iter::once(head).chain(&heads);

@@ -51,7 +51,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
             return Err(differs(drift("the place", recorded_node, node)));
         }
         let finished = match &recorded.failed {
-            // That it failed was the outside world's doing, as far as anybody knows.
+            // As far as anybody knows, it failed because of the outside world.
             Some(failure) => {
                 let hops = G::on_error(task.node, failure.clone());
                 let hops = hops.ok_or_else(|| {
@@ -179,7 +179,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         Err(Stop::Differs(drift("the result", "success", &instead)))
     }
 
-    /// What to say of a node that waits; an error if it waits for an effect
+    /// What to say about a node that waits; an error if it waits for an effect
     /// that is not on record.
     fn in_vain(&self) -> Result<String, Stop> {
         match self.journal.unrecorded() {
@@ -189,7 +189,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     }
 }
 
-/// Why a task did not come to an end in a replay.
+/// Why a task did not finish in a replay.
 enum Stop {
     Differs(Drift),
     Fault(Error),

@@ -76,8 +76,8 @@ impl<F> Attempt<'_, F> {
         watch.poll(limits, |driver| self.cx.is_writing(driver), cx)
     }
 
-    /// A node whose timers, sockets and tasks went with a runtime fails in one way
-    /// or another, and it is not its doing.
+    /// A node whose timers, sockets and tasks were lost with a runtime fails in one way
+    /// or another, and that is not its doing.
     #[cold]
     fn unless_lost(&self, error: AttemptError) -> AttemptError {
         let may_be_lost = matches!(

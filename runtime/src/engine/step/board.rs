@@ -1,5 +1,5 @@
-//! What the workers of a step share: which tasks are open, what the others
-//! came to.
+//! What the workers of a step share: which tasks are open, and the results of
+//! the others.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -51,7 +51,7 @@ impl<G: Graph> Board<G> {
     }
 
     /// Takes on the tasks that have not finished, and their inputs with them:
-    /// of what is to be done there is one copy.
+    /// there is only one copy of what is to be done.
     pub(super) fn fill(
         &mut self,
         tasks: &mut [Task<G::Input>],
@@ -120,7 +120,7 @@ impl<G: Graph> Board<G> {
         self.queue.finish(at);
     }
 
-    /// What the tasks came to, when all workers have ended.
+    /// The tasks' results, when all workers have ended.
     pub(super) fn results(&self) -> StepResults<G> {
         let mut failed = Vec::new();
         let finished = (0..self.slots.len()).map(|position| {

@@ -15,8 +15,8 @@ use super::task::run_task;
 use crate::engine::inside::carried;
 use crate::graph::Graph;
 
-/// So many workers begin at least, or as many as the runtime has threads. What
-/// is ready needs no others; whoever pends calls one in its place.
+/// At least this many workers begin, or as many as the runtime has threads. What
+/// is ready needs no others; a worker whose task pends calls one in its place.
 const AT_FIRST: usize = 8;
 
 /// The workers of a step, each with one task at a time.
@@ -38,7 +38,7 @@ impl<G: Graph> Crew<G> {
         })
     }
 
-    /// One more works, if there is room.
+    /// Adds one more, if there is room.
     pub(super) fn enter(&self) -> bool {
         let more = |working| (working < self.max_concurrency).then_some(working + 1);
         let entered = (self.working).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
@@ -60,7 +60,7 @@ impl<G: Graph> Crew<G> {
         }
     }
 
-    /// A task that pends gets a worker of its own in the place of who has
+    /// A task that pends gets a worker of its own, in place of the one that
     /// [entered](Self::enter) for it.
     pub(super) fn take_over(self: &Arc<Self>, running: impl Future<Output = ()> + Send + 'static) {
         let crew = Arc::clone(self);
@@ -70,8 +70,8 @@ impl<G: Graph> Crew<G> {
         });
     }
 
-    /// Calls the workers with whom the step goes on. Of the tasks so far
-    /// `pended` of `polled` did; what is left is taken to be of the same kind.
+    /// Calls the workers that continue the step. Of the tasks so far
+    /// `pended` of `polled` pended; the rest are assumed to be alike.
     pub(super) fn call_first(self: &Arc<Self>, pended: usize, polled: usize) {
         let waiting = self.board.waiting();
         if waiting == 0 {
@@ -79,7 +79,7 @@ impl<G: Graph> Crew<G> {
         }
         let threads = Handle::try_current().map_or(1, |handle| handle.metrics().num_workers());
         let expected = waiting.saturating_mul(pended) / polled.max(1);
-        // All places first, so that none of the called calls others meanwhile.
+        // All places first, so that none of those called calls others meanwhile.
         let wanted = expected.max(threads).max(AT_FIRST).min(waiting);
         let entered = (0..wanted).take_while(|_| self.enter()).count();
         for _ in 0..entered {
@@ -94,7 +94,7 @@ impl<G: Graph> Crew<G> {
         }
     }
 
-    /// Who has [entered](Self::enter) gets the next task, or leaves.
+    /// Whoever has [entered](Self::enter) gets the next task, or leaves.
     fn begin_next(self: &Arc<Self>) {
         match self.board.start() {
             Some(job) => {
@@ -142,7 +142,7 @@ impl<G: Graph> Crew<G> {
         .await;
     }
 
-    /// Sends all away: what they were doing is dropped.
+    /// Sends all of them away: what they were doing is dropped.
     pub(super) fn dismiss(&self) {
         drop(self.workers().take());
     }

@@ -11,7 +11,7 @@ use super::timer::{NoClock, Timer};
 use crate::engine::away::{Away, put_off, time_away};
 use crate::session::AttemptError;
 
-/// The limits of one attempt; the time that the store is away counts for none.
+/// The limits of one attempt; the time the store is away counts towards none.
 pub(super) struct Limits<'a> {
     pub(super) timeout: Duration,
     /// When the driving call's budget is used up.
@@ -24,10 +24,10 @@ pub(super) struct Limits<'a> {
 pub(super) struct Watch {
     timer: Timer,
     due: Instant,
-    /// When its own time is over, but for what the store is away from the beginning on.
+    /// When its own time is over, not counting the time the store is away.
     timeout: Instant,
     away_before: Duration,
-    /// A limit is met, and a write is under way of which nobody knows yet whether the store
+    /// A limit is reached while a write is under way, and nobody knows yet whether the store
     /// is away.
     is_held: bool,
 }
@@ -48,7 +48,7 @@ impl Watch {
         watch
     }
 
-    /// Which limit is nearest by now; sets the timer if that is another time than before.
+    /// Which limit is nearest by now; sets the timer if that is a different time than before.
     fn look(&mut self, limits: &Limits<'_>) -> AttemptError {
         let away = time_away(limits.away);
         let timeout = put_off(self.timeout, away.saturating_sub(self.away_before));
@@ -64,8 +64,8 @@ impl Watch {
         limit
     }
 
-    /// The limit that is met; `is_writing` says whether the store has something to write, and
-    /// wakes when it has not any more.
+    /// The limit that is reached; `is_writing` says whether the store has something to write,
+    /// and wakes when it no longer has.
     pub(super) fn poll(
         &mut self,
         limits: &Limits<'_>,
@@ -90,7 +90,7 @@ impl Watch {
             if self.is_held || !is_writing(task.waker()) {
                 return Poll::Ready(limit);
             }
-            // A write that nobody polls any more has no end.
+            // A write that nobody polls any more never ends.
             self.is_held = true;
             self.timer = Timer::after(limits.away.map_or(Duration::ZERO, |away| away.timeout()));
         }

@@ -60,7 +60,7 @@ impl<G: Graph> Fanout<G> {
         Self { board, limits }
     }
 
-    /// Starts `tasks`, but for those that stand in `finished` already.
+    /// Starts `tasks`, except those that are already in `finished`.
     pub(super) fn run(
         self,
         tasks: &mut [Task<G::Input>],
@@ -99,7 +99,7 @@ impl<G: Graph> Fanout<G> {
     }
 }
 
-/// Who drives the step is gone, or the step is done.
+/// Whoever drives the step is gone, or the step is done.
 struct Dismissed<'a, G: Graph>(&'a Crew<G>);
 
 impl<G: Graph> Drop for Dismissed<'_, G> {

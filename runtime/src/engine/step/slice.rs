@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// Any tasks may take this long together: it is less than calling workers costs.
 const ANY: Duration = Duration::from_micros(50);
 
-/// As long as each takes less than this, polling in place goes on: handing such
+/// As long as each takes less than this, polling in place continues: handing such
 /// a task to another thread costs more than it takes.
 const CHEAP: Duration = Duration::from_micros(1);
 
@@ -29,7 +29,7 @@ impl Slice {
         }
     }
 
-    /// Whether it is over; asked after each task.
+    /// Whether it is over; checked after each task.
     pub(super) fn is_over(&mut self) -> bool {
         let now = Instant::now();
         let (taken, task) = (now - self.started, now - self.last);

@@ -51,7 +51,7 @@ pub(super) async fn run_task<G: Graph>(
     context: StepContext<'_, G>,
     task: Task<G::Input>,
 ) -> TaskResult<G> {
-    // Beside the node itself, users' values are cloned and dropped on the way.
+    // In addition to the node itself, users' values are cloned and dropped on the way.
     let task = Caught(pin!(try_task(context, task)));
     task.await.unwrap_or_else(|panic| match is_gone_here() {
         true => Err(TaskError::Lost),
@@ -84,7 +84,7 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         };
         cx.start();
         let cx = Given::to(info, cx);
-        // The node is gone, and what it leaves is noted, before that is looked at.
+        // The node is gone, and what it left is noted, before that is examined.
         let result = {
             let call = node::call(context.graph, id, input, context.state, &cx, timeout);
             let limits = Limits {

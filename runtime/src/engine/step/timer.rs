@@ -10,15 +10,15 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::panics::caught;
 
-/// Waits until then on whatever runtime it is polled, which may be one after the
-/// other: the timers of a runtime that is shut down, or that nobody drives, never
+/// Waits until then on whatever runtime it is polled, even if that changes:
+/// the timers of a runtime that is shut down, or that nobody drives, never
 /// go off.
 pub(in crate::engine) struct Timer {
     due: Instant,
     sleep: Option<(Id, Pin<Box<Sleep>>)>,
 }
 
-/// `delay` after `now`; what is beyond that which the clock can count never comes.
+/// `delay` after `now`; a time beyond what the clock can count never comes.
 pub(in crate::engine) fn later(now: Instant, delay: Duration) -> Instant {
     let never = || now + Duration::from_secs(1 << 30);
     now.checked_add(delay).unwrap_or_else(never)
@@ -55,7 +55,7 @@ impl Future for Timer {
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        // tokio says it by a panic.
+        // tokio reports it by a panic.
         match caught(|| this.poll_here(task)) {
             Ok(polled) => polled.map(Ok),
             Err(_) => Poll::Ready(Err(NoClock)),
