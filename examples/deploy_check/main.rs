@@ -1,8 +1,8 @@
-//! A check before a deployment: would the new program go on with the runs of
+//! A check before a deployment: would the new program continue the runs of
 //! the old one?
 //!
-//! In earnest, the database is a copy of the one in production, and only the
-//! last part of this file is there. Here the old program makes it first.
+//! In real use, the database is a copy of the one in production, and only the
+//! last part of this file is needed. Here the old program makes it first.
 
 mod now;
 mod then;

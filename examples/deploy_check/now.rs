@@ -1,4 +1,4 @@
-//! The program that is to be deployed: it pays less without a look.
+//! The program to be deployed: it pays only smaller claims without a review.
 
 use serde::{Deserialize, Serialize};
 use superstep::ok;

@@ -17,7 +17,7 @@ const WORST: usize = 10;
 /// What a review knows.
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Review {
-    /// The tree, as it is called in the report.
+    /// The tree's name in the report.
     pub tree: String,
     pub files: Vec<String>,
     /// How many of `files` the rounds so far have taken.

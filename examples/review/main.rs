@@ -1,5 +1,5 @@
 //! Reviews a tree of Rust files and writes a report. Killed and started again,
-//! it goes on from its last commit.
+//! it continues from its last commit.
 
 mod graph;
 mod measure;
@@ -27,7 +27,7 @@ const HEAD: usize = 18;
 /// Deeply nested code is parsed by recursion.
 const STACK: usize = 16 << 20;
 
-/// A large tree takes its time.
+/// A large tree takes a while.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn main() -> ExitCode {
@@ -151,7 +151,7 @@ fn show(report: &str, request: &Request) {
     say(format!("database  {}", request.database().display()));
 }
 
-/// Whoever closes standard output has seen enough; the review goes on.
+/// Whoever closes standard output has seen enough; the review continues.
 fn say(line: impl AsRef<str>) {
     let _ = writeln!(std::io::stdout(), "{}", line.as_ref());
 }

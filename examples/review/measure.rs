@@ -14,13 +14,13 @@ pub struct Measured {
     pub remarks: Vec<Remark>,
 }
 
-/// One function with a body, outside of tests.
+/// One function with a body, outside tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
     pub name: String,
     pub line: usize,
     pub lines: usize,
-    /// How many blocks of control flow stand in one another, at most.
+    /// How deeply blocks of control flow are nested, at most.
     pub depth: usize,
     /// Where that is.
     pub deepest_line: usize,
@@ -140,7 +140,7 @@ impl Finder {
             Item::Const(i) => self.public(&i.vis, &i.attrs, &i.ident),
             Item::Enum(i) => self.public(&i.vis, &i.attrs, &i.ident),
             Item::Fn(i) => self.public(&i.vis, &i.attrs, &i.sig.ident),
-            // The docs of `pub mod name;` may stand in its own file.
+            // The docs of `pub mod name;` may be in its own file.
             Item::Mod(i) if i.content.is_some() => self.public(&i.vis, &i.attrs, &i.ident),
             Item::Static(i) => self.public(&i.vis, &i.attrs, &i.ident),
             Item::Struct(i) => self.public(&i.vis, &i.attrs, &i.ident),
@@ -288,7 +288,7 @@ impl Finder {
     }
 }
 
-/// `#[test]`, `#[tokio::test]`, `#[cfg(test)]` and their like.
+/// `#[test]`, `#[tokio::test]`, `#[cfg(test)]` and the like.
 fn is_test(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| {
         let is_test = attr

@@ -10,7 +10,7 @@ use crate::reviewer::{CloseLook, DEEP, LONG, Survey};
 /// How many remarks of one kind a file's section names.
 const NAMED: usize = 8;
 
-/// How badly a file wants a look; [`rules`] says it in words.
+/// How badly a file needs a look; [`rules`] puts it into words.
 pub fn points(file: &Survey) -> usize {
     file.longest.saturating_sub(LONG) / 10
         + file.deepest.saturating_sub(DEEP) * 5

@@ -1,4 +1,4 @@
-//! Who reviews: a trait, so that a language model can take the place of the
+//! Who reviews: a trait, so that a language model can replace the
 //! parser without a change to the graph.
 
 use std::future::Future;
@@ -11,7 +11,7 @@ use superstep::NodeError;
 use crate::measure::{Function, Kind, Measured, Remark, measure};
 use crate::tree::SourceFile;
 
-/// What a reviewer's answers come as; a model's take a while.
+/// The form of a reviewer's answers; a model's take a while.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, NodeError>> + Send + 'a>>;
 
 /// Looks at files.
@@ -26,7 +26,7 @@ pub trait Reviewer: Send + Sync {
     fn look<'a>(&'a self, file: &'a SourceFile) -> Answer<'a, CloseLook>;
 }
 
-/// What a quick look at a file gives.
+/// What a quick look at a file finds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
     pub path: String,
@@ -42,7 +42,7 @@ pub struct Survey {
     pub undocumented: usize,
 }
 
-/// What a close look at a file gives.
+/// What a close look at a file finds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseLook {
     pub path: String,
@@ -54,7 +54,7 @@ pub struct CloseLook {
     pub remarks: Vec<Remark>,
 }
 
-/// How long a function may be before it is worth a word.
+/// How long a function may be before it is worth a remark.
 pub const LONG: usize = 50;
 /// How deep its nesting may be.
 pub const DEEP: usize = 3;

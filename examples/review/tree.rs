@@ -17,7 +17,7 @@ pub struct Tree {
 pub struct Files {
     /// Paths below the root, with `/` between their parts.
     pub paths: Vec<String>,
-    /// What could not be looked at, and why.
+    /// What could not be read, and why.
     pub skipped: Vec<String>,
 }
 
@@ -106,8 +106,8 @@ impl Tree {
         })
     }
 
-    /// A hash over where the tree stands and every byte of its files, and over
-    /// `salt`: the id of the review that this tree deserves.
+    /// A hash over where the tree is and every byte of its files, and over
+    /// `salt`: the id of this tree's review.
     pub fn review_id(&self, files: &Files, salt: &[&str]) -> String {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {

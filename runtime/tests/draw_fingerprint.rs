@@ -38,7 +38,7 @@ fn the_canonical_text_is_written_down() {
 
 #[test]
 fn the_fingerprint_never_changes_by_itself() {
-    // Runs that are stored today are resumed with the library of tomorrow.
+    // Runs that are stored today are resumed with tomorrow's library.
     let fingerprint = researcher().info().fingerprint().to_string();
     assert_eq!(
         fingerprint,

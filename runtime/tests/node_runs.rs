@@ -1,5 +1,5 @@
 //! What `#[node]` makes of a function: it stays callable as written, and the
-//! type beside it says how a graph runs it.
+//! type next to it says how a graph runs it.
 
 #![allow(
     clippy::unwrap_used,

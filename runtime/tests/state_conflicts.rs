@@ -1,4 +1,4 @@
-//! What two updates of one step may not both say.
+//! What two updates of one step may not both set.
 
 // A test may panic anywhere, not in its own function only.
 #![allow(clippy::unwrap_used)]

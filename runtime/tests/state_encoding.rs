@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use superstep::State;
 use superstep::encode::{from_str, to_string};
 
-/// Encodes, decodes, encodes again; gives the text.
+/// Encodes, decodes, encodes again; returns the text.
 fn round_trip<S: State>(update: &S::Update) -> String {
     let json = to_string(update).unwrap();
     let back: S::Update = from_str(&json).unwrap();
@@ -91,7 +91,7 @@ fn serde_names_carry_over() {
     assert!(from_str::<RenamedUpdate>(r#"{"no":1}"#).is_err());
 }
 
-/// A type of somebody else's that serde does not know.
+/// Somebody else's type, which serde does not know.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Foreign(u64);
 

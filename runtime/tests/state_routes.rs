@@ -1,4 +1,4 @@
-//! `#[derive(Route)]` on whatever enum.
+//! `#[derive(Route)]` on any enum.
 
 use superstep::Route;
 

@@ -1,4 +1,4 @@
-//! Structs that are not everyday structs: generic ones, odd names, odd places.
+//! Unusual structs: generic ones, odd names, odd places.
 
 // A test may panic anywhere, not in its own function only.
 #![allow(clippy::unwrap_used)]

@@ -311,7 +311,7 @@ async fn an_altered_row_does_not_hide_the_others() {
     }
 }
 
-/// What only other looks than `load` can find.
+/// What only reads other than `load` can find.
 #[tokio::test]
 async fn a_history_that_cannot_be_right_is_named() {
     type Look = for<'a> fn(&'a SqliteStore) -> StoreFuture<'a, ()>;

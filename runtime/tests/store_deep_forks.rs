@@ -20,7 +20,7 @@ async fn commit(store: &impl Store, commit: Commit) {
     assert!(matches!(committed, Committed::Now(_)), "{committed:?}");
 }
 
-/// How long a fork, a step of it and a look at its state took, from fork to fork.
+/// How long a fork, a step of it and reading its state took, from fork to fork.
 async fn forks_of_forks(store: &impl Store) -> Vec<Duration> {
     commit(store, first("0", take("anna"))).await;
     let mut took = Vec::new();

@@ -1,4 +1,4 @@
-//! The queries of the page about the store's guarantees work as they stand there.
+//! The queries on the page about the store's guarantees work as written.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 

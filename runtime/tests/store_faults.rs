@@ -1,4 +1,4 @@
-//! A commit that fails leaves the old step, never a mix, and the store goes on.
+//! A commit that fails leaves the old step, never a mix, and the store keeps working.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 

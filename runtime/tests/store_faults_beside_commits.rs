@@ -1,4 +1,4 @@
-//! Whatever else writes than a commit: a fault leaves all as it was, and the
+//! Whatever writes other than a commit: a fault leaves everything as it was, and the
 //! same call works when the fault is gone.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
@@ -206,6 +206,6 @@ async fn perform(store: &SqliteStore, call: &str, epoch: u64) -> Result<(), Stor
         "fork" => store.commit(fork("fork", "run", 5)).await.map(drop),
         "prune history" => prune(store, Pruning::History).await,
         "prune run" => prune(store, Pruning::Run).await,
-        other => panic!("{other} is no call"),
+        other => panic!("{other} is not a call"),
     }
 }

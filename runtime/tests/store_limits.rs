@@ -1,4 +1,4 @@
-//! What the system or SQLite does not let a store have is told as what it is.
+//! What the system or SQLite does not let a store have is reported as what it is.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(all(feature = "sqlite", unix))]
 
@@ -15,7 +15,7 @@ use store_support::{
     LONG, digest, effect, event, journal, next, now, question, result, run_to, with,
 };
 
-/// Every file that this process may still open, but for `left`.
+/// Every file that this process may still open, except `left` of them.
 fn all_files_but(left: usize) -> Vec<File> {
     let mut hoard = Vec::new();
     while let Ok(file) = File::open("/") {
@@ -151,7 +151,7 @@ fn an_open_store_without_a_file_left_says_so() {
     });
 }
 
-/// Costs no memory to speak of: nobody writes to its pages.
+/// Costs hardly any memory: nobody writes to its pages.
 fn too_large() -> String {
     String::from_utf8(vec![0; 1_000_000_001]).unwrap()
 }

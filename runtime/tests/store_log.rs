@@ -1,5 +1,5 @@
-//! A reader that stays where it is lets the write-ahead log grow: the store says
-//! so, and is well again when the reader has gone.
+//! A reader that stays in its transaction lets the write-ahead log grow: the store says
+//! so, and recovers when the reader has gone.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 

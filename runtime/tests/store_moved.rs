@@ -1,4 +1,4 @@
-//! A database that is taken away while it is open is an error at the next
+//! A database that is removed while it is open is an error at the next
 //! commit, not a silent loss.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(all(feature = "sqlite", unix))]
@@ -132,7 +132,7 @@ async fn a_file_that_was_cut_short_gets_no_commits() {
             let lease = run_to(&store, "run", 3).await;
             let file = beside(&path, suffix);
             let bytes = fs::metadata(&file).unwrap().len();
-            // To nothing, to the half, by its last page, by a part of that.
+            // To nothing, to half, by its last page, by part of that.
             cut(&file, [0, bytes / 2, bytes - 4_096, bytes - 1][keep]);
             for step in [4, 4, 5] {
                 let commit = next("run", step, Access::Held { epoch: lease.epoch });
@@ -199,7 +199,7 @@ async fn readers_do_not_read_another_database() {
 }
 
 /// Whoever opens the old path of a database that was moved away is told so, and
-/// what stands in the log that was left behind is not deleted.
+/// what is in the log that was left behind is not deleted.
 #[tokio::test]
 async fn a_log_without_its_database_is_left_alone() {
     let folder = tempdir().unwrap();

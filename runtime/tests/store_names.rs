@@ -1,5 +1,5 @@
-//! A database is one file, whatever it is called: links lead to it, a change of
-//! folder does not matter, and a second name that SQLite would not recognise is refused.
+//! A database is one file, whatever name it is opened by: links lead to it, a change of
+//! directory does not matter, and a second name that SQLite would not recognise is refused.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(all(feature = "sqlite", unix))]
 
@@ -17,7 +17,7 @@ use tempfile::tempdir;
 
 use store_support::{LONG, next, now, run_to};
 
-/// Test `name` again, in a process of its own that may change its folder.
+/// Test `name` again, in a process of its own that may change its directory.
 fn elsewhere(name: &str, folder: &Path) {
     let status = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--test-threads=1"])
@@ -129,7 +129,7 @@ async fn a_second_hard_link_is_refused_until_it_is_gone() {
     assert_eq!(
         names(folder.path()),
         ["runs.db", "runs.db-owners", "runs.db-shm", "runs.db-wal"],
-        "nothing stands beside the other name"
+        "there is nothing next to the other name"
     );
 }
 

@@ -57,7 +57,7 @@ async fn closing_leaves_one_file_and_an_empty_folder() {
     );
 }
 
-/// SQLite and the clock have an end, which nobody who waits for long must meet.
+/// SQLite and the clock have limits, which nobody who waits for long must run into.
 #[tokio::test]
 async fn a_busy_timeout_of_any_length_opens_reads_and_writes() {
     let folder = tempdir().unwrap();
@@ -158,7 +158,7 @@ fn another_file_is_refused_and_not_touched() {
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
         3,
-        "nothing beside them"
+        "nothing next to them"
     );
 }
 
@@ -286,7 +286,7 @@ fn what_cannot_be_written_is_read_only() {
     SqliteStore::open(&path).unwrap();
 }
 
-/// What counts in a statement; a column that a migration added stands in its table
+/// What counts in a statement; a column that a migration added is in its table
 /// with other white space and no comment.
 fn without_comments(sql: &str) -> String {
     let code = sql.lines().map(|line| line.split("--").next().unwrap());

@@ -99,7 +99,7 @@ async fn hold(store: &SqliteStore) {
     tokio::time::sleep(LONG).await;
 }
 
-/// Takes a short lease, waits to be told to go on, and tries to commit.
+/// Takes a short lease, waits to be told to continue, and tries to commit.
 async fn stop(store: &SqliteStore) {
     let access = Access::Take(Claim::new("child", Duration::from_millis(100)));
     let commit = with!(store_support::first("run", take("")), access = access);
@@ -115,7 +115,7 @@ async fn stop(store: &SqliteStore) {
     });
 }
 
-/// Commits steps until it is killed, and says each number when it is told it.
+/// Commits steps until it is killed, and says each number when it is acknowledged.
 async fn commit_on(store: &SqliteStore) {
     let mut commit = with!(
         store_support::first("run", take("")),
@@ -158,7 +158,7 @@ async fn race(store: &SqliteStore, owner: &str) {
         };
         let head = store.head("run").await.unwrap().unwrap();
         for step in head.step + 1..=(head.step + 7).min(GOAL) {
-            // One of them is now and then so slow that it loses its lease over it.
+            // One of them is now and then so slow that it loses its lease.
             if step % 41 == 0 && owner == "carla" {
                 tokio::time::sleep(term * 2).await;
             }
@@ -190,7 +190,7 @@ async fn the_runs_of_a_killed_process_are_taken_over_at_once() {
             .await
             .unwrap_err();
         let is_held = matches!(&error, StoreError::LeaseHeld { owner, .. } if owner == "anna");
-        assert!(is_held, "its owner lives: {error:?}");
+        assert!(is_held, "its owner is alive: {error:?}");
     }
     process.kill();
     let started = Instant::now();
@@ -296,7 +296,7 @@ async fn a_kill_loses_no_acknowledged_commit() {
             while let Some(step) = next {
                 assert!(Some(step) > told, "{step} was committed before");
                 told = Some(step);
-                // Somewhere in a later commit, each time elsewhere.
+                // Somewhere in a later commit, each time in another place.
                 if step >= enough {
                     process.child.kill().unwrap();
                 }

@@ -1,4 +1,4 @@
-//! A database that is only read: what a look finds, what is refused, and that nothing
+//! A database that is only read: what a read finds, what is refused, and that nothing
 //! changes on the disk.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
@@ -321,7 +321,7 @@ async fn an_owner_in_this_process_is_seen_at_once_and_closes_as_if_alone() {
     assert_eq!(store.all_runs().await.unwrap().len(), 50);
 }
 
-/// SQLite maps an index once for a whole process; a look must not be the one that
+/// SQLite maps an index once for a whole process; a read must not be the one that
 /// decides that nobody may write to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_opens_beside_looks_and_can_write() {

@@ -54,7 +54,7 @@ fn pragma(path: &Path, name: &str) -> i64 {
         .unwrap()
 }
 
-/// What stands on the disk, in the file and in its log.
+/// What is on the disk, in the file and in its log.
 fn bytes(path: &Path) -> u64 {
     let log = path.with_extension("db-wal");
     fs::metadata(path).unwrap().len() + fs::metadata(log).map_or(0, |log| log.len())
@@ -156,7 +156,7 @@ async fn a_file_that_cannot_give_pages_back_uses_them_again() {
     is_sound(&store).await;
 }
 
-/// Old runs leave while others are driven; what they wait for is short.
+/// Old runs are removed while others are driven; those wait only briefly.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_go_back_in_pieces() {
     let folder = tempdir().unwrap();

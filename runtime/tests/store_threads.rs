@@ -39,7 +39,7 @@ async fn threads_are_few_and_end_with_the_store() {
         for _ in 0..50 {
             store.all_runs().await.unwrap();
         }
-        assert_eq!(readers(), 1, "one look at a time needs one thread");
+        assert_eq!(readers(), 1, "one read at a time needs one thread");
         let crowd: Vec<_> = (0..200)
             .map(|_| {
                 let store = store.clone();

@@ -1,7 +1,7 @@
-//! Databases of every schema that was released open, with all that is in them.
+//! Databases of every released schema open, with all that is in them.
 //!
 //! A file under `tests/golden` is never written again: a later schema gets a
-//! file of its own beside it.
+//! file of its own.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "sqlite")]
 
@@ -60,7 +60,7 @@ async fn has_the_runs_of_schema_1(store: &SqliteStore) {
     assert_eq!((done.head.origin, done.head.pruned), (None, 0));
 }
 
-/// Before schema 3: steps are counted as they were when all of a turn's were.
+/// Before schema 3: steps are counted as when all of a turn's steps counted.
 async fn counts_the_steps_of_the_turn(store: &SqliteStore) {
     let heads = store.all_runs().await.unwrap();
     assert!(heads.iter().all(|head| head.counted_from == head.turn_step));
@@ -87,7 +87,7 @@ async fn a_database_of_schema_1_opens() {
         .acquire("order-7", Claim::new("anna", LONG))
         .await
         .unwrap();
-    assert_eq!(lease.epoch, 2, "it can be gone on with");
+    assert_eq!(lease.epoch, 2, "it can be continued");
     let held = Access::Held { epoch: lease.epoch };
     let mut commit = next("order-7", 3, held);
     commit.effects = vec![effect(3, "fetch")];
@@ -125,7 +125,7 @@ async fn an_older_file_learns_to_give_pages_back_once_nobody_else_has_it_open() 
     let store = SqliteStore::open(&path).unwrap();
     has_the_runs_of_schema_1(&store).await;
     drop(store);
-    assert_eq!(pragma(&path, "auto_vacuum"), 0, "it is as good without");
+    assert_eq!(pragma(&path, "auto_vacuum"), 0, "it works as well without");
     drop(other);
 
     let store = SqliteStore::open(&path).unwrap();
@@ -160,7 +160,7 @@ async fn a_database_of_schema_3_opens() {
         (2, 0),
         "as it was written"
     );
-    // Nobody knows by which calls it was written: none is taken for a repeated one.
+    // Nobody knows which calls wrote it: none is taken for a repeated one.
     let parked = Park::new("order-7", 1, Status::Failed);
     let repeated = store.park(parked).await;
     assert!(matches!(repeated, Err(StoreError::LeaseLost { .. })));

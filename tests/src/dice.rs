@@ -3,7 +3,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Random numbers that a seed repeats. Clones go on with one stream.
+/// Random numbers that a seed repeats. Clones share one stream.
 #[derive(Clone, Debug)]
 pub struct Dice(Arc<Mutex<u64>>);
 

@@ -43,7 +43,7 @@ impl Hooked {
         }
     }
 
-    /// Tries every commit so many times, and answers as the first time.
+    /// Tries every commit `times` times, and answers as the first time.
     #[must_use]
     pub fn committing(mut self, times: u32) -> Self {
         self.commits = times;
@@ -64,7 +64,7 @@ impl Hooked {
     }
 }
 
-/// What a hook gives when it lets the call pass.
+/// What a hook returns when it lets the call pass.
 pub fn well() -> StoreFuture<'static, ()> {
     Box::pin(ready(Ok(())))
 }

@@ -17,7 +17,7 @@ impl Journal {
         Self::default()
     }
 
-    /// A journal at the end of a file, one write a line: it survives a kill,
+    /// A journal at the end of a file, one write per line: it survives a kill,
     /// and several processes can share it.
     pub fn in_file(path: &Path) -> Self {
         let file = OpenOptions::new().create(true).append(true).open(path);

@@ -15,10 +15,10 @@ use tokio::sync::Notify;
 
 use crate::{Journal, Place};
 
-/// What the tasks came to.
+/// The tasks' results.
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
-    /// How many rounds there are to be.
+    /// How many rounds there will be.
     pub rounds: u32,
     /// How many tasks a round has.
     pub tasks: u32,
@@ -28,12 +28,12 @@ pub struct Findings {
     /// What the tasks saw, in merge order.
     #[reduce(append)]
     pub seen: Vec<String>,
-    /// An operator's word.
+    /// What an operator said.
     pub note: String,
 }
 
 impl Findings {
-    /// The input of so many rounds of so many tasks.
+    /// The input of that many rounds of that many tasks.
     pub fn of(rounds: u32, tasks: u32) -> Self {
         Self {
             rounds,
@@ -43,7 +43,7 @@ impl Findings {
     }
 }
 
-/// What a script comes to: what its task saw.
+/// The result of a script: what its task saw.
 pub type Doing<'a> = Pin<Box<dyn Future<Output = Result<String, NodeError>> + Send + 'a>>;
 
 type Act = dyn for<'a> Fn(&'a Cx, &'a Outside, u32) -> Doing<'a> + Send + Sync;
@@ -70,7 +70,7 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Notes `called <what>` and gives which call it was, of all, so that a
+    /// Notes `called <what>` and returns which call it was, of all, so that a
     /// repeated call shows.
     pub async fn call(&self, what: impl fmt::Display) -> Result<u64, NodeError> {
         self.journal.note(format_args!("called {what}"));
@@ -82,7 +82,7 @@ impl Outside {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Breaks something, or mends it; scripts look at it with [`is_broken`](Self::is_broken).
+    /// Breaks something, or fixes it; scripts check it with [`is_broken`](Self::is_broken).
     pub fn set_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::Relaxed);
     }
@@ -92,12 +92,12 @@ impl Outside {
         self.broken.load(Ordering::Relaxed)
     }
 
-    /// Holds up whoever comes to [`pass`](Self::pass), or no longer.
+    /// Holds up whoever comes to [`pass`](Self::pass), or stops doing so.
     pub fn set_holding(&self, holding: bool) {
         self.holding.store(holding, Ordering::Relaxed);
     }
 
-    /// Stays here for ever while it is [holding](Self::set_holding).
+    /// Never returns while it is [holding](Self::set_holding).
     pub async fn pass(&self) {
         if self.holding.load(Ordering::Relaxed) {
             self.held.notify_one();
@@ -193,14 +193,14 @@ impl Lab {
 
     /// An engine over this lab and the store of `place`.
     pub fn engine(&self, place: &Place) -> Engine<Self> {
-        // Whoever waits for a lease to lapse waits in vain.
+        // Leases never lapse while a test runs.
         let hour = Duration::from_secs(3_600);
         let built = self.builder(&place.store).lease(hour).build();
         built.expect("the settings make sense")
     }
 }
 
-/// Goes on with a run as soon as whoever was dropped has given its lease back.
+/// Continues a run as soon as whoever was dropped has given its lease back.
 ///
 /// # Errors
 /// Those of [`Engine::resume`].

@@ -1,5 +1,5 @@
-//! What the tests share. The tests themselves stand beside this folder, one
-//! file a guarantee.
+//! What the tests share. The tests themselves are in `tests`, next to this folder, one
+//! file per guarantee.
 
 mod dice;
 mod hooked;

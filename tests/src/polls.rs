@@ -1,10 +1,10 @@
-//! Calls that are polled so many times, and no more.
+//! Calls that are polled a given number of times, and no more.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Polls `call` so many times, or to its end, which it gives.
+/// Polls `call` that many times, or to its end, and then returns its result.
 pub async fn poll_times<F>(call: &mut F, polls: u32) -> Option<F::Output>
 where
     F: Future + Unpin,
@@ -24,8 +24,8 @@ where
     .await
 }
 
-/// Drops `call` when it is woken after so many polls, unless it came to its end
-/// before, which it gives.
+/// Drops `call` when it is woken after that many polls, unless it ended
+/// before; then returns its result.
 pub async fn dropped_after<F>(mut call: F, polls: u32) -> Option<F::Output>
 where
     F: Future + Unpin,

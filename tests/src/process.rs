@@ -3,8 +3,8 @@ use std::process::{Command, Stdio};
 
 const FOLDER: &str = "SUPERSTEP_CHILD_FOLDER";
 
-/// Test `name` of this very binary, in a process of its own. There
-/// [`child_folder`] gives `folder`; in a plain test run it gives nothing, and
+/// Test `name` of this same binary, in a process of its own. There
+/// [`child_folder`] returns `folder`; in a plain test run it returns nothing, and
 /// such a test returns at once.
 pub fn child(name: &str, folder: &Path) -> Command {
     let program = std::env::current_exe().expect("the test binary has a path");

@@ -13,7 +13,7 @@ pub struct Place {
     pub kind: &'static str,
     /// The store.
     pub store: Arc<dyn Store>,
-    /// Goes when the place goes.
+    /// Removed with the place.
     _folder: Option<TempDir>,
 }
 
@@ -36,7 +36,7 @@ impl Place {
 /// Every effect of `run`, by step, task, name and number.
 pub async fn effects(place: &Place, run: &str) -> Vec<EffectRecord> {
     let effects = place.store.all_effects(run, 0, u32::MAX.into()).await;
-    effects.expect("the store is well")
+    effects.expect("the store works")
 }
 
 /// Name, number and kind of every effect of `run`.

@@ -16,7 +16,7 @@ use crate::{Dice, Journal};
 /// What a survey knows.
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Survey {
-    /// How many rounds there are to be.
+    /// How many rounds there will be.
     pub rounds: u64,
     /// How many pages a round reads.
     pub pages: u64,
@@ -50,7 +50,7 @@ impl Survey {
     }
 }
 
-/// What the nodes do beside their work: dawdle, and note that they ran.
+/// What the nodes do besides their work: dawdle, and note that they ran.
 #[derive(Clone, Debug)]
 pub struct World {
     /// How long a task takes.
@@ -65,7 +65,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world in memory, with another pace every time.
+    /// A world in memory, with a different pace every time.
     pub fn new() -> Self {
         Self {
             dice: Dice::from_env(),
@@ -113,7 +113,7 @@ impl Default for World {
 /// Where `plan` can go.
 #[derive(Route, Debug)]
 pub enum Plan {
-    /// One task a page.
+    /// One task per page.
     Read(Vec<String>),
     /// No round is left.
     Finish,
@@ -136,7 +136,7 @@ pub async fn plan(state: &Survey, world: &World, cx: &Cx) -> (SurveyUpdate, Plan
     (Survey::update().round(round), next)
 }
 
-/// Reads a page, at the second attempt if its number is odd.
+/// Reads a page, in the second attempt if its number is odd.
 #[node(retry(attempts = 2, base = "1ms"))]
 pub async fn read(
     state: &Survey,
@@ -195,7 +195,7 @@ pub async fn risk(_: &Survey, world: &World, cx: &Cx) -> Result<SurveyUpdate, No
     Err(NodeError::permanent("it had to go wrong"))
 }
 
-/// Takes what `risk` leaves.
+/// Handles what `risk` leaves.
 #[node]
 pub async fn mend(_: &Survey, failure: Failure, world: &World, cx: &Cx) -> SurveyUpdate {
     world.work(cx).await;
@@ -216,7 +216,7 @@ pub async fn report(state: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
     Survey::update().last(format!("{} lines, {}", state.lines.len(), cx.uuid()))
 }
 
-/// The last node but for the report.
+/// The last node before the report.
 #[node]
 pub async fn finish(_: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
     world.work(cx).await;
@@ -243,7 +243,7 @@ pub async fn finish(_: &Survey, world: &World, cx: &Cx) -> SurveyUpdate {
 )]
 #[derive(Clone, Debug)]
 pub struct Surveyor {
-    /// What the nodes do beside their work.
+    /// What the nodes do besides their work.
     pub world: World,
 }
 

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 use superstep::graph::Graph;
 use superstep::{Engine, Error, StepInfo, encode};
 
-/// Everything that a run left behind, but for the time of day.
+/// Everything that a run left behind, except the time of day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// The last state as canonical JSON.

@@ -40,7 +40,7 @@ fn lists(levels: usize) -> Deep {
     }
 }
 
-/// The same of variants: two levels at a time.
+/// The same with variants: two levels at a time.
 fn branches(levels: usize) -> Deep {
     let of = |tree| Tree::Branch { of: Box::new(tree) };
     let tree = (0..levels / 2).fold(Tree::Leaf, |inner, _| of(inner));
@@ -150,7 +150,7 @@ struct Keeping {
     given: Given,
 }
 
-/// One value on one way through one store.
+/// One value on one path through one store.
 struct Trial<'a> {
     place: &'a Place,
     check: bool,
@@ -282,8 +282,8 @@ async fn whatever_is_acknowledged_loads_however_deep_it_is() {
             for way in WAYS {
                 for check in [true, false] {
                     let mut taken = Vec::new();
-                    // What a value shows of itself is looked at with the check on:
-                    // that costs the third power of its depth.
+                    // With the check on, the `Debug` output is compared too:
+                    // that costs the cube of the depth.
                     let depths = match check {
                         true => &[118, 125, 126, 200][..],
                         false => &[118, 123, 124, 125, 126, 127, 128, 129, 200],
@@ -298,7 +298,7 @@ async fn whatever_is_acknowledged_loads_however_deep_it_is() {
                         };
                         taken.push((levels, trial.is_taken().await));
                     }
-                    // What is shallow is taken, and nothing deep among what is deeper.
+                    // What is shallow is accepted, and nothing that is too deep.
                     assert_eq!(taken[0], (118, true), "{way:?} {shape} {check}");
                     assert_eq!(taken.last(), Some(&(200, false)), "{way:?} {shape} {check}");
                     assert!(taken.is_sorted_by(|one, next| one.1 >= next.1), "{taken:?}");

@@ -1,5 +1,5 @@
-//! An effect that is made at most once is never repeated: if nobody knows
-//! whether it happened, the run asks, and goes on with the answer.
+//! An at-most-once effect is never repeated: if nobody knows
+//! whether it happened, the run asks, and continues with the answer.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use superstep_tests::lab::{Findings, Lab, Outside, SHORT, one, seen, take_over};
 use superstep_tests::{Dice, Journal, Moment, Place, only_nth, poll_times, stores, well};
 use tokio::sync::oneshot;
 
-/// Pays once, as `how` has it, and notes that it saw the receipt.
+/// Pays once, as `how` says, and notes that it saw the receipt.
 async fn pay<F>(
     cx: &Cx,
     outside: &Outside,
@@ -56,7 +56,7 @@ fn question(run: &Run<Findings>) -> &Interrupt {
     question
 }
 
-/// The same, and that nothing moved but the question is known everywhere.
+/// The same, and checks that nothing moved but the question is known everywhere.
 async fn asked(engine: &Engine<Lab>, place: &Place, run: &Run<Findings>) -> Interrupt {
     let asked = question(run).clone();
     assert_eq!((asked.name.as_str(), asked.node.as_str()), ("pay", "work"));
@@ -288,7 +288,7 @@ async fn what_was_not_sent_is_tried_again() {
                 if receipt == 5 {
                     return Ok(receipt);
                 }
-                // As it comes out of a box, too.
+                // A boxed one, too.
                 let error: Box<dyn std::error::Error + Send + Sync> =
                     NodeError::not_sent("no connection").into();
                 Err(NodeError::transient(error))
@@ -576,8 +576,8 @@ async fn an_answer_is_not_undone_by_who_had_not_seen_it() {
     }
 }
 
-/// A node that gives up waiting by itself and succeeds takes the doubt upon
-/// itself: nothing is asked, and the record says that nobody knows.
+/// A node that stops waiting and succeeds accepts the doubt:
+/// nothing is asked, and the record says that nobody knows.
 #[tokio::test]
 async fn a_node_that_goes_on_without_the_outcome_is_not_asked_for() {
     for place in stores() {
@@ -603,7 +603,7 @@ async fn a_node_that_goes_on_without_the_outcome_is_not_asked_for() {
     }
 }
 
-/// A task that asked in passing and finished is not asked for when a sibling
+/// A task that had an open question and finished is not asked about when a sibling
 /// keeps the step open.
 #[tokio::test]
 async fn a_finished_task_asks_nothing() {
@@ -788,8 +788,8 @@ mod processes {
     }
 }
 
-/// The program may have changed since: whatever the node does today, nobody
-/// goes on before the outcome is known.
+/// The program may have changed since: whatever the node does today, nothing
+/// continues before the outcome is known.
 #[tokio::test]
 async fn a_node_that_no_longer_makes_the_call_does_not_run_before_it_is_answered() {
     for place in stores() {

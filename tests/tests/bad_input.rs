@@ -175,12 +175,8 @@ fn item(item: &str) -> first::Order {
 /// Everything a store holds, as text.
 async fn contents(place: &Place) -> String {
     let mut all = String::new();
-    for head in place.store.all_runs().await.expect("the store is well") {
-        let loaded = place
-            .store
-            .load(&head.run)
-            .await
-            .expect("the store is well");
+    for head in place.store.all_runs().await.expect("the store works") {
+        let loaded = place.store.load(&head.run).await.expect("the store works");
         all.push_str(&format!("{loaded:#?}"));
     }
     all
@@ -331,7 +327,7 @@ async fn a_graph_that_has_changed() {
             );
             says(&error, &["`run`", "`Shop`", what, "the old program"]);
         }
-        // The program that began it goes on as before.
+        // The program that began it continues as before.
         let error = engine(&place, first::Shop).resume("run").await.unwrap_err();
         assert!(
             matches!(error, Error::NodeFailed { node: "ship", .. }),
@@ -479,7 +475,7 @@ mod files {
         assert!(error.to_string().contains("update superstep"), "{error}");
     }
 
-    /// Nobody is refused anything when the tests run as root: they show nothing then.
+    /// Root is refused nothing, so when run as root this test shows nothing.
     #[tokio::test]
     async fn a_file_that_cannot_be_written() {
         let folder = tempfile::tempdir().unwrap();
@@ -508,7 +504,7 @@ mod files {
         }
     }
 
-    /// Breaks the stored run with `sql`, and gives what `get` says then.
+    /// Breaks the stored run with `sql`, and returns what `get` says then.
     async fn altered(sql: &str) -> Error {
         let folder = tempfile::tempdir().expect("it works");
         let path = folder.path().join("runs.db");

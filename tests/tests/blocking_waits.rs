@@ -1,4 +1,4 @@
-//! A blocking node keeps no thread that nobody waits for: one whose time is over
+//! A blocking node occupies no thread that nobody waits for: one whose time is over
 //! before it starts does not start, and what it waits for in an effect ends with
 //! its attempt.
 
@@ -48,7 +48,7 @@ impl Worker {
     }
 }
 
-/// Runs `test` on a thread of its own, which has to come to its end.
+/// Runs `test` on a thread of its own, which has to end.
 fn ends(test: impl FnOnce() + Send + 'static) {
     let (ended, has_ended) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -69,7 +69,7 @@ fn one_blocking_thread() -> Runtime {
     runtime.build().unwrap()
 }
 
-/// Its node has 50 ms, the wait for a thread among them.
+/// Its node has 50 ms, including the wait for a thread.
 fn impatient() -> (Worker, Engine<Worker>) {
     let graph = Worker::doing(|_, _| Ok(1));
     let engine = Engine::builder(graph.clone()).default_timeout(Duration::from_millis(50));
@@ -86,7 +86,7 @@ fn a_node_that_waited_in_the_queue_until_its_timeout_does_not_start() {
         assert!(matches!(error, Error::NodeTimeout { .. }), "{error}");
         release.send(()).unwrap();
         stuck.await.unwrap().unwrap();
-        // The pool goes in order: it has come to the node by then.
+        // The pool goes in order: it has reached the node by then.
         spawn_blocking(|| ()).await.unwrap();
         assert_eq!(graph.journal.lines(), [""; 0]);
         let run = engine.resume("run").await.unwrap();
@@ -94,7 +94,7 @@ fn a_node_that_waited_in_the_queue_until_its_timeout_does_not_start() {
     });
 }
 
-/// Also if nobody has looked at the clock meanwhile.
+/// Even if nobody has looked at the clock meanwhile.
 #[test]
 fn nor_does_one_whose_driver_was_kept_from_the_clock() {
     one_blocking_thread().block_on(async {

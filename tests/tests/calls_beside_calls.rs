@@ -1,5 +1,5 @@
 //! Calls for one run, at once, on one engine and on two: each gets what it
-//! would get alone, or is told truly what is in its way.
+//! would get alone, or is told correctly what is in its way.
 
 use std::future::{Future, IntoFuture, ready};
 use std::pin::Pin;
@@ -53,7 +53,7 @@ fn round(rounds: u32) -> FindingsUpdate {
     Findings::update().rounds(rounds)
 }
 
-/// Whoever looks at a finished run does not drive it.
+/// Whoever reads a finished run does not drive it.
 #[tokio::test]
 async fn a_look_is_in_nobodys_way() {
     for place in stores() {
@@ -155,7 +155,7 @@ async fn a_token_joins_the_resumed_turn_that_it_began() {
     }
 }
 
-/// A turn that begins between the two looks of a `resume` is gone on with.
+/// A turn that begins between the two reads of a `resume` is continued.
 #[tokio::test]
 async fn a_resume_never_gives_a_run_that_is_under_way() {
     for place in stores() {
@@ -215,8 +215,8 @@ async fn a_turn_beside_a_driven_one_is_told_who_drives() {
     }
 }
 
-/// Another engine's turn comes between the look at the head and the commit, and
-/// is over by then: the later one begins behind it.
+/// Another engine's turn comes between reading the head and the commit, and
+/// is over by then: the later one begins after it.
 #[tokio::test]
 async fn the_later_of_two_engines_turns_begins_behind_the_other() {
     for place in stores() {
@@ -253,8 +253,8 @@ async fn the_later_of_two_engines_turns_begins_behind_the_other() {
     }
 }
 
-/// Who writes to a run at the very moment at which its last driver goes away
-/// does not hang, nor anybody else on that engine.
+/// Whoever writes to a run at the very moment when its last driver goes away
+/// does not hang, nor does anybody else on that engine.
 #[test]
 fn a_write_may_meet_a_driver_that_goes_away_at_any_moment() {
     let rounds = scale("SUPERSTEP_RACES", 20_000);

@@ -127,7 +127,7 @@ async fn readings_are_written_with_the_effect_or_with_the_step() {
     }
 }
 
-/// A reading that nothing was recorded after is gone with its attempt.
+/// A reading after which nothing was recorded is gone with its attempt.
 #[tokio::test]
 async fn a_reading_that_was_not_recorded_is_read_anew() {
     for place in stores() {
@@ -151,7 +151,7 @@ async fn a_reading_that_was_not_recorded_is_read_anew() {
 }
 
 /// An attempt that reads the clock less often leaves no reading of its own:
-/// what an earlier one recorded beside stays, marked as not read.
+/// what else an earlier one recorded stays, marked as not read.
 #[tokio::test]
 async fn a_reading_that_the_last_attempt_did_not_make_is_marked() {
     for place in stores() {

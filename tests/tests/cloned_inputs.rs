@@ -63,7 +63,7 @@ fn note_start() {
     AHEAD.set(AHEAD.get().max(ahead));
 }
 
-/// Every tenth page takes its time.
+/// Every tenth page takes a while.
 #[node]
 async fn read(_: &Book, page: Page, _cx: &Cx) -> BookUpdate {
     note_start();
@@ -81,7 +81,7 @@ async fn read(_: &Book, page: Page, _cx: &Cx) -> BookUpdate {
 )]
 struct Reading;
 
-/// Every page is read at the second attempt of three.
+/// Every page is read in the second attempt of three.
 #[node(retry(attempts = 3, base = "0ms"))]
 async fn reread(_: &Book, page: Page, cx: &Cx) -> Result<BookUpdate, NodeError> {
     note_start();

@@ -143,7 +143,7 @@ async fn timed(concurrency: usize, per_node: Option<usize>) -> (Duration, (usize
     (started.elapsed(), meter.most())
 }
 
-/// Forty tasks that sleep a second each, on a clock that stands still otherwise.
+/// Forty tasks that sleep a second each, on a clock that otherwise stands still.
 #[tokio::test(start_paused = true)]
 async fn the_limits_are_used_to_the_full() {
     let close = |(elapsed, most): (Duration, _), seconds| {

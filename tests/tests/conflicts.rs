@@ -33,7 +33,7 @@ impl Merge for Seen {
     }
 }
 
-/// What the nodes write; changed between two attempts to mend a conflict.
+/// What the nodes write; changed between two attempts to fix a conflict.
 #[derive(Debug, Clone)]
 struct Script {
     legal: &'static str,
@@ -126,7 +126,7 @@ async fn the_default_fails_and_names_field_nodes_and_step() {
         assert_eq!(engine.history("run").await.unwrap().len(), 2);
         engine.resume("run").await.unwrap_err();
 
-        // A mended program goes on from there.
+        // A fixed program continues from there.
         let mended = Engine::builder(review("yes", "yes"))
             .store(place.store.clone())
             .build()

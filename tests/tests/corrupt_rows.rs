@@ -1,5 +1,5 @@
 //! A row that is not what was written is an error that names it, and nothing
-//! goes on from it.
+//! continues from it.
 #![cfg(feature = "sqlite")]
 
 use serde::{Deserialize, Serialize};

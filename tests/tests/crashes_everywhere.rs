@@ -1,5 +1,5 @@
 //! Wherever the process of a run dies, and whichever answer of its store is lost, the run is
-//! taken up again and comes to the same: `crash_everywhere` over the graphs of these tests.
+//! resumed and gives the same result: `crash_everywhere` over the graphs of these tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ async fn a_graph_with_one_of_everything() {
     let report = crash_everywhere(engine, || Survey::of(2, 3)).await.unwrap();
     assert!(report.steps > 8, "{report}");
     assert!(report.tried() > 80, "{report}");
-    // What a survey's tasks dawdle is another time each time.
+    // A survey's tasks dawdle for a different time each time.
     assert!(report.skipped.len() < report.tried() / 2, "{report}");
 }
 
@@ -105,7 +105,7 @@ async fn nodes_that_sleep_take_no_time() {
     assert!(began.elapsed() < Duration::from_secs(10));
 }
 
-/// Pays once; `how` says what comes of it.
+/// Pays once; `how` says what becomes of it.
 async fn pay(
     cx: &Cx,
     outside: &Outside,
@@ -315,7 +315,7 @@ async fn whoever_loses_a_race_loses_it_again() {
     complete(&in_lab(&lab, 1, 1).await);
 }
 
-/// Also while an answer of the store is lost, and asked for again.
+/// Even while an answer of the store is lost, and asked for again.
 #[tokio::test(start_paused = true)]
 async fn a_close_race_is_decided_as_ever() {
     let lab = Lab::new(|cx, outside, item| {

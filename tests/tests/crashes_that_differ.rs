@@ -1,4 +1,4 @@
-//! A graph that depends on more than its record is found out: `crash_everywhere` tells the
+//! A graph that depends on more than its record is detected: `crash_everywhere` tells the
 //! first point, step, node and call at which it differs.
 
 use std::sync::Arc;

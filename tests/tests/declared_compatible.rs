@@ -1,4 +1,4 @@
-//! A run goes on under another graph only if that graph's version rises and it
+//! A run continues under another graph only if that graph's version is higher and it
 //! lists the old fingerprint as compatible; an added field with a default needs
 //! neither.
 

@@ -1,4 +1,4 @@
-//! A driving call that is dropped, or kept, after any of its polls, beside
+//! A driving call that is dropped, or kept, after any of its polls, alongside
 //! another call of the same engine: the other one gets what it would get alone,
 //! no task runs twice, and nobody waits.
 
@@ -22,7 +22,7 @@ fn engine(place: &Place, surveyor: &Surveyor) -> Engine<Surveyor> {
     });
     Engine::builder(surveyor.clone())
         .store(store)
-        // Whoever waits for a lease to lapse waits in vain.
+        // Leases never lapse while a test runs.
         .lease(Duration::from_secs(3_600))
         .build()
         .expect("the settings make sense")
@@ -107,7 +107,7 @@ async fn the_other_call_gets_what_it_would_get_alone() {
     }
 }
 
-/// The same beside calls that write, and beside turns.
+/// The same alongside calls that write, and alongside turns.
 #[tokio::test]
 async fn calls_of_every_kind_may_end_anywhere_beside_another() {
     for place in stores() {

@@ -1,4 +1,4 @@
-//! A driving call may be dropped at any of its waits: the run goes on from its
+//! A driving call may be dropped at any of its waits: the run continues from its
 //! last commit, to the same fingerprint.
 
 use std::future::IntoFuture;
@@ -101,7 +101,7 @@ async fn a_call_dropped_at_any_wait_loses_nothing() {
     }
 }
 
-/// The call of a turn that was dropped commits late: between the two looks of
+/// The dropped call of a turn commits late: between the two reads of
 /// the call that repeats it.
 #[tokio::test]
 async fn a_repeated_turn_recognises_one_that_began_meanwhile() {

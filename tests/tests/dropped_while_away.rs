@@ -41,7 +41,7 @@ fn lose(store: &FaultyStore, call: StoreCall, times: u64) {
     }
 }
 
-/// So long that a call would have been made again some times.
+/// Long enough for a call to have been repeated several times.
 async fn wait_for_nothing() {
     sleep(Duration::from_secs(2)).await;
 }
@@ -90,7 +90,7 @@ async fn it_begins_no_turn() {
     assert_eq!((head.step, head.lease), (run.steps(), None));
 }
 
-/// Who gives a lease back does not wait for the store, but does not forget it either.
+/// Whoever gives a lease back does not wait for the store, but does not forget it either.
 #[tokio::test]
 async fn it_gives_its_lease_back_when_the_store_is_there_again() {
     for fault in [Fault::LoseCall, Fault::LoseAnswer] {

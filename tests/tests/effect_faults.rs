@@ -27,7 +27,7 @@ async fn another_request_under_the_same_identity_stops_the_run() {
                 if cx.attempt() == 1 && !outside.is_broken() {
                     return Err(NodeError::transient("not yet"));
                 }
-                // Whatever the node makes of the error.
+                // Whatever the node does about the error.
                 Ok(format!("{:?}", page.is_ok()))
             })
         });
@@ -282,7 +282,7 @@ async fn a_retry_that_cannot_write_what_it_found_sees_nothing() {
     }
 }
 
-/// No longer one than every store takes.
+/// No name is longer than every store takes.
 #[tokio::test]
 async fn the_name_of_an_effect_has_a_limit() {
     for place in stores() {
@@ -325,7 +325,7 @@ async fn an_effect_needs_a_name() {
 }
 
 /// Once an effect stops the run, its task asks nothing more of the outside
-/// world, whatever it makes of the error.
+/// world, whatever it does about the error.
 #[tokio::test]
 async fn a_task_that_stops_the_run_makes_no_further_effect() {
     for place in stores() {

@@ -1,4 +1,4 @@
-//! An effect is recorded before its node sees it, and made no more once it is
+//! An effect is recorded before its node sees it, and not made again once it is
 //! recorded: a retry, a resume and another engine get the record.
 
 use std::collections::BTreeSet;
@@ -214,8 +214,8 @@ async fn a_failure_is_dropped_with_an_attempt_that_is_retried() {
     }
 }
 
-/// What failed at the first attempt is tried again at the second, although its
-/// failure was written beside a success.
+/// What failed in the first attempt is tried again in the second, although its
+/// failure was written together with a success.
 #[tokio::test]
 async fn a_retry_tries_again_what_failed() {
     for place in stores() {
@@ -243,7 +243,7 @@ async fn a_retry_tries_again_what_failed() {
     }
 }
 
-/// What an attempt did not call any more is not among the calls of its task.
+/// What an attempt no longer called is not among the calls of its task.
 #[tokio::test]
 async fn an_effect_of_an_earlier_attempt_is_marked() {
     for place in stores() {
@@ -513,7 +513,7 @@ async fn of_a_huge_request_the_beginning_is_kept() {
         let letters = text.strip_prefix('"').unwrap();
         assert!(letters.chars().all(|letter| letter == 'é'));
 
-        // What differs behind the beginning differs.
+        // Differences after the beginning count.
         let error = engine.run("other", Findings::of(1, 2)).await.unwrap_err();
         assert!(matches!(error, Error::EffectChanged { .. }), "{error}");
     }
@@ -526,7 +526,7 @@ struct Page {
     fresh: bool,
 }
 
-/// The node sees what the record holds, also when it was made just now.
+/// The node sees what the record holds, even when it was made just now.
 #[tokio::test]
 async fn the_first_look_is_at_the_record_too() {
     for place in stores() {
@@ -616,7 +616,7 @@ async fn an_update_is_taken_if_only_finished_tasks_have_effects() {
     }
 }
 
-/// Records as a step's digest takes them, but for what the clock said.
+/// Records as a step's digest takes them, except for the time of the clock.
 fn timeless(records: Vec<EffectRecord>) -> Vec<EffectRecord> {
     let mut records = records;
     for record in &mut records {

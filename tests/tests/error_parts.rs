@@ -1,4 +1,4 @@
-//! What an error is about can be asked of it, and a failed run keeps why it failed.
+//! An error says what it is about, and a failed run keeps why it failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ async fn a_failed_run_says_why() {
         assert_eq!(json["error"]["code"], "node_failed");
         assert_eq!(json["error"]["node"], "stumbles");
 
-        // A correction leaves it as it stands; the way out takes the reason away.
+        // A correction leaves it as it is; a successful run removes the reason.
         let run = engine
             .update("trip", Trip::update().stops(1))
             .await

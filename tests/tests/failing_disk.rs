@@ -1,6 +1,6 @@
 //! A disk that fails under the store at any write, sync, truncation or deletion
-//! gives an error, never a success that is none; what stands then is the old
-//! step or the new one, never a mix, and the run goes on from there and ends as
+//! gives an error, never a false success; what is stored then is the old
+//! step or the new one, never a mix, and the run continues from there and ends as
 //! if nothing had happened.
 //!
 //! `SUPERSTEP_SEED` sets the delays.
@@ -42,7 +42,7 @@ impl Open {
     /// Returns when the file is closed.
     async fn close(self) {
         drop(self.engine);
-        // Its aborted tasks hold the store for a moment more.
+        // Its aborted tasks hold the store for another moment.
         while Arc::strong_count(&self.store) > 1 {
             tokio::task::yield_now().await;
         }
@@ -86,9 +86,9 @@ impl Scene {
         Ok(Open { engine, store })
     }
 
-    /// Opens the store and drives the run; every failure has to be told. But if
+    /// Opens the store and drives the run; every failure has to be reported. But if
     /// the writes of several callers failed together, each is tried again alone,
-    /// and a failure that `passes` may be mended by that.
+    /// and that may repair a failure that `passes`.
     async fn attempt(&self, passes: bool) -> Option<Open> {
         let Ok(open) = self.open() else {
             assert!(self.disk.failed() > 0, "a healthy disk was refused");
@@ -112,8 +112,8 @@ impl Scene {
         Some(open)
     }
 
-    /// How many steps stand on the disk: those that were acknowledged, or the
-    /// one that was being written too.
+    /// How many steps are on the disk: those that were acknowledged, and perhaps the
+    /// one that was being written.
     async fn check_what_stands(&self, engine: &Engine<Surveyor>, expected: &Trace) -> usize {
         let acknowledged = self.acknowledged.load(Ordering::SeqCst);
         let steps = match trace(engine, RUN).await {
@@ -173,7 +173,7 @@ async fn every_change_fails(last: impl Fn(u64) -> u64, trouble: Trouble) {
             break;
         }
         scene.disk.heal();
-        let open = scene.open().expect("the disk is well again");
+        let open = scene.open().expect("the disk works again");
         stood.push(scene.check_what_stands(&open.engine, &expected).await);
         scene.finish(&open.engine, &expected).await;
         change += 1;

@@ -1,5 +1,5 @@
 //! A store that fails gives an error from the run, never a success; the run
-//! goes on when the store is well again and ends as if nothing had happened.
+//! continues when the store works again and ends as if nothing had happened.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ async fn every_nth_call_fails_and_the_run_ends_the_same() {
     let mut failures = 0;
     for place in stores() {
         for (call, moment, n) in faults() {
-            // To resume takes five calls: with fewer between two faults nothing could ever go on.
+            // Resuming takes five calls: with fewer between two faults nothing could ever continue.
             if call == "*" && n < 7 {
                 continue;
             }
@@ -84,7 +84,7 @@ async fn every_nth_call_fails_and_the_run_ends_the_same() {
     assert!(failures > 50, "only {failures} calls ever failed");
 }
 
-/// A store that cannot keep a value is not unwell: the value has to change.
+/// A store that cannot keep a value is not at fault: the value has to change.
 #[tokio::test]
 async fn a_value_that_is_too_large_is_told_as_that() {
     for place in stores() {
@@ -116,8 +116,8 @@ async fn a_value_that_is_too_large_is_told_as_that() {
     }
 }
 
-/// Wherever it stands, a value that no store takes is a failure of its run, whose
-/// other results are kept, and a further turn goes on.
+/// Wherever it is, a value that no store takes is a failure of its run, whose
+/// other results are kept, and a further turn continues.
 #[tokio::test]
 async fn a_run_whose_value_is_too_large_has_failed() {
     for refused in ["commit", "journal", "park"] {
@@ -173,7 +173,7 @@ async fn a_run_whose_value_is_too_large_has_failed() {
     }
 }
 
-/// Resuming in the very engine, or in another one, makes no difference: not
+/// Resuming in the same engine, or in another one, makes no difference, not
 /// even in the fingerprint.
 #[tokio::test]
 async fn another_engine_goes_on_at_once() {

@@ -27,7 +27,7 @@ fn pour(_: &Tea) -> TeaUpdate {
 #[graph(state = Tea, start -> pour -> end)]
 struct Pot;
 
-/// A store with a run that has ended, and which has forgotten how it came to be.
+/// A store with a run that has ended, and no record of the calls that made it.
 async fn store() -> FaultyStore {
     let store = Arc::new(MemoryStore::new());
     let engine = Engine::builder(Pot).store(store.clone()).build();

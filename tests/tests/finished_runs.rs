@@ -15,7 +15,7 @@ const MIB: usize = 1 << 20;
 const BOUND: usize = 32 * MIB;
 
 thread_local! {
-    /// The bytes of all living [`Text`]s of this thread, on which nodes run, too.
+    /// The bytes of all live [`Text`]s of this thread, on which nodes run, too.
     static LIVE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -119,7 +119,7 @@ async fn large_states_are_kept_up_to_a_bound_in_bytes() {
             assert!(live() <= BOUND, "{place:?}: {} MiB", live() / MIB);
         }
         assert!(live() >= BOUND / 2, "{place:?}: the last ones are kept");
-        // The youngest is still there, and goes on from memory.
+        // The newest is still there, and continues from memory.
         let before = live();
         engine
             .turn("run 17", Paper::update().read(0))

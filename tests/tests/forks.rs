@@ -1,4 +1,4 @@
-//! A fork goes on from any step of a run with its state edited, shares the
+//! A fork continues from any step of a run with its state edited, shares the
 //! history up to there, and nothing else.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ fn surveying(place: &Place, surveyor: &Surveyor) -> Engine<Surveyor> {
     builder.build().unwrap()
 }
 
-/// A finished survey, so many steps long.
+/// A finished survey, and how many steps it has.
 async fn surveyed(place: &Place, run: &str) -> u64 {
     let engine = surveying(place, &Surveyor::new());
     engine.run(run, Survey::of(2, 3)).await.unwrap().steps()
@@ -311,7 +311,7 @@ async fn the_same_fork_again_is_harmless() {
             other.fork("origin", 3, "fork", edit)
         );
         assert_eq!(first.unwrap().fingerprint(), second.unwrap().fingerprint());
-        // And when it has gone on since.
+        // And when it has continued since.
         let done = engine().resume("fork").await.unwrap();
         let again = engine().fork("origin", 3, "fork", edit).await.unwrap();
         assert_eq!(again.status(), Status::Completed);
@@ -604,8 +604,8 @@ async fn a_fork_without_progress_says_so() {
     }
 }
 
-/// Of what the state's own encoding skips nothing is left in a fork, whether
-/// it goes on at once or is loaded.
+/// Nothing that the state's own encoding skips is left in a fork, whether
+/// it continues at once or is loaded.
 #[tokio::test]
 async fn a_fork_sees_what_is_stored() {
     #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -644,7 +644,7 @@ async fn a_fork_sees_what_is_stored() {
         assert_eq!((fork.state().shown, fork.state().hidden), (11, 0));
         let done = engine().resume("fork").await.unwrap();
         assert_eq!(done.state().seen, [(11, 0), (0, 0)]);
-        // A snapshot of the very step that made it a fork.
+        // A snapshot of the step that made it a fork.
         engine().fork("origin", 1, "kept", |_| {}).await.unwrap();
         engine().snapshot("kept").await.unwrap();
         let done = engine().resume("kept").await.unwrap();

@@ -1,4 +1,4 @@
-//! History is append-only, and the state of every step can be looked at.
+//! History is append-only, and the state of every step can be read.
 
 use serde::{Deserialize, Serialize};
 use superstep::encode;

@@ -12,7 +12,7 @@ use superstep::store::EffectKind;
 use superstep_tests::lab::{Lab, one, seen};
 use superstep_tests::{kind, kinds, stores};
 
-/// Draws and reads the clock inside of two effects and between them, and tells
+/// Draws and reads the clock inside two effects and between them, and tells
 /// what it drew between them; fails at first if something is broken.
 fn drawing() -> Lab {
     Lab::new(|cx, outside, _| {
@@ -175,7 +175,7 @@ async fn an_effect_that_was_made_outside_is_refused_inside_too() {
     }
 }
 
-/// Waits for `call`, and makes nothing of it if it panics.
+/// Waits for `call`, and ignores it if it panics.
 async fn whatever_comes<T>(call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     poll_fn(|task| {

@@ -1,9 +1,9 @@
 //! A process killed at a random point loses no acknowledged commit and repeats
 //! none; tasks of committed steps never run again; recorded effects are not
-//! called again; what must not be repeated is asked for instead; the next
+//! called again; what must not be repeated is asked about instead; the next
 //! process takes over at once.
 //!
-//! `SUPERSTEP_KILLS` sets how many processes are killed (50 unless given),
+//! `SUPERSTEP_KILLS` sets how many processes are killed (50 by default),
 //! `SUPERSTEP_SEED` when.
 #![cfg(all(unix, feature = "sqlite"))]
 
@@ -40,7 +40,7 @@ async fn survey(folder: &Path, id: &str, dice: Dice) -> Result<Run<Survey>, Erro
     let store = sqlite_at(&folder.join("runs.db"));
     // A step that was committed before this process began is not acknowledged
     // here, but recognised.
-    let before = store.head(id).await.expect("the store is well");
+    let before = store.head(id).await.expect("the store works");
     let last = Arc::new(AtomicU64::new(before.map_or(0, |head| head.step + 1)));
     let hooked = {
         let (journal, store, id) = (journal.clone(), Arc::clone(&store), id.to_owned());
@@ -242,8 +242,8 @@ impl Account {
     }
 }
 
-/// Notes what stands in the store now: it is committed and recorded,
-/// acknowledged or not. Whether the run is under way.
+/// Notes what is in the store now: it is committed and recorded,
+/// acknowledged or not. Returns whether the run is under way.
 async fn look(store: &Arc<dyn Store>, journal: &Journal, id: &str) -> bool {
     let Some(head) = store.head(id).await.unwrap() else {
         return false;
@@ -280,7 +280,7 @@ async fn faults(folder: &Path, number: usize, account: &Account) -> [usize; 2] {
     let undisturbed = Engine::builder(Surveyor::new()).build().unwrap();
     undisturbed.run(survey_id.as_str(), input()).await.unwrap();
     let expected = trace(&undisturbed, &survey_id).await.unwrap();
-    assert_eq!(stored, expected, "{survey_id} ended otherwise");
+    assert_eq!(stored, expected, "{survey_id} ended differently");
     let last = stored.history.last().unwrap().step;
     assert_eq!(account.committed[&survey_id], last);
 
@@ -288,7 +288,7 @@ async fn faults(folder: &Path, number: usize, account: &Account) -> [usize; 2] {
     let mut paid = paid(folder, &till_id);
     let payments = paid.len();
     paid.dedup();
-    assert_eq!(paid, all, "{till_id} paid otherwise");
+    assert_eq!(paid, all, "{till_id} paid differently");
     let tills = Tills {
         dice: Dice::new(0),
         paid: Journal::new(),
@@ -299,7 +299,7 @@ async fn faults(folder: &Path, number: usize, account: &Account) -> [usize; 2] {
     [lost, payments - paid.len()]
 }
 
-/// The same over all runs that finished, some at a time.
+/// The same for all runs that finished, a few at a time.
 async fn all_faults(folder: &Path, finished: usize, account: Account) -> [usize; 2] {
     let account = Arc::new(account);
     let (mut looks, mut sum) = (JoinSet::new(), [0, 0]);

@@ -32,7 +32,7 @@ struct World {
 #[node]
 async fn part(state: &Chat, n: u64, world: &World, cx: &Cx) -> Result<ChatUpdate, NodeError> {
     world.dice.dawdle().await;
-    // Another number at every call.
+    // A different number at every call.
     let draw = cx.effect("draw", &n).run(|| async {
         world.dice.dawdle().await;
         ok(world.dice.below(u64::MAX))
@@ -89,7 +89,7 @@ async fn converse(engine: &Engine<Chatting>) {
     }
 }
 
-/// What an operator does, as far as nobody else is at it.
+/// What an operator does, unless somebody else is doing it.
 async fn mend(engine: &Engine<Chatting>) {
     let _ = engine.get("chat").await;
     let _ = engine.update("chat", Chat::update().mended(1)).await;

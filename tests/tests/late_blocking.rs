@@ -93,7 +93,7 @@ async fn an_effect_of_a_closed_step_does_not_reach_the_next() {
     }
 }
 
-/// What a blocking node does, given its context and what it notes in.
+/// What a blocking node does, given its context and where it takes notes.
 #[derive(Clone, Copy)]
 struct Script(fn(&Cx, &Journal, &Gate) -> Result<String, NodeError>);
 

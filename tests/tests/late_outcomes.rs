@@ -1,4 +1,4 @@
-//! What comes too late for a node comes too late in a replay, too: it goes on
+//! What comes too late for a node comes too late in a replay, too: it continues
 //! without it again.
 
 use std::future::{pending, ready};

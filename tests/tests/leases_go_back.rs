@@ -1,5 +1,5 @@
 //! Whoever stops driving a run, in whatever way, gives its lease back: another
-//! engine goes on at once, and need not wait until the lease lapses.
+//! engine continues at once, and need not wait until the lease lapses.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ enum End {
 
 const ENDS: [End; 3] = [End::Well, End::Failed, End::Asking];
 
-/// A lab whose tasks end so, each once it has fetched its page.
+/// A lab whose tasks end like that, each once it has fetched its page.
 fn lab(end: End) -> Lab {
     Lab::new(move |cx, outside, item| {
         Box::pin(async move {
@@ -84,7 +84,7 @@ async fn elsewhere(lab: &Lab, place: &Place, run: &str) -> Result<Run<Findings>,
     take_over(&lab.engine(place), run).await
 }
 
-/// A run for `of` to be called for.
+/// A run for which `of` can be called.
 async fn prepare(of: &str, lab: &Lab, place: &Place, id: &str) {
     let engine = lab.engine(place);
     match of {
@@ -147,7 +147,7 @@ async fn a_driver_that_could_not_leave_its_step() {
     }
 }
 
-/// Another engine finishes the run between a `resume`'s look and its lease.
+/// Another engine finishes the run between a `resume`'s read and its lease.
 #[tokio::test]
 async fn a_resume_that_finds_the_run_finished() {
     for place in stores() {
@@ -176,7 +176,7 @@ async fn a_resume_that_finds_the_run_finished() {
 
 #[derive(Clone, Copy, Debug)]
 enum Stop {
-    /// The call is a task of the runtime, and goes with it.
+    /// The call is a task of the runtime, and is dropped with it.
     Spawned,
     /// The call was dropped just before.
     Dropped,

@@ -1,5 +1,5 @@
-//! A lease stays with whoever drives although renewals are lost, and though others are given
-//! up beside it.
+//! A lease stays with whoever drives although renewals are lost, and although others are given
+//! up at the same time.
 
 use std::future::pending;
 use std::pin::pin;
@@ -63,7 +63,7 @@ async fn nobody_else_gets_it(
     assert_eq!(run.state().rounds, 1);
 }
 
-/// The store in memory knows no owner's life, so a lease that lapses can be taken at once.
+/// The store in memory cannot tell whether an owner is alive, so a lease that lapses can be taken at once.
 #[tokio::test]
 async fn a_renewal_may_hang() {
     let memory = MemoryStore::new();
@@ -101,7 +101,7 @@ async fn a_renewal_may_panic() {
     nobody_else_gets_it(engine(memory, 3 * SECOND), run).await;
 }
 
-/// What a node leaves behind, which takes its time.
+/// What a node leaves behind, which takes a while to drop.
 struct Slow;
 
 impl Drop for Slow {

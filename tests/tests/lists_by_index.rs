@@ -60,8 +60,8 @@ async fn are_soon(store: &SqliteStore, filters: &[(RunFilter, usize)]) {
     }
 }
 
-/// Makes `MANY` runs of the one that is there. Of ten thousand one has failed, and one more
-/// is of another graph.
+/// Makes `MANY` runs out of the existing one. One in ten thousand has failed, and another
+/// belongs to another graph.
 fn multiply(path: &Path) {
     let columns = "fingerprint, version, seed, created, updated, step, turn, turn_step, chain, epoch, \
                    expires, pruned, counted_from";
@@ -121,7 +121,7 @@ async fn the_first_page_of_many_runs_is_there_soon() {
     are_soon(&looking, &filters()).await;
 }
 
-/// Behind a page that is far down the list comes the next as soon as the first came.
+/// A page far down the list comes as quickly as the first.
 #[tokio::test]
 async fn the_last_page_is_there_as_soon_as_the_first() {
     let (_folder, path) = filled().await;
@@ -144,7 +144,7 @@ async fn the_last_page_is_there_as_soon_as_the_first() {
     assert_eq!(found, wanted);
 }
 
-/// It has no index for a filter, but what it shows first is soon there all the same.
+/// It has no index for a filter, but its first page comes quickly all the same.
 #[tokio::test]
 async fn the_first_page_of_an_older_schema_is_there_soon() {
     let folder = tempdir().unwrap();

@@ -30,11 +30,11 @@ impl<'de> Deserialize<'de> for Counted {
 struct Rounds {
     /// Rounds that are done.
     n: u64,
-    /// How many there are to be.
+    /// How many there will be.
     limit: u64,
-    /// In so many rounds one after the other a task gets the same input.
+    /// For this many rounds in a row a task gets the same input.
     repeat: u64,
-    /// After so many inputs the first comes again.
+    /// After this many inputs the first comes again.
     period: u64,
     /// From this round on the state stays as it is.
     still: u64,
@@ -93,7 +93,7 @@ fn item(state: &Rounds, item: u64) -> RoundsUpdate {
 )]
 struct Picking;
 
-/// What [`item`] does, and where it goes on, round the items.
+/// What [`item`] does, and where it goes next, round the items.
 #[node]
 fn again(state: &Rounds, item: u64) -> (RoundsUpdate, Next) {
     let next = if state.n >= state.still {
@@ -126,7 +126,7 @@ fn again(state: &Rounds, item: u64) -> (RoundsUpdate, Next) {
 )]
 struct Circling;
 
-/// What a run came to, and how often its state was encoded on the way.
+/// The result of a run, and how often its state was encoded on the way.
 async fn encodings<G: Graph<State = Rounds>>(
     graph: G,
     max_steps: u64,
@@ -214,7 +214,7 @@ async fn a_loop_of_more_inputs_than_are_remembered_meets_max_steps() {
     assert_eq!(encoded, 0);
 }
 
-/// A loop that changes its state for long and then no more.
+/// A loop that changes its state for a long time and then no more.
 #[tokio::test]
 async fn an_endless_loop_that_begins_late_is_found_before_its_rounds_have_doubled() {
     for period in [1, 5, 64] {

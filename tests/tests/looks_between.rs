@@ -1,4 +1,4 @@
-//! Looking at an open run, or correcting it, leaves its tasks what they were:
+//! Reading an open run, or correcting it, leaves its tasks as they were:
 //! the same order keys, the same kept results.
 
 use std::collections::BTreeSet;

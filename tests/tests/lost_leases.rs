@@ -1,4 +1,4 @@
-//! One writer: who lost its lease is told so and commits nothing; a step that
+//! One writer: whoever lost its lease is told so and commits nothing; a step that
 //! is committed stays as it is.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ struct Notes {
 #[derive(Clone, Debug)]
 struct Worker {
     name: &'static str,
-    /// One permit a task.
+    /// One permit per task.
     gate: Arc<Semaphore>,
     entered: Arc<Semaphore>,
 }
@@ -181,7 +181,7 @@ async fn a_commit_of_the_same_step_with_the_same_key_is_harmless_and_the_last() 
     );
 }
 
-/// As a failure would be: what is kept belongs to who holds the lease.
+/// As a failure would be: what is kept belongs to whoever holds the lease.
 #[tokio::test]
 async fn who_lost_its_lease_does_not_mark_the_run_as_failed() {
     let (slow, fast) = (Worker::new("slow"), Worker::new("fast"));

@@ -440,7 +440,7 @@ async fn left_by_v1(store: &Arc<dyn Store>) {
     assert!(matches!(error, Error::NodeFailed { .. }), "{error}");
 }
 
-/// The state as it is stored: what it skips is not looked at.
+/// The state as it is stored: what it skips is not compared.
 fn stored(order: &v2::Order) -> v2::Order {
     v2::Order {
         tip: String::new(),
@@ -552,7 +552,7 @@ async fn the_first_commit_after_it_writes_a_snapshot() {
             .unwrap();
         let snapshot = place.store.snapshot("order", 9).await.unwrap().unwrap();
         assert_eq!(snapshot.step, 2, "{place:?}");
-        // What is loaded now needs the function no more.
+        // What is loaded now no longer needs the function.
         let run = engine(v2::panicking::Shop, &place.store)
             .get("order")
             .await
@@ -631,7 +631,7 @@ async fn a_third_version_goes_on_with_runs_of_both() {
             .unwrap();
         assert_eq!(run.state().log[1], "shipped with fragile", "{place:?}");
     }
-    // Begun by the first, gone on with by the second, ended by the third.
+    // Begun by the first, continued by the second, ended by the third.
     for place in stores() {
         left_by_v1(&place.store).await;
         let second = engine(v2::waiting::Shop, &place.store);

@@ -1,5 +1,5 @@
-//! A run that can never go on says so: a join that starves, a loop that
-//! provably never ends; other loops meet `max_steps`.
+//! A run that can never continue says so: a join that starves, a loop that
+//! provably never ends; other loops reach `max_steps`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -119,7 +119,7 @@ async fn a_further_turn_is_possible_after_no_progress() {
             .await
             .unwrap_err();
         reason(&error);
-        // What an operator corrects does not close that door.
+        // An operator's correction does not change that.
         engine
             .update("run", Loop::update().rounds(1))
             .await
@@ -253,7 +253,7 @@ async fn other_loops_meet_max_steps_and_go_on_if_there_are_more() {
     }
 }
 
-/// The limit is of one turn.
+/// The limit is for one turn.
 #[tokio::test]
 async fn max_steps_counts_each_turn_anew() {
     let engine = Engine::builder(Counting).max_steps(10).build().unwrap();

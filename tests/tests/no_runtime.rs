@@ -1,4 +1,4 @@
-//! Outside of tokio every call that needs it says so, before anything is written.
+//! Outside tokio every call that needs it says so, before anything is written.
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
@@ -9,7 +9,7 @@ use superstep::store::StoreExt;
 use superstep_tests::stores;
 use superstep_tests::survey::{Survey, Surveyor};
 
-/// What `call` comes to without a runtime; it may not wait.
+/// The result of `call` without a runtime; it may not wait.
 fn bare<T>(call: impl Future<Output = Result<T, Error>>) -> Error {
     match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Err(error)) => error,

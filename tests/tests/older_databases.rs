@@ -1,7 +1,7 @@
-//! Runs that an older program wrote are gone on with, and replay in every step.
+//! Runs that an older program wrote continue, and replay in every step.
 //!
 //! A file under `tests/golden` was written by the program of its schema and is
-//! never written again; a later schema gets a file of its own beside it.
+//! never written again; a later schema gets a file of its own.
 #![cfg(feature = "sqlite")]
 
 use std::fs;
@@ -61,7 +61,7 @@ impl World {
     }
 }
 
-/// `read a b` reads words, `pay 7` pays, everything else is replied to.
+/// `read a b` reads words, `pay 7` pays, everything else gets a reply.
 #[node]
 fn plan(state: &Desk) -> Result<(DeskUpdate, Plan), NodeError> {
     let mut words = state.message.split(' ').map(str::to_owned);
@@ -73,7 +73,7 @@ fn plan(state: &Desk) -> Result<(DeskUpdate, Plan), NodeError> {
     Ok((Desk::update().log([format!("planned {plan:?}")]), plan))
 }
 
-/// The word `slip` is read at the second attempt, the word `lost` never.
+/// The word `slip` is read in the second attempt, the word `lost` never.
 #[node(retry(attempts = 2, base = "1ms"))]
 async fn read(_: &Desk, word: String, world: &World, cx: &Cx) -> Result<DeskUpdate, NodeError> {
     let at = cx.now();
@@ -219,7 +219,7 @@ async fn write_the_golden_database() {
     desk.fork("chat", 3, "fork", edit).await.unwrap();
     desk.resume("fork").await.unwrap();
 
-    // Joins wait, one node is deferred, inputs stand in the frontier.
+    // Joins wait, one node is deferred, inputs are in the frontier.
     for (id, steps) in [("inputs", 1), ("joining", 2)] {
         let halting = engine(&path, &well, steps);
         let error = halting.run(id, asked("read a lost")).await.unwrap_err();
@@ -369,7 +369,7 @@ async fn what_failed_takes_a_turn() {
     }
 }
 
-/// From every step that was committed a fork goes on as its origin did.
+/// From every committed step a fork continues as its origin did.
 #[tokio::test]
 async fn every_step_can_be_forked() {
     for name in GOLDEN {
@@ -409,7 +409,7 @@ async fn the_golden_database_has_one_of_everything() {
             assert!(kinds.contains(&kind), "{kind:?}");
         }
         let failed = store.load("failed").await.unwrap().unwrap();
-        assert_eq!(failed.pending.len(), 3, "what its siblings came to is kept");
+        assert_eq!(failed.pending.len(), 3, "its siblings' results are kept");
         assert!(failed.head.error.unwrap().contains("the desk is broken"));
         let chat = store.head("chat").await.unwrap().unwrap();
         assert_eq!((chat.turn, chat.token.as_deref()), (3, Some("three")));

@@ -76,7 +76,7 @@ async fn a_thousand_calls_at_once_are_one_execution() {
     }
 }
 
-/// The caller that drives may go away at any time: another one goes on from
+/// The caller that drives may go away at any time: another one continues from
 /// exactly there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_give_up_do_not_disturb_those_that_wait() {
@@ -115,7 +115,7 @@ struct Talk {
     heard: Vec<String>,
 }
 
-/// Opened by the test when the node may go on.
+/// Opened by the test when the node may continue.
 #[derive(Debug)]
 struct Gate(Arc<Semaphore>);
 
@@ -298,7 +298,7 @@ async fn equal_turns_with_other_tokens_are_not_taken_for_one() {
         let engine = listener(&place, &gate);
         engine.run("run", say("first")).await.unwrap();
 
-        // The other engine's turn comes between the look at the head and the commit.
+        // The other engine's turn comes between reading the head and the commit.
         let other = listener(&place, &gate);
         let overtaken = AtomicBool::new(false);
         let hooked = Hooked::new(Arc::clone(&place.store), move |_, call| {
@@ -327,7 +327,7 @@ async fn another_input_is_refused_while_the_run_is_driven_too() {
     for place in stores() {
         let gate = Arc::new(Semaphore::new(0));
         let engine = listener(&place, &gate);
-        // Stopped in its first step, then taken up by `resume`.
+        // Stopped in its first step, then continued by `resume`.
         tokio::select! {
             biased;
             _ = async { engine.run("run", say("hello")).await } => unreachable!("the gate is closed"),

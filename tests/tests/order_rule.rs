@@ -69,7 +69,7 @@ fn repair(_: &Trail, failure: Failure, journal: &Journal, cx: &Cx) -> TrailUpdat
     visit(journal, cx, &format!("({})", failure.node))
 }
 
-// One row a line: the edges are numbered in the order in which they are written.
+// One row per line: the edges are numbered in the order in which they are written.
 #[graph(
     state = Trail,
     gather = side, extra = side, meet = side, last = side,

@@ -1,5 +1,5 @@
 //! A runtime that is shut down, or that has no clock, is never a node's failure:
-//! whoever waits for the run on another one goes on, and a call that cannot drive
+//! whoever waits for the run on another one continues, and a call that cannot drive
 //! a run says so before it writes anything.
 
 use std::future::{pending, poll_fn};
@@ -28,14 +28,14 @@ fn on_one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Waits until so many lines are noted.
+/// Waits until that many lines are noted.
 fn noted(journal: &Journal, lines: usize) {
     while journal.lines().len() < lines {
         thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// Drives `run` on a runtime that is shut down, once `journal` has so many lines,
+/// Drives `run` on a runtime that is shut down, once `journal` has that many lines,
 /// while somebody waits for it on another one.
 fn taken_over<G: Graph>(
     engine: &Engine<G>,
@@ -69,7 +69,7 @@ fn is_first(outside: &Outside, item: u32) -> bool {
     item == 0 && !outside.journal.lines().contains(&"called 0".to_owned())
 }
 
-/// What the first task is at when its runtime goes; every further start ends at once.
+/// What the first task is doing when its runtime goes; every further start ends at once.
 const WAYS: [(&str, Act); 3] = [
     ("a timer", |cx, outside, item| {
         Box::pin(async move {
@@ -175,7 +175,7 @@ fn blocks(_: &Job, journal: &Journal) -> JobUpdate {
 #[derive(Clone)]
 struct Blocks(Journal);
 
-/// One that waits in the queue of the pool that goes starts in another.
+/// One that waits in the queue of a pool that is shut down starts in another.
 #[test]
 fn a_blocking_node_starts_on_another_runtime() {
     let journal = Journal::new();
@@ -197,7 +197,7 @@ fn a_blocking_node_starts_on_another_runtime() {
     assert_eq!(journal.lines(), ["started"]);
 }
 
-/// Nobody else waits for the run, and the call that drives it lives on.
+/// Nobody else waits for the run, and the call that drives it survives.
 #[test]
 fn a_call_whose_own_runtime_is_gone_says_so_and_the_run_goes_on_elsewhere() {
     for (way, act) in WAYS {
@@ -276,7 +276,7 @@ fn without_a_clock_nothing_is_begun() {
             bare.block_on(engine.snapshot("run")).unwrap_err(),
             "`snapshot`",
         );
-        // To look needs no clock.
+        // Reading needs no clock.
         let run = bare.block_on(engine.get("run")).unwrap();
         assert_eq!((run.status(), run.steps()), (Status::Completed, 3));
 
@@ -287,7 +287,7 @@ fn without_a_clock_nothing_is_begun() {
     }
 }
 
-/// A runtime that is left standing keeps no time.
+/// A runtime that nobody drives keeps no time.
 #[test]
 fn a_timeout_holds_although_nobody_drives_the_runtime_where_it_began() {
     let lab = Lab::new(|cx, _, _| {

@@ -1,5 +1,5 @@
-//! A state whose `Drop` panics, wherever the engine lets go of it, takes no
-//! call, no engine and no other run along.
+//! A state whose `Drop` panics, wherever the engine lets go of it, takes down no
+//! call, no engine and no other run.
 
 use std::future::{IntoFuture, pending, ready};
 use std::panic::AssertUnwindSafe;
@@ -49,7 +49,7 @@ fn engine(place: &Place) -> Engine<Shelves> {
         .expect("the settings make sense")
 }
 
-/// What `call` comes to while the states blow up; the error is its panic.
+/// The result of `call` while the states blow up; the error is its panic.
 async fn armed<T>(call: impl Future<Output = T> + Send + 'static) -> Result<T, String>
 where
     T: Send + 'static,
@@ -76,7 +76,7 @@ async fn they_stay_with_their_run() {
     for place in stores() {
         let engine = engine(&place);
         for call in 0..100 {
-            // Each takes the place of an older one among those that are kept.
+            // Each replaces an older one among those that are kept.
             let run = engine
                 .run(format!("run {call}"), Shelf::default())
                 .into_future();

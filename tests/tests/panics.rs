@@ -110,7 +110,7 @@ async fn blow<G: Graph<State = Fuse>>(
         (&["calm".to_owned()][..], 2)
     );
 
-    // The engine goes on with other runs.
+    // The engine keeps driving other runs.
     let other = engine
         .run(format!("{id} other"), input(""))
         .await
@@ -118,7 +118,7 @@ async fn blow<G: Graph<State = Fuse>>(
     assert_eq!(other.status(), Status::Completed);
 
     broken.0.store(false, Ordering::SeqCst);
-    let run = engine.resume(id).await.expect("it is mended");
+    let run = engine.resume(id).await.expect("it is fixed");
     (error, run.into_state())
 }
 

@@ -23,7 +23,7 @@ fn blows(what: u64) {
     assert!(BROKEN.load(Ordering::SeqCst) != what, "blown {what}");
 }
 
-/// A value that minds what is done to it.
+/// A value that reacts to what is done to it.
 #[derive(Debug, PartialEq)]
 struct Touchy(u64);
 
@@ -166,17 +166,17 @@ async fn breaks<G: Graph<State = Shelf>>(
         .expect("it ends")
         .unwrap_or_else(|panic| panic!("{what}: {panic}"));
     match result {
-        // Not everything is touched on every way.
+        // Not everything is touched on every path.
         Ok(run) => assert_eq!(run.status(), Status::Completed),
         Err(error) => assert!(error.to_string().contains("blown"), "{error}"),
     }
-    // Another engine can go on at once: the lease was given back.
-    let run = engine().resume(&id).await.expect("it is mended");
+    // Another engine can continue at once: the lease was given back.
+    let run = engine().resume(&id).await.expect("it is fixed");
     assert_eq!(run.state().count, count);
     let items: Vec<_> = run.state().items.iter().map(|item| item.0).collect();
     assert_eq!(items, [9, 0, 1, 2, 3]);
     assert_eq!(
-        one.resume(&id).await.expect("it is mended").state(),
+        one.resume(&id).await.expect("it is fixed").state(),
         run.state()
     );
 }

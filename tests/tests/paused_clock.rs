@@ -87,7 +87,7 @@ async fn nap(count: &Count, cx: &Cx) -> CountUpdate {
 #[graph(state = Count, start -> nap -> end)]
 struct Sleeper;
 
-/// What waits for time alone still gets it at once.
+/// What waits only for time still gets it at once.
 #[tokio::test(start_paused = true)]
 async fn a_sleep_takes_no_real_time() {
     let place = sqlite();

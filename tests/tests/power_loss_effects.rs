@@ -1,7 +1,7 @@
 //! With `FULL`, an effect whose result a node has seen is not called again after
 //! a power loss, and the run ends as if nothing had happened.
 //!
-//! `SUPERSTEP_CUTS` sets how many power losses there are (100 unless given),
+//! `SUPERSTEP_CUTS` sets how many power losses there are (100 by default),
 //! `SUPERSTEP_SEED` where, and what is lost.
 #![cfg(all(unix, feature = "sqlite"))]
 

@@ -1,5 +1,5 @@
 //! Random numbers follow from the run's seed and the task's order key alone:
-//! the same on a retry, a resume and in every store, others in each round of a
+//! the same on a retry, a resume and in every store, different in each round of a
 //! loop and for each task.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,5 @@
-//! A database that is opened to be read is read whole, whoever has it open or left it
-//! behind and whatever may be written, and no byte of it or beside it changes.
+//! A database that is opened read-only is read completely, whoever has it open or left it
+//! behind and whatever may be written, and no byte of it or of the files next to it changes.
 #![cfg(all(unix, feature = "sqlite"))]
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{child, child_folder, trace};
 use tempfile::{TempDir, tempdir};
 
-/// Whom systems give no rights.
+/// The user that systems give no rights.
 const NOBODY: u32 = 65_534;
 
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// What is on the disk does not change while `look` looks.
+/// What is on the disk does not change during `look`.
 async fn unchanged<T>(folder: &Path, look: impl Future<Output = T>) -> T {
     let before = files(folder);
     let found = look.await;
@@ -70,7 +70,7 @@ fn names(files: &BTreeMap<String, Vec<u8>>) -> Vec<&String> {
     files.keys().collect()
 }
 
-/// The ids of all runs, and that each can be loaded, replayed and looked back at.
+/// The ids of all runs; each can be loaded, replayed and read at past steps.
 async fn look(folder: &Path) -> Result<Vec<String>, StoreError> {
     let store = SqliteStore::open_read_only(database(folder))?;
     let heads = store.all_runs().await?;

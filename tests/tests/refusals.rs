@@ -58,7 +58,7 @@ async fn book(_: &Order, bank: &Bank, cx: &Cx) -> Result<OrderUpdate, NodeError>
     Ok(Order::update().receipt(receipt.await?))
 }
 
-/// Takes no for an error that may pass.
+/// Treats no as an error that may pass.
 #[node(retry(attempts = 3, base = "1ms"))]
 async fn insist(_: &Order, bank: &Bank, cx: &Cx) -> Result<OrderUpdate, NodeError> {
     let receipt = cx.effect("charge", &5).at_most_once();
@@ -229,7 +229,7 @@ struct Fails {
     way: Way,
 }
 
-/// Of whatever a node failed by, its error row is told.
+/// Whatever made a node fail, its error row is told.
 #[tokio::test]
 async fn a_failure_says_how() {
     let ways = [

@@ -1,5 +1,5 @@
 //! `replay_all` tells which of yesterday's runs today's program would break,
-//! and where; what it may change without breaking any is no difference.
+//! and where; what it may change without breaking any is not a difference.
 #![allow(
     dead_code,
     reason = "versions of one program use different parts of it"
@@ -83,7 +83,7 @@ macro_rules! program {
     };
 }
 
-/// The world outside: it never gives the same twice.
+/// The world outside: it never returns the same twice.
 async fn find(mut rng: impl rand_core::Rng, name: &str) -> Result<String, NodeError> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);

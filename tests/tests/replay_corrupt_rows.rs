@@ -1,4 +1,4 @@
-//! A replay trusts no row: one that is altered, missing, cut or too many is
+//! A replay trusts no row: one that is altered, missing, cut or superfluous is
 //! `Corrupt`, before any node runs.
 #![cfg(feature = "sqlite")]
 

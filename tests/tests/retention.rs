@@ -93,7 +93,7 @@ async fn runs_go_by_age() {
     assert_eq!(ids(&store).await, ["a", "d"]);
     let error = engine.get("b").await.unwrap_err();
     assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
-    // A run that is gone can be started anew.
+    // A run that is gone can be started again.
     assert_eq!(engine.run("b", walk(1)).await.unwrap().steps(), 1);
 }
 
@@ -130,7 +130,7 @@ async fn runs_go_by_status_count_and_graph() {
     }
 }
 
-/// What can be seen of a run, from the step on that `from` says.
+/// What can be seen of a run, beginning at step `from`.
 async fn seen(engine: &Engine<Walking>, run: &str, from: u64) -> Vec<superstep::StepInfo> {
     let mut steps = engine.history(run).await.unwrap();
     steps.retain(|step| step.step == 0 || step.step >= from);
@@ -156,7 +156,7 @@ async fn a_long_run_loses_its_early_steps_and_nothing_else() {
         let again = engine.prune(all_but_twin()).await.unwrap();
         assert_eq!(again, Pruned::default());
 
-        // Also from an engine that has nothing in memory.
+        // Even from an engine that has nothing in memory.
         for engine in [&engine, &walking(&place.store)] {
             let now = engine.get("run").await.unwrap();
             assert_eq!(now.state(), run.state());
@@ -193,7 +193,7 @@ async fn a_long_run_loses_its_early_steps_and_nothing_else() {
         let labels = engine.labels("run").await.unwrap();
         assert_eq!(labels, [("late".to_owned(), STEPS)]);
 
-        // And it goes on as if nothing had happened.
+        // And it continues as if nothing had happened.
         for run in ["run", "twin"] {
             let more = Walk::update().to(STEPS + 500);
             engine.turn(run, more).await.unwrap();
@@ -360,7 +360,7 @@ async fn a_fork_of_a_pruned_run_is_a_run_like_any_other() {
         }
         let error = engine.state_at("fork", 27).await.unwrap_err();
         assert!(matches!(error, Error::Pruned { .. }), "{error}");
-        // Its early steps can still be forked, and it can go on itself.
+        // Its early steps can still be forked, and it can continue itself.
         engine.fork("fork", 25, "again", |_| {}).await.unwrap();
         engine.fork("fork", 26, "and again", |_| {}).await.unwrap();
         for id in ["again", "and again"] {
@@ -386,7 +386,7 @@ fn pruned_before(store: &Arc<dyn Store>, when: &'static str) -> Engine<Walking> 
     Engine::builder(Walking).store(pruning).build().unwrap()
 }
 
-/// Steps that go while they are being looked at are pruned, not corrupt.
+/// Steps that disappear while they are being read are pruned, not corrupt.
 #[tokio::test]
 async fn pruning_does_not_disturb_a_look() {
     for place in stores() {

@@ -17,7 +17,7 @@ struct Tries {
     tried: Vec<u32>,
 }
 
-/// Fails so many times, and notes when it was tried.
+/// Fails that many times, and notes when it was tried.
 #[derive(Clone, Debug)]
 struct Flaky {
     failures: u32,

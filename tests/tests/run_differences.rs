@@ -99,7 +99,7 @@ fn topics(topics: [&str; 3]) -> Report {
 
 const ABC: [&str; 3] = ["a", "b", "c"];
 
-/// Of a run as ever and one in which something is odd.
+/// The difference between a usual run and one in which something is odd.
 async fn between(place: &Place, odd: &'static str, fail: bool) -> Divergence {
     let as_ever = reporter(place, "").run("as ever", topics(ABC)).await;
     as_ever.unwrap();

@@ -1,5 +1,5 @@
-//! A driving call that is made inside a node of the run it is for would wait
-//! for itself: it is refused at once, by the node's name.
+//! A driving call that is made inside a node of its own run would wait
+//! for itself: it is refused at once, naming the node.
 
 use std::cell::RefCell;
 use std::pin::pin;
@@ -21,7 +21,7 @@ struct Trip {
     said: Vec<String>,
 }
 
-/// The engine that the nodes are driven by.
+/// The engine that drives the nodes.
 #[derive(Clone, Debug, Default)]
 struct Own(Arc<OnceLock<Engine<Trips>>>);
 
@@ -244,7 +244,7 @@ struct Parent {
     own: Spawned,
 }
 
-/// What encodes itself with a question for its own run.
+/// A value whose encoding makes a call for its own run.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct Prying(u32);
 

@@ -1,6 +1,6 @@
 //! One engine, two runtimes: the runtime of whoever drives is shut down while
-//! somebody in another one waits for the run. The waiter goes on from the last
-//! commit; it is no failure of the node's.
+//! somebody in another one waits for the run. The waiter continues from the last
+//! commit; it is not the node's failure.
 
 use std::future::IntoFuture;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! With the round-trip check on, whatever a node sees after a resume equals what
 //! it would have seen without one: a value that would come back as another is
-//! refused in the step that made it, and inputs and responses are given to
-//! nodes as they are stored.
+//! refused in the step that made it, and nodes get inputs and responses as
+//! they are stored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -21,7 +21,7 @@ enum Amount {
     Text(String),
 }
 
-/// A value of which only a part is stored.
+/// A value of which only part is stored.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Cached {
     stored: u32,
@@ -216,7 +216,7 @@ async fn inputs_and_responses_are_given_as_they_are_stored() {
     }
 }
 
-/// Ten entries whose order is another in every process, and in every copy.
+/// Ten entries whose order differs in every process, and in every copy.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 struct OneLine(HashMap<String, u8>);
 
@@ -226,7 +226,7 @@ impl fmt::Debug for OneLine {
     }
 }
 
-/// Maps without an order inside of other values.
+/// Maps without an order inside other values.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Jumble {
     map: HashMap<String, Vec<HashMap<u32, Option<String>>>>,
@@ -354,7 +354,7 @@ async fn a_skipped_ephemeral_field_is_no_difference() {
     }
 }
 
-/// What functions of the user's make of values that can be stored, all of them.
+/// What the user's functions make of values that can all be stored.
 #[derive(State, Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Made {
     #[reduce(with = divide)]

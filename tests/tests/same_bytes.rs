@@ -2,7 +2,7 @@
 //! history and effects, whatever the concurrency, the delays, the store, the
 //! threads and the process. The nodes draw random numbers and read the clock.
 //!
-//! `SUPERSTEP_REPEATS` sets how many runs there are (36 unless given).
+//! `SUPERSTEP_REPEATS` sets how many runs there are (36 by default).
 
 use std::collections::BTreeSet;
 use std::time::{Instant, UNIX_EPOCH};
@@ -30,7 +30,7 @@ fn settings() -> impl Iterator<Item = Setting> {
     })
 }
 
-/// Everything that a run leaves behind, but for the time of day.
+/// Everything that a run leaves behind, except the time of day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Bytes {
     trace: Trace,
@@ -74,7 +74,7 @@ async fn survey_at(setting: Setting) -> Bytes {
     }
 }
 
-/// What so many surveys left behind, each in the next setting.
+/// What that many surveys left behind, each in the next setting.
 fn surveys(count: usize) -> Bytes {
     let mut settings = settings();
     let first = survey(settings.next().expect("they go on for ever"));

@@ -189,7 +189,7 @@ async fn extreme_settings_are_safe() {
     assert!(matches!(error, Error::BudgetExceeded { .. }), "{error}");
 }
 
-/// Who comes while the lease is being taken is told when it lapses at the latest.
+/// Whoever comes while the lease is being taken is told when it lapses at the latest.
 #[tokio::test]
 async fn a_lease_without_end_is_told_to_others() {
     for place in superstep_tests::stores() {
@@ -197,7 +197,7 @@ async fn a_lease_without_end_is_told_to_others() {
         let (told, commits) = (Arc::clone(&driving), AtomicU32::new(0));
         let store = place.hooked(move |moment, call| {
             let is_commit = (moment, call) == (Moment::Before, "commit");
-            // Behind the input, under the lease.
+            // After the input, under the lease.
             if !is_commit || commits.fetch_add(1, Ordering::SeqCst) == 0 {
                 return well();
             }

@@ -1,4 +1,4 @@
-//! `max_steps` counts from what came last from outside: the input, a turn, a
+//! `max_steps` counts from the last input from outside: the run's input, a turn, a
 //! correction. The count is the run's, not the process's.
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ fn endless() -> Count {
     Count { n: 0, limit: 1_000 }
 }
 
-/// The step at which the run met the limit.
+/// The step at which the run reached the limit.
 fn stopped(result: Result<Run<Count>, Error>) -> u64 {
     match result {
         Err(Error::MaxStepsExceeded { step, .. }) => step,
@@ -80,7 +80,7 @@ async fn a_correction_starts_the_count_anew() {
     }
 }
 
-/// What a fork's origin had taken up to there counts for the fork.
+/// The steps that a fork's origin took up to there count for the fork.
 #[tokio::test]
 async fn a_fork_goes_on_counting_where_its_origin_stood() {
     for place in stores() {

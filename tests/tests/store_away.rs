@@ -1,6 +1,6 @@
 //! A store that is away, or that loses the answer of any one call, changes nothing: the
-//! call is made again and settles it, no run fails by it, and no effect is made once more
-//! than without it.
+//! call is made again and settles it, no run fails because of it, and no effect is made more
+//! often than without it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -118,7 +118,7 @@ async fn any_one_call_may_be_lost_or_its_answer() {
     }
 }
 
-/// By the clock on the wall, since a paused one stands still while the store is asked.
+/// By the wall clock, since a paused one stands still while the store is asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn any_one_call_may_hang() {
     let (engine, world) = shop(&well());
@@ -250,7 +250,7 @@ async fn a_store_that_stays_away_fails_the_call_and_not_the_run() {
         let head = store.head("order-7").await.unwrap().unwrap();
         assert_eq!(head.status, Status::Running, "{call:?}");
 
-        // Another one goes on when the store is there again and the lease has lapsed.
+        // Another one continues when the store is back and the lease has lapsed.
         *time.lock().unwrap() += 60 * SECOND;
         let well = FaultyStore::new(Arc::new(memory));
         drop(engine);
@@ -316,7 +316,7 @@ async fn an_answer_may_be_given_again_and_another_one_may_not() {
     );
 }
 
-/// What waits for the store does so on a thread of the engines' own.
+/// What waits for the store does so on the engines' own thread.
 #[test]
 fn on_a_runtime_without_a_clock() {
     let store = well();
@@ -345,7 +345,7 @@ fn on_a_runtime_without_a_clock() {
     }
 }
 
-/// Said, so that nobody takes it for something else.
+/// Reported, so that nobody takes it for something else.
 #[test]
 fn the_error_says_what_is_known_and_what_to_do() {
     let away = StoreError::Unavailable {

@@ -1,5 +1,5 @@
-//! The time that a store is away counts for no limit of a run: not for a node's timeout,
-//! not for the budget of the call that drives it.
+//! The time a store is away counts towards no limit of a run: neither a node's timeout
+//! nor the budget of the call that drives it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,7 +35,7 @@ impl Bank {
 async fn pay(_: &Order, cx: &Cx, bank: &Bank) -> Result<OrderUpdate, NodeError> {
     let paid = cx.effect("pay", &()).at_most_once();
     let paid = paid.run(|| async { bank.pay() }).await?;
-    // Time of its own, when the store is there again.
+    // Time of its own, when the store is back.
     sleep(MOMENT).await;
     Ok(Order::update().paid(paid))
 }
@@ -104,13 +104,13 @@ async fn of_a_timeout_of_a_node_that_blocks() {
     is_paid(|bank| BlockingShop { bank }).await;
 }
 
-/// Whose clock stands still while the node works.
+/// One whose clock stands still while the node works.
 #[tokio::test(start_paused = true)]
 async fn of_a_timeout_by_a_paused_clock() {
     is_paid(|bank| BlockingShop { bank }).await;
 }
 
-/// Nobody knows how long a store is away that has not answered yet.
+/// Nobody knows how long a store that has not answered yet is away.
 #[tokio::test]
 async fn of_a_timeout_while_it_hangs() {
     let store = FaultyStore::new(Arc::new(MemoryStore::new()));
@@ -142,7 +142,7 @@ struct Careless {
     bank: Bank,
 }
 
-/// But not for ever: a write that the node does not wait for has no end.
+/// But not for ever: a write that the node does not wait for never ends.
 #[tokio::test]
 async fn not_of_a_node_that_has_lost_sight_of_its_call() {
     let store = FaultyStore::new(Arc::new(MemoryStore::new()));
@@ -175,7 +175,7 @@ async fn of_the_budget() {
     }
 }
 
-/// The run stays open, and whoever takes it up goes on with what could be kept of it.
+/// The run stays open, and whoever resumes it continues with what could be kept.
 #[tokio::test]
 async fn nor_does_a_store_that_stays_away_take_the_error_row() {
     let store = FaultyStore::new(Arc::new(MemoryStore::new()));

@@ -89,7 +89,7 @@ async fn a_replay_asks_the_stores_clock_who_drives() {
 async fn a_turn_asks_the_stores_clock_who_drives() {
     for place in places() {
         let engine = place.engine();
-        // Begun, and not gone on with.
+        // Begun, and not continued.
         let mut begun = engine.run("run", Tea::default()).into_future();
         poll_fn(|cx| Poll::Ready(begun.as_mut().poll(cx).is_ready())).await;
         drop(begun);

@@ -13,7 +13,7 @@ use superstep_tests::lab::{Findings, Lab, one, take_over};
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Journal, Moment, Place, sqlite, stores, well};
 
-/// Replays `id` with a program that never ran before; gives what it comes to.
+/// Replays `id` with a program that never ran before; returns the result.
 async fn replayed<G: Graph>(graph: G, place: &Place, id: &str) -> Run<G::State> {
     let asked = Journal::new();
     let notes = asked.clone();
@@ -274,7 +274,7 @@ async fn answers_about_payments_are_replayed() {
     }
 }
 
-/// What a node may do beside its effects.
+/// What a node may do besides its effects.
 fn versatile() -> Lab {
     Lab::new(|cx, outside, item| {
         Box::pin(async move {

@@ -1,5 +1,5 @@
-//! A node may have threads. Effects with names of their own are made on any of
-//! them; what is counted is asked for on the node's own thread.
+//! A node may have threads. Effects with names of their own may be made on any of
+//! them; what is counted must be called on the node's own thread.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -179,12 +179,12 @@ async fn so_they_are_in_an_async_node() {
     }
 }
 
-/// Runs `call` on another thread than its own.
+/// Runs `call` on a thread other than its own.
 fn elsewhere<T: Send>(call: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(call).join().unwrap())
 }
 
-/// The node makes nothing of it.
+/// The node ignores it.
 fn swallowed(effect: superstep::Effect<'_>) -> String {
     let done = effect.run(|| async { superstep::ok(1) });
     format!("{:?}", block_on(done).is_ok())
@@ -241,7 +241,7 @@ async fn what_is_counted_is_refused_on_another_thread() {
     }
 }
 
-/// Two calls of one name that the node makes itself are fine, also if other
+/// Two calls of one name that the node makes itself are fine, even if other
 /// threads wait for them.
 #[tokio::test]
 async fn what_the_node_has_called_may_be_awaited_on_another_thread() {
@@ -259,7 +259,7 @@ async fn what_the_node_has_called_may_be_awaited_on_another_thread() {
     }
 }
 
-/// Whose time is over is dropped, and what its values ask for then is no mistake.
+/// A node whose time is over is dropped, and what its values ask for then is no mistake.
 #[tokio::test]
 async fn what_is_asked_for_while_a_node_is_dropped_is_not_refused() {
     struct Asks<'a>(&'a Cx);

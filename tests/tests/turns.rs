@@ -131,7 +131,7 @@ async fn a_turn_is_for_runs_that_have_ended_or_failed() {
         let replies = ["better, you say?", "more, you say?"];
         assert_eq!(run.state().replies[2..], replies);
 
-        // One that is under way is to be resumed.
+        // One that is under way must be resumed.
         engine.fork("chat", 0, "fork", |_| {}).await.unwrap();
         let error = engine.turn("fork", say("next")).await.unwrap_err();
         let Error::RunNotFinished { run, status } = &error else {
@@ -156,7 +156,7 @@ async fn a_token_is_remembered_over_failures_and_restarts() {
             engine.turn("chat", say("fail")).token("msg-1").await
         };
         for _ in 0..3 {
-            // The turn has begun; the same call goes on with it.
+            // The turn has begun; the same call continues it.
             let error = turn().await.unwrap_err();
             assert!(
                 matches!(error, Error::NodeFailed { step: 3, .. }),
@@ -213,7 +213,7 @@ async fn an_update_is_a_step_of_its_own() {
     }
 }
 
-/// A state that the caller holds is a picture of its time.
+/// A state that the caller holds is a snapshot of its time.
 #[tokio::test]
 async fn a_held_state_does_not_change() {
     let engine = Engine::builder(Chatting).build().unwrap();

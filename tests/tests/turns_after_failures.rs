@@ -1,7 +1,7 @@
-//! A run that failed, or met its limit, takes a further turn, which drops the
-//! step that was open. What that step had on record stays readable, and is
-//! nobody's any more; an effect of which nobody knows whether it happened is
-//! asked for first.
+//! A run that failed, or reached its limit, takes a further turn, which drops the
+//! step that was open. What that step had on record stays readable, but nothing
+//! uses it; an effect of which nobody knows whether it happened is
+//! asked about first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,7 +168,7 @@ async fn the_next_message_is_always_possible() {
                         Error::MaxStepsExceeded { .. } | Error::NodeFailed { .. }
                     );
                     assert!(failed, "{error}");
-                    // The same message again goes on with the turn that failed.
+                    // The same message again continues the turn that failed.
                     turn("something else", token).await.unwrap_err();
                     let run = engine().get(&id).await.unwrap();
                     assert_eq!(run.status(), Status::Failed);
@@ -228,7 +228,7 @@ async fn what_the_dropped_step_had_on_record_stays_readable_and_is_nobodys() {
             let calls = world.calls.lines().len();
             let run = engine.turn(&id, says("call a c")).await.unwrap();
             assert_eq!(run.status(), Status::Completed);
-            // `a` was looked at once more: it is another message's.
+            // `a` was looked up once more: it belongs to another message.
             let calls = world.calls.lines().split_off(calls);
             assert_eq!(
                 calls.iter().filter(|call| *call == "look a").count(),
@@ -313,7 +313,7 @@ async fn what_was_dropped_cannot_be_altered_unnoticed() {
         assert!(matches!(error, Error::Corrupt { .. }), "{error}");
         assert!(error.to_string().contains(&format!("step {at}")), "{error}");
     }
-    // What nobody goes on from keeps nobody from going on.
+    // What nothing uses does not keep anybody from continuing.
     engine.turn("run", says("hello")).await.unwrap();
 }
 

@@ -15,7 +15,7 @@ struct Word {
     said: String,
 }
 
-/// Says that it has begun, and goes on when it reads a line.
+/// Says that it has begun, and continues when it reads a line.
 #[node(blocking)]
 fn wait(_: &Word) -> Result<WordUpdate, std::io::Error> {
     eprintln!("driving");

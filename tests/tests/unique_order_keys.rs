@@ -1,5 +1,5 @@
 //! No two tasks of a run share an order key: loops, fan-outs, joins, turns,
-//! ten thousand tasks, also after a resume.
+//! ten thousand tasks, even after a resume.
 
 use std::collections::HashMap;
 use std::sync::Arc;

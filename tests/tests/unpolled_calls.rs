@@ -1,5 +1,5 @@
 //! A driving call that was polled and is then kept without being polled holds
-//! nobody up: whoever else is polled goes on from there. If nobody is, the run
+//! nobody up: whoever else is polled continues from there. If nobody is, the run
 //! loses its lease, and that call is told so when it is polled again.
 
 use std::future::{Future, IntoFuture, ready};
@@ -21,11 +21,11 @@ struct Talk {
     heard: Vec<String>,
 }
 
-/// Opened by the test when the nodes may go on.
+/// Opened by the test when the nodes may continue.
 #[derive(Clone, Debug)]
 struct Gate(Arc<Semaphore>);
 
-/// How long a node keeps its thread.
+/// How long a node occupies its thread.
 #[derive(Clone, Copy, Debug)]
 struct Busy(Duration);
 
@@ -131,7 +131,7 @@ async fn whoever_is_polled_drives() {
     }
 }
 
-/// What a slow store makes of each kind of call while it is kept.
+/// What a slow store does to each kind of call while it is kept.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_of_any_kind_may_be_kept_at_any_of_its_waits() {
     let hooks = [
@@ -209,7 +209,7 @@ async fn one_kept(
     }
 }
 
-/// As short as a lease may be: it is renewed by the clock on the wall.
+/// As short as a lease may be: it is renewed by the wall clock.
 const TERM: Duration = Duration::from_secs(1);
 
 fn with_short_lease(store: &Arc<dyn Store>, graph: &Listener) -> Engine<Listener> {
@@ -243,7 +243,7 @@ async fn one_that_nobody_polls_for_a_whole_lease_loses_it() {
     assert_eq!(graph.gate.0.available_permits(), 0);
 }
 
-/// The engine itself goes on with a run that one of its calls has lost.
+/// The engine itself continues a run that one of its calls has lost.
 #[tokio::test]
 async fn what_one_call_lost_another_of_the_same_engine_takes_up() {
     let (graph, place) = (listener(0), memory());
@@ -287,7 +287,7 @@ async fn one_that_is_polled_keeps_its_lease_for_as_long_as_it_takes() {
     assert_eq!(driving.await.unwrap().unwrap().state().heard.len(), 2);
 }
 
-/// A node that keeps its thread cannot be polled meanwhile, and is not idle.
+/// A node that occupies its thread cannot be polled meanwhile, and is not idle.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_poll_under_way_is_a_sign_of_life() {
     for tasks in [1, 2] {

@@ -29,7 +29,7 @@ struct Values {
     bytes: Vec<u8>,
 }
 
-/// What the node gives as its update.
+/// What the node returns as its update.
 #[derive(Clone, Debug)]
 struct Given(Arc<ValuesUpdate>);
 
@@ -54,7 +54,7 @@ fn engine(place: &Place, update: ValuesUpdate) -> Engine<Giving> {
         .expect("the settings make sense")
 }
 
-/// Runs with `update`, and gives the state as another engine reads it back.
+/// Runs with `update`, and returns the state as another engine reads it back.
 async fn through(place: &Place, id: &str, input: Values, update: ValuesUpdate) -> Values {
     let run = engine(place, update)
         .run(id, input)
@@ -295,7 +295,7 @@ struct Traps {
     loose: Option<Loose>,
 }
 
-/// A field's own type says nothing of what its contents contain.
+/// A field's own type does not tell what its contents contain.
 type HashMapOfPairs = BTreeMap<String, BTreeMap<String, Vec<(u8, Option<()>)>>>;
 
 #[derive(Clone, Debug)]

@@ -63,7 +63,7 @@ fn fails(key: &Key, seed: u64) -> bool {
     fate(key, seed, 3) == 0
 }
 
-/// Delays that must not show, and bad luck that a resume mends.
+/// Delays that must not show, and bad luck that a resume fixes.
 #[derive(Clone, Debug)]
 struct World {
     dice: Dice,
@@ -197,7 +197,7 @@ struct Task {
     key: Key,
 }
 
-/// What the rules say of a run.
+/// What the rules say about a run.
 struct Reference<'a> {
     info: &'a GraphInfo,
     walk: &'a Walk,

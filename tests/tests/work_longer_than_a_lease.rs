@@ -1,5 +1,5 @@
-//! A node that works for longer than a lease, and keeps the only thread of its runtime,
-//! does not lose its run to others: it is renewed from elsewhere.
+//! A node that works for longer than a lease, and occupies the only thread of its runtime,
+//! does not lose its run to others: the lease is renewed from elsewhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -86,7 +86,7 @@ fn nobody_takes_it(store: impl Fn() -> Arc<dyn Store>) {
 }
 
 /// By the file lock that it holds, another process, or another store of this one, is
-/// known to live; here it never renews its lease.
+/// known to be alive; here it never renews its lease.
 #[cfg(feature = "sqlite")]
 #[test]
 fn who_lives_for_certain_is_not_robbed_before_three_terms() {

@@ -1,1 +1,1 @@
-//! The cases stand in `cases/<area>/<case>.rs`, each with its message beside it.
+//! The cases are in `cases/<area>/<case>.rs`, each with its message next to it.

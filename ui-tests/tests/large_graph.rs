@@ -1,4 +1,4 @@
-//! A graph of 500 nodes compiles, and its table is whole.
+//! A graph of 500 nodes compiles, and its table is complete.
 //!
 //! `cargo test -p superstep-ui-tests --test large_graph -- --nocapture` shows
 //! how long rustc takes; most of it is the nodes' own code.

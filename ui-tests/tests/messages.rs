@@ -1,4 +1,4 @@
-//! Every wrong program gives exactly the message written beside it.
+//! Every wrong program gives exactly the message in the file next to it.
 //!
 //! The messages are pinned to the Rust version that the workspace names.
 

@@ -13,7 +13,7 @@ use crate::Outcome;
 pub struct Rows {
     schema: Vec<String>,
     runs: Table,
-    /// In the order in which runs that go on side by side commit them, the
+    /// In the order in which runs that advance side by side commit them, the
     /// effects of a step before the step.
     steps: Table,
     effects: Table,
@@ -71,7 +71,7 @@ impl Rows {
     }
 
     /// Writes them into a new file, every step with its row and its run's head,
-    /// `group` steps to a transaction, and their effects to one before it. Gives
+    /// `group` steps to a transaction, and their effects to one before it. Returns
     /// the time without opening the file.
     pub fn write(&self, path: &Path, synchronous: Synchronous, group: usize) -> Outcome<Duration> {
         let conn = self.create(path, synchronous)?;

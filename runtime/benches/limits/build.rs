@@ -1,5 +1,5 @@
 //! What building costs: the crates of the lean core, its build from nothing,
-//! and `cargo check` of a graph beside the same functions without macros.
+//! and `cargo check` of a graph compared with the same functions without macros.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +23,7 @@ pub fn crates(_: &Bench) -> Outcome {
     ];
     let tree = cargo(&arguments, Path::new(PACKAGE)).output()?;
     let tree = String::from_utf8(tree.stdout)?;
-    // A crate that stands there before ends in ` (*)`.
+    // A crate that was listed before ends in ` (*)`.
     let crates: BTreeSet<_> = tree
         .lines()
         .map(|line| line.trim_end_matches(" (*)"))

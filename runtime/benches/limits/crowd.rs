@@ -1,4 +1,4 @@
-//! Many runs at once, which share transactions, beside bare `rusqlite` with 100
+//! Many runs at once, which share transactions, compared with bare `rusqlite` with 100
 //! steps to a transaction.
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Where two long runs part, beside reading the digests of both.
+//! Where two long runs part, compared with reading the digests of both.
 
 use std::time::{Duration, Instant};
 

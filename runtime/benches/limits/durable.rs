@@ -1,4 +1,4 @@
-//! Steps of one run on SQLite, one after another, beside bare `rusqlite`
+//! Steps of one run on SQLite, one after another, compared with bare `rusqlite`
 //! writing the same rows in the same number of transactions.
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Steps that make one effect each on SQLite, alone and many runs at once,
-//! beside bare `rusqlite` writing the same rows: an effect is one transaction
-//! more, and like all others it is shared.
+//! compared with bare `rusqlite` writing the same rows: an effect is one more
+//! transaction, and like all others it is shared.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -46,7 +46,7 @@ async fn ask(state: &Talk, outside: &Outside, cx: &Cx) -> Result<(TalkUpdate, bo
     Ok((Talk::update().left(left).heard(heard), left > 0))
 }
 
-/// Goes round until nothing is left.
+/// Repeats until nothing is left.
 #[graph(state = Talk, start -> ask, ask -> match { true => ask, false => end })]
 pub struct Talking {
     pub outside: Outside,
@@ -116,7 +116,7 @@ pub fn measure(bench: &Bench) -> Outcome {
     count_crowd(bench)
 }
 
-/// What runs at once write side by side, beside as many writes to a
+/// What concurrent runs write side by side, compared with as many writes to a
 /// transaction as there are runs.
 fn crowd(bench: &Bench) -> Outcome {
     let full = Synchronous::Full;
@@ -198,7 +198,7 @@ fn counted(bench: &Bench, load: Load) -> Outcome<usize> {
     let folder = folder()?;
     let path = folder.path().join("runs.db");
     let engine = open(bench, &path, Synchronous::Full, load)?;
-    // As long as somebody reads, the log is not begun again.
+    // As long as somebody reads, the log is not restarted.
     let reader = Connection::open(&path)?;
     reader.execute_batch("BEGIN; SELECT count(*) FROM runs")?;
     let before = transactions(&path)?;
@@ -206,7 +206,7 @@ fn counted(bench: &Bench, load: Load) -> Outcome<usize> {
     Ok(transactions(&path)? - before)
 }
 
-/// With a first run behind it: the first transaction of a file creates its log.
+/// With a first run done: the first transaction of a file creates its log.
 fn open(
     bench: &Bench,
     path: &Path,

@@ -1,4 +1,4 @@
-//! A fan-out over items and its join without a store, beside
+//! A fan-out over items and its join without a store, compared with
 //! `FuturesUnordered` in one task.
 
 use std::hint::black_box;
@@ -49,8 +49,8 @@ async fn gather(state: &Total) {
 )]
 pub struct Fan;
 
-/// Takes some microseconds, as what makes a text does: enough that workers
-/// are called.
+/// Takes a few microseconds, as making a text does: enough for workers
+/// to be called.
 #[node]
 async fn phrase(_state: &Total, item: u64) -> TotalUpdate {
     let words = (item..item + 100).map(|word| black_box(word).to_string());
@@ -161,7 +161,7 @@ fn waiting(bench: &Bench) -> Outcome<Pair> {
     )
 }
 
-/// What is allowed must not cost by itself.
+/// What is allowed must not cost anything by itself.
 fn slots(bench: &Bench) -> Outcome<Vec<(usize, Pair)>> {
     let run = |slots| {
         let engine = Engine::builder(Phrases)
@@ -187,7 +187,7 @@ fn slots(bench: &Bench) -> Outcome<Vec<(usize, Pair)>> {
     pairs.into_iter().collect()
 }
 
-/// Ten times over the caches, a little more than linear is what the machine asks for.
+/// Ten times the size of the caches, slightly more than linear is what the machine costs.
 fn growth(thousand: Duration, hundred_thousand: Duration) {
     table::at_most(
         "100,000 items; limit: 100 times the time of 1,000",

@@ -1,4 +1,4 @@
-//! What 10,000 finished runs leave in the memory of one engine, beside what the
+//! What 10,000 finished runs leave in the memory of one engine, compared with what the
 //! first 1,000 left.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! The first page of a list of many runs, beside reading the same rows.
+//! The first page of a list of many runs, compared with reading the same rows.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,11 +20,11 @@ const MANY: usize = 200_000;
 /// How many runs are shown.
 const SHOWN: usize = 100;
 
-/// Of so many runs one has failed.
+/// One in this many runs has failed.
 const ONE_FAILED: usize = 1_000;
 
 /// What is listed, in words, as a filter, and for the statement that is the limit. With the
-/// sign SQLite takes those of a graph as they come by id, instead of sorting all of them.
+/// sign SQLite takes those of a graph in order of their ids, instead of sorting all of them.
 fn lists() -> [(&'static str, RunFilter, &'static str); 4] {
     let of_graph = RunFilter::new().graph("Reading");
     let failed = RunFilter::new().status(Status::Failed);

@@ -1,5 +1,5 @@
 //! A long loop of nodes that ask for nothing, whose rounds carry an input and
-//! whose state grows: what a round costs late, beside what it costs early.
+//! whose state grows: what a round costs late, compared with what it costs early.
 
 use std::hint::black_box;
 use std::time::Instant;

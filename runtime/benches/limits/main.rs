@@ -1,4 +1,4 @@
-//! What Superstep costs, each figure beside its physical limit, measured in the
+//! What Superstep costs, each figure next to its physical limit, measured in the
 //! same run and in turns with it, so that a noisy machine is noisy for both.
 //!
 //! `cargo bench -p superstep` prints one Markdown table, the one in
@@ -44,7 +44,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// `all` as a rule, `few` in a short run.
+    /// `all` usually, `few` in a short run.
     fn rounds(&self, all: usize, few: usize) -> usize {
         if self.short { few } else { all }
     }

@@ -1,4 +1,4 @@
-//! Strict replay of a long run, beside reading and hashing the same rows once.
+//! Strict replay of a long run, compared with reading and hashing the same rows once.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
-//! Taking up a killed run in a fresh process: from the start of `main` to the
-//! first node's call, beside reading and decoding the same text.
+//! Resuming a killed run in a fresh process: from the start of `main` to the
+//! first node's call, compared with reading and decoding the same text.
 //!
 //! The program runs itself for that: a child fills a run and is killed in the
-//! middle of a step, further children take it up.
+//! middle of a step, further children resume it.
 
 use std::env;
 use std::future::pending;
@@ -56,10 +56,10 @@ const STATE: usize = 1 << 20;
 const LINE: usize = 300;
 const AIM: Duration = Duration::from_millis(10);
 
-/// What the snapshot rule counts for a step beside its updates.
+/// What the snapshot rule counts for a step in addition to its updates.
 const STEP_COST: usize = 512;
 
-/// What a step's record holds beside its note.
+/// What a step's record holds in addition to its note.
 const AROUND_NOTE: usize = 72;
 
 pub fn measure(bench: &Bench) -> Outcome {
@@ -100,7 +100,7 @@ fn pair(bench: &Bench, update: usize) -> Outcome<(Pair, i64)> {
     Ok((pair, taken))
 }
 
-/// The number of steps behind the input, if the run is as it was meant to be.
+/// The number of steps after the input, if the run is as it was meant to be.
 fn check(path: &Path) -> Outcome<i64> {
     let conn = open(path)?;
     let (snapshots, steps, bytes): (i64, i64, i64) = conn.query_row(
@@ -116,7 +116,7 @@ fn check(path: &Path) -> Outcome<i64> {
 
 const CHILD: &str = "SUPERSTEP_BENCH_CHILD";
 
-/// What this program does when it has been started by itself.
+/// What this program does when it was started by itself.
 #[derive(Serialize, Deserialize)]
 pub enum Child {
     Fill { steps: usize, note: usize },

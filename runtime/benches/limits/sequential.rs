@@ -1,4 +1,4 @@
-//! Nodes one after another without a store, beside the same functions awaited
+//! Nodes one after another without a store, compared with the same functions awaited
 //! as boxed futures.
 
 use std::hint::black_box;
@@ -21,7 +21,7 @@ async fn step(state: &Count) -> CountUpdate {
     Count::update().left(state.left - 1)
 }
 
-/// Goes round until nothing is left.
+/// Repeats until nothing is left.
 #[node]
 async fn round(state: &Count, _pace: &Pace) -> (CountUpdate, bool) {
     let left = state.left - 1;

@@ -1,5 +1,5 @@
-//! A conversation of thousands of turns: its last ones beside the first ones of
-//! a new conversation, and its file beside its text.
+//! A conversation of thousands of turns: its last ones compared with the first ones of
+//! a new conversation, and its file with its text.
 
 use std::fs;
 use std::path::{Path, PathBuf};

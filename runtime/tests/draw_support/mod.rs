@@ -10,7 +10,7 @@ use superstep::graph::{
 };
 use superstep::state::{FieldInfo, FieldSet, StateInfo};
 
-/// Where nothing that is compared stands.
+/// A place that is not compared.
 pub const SPAN: Span = Span {
     file: "src/main.rs",
     line: 1,

@@ -1,4 +1,4 @@
-//! A graph written by hand, so that these tests stand on `#[node]` alone.
+//! A graph written by hand, so that these tests depend on `#[node]` alone.
 
 use serde::{Deserialize, Serialize};
 use superstep::encode::{DecodeError, EncodeError};

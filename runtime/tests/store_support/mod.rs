@@ -1,4 +1,4 @@
-//! Commits for the tests of stores, and a look at all that a store shows.
+//! Commits for the tests of stores, and a view of all that a store shows.
 #![allow(dead_code, reason = "not every test file needs all of it")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -103,7 +103,7 @@ pub fn result(task: u64) -> PendingResult {
     PendingResult::new(digest("task", task), "plan", 1, "{}")
 }
 
-/// An effect of step `step` that went well.
+/// An effect of step `step` that succeeded.
 pub fn effect(step: u64, name: &str) -> EffectRecord {
     let (task, request) = (digest("task", step), digest("request", step));
     with!(
@@ -172,7 +172,7 @@ pub async fn all(store: &SqliteStore, run: &str) -> Result<String, StoreError> {
     ))
 }
 
-/// Somebody else's connection, past the store.
+/// Somebody else's connection, bypassing the store.
 pub fn behind(path: &Path) -> Connection {
     let conn = Connection::open(path).unwrap();
     conn.busy_timeout(Duration::from_secs(5)).unwrap();

@@ -1,4 +1,4 @@
-//! A store in another crate need not write the rules anew: the memory store is compiled
+//! A store in another crate need not write the rules again: the memory store is compiled
 //! once more out here, where it has nothing but what is public, and keeps every promise.
 
 mod store;

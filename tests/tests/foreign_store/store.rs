@@ -1,4 +1,4 @@
-//! What the memory store finds beside itself.
+//! What the memory store finds next to itself.
 
 pub use superstep::store::*;
 

@@ -32,7 +32,7 @@ pub struct Card {
 /// What the desk knows.
 #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Papers {
-    /// What is to go wrong.
+    /// What should go wrong.
     pub trouble: String,
     round: u64,
     note: Option<String>,
@@ -186,7 +186,7 @@ pub struct Desk;
 
 pub fn engine(store: Arc<dyn Store>) -> Engine<Desk> {
     let builder = Engine::builder(Desk).store(store).snapshot_every(3);
-    // What a damaged row leads to has an end.
+    // What a damaged row leads to must end.
     let builder = builder.max_steps(40).run_budget(Duration::from_secs(60));
     builder.build().unwrap()
 }

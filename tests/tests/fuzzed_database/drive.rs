@@ -16,7 +16,7 @@ use crate::desk::{Desk, Papers, RUNS, engine};
 /// Longer than any call takes.
 const LONG: Duration = Duration::from_secs(20);
 
-/// A call, of run number `0`.
+/// A call, for run number `0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
     Get(usize),
@@ -81,7 +81,7 @@ impl Call {
     }
 }
 
-/// What a call came to: its value as text, or its error.
+/// The result of a call: its value as text, or its error.
 pub type Came = Result<String, Error>;
 
 fn told(run: Run<Papers>) -> String {
@@ -220,7 +220,7 @@ pub fn kind(error: &Error) -> Option<&'static str> {
     })
 }
 
-/// What the store says where a number is beyond what it can count, or a row is
+/// What the store says when a number is beyond what it can count, or a row is
 /// in the way of what it writes.
 fn refused(error: &StoreError) -> Option<&'static str> {
     match error {
@@ -231,7 +231,7 @@ fn refused(error: &StoreError) -> Option<&'static str> {
     }
 }
 
-/// How often what came.
+/// How often each result came.
 #[derive(Default)]
 pub struct Counts {
     pub cases: u64,

@@ -1,5 +1,5 @@
-//! The formulas of the design, by hand: what makes a damaged row pass for a
-//! whole one.
+//! The formulas of the design, by hand: what makes a damaged row pass for an
+//! intact one.
 
 use sha2::{Digest as _, Sha256};
 

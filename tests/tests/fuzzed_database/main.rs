@@ -1,11 +1,11 @@
-//! Whatever stands in a database, reading it ends in an error that says so, or
-//! in what was written: never in a panic, never in a wait without end, and
-//! never, while a hash stands for it, in another result.
+//! Whatever is in a database, reading it ends in an error that says so, or
+//! in what was written: never in a panic, never in an endless wait, and
+//! never, while a hash covers it, in another result.
 //!
 //! Each case damages a copy of one database and calls what reads it. A third
 //! of the cases leaves the hashes as they were, a third damages anything, and
 //! a third makes the hashes fit the damage, so that what is behind them is read.
-//! The second test does the same to the records that a store gives.
+//! The second test does the same to the records that a store returns.
 //!
 //! `SUPERSTEP_CASES` says how many; `SUPERSTEP_SEED=<of the case>` with
 //! `SUPERSTEP_CASES=1` repeats one.
@@ -37,7 +37,7 @@ use watch::Watch;
 /// What is done to the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
-    /// One text that a hash stands for, and the hash stays.
+    /// One text that a hash covers, and the hash stays.
     Stale,
     /// Anything.
     Wild,
@@ -67,11 +67,11 @@ struct Damaged {
     store: Arc<dyn Store>,
     what: String,
     run: usize,
-    /// Goes when the store goes.
+    /// Removed with the store.
     _folder: Option<TempDir>,
 }
 
-/// Goes through the cases. `damaged` makes a store with damage of a class, and
+/// Goes through the cases. `damaged` makes a store with damage of a class;
 /// `None` is no damage.
 async fn all_cases<F: Future<Output = Damaged>>(
     name: &str,
@@ -81,7 +81,7 @@ async fn all_cases<F: Future<Output = Damaged>>(
     let watch = Watch::begin();
     let mut counts = Counts::default();
     let mut failures = Vec::new();
-    // What calls come to where nothing is damaged, each for itself.
+    // The results of the calls where nothing is damaged, each by itself.
     let mut untouched: BTreeMap<Call, Came> = BTreeMap::new();
     let seed = scale("SUPERSTEP_SEED", Dice::from_env().below(1 << 40));
     for seed in seed..seed.saturating_add(scale("SUPERSTEP_CASES", cases)) {
@@ -123,7 +123,7 @@ async fn all_cases<F: Future<Output = Damaged>>(
     );
 }
 
-/// What is wrong with what a call came to.
+/// What is wrong with the result of a call.
 fn wrong(class: Class, came: &Came, before: &Came) -> Option<String> {
     if let Err(error) = came
         && kind(error).is_none()
@@ -138,7 +138,7 @@ fn wrong(class: Class, came: &Came, before: &Came) -> Option<String> {
     Some(format!("it was {before:?}\nand is {came:?}"))
 }
 
-/// In memory where that is to be had: nothing here has to survive.
+/// In memory where that is available: nothing here has to survive.
 fn folder() -> TempDir {
     let quick = Path::new("/dev/shm");
     let made = if quick.is_dir() {

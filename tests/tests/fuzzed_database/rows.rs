@@ -109,7 +109,7 @@ const TABLES: &[Table] = &[
     ),
 ];
 
-/// The texts that a hash stands for: an altered one is noticed, or not read.
+/// The texts that a hash covers: an altered one is noticed, or not read.
 const HASHED: &[(usize, &[&str])] = &[
     (0, &["updates", "frontier", "notes"]),
     (1, &["response", "excerpt", "error", "name"]),
@@ -130,11 +130,11 @@ fn run_of(table: &Table, key: &[Value]) -> usize {
     (number.max(1) as usize - 1) % RUNS.len()
 }
 
-/// Alters one text that a hash stands for, and leaves the hash.
+/// Alters one text that a hash covers, and leaves the hash.
 pub fn alter_hashed(database: &Connection, dice: &Dice) -> Damage {
     let (table, columns) = HASHED[dice.below(HASHED.len() as u64) as usize];
     let column = columns[dice.below(columns.len() as u64) as usize];
-    // Nothing stands for the effects of a step that is open.
+    // Nothing covers the effects of a step that is open.
     let closed = match TABLES[table].name {
         "effects" => "WHERE step <= (SELECT step FROM runs WHERE number = effects.run)",
         _ => "",
@@ -220,7 +220,7 @@ fn cell(
         Value::Text(old) if text_only => Value::Text(mutate::text(dice, old, &others)),
         _ if text_only => return (format!("{name}.{column} is empty"), 0),
         _ if dice.below(12) == 0 => {
-            // As text that is no UTF-8, or a value of any type.
+            // As text that is not UTF-8, or a value of any type.
             binary = if dice.below(3) == 0 {
                 "CAST(?1 AS TEXT)"
             } else {
@@ -272,7 +272,7 @@ fn brief(value: &Value) -> String {
     text.chars().take(1_500).collect()
 }
 
-/// A row that goes, or stands twice.
+/// A row that is removed, or duplicated.
 fn row(database: &Connection, dice: &Dice, table: &Table) -> Damage {
     let Some(key) = pick(database, dice, table, "") else {
         return (String::new(), 0);

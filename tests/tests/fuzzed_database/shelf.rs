@@ -33,7 +33,7 @@ struct Book {
     turns: Vec<TurnRecord>,
 }
 
-/// The records of a store. What is written to it is taken and forgotten.
+/// The records of a store. What is written to it is accepted and forgotten.
 #[derive(Clone)]
 pub struct Shelf {
     books: BTreeMap<String, Book>,
@@ -72,7 +72,7 @@ impl Shelf {
     }
 
     /// Alters records of run number `run`; with `hashed`, only one text that a
-    /// hash stands for. Gives what was done.
+    /// hash covers. Returns what was done.
     pub fn alter(&mut self, dice: &Dice, run: usize, hashed: bool) -> String {
         let texts = self.texts();
         let book = self.books.get_mut(RUNS[run]).expect("it is there");
@@ -169,7 +169,7 @@ impl Book {
     }
 
     fn effect(&mut self, dice: &Dice, texts: &[String], hashed: bool) -> String {
-        // Nothing stands for the effects of the open step.
+        // Nothing covers the effects of the open step.
         let last = self.head.step;
         let closed = self.effects.partition_point(|effect| effect.step <= last);
         let among = if hashed { closed } else { self.effects.len() };
@@ -203,7 +203,7 @@ impl Book {
         format!("{snapshot:?}")
     }
 
-    /// A record goes, stands twice, or stands elsewhere.
+    /// A record is removed, duplicated, or moved.
     fn row(&mut self, dice: &Dice) -> String {
         fn shuffled<T: Clone>(dice: &Dice, rows: &mut Vec<T>) {
             let (one, other) = (dice.below(rows.len() as u64), dice.below(rows.len() as u64));
@@ -381,7 +381,7 @@ impl Store for Shelf {
         Box::pin(ready(Ok(loaded)))
     }
 
-    /// Altered records stand in no order, so there is but one page of them.
+    /// Altered records have no order, so there is only one page of them.
     fn runs<'a>(
         &'a self,
         _filter: &'a RunFilter,

@@ -4,7 +4,7 @@
 //!
 //! Real runs are recorded once, with every write and sync below SQLite; then the
 //! recording is cut and what would be on the disk is opened. `SUPERSTEP_CUTS`
-//! sets how often (200 unless given), `SUPERSTEP_SEED` where, and what is lost.
+//! sets how often (200 by default), `SUPERSTEP_SEED` where, and what is lost.
 #![cfg(all(unix, feature = "sqlite"))]
 
 mod recording;
@@ -22,10 +22,10 @@ use superstep_vfs::{Disk, Loss, Trouble};
 
 use recording::{Commit, Recording, Session, engine, id, record};
 
-/// The second has more transactions than the store puts off a checkpoint for.
+/// The second has more transactions than the store waits for before a checkpoint.
 const SESSIONS: [Session; 3] = [(6, 6), (30, 1), (6, 3)];
 
-/// What power losses came to.
+/// What the power losses did.
 #[derive(Debug, Default)]
 struct Account {
     cuts: u64,
@@ -67,7 +67,7 @@ impl fmt::Display for Account {
 }
 
 impl Recording {
-    /// Whether the second session has checkpoints beside its commits.
+    /// Whether the second session has checkpoints in addition to its commits.
     fn has_checkpoints(&self) -> bool {
         let (before, runs) = (SESSIONS[0].0, SESSIONS[1].0);
         let of = |number| {
@@ -125,7 +125,7 @@ impl Recording {
         }
     }
 
-    /// No run is a mix: each is what the undisturbed one was at some step. Gives
+    /// No run is a mix: each is what the undisturbed one was at some step. Returns
     /// that step for each run that is there.
     async fn check_runs(
         &self,
@@ -152,7 +152,7 @@ impl Recording {
         stands
     }
 
-    /// Every run that is not at its end goes on to it. Gives how many there were.
+    /// Every run that has not ended continues to its end. Returns how many there were.
     async fn resume(&self, engine: &Engine<Surveyor>, stands: &BTreeMap<String, u64>) -> usize {
         let mut resumed = 0;
         for (id, step) in stands {

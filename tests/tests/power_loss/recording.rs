@@ -40,8 +40,8 @@ pub(crate) struct Recording {
     pub(crate) expected: BTreeMap<String, Trace>,
 }
 
-/// Drives runs on a disk of which `prepare` may make something worse. A failure
-/// of it passes, and then everything is tried once more.
+/// Drives runs on a disk that `prepare` may make worse. A failure
+/// passes, and then everything is tried once more.
 pub(crate) async fn record(
     synchronous: Synchronous,
     sessions: &[Session],
@@ -84,7 +84,7 @@ pub(crate) async fn record(
         // With the last store open: nobody has tidied up.
         log = disk.log();
     }
-    // Nothing has passed the shim by.
+    // Nothing has bypassed the shim.
     let all = disk.log();
     let closed = all.image(all.len(), Loss::Nothing, |_| 0);
     for (name, bytes) in closed.files() {
@@ -103,7 +103,7 @@ pub(crate) async fn record(
 
 async fn drive(engine: &Engine<Surveyor>, id: &str, disk: &Disk) {
     let result = match engine.run(id, input()).await {
-        // To run again what is there would try its first commit again.
+        // Running an existing one again would try its first commit again.
         Err(_) if disk.failed() > 0 => match engine.get(id).await {
             Ok(_) => engine.resume(id).await,
             Err(_) => engine.run(id, input()).await,

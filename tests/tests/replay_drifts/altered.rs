@@ -1,4 +1,4 @@
-//! Records that were altered behind everybody's back, with all hashes made good.
+//! Records that were altered behind everybody's back, with all hashes recomputed.
 
 use std::path::Path;
 use std::sync::Arc;

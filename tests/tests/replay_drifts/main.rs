@@ -1,4 +1,4 @@
-//! Whatever a program does otherwise than it did is a `ReplayMismatch` that
+//! Whatever a program does differently than before is a `ReplayMismatch` that
 //! names the step and the node, and says what was and what is.
 
 #[cfg(feature = "sqlite")]

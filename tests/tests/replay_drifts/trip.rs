@@ -1,4 +1,4 @@
-//! A journey on which everything can happen otherwise than it did.
+//! A journey on which everything can happen differently than before.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -30,7 +30,7 @@ pub struct Note {
     heard: Vec<String>,
 }
 
-/// What the program does otherwise than it did, and the calls it makes.
+/// What the program does differently than before, and the calls it makes.
 #[derive(Clone)]
 pub struct Today {
     pub drift: &'static str,

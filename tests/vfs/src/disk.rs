@@ -181,7 +181,7 @@ impl Watch {
         Ok(file)
     }
 
-    /// Writes `bytes`; of a write that fails one half is written all the same.
+    /// Writes `bytes`; a write that fails still writes one half.
     pub(crate) fn write(
         &self,
         file: FileId,
@@ -236,7 +236,7 @@ impl Watch {
         self.change(changes, None, ffi::SQLITE_IOERR_DELETE, delete)
     }
 
-    /// Makes a change, unless it is to fail, and logs it, or what is left if it fails.
+    /// Makes a change, unless it must fail, and logs it, or what is left if it fails.
     fn change<const N: usize>(
         &self,
         changes: [Change; N],

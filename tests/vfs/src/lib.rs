@@ -1,6 +1,6 @@
 //! A disk that fails, and one that loses power, under SQLite.
 //!
-//! [`install`] puts a shim before the file system layer that SQLite has for this
+//! [`install`] puts a shim in front of the file system layer that SQLite has for this
 //! platform (its default VFS). A [`Disk`] then watches the files of one database:
 //! it can make any change of them fail, and it logs all of them in one order, so
 //! that its [`Log`] can tell what the files would be after a power loss at any

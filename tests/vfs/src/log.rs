@@ -1,4 +1,4 @@
-//! What was changed, in order, and what of it is there after a power loss.
+//! What was changed, in order, and how much of it is there after a power loss.
 //!
 //! The model is that of POSIX: what was written to a file is certain once the
 //! file was synced, a new name or a deletion once the folder was. What a failed
@@ -12,7 +12,7 @@ use std::{fs, io};
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;
 
-/// A file by the order of creation: a name that is deleted and made again leads
+/// A file by the order of creation: a name that is deleted and created again leads
 /// to another one.
 pub(crate) type FileId = usize;
 
@@ -63,9 +63,9 @@ pub enum Loss {
     Nothing,
     /// None is there.
     Everything,
-    /// Of each file, and of the folder, the first ones are there.
+    /// The first ones of each file, and of the folder, are there.
     Tails,
-    /// Of each file any are there, and of a write any sectors. Names and
+    /// Any of each file are there, and any sectors of a write. Names and
     /// deletions keep their order.
     Sectors,
 }
@@ -87,7 +87,7 @@ impl Log {
         self.changes.is_empty()
     }
 
-    /// The files after a power loss behind the first `at` changes. `below(n)` is
+    /// The files after a power loss after the first `at` changes. `below(n)` is
     /// a random number below `n`.
     pub fn image(&self, at: usize, loss: Loss, below: impl Fn(u64) -> u64) -> Image {
         let changes = &self.changes[..at];

@@ -1,7 +1,7 @@
-//! SQLite's file system layer, with a [`Watch`] before it.
+//! SQLite's file system layer, with a [`Watch`] in front of it.
 //!
 //! A file of ours is followed in memory by the file of the layer behind; SQLite
-//! provides the room for both. Every method hands on to that file, and the four
+//! provides the room for both. Every method forwards to that file, and the four
 //! that change something go through the watch.
 #![allow(
     unsafe_code,
@@ -21,7 +21,7 @@ use crate::log::FileId;
 
 const NAME: &CStr = c"superstep-disk";
 
-/// Puts the shim before SQLite's own file system layer, for every connection
+/// Puts the shim in front of SQLite's own file system layer, for every connection
 /// that this process opens from now on. Doing it again is harmless.
 ///
 /// # Panics
@@ -151,7 +151,7 @@ macro_rules! behind_vfs {
     }};
 }
 
-/// Methods that hand on what they are given.
+/// Methods that forward what they are given.
 macro_rules! hand_on {
     ($behind:ident, $receiver:ty: $(
         $name:ident = $method:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;
@@ -209,7 +209,7 @@ unsafe extern "C" fn open(
     flags: c_int,
     out: *mut c_int,
 ) -> c_int {
-    // SAFETY: arguments of SQLite's, passed as they are, but for the room of the
+    // SAFETY: arguments of SQLite's, passed as they are, except for the room of the
     // file behind.
     let open_inner = || unsafe { behind_vfs!(vfs, xOpen, name, inner(file), flags, out) };
     // SAFETY: SQLite gives a name or null.
@@ -237,7 +237,7 @@ unsafe extern "C" fn open(
     code
 }
 
-/// As SQLite's layer for unix does it.
+/// As SQLite's layer for Unix does it.
 fn syncs_its_folder(flags: c_int) -> bool {
     flags & ffi::SQLITE_OPEN_CREATE != 0
         && flags & (ffi::SQLITE_OPEN_MAIN_JOURNAL | ffi::SQLITE_OPEN_WAL) != 0
