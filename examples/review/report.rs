@@ -77,7 +77,7 @@ fn totals(review: &Review) -> String {
         let skipped = review.skipped.len();
         let _ = write!(
             text,
-            "\n{skipped} could not be reviewed and stand at the end."
+            "\n{skipped} could not be reviewed and are listed at the end."
         );
     }
     text

@@ -460,7 +460,7 @@ async fn a_fan_out_makes_every_effect_once() {
             lines[..6].sort();
             lines[6..].sort();
             let round = round.map(|item| format!("called {item}"));
-            assert_eq!(lines, [round.clone(), round].concat(), "each round anew");
+            assert_eq!(lines, [round.clone(), round].concat(), "each round again");
             assert_eq!(effects(&place, &id).await.len(), 12);
         }
     }

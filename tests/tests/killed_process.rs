@@ -155,7 +155,7 @@ async fn work(folder: &Path, number: &str, dice: Dice) {
         till(folder, &till_id, dice),
     );
     if let Err(error) = survey.and(till.map(|_| ())) {
-        panic!("the next process could not go on at once: {error}");
+        panic!("the next process could not continue at once: {error}");
     }
 }
 

@@ -145,7 +145,7 @@ fn say(message: &str) -> Talk {
     }
 }
 
-/// They all look at once when the run is over, and get in each other's way.
+/// They all read at once when the run is over, and get in each other's way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn all_who_wait_learn_that_it_is_over() {
     let place = memory();

@@ -84,7 +84,7 @@ fn no_random_order(field: &Field<'_>, errors: &mut Errors) {
     errors.at(
         name.span(),
         format!(
-            "a `{name}` iterates in another order in every process, so a node that walks it is not deterministic\n\
+            "a `{name}` iterates in a different order in every process, so a node that walks it is not deterministic\n\
              help: use `std::collections::{ordered}`"
         ),
     );

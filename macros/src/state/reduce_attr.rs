@@ -94,9 +94,7 @@ impl Parse for Reducer {
             if input.peek(Token![=]) {
                 format!("`{name}` takes no value\nhelp: write `#[reduce({name})]`")
             } else {
-                format!(
-                    "a field has one reducer, and here is more\nhelp: remove what follows `{name}`"
-                )
+                format!("a field has only one reducer\nhelp: remove what follows `{name}`")
             },
         ))
     }

@@ -125,6 +125,6 @@ fn missing(head: &Head, step: u64, pruned: u64) -> Error {
             first: pruned,
         };
     }
-    let reason = "it is missing, or what it stands on";
+    let reason = "it, or what it stands on, is missing";
     corrupt(head, format!("step {step}"), reason.into())
 }

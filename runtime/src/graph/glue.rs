@@ -87,7 +87,7 @@ where
     }
 }
 
-/// The row of a node whose edges stand in the edge table.
+/// The row of a node whose edges are in the edge table.
 pub fn along_row<R: RoutesNowhere, I>(_: R) -> Hops<I> {
     Hops::Row
 }

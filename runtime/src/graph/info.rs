@@ -79,7 +79,7 @@ pub struct NodeInfo {
     pub name: &'static str,
     /// The edges of its own row.
     pub row: RowInfo,
-    /// The join rows it stands in as a source: positions in [`GraphInfo::joins`].
+    /// The join rows of which it is a source: positions in [`GraphInfo::joins`].
     pub joins: &'static [u32],
     /// What `#[node(…)]` says.
     pub options: NodeOptions,
@@ -126,7 +126,7 @@ impl NodeInfo {
 /// How a row of the edge table expands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowInfo {
-    /// The node has no row of its own: it stands in joins only.
+    /// The node has no row of its own: it is in joins only.
     None,
     /// These edges, always, none of them with an input: `from..to` in [`GraphInfo::edges`].
     Static {
@@ -196,7 +196,7 @@ pub struct JoinInfo {
     pub span: Span,
 }
 
-/// Where something stands in the user's source.
+/// Where something is in the user's source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The file, as rustc names it.

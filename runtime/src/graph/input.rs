@@ -94,7 +94,7 @@ where
     }
 }
 
-/// Says that a node can stand behind `on error`.
+/// Says that a node can be the target of `on error`.
 #[diagnostic::on_unimplemented(
     message = "a node behind `on error` takes `Failure` or no input",
     label = "its input is not `superstep::Failure`"

@@ -329,7 +329,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// The next frontier: the finished tasks in their order, each task's
-    /// targets in declared order, a node's own row before the joins it stands in.
+    /// targets in declared order, a node's own row before the joins it is in.
     fn expand(&mut self, finished: impl Iterator<Item = Finished<G>>) {
         self.round += 1;
         let mut tasks = std::mem::take(&mut self.frontier);

@@ -474,7 +474,10 @@ pub(crate) struct TaskNote {
     pub(crate) saw: Option<u64>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it like this"
+)]
 const fn is_first(attempt: &u32) -> bool {
     *attempt == 1
 }

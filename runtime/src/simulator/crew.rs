@@ -200,7 +200,7 @@ impl Crew {
     }
 }
 
-/// The tasks' results, as a session is told.
+/// The tasks' results, as a session is told them.
 pub(super) fn step_results(results: Vec<TaskResult<Drama>>) -> StepResults<Drama> {
     let mut failed = Vec::new();
     let finished = results.into_iter().enumerate().map(|(at, result)| {

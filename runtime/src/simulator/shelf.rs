@@ -23,7 +23,7 @@ pub(super) const RUN: &str = "run";
 /// How long a lease lasts.
 pub(super) const TERM: Duration = Duration::from_secs(30);
 
-/// How often a write goes wrong: once in so many times, or never if that is 0.
+/// How often a write fails: once in this many times, or never if that is 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Weather {
     pub(super) refused: u64,

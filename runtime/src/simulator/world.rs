@@ -53,7 +53,7 @@ impl Stage {
     }
 }
 
-/// How often something happens: once in so many moves, or never if that is 0.
+/// How often something happens: once in this many moves, or never if that is 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rates {
     pub(super) crashes: u64,

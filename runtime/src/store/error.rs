@@ -147,7 +147,7 @@ pub enum StoreError {
     },
     /// The database was written by an older version of this crate, and is only read here.
     #[error(
-        "`{path}` has schema {found}, and what was asked for came with schema {needed}; nothing was changed, \
+        "`{path}` has schema {found}, and this call needs schema {needed}; nothing was changed, \
          open it once with `SqliteStore::open`, which brings it up to date: older versions of superstep \
          cannot open it after that"
     )]
@@ -161,8 +161,8 @@ pub enum StoreError {
     },
     /// The last commits are in a log that cannot be read without writing.
     #[error(
-        "`{path}` was left with `{log}`, in which its last commits are, and without what it takes to read that \
-         and write nothing; nothing older is shown instead: open it once with `SqliteStore::open`, as a user who \
+        "`{path}` was left with `{log}`, which has its last commits, and without what it takes to read that log \
+         without writing; nothing older is shown instead: open it once with `SqliteStore::open`, as a user who \
          may write the file and its folder"
     )]
     NeedsRecovery {
@@ -182,7 +182,7 @@ pub enum StoreError {
     /// The file at the path is not the one that was opened; the database, or one of the two next to it.
     #[error(
         "`{path}` was moved, deleted or replaced while it was open; nothing was written; put the file back, \
-         and the store goes on; if it is a log or an index that is gone for good, close the store, which saves \
+         and the store works again; if it is a log or an index that is gone for good, close the store, which saves \
          what was written before"
     )]
     Moved {
@@ -201,7 +201,7 @@ pub enum StoreError {
     },
     /// The file is shorter than it must be: somebody else truncated it.
     #[error(
-        "`{path}` is shorter than what was written to it, somebody has cut it off; nothing was written now, \
+        "`{path}` is shorter than what was written to it, somebody truncated it; nothing was written now, \
          stop all who have it open and restore the database from a backup"
     )]
     Truncated {

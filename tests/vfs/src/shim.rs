@@ -263,7 +263,7 @@ unsafe extern "C" fn write(
         // SAFETY: an open file of ours; the bytes are those of the slice.
         unsafe { behind_file!(file, xWrite, start, amount, offset) }
     };
-    // SAFETY: SQLite gives so many bytes, and a file that is open.
+    // SAFETY: SQLite gives that many bytes, and a file that is open.
     let (bytes, watched) = unsafe {
         let bytes = slice::from_raw_parts(bytes.cast::<u8>(), amount as usize);
         (bytes, watched(file))

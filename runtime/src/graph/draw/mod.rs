@@ -32,7 +32,7 @@ impl GraphInfo {
     }
 
     /// Everything the table holds, as canonical JSON: nodes with their options,
-    /// edges, joins, the state's fields, and where each stands in the source.
+    /// edges, joins, the state's fields, and where each is in the source.
     pub fn json(&self) -> String {
         json::write(self)
     }

@@ -62,7 +62,7 @@ impl Style {
 }
 
 impl Picture {
-    /// Vertices stand in this order: start, the nodes, the joins, end.
+    /// Vertices are in this order: start, the nodes, the joins, end.
     pub(super) fn of(graph: &GraphInfo) -> Self {
         let (nodes, joins) = (graph.nodes.len(), graph.joins.len());
         let vertex = |id: NodeId| match id {

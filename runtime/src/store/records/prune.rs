@@ -35,7 +35,7 @@ pub struct Prune {
     pub statuses: Vec<Status>,
     /// Only runs whose head has not moved for this long, by the store's clock.
     pub older_than: Duration,
-    /// Of the runs that match all of this, keep so many: those whose heads moved last.
+    /// Of the runs that match all of this, keep this many: those whose heads moved last.
     pub keep_newest: usize,
 }
 
@@ -83,7 +83,7 @@ impl Prune {
         self
     }
 
-    /// Of the runs that match all the rest, keeps so many: those that
+    /// Of the runs that match all the rest, keeps this many: those that
     /// moved last.
     #[must_use]
     pub const fn keep_newest(mut self, runs: usize) -> Self {

@@ -121,7 +121,7 @@ pub(super) fn refuse_orphaned_log(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let reason = format!(
-        "it is not there, but its log `{}` is, with what was committed last: put the file back where it was, \
+        "it is not there, but its log `{}` is, with the last commits: put the file back where it was, \
          or, if nobody needs that any more, move the log away",
         log.display()
     );
