@@ -6,7 +6,7 @@ CREATE TABLE graphs (
     description TEXT NOT NULL       -- the canonical text that was hashed
 ) WITHOUT ROWID;
 
--- One row a run: what it was created with, its head and its lease. Other tables
+-- One row per run: what it was created with, its head and its lease. Other tables
 -- know a run by its number.
 CREATE TABLE runs (
     number      INTEGER PRIMARY KEY,
@@ -28,7 +28,7 @@ CREATE TABLE runs (
     lock        TEXT,               -- the owner's file in the folder `<database>-owners`
     token       TEXT,               -- with which the current turn began
     error       TEXT,               -- of a failed run
-    pruned      INTEGER NOT NULL DEFAULT 0, -- the step from which on nothing was pruned
+    pruned      INTEGER NOT NULL DEFAULT 0, -- no step from this one on was pruned
     counted_from INTEGER NOT NULL DEFAULT 0, -- the step from which `max_steps` is counted: the
                                     -- last that came from outside, a turn's or a correction
     claim       INTEGER,            -- the token of the call that took the lease
@@ -41,14 +41,14 @@ CREATE TABLE runs (
 CREATE INDEX leased ON runs (lock) WHERE lock IS NOT NULL;
 
 -- Lists of runs are read from these, in the order of their ids. The last one has those that
--- could be stuck; it and the view `stuck` say the same words.
+-- could be stuck; it and the view `stuck` have the same condition.
 CREATE INDEX runs_by_status ON runs (status, id);
 CREATE INDEX runs_by_graph ON runs (graph, id);
 CREATE INDEX runs_by_graph_and_status ON runs (graph, status, id);
 CREATE INDEX waiting ON runs (id)
     WHERE status NOT IN ('completed', 'cancelled', 'failed', 'running', 'paused');
 
--- One row a step, in one b-tree: `place` is the run's number and the step in one
+-- One row per step, in one b-tree: `place` is the run's number and the step in one
 -- integer, so that the table itself is in the order in which steps are read, and
 -- rows up to a page stay in it. It is unique, and the idempotency key covers run
 -- and step, so the key needs no index of its own.
