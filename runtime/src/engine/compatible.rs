@@ -121,7 +121,7 @@ fn described(head: &Head, stored: Option<String>) -> Result<String, Error> {
     })
 }
 
-/// Refuses to write today's state beside a step of an older version: a snapshot
+/// Refuses to write today's state for a step of an older version: a snapshot
 /// has no version of its own, so it would go through `migrate` a second time.
 pub(super) async fn check_snapshot<G: Graph>(at: &Stored, head: &Head) -> Result<(), Error> {
     let step = head.step;

@@ -81,7 +81,7 @@ impl<G: Graph> Engine<G> {
     ///
     /// # Errors
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::LabelNotFound`],
-    /// [`Error::RunExists`] if `new_id` is another run already,
+    /// [`Error::RunExists`] if `new_id` is already another run,
     /// [`Error::EditPanicked`], [`Error::NotRoundTrip`], [`Error::InvalidRunId`];
     /// [`Error::GraphChanged`] in the middle of a turn that this graph may not go on with.
     pub async fn fork(

@@ -249,8 +249,8 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::ReplayMismatch`] for the first difference. [`Error::GraphChanged`]
     /// if no turn of the run is of this very graph,
-    /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if a part
-    /// of it is gone, [`Error::Corrupt`] if a part of it is not what was written.
+    /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if part
+    /// of it is gone, [`Error::Corrupt`] if part of it is not what was written.
     pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {
         self.handle("replay", id)?.replay().await
     }

@@ -12,7 +12,7 @@ use crate::store::{GraphChange, Head, Snapshot, StepKind, StepRecord};
 const PAGE: u64 = 256;
 
 impl<G: Graph> RunHandle<G> {
-    /// The machine of a run after `step`, but for its frontier, which the
+    /// The machine of a run after `step`, except for its frontier, which the
     /// record of that step has; and the graph that wrote it.
     pub(super) async fn past(
         &self,

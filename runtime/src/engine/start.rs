@@ -28,7 +28,7 @@ use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, 
 use crate::state::State;
 use crate::store::{Status, StoreError, StoreFuture};
 
-/// Says so, to nodes that still run, when the driving ends.
+/// Tells nodes that still run when the driving ends.
 struct WhileDriven(Arc<RunIdentity>);
 
 impl Drop for WhileDriven {
@@ -47,7 +47,7 @@ pub(super) struct Driven<G: Graph> {
     pub(super) token: Option<String>,
 }
 
-/// The state that `step` of a run is to begin with, as text.
+/// The state that `step` of a run begins with, as text.
 pub(super) fn state_text<G: Graph>(
     core: &Core<G>,
     run: &str,
@@ -197,7 +197,7 @@ impl<G: Graph> RunHandle<G> {
             }
         };
         let head = loaded.head.clone();
-        // Its driver may have finished it between the two looks.
+        // Its driver may have finished it between the two reads.
         if head.status.is_final() {
             lease.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
@@ -270,7 +270,7 @@ impl<G: Graph> RunHandle<G> {
     pub(super) async fn update(&self, update: UpdateOf<G>) -> RunResult<G> {
         let head = self.head().await?;
         self.check_open(&head).await?;
-        // Taken before the look, so that no task can begin an effect meanwhile.
+        // Taken before reading, so that no task can begin an effect meanwhile.
         let mut held = self.hold().await?;
         let updated = self.update_held(update, held.epoch()).await;
         match updated {

@@ -223,7 +223,7 @@ pub(crate) fn text_of(record: &StepRecord) -> StepText<'_> {
     }
 }
 
-/// A step is what was written.
+/// Checks that a step is what was written.
 pub(crate) fn check_step(head: &Head, record: &StepRecord) -> Result<(), Error> {
     if text_of(record).digest() == record.digest {
         return Ok(());

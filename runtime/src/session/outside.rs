@@ -128,7 +128,7 @@ impl<G: Graph> Found<G> {
         let open = self.open.as_ref()?;
         let mut effects = OpenEffects::new(open.effects.clone(), open.questions.clone());
         let unknown = open.tasks.iter().filter(|(key, node)| {
-            // A task that has finished went on without what it does not know.
+            // A task that has finished continued without what it does not know.
             !open.is_finished(*key) && effects.ask_for_unknown(epoch, *key, node, UNRECORDED)
         });
         if unknown.count() == 0 || mistake!(TurnDropsUnknown) {

@@ -17,7 +17,7 @@ use crate::store::{Head, Pages, RunFilter, Store};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Replays the open runs of `graph` in `store` against the program of today, and
-/// tells which of them come to something else than they came to then.
+/// tells which of them give another result than they did then.
 ///
 /// Every committed step of the turn that is open is executed again with the effects on
 /// record; nothing is written and no effect is called. Nodes and targets are found by
@@ -153,7 +153,7 @@ pub struct ReplayReport {
     pub runs: usize,
     /// How many have ended, and were left out.
     pub ended: usize,
-    /// Those that come to something else today, with the first difference.
+    /// Those that give another result today, with the first difference.
     pub broken: Vec<BrokenRun>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Other {
 /// By number where the graph is the same, by name where it may have changed.
 pub(crate) trait Matching<G: Graph>: Send + Sync {
     /// Before a step: makes the machine's frontier that after the step `before`, if it
-    /// does not stand there by itself.
+    /// is not there by itself.
     fn prepare(&self, machine: &mut Machine<G>, before: &StepRecord) -> Result<(), DecodeError>;
 
     /// A recorded update as today's program would write it.

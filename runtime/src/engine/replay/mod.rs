@@ -80,7 +80,7 @@ impl<G: Graph> RunHandle<G> {
         if let Some(last) = last {
             return Ok(run_of_turn(&machine, last, stretch.last));
         }
-        // The machine must not be held while the store is asked.
+        // The machine must not be held while the store is queried.
         let run = run_at(head, &machine, Vec::new());
         drop(machine);
         let interrupts = self.open_questions(head).await?;

@@ -16,7 +16,7 @@ pub(crate) struct Recorded {
     pub(super) effects: Vec<EffectRecord>,
     /// The turn that the first of the steps is of.
     pub(super) turn: u64,
-    /// Whose steps they are, up to which: those of a fork were its origin's first.
+    /// Whose steps they are, and up to which: those of a fork were its origin's first.
     eras: Vec<(u64, String)>,
 }
 
@@ -31,7 +31,7 @@ impl Recorded {
         stretch: &Stretch,
     ) -> Result<Self, Error> {
         let (from, turn) = stretch.base();
-        // What an origin loses later is not the fork's.
+        // What an origin loses later does not concern the fork.
         if head.pruned > from {
             return Err(Error::Pruned {
                 run: head.run.clone(),
@@ -139,7 +139,7 @@ impl Recorded {
         self.steps[0].step
     }
 
-    /// The run whose step `step` was when it was made.
+    /// The run that `step` belonged to when it was made.
     pub(super) fn run_at(&self, step: u64) -> &str {
         let era = self.eras.iter().find(|(last, _)| step <= *last);
         era.map_or(&self.head.run, |(_, run)| run)

@@ -112,7 +112,7 @@ impl Kept {
         run.turns.get(run.tokens.get(token)?).cloned()
     }
 
-    /// A label of the run's own hides one of its origin's.
+    /// The run's own label hides its origin's.
     pub(super) fn labels(&self, run: &str) -> BTreeMap<String, u64> {
         let own = |(run, last): (&Run, u64)| -> Vec<(String, u64)> {
             let labels = run.labels.iter().filter(|(_, step)| **step <= last);

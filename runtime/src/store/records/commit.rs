@@ -75,8 +75,8 @@ pub struct Commit {
     /// The canonical text of the graph that the record [names](StepRecord::graph), kept once
     /// per fingerprint; `None` if it names none.
     pub description: Option<String>,
-    /// The state after the step, if it is time for a snapshot. It takes the
-    /// place of older ones as that of [`put_snapshot`](crate::store::Store::put_snapshot) does.
+    /// The state after the step, if it is time for a snapshot. It replaces
+    /// older ones as that of [`put_snapshot`](crate::store::Store::put_snapshot) does.
     pub snapshot: Option<Snapshot>,
     /// The run's status from now on.
     pub status: Status,

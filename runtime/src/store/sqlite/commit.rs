@@ -260,7 +260,7 @@ fn write_events(conn: &Connection, number: i64, step: u64, events: &[Event]) -> 
     Ok(())
 }
 
-/// What is delivered leaves the outbox; its id never comes again.
+/// What is delivered leaves the outbox; its id is never reused.
 pub(super) fn mark_delivered(conn: &Connection, ids: &[u64]) -> Result<(), Fail> {
     let mut delete = conn.prepare_cached("DELETE FROM outbox WHERE id = ?1")?;
     for id in ids {
