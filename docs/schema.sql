@@ -32,7 +32,7 @@ CREATE TABLE runs (
     counted_from INTEGER NOT NULL DEFAULT 0, -- the step from which `max_steps` is counted: the
                                     -- last that came from outside, a turn's or a correction
     claim       INTEGER,            -- the token of the call that took the lease
-    grace       INTEGER,            -- until when it is not taken from an owner that lives
+    grace       INTEGER,            -- until when it is not taken from an owner that is alive
     parked      INTEGER,            -- the epoch under which the run was parked last
     changed     INTEGER,            -- the last change of graph: see `graph_changes`
     changed_to  BLOB,
@@ -64,7 +64,7 @@ CREATE TABLE steps (
     updates   TEXT NOT NULL,
     frontier  TEXT NOT NULL,
     version   INTEGER NOT NULL DEFAULT 1,   -- of the graph that wrote it
-    notes     TEXT,                 -- what a replay has to know beside
+    notes     TEXT,                 -- what else a replay has to know
     journal   BLOB,                 -- SHA-256 of the notes and the effects
     graph     BLOB                  -- the fingerprint of the graph that wrote it, if another one
                                     -- wrote the step before
@@ -155,7 +155,7 @@ CREATE TABLE forks (
 );
 CREATE INDEX forks_of ON forks (origin, origin_step);
 
--- The steps from which on a run's steps are of another graph than before. `steps.graph` says
+-- The steps at which a run's graph changes. `steps.graph` says
 -- the same, and is pruned with its step; these stay as long as the run.
 CREATE TABLE graph_changes (
     run         INTEGER NOT NULL,
@@ -165,7 +165,7 @@ CREATE TABLE graph_changes (
     PRIMARY KEY (run, step)
 ) WITHOUT ROWID;
 
--- One row a further turn; they stay as long as the run.
+-- One row per further turn; they stay as long as the run.
 CREATE TABLE turns (
     run   INTEGER NOT NULL,
     step  INTEGER NOT NULL,         -- the step that began it
@@ -176,8 +176,8 @@ CREATE TABLE turns (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX turns_by_token ON turns (run, token) WHERE token IS NOT NULL;
 
--- Events that were not delivered yet. Ids never come again, so that receivers
--- can tell what they have had.
+-- Events that were not delivered yet. Ids are never reused, so that receivers
+-- can tell what they have seen.
 CREATE TABLE outbox (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
     run     INTEGER NOT NULL,

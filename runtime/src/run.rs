@@ -169,7 +169,7 @@ impl<S> Run<S> {
         self.steps
     }
 
-    /// The turn that the run stands in; turn 0 is what it was started with.
+    /// The turn that the run is in; turn 0 is what it was started with.
     pub const fn turn(&self) -> u64 {
         self.turn
     }
@@ -189,8 +189,8 @@ impl<S> Run<S> {
         self.error.as_ref()
     }
 
-    /// Of a run that [`Engine::replay`](crate::Engine::replay) gave, the turns that it left out,
-    /// since other graphs than this program's wrote their steps; else none.
+    /// For a run that [`Engine::replay`](crate::Engine::replay) returned, the turns that it left
+    /// out, since graphs other than this program's wrote their steps; else none.
     pub fn skipped(&self) -> &[SkippedTurn] {
         &self.skipped
     }
@@ -225,7 +225,7 @@ pub struct StepInfo {
     pub step: u64,
     /// What kind of step.
     pub kind: StepKind,
-    /// The turn that it is of; turn 0 is what the run was started with.
+    /// The turn that it belongs to; turn 0 is what the run was started with.
     pub turn: u64,
     /// The token with which that turn began, if it had one.
     #[serde(skip_serializing_if = "Option::is_none")]

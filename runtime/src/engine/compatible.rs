@@ -1,4 +1,4 @@
-//! Which graphs a run has lived under, and whether this engine's may go on with it.
+//! Which graphs a run has lived under, and whether this engine's may continue it.
 
 use super::stored::Stored;
 use crate::error::Error;
@@ -20,7 +20,7 @@ pub(super) fn check_name<G: Graph>(head: &Head) -> Result<(), Error> {
     })
 }
 
-/// Checks that this engine may go on with a run from where it stood under `graph`;
+/// Checks that this engine may continue a run from where it stood under `graph`;
 /// `today` is the fingerprint of its own.
 pub(super) async fn check_from<G: Graph>(
     today: Digest,
@@ -35,7 +35,7 @@ pub(super) async fn check_from<G: Graph>(
     check_open::<G>(head, graph, &differences)
 }
 
-/// Why nothing of a run can be replayed: none of its turns is of this very graph.
+/// Why nothing of a run can be replayed: none of its turns is of this exact graph.
 pub(super) async fn other_graph<G: Graph>(at: &Stored, head: &Head) -> Error {
     let (stored, _) = head.graph_now();
     match differences::<G>(at, head, stored).await {
@@ -48,7 +48,7 @@ pub(super) async fn other_graph<G: Graph>(at: &Stored, head: &Head) -> Error {
     }
 }
 
-/// The graphs that a run has lived under; those of its steps from `from` on, which are
+/// The graphs that a run has lived under; those of its steps from `from` on, which have
 /// to be redone, are compared with today's.
 pub(super) async fn graphs<G: Graph>(
     today: Digest,

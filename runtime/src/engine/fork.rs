@@ -83,7 +83,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::LabelNotFound`],
     /// [`Error::RunExists`] if `new_id` is already another run,
     /// [`Error::EditPanicked`], [`Error::NotRoundTrip`], [`Error::InvalidRunId`];
-    /// [`Error::GraphChanged`] in the middle of a turn that this graph may not go on with.
+    /// [`Error::GraphChanged`] in the middle of a turn that this graph may not continue.
     pub async fn fork(
         &self,
         id: &str,

@@ -70,7 +70,7 @@ impl<G: Graph> RunHandle<G> {
         HeldLease::new(&self.at, lease, asked, self.core.settings.lease)
     }
 
-    /// The head of a run of this engine's graph, in whatever version: enough to look at it.
+    /// The head of a run of this engine's graph, in whatever version: enough to read it.
     pub(super) async fn head(&self) -> Result<Head, Error> {
         let head = self.at.head().await?;
         check_head(&head)?;
@@ -78,7 +78,7 @@ impl<G: Graph> RunHandle<G> {
         Ok(head)
     }
 
-    /// Checks that the run may be gone on with, unless it has ended.
+    /// Checks that the run may be continued, unless it has ended.
     pub(super) async fn check_open(&self, head: &Head) -> Result<(), Error> {
         if head.status.is_final() {
             return Ok(());
@@ -88,7 +88,7 @@ impl<G: Graph> RunHandle<G> {
         self.check_from(head, now).await
     }
 
-    /// Checks that the run may be gone on with from where it stood under `graph`.
+    /// Checks that the run may be continued from where it stood under `graph`.
     pub(super) async fn check_from(&self, head: &Head, graph: GraphChange) -> Result<(), Error> {
         check_from::<G>(self.core.fingerprint(), &self.at, head, graph).await
     }
@@ -98,7 +98,7 @@ impl<G: Graph> RunHandle<G> {
         graphs::<G>(self.core.fingerprint(), &self.at, head, from).await
     }
 
-    /// A run with its state, to be looked at.
+    /// A run with its state, to be read.
     pub(super) async fn load(&self) -> Result<(Loaded, Machine<G>, Tail), Error> {
         let (loaded, graphs) = self.loaded().await?;
         let (machine, tail) = restore_state(&self.core.blueprint, &loaded, &graphs)?;
@@ -108,7 +108,7 @@ impl<G: Graph> RunHandle<G> {
     /// A run that is held, with what is to run next, unless it has ended.
     pub(super) async fn load_held(&self) -> Result<(Loaded, Machine<G>, Tail), Error> {
         let (loaded, graphs) = self.loaded().await?;
-        // It may have moved, under another graph, since it was looked at.
+        // It may have moved, under another graph, since it was read.
         self.check_open(&loaded.head).await?;
         let restored = match loaded.head.status.is_final() {
             true => restore_state(&self.core.blueprint, &loaded, &graphs),

@@ -154,8 +154,8 @@ impl<G: Graph> Engine<G> {
     ///
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::WrongGraph`], [`Error::Undecodable`];
-    /// [`Error::GraphChanged`] if a field has another reducer than it had when steps were
-    /// written that no snapshot stands for.
+    /// [`Error::GraphChanged`] if a field's reducer has changed since steps were
+    /// written that no snapshot covers.
     pub async fn get(&self, id: &str) -> Result<Run<G::State>, Error> {
         let run = self.handle("get", id)?;
         let head = run.head().await?;
@@ -178,14 +178,14 @@ impl<G: Graph> Engine<G> {
         TurnCall::new(self.clone(), id.into(), update)
     }
 
-    /// What came of the turn of run `id` that began with `token`: the run as it stood at
+    /// The result of the turn of run `id` that began with `token`: the run as it stood at
     /// the end of that turn, corrections after it included, and as it stands now if no
     /// further turn has begun. A turn that failed, and whose open step the next one
     /// dropped, is [`Failed`](crate::Status::Failed), with its error and the state of its last
     /// committed step.
     ///
-    /// The same is given by a repeated [`turn`](Self::turn) with that token, which also
-    /// goes on with the current turn.
+    /// A repeated [`turn`](Self::turn) with that token returns the same, and also
+    /// continues the current turn.
     ///
     /// # Errors
     /// [`Error::RunNotFound`]; [`Error::TurnNotFound`] if no turn began with that token, which
@@ -243,12 +243,12 @@ impl<G: Graph> Engine<G> {
     /// closure of an effect is called; a call that a node makes outside an
     /// effect cannot be suppressed.
     ///
-    /// Of a run that has lived under several graphs the turns are executed whose steps were
-    /// all written by this very one; [`Run::skipped`] names the others.
+    /// If a run has lived under several graphs, only the turns whose steps were
+    /// all written by this one are executed; [`Run::skipped`] names the others.
     ///
     /// # Errors
     /// [`Error::ReplayMismatch`] for the first difference. [`Error::GraphChanged`]
-    /// if no turn of the run is of this very graph,
+    /// if no turn of the run is of this exact graph,
     /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if part
     /// of it is gone, [`Error::Corrupt`] if part of it is not what was written.
     pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {

@@ -30,7 +30,7 @@ pub(super) fn finished_run<G: Graph>(
     }
 }
 
-/// One as it stood after the step `last`, with which one of its turns ended.
+/// A run as it stood after the step `last`, with which one of its turns ended.
 pub(super) fn run_of_turn<G: Graph>(
     machine: &Machine<G>,
     last: &StepRecord,

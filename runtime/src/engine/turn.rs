@@ -29,7 +29,7 @@ enum Begun<G: Graph> {
 
 impl<G: Graph> RunHandle<G> {
     /// Begins a further turn and drives it. If the token has had its turn, that one is
-    /// gone on with, or its result given.
+    /// continued, or its result returned.
     pub(super) async fn turn(&self, update: UpdateOf<G>, token: Option<String>) -> RunResult<G> {
         loop {
             let mut held = None;
@@ -65,7 +65,7 @@ impl<G: Graph> RunHandle<G> {
         }
     }
 
-    /// What came of the turn with that token, if it is not the current one.
+    /// The result of the turn with that token, if it is not the current one.
     pub(super) async fn earlier_turn(
         &self,
         token: Option<&str>,
@@ -97,7 +97,7 @@ impl<G: Graph> RunHandle<G> {
         }
     }
 
-    /// The run as it stood before the step `next`, with which the turn behind this one
+    /// The run as it stood before the step `next`, with which the turn after this one
     /// began. If that dropped a step, this one has failed.
     async fn ended_turn(&self, head: &Head, turn: TurnRecord, next: u64) -> RunResult<G> {
         let (machine, record, _) = self.past(head, next.saturating_sub(1)).await?;

@@ -316,7 +316,7 @@ pub enum Error {
         run: String,
         /// The graph.
         graph: &'static str,
-        /// The fingerprint of the graph that wrote what is to be gone on with, or redone.
+        /// The fingerprint of the graph that wrote what has to be continued, or redone.
         stored: Digest,
         /// What differs.
         differences: Vec<String>,

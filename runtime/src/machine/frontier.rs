@@ -262,7 +262,7 @@ pub(crate) fn stored_tasks(json: &str) -> Result<Vec<(Digest, String)>, DecodeEr
     Ok(tasks.collect())
 }
 
-/// The frontier of a run that is at its end.
+/// The frontier of a run that has ended.
 const END_TEXT: &str = "{}";
 
 /// Whether nothing runs next, no join waits and nothing is deferred.

@@ -84,7 +84,7 @@ pub(crate) struct Machine<G: Graph> {
     /// The last step that happened.
     step: u64,
     chain: Digest,
-    /// This graph, as the next step is to say if another one made the last.
+    /// This graph, to be recorded with the next step if another one made the last.
     other_graph: Option<Digest>,
     turn: Turn,
     keys: Keyring,

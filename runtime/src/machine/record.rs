@@ -253,13 +253,13 @@ impl<G: Graph> Machine<G> {
         (self.step, self.chain, self.turn) = (step, chain, turn);
     }
 
-    /// The next step is to say that it is of `graph`, since the last one was of
+    /// The next step has to record that it is of `graph`, since the last one was of
     /// another; `None` if it was not.
     pub(crate) const fn change_graph(&mut self, graph: Option<Digest>) {
         self.other_graph = graph;
     }
 
-    /// What the next step is to say of its graph.
+    /// What the next step has to record of its graph.
     pub(crate) const fn other_graph(&self) -> Option<Digest> {
         self.other_graph
     }

@@ -127,7 +127,7 @@ impl<G: Graph> Faults<'_, G> {
     }
 }
 
-/// The graph is another than `stored`, under which the run or a part of it stands.
+/// The graph differs from `stored`, under which the run or part of it stands.
 pub(crate) fn changed<G: Graph>(
     head: &Head,
     stored: Digest,

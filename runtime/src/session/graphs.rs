@@ -1,5 +1,5 @@
 //! The graphs that a run has lived under: whether today's can redo their steps, and
-//! whether it may go on where the run stands.
+//! whether it may continue where the run stands.
 
 use super::faults::changed;
 use crate::error::Error;
@@ -12,12 +12,12 @@ pub(crate) struct Graphs {
     today: Digest,
     /// From the run's first step on, the oldest first.
     lived: Vec<GraphChange>,
-    /// The reducers that are others today than under one of these, each in a sentence.
+    /// The reducers that have changed since one of these, each in a sentence.
     reducers: Vec<(Digest, Vec<String>)>,
 }
 
 impl Graphs {
-    /// Those of the run at `head`, whose graph changed so; `today` is this program's.
+    /// Those of the run at `head`, whose graph changed like that; `today` is this program's.
     pub(crate) fn new(today: Digest, head: &Head, changes: &[GraphChange]) -> Self {
         let created = GraphChange::new(0, head.fingerprint, head.version);
         Self {
@@ -80,7 +80,7 @@ impl Graphs {
         record: &StepRecord,
     ) -> Result<(), Error> {
         let graph = self.at(record.step);
-        // Older programs did not note their graph when they went on with a run.
+        // Older programs did not note their graph when they continued a run.
         let is_unnoted = record.version != graph.version && record.version == G::INFO.version;
         let mut changed_ones = self.reducers.iter();
         let Some((_, lines)) =
@@ -98,7 +98,7 @@ impl Graphs {
     }
 }
 
-/// Refuses to go on with a run where the graph of its last step was `graph`, whose
+/// Refuses to continue a run where the graph of its last step was `graph`, whose
 /// differences from today's these are, unless today's graph is compatible with that one.
 pub(crate) fn check_open<G: Graph>(
     head: &Head,
@@ -115,8 +115,8 @@ pub(crate) fn check_open<G: Graph>(
     let list = format!("add `compatible = [\"{stored}\"]`");
     let missing = match (is_listed, is_newer) {
         (true, _) => format!("it lists that one as compatible: {raise}, too"),
-        (false, true) => format!("if the run can go on all the same, {list}"),
-        (false, false) => format!("if the run can go on all the same, {raise} and {list}"),
+        (false, true) => format!("if the run can continue all the same, {list}"),
+        (false, false) => format!("if the run can continue all the same, {raise} and {list}"),
     };
     let help = format!(
         "finish the run with the program that left it open, or fork it at the end of a turn; {missing}"

@@ -42,7 +42,7 @@ pub(crate) const fn turn_of(head: &Head) -> Turn {
     }
 }
 
-/// The machine of a run as it stands at its head, but for what is to run next.
+/// The machine of a run as it stands at its head, except for what is to run next.
 pub(crate) fn restore_state<G: Graph>(
     blueprint: &Blueprint,
     loaded: &Loaded,
@@ -66,7 +66,7 @@ pub(crate) fn restore_state<G: Graph>(
     Ok((machine, tail))
 }
 
-/// The machine of a run as it stands at its head, to be gone on with.
+/// The machine of a run as it stands at its head, to be continued.
 pub(crate) fn restore<G: Graph>(
     blueprint: &Blueprint,
     loaded: &Loaded,

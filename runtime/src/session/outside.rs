@@ -288,7 +288,7 @@ pub(crate) struct Branch<'a> {
 
 impl Branch<'_> {
     /// The first step of fork `run`: its state, and the frontier as its origin has it, which
-    /// is not read. Nothing runs until it is gone on with, so the lease goes back with it.
+    /// is not read. Nothing runs until it is resumed, so the lease goes back with it.
     pub(crate) fn commit<G: Graph>(
         &self,
         blueprint: &Blueprint,

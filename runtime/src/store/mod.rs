@@ -132,10 +132,10 @@ pub trait Store: Send + Sync + 'static {
     /// The newest snapshot of a run at or before `step`, that of a fork's origin included.
     fn snapshot<'a>(&'a self, run: &'a str, step: u64) -> StoreFuture<'a, Option<Snapshot>>;
 
-    /// The canonical text of a graph that some step was written by.
+    /// The canonical text of a graph that wrote some step.
     fn graph(&self, fingerprint: Digest) -> StoreFuture<'_, Option<String>>;
 
-    /// From which steps on the steps of a run are of another graph than before, in order; those
+    /// The steps at which a run's graph changes, in order; those
     /// of a fork's origin, up to where it branches off, included. They stay when steps are pruned.
     fn graphs<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Vec<GraphChange>>;
 

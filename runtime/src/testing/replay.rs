@@ -16,17 +16,17 @@ use crate::store::{Head, Pages, RunFilter, Store};
 /// A node that waits for something that is not on record is given up after this.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Replays the open runs of `graph` in `store` against the program of today, and
+/// Replays the open runs of `graph` in `store` with today's program, and
 /// tells which of them give another result than they did then.
 ///
-/// Every committed step of the turn that is open is executed again with the effects on
-/// record; nothing is written and no effect is called. Nodes and targets are found by
+/// Every committed step of the open turn is executed again with the recorded
+/// effects; nothing is written and no effect is called. Nodes and targets are found by
 /// name, so the graph may have changed: what counts is whether each task still gives the
 /// update, the route and the next tasks that are stored. Of a turn whose beginning was
 /// pruned, the steps since the run's newest snapshot are replayed.
 ///
 /// Runs and turns that have ended are bound to no graph, and nothing of them runs again, so
-/// they are left out; [`with_ended`](ReplayAll::with_ended) takes them in.
+/// they are left out; [`with_ended`](ReplayAll::with_ended) includes them.
 ///
 /// Run it over a copy of a production database before a deployment:
 ///
@@ -68,7 +68,7 @@ pub struct ReplayAll<'a, G: Graph> {
 }
 
 impl<G: Graph> ReplayAll<'_, G> {
-    /// Takes in what has ended: every committed step of every run.
+    /// Includes what has ended: every committed step of every run.
     pub const fn with_ended(mut self) -> Self {
         self.with_ended = true;
         self

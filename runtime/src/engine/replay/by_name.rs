@@ -12,7 +12,7 @@ use crate::store::StepRecord;
 pub(crate) struct ByName {
     today: &'static GraphInfo,
     graphs: Graphs,
-    /// What the graphs of the steps say of themselves.
+    /// The descriptions of the steps' graphs.
     stored: Vec<(Digest, StoredGraph)>,
 }
 

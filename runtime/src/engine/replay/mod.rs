@@ -138,7 +138,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         Ok(replay)
     }
 
-    /// Stands at the first recorded step, after which the state was this one, and which is
+    /// At the first recorded step, after which the state was this one, and which is
     /// the last of a turn.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub(crate) struct Recorded {
     /// At least one: the base's own, and all that follow.
     pub(super) steps: Vec<StepRecord>,
     pub(super) effects: Vec<EffectRecord>,
-    /// The turn that the first of the steps is of.
+    /// The turn that the first of the steps belongs to.
     pub(super) turn: u64,
     /// Whose steps they are, and up to which: those of a fork were its origin's first.
     eras: Vec<(u64, String)>,

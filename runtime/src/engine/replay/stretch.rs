@@ -27,7 +27,7 @@ impl Stretch {
         self.first.checked_sub(1)
     }
 
-    /// The step whose record it begins with, and the turn which that is of.
+    /// The step whose record it begins with, and the turn that it belongs to.
     pub(super) fn base(&self) -> (u64, u64) {
         match self.before() {
             None => (0, 0),

@@ -23,7 +23,7 @@ pub(super) struct Run {
     pub(super) turns: BTreeMap<u64, TurnRecord>,
     /// Which step began a turn with which.
     pub(super) tokens: BTreeMap<String, u64>,
-    /// The steps from which on it is of another graph.
+    /// The steps at which its graph changes.
     pub(super) graphs: Vec<GraphChange>,
     /// Which runs branched off from it, by step.
     pub(super) forks: BTreeSet<(u64, String)>,

@@ -125,7 +125,7 @@ pub struct Head {
 impl Head {
     /// Of a run that was created and last moved at that time: version 1 and seed 0, in turn
     /// 0, which began with step 0; of one graph all along, without error, token, origin and
-    /// lease, nothing pruned. The other fields are to be set.
+    /// lease, nothing pruned. Set the other fields as needed.
     pub fn new(
         run: impl Into<String>,
         graph: impl Into<String>,

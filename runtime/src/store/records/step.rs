@@ -81,7 +81,7 @@ pub struct StepRecord {
 
 impl StepRecord {
     /// Of version 1 of the graph that wrote the step before, without notes and without a hash
-    /// of effects. The other fields are to be set.
+    /// of effects. Set the other fields as needed.
     pub fn new(
         step: u64,
         kind: StepKind,
@@ -130,7 +130,7 @@ impl GraphChange {
         }
     }
 
-    /// What a step's record says of it.
+    /// The change that a step's record tells of.
     pub fn of(record: &StepRecord) -> Option<Self> {
         let fingerprint = record.graph?;
         Some(Self::new(record.step, fingerprint, record.version))
@@ -145,7 +145,7 @@ pub struct TurnRecord {
     pub turn: u64,
     /// The step that began it.
     pub step: u64,
-    /// The token that it was begun with.
+    /// The token that it began with.
     pub token: Option<String>,
     /// The error with which the run failed in this turn, if a further one dropped the step
     /// that was open then; as in [`Head::error`](super::Head::error).

@@ -19,7 +19,7 @@ pub(super) fn describe(
     Ok(())
 }
 
-/// Notes that from a step on the run is of another graph.
+/// Notes that the run's graph changes at a step.
 pub(super) fn change(
     conn: &Connection,
     number: i64,

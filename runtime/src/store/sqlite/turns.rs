@@ -1,4 +1,4 @@
-//! The further turns of a run: where each began, and how it ended if not well.
+//! The further turns of a run: where each began, and how it ended if it failed.
 
 use rusqlite::{Connection, Row, params};
 
