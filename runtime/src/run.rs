@@ -112,8 +112,8 @@ impl PartialEq for Interrupt {
 
 impl Eq for Interrupt {}
 
-/// The answer to the question what became of an effect that is made
-/// [at most once](crate::Effect::at_most_once).
+/// The answer to the question of what became of an
+/// [at-most-once](crate::Effect::at_most_once) effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome<T> {
@@ -214,7 +214,7 @@ pub struct SkippedTurn {
     pub graphs: Vec<Digest>,
 }
 
-/// One committed step, as [`Engine::history`](crate::Engine::history) tells it.
+/// One committed step, as [`Engine::history`](crate::Engine::history) returns it.
 ///
 /// As JSON it is `step`, `kind`, `turn`, `tasks`, `chain`, `digest`, `committed` and, if there
 /// are any, `token` and `dropped`.

@@ -93,7 +93,7 @@ fn builder<G: Graph<State = Fuse>>(place: &Place, graph: G) -> Engine<G> {
         .expect("the settings make sense")
 }
 
-/// Runs until `blow` blows, then mends it and resumes.
+/// Runs until `blow` blows, then fixes it and resumes.
 async fn blow<G: Graph<State = Fuse>>(
     place: &Place,
     graph: impl FnOnce(Broken) -> G,

@@ -75,7 +75,7 @@ fn away_at(call: StoreCall, n: u64) -> FaultyStore {
     store
 }
 
-/// It is paid once, whenever the store is away: at the intent, and at what came of it.
+/// It is paid once, whenever the store is away: at the intent, and at the outcome.
 async fn is_paid<G: Graph<State = Order>>(graph: impl Fn(Bank) -> G) {
     for n in [1, 2] {
         let bank = Bank::default();

@@ -66,7 +66,7 @@ impl Place {
         Self { path }
     }
 
-    /// `start` or `end`, if that is what stands here.
+    /// `start` or `end`, if it is one of them.
     pub(super) fn word(&self) -> Option<Word> {
         let ident = self.path.get_ident()?;
         match () {

@@ -85,7 +85,7 @@ fn beginning(mut text: String, longest: usize) -> String {
 /// Whether a text is what a call has to come to.
 pub(crate) type Reads = fn(&str) -> Result<(), DecodeError>;
 
-/// Why a call is asked for that an earlier attempt began.
+/// Why the run asks about a call that an earlier attempt began.
 pub(crate) const UNRECORDED: &str = "it was begun, and its outcome was not recorded";
 
 /// What is known of a call before it is made.
@@ -99,7 +99,7 @@ pub(crate) enum Found {
     Failure(String),
     /// It was begun, and nobody knows what became of it, because of this.
     Unknown(String),
-    /// Another request stands there; this is how it begins.
+    /// Another request is on record; this is how it begins.
     Changed(String),
     /// It must not be made, and there will never be a response.
     Never,

@@ -155,7 +155,7 @@ pub enum Error {
     /// The turn took as many steps as it may.
     #[error(
         "run `{run}`, step {step}: reached the limit of {max_steps} steps in one turn; \
-         raise `max_steps` and resume, say more by `turn` or `update`, which count anew, or look for a loop that does not end"
+         raise `max_steps` and resume, add a `turn` or an `update`, which restart the count, or look for a loop that does not end"
     )]
     MaxStepsExceeded {
         /// The run.
@@ -168,7 +168,7 @@ pub enum Error {
     /// The driving call took longer than it may.
     #[error(
         "run `{run}`, step {step}: used up its budget of {budget:?}; what finished is kept: resume the run to go on with \
-         a budget of its own, or raise `run_budget` on the engine"
+         a new budget, or raise `run_budget` on the engine"
     )]
     BudgetExceeded {
         /// The run.
@@ -197,7 +197,7 @@ pub enum Error {
     /// The run exists with another input or seed.
     #[error(
         "run `{run}`: exists and was started with another {what}; \
-         use `resume` to go on with it, `turn` for a further turn, or another id for another run"
+         use `resume` to continue it, `turn` for a further turn, or another id for another run"
     )]
     InputMismatch {
         /// The run.
@@ -208,15 +208,15 @@ pub enum Error {
     /// A fork was to take an id that another run has.
     #[error(
         "run `{run}`: exists and is another one than this fork would be; \
-         use `resume` to go on with it, or another id for the fork"
+         use `resume` to continue it, or another id for the fork"
     )]
     RunExists {
         /// The run.
         run: String,
     },
-    /// The run has not finished, so that it cannot take a further turn; or it
-    /// has failed, and nobody knows of an effect of the step that the turn would
-    /// drop whether it happened.
+    /// The run has not finished, so it cannot take a further turn; or it
+    /// has failed, and nobody knows whether an effect of the step that the turn
+    /// would drop happened.
     #[error("run `{run}`: is {} and cannot take a further turn yet; {}", status.as_str(), before_a_turn(*status))]
     RunNotFinished {
         /// The run.
@@ -411,7 +411,7 @@ pub enum Error {
         /// The question's id.
         question: String,
     },
-    /// The answer has another shape than the question asks for.
+    /// The answer does not have the shape that the question asks for.
     #[error("run `{run}`: question `{question}` cannot be answered so: {reason}")]
     AnswerRefused {
         /// The run.

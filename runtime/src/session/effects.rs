@@ -162,8 +162,8 @@ impl OpenEffects {
         self.expected.insert(call, ty);
     }
 
-    /// Asks what became of `call`, unless that is asked already. `epoch` is
-    /// another whenever the run is taken up again.
+    /// Asks what became of `call`, unless that is asked already. `epoch` changes
+    /// whenever the run is resumed.
     pub(crate) fn ask(
         &mut self,
         epoch: u64,

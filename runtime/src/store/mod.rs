@@ -181,8 +181,8 @@ pub trait Store: Send + Sync + 'static {
     /// of the run began with the commit's token, nothing changes either, and
     /// the answer is [`Committed::TokenSpent`]. A step of kind
     /// [`Update`](StepKind::Update) keeps the head's error, the pending
-    /// results, and the effects and questions of the open step, which is one
-    /// further on then; any other clears error and results. One of kind
+    /// results, and the effects and questions of the open step, which then has
+    /// the next number; any other clears error and results. One of kind
     /// [`Turn`](StepKind::Turn), or with a token, begins a [turn](Self::turns), and leaves the
     /// error with the one before. A record
     /// that names a [graph](StepRecord::graph) is noted as a [change](Self::graphs) of it.

@@ -336,7 +336,7 @@ pub fn begins_turn(commit: &Commit) -> bool {
     commit.record.kind == StepKind::Turn || commit.token.is_some()
 }
 
-/// The run's lease, if it is that of whoever asks for `commit`.
+/// The run's lease, if it belongs to whoever asks for `commit`.
 fn still_held(commit: &Commit, stored: &LeaseState) -> Option<Lease> {
     stored.lease().filter(|lease| match &commit.access {
         Access::Take(claim) => stored.is_by(claim),

@@ -34,7 +34,7 @@ pub fn newest_schema() -> i64 {
     schemas.count().try_into().unwrap()
 }
 
-/// Some 32 bytes, different for every word and number.
+/// 32 bytes, different for every word and number.
 pub fn digest(word: &str, number: u64) -> Digest {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&number.to_le_bytes());

@@ -137,7 +137,7 @@ impl Builder<'_> {
         Target::To(Place::end(span))
     }
 
-    /// A target with an input, which joins and error rows have none to give.
+    /// A target with an input, which joins and error rows cannot give.
     fn input(&mut self, place: &Place, kind: Kind, context: &Context) -> u32 {
         let name = place.ident();
         match context.kind {

@@ -17,8 +17,8 @@ use crate::machine::{Finished, Task, TaskNote, taken};
 use crate::session::AttemptError;
 use crate::store::StepRecord;
 impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
-    /// What the task at `position` comes to today; an error if that is not
-    /// what it came to.
+    /// Today's result of the task at `position`; an error if that is not
+    /// the recorded one.
     ///
     /// What is held while the node runs is this task's own or nobody else's, so that a
     /// replay is `Send` for every graph: inputs need not be `Sync`.

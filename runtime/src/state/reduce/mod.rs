@@ -76,7 +76,7 @@ impl<R: Reducer<T>, T> Reducer<T> for Fitted<R> {
     }
 }
 
-/// Whether both encode, and alike: how updates are compared.
+/// Whether both encode, and to the same text: how updates are compared.
 #[doc(hidden)]
 pub fn same_encoding<U: Serialize>(one: &U, other: &U) -> bool {
     let encodings = (encode::to_string(one), encode::to_string(other));

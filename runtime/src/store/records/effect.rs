@@ -23,9 +23,9 @@ pub struct EffectRecord {
     /// What became of it.
     pub kind: EffectKind,
     /// Which of the task's calls it was, from 0, in the attempt that finished
-    /// the task; `u32::MAX` if another thread than the node's own made it, so that
-    /// it has no place among them; `None` if that attempt did not make it, or went
-    /// on without its outcome.
+    /// the task; `u32::MAX` if a thread other than the node's own made it, so that
+    /// it has no place among them; `None` if that attempt did not make it, or did
+    /// not wait for its outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<u32>,
     /// The attempt that made the call, from 1.

@@ -49,7 +49,7 @@ impl<K> Page<K> {
 pub struct Listed<T, K> {
     /// What is in it.
     pub items: Vec<T>,
-    /// The last item's key, to [go on from](Page::after); `None` if nothing follows.
+    /// The last item's key, to [continue from](Page::after); `None` if nothing follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<K>,
 }

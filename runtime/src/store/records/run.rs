@@ -18,7 +18,7 @@ pub enum Status {
     Interrupted,
     /// It waits for a timer. Not used yet: no run sleeps so far.
     Sleeping,
-    /// It was stopped for a look, or because its queue did not move. Not used yet: no run is
+    /// It was stopped for inspection, or because its queue did not move. Not used yet: no run is
     /// paused so far.
     Paused,
     /// Somebody cancelled it. Final. Not used yet: no run can be cancelled so far.

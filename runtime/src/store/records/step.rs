@@ -108,7 +108,7 @@ impl StepRecord {
     }
 }
 
-/// From which step on a run's steps are of another graph than before.
+/// A step at which a run's graph changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GraphChange {

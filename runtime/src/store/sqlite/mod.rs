@@ -243,12 +243,12 @@ impl SqliteOptions {
     }
 }
 
-/// How a [`SqliteStore`] is; from [`SqliteStore::health`].
+/// The condition of a [`SqliteStore`]; from [`SqliteStore::health`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SqliteHealth {
-    /// Since a reader, of any process, has kept the write-ahead log from being
-    /// emptied, while it is longer than 64 MiB. It goes on growing until that
+    /// For how long a reader, of any process, has kept the write-ahead log from being
+    /// emptied, while it is longer than 64 MiB. It keeps growing until that
     /// reader ends; reading and committing get slower with it. In JSON `held_up_ms`.
     #[serde(
         rename = "held_up_ms",
