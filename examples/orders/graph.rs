@@ -20,7 +20,7 @@ pub enum Held {
 }
 
 /// What the answer of a service means: a no is an answer, a call that did not get through did
-/// not happen, and of any other error nobody knows.
+/// not happen, and after any other error nobody knows.
 fn settled(answer: io::Result<Answer>) -> Result<String, NodeError> {
     match answer {
         Ok(Answer::Yes(paper)) => Ok(paper),
@@ -38,8 +38,8 @@ pub fn split(order: &Order) -> Lines {
     Lines::Reserve(order.lines.clone())
 }
 
-/// The lines of an order are reserved at once. The warehouse knows a call that is made again
-/// by its key, so a lost answer is no trouble.
+/// The lines of an order are reserved at once. The warehouse recognises a repeated call
+/// by its key, so a lost answer does no harm.
 #[node(retry(attempts = 4, base = "50ms", max = "1s"))]
 pub async fn reserve(
     _: &Order,
@@ -56,7 +56,7 @@ pub async fn reserve(
     Ok(Order::update().held([held]).story([story]))
 }
 
-/// A line that cannot be had; the others are still being reserved.
+/// A line that is not available; the others are still being reserved.
 #[node]
 pub fn missing(_: &Order, failure: Failure) -> OrderUpdate {
     let why = failure.message;
@@ -69,7 +69,7 @@ pub fn check(order: &Order) -> bool {
     order.missing.is_empty()
 }
 
-/// This bank knows no keys, so it is asked at most once. If it does not answer, the run asks
+/// This bank knows no keys, so it is called at most once. If it does not answer, the run asks
 /// somebody who can look into the bank's books.
 #[node(timeout = "2s")]
 pub async fn pay(order: &Order, bank: &Bank, cx: &Cx) -> Result<OrderUpdate, NodeError> {
@@ -90,7 +90,7 @@ pub fn declined(_: &Order, failure: Failure) -> OrderUpdate {
     }])
 }
 
-/// The carrier's line is often engaged, and it is tried again.
+/// The carrier's line is often busy, and it is tried again.
 #[node(retry(attempts = 4, base = "50ms", max = "1s"))]
 pub async fn ship(order: &Order, carrier: &Carrier, cx: &Cx) -> Result<OrderUpdate, NodeError> {
     let ship = cx.effect(Call::Ship.as_str(), &order.address);
@@ -101,9 +101,9 @@ pub async fn ship(order: &Order, carrier: &Carrier, cx: &Cx) -> Result<OrderUpda
     Ok(Order::update().story([parcel]))
 }
 
-/// What was paid for is paid back if the carrier says no, or is never reached. One that could
-/// leave a call without an answer would have to be asked at most once, or this would pay back
-/// what was shipped after all. If nothing can be paid back now, the run fails, and `resume`
+/// What was paid for is refunded if the carrier says no, or is never reached. A carrier that could
+/// leave a call without an answer would have to be called at most once, or this would refund
+/// what was shipped after all. If nothing can be refunded now, the run fails, and `resume`
 /// tries again.
 #[node(retry(attempts = 4, base = "50ms", max = "1s"))]
 pub async fn refund(
@@ -125,7 +125,7 @@ pub async fn refund(
     Ok(Order::update().story(story))
 }
 
-/// What was put aside for an order that comes to nothing.
+/// What was put aside for an order that falls through.
 #[node]
 pub fn give_back(order: &Order) -> Held {
     Held::Release(order.held.clone())
@@ -204,7 +204,7 @@ mod tests {
         }
     }
 
-    /// `UPDATE_EXPECT=1` draws it anew.
+    /// `UPDATE_EXPECT=1` redraws it.
     #[test]
     fn the_picture_is_the_graph() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/orders/graph.svg");

@@ -1,5 +1,5 @@
-//! Fills orders: reserves in parallel, pays at most once, ships, and undoes what was done when
-//! that comes to nothing. Killed anywhere and started again, it goes on.
+//! Fills orders: reserves in parallel, pays at most once, ships, and undoes what was done if
+//! the order falls through. Killed anywhere and started again, it continues.
 
 mod graph;
 mod order;
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// One order after the other, so that what is printed has an order, too.
+/// One order after the other, so that the output is in order, too.
 async fn fill(request: &Request) -> Result<(), Failed> {
     std::fs::create_dir_all(&request.out)?;
     let world = World::open(&request.books(), request.die_at)?;
@@ -76,7 +76,7 @@ async fn answer(
     Ok(engine.answer(name, &asked.id, outcome).await?)
 }
 
-/// A run that was started before is gone on with, or is there to be read.
+/// A run that was started before is continued, or is there to be read.
 async fn say_where_it_stands(engine: &Engine<Shop>, name: &str) -> Result<(), Error> {
     match engine.get(name).await {
         Err(Error::RunNotFound { .. }) => println!("{name}"),

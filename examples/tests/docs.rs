@@ -1,5 +1,5 @@
 //! The guides fit together: each is on the map and compiled, links lead somewhere, and words
-//! that are said to be codes of errors are.
+//! that are given as error codes are error codes.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! The sessions in the README, each a `console` block, say what the programs say.
-//! `UPDATE_EXPECT=1` writes them anew.
+//! The sessions in the README, each a `console` block, show what the programs print.
+//! `UPDATE_EXPECT=1` regenerates them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -31,7 +31,7 @@ fn the_sessions_in_the_readme_go_as_they_are_shown() {
     assert_eq!(played, shown, "run this test with UPDATE_EXPECT=1");
 }
 
-/// The commands of a session, each with what it says.
+/// The commands of a session, each with its output.
 fn play(session: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     copy_sample(folder.path());
@@ -40,7 +40,7 @@ fn play(session: &str) -> String {
     commands.map(play).collect()
 }
 
-/// What a command says in that folder, first to standard output, then as errors.
+/// What a command prints in that folder, first to standard output, then as errors.
 fn run(line: &str, folder: &Path) -> String {
     if let Some(file) = line.strip_prefix("cat ") {
         return fs::read_to_string(folder.join(file)).unwrap();

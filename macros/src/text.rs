@@ -29,7 +29,7 @@ fn join(tokens: TokenStream, out: &mut String) {
     }
 }
 
-/// The source behind `span`, if it is short and stands in one line.
+/// The source at `span`, if it is short and on one line.
 pub(crate) fn as_written(span: proc_macro2::Span) -> Option<String> {
     let source = span.source_text()?;
     (source.len() <= LONG && !source.contains('\n')).then_some(source)

@@ -1,5 +1,5 @@
 //! How what people look at becomes JSON: times are RFC 3339, durations milliseconds, and
-//! what is stored as JSON text stands there as the JSON that it is, to the last digit.
+//! what is stored as JSON text appears as the JSON that it is, to the last digit.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,7 @@ pub(crate) fn text<Z: Serializer>(text: &Option<String>, to: Z) -> Result<Z::Ok,
     text.as_deref().map(raw).serialize(to)
 }
 
-/// JSON text as the JSON that it is; text that is none, as a store may have it that somebody
+/// JSON text as the JSON that it is; text that is not JSON, as in a store that somebody
 /// has altered, as a string.
 pub(crate) fn raw(text: &str) -> Box<RawValue> {
     let json = serde_json::from_str(text).or_else(|_| serde_json::from_str(&quoted(text)));

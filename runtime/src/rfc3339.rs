@@ -20,7 +20,7 @@ pub(crate) fn text(time: SystemTime) -> String {
     )
 }
 
-/// The date that is `days` after 1970-01-01. Years are counted from March on, so that the
+/// The date `days` after 1970-01-01. Years begin in March, so that the
 /// leap day is their last: <https://howardhinnant.github.io/date_algorithms.html>.
 const fn date(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468; // since 0000-03-01

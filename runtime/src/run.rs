@@ -67,7 +67,7 @@ pub struct RunError {
     pub code: String,
     /// What the error said.
     pub message: String,
-    /// The step that it was about, if it was about one; none in what older versions wrote.
+    /// The step that it was about, if any; none in what older versions wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u64>,
     /// The node, in the same way.

@@ -1,6 +1,6 @@
-//! What somebody answers that a call came to counts only if the node can read it: if not, the
+//! What somebody gives as the response of a call counts only if the node can read it: if not, the
 //! question is asked again under a new id, and says what was wrong and what is expected. The
-//! call is not made for that.
+//! call is not made because of that.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ struct Order {
     receipt: String,
 }
 
-/// What the bank gives.
+/// What the bank returns.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Receipt {
     number: String,

@@ -1,5 +1,5 @@
 //! Every call of an engine can be spawned, whatever the graph: its inputs need not be `Sync`,
-//! and what it is made of need not be known.
+//! and its types need not be known.
 
 use std::cell::Cell;
 

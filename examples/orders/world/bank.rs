@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::{Answer, Call, World};
 
-/// An old one: it takes a payment that is sent twice for two payments. Only for what it pays
-/// back it asks for a key.
+/// An old one: it treats a payment that is sent twice as two payments. Only for refunds
+/// does it ask for a key.
 pub struct Bank(pub Arc<World>);
 
 impl Bank {

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the services have done, one deed a line, in a file that people can read.
+/// What the services have done, one deed per line, in a file that people can read.
 pub struct Books {
     open: Mutex<Open>,
 }
@@ -28,7 +28,7 @@ impl Books {
         self.locked().enter(deed)
     }
 
-    /// Enters a deed, unless there is one under that key: a call that is made again is known
+    /// Enters a deed, unless there is one under that key: a repeated call is recognised
     /// by its key, of which the beginning is enough here.
     pub fn enter_once(&self, deed: &str, key: &str) -> io::Result<()> {
         let mut open = self.locked();

@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::{Answer, Call, World};
 
-/// Knows a call that is made again by its key. Its line is engaged at first, unless it is about
-/// an island, of which it will not hear.
+/// Recognises a repeated call by its key. Its line is busy at first, unless the call is about
+/// an island, which it refuses at once.
 pub struct Carrier(pub Arc<World>);
 
 impl Carrier {

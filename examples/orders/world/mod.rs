@@ -31,7 +31,7 @@ pub enum Answer {
 pub struct World {
     books: Books,
     die_at: Option<DieAt>,
-    /// The keys of the calls that went wrong already: the next one goes well.
+    /// The keys of the calls that have failed already: the next one succeeds.
     failed: Mutex<BTreeSet<String>>,
 }
 

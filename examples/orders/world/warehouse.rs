@@ -4,8 +4,8 @@ use std::sync::Arc;
 use super::{Answer, Call, World};
 use crate::order::Line;
 
-/// Knows a call that is made again by its key. Now and then its answer gets lost. What is put
-/// aside and never asked for goes back by itself.
+/// Recognises a repeated call by its key. Now and then its answer gets lost. What is put
+/// aside and never claimed goes back by itself.
 pub struct Warehouse(pub Arc<World>);
 
 impl Warehouse {

@@ -110,7 +110,7 @@ pub(super) enum Target {
 pub(super) struct Each {
     pub(super) place: Place,
     pub(super) items: Expr,
-    /// The parentheses, with what stands between them.
+    /// The parentheses, with what is between them.
     pub(super) paren: Span,
     pub(super) otherwise: Option<Target>,
 }

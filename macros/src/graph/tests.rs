@@ -130,7 +130,7 @@ fn one_slip_of_the_pen_is_one_error_and_hides_no_other() {
     assert_eq!(faults, ["no row says where `step_b` goes next"]);
 }
 
-/// A graph for each place at which an `each` can stand, with `words` behind it.
+/// A graph for each place where an `each` can be, followed by `words`.
 fn with_each(words: &TokenStream) -> [TokenStream; 9] {
     [
         quote!(start -> each a(x) #words, a -> end),
@@ -179,10 +179,10 @@ fn a_missing_else_hides_no_other_fault_and_makes_none() {
             "no row says where `c` goes next"
         ]
     );
-    // With the missing words, which lead out of the circle, this is a good graph.
+    // With the missing words, which lead out of the cycle, this is a good graph.
     let circle = faults(quote!(start -> a -> match { _ => each b(x) }, b -> a));
     assert_eq!(circle, ["`each b` has no `else`"]);
-    // Where no `each` may stand, no words help.
+    // Where no `each` is allowed, no words help.
     for graph in [
         quote!(start -> [a, b], [a, b] -> each c(x), c -> end),
         quote!(start -> a -> end, a on error -> each c(x), c -> end),

@@ -422,7 +422,7 @@ impl<'a> Effect<'a> {
         result
     }
 
-    /// Whoever is asked what became of the call is told what it has to come to.
+    /// Whoever is asked what became of the call is told which type is expected.
     fn expect<T>(&self, journal: &Arc<dyn EffectJournal>) {
         journal.expect(self.call(), type_name::<T>());
     }
@@ -494,8 +494,8 @@ impl AtMostOnce<'_> {
     ///
     /// The question is JSON with `effect`, `request`, `reason` and `expects`, the Rust type of
     /// the response. An answer `Outcome::Happened(response)` whose response does not decode
-    /// into that type is seen when the run goes on: then it is asked again, under a new id,
-    /// and `reason` says what was wrong.
+    /// into that type is noticed when the run continues: then the question is asked again, under
+    /// a new id, and `reason` says what was wrong.
     ///
     /// # Errors
     /// As [`Effect::run`].

@@ -82,7 +82,7 @@ fn beginning(mut text: String, longest: usize) -> String {
     text
 }
 
-/// Whether a text is what a call has to come to.
+/// Whether a text is a possible response of a call.
 pub(crate) type Reads = fn(&str) -> Result<(), DecodeError>;
 
 /// Why the run asks about a call that an earlier attempt began.
@@ -106,12 +106,12 @@ pub(crate) enum Found {
 }
 
 impl Found {
-    /// What somebody answered that the call had come to. If it is nothing that the call can
-    /// come to, nobody knows as before.
+    /// What somebody gave as the call's response. If the call cannot have such a
+    /// response, nobody knows, as before.
     pub(crate) fn answered(response: String, reads: Reads) -> Self {
         match reads(&response) {
             Ok(()) => Self::Response(response),
-            // What the decoder says may tell the whole of it once more.
+            // The decoder's message may repeat all of it.
             Err(DecodeError { ty, reason }) => Self::Unknown(format!(
                 "the last answer does not decode: {} is not a `{ty}`: {}",
                 beginning(response, ANSWER),
@@ -121,7 +121,7 @@ impl Found {
     }
 }
 
-/// As much of an answer as is told of one that does not decode.
+/// How much is shown of an answer that does not decode.
 const ANSWER: usize = 200;
 
 /// Resolves when what was written is on disk.
@@ -147,7 +147,7 @@ pub(crate) trait EffectJournal: Send + Sync {
         Box::pin(ready(Ok(())))
     }
 
-    /// If it is asked what became of `call`, its response has to be of the Rust type `ty`.
+    /// If somebody is asked what became of `call`, its response has to be of the Rust type `ty`.
     fn expect(&self, _call: Call, _ty: &'static str) {}
 
     /// Asks what became of `call`, which attempt `by` made, because of `reason`.

@@ -125,7 +125,7 @@ impl<G: Graph> Engine<G> {
         RunCall::new(self.clone(), id.into(), state)
     }
 
-    /// Goes on with run `id` after a crash, a failure or an answer; gives a
+    /// Continues run `id` after a crash, a failure or an answer; returns a
     /// finished run as it is.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 
-/// The message of `error` and those of its causes. One whose message ends with that of its
-/// cause, as many do, does not say it twice.
+/// The message of `error` and those of its causes. If a message ends with that of its
+/// cause, as many do, it is not repeated.
 pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
     let mut message = error.to_string();
     let mut cause = error.source();

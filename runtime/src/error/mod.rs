@@ -25,9 +25,9 @@ pub(crate) use causes::with_causes;
 /// since that is what a `main` that returns an error prints. Cloning is cheap: two calls
 /// that share one execution get the same error.
 ///
-/// The message tells the causes as well, so
-/// [`std::error::Error::source`] gives none, and a report that walks the sources says
-/// nothing twice. The error inside is in the variant's field `source`. As JSON an error is
+/// The message includes the causes, so
+/// [`std::error::Error::source`] returns none, and a report that walks the sources
+/// repeats nothing. The error inside is in the variant's field `source`. As JSON an error is
 /// its parts: `code`, `message`, `transient` and, where there are any, `run`, `step` and
 /// `node`.
 #[derive(Clone, thiserror::Error)]
@@ -167,7 +167,7 @@ pub enum Error {
     },
     /// The driving call took longer than it may.
     #[error(
-        "run `{run}`, step {step}: used up its budget of {budget:?}; what finished is kept: resume the run to go on with \
+        "run `{run}`, step {step}: used up its budget of {budget:?}; what finished is kept: resume the run to continue with \
          a new budget, or raise `run_budget` on the engine"
     )]
     BudgetExceeded {
@@ -207,7 +207,7 @@ pub enum Error {
     },
     /// A fork was to take an id that another run has.
     #[error(
-        "run `{run}`: exists and is another one than this fork would be; \
+        "run `{run}`: exists and is not the run that this fork would be; \
          use `resume` to continue it, or another id for the fork"
     )]
     RunExists {
@@ -308,7 +308,7 @@ pub enum Error {
     },
     /// The graph is not the one that the run was started with.
     #[error(
-        "run `{run}`: graph `{graph}` is not the one that it has come from: {}; {help}",
+        "run `{run}`: graph `{graph}` is not the one that it comes from: {}; {help}",
         differences.join("; ")
     )]
     GraphChanged {
@@ -348,7 +348,7 @@ pub enum Error {
     /// A node asked its context for something that is counted, on a thread
     /// other than its own.
     #[error(
-        "run `{run}`, step {step}, node `{node}`: made {call} on another thread than its own, where its number \
+        "run `{run}`, step {step}, node `{node}`: made {call} on a thread other than its own, where its number \
          depends on timing; make it on the thread that runs the node and hand on what it gives, or, if it is an effect, \
          give each one a name of its own"
     )]
@@ -535,7 +535,7 @@ pub enum Error {
     },
     /// The engine keeps nothing, so there is nothing to ask for.
     #[error(
-        "`{call}`: this engine has no store, so there is nothing to look at; build it without `.no_store()`"
+        "`{call}`: this engine has no store, so there is nothing to work on; build it without `.no_store()`"
     )]
     NoStore {
         /// The call.
@@ -570,7 +570,7 @@ pub enum Error {
     },
     /// The store failed.
     #[error(
-        "run `{run}`: the store failed: {source}; what is committed stands: when the store is well make the same call again, or resume the run if it had begun"
+        "run `{run}`: the store failed: {source}; what is committed stands: make the same call when the store works again, or resume the run if it had begun"
     )]
     Store {
         /// The run.

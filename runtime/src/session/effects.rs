@@ -23,7 +23,7 @@ pub(crate) struct OpenEffects {
     questions: Vec<Question>,
     /// The new ones.
     asked: Vec<Question>,
-    /// The Rust types of the responses of calls that are asked for if need be.
+    /// The Rust types of the responses of calls that may have to be asked about.
     expected: BTreeMap<Call, &'static str>,
 }
 
@@ -157,7 +157,7 @@ impl OpenEffects {
         }
     }
 
-    /// If it is asked what became of `call`, its response has to be a `ty`.
+    /// If somebody is asked what became of `call`, its response has to be a `ty`.
     pub(crate) fn expect(&mut self, call: Call, ty: &'static str) {
         self.expected.insert(call, ty);
     }

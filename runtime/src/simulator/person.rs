@@ -1,5 +1,5 @@
-//! Somebody who answers what the run asks: they look what really happened, and now and
-//! then write it down wrongly.
+//! Somebody who answers what the run asks, after checking what really happened, and now and
+//! then writes it down wrongly.
 
 use super::world::Stage;
 use crate::session;

@@ -108,7 +108,7 @@ impl Shelf {
         ready(self.store.questions(&self.run)).expect("reading goes well")
     }
 
-    /// Answers; `truth` is what the effect in question came to, if the answer tells that.
+    /// Answers; `truth` is the outcome of the effect in question, if the answer tells it.
     pub(super) fn answer(
         &mut self,
         answer: Answer,

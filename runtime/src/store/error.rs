@@ -256,9 +256,9 @@ pub enum StoreError {
     /// Anything else that the database said.
     #[error("the database said: {message}")]
     Backend {
-        /// Its words, those of the causes included.
+        /// Its words, including those of the causes.
         message: String,
-        /// Its error, to downcast. It is no [`source`](std::error::Error::source): the message
+        /// Its error, to downcast. It is not a [`source`](std::error::Error::source): the message
         /// says all of it.
         r#source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },

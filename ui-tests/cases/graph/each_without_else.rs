@@ -40,7 +40,7 @@ mod hall {
     }
 }
 
-// Wherever it stands, and beside what else is wrong.
+// Wherever it is, and along with what else is wrong.
 #[graph(
     state = Party,
     start -> [lock, each hall::greet(vec!["Ada".to_owned()])],

@@ -3,7 +3,7 @@
 mod bytes;
 mod prices;
 
-/// What all lines of a bill come to, in cents.
+/// The total of all lines of a bill, in cents.
 pub fn total(bill: &str) -> u64 {
     prices::prices(bill).iter().sum()
 }

@@ -119,11 +119,11 @@ impl Builder<'_> {
         steps.push(Step::Match(found.span, arms));
     }
 
-    /// Without items an `each` goes somewhere, too. Gives what the help says, so that
-    /// nothing else is reported for want of it.
+    /// Without items an `each` has to go somewhere, too. Returns what the help says, so that
+    /// nothing else is reported because it is missing.
     fn missing_else(&mut self, each: &ast::Each, context: &Context) -> Target {
         let span = each.place.span();
-        // Where no `each` may stand, that is the fault.
+        // Where no `each` is allowed, that is the fault.
         let misplaced = matches!(context.kind, Kind::Join(_) | Kind::Error)
             || each.place.word() == Some(Word::End);
         if !misplaced {

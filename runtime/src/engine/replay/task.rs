@@ -20,7 +20,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
     /// Today's result of the task at `position`; an error if that is not
     /// the recorded one.
     ///
-    /// What is held while the node runs is this task's own or nobody else's, so that a
+    /// What is held while the node runs is this task's own and nobody else's, so that a
     /// replay is `Send` for every graph: inputs need not be `Sync`.
     pub(super) async fn task(
         &mut self,

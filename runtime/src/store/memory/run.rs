@@ -21,7 +21,7 @@ pub(super) struct Run {
     pub(super) labels: BTreeMap<String, u64>,
     /// By the step that began it.
     pub(super) turns: BTreeMap<u64, TurnRecord>,
-    /// Which step began a turn with which.
+    /// Which step began a turn with which token.
     pub(super) tokens: BTreeMap<String, u64>,
     /// The steps at which its graph changes.
     pub(super) graphs: Vec<GraphChange>,

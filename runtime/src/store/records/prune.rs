@@ -40,7 +40,7 @@ pub struct Prune {
 }
 
 impl Prune {
-    /// Finished runs of any age: those that are completed, or cancelled, which no run is so far.
+    /// Finished runs of any age: those that are completed, or cancelled, which no run is yet.
     pub fn runs() -> Self {
         Self::of(Pruning::Run, [Status::Completed, Status::Cancelled])
     }

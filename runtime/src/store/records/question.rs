@@ -12,7 +12,7 @@ use crate::hash::Digest;
 pub enum QuestionKind {
     /// Whether an effect that must not be repeated has happened.
     Outcome,
-    /// A node's own. Not used yet: nodes ask no questions so far, only effects do.
+    /// A node's own. Not used yet: so far only effects ask questions.
     Interrupt,
 }
 

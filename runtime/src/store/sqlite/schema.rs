@@ -12,7 +12,7 @@ const APPLICATION_ID: i32 = i32::from_be_bytes(*b"sstp");
 
 /// What brings schema *n* to *n + 1*, from the empty file on. A released entry
 /// never changes; its golden database under `tests/golden` keeps opening. What they
-/// come to, with comments, is `docs/schema.sql`.
+/// result in, with comments, is `docs/schema.sql`.
 const MIGRATIONS: &[&str] = &[
     include_str!("v1.sql"),
     include_str!("v2.sql"),
