@@ -37,6 +37,7 @@ mod reads;
 mod repeats;
 mod retention;
 mod snapshots;
+mod turns;
 
 use std::sync::Arc;
 
@@ -151,6 +152,10 @@ async fn each(fresh: &impl AsyncFn() -> Arc<Client>) {
         pages::stuck_runs_are_one_list_in_pages_of_any_size,
         labels::a_label_names_one_step,
         labels::a_fork_has_the_labels_of_its_history,
+        turns::turns_are_listed_with_what_became_of_them,
+        turns::a_fork_has_its_origins_turns_and_none_of_their_tokens,
+        turns::a_change_of_graph_is_noted,
+        turns::turns_and_graphs_outlive_their_steps,
         snapshots::a_snapshot_is_put_at_the_head,
         snapshots::a_snapshot_of_another_step_is_refused,
         retention::a_pruned_history_keeps_what_a_resume_needs,

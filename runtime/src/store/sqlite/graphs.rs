@@ -1,6 +1,6 @@
 //! Which graphs a run has lived under.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::cells::{Cells, LAST_STEP, count};
 use super::errors::Fail;
@@ -43,12 +43,25 @@ pub(super) fn change(
 
 /// A fork begins under the graph of the step at which it branches off.
 pub(super) fn inherit(conn: &Connection, number: i64, origin: &Origin) -> Result<(), Fail> {
-    let last = find(conn, &origin.run, |stretch| {
-        let to = stretch.last.min(origin.step);
-        let changes = of_stretch(conn, &origin.run, stretch.number, to)?;
-        Ok(changes.last().copied())
-    })?;
+    let last = match last_of(conn, &origin.run)? {
+        // It came later: what was before has to be looked for.
+        Some(last) if last.step > origin.step => find(conn, &origin.run, |stretch| {
+            let to = stretch.last.min(origin.step);
+            let changes = of_stretch(conn, &origin.run, stretch.number, to)?;
+            Ok(changes.last().copied())
+        })?,
+        last => last,
+    };
     last.map_or(Ok(()), |change| stand(conn, number, &change))
+}
+
+fn last_of(conn: &Connection, run: &str) -> Result<Option<GraphChange>, Fail> {
+    let mut query = conn.prepare_cached(
+        "SELECT changed, changed_to, changed_version FROM runs \
+         WHERE id = ?1 AND changed IS NOT NULL",
+    )?;
+    let mut rows = query.query([run])?;
+    rows.next()?.map(|row| change_of(row, run)).transpose()
 }
 
 /// The head's copy of the last change.
@@ -87,16 +100,17 @@ fn of_stretch(
     let mut rows = query.query([number, count(last.min(LAST_STEP))?])?;
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
-        let cells = Cells {
-            row,
-            run,
-            place: &"a change of its graph",
-        };
-        changes.push(GraphChange::new(
-            cells.number(0)?,
-            cells.digest(1)?,
-            cells.small(2)?,
-        ));
+        changes.push(change_of(row, run)?);
     }
     Ok(changes)
+}
+
+fn change_of(row: &Row<'_>, run: &str) -> Result<GraphChange, Fail> {
+    let cells = Cells {
+        row,
+        run,
+        place: &"a change of its graph",
+    };
+    let (step, fingerprint) = (cells.number(0)?, cells.digest(1)?);
+    Ok(GraphChange::new(step, fingerprint, cells.small(2)?))
 }

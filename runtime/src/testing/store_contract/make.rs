@@ -259,8 +259,12 @@ pub(super) async fn all(store: &impl Store, run: &str) -> String {
     let snapshot = done(store.snapshot(run, u64::MAX).await);
     let labels = done(store.labels(run).await);
     let events = done(store.outbox(usize::MAX).await);
+    let (graphs, turns) = (
+        done(store.graphs(run).await),
+        done(store.all_turns(run).await),
+    );
     format!(
-        "{loaded:#?}\n{steps:#?}\n{effects:#?}\n{questions:#?}\n{snapshot:#?}\n{labels:#?}\n{events:#?}"
+        "{graphs:#?}\n{turns:#?}\n{loaded:#?}\n{steps:#?}\n{effects:#?}\n{questions:#?}\n{snapshot:#?}\n{labels:#?}\n{events:#?}"
     )
 }
 
