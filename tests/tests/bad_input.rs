@@ -220,7 +220,11 @@ async fn an_unknown_run() {
             );
             says(
                 &error,
-                &["no run `lost`", "check the id", "engine.run(id, state)"],
+                &[
+                    "run `lost`: there is no such run",
+                    "check the id",
+                    "engine.run(id, state)",
+                ],
             );
         }
     }

@@ -493,9 +493,10 @@ impl AtMostOnce<'_> {
     /// [`NodeError::refused`], which is the last word.
     ///
     /// The question is JSON with `effect`, `request`, `reason` and `expects`, the Rust type of
-    /// the response. An answer `Outcome::Happened(response)` whose response does not decode
-    /// into that type is noticed when the run continues: then the question is asked again, under
-    /// a new id, and `reason` says what was wrong.
+    /// the response, which is absent if the process died in the call. An answer
+    /// `Outcome::Happened(response)` whose response does not decode into that type is noticed
+    /// when the run continues: then the question is asked again, under a new id, and `reason`
+    /// says what was wrong.
     ///
     /// # Errors
     /// As [`Effect::run`].

@@ -89,7 +89,7 @@ async fn an_altered_answer_or_clock_shows_in_the_update() {
         ),
         (
             "UPDATE effects SET call = call + 1 WHERE kind = 'clock'",
-            "in the order of the effects of node `visit`",
+            "node `visit`: the replay differs in the order of the effects",
         ),
         (
             "DELETE FROM effects WHERE name = 'buy'",
