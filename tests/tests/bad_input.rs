@@ -314,14 +314,40 @@ async fn a_graph_that_has_changed() {
             .unwrap_err();
         let rows = engine(&place, other_rows::Shop);
         let reducer = engine(&place, other_reducer::Shop);
-        let mut errors = Vec::new();
-        for error in every_call(&place, &rows, "run", first::Order::update).await {
-            errors.push((error, "wrap"));
-        }
-        for error in every_call(&place, &reducer, "run", other_reducer::Order::update).await {
-            errors.push((error, "log"));
-        }
-        for (error, what) in errors {
+        let before = contents(&place).await;
+        // It is open, and neither may go on with it; a state is not redone by another reducer.
+        let update = other_reducer::Order::update;
+        for (error, what, help) in [
+            (rows.resume("run").await.err(), "wrap", "compatible = ["),
+            (
+                rows.update("run", first::Order::update()).await.err(),
+                "wrap",
+                "compatible = [",
+            ),
+            (
+                rows.fork("run", 1, "fork", |_| {}).await.err(),
+                "wrap",
+                "compatible = [",
+            ),
+            (reducer.resume("run").await.err(), "log", "compatible = ["),
+            (
+                reducer.update("run", update()).await.err(),
+                "log",
+                "compatible = [",
+            ),
+            (reducer.get("run").await.err(), "log", "engine.snapshot"),
+            (
+                reducer.state_at("run", 1).await.err(),
+                "log",
+                "engine.snapshot",
+            ),
+            (
+                reducer.turn("run", update()).await.err(),
+                "log",
+                "engine.snapshot",
+            ),
+        ] {
+            let error = error.expect("it is refused");
             let Error::GraphChanged { differences, .. } = &error else {
                 panic!("{error}")
             };
@@ -329,8 +355,14 @@ async fn a_graph_that_has_changed() {
                 differences.iter().any(|line| line.contains(what)),
                 "{differences:?}"
             );
-            says(&error, &["`run`", "`Shop`", what, "the old program"]);
+            says(&error, &["`run`", "`Shop`", what, "the program that", help]);
         }
+        // Whoever only looks is not in its way.
+        assert_eq!(rows.get("run").await.unwrap().status(), Status::Failed);
+        assert_eq!(rows.history("run").await.unwrap().len(), 2);
+        assert_eq!(rows.state_at("run", 1).await.unwrap().log, ["packed"]);
+        assert_eq!(reducer.history("run").await.unwrap().len(), 2);
+        assert_eq!(contents(&place).await, before);
         // The program that began it continues as before.
         let error = engine(&place, first::Shop).resume("run").await.unwrap_err();
         assert!(

@@ -131,6 +131,7 @@ async fn a_snapshot_that_was_altered_is_no_beginning_of_a_replay() {
     drop(database);
     let store = SqliteStore::open(&path).unwrap();
     let report = superstep::testing::replay_all(Adding, &store)
+        .with_ended()
         .await
         .unwrap();
     let error = &report.broken[0].error;
@@ -152,6 +153,7 @@ async fn a_run_that_branches_off_from_itself_is_named() {
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     let store = SqliteStore::open(folder.path().join("runs.db")).unwrap();
     let report = superstep::testing::replay_all(Adding, &store)
+        .with_ended()
         .await
         .unwrap();
     assert_eq!(report.broken.len(), 1);

@@ -300,7 +300,7 @@ async fn ordered(place: &Place) {
 }
 
 async fn report<G: Graph>(place: &Place, graph: G) -> ReplayReport {
-    let report = replay_all(graph, &*place.store).await.unwrap();
+    let report = replay_all(graph, &*place.store).with_ended().await.unwrap();
     assert_eq!(report.runs, RUNS as usize);
     report
 }
@@ -403,9 +403,15 @@ async fn what_is_left_of_a_pruned_run_is_replayed_from_its_newest_snapshot() {
         for (id, corrected) in [("order", false), ("corrected order", true)] {
             pruned_in_the_middle(&place.store, id, corrected).await;
         }
-        let same = replay_all(then::Shop, &*place.store).await.unwrap();
+        let same = replay_all(then::Shop, &*place.store)
+            .with_ended()
+            .await
+            .unwrap();
         assert_eq!((same.runs, same.is_ok()), (2, true), "{place:?}: {same}");
-        let cheaper = replay_all(cheaper::Shop, &*place.store).await.unwrap();
+        let cheaper = replay_all(cheaper::Shop, &*place.store)
+            .with_ended()
+            .await
+            .unwrap();
         assert_eq!(cheaper.broken.len(), 2, "{place:?}: {cheaper}");
         let said = cheaper.to_string();
         let order =
@@ -425,7 +431,7 @@ async fn an_altered_snapshot_is_corrupt() {
     let database = rusqlite::Connection::open(&path).unwrap();
     let update = "UPDATE snapshots SET state = replace(state, '300', '301')";
     assert!(database.execute(update, []).unwrap() > 0);
-    let report = replay_all(then::Shop, &*store).await.unwrap();
+    let report = replay_all(then::Shop, &*store).with_ended().await.unwrap();
     let said = report.to_string();
     assert!(
         said.contains("- run `snapshot order`: the snapshot of step 4 is corrupt"),

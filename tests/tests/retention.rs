@@ -317,7 +317,10 @@ async fn a_fork_is_replayed_whatever_its_origin_loses() {
         }
         let error = engine.replay("origin").await.unwrap_err();
         assert!(matches!(error, Error::Pruned { first: 20, .. }), "{error}");
-        let report = testing::replay_all(Walking, &*place.store).await.unwrap();
+        let report = testing::replay_all(Walking, &*place.store)
+            .with_ended()
+            .await
+            .unwrap();
         assert!(report.is_ok(), "{report}");
     }
 }

@@ -46,7 +46,7 @@ fn all_calls<G: Graph>(
     drop(sendable(engine.labels("run")));
     drop(sendable(engine.prune(Prune::runs())));
     drop(sendable(engine.snapshot("run")));
-    drop(sendable(replay_all(graph, store)));
+    drop(sendable(replay_all(graph, store).into_future()));
     drop(sendable(diff((store, "run"), (store, "fork"))));
 }
 

@@ -266,7 +266,7 @@ async fn what_the_dropped_step_had_on_record_stays_readable_and_is_nobodys() {
                 },
                 &*place.store,
             );
-            assert_eq!(report.await.unwrap().broken.len(), 0);
+            assert_eq!(report.with_ended().await.unwrap().broken.len(), 0);
         }
     }
 }

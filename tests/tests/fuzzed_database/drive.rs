@@ -131,7 +131,7 @@ async fn make(engine: &Engine<Desk>, store: &Arc<dyn Store>, call: Call) -> Came
         }
         Call::Replay(run) => engine.replay(RUNS[run]).await.map(told),
         Call::ReplayAll => {
-            let report = replay_all(Desk, &**store).await?;
+            let report = replay_all(Desk, &**store).with_ended().await?;
             match report.broken.into_iter().next() {
                 Some(broken) => Err(broken.error),
                 None => Ok(report.runs.to_string()),
