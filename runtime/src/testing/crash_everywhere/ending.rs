@@ -119,19 +119,22 @@ impl Ending {
         let (one, other) = ((of_first.store(), RUN), (stage.store(), RUN));
         // Without a run there is nothing to compare.
         let divergence = diff(one, other).await.ok().flatten();
+        let same_message = self.message() == first.message();
+        if same_message
+            && divergence.is_none()
+            && let Some(place) = self.left_out(first)
+        {
+            let deviation = Deviation::MissingCall;
+            return Some(CrashDifference::new(stage.point(), deviation, place, ""));
+        }
         let (place, detail) = match divergence {
-            _ if self.message() != first.message() => {
+            _ if !same_message => {
                 let (then, now) = (first.told(), self.told());
                 let error = self.error.as_ref().or(first.error.as_ref());
                 let place = error.map(Place::blamed).unwrap_or_default();
                 (place, format!("{then} then, and now: {now}"))
             }
             Some(divergence) => diverged(&divergence),
-            None if let Some(place) = self.left_out(first) => {
-                let point = stage.point();
-                let deviation = Deviation::MissingCall;
-                return Some(CrashDifference::new(point, deviation, place, ""));
-            }
             None => (Place::default(), self.apart(first)),
         };
         let (point, deviation) = (stage.point(), self.deviation(first));
