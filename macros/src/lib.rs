@@ -1,4 +1,5 @@
-//! The macros of `superstep`; use them through that crate.
+#![doc = include_str!("../README.md")]
+//! # For contributors
 //!
 //! Each macro has a folder and the same stages: parse → model → check →
 //! expand. Parsing gives a spanned model, checks read only the model and report

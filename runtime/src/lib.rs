@@ -1,53 +1,5 @@
-//! Durable, deterministic graph workflows.
-//!
-//! Async functions are nodes, a table of arrows that the compiler checks is the graph, and every
-//! step of a run is committed once.
-//!
-//! ```
-//! use serde::{Deserialize, Serialize};
-//! use superstep::prelude::*;
-//!
-//! #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
-//! struct Party {
-//!     guests: Vec<String>,
-//!     #[reduce(append)]
-//!     greetings: Vec<String>,
-//! }
-//!
-//! #[derive(Route)]
-//! enum Door {
-//!     Open(Vec<String>),
-//! }
-//!
-//! #[node]
-//! fn open(state: &Party) -> Door {
-//!     Door::Open(state.guests.clone())
-//! }
-//!
-//! #[node]
-//! async fn greet(_state: &Party, guest: String) -> PartyUpdate {
-//!     Party::update().greetings([format!("Hello, {guest}!")])
-//! }
-//!
-//! #[graph(
-//!     state = Party,
-//!     start -> open,
-//!     open -> match { Door::Open(guests) => each greet(guests) else end },
-//!     greet -> end,
-//! )]
-//! struct Host;
-//!
-//! #[tokio::main(flavor = "current_thread")]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let engine = Engine::builder(Host).build()?;
-//!     let guests = ["Ada", "Grace"].map(String::from).to_vec();
-//!     let run = engine.run("party-1", Party { guests, ..Default::default() }).await?;
-//!     assert_eq!(run.state().greetings, ["Hello, Ada!", "Hello, Grace!"]);
-//!     Ok(())
-//! }
-//! ```
-//!
-//! This run lives in memory; `.store(SqliteStore::open("party.db")?)` before `.build()` keeps it in a file.
+#![doc = include_str!("../README.md")]
+//! # Where to look
 //!
 //! - [`macro@node`] makes a function a node, and [`macro@graph`] a struct a graph.
 //! - [`derive@State`] says how the updates of a step combine, and [`derive@Route`] where a node can go next.
@@ -63,6 +15,8 @@
 //! - [`Graph::INFO`] describes a graph, and draws it.
 
 #![deny(missing_docs)]
+// docs.rs says which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The macros' code names this crate like this.
 #[cfg(test)]
@@ -73,8 +27,6 @@ mod mistakes;
 
 mod as_json;
 mod cx;
-#[cfg(doctest)]
-mod doctests;
 pub mod encode;
 mod engine;
 mod error;

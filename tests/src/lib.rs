@@ -2,6 +2,8 @@
 //! file per guarantee.
 
 mod dice;
+#[cfg(all(doctest, feature = "sqlite"))]
+mod doctests;
 mod hooked;
 mod journal;
 pub mod lab;
