@@ -27,7 +27,7 @@ fn guides() -> Vec<String> {
 #[test]
 fn every_guide_is_on_the_map_and_its_code_is_compiled() {
     let map = read("docs/README.md");
-    let compiled = read("runtime/src/doctests.rs") + &read("examples/guides.rs");
+    let compiled = read("tests/src/doctests.rs") + &read("examples/guides.rs");
     for guide in guides() {
         assert!(
             map.contains(&format!("]({guide})")),

@@ -1,6 +1,6 @@
 //! Every wrong program gives exactly the message in the file next to it.
 //!
-//! The messages are pinned to the Rust version that the workspace names.
+//! The messages are those of Rust 1.95; other versions word some of them differently.
 
 #[test]
 fn wrong_programs_are_refused_with_the_right_words() {
