@@ -56,7 +56,7 @@ pub use json_diff::Difference;
 pub use node_error::{Failure, FailureKind, NodeError};
 pub use options::{ConflictPolicy, Options};
 pub use run::{Interrupt, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo};
-pub use run_diff::{Divergence, RunRef, TaskDivergence, diff};
+pub use run_diff::{Diff, Divergence, Divergences, RunRef, TaskDivergence, diff};
 pub use state::{Merge, State};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;

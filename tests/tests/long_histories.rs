@@ -85,7 +85,7 @@ async fn runs_part_on_any_page() {
             counting(&place, at).run(&id, whole.clone()).await.unwrap();
             let parted = diff((&place.store, "plain"), (&place.store, id.as_str())).await;
             assert_eq!(
-                parted.unwrap().map(|found| found.step),
+                parted.unwrap().map(|found| found.step()),
                 Some(at),
                 "{place:?}"
             );
@@ -107,7 +107,7 @@ async fn a_run_that_ends_with_a_page_ends_there() {
         for [one, other] in [["short", "long"], ["long", "short"]] {
             let parted = diff((&place.store, one), (&place.store, other)).await;
             assert_eq!(
-                parted.unwrap().map(|found| found.step),
+                parted.unwrap().map(|found| found.step()),
                 Some(PAGE),
                 "{place:?}"
             );

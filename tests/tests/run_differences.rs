@@ -1,4 +1,5 @@
-//! `diff` finds the first step in which two runs differ, and says what differs.
+//! `diff` finds the steps in which two runs differ, and says what differs; `diff_states` does
+//! so for two states.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::{Prune, StepKind};
-use superstep::{Divergence, diff};
+use superstep::{At, Divergence, diff, encode};
 use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Hooked, Moment, Place, memory, stores, well};
 
@@ -141,7 +142,7 @@ async fn another_input_is_told_by_its_fields() {
         engine.run("other", topics(["a", "x", "c"])).await.unwrap();
         let divergence = diff((&place.store, "one"), (&place.store, "other")).await;
         let divergence = divergence.unwrap().unwrap();
-        assert_eq!((divergence.step, &divergence.tasks[..]), (0, &[][..]));
+        assert_eq!((divergence.step(), &divergence.tasks[..]), (0, &[][..]));
         assert_eq!(told(&divergence.state), [r#"`topics[1]`: "b" against "x""#]);
         assert_eq!(told(&divergence.next), [""; 0]);
         let said = divergence.to_string();
@@ -153,7 +154,7 @@ async fn another_input_is_told_by_its_fields() {
 async fn another_update_is_told_by_task_and_field() {
     for place in stores() {
         let divergence = between(&place, "b", false).await;
-        assert_eq!(divergence.step, 2);
+        assert_eq!(divergence.step(), 2);
         assert_eq!(divergence.kinds, [Some(StepKind::Step); 2]);
         let [task] = &divergence.tasks[..] else {
             panic!("{divergence}")
@@ -163,7 +164,7 @@ async fn another_update_is_told_by_task_and_field() {
         assert_eq!(told(&task.differences), expected);
         assert_eq!(
             divergence.to_string(),
-            "runs `as ever` and `odd` are equal up to step 1 and differ in step 2\n  \
+            "runs `as ever` and `odd` differ in step 2\n  \
              task 1, `read`\n    \
              `update.notes[0].text`: \"as ever\" against \"another\""
         );
@@ -174,7 +175,7 @@ async fn another_update_is_told_by_task_and_field() {
 async fn another_route_is_told_by_where_it_leads() {
     for place in stores() {
         let divergence = between(&place, "plan", false).await;
-        assert_eq!(divergence.step, 1);
+        assert_eq!(divergence.step(), 1);
         let [task] = &divergence.tasks[..] else {
             panic!("{divergence}")
         };
@@ -211,7 +212,7 @@ async fn a_run_that_ends_earlier_differs_there() {
         engine.update("long", more).await.unwrap();
         let divergence = diff((&place.store, "short"), (&place.store, "long")).await;
         let divergence = divergence.unwrap().unwrap();
-        assert_eq!(divergence.step, run.steps() + 1);
+        assert_eq!(divergence.step(), run.steps() + 1);
         assert_eq!(divergence.kinds, [None, Some(StepKind::Update)]);
         let expected = [r#"`.`: nothing against {"update":{"tokens":9}}"#];
         assert_eq!(told(&divergence.tasks[0].differences), expected);
@@ -224,30 +225,238 @@ async fn a_run_that_ends_earlier_differs_there() {
     }
 }
 
+/// All the steps of two runs that differ, as their numbers.
+async fn walk(place: &Place, a: &str, b: &str) -> Vec<Divergence> {
+    collect(diff((&place.store, a), (&place.store, b)).all()).await
+}
+
+async fn collect(mut differences: superstep::Divergences<'_>) -> Vec<Divergence> {
+    let mut found = Vec::new();
+    while let Some(divergence) = differences.next().await.unwrap() {
+        found.push(divergence);
+    }
+    assert_eq!(
+        differences.next().await.unwrap(),
+        None,
+        "the end is the end"
+    );
+    found
+}
+
+fn numbers(found: &[Divergence]) -> Vec<[Option<u64>; 2]> {
+    found.iter().map(|divergence| divergence.steps).collect()
+}
+
 #[tokio::test]
-async fn a_fork_differs_from_its_origin_where_it_branches_off() {
+async fn all_steps_that_differ_are_walked_through() {
+    for place in stores() {
+        let first = between(&place, "b", false).await;
+        let all = walk(&place, "as ever", "odd").await;
+        assert_eq!(all, [first], "what is written is the same");
+
+        reporter(&place, "write")
+            .run("end", topics(ABC))
+            .await
+            .unwrap();
+        let more = Report::update().tokens(9);
+        reporter(&place, "").update("end", more).await.unwrap();
+        let all = walk(&place, "odd", "end").await;
+        let expected = [[Some(2); 2], [Some(3); 2], [None, Some(4)]];
+        assert_eq!(numbers(&all), expected);
+        let runs = [(&place.store, "odd"), (&place.store, "end")];
+        for (after, left) in [(0, 3), (1, 3), (2, 2), (3, 1), (4, 0), (u64::MAX, 0)] {
+            let after = diff(runs[0], runs[1]).after(after);
+            let found = collect(after.clone().all()).await;
+            assert_eq!(found, all[3 - left..]);
+            assert_eq!(after.await.unwrap().as_ref(), found.first());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_forks_edit_is_named_once_and_the_walk_goes_on() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        engine.run("origin", topics(ABC)).await.unwrap();
+        engine.fork("origin", 0, "same", |_| {}).await.unwrap();
+        let edit = |report: &mut Report| report.topics[1] = "x".into();
+        engine.fork("origin", 0, "fork", edit).await.unwrap();
+        for fork in ["same", "fork"] {
+            engine.resume(fork).await.unwrap();
+        }
+        let [edit] = &walk(&place, "origin", "same").await[..] else {
+            panic!("it did nothing else")
+        };
+        assert!(edit.is_edit() && edit.state.is_empty(), "{edit}");
+
+        let found = walk(&place, "origin", "fork").await;
+        let expected = [[None, Some(1)], [Some(1), Some(2)], [Some(2), Some(3)]];
+        assert_eq!(numbers(&found), expected);
+        let kinds: Vec<_> = found.iter().map(|found| found.kinds).collect();
+        assert_eq!(kinds[0], [None, Some(StepKind::Fork)]);
+        assert_eq!(kinds[1..], [[Some(StepKind::Step); 2]; 2]);
+        assert_eq!(told(&found[0].state), [r#"`topics[1]`: "b" against "x""#]);
+        assert_eq!(
+            found[0].to_string(),
+            "step 1 of run `fork` is its edit, as a fork\n  the state\n    \
+             `topics[1]`: \"b\" against \"x\""
+        );
+        let said = found[2].to_string();
+        let steps = "step 2 of run `origin` and step 3 of run `fork` differ\n  task 1, `read`";
+        assert!(said.starts_with(steps), "{said}");
+        assert!(!found[2].is_edit());
+
+        // From the other side.
+        let turned = walk(&place, "fork", "origin").await;
+        let expected = [[Some(1), None], [Some(2), Some(1)], [Some(3), Some(2)]];
+        assert_eq!(numbers(&turned), expected);
+        assert_eq!(told(&turned[0].state), [r#"`topics[1]`: "x" against "b""#]);
+
+        // What comes after the edit, whichever is named first.
+        for [a, b] in [["origin", "fork"], ["fork", "origin"]] {
+            let after = diff((&place.store, a), (&place.store, b)).after(1);
+            let first = after.await.unwrap().unwrap();
+            assert_eq!(first.kinds, [Some(StepKind::Step); 2], "{first}");
+        }
+    }
+}
+
+/// To get the state before an edit from what tasks did takes the graph.
+#[tokio::test]
+async fn an_edit_of_a_state_that_is_not_on_record_is_told_as_it_is() {
     for place in stores() {
         let engine = reporter(&place, "");
         engine.run("origin", topics(ABC)).await.unwrap();
         let edit = |report: &mut Report| report.text = "draft".into();
         engine.fork("origin", 1, "fork", edit).await.unwrap();
-        engine.resume("fork").await.unwrap();
         let divergence = diff((&place.store, "origin"), (&place.store, "fork")).await;
         let divergence = divergence.unwrap().unwrap();
-        assert_eq!(divergence.step, 2);
-        let kinds = [Some(StepKind::Step), Some(StepKind::Fork)];
-        assert_eq!(divergence.kinds, kinds);
-        assert_eq!(divergence.tasks.len(), 3);
+        assert_eq!(divergence.steps, [None, Some(2)]);
         let state = told(&divergence.state);
-        assert!(state[0].contains(r#""text":"draft""#), "{state:?}");
-        // Two forks of one step differ by their edits.
+        assert!(state[0].starts_with("`.`: nothing against {"), "{state:?}");
+        let differ = engine.diff_states(("fork", 1), ("fork", 2)).await.unwrap();
+        assert_eq!(told(&differ), [r#"`text`: "" against "draft""#]);
+
+        // Of a fork of a fork the state before is that fork's edit.
         let edit = |report: &mut Report| report.text = "sketch".into();
-        engine.fork("origin", 1, "other", edit).await.unwrap();
-        let divergence = diff((&place.store, "fork"), (&place.store, "other")).await;
+        engine.fork("fork", 2, "next", edit).await.unwrap();
+        let divergence = diff((&place.store, "next"), (&place.store, "fork")).await;
         let divergence = divergence.unwrap().unwrap();
-        let expected = [r#"`text`: "draft" against "sketch""#];
+        assert_eq!(divergence.steps, [Some(3), None]);
+        let expected = [r#"`text`: "sketch" against "draft""#];
         assert_eq!(told(&divergence.state), expected);
-        assert!(divergence.tasks.is_empty() && divergence.next.is_empty());
+
+        // A snapshot is on record.
+        engine.snapshot("origin").await.unwrap();
+        let edit = |report: &mut Report| report.tokens = 0;
+        engine.fork("origin", At::Last, "late", edit).await.unwrap();
+        let divergence = diff((&place.store, "origin"), (&place.store, "late")).await;
+        let state = told(&divergence.unwrap().unwrap().state);
+        assert_eq!(state, ["`tokens`: 3 against 0"]);
+    }
+}
+
+#[tokio::test]
+async fn forks_of_one_step_differ_by_their_edits_and_by_what_comes_of_them() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        engine.run("origin", topics(ABC)).await.unwrap();
+        for (fork, text) in [("one", "draft"), ("other", "sketch")] {
+            let edit = |report: &mut Report| report.text = text.into();
+            engine.fork("origin", 1, fork, edit).await.unwrap();
+        }
+        engine.resume("one").await.unwrap();
+        reporter(&place, "c").resume("other").await.unwrap();
+        let found = walk(&place, "one", "other").await;
+        assert_eq!(numbers(&found), [[Some(2); 2], [Some(3); 2]]);
+        assert_eq!(
+            told(&found[0].state),
+            [r#"`text`: "draft" against "sketch""#]
+        );
+        assert!(found[0].is_edit() && found[0].tasks.is_empty() && found[0].next.is_empty());
+        let said = found[0].to_string();
+        let edits = "runs `one` and `other` differ in their edits, step 2\n";
+        assert!(said.starts_with(edits), "{said}");
+        let after = diff((&place.store, "one"), (&place.store, "other")).after(2);
+        assert_eq!(after.await.unwrap().as_ref(), Some(&found[1]));
+
+        // Forks of two steps: each edit is named where it stands.
+        engine.fork("origin", 2, "later", |_| {}).await.unwrap();
+        engine.resume("later").await.unwrap();
+        let found = walk(&place, "one", "later").await;
+        assert_eq!(numbers(&found), [[Some(2), None], [None, Some(3)]]);
+        // A fork and what it stands on.
+        engine.fork("one", 3, "further", |_| {}).await.unwrap();
+        engine.resume("further").await.unwrap();
+        assert_eq!(
+            numbers(&walk(&place, "one", "further").await),
+            [[None, Some(4)]]
+        );
+        let found = walk(&place, "origin", "further").await;
+        assert_eq!(numbers(&found), [[None, Some(2)], [None, Some(4)]]);
+        // One that branches off through a fork from what that shares.
+        engine.fork("one", 0, "through", |_| {}).await.unwrap();
+        engine.resume("through").await.unwrap();
+        let found = walk(&place, "through", "one").await;
+        assert_eq!(numbers(&found), [[Some(1), None], [None, Some(2)]]);
+    }
+}
+
+#[tokio::test]
+async fn states_differ_by_their_fields() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        engine.run("one", topics(ABC)).await.unwrap();
+        reporter(&place, "b")
+            .run("other", topics(ABC))
+            .await
+            .unwrap();
+        engine.label("one", 2, "read").await.unwrap();
+        let ends = engine
+            .diff_states(("one", At::Last), ("other", At::Last))
+            .await;
+        let another = [r#"`notes[1].text`: "as ever" against "another""#];
+        assert_eq!(told(&ends.unwrap()), another);
+        let read = engine.diff_states(("one", "read"), ("other", 2)).await;
+        assert_eq!(told(&read.unwrap()), another);
+        let same = engine.diff_states(("one", 1), ("other", 1)).await;
+        assert_eq!(same.unwrap(), []);
+        let first = engine.diff_states(("one", 2), ("one", At::Last)).await;
+        assert_eq!(told(&first.unwrap()), [r#"`text`: "" against "3 notes.""#]);
+
+        let error = engine.diff_states(("one", 1), ("other", 9)).await;
+        let Error::StepNotFound { run, step: 9, .. } = error.unwrap_err() else {
+            panic!("it has no such step")
+        };
+        assert_eq!(run, "other");
+        let error = engine.diff_states(("one", "written"), ("other", 1)).await;
+        assert!(
+            matches!(error, Err(Error::LabelNotFound { .. })),
+            "{error:?}"
+        );
+        let error = engine.diff_states(("one", 1), ("nobody", 1)).await;
+        assert!(matches!(error, Err(Error::RunNotFound { .. })), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn differences_can_be_shown_as_json() {
+    for place in stores() {
+        let engine = reporter(&place, "");
+        engine.run("one", topics(ABC)).await.unwrap();
+        reporter(&place, "b")
+            .run("other", topics(ABC))
+            .await
+            .unwrap();
+        engine
+            .update("other", Report::update().tokens(9))
+            .await
+            .unwrap();
+        let found = walk(&place, "one", "other").await;
+        assert_eq!(
+            encode::to_string(&found).unwrap(),
+            r#"[{"runs":["one","other"],"steps":[2,2],"kinds":["step","step"],"tasks":[{"position":1,"node":"read","differences":[{"path":"update.notes[0].text","a":"\"as ever\"","b":"\"another\""}]}]},{"runs":["one","other"],"steps":[null,4],"kinds":[null,"update"],"tasks":[{"position":0,"differences":[{"path":".","b":"{\"update\":{\"tokens\":9}}"}]}],"next":[{"path":".","b":"{}"}]}]"#
+        );
     }
 }
 
@@ -276,10 +485,13 @@ async fn what_cannot_be_compared_is_an_error() {
             };
             assert_eq!(run, "other");
         }
+        // What is left of both can be compared.
+        let rest = diff((&place.store, "one"), (&place.store, "other")).after(2);
+        assert_eq!(rest.await.unwrap(), None);
         // They differ before anything was pruned.
         engine.run("third", topics(["x", "b", "c"])).await.unwrap();
         let divergence = diff((&place.store, "other"), (&place.store, "third")).await;
-        assert_eq!(divergence.unwrap().unwrap().step, 0);
+        assert_eq!(divergence.unwrap().unwrap().step(), 0);
     }
 }
 
@@ -337,7 +549,7 @@ async fn only_the_step_that_differs_is_read() {
         assert_eq!(reads.swap(0, Ordering::Relaxed), 0);
         engine.update("other", Count::update().at(5)).await.unwrap();
         let divergence = diff((&hooked, "one"), (&hooked, "other")).await.unwrap();
-        assert_eq!(divergence.unwrap().step, 301);
-        assert_eq!(reads.load(Ordering::Relaxed), 2);
+        assert_eq!(divergence.unwrap().step(), 301);
+        assert_eq!(reads.load(Ordering::Relaxed), 1, "only one has that step");
     }
 }

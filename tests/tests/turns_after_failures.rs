@@ -257,7 +257,7 @@ async fn what_the_dropped_step_had_on_record_stays_readable_and_is_nobodys() {
                     engine.turn(&fork, says("sorry")).await.unwrap();
                     engine.replay(&fork).await.unwrap();
                     let parting = diff((&place.store, &*id), (&place.store, &*fork));
-                    assert!(parting.await.unwrap().unwrap().step > step);
+                    assert!(parting.await.unwrap().unwrap().step() > step);
                 }
             }
             let report = superstep::testing::replay_all(

@@ -29,7 +29,8 @@ pub fn measure(bench: &Bench) -> Outcome {
         || {
             let started = Instant::now();
             let diff = superstep::diff((&store, "one"), (&store, "other"));
-            let parting = bench.tokio.block_on(diff)?.map(|found| found.step);
+            let parting = bench.tokio.block_on(diff.into_future())?;
+            let parting = parting.map(|found| found.step());
             let took = started.elapsed();
             match parting {
                 Some(STEPS) => Ok(took),

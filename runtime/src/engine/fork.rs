@@ -28,6 +28,8 @@ pub enum At {
     Step(u64),
     /// After the step that has this label.
     Label(String),
+    /// After the last committed step.
+    Last,
 }
 
 impl From<u64> for At {
@@ -94,14 +96,16 @@ impl<G: Graph> Engine<G> {
         let origin = self.handle("fork", id)?.patient();
         check_new_id(new_id)?;
         let head = origin.head().await?;
-        let step = step_at(&origin.at, at.into()).await?;
+        let step = step_at(&origin.at, &head, at.into()).await?;
         of_run(new_id, origin.fork(&head, step, new_id, edit)).await
     }
 }
 
-async fn step_at(at: &Stored, place: At) -> Result<u64, Error> {
+/// The number of the step at that place of the run with that head.
+pub(super) async fn step_at(at: &Stored, head: &Head, place: At) -> Result<u64, Error> {
     let label = match place {
         At::Step(step) => return Ok(step),
+        At::Last => return Ok(head.step),
         At::Label(label) => label,
     };
     let mut labels = at.labels().await?.into_iter();

@@ -26,6 +26,7 @@ mod retention;
 mod runtime;
 mod shown;
 mod start;
+mod states;
 mod step;
 mod stored;
 mod turn;

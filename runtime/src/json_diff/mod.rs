@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use level::Level;
+use serde::Serialize;
 
 /// No more differences than this are listed: whoever needs the rest has both texts.
 const MOST: usize = 100;
@@ -22,14 +23,16 @@ const DEEPEST: usize = 32;
 const LONGEST: usize = 160;
 
 /// One place at which two values differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// Where, e.g. `notes[3].text`; `.` for the value itself.
     pub path: String,
     /// What is there in the first value, as JSON, cut if it is long; `None` if
     /// there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub a: Option<String>,
     /// What is there in the second one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub b: Option<String>,
 }
 

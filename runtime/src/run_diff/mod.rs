@@ -2,18 +2,19 @@
 
 mod divergence;
 mod readable;
+mod side;
+mod walk;
 
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
 
 pub use divergence::{Divergence, TaskDivergence};
+pub use walk::Divergences;
 
-use crate::engine::replay::{lived_in, stored_graph};
 use crate::error::Error;
-use crate::graph::StoredGraph;
-use crate::hash::Digest;
-use crate::session::load::text_of;
-use crate::store::{Pages, StepRecord, Store, StoreExt};
-use readable::ReadStep;
+use crate::store::Store;
 
 /// A run in a store, for [`diff`]: `(&store, "run-1")`.
 #[derive(Clone, Copy)]
@@ -43,12 +44,21 @@ impl<'a> From<(&'a Arc<dyn Store>, &'a str)> for RunRef<'a> {
     }
 }
 
-/// The first step in which two runs differ, and what differs there; `None` if
-/// they committed the same steps.
+/// Compares what two runs did, step by step. Awaited, it gives the first step in which they
+/// differ, and what differs there; `None` if they committed the same steps.
+/// [`after`](Diff::after) leaves out what is known already, [`all`](Diff::all) goes on to the
+/// further ones.
 ///
 /// Steps are compared by their [digests](crate::StepInfo::digest), which leave out
 /// id and seed of a run, so it needs no graph, and the runs may be in two
 /// stores. What a step that is still open did is not compared.
+///
+/// The edit that a fork begins with is a step that its origin does not have. It is compared
+/// with the edit of the other run at the same place, if that is a fork, too; else it stands for
+/// itself. All other steps are compared in their order. So between a fork at step *n* and its
+/// origin the edit is named once, and then the fork's step *n* + 2 is compared with the origin's
+/// *n* + 1; between two forks of one step the edits are compared with each other, and then step
+/// *n* + 2 with *n* + 2.
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -67,63 +77,64 @@ impl<'a> From<(&'a Arc<dyn Store>, &'a str)> for RunRef<'a> {
 /// engine.run("one", Sum { parts: vec![1, 2], total: 0 }).await?;
 /// engine.run("other", Sum { parts: vec![1, 3], total: 0 }).await?;
 ///
-/// let divergence = diff((&store, "one"), (&store, "other")).await?.expect("they differ");
-/// assert_eq!(divergence.step, 0);
-/// assert_eq!(divergence.state[0].to_string(), "`parts[1]`: 2 against 3");
+/// let first = diff((&store, "one"), (&store, "other")).await?.expect("they differ");
+/// assert_eq!(first.step(), 0);
+/// assert_eq!(first.state[0].to_string(), "`parts[1]`: 2 against 3");
+///
+/// let then = diff((&store, "one"), (&store, "other")).after(0).await?.expect("so do the sums");
+/// assert_eq!(then.tasks[0].differences[0].to_string(), "`update.total`: 3 against 4");
 /// # Ok::<(), Error>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::RunNotFound`]; [`Error::Pruned`] if the runs are equal up to a step
-/// that was pruned.
-pub async fn diff<'a>(
-    a: impl Into<RunRef<'a>>,
-    b: impl Into<RunRef<'a>>,
-) -> Result<Option<Divergence>, Error> {
-    let (a, b) = (a.into(), b.into());
-    let Some(step) = parting(&a, &b).await? else {
-        return Ok(None);
-    };
-    let (step_a, step_b) = (a.step(step).await?, b.step(step).await?);
-    Ok(Some(Divergence::between(
-        [a.run, b.run],
-        step,
-        [step_a, step_b],
-    )))
+/// [`Error::RunNotFound`]; [`Error::Pruned`] if a step that has to be compared was pruned: the
+/// comparison can begin [`after`](Diff::after) the gap. [`Error::Corrupt`] for a step that is
+/// not what was written.
+pub fn diff<'a>(a: impl Into<RunRef<'a>>, b: impl Into<RunRef<'a>>) -> Diff<'a> {
+    Diff {
+        runs: [a.into(), b.into()],
+        after: None,
+    }
 }
 
-/// The first step at which the digests differ, or one run has ended.
-async fn parting(a: &RunRef<'_>, b: &RunRef<'_>) -> Result<Option<u64>, Error> {
-    let (mut pages_a, mut pages_b) = (Pages::largest(), Pages::largest());
-    let mut steps = 0..;
-    loop {
-        let digests_a = a.digests(&mut pages_a).await?;
-        let digests_b = b.digests(&mut pages_b).await?;
-        let most = digests_a.len().max(digests_b.len());
-        if most == 0 {
-            return Ok(None);
+/// A comparison of two runs, by [`diff`]; await it, or walk through [all](Self::all) of it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is compared until it is awaited or walked through"]
+pub struct Diff<'a> {
+    runs: [RunRef<'a>; 2],
+    after: Option<u64>,
+}
+
+impl<'a> Diff<'a> {
+    /// Leaves out what differs in steps up to `step`. Where two steps that are compared have
+    /// two numbers, it is the higher one that counts: that of the fork, if the other run is its
+    /// origin. So `after(n + 1)` is what comes after the edit of a fork at step *n*.
+    pub const fn after(self, step: u64) -> Self {
+        Self {
+            after: Some(step),
+            ..self
         }
-        for (place, step) in (0..most).zip(steps.by_ref()) {
-            let (one, other) = (digests_a.get(place), digests_b.get(place));
-            a.check_kept(step, one)?;
-            b.check_kept(step, other)?;
-            if one != other {
-                return Ok(Some(step));
-            }
-        }
+    }
+
+    /// The way through all steps in which the runs differ. They are read page by page on the way.
+    pub const fn all(self) -> Divergences<'a> {
+        Divergences::new(self.runs, self.after)
+    }
+}
+
+impl<'a> IntoFuture for Diff<'a> {
+    type Output = Result<Option<Divergence>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.all().next().await })
     }
 }
 
 impl RunRef<'_> {
     fn error(&self, error: crate::store::StoreError) -> Error {
         Error::from_store(self.run, error)
-    }
-
-    fn not_found(&self) -> Error {
-        Error::RunNotFound {
-            run: self.run.to_owned(),
-        }
     }
 
     fn corrupt(&self, place: &str, reason: impl ToString) -> Error {
@@ -133,61 +144,10 @@ impl RunRef<'_> {
             reason: reason.to_string(),
         }
     }
-
-    /// The next ones; none at the end.
-    async fn digests(&self, pages: &mut Pages<u64>) -> Result<Vec<(u64, Digest)>, Error> {
-        let Some(page) = pages.next() else {
-            return Ok(Vec::new());
-        };
-        let is_first = page.after.is_none();
-        let digests = self.store.digests(self.run, page).await;
-        let digests = pages.turn(digests.map_err(|error| self.error(error))?);
-        // Every run has a step.
-        if is_first && digests.is_empty() {
-            return Err(self.not_found());
-        }
-        Ok(digests)
-    }
-
-    /// Steps without a gap: the first is 0, and so on.
-    fn check_kept(&self, step: u64, found: Option<&(u64, Digest)>) -> Result<(), Error> {
-        match found {
-            Some((first, _)) if *first != step => Err(Error::Pruned {
-                run: self.run.to_owned(),
-                step,
-                first: *first,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    async fn step(&self, step: u64) -> Result<Option<ReadStep>, Error> {
-        let said = |error| self.error(error);
-        let record = self.store.all_steps(self.run, step, step).await;
-        let Some(record) = record.map_err(said)?.into_iter().next() else {
-            return Ok(None);
-        };
-        Ok(Some(self.read(&record).await?))
-    }
-
-    async fn read(&self, record: &StepRecord) -> Result<ReadStep, Error> {
-        let said = |error| self.error(error);
-        let head = self.store.head(self.run).await.map_err(said)?;
-        let head = head.ok_or_else(|| self.not_found())?;
-        let graphs = lived_in(self.store, head.fingerprint, &head).await?;
-        let graph = graphs.at(record.step).fingerprint;
-        let graph = stored_graph(self.store, &head, graph).await?;
-        let graph = StoredGraph::read(&graph).map_err(|error| self.corrupt("the graph", error))?;
-        let place = format!("step {}", record.step);
-        if text_of(record).digest() != record.digest {
-            return Err(self.corrupt(&place, "it is not what was written: its hash differs"));
-        }
-        ReadStep::of(record, &graph).map_err(|error| self.corrupt(&place, error))
-    }
 }
 
-impl std::fmt::Debug for RunRef<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for RunRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("RunRef").field(&self.run).finish()
     }
 }

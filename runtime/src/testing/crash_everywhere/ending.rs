@@ -208,7 +208,7 @@ fn asked(question: Question) -> (Digest, String, u64) {
 fn diverged(divergence: &Divergence) -> (Place, String) {
     let task = divergence.tasks.first();
     let place = Place {
-        step: Some(divergence.step),
+        step: Some(divergence.step()),
         node: task.and_then(|task| task.node.clone()),
         call: None,
     };
