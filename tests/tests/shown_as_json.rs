@@ -238,7 +238,10 @@ async fn labels_forks_and_reports() {
         assert_eq!(to_value(&fork).unwrap()["origin"], origin);
 
         let report = replay_all(Shop, &*place.store).await.unwrap();
-        assert_eq!(to_value(&report).unwrap(), json!({"runs": 1, "ended": 1, "broken": []}));
+        assert_eq!(
+            to_value(&report).unwrap(),
+            json!({"runs": 1, "ended": 1, "broken": []})
+        );
         let pruned = engine.prune(Prune::history()).await.unwrap();
         assert_eq!(keys(&to_value(pruned).unwrap()), ["runs", "steps"]);
         let effects = place.store.all_effects("order", 0, 9).await.unwrap();

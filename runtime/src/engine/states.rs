@@ -60,7 +60,7 @@ impl<G: Graph> Engine<G> {
         let run = self.handle("diff_states", id)?;
         let head = run.head().await?;
         let step = step_at(&run.at, &head, place).await?;
-        let (machine, _) = run.past(&head, step).await?;
+        let (machine, ..) = run.past(&head, step).await?;
         state_text::<G::State>(machine.state(), false).map_err(Error::not_round_trip(id, step))
     }
 }
