@@ -53,7 +53,7 @@ pub use error::Error;
 pub use graph::{Graph, Part, Route};
 pub use hash::Digest;
 pub use json_diff::Difference;
-pub use node_error::{Failure, FailureKind, NodeError};
+pub use node_error::{Failed, Failure, FailureKind, NodeError};
 pub use options::{ConflictPolicy, Options};
 pub use run::{Interrupt, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo};
 pub use run_diff::{Diff, Divergence, Divergences, RunRef, TaskDivergence, diff};
@@ -68,7 +68,7 @@ pub mod prelude {
     #[cfg(feature = "sqlite")]
     pub use crate::SqliteStore;
     pub use crate::{
-        ConflictPolicy, Cx, Engine, Error, Failure, FailureKind, Graph, MemoryStore, Merge,
+        ConflictPolicy, Cx, Engine, Error, Failed, Failure, FailureKind, Graph, MemoryStore, Merge,
         NodeError, Options, Outcome, Run, Status, Store,
     };
     pub use superstep_macros::{Route, State, graph, node};

@@ -221,6 +221,70 @@ pub struct Failure {
     /// How it failed.
     #[serde(default, skip_serializing_if = "FailureKind::is_error")]
     pub kind: FailureKind,
+    /// Of a task of an `each`, which of the items it had, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u64>,
+    /// The task's input as JSON, cut to 200 bytes; `None` if the node takes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+}
+
+/// The input of a node behind `on error` that also wants the input of the task that failed: a
+/// `T`, as the failed node takes it.
+///
+/// ```
+/// use superstep::prelude::*;
+/// use serde::{Deserialize, Serialize};
+///
+/// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+/// # struct Order { #[reduce(append)] missing: Vec<u64> }
+/// # #[derive(Route)]
+/// # enum Parts { Of(Vec<u64>) }
+/// # #[node]
+/// # fn pick(_: &Order) -> Parts { Parts::Of(vec![7, 8]) }
+/// #[node]
+/// fn fetch(_: &Order, part: u64) -> Result<(), String> {
+///     Err(format!("part {part} is not there"))
+/// }
+///
+/// #[node]
+/// fn note(_: &Order, failed: Failed<u64>) -> OrderUpdate {
+///     Order::update().missing([failed.input])
+/// }
+///
+/// #[graph(
+///     state = Order,
+///     start -> pick,
+///     pick -> match { Parts::Of(parts) => each fetch(parts) else end },
+///     fetch -> end,
+///     fetch on error -> note,
+///     note -> end,
+/// )]
+/// struct Shop;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let run = Engine::builder(Shop).build()?.run("order-1", Order::default()).await?;
+/// assert_eq!(run.state().missing, [7, 8]);
+/// # Ok::<(), Error>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed<T> {
+    /// What failed, and why.
+    pub failure: Failure,
+    /// The input of the task that failed.
+    pub input: T,
+}
+
+/// How much of an input a failure shows.
+const EXCERPT: usize = 200;
+
+/// The beginning of an input's JSON, cut at a character.
+pub(crate) fn excerpt(json: &str) -> String {
+    let mut end = json.len().min(EXCERPT);
+    while !json.is_char_boundary(end) {
+        end -= 1;
+    }
+    json[..end].to_owned()
 }
 
 #[cfg(test)]

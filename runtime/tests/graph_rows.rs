@@ -148,8 +148,10 @@ fn error_rows_hand_the_failure_on() {
         attempts: 2,
         message: "no".into(),
         kind: FailureKind::Timeout,
+        item: None,
+        input: None,
     };
-    let hops = Reader::on_error(number("read"), failure()).unwrap();
+    let hops = Reader::on_error(number("read"), failure(), None).unwrap();
     assert_eq!(
         to::<Reader>(&hops),
         [
@@ -157,9 +159,9 @@ fn error_rows_hand_the_failure_on() {
             "write"
         ]
     );
-    let hops = Reader::on_error(number("search"), failure()).unwrap();
+    let hops = Reader::on_error(number("search"), failure(), None).unwrap();
     assert_eq!(to::<Reader>(&hops), ["end"]);
-    assert!(Reader::on_error(number("plan"), failure()).is_none());
+    assert!(Reader::on_error(number("plan"), failure(), None).is_none());
 }
 
 #[test]

@@ -129,6 +129,7 @@ impl<G: Graph> RunHandle<G> {
             tail,
             commit,
         } = step;
+        let left = LeftOpen::nothing(commit.record.frontier.clone());
         let asked = std::time::Instant::now();
         match lease::commit(&self.at, commit).await {
             Ok(Taken::Held(lease)) => {
@@ -136,7 +137,7 @@ impl<G: Graph> RunHandle<G> {
                 let driven = Driven {
                     machine,
                     tail,
-                    left: LeftOpen::nothing(),
+                    left,
                     token: None,
                 };
                 self.drive_stored(driven, writer).await

@@ -19,7 +19,7 @@ use crate::store::{Access, Head, Lease, Park, StoreError, TurnRecord};
 
 /// What became of a turn's first step.
 enum Begun<G: Graph> {
-    Now(Box<Machine<G>>, Tail, HeldLease),
+    Now(Box<Machine<G>>, Tail, LeftOpen<G>, HeldLease),
     /// It is over, or its token has had its turn.
     Before,
     /// Another engine's turn came first, perhaps an equal one: this one begins
@@ -35,11 +35,11 @@ impl<G: Graph> RunHandle<G> {
             let mut held = None;
             let asked = (update.clone(), token.clone());
             let begun = self.begin_turn(asked, &mut held).await;
-            if let Ok(Begun::Now(machine, tail, lease)) = begun {
+            if let Ok(Begun::Now(machine, tail, left, lease)) = begun {
                 let driven = Driven {
                     machine: *machine,
                     tail,
-                    left: LeftOpen::nothing(),
+                    left,
                     token,
                 };
                 let writer = Writer::new(&self.at, lease);
@@ -139,12 +139,13 @@ impl<G: Graph> RunHandle<G> {
             tail,
             commit,
         } = step;
+        let left = LeftOpen::nothing(commit.record.frontier.clone());
         let asked = Instant::now();
         match lease::commit(&self.at, commit).await {
             Ok(Taken::Held(lease)) => {
                 let begun = held.take();
                 let begun = begun.unwrap_or_else(|| self.held(&lease, asked));
-                Ok(Begun::Now(Box::new(machine), tail, begun))
+                Ok(Begun::Now(Box::new(machine), tail, left, begun))
             }
             Ok(Taken::Done | Taken::TokenSpent) => Ok(Begun::Before),
             Ok(Taken::ByAnother)

@@ -35,9 +35,9 @@ pub(crate) use causes::with_causes;
 pub enum Error {
     /// A node returned an error and no retry is left.
     #[error(
-        "run `{run}`, step {step}, node `{node}`: failed after {attempts} attempt(s): {}; \
-         fix the cause and resume the run; in new runs an `on error` row can take over",
-        with_causes(&**source)
+        "run `{run}`, step {step}, node `{node}`{}: failed after {attempts} attempt(s): {}; \
+         fix the cause and resume the run; in new runs an `on error` row can take over{}",
+        which(*item, input.as_deref()), with_causes(&**source), others(*further)
     )]
     NodeFailed {
         /// The run.
@@ -48,13 +48,21 @@ pub enum Error {
         node: &'static str,
         /// How often it was tried, the first try included.
         attempts: u32,
+        /// Of a task of an `each`, which of the items it had, from 0.
+        item: Option<u64>,
+        /// The task's input as JSON, cut to 200 bytes; `None` if the node takes none, or no
+        /// store keeps the run.
+        input: Option<String>,
+        /// How many further tasks of the step failed.
+        further: u64,
         /// The last error, to downcast or to walk its causes.
         r#source: Arc<dyn StdError + Send + Sync>,
     },
     /// A node took longer than its timeout, in its last attempt.
     #[error(
-        "run `{run}`, step {step}, node `{node}`: took longer than its timeout of {timeout:?}, at attempt {attempts}; \
-         resume the run, or raise `timeout` on the node or `default_timeout` on the engine"
+        "run `{run}`, step {step}, node `{node}`{}: took longer than its timeout of {timeout:?}, at attempt {attempts}; \
+         resume the run, or raise `timeout` on the node or `default_timeout` on the engine{}",
+        which(*item, input.as_deref()), others(*further)
     )]
     NodeTimeout {
         /// The run.
@@ -67,11 +75,18 @@ pub enum Error {
         timeout: Duration,
         /// How often it was tried, the first try included.
         attempts: u32,
+        /// Of a task of an `each`, which of the items it had, from 0.
+        item: Option<u64>,
+        /// The task's input, as in [`NodeFailed`](Self::NodeFailed).
+        input: Option<String>,
+        /// How many further tasks of the step failed.
+        further: u64,
     },
     /// A node panicked.
     #[error(
-        "run `{run}`, step {step}, node `{node}`: panicked: {message}; \
-         the process goes on, so fix the node and resume the run"
+        "run `{run}`, step {step}, node `{node}`{}: panicked: {message}; \
+         the process goes on, so fix the node and resume the run{}",
+        which(*item, input.as_deref()), others(*further)
     )]
     NodePanicked {
         /// The run.
@@ -82,6 +97,12 @@ pub enum Error {
         node: &'static str,
         /// What it panicked with.
         message: String,
+        /// Of a task of an `each`, which of the items it had, from 0.
+        item: Option<u64>,
+        /// The task's input, as in [`NodeFailed`](Self::NodeFailed).
+        input: Option<String>,
+        /// How many further tasks of the step failed.
+        further: u64,
     },
     /// The program's own code panicked while the engine handled its values:
     /// in a `Clone` or a `Drop` of a state, an update or an input.
@@ -587,6 +608,22 @@ impl fmt::Debug for Error {
 }
 
 /// What has to be done before a run with that status takes a turn.
+/// Which task of a node it was.
+fn which(item: Option<u64>, input: Option<&str>) -> String {
+    let item = item.map(|item| format!(", item {item}"));
+    let input = input.map(|input| format!(" with input {input}"));
+    item.unwrap_or_default() + &input.unwrap_or_default()
+}
+
+/// What else failed in the step.
+fn others(further: u64) -> String {
+    match further {
+        0 => String::new(),
+        1 => "; 1 further task of the step failed, too".into(),
+        more => format!("; {more} further tasks of the step failed, too"),
+    }
+}
+
 const fn before_a_turn(status: Status) -> &'static str {
     match status {
         Status::Failed | Status::Cancelled => {

@@ -18,6 +18,9 @@ fn every() -> Vec<Error> {
             step,
             node,
             attempts: 3,
+            item: Some(1),
+            input: Some("7".into()),
+            further: 2,
             source: Arc::new(Outer(Inner)),
         },
         Error::NodeTimeout {
@@ -26,12 +29,18 @@ fn every() -> Vec<Error> {
             node,
             timeout: Duration::from_secs(1),
             attempts: 1,
+            item: None,
+            input: None,
+            further: 1,
         },
         Error::NodePanicked {
             run: run(),
             step,
             node,
             message: message(),
+            item: None,
+            input: None,
+            further: 0,
         },
         Error::Panicked {
             run: run(),

@@ -124,13 +124,19 @@ where
 {
 }
 
-/// Goes along the edge of an `on error` row to node `N`.
-pub fn failed<N, I>(hops: &mut Hops<I>, edge: u32, failure: &Failure, wrap: fn(ItemOf<N>) -> I)
-where
+/// Goes along the edge of an `on error` row from node `F`, whose task had that input, to
+/// node `N`.
+pub fn failed<F, N, I>(
+    hops: &mut Hops<I>,
+    edge: u32,
+    (failure, input): (&Failure, Option<&ItemOf<F>>),
+    wrap: fn(ItemOf<N>) -> I,
+) where
+    F: NodeFn,
     N: NodeFn,
-    N::Input: HandlesFailure,
+    N::Input: HandlesFailure<F::Input>,
 {
-    match N::Input::item(failure.clone()) {
+    match N::Input::item(failure.clone(), input) {
         Some(item) => hops.with(edge, wrap(item)),
         None => hops.to(edge),
     }

@@ -72,6 +72,14 @@ impl GraphInfo {
     }
 }
 
+impl GraphInfo {
+    /// Which of the items of an `each` the task at the end of an edge has.
+    pub(crate) fn item_of(&self, edge: u32, item: u64) -> Option<u64> {
+        let edge = self.edges.get(edge as usize)?;
+        (edge.kind == EdgeKind::Each).then_some(item)
+    }
+}
+
 /// One node of a graph.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeInfo {
@@ -86,6 +94,8 @@ pub struct NodeInfo {
     /// Whether the node depends on nothing but the state and its input: it
     /// takes no dependency and no `Cx`.
     pub closed: bool,
+    /// Whether it has an `on error` row.
+    pub handled: bool,
     /// The fields that `writes(…)` declares, if it is given.
     pub writes: Option<FieldSet>,
     /// Where the graph first mentions it.
@@ -111,8 +121,18 @@ impl NodeInfo {
             joins,
             options: N::OPTIONS,
             closed: N::CLOSED,
+            handled: false,
             writes: N::WRITES,
             span,
+        }
+    }
+
+    /// The same with an `on error` row.
+    #[must_use]
+    pub const fn handled(self) -> Self {
+        Self {
+            handled: true,
+            ..self
         }
     }
 

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, de::DeserializeOwned};
 
-use crate::node_error::Failure;
+use crate::node_error::{Failed, Failure};
 
 /// The input of a node that takes none.
 #[derive(Clone, Copy, Debug)]
@@ -94,24 +94,36 @@ where
     }
 }
 
-/// Says that a node can be the target of `on error`.
+/// Says that a node can be the target of `on error` of a node whose input is `F`.
 #[diagnostic::on_unimplemented(
-    message = "a node behind `on error` takes `Failure` or no input",
-    label = "its input is not `superstep::Failure`"
+    message = "a node behind `on error` takes `Failure`, `Failed<T>` with the failed node's own input type, or no input",
+    label = "takes none of these"
 )]
-pub trait HandlesFailure: TaskInput {
-    /// The input that says what failed; `None` if the node takes none.
-    fn item(failure: Failure) -> Option<Self::Item>;
+pub trait HandlesFailure<F: TaskInput>: TaskInput {
+    /// The input that says what failed, and on what; `None` if the node takes none.
+    fn item(failure: Failure, input: Option<&F::Item>) -> Option<Self::Item>;
 }
 
-impl HandlesFailure for NoInput {
-    fn item(_: Failure) -> Option<NoItem> {
+impl<F: TaskInput> HandlesFailure<F> for NoInput {
+    fn item(_: Failure, _: Option<&F::Item>) -> Option<NoItem> {
         None
     }
 }
 
-impl HandlesFailure for Given<Failure> {
-    fn item(failure: Failure) -> Option<Failure> {
+impl<F: TaskInput> HandlesFailure<F> for Given<Failure> {
+    fn item(failure: Failure, _: Option<&F::Item>) -> Option<Failure> {
         Some(failure)
+    }
+}
+
+impl<T> HandlesFailure<Given<T>> for Given<Failed<T>>
+where
+    Given<T>: TaskInput<Item = T>,
+    Self: TaskInput<Item = Failed<T>>,
+    T: Clone,
+{
+    fn item(failure: Failure, input: Option<&T>) -> Option<Failed<T>> {
+        let input = input.cloned()?;
+        Some(Failed { failure, input })
     }
 }

@@ -75,8 +75,12 @@ pub trait Graph: Send + Sync + Sized + 'static {
         cx: &Cx,
     ) -> impl Future<Output = Result<Done<Self>, NodeError>> + Send;
 
-    /// The hops of `node`'s `on error` row; `None` if it has none.
-    fn on_error(node: NodeId, failure: Failure) -> Option<Hops<Self::Input>>;
+    /// The hops of `node`'s `on error` row for a task with that input; `None` if it has none.
+    fn on_error(
+        node: NodeId,
+        failure: Failure,
+        input: Option<&Self::Input>,
+    ) -> Option<Hops<Self::Input>>;
 
     /// Encodes a task's input as canonical JSON.
     ///

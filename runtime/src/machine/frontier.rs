@@ -21,6 +21,7 @@ use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
 use crate::machine::loops::Shape;
 use crate::machine::{Arrow, Machine, Task};
+use crate::node_error::excerpt;
 
 /// A stored frontier, borrowed from its text.
 #[derive(Deserialize)]
@@ -260,6 +261,21 @@ pub(crate) fn stored_tasks(json: &str) -> Result<Vec<(Digest, String)>, DecodeEr
         })
     });
     Ok(tasks.collect())
+}
+
+/// The beginning of the input of the task at `position` in a stored frontier, if it has one.
+pub(crate) fn stored_input(json: &str, position: usize) -> Option<String> {
+    let text: FrontierText<'_> = serde_json::from_str(json).ok()?;
+    let mut before = 0;
+    for group in &text.tasks {
+        let tasks = group.inputs.as_ref().map_or(1, Vec::len);
+        if position < before + tasks {
+            let input = group.inputs.as_ref()?.get(position - before)?;
+            return Some(excerpt(input.get()));
+        }
+        before += tasks;
+    }
+    None
 }
 
 /// The frontier of a run that has ended.

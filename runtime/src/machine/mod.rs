@@ -16,7 +16,7 @@ mod task;
 use std::sync::Arc;
 
 pub(crate) use blueprint::Blueprint;
-pub(crate) use frontier::{differing_parent, frontier_by_name, is_end, stored_tasks};
+pub(crate) use frontier::{differing_parent, frontier_by_name, is_end, stored_input, stored_tasks};
 pub(crate) use record::{
     RedoError, Sealed, StepText, TaskNote, TaskText, first_chain, outside_text, read_result,
     result_text, snapshot_digest, state_text, taken, task_note,

@@ -7,8 +7,8 @@ use super::backoff;
 use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
 use crate::error::{Error, with_causes};
 use crate::graph::{Graph, Hops, NodeId, NodeInfo};
-use crate::machine::{Finished, UpdateOf};
-use crate::node_error::{Failure, FailureKind, NodeError};
+use crate::machine::{Arrow, Finished, UpdateOf};
+use crate::node_error::{Failure, FailureKind, NodeError, excerpt};
 use crate::panics::caught;
 
 /// How one attempt failed.
@@ -66,13 +66,16 @@ pub(crate) struct StepResults<G: Graph> {
 }
 
 impl<G: Graph> StepResults<G> {
-    /// The first failure in frontier order that ends the step.
-    pub(super) fn failure(&mut self) -> Option<(usize, TaskError)> {
-        let ends = |(_, error): &(usize, TaskError)| {
+    /// The first failure in frontier order that ends the step, and how many further tasks
+    /// failed.
+    pub(super) fn failure(&mut self) -> Option<(usize, TaskError, u64)> {
+        let ends = |(_, error): &&(usize, TaskError)| {
             !matches!(error, TaskError::Suspended | TaskError::Lost)
         };
-        let first = self.failed.iter().position(ends)?;
-        Some(self.failed.swap_remove(first))
+        let first = self.failed.iter().position(|failed| ends(&failed))?;
+        let further = self.failed[first + 1..].iter().filter(ends).count() as u64;
+        let (position, error) = self.failed.swap_remove(first);
+        Some((position, error, further))
     }
 
     /// Whether some tasks were lost with the runtime that they ran on.
@@ -85,15 +88,17 @@ impl<G: Graph> StepResults<G> {
 /// The attempts at one task.
 pub(crate) struct Attempts {
     node: NodeId,
+    arrow: Arrow,
     info: &'static NodeInfo,
     /// Which one it is, from 1.
     number: u32,
 }
 
 impl Attempts {
-    pub(crate) const fn at(node: NodeId, info: &'static NodeInfo) -> Self {
+    pub(crate) const fn at(node: NodeId, arrow: Arrow, info: &'static NodeInfo) -> Self {
         Self {
             node,
+            arrow,
             info,
             number: 1,
         }
@@ -147,9 +152,13 @@ impl Attempts {
         Ok(delay)
     }
 
-    /// The task failed for good: its error row takes it, if it has one.
+    /// The task failed for good: its error row takes it, if it has one, with the task's input.
     #[cold]
-    pub(crate) fn fail<G: Graph>(&self, error: AttemptError) -> TaskResult<G> {
+    pub(crate) fn fail<G: Graph>(
+        &self,
+        error: AttemptError,
+        input: Option<&G::Input>,
+    ) -> TaskResult<G> {
         let attempts = self.number;
         let (error, message, kind) = match error {
             AttemptError::Budget => return Err(TaskError::Budget),
@@ -179,8 +188,12 @@ impl Attempts {
             attempts,
             message,
             kind,
+            item: G::INFO.item_of(self.arrow.edge, self.arrow.item),
+            input: input
+                .and_then(|input| G::encode_input(input).ok())
+                .map(|json| excerpt(&json)),
         };
-        let row = G::on_error(self.node, failure.clone());
+        let row = G::on_error(self.node, failure.clone(), input);
         match row.filter(|_| !mistake!(ErrorRowPassedOver)) {
             Some(hops) => Ok(finished(None, hops, Some(Box::new(failure)), attempts)),
             None => Err(error),

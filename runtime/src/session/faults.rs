@@ -49,6 +49,16 @@ pub(crate) fn step_error(run: &str, step: u64, error: StepError) -> Error {
     }
 }
 
+/// A task that failed for good.
+pub(super) struct FailedTask {
+    /// In the frontier.
+    pub(super) position: usize,
+    /// The beginning of its input, as JSON.
+    pub(super) input: Option<String>,
+    /// How many further tasks of the step failed.
+    pub(super) further: u64,
+}
+
 /// Names what stops the run of a machine.
 pub(super) struct Faults<'a, G: Graph>(pub(super) &'a Machine<G>);
 
@@ -93,17 +103,23 @@ impl<G: Graph> Faults<'_, G> {
         }
     }
 
-    /// The error of the task at `position` that failed for good.
-    pub(super) fn of_task(&self, position: usize, error: TaskError, budget: Duration) -> Error {
+    /// The error of a task that failed for good.
+    pub(super) fn of_task(&self, which: FailedTask, error: TaskError, budget: Duration) -> Error {
         let info = self.0.info();
         let (run, step) = (self.run(), self.step());
-        let node = info.node_name(self.0.frontier()[position].node);
+        let task = &self.0.frontier()[which.position];
+        let node = info.node_name(task.node);
+        let item = info.item_of(task.arrow.edge, task.arrow.item);
+        let FailedTask { input, further, .. } = which;
         match error {
             TaskError::Failed { source, attempts } => Error::NodeFailed {
                 run,
                 step,
                 node,
                 attempts,
+                item,
+                input,
+                further,
                 source: source.into_source(),
             },
             TaskError::TimedOut { timeout, attempts } => Error::NodeTimeout {
@@ -112,12 +128,18 @@ impl<G: Graph> Faults<'_, G> {
                 node,
                 timeout,
                 attempts,
+                item,
+                input,
+                further,
             },
             TaskError::Panicked(message) => Error::NodePanicked {
                 run,
                 step,
                 node,
                 message,
+                item,
+                input,
+                further,
             },
             TaskError::Budget => self.budget_exceeded(budget),
             TaskError::Fault(fault) => *fault,

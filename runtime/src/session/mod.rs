@@ -26,14 +26,14 @@ use std::time::Duration;
 use crate::cx::{KeyId, RunIdentity};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::{DoneTask, Finished, Machine, StepError, Task, result_text};
+use crate::machine::{DoneTask, Finished, Machine, StepError, Task, result_text, stored_input};
 use crate::store::{Commit, Committed, Park, Question, StoreError};
 
 pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
 use commit::{Left, Noted, Pending, PendingText, is_held_after};
 #[cfg(test)]
 pub(crate) use effects::{journal_digest, refusal};
-use faults::Faults;
+use faults::{FailedTask, Faults};
 pub(crate) use faults::{catch_reducers, changed, step_error};
 pub(crate) use graphs::{Graphs, check_open};
 use journal::{RunJournal, WriteJournal};
@@ -90,6 +90,8 @@ struct Book<G: Graph> {
     snapshots: SnapshotRule,
     /// The results of the open step that need not be computed again.
     pending: Pending<G>,
+    /// The text of the frontier, if its tasks have inputs: a failed task has given its own away.
+    frontier: String,
 }
 
 /// What the session waits to be told.
@@ -154,7 +156,11 @@ impl<G: Graph> Session<G> {
         left: LeftOpen<G>,
         write: WriteJournal,
     ) -> Self {
-        let LeftOpen { pending, effects } = left;
+        let LeftOpen {
+            pending,
+            effects,
+            frontier,
+        } = left;
         let check = rules.check_round_trip;
         let journal = RunJournal::new((machine.run(), epoch), check, effects, write);
         machine.keys().run().record_in(journal.clone());
@@ -162,6 +168,7 @@ impl<G: Graph> Session<G> {
             journal,
             snapshots: rules.snapshots(tail),
             pending,
+            frontier,
         };
         Self {
             book: Some(book),
@@ -264,7 +271,7 @@ impl<G: Graph> Session<G> {
             Ok(done) => done,
             Err(TaskError::Suspended) => return self.wait(Vec::new()),
             Err(TaskError::Lost) => return self.lose(),
-            Err(error) => return self.leave(self.left_by(0, error), Vec::new()),
+            Err(error) => return self.leave(self.left_by((0, error, 0)), Vec::new()),
         };
         let checked = match &done.update {
             Some(update) => self.machine.check_writes(0, update),
@@ -280,9 +287,9 @@ impl<G: Graph> Session<G> {
     /// others are kept and the first failure in frontier order is the error.
     pub(crate) fn all(&mut self, mut results: StepResults<G>) -> Next {
         told!(self, transitions::all(&results));
-        if let Some((position, error)) = results.failure() {
+        if let Some(failure) = results.failure() {
             let results = self.results(&results.finished);
-            return self.leave(self.left_by(position, error), results);
+            return self.leave(self.left_by(failure), results);
         }
         if results.is_lost() {
             return self.lose();
@@ -448,6 +455,11 @@ impl<G: Graph> Session<G> {
             self.machine.step(),
         )) {
             Ok(commit) => {
+                let has_input = |task: &Task<G::Input>| task.input.is_some();
+                book.frontier.clear();
+                if self.machine.frontier().iter().any(has_input) {
+                    book.frontier.push_str(&commit.record.frontier);
+                }
                 let releases = commit.release;
                 self.stage = Stage::Committing { standing, releases };
                 Next::Commit(Box::new(commit))
@@ -538,10 +550,14 @@ impl<G: Graph> Session<G> {
     }
 
     /// What the failure of the task at `position` means for the step.
-    fn left_by(&self, position: usize, error: TaskError) -> Left {
-        let error = self
-            .faults()
-            .of_task(position, error, self.rules.run_budget);
+    fn left_by(&self, (position, error, further): (usize, TaskError, u64)) -> Left {
+        let book = self.book.as_ref();
+        let which = FailedTask {
+            position,
+            input: book.and_then(|book| stored_input(&book.frontier, position)),
+            further,
+        };
+        let error = self.faults().of_task(which, error, self.rules.run_budget);
         match error.is_of_store() && !mistake!(StoreFaultIsFailure) {
             true => Left::Away(error),
             false => Left::Failed(error),

@@ -37,14 +37,17 @@ pub(crate) struct OutsideStep<G: Graph> {
 pub(crate) struct LeftOpen<G: Graph> {
     pub(super) pending: Pending<G>,
     pub(super) effects: OpenEffects,
+    /// The frontier's text, from which the inputs of failed tasks can be told.
+    pub(super) frontier: String,
 }
 
 impl<G: Graph> LeftOpen<G> {
-    /// Nothing: the step is new.
-    pub(crate) fn nothing() -> Self {
+    /// Nothing: the step is new, behind one that left this frontier.
+    pub(crate) fn nothing(frontier: String) -> Self {
         Self {
             pending: Pending::new(),
             effects: OpenEffects::default(),
+            frontier,
         }
     }
 
@@ -52,7 +55,12 @@ impl<G: Graph> LeftOpen<G> {
     pub(crate) fn of(loaded: Loaded) -> Result<Self, Error> {
         let pending = read_pending(&loaded)?;
         let effects = OpenEffects::new(loaded.effects, loaded.questions);
-        Ok(Self { pending, effects })
+        let last = loaded.steps.into_iter().next_back();
+        Ok(Self {
+            pending,
+            effects,
+            frontier: last.map_or_else(String::new, |last| last.frontier),
+        })
     }
 
     /// The tasks whose results are kept.

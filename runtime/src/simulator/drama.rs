@@ -103,7 +103,7 @@ impl Graph for Drama {
         view.act(cx).await
     }
 
-    fn on_error(node: NodeId, _failure: Failure) -> Option<Hops<u32>> {
+    fn on_error(node: NodeId, _: Failure, _: Option<&u32>) -> Option<Hops<u32>> {
         let taken = |edge: &EdgeInfo| edge.from == node && edge.kind == EdgeKind::Error;
         let has_row = stage().edges.iter().any(taken);
         has_row.then(|| hops(stage(), taken, |_| 0))

@@ -137,6 +137,7 @@ impl Draft {
             joins: joins.leak(),
             options,
             closed: false,
+            handled: false,
             writes: None,
             span: SPAN,
         }

@@ -236,10 +236,9 @@ fn begin(stage: &mut Stage, step: OutsideStep<Drama>) -> Phase {
         commit,
     } = step;
     let access = commit.access.clone();
+    let left = LeftOpen::nothing(commit.record.frontier.clone());
     match stage.shelf.commit(commit) {
-        Ok(Committed::Now(lease)) => {
-            Drive::begin(stage, machine, lease.epoch, tail, LeftOpen::nothing())
-        }
+        Ok(Committed::Now(lease)) => Drive::begin(stage, machine, lease.epoch, tail, left),
         _ => {
             if let Access::Held { epoch } = access {
                 let _ = stage.shelf.release(epoch);

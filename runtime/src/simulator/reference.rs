@@ -208,7 +208,7 @@ impl Reference {
     ) -> Result<Finished<Drama>, String> {
         let attempt = view.attempt;
         if let Some(failure) = failed {
-            let hops = Drama::on_error(view.node, failure.clone());
+            let hops = Drama::on_error(view.node, failure.clone(), None);
             return Ok(Finished {
                 update: None,
                 hops: hops.ok_or("a task failed that has no error row")?,

@@ -163,6 +163,7 @@ fn node(name: &'static str) -> NodeInfo {
         joins: &[],
         options: NodeOptions::DEFAULT,
         closed: false,
+        handled: false,
         writes: None,
         span: SPAN,
     }

@@ -71,6 +71,8 @@ fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
     let ty = code.node(at, node.at.span());
     let (name, joins) = (&node.name, &node.joins);
     let called = node.named.then(|| quote!(.called(#name)));
+    let is_handled = model.error_rows.iter().any(|row| row.from == at);
+    let handled = is_handled.then(|| quote!(.handled()));
     let row = match node.row.map(|row| &model.rows[row]) {
         None => quote!(#rt::RowInfo::None),
         Some(row) if row.is_static() => {
@@ -82,7 +84,7 @@ fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
     let (line, column) = position(node.at.span());
     let of = code.path(node.at.span(), quote!(NodeInfo::of));
     let arguments = quote!(#name, #row, &[#(#joins),*], __at(#line, #column));
-    quote_spanned!(node.at.span()=> #of::<#ty>(#arguments) #called)
+    quote_spanned!(node.at.span()=> #of::<#ty>(#arguments) #called #handled)
 }
 
 fn edge(code: &Code<'_>, edge: &Edge) -> TokenStream {

@@ -63,6 +63,8 @@ pub(super) fn start(code: &Code<'_>) -> TokenStream {
 pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
     let (rt, hops) = (code.rt, hops());
     let failure = Ident::new("failure", Span::mixed_site());
+    let input = Ident::new("input", Span::mixed_site());
+    let variants = inputs::have_variants(code);
     let arms = code.model.error_rows.iter().map(|row| {
         let from = row.from;
         let steps = row.edges.clone().map(|at| {
@@ -73,15 +75,30 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
             let node = code.node(edge.to, edge.at);
             let variant = inputs::variant(edge.to);
             let failed = code.path(edge.at, quote!(glue::failed));
+            let of = code.node(from, edge.at);
             quote_spanned! {edge.at=>
-                #failed::<#node, _>(&mut #hops, #at, &#failure, __Input::#variant);
+                #failed::<#of, #node, _>(&mut #hops, #at, (&#failure, #input), __Input::#variant);
             }
         });
-        quote!(#from => { #(#steps)* })
+        let item = match variants[from as usize] {
+            true => {
+                let variant = inputs::variant(from);
+                quote!(match #input { Some(__Input::#variant(item)) => Some(item), _ => None })
+            }
+            false => {
+                let of = code.node(from, code.model.nodes[from as usize].at.span());
+                quote!(None::<&#rt::glue::ItemOf<#of>>)
+            }
+        };
+        quote!(#from => {
+            let #input = #item;
+            let _ = #input;
+            #(#steps)*
+        })
     });
     let body = match code.model.error_rows.is_empty() {
         true => quote! {
-            let _ = (node, #failure);
+            let _ = (node, #failure, #input);
             None
         },
         false => quote! {
@@ -97,6 +114,7 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
         fn on_error(
             node: #rt::NodeId,
             #failure: #rt::Failure,
+            #input: ::core::option::Option<&Self::Input>,
         ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
             #body
         }

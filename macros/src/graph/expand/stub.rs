@@ -57,6 +57,7 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
                 fn on_error(
                     _: #rt::NodeId,
                     _: #rt::Failure,
+                    _: ::core::option::Option<&Self::Input>,
                 ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
                     None
                 }

@@ -53,7 +53,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let finished = match &recorded.failed {
             // As far as anybody knows, it failed because of the outside world.
             Some(failure) => {
-                let hops = G::on_error(task.node, failure.clone());
+                let hops = G::on_error(task.node, failure.clone(), task.input.as_ref());
                 let hops = hops.ok_or_else(|| {
                     differs(drift("the error row", &failure.message, "no such row"))
                 })?;

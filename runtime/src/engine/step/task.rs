@@ -63,8 +63,8 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
     let Task {
         node: id,
         key,
+        arrow,
         input: mut kept,
-        ..
     } = task;
     let info = &G::INFO.nodes[id as usize];
     let StepClock {
@@ -73,14 +73,15 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         deadline,
     } = context.clock;
     let timeout = info.options.timeout.unwrap_or(default_timeout);
-    let mut attempts = Attempts::at(id, info);
+    let mut attempts = Attempts::at(id, arrow, info);
     loop {
-        let input = match attempts.is_last() {
+        // An error row may want it.
+        let input = match attempts.is_last() && !info.handled {
             true => kept.take(),
             false => kept.clone(),
         };
         let Some(cx) = attempts.begin(context.keys, key, step) else {
-            return attempts.fail(AttemptError::Suspended);
+            return attempts.fail(AttemptError::Suspended, None);
         };
         cx.start();
         let cx = Given::to(info, cx);
@@ -101,11 +102,11 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         };
         let delay = match attempts.after(error, cx) {
             Ok(delay) => delay,
-            Err(error) => return attempts.fail(error),
+            Err(error) => return attempts.fail(error, kept.as_ref()),
         };
         let deadline = put_off(deadline, time_away(context.away));
         if let Err(error) = wait(delay, deadline).await {
-            return attempts.fail(error);
+            return attempts.fail(error, kept.as_ref());
         }
     }
 }
