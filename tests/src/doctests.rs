@@ -1,5 +1,5 @@
 //! The code in the guides, compiled and run with the tests. It is here, and not in the crate that it shows, because a
-//! package has no files from outside its folder.
+//! package contains no files from outside its folder.
 
 #[doc = include_str!("../../README.md")]
 struct Readme;

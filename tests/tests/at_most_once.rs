@@ -125,7 +125,7 @@ async fn after_a_crash_in_the_call_the_run_asks_and_goes_on_with_the_answer() {
             assert_eq!(text["effect"], "pay");
             assert_eq!(text["request"], r#"["item",0]"#);
             assert!(text["reason"].as_str().unwrap().contains("not recorded"));
-            // Nobody has called it in this process, so nobody knows what it gives.
+            // Nobody has called it in this process, so nobody knows what it returns.
             assert_eq!(text.get("expects"), None);
 
             engine.answer(id, &asked.id, answer).await.unwrap();

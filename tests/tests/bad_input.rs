@@ -1,5 +1,5 @@
-//! What is wrong from outside is a typed error that names what and where and
-//! says what to do, and nothing is written.
+//! Bad input from outside is a typed error that names what is wrong, where, and
+//! what to do about it, and nothing is written.
 
 use std::sync::Arc;
 
@@ -315,7 +315,7 @@ async fn a_graph_that_has_changed() {
         let rows = engine(&place, other_rows::Shop);
         let reducer = engine(&place, other_reducer::Shop);
         let before = contents(&place).await;
-        // It is open, and neither may go on with it; a state is not redone by another reducer.
+        // It is open, and neither may continue it; a state is not recomputed by another reducer.
         let update = other_reducer::Order::update;
         for (error, what, help) in [
             (rows.resume("run").await.err(), "wrap", "compatible = ["),
@@ -357,7 +357,7 @@ async fn a_graph_that_has_changed() {
             );
             says(&error, &["`run`", "`Shop`", what, "the program that", help]);
         }
-        // Whoever only looks is not in its way.
+        // Reading does not get in its way.
         assert_eq!(rows.get("run").await.unwrap().status(), Status::Failed);
         assert_eq!(rows.history("run").await.unwrap().len(), 2);
         assert_eq!(rows.state_at("run", 1).await.unwrap().log, ["packed"]);

@@ -61,7 +61,7 @@ mod then {
     pub struct Shop;
 }
 
-/// The program as it is: other nodes, other rows, another order of fields, a field more.
+/// The program as it is: other nodes, other rows, another order of fields, one more field.
 mod now {
     use serde::{Deserialize, Serialize};
     use superstep::prelude::*;
@@ -91,7 +91,7 @@ mod now {
     pub struct Shop;
 }
 
-/// The program as it will be: the log keeps its last line only.
+/// The program as it will be: the log keeps only its last line.
 mod later {
     use serde::{Deserialize, Serialize};
     use superstep::prelude::*;
@@ -151,7 +151,7 @@ async fn a_finished_run_is_read_under_another_graph() {
         assert_eq!(run.fingerprint(), was.fingerprint());
         assert_eq!(today.resume("order").await.unwrap().state().log, LOG);
         assert_eq!(today.state_at("order", 1).await.unwrap().log, LOG[..1]);
-        // Names and all, as the graph of then had them.
+        // Names and all, as the old graph had them.
         assert_eq!(today.history("order").await.unwrap(), told);
         let to = told[1].tasks[0].to.clone();
         assert_eq!(to, Some(vec![("fetch".to_owned(), 2)]));
@@ -187,7 +187,7 @@ async fn a_turn_begins_under_todays_graph_and_its_step_says_so() {
         assert_eq!(head.fingerprint, then::Shop::INFO.fingerprint());
         assert_eq!(head.graph_now().0, now::Shop::INFO.fingerprint());
 
-        // A further one under the same graph says nothing of it, and is read by both.
+        // Another turn under the same graph does not name it again, and both can read it.
         today
             .turn("order", now::Order::update().item("rug"))
             .await
@@ -227,7 +227,7 @@ fn told(history: &[StepInfo]) -> Vec<(u64, Option<String>)> {
 
 #[tokio::test]
 async fn the_chain_covers_which_graph_a_turn_is_of() {
-    // The same update under the same past, but for the graph.
+    // The same update after the same past, except for the graph.
     let place = superstep_tests::memory();
     let (one, other) = (engine(then::Shop, &place), engine(same::Shop, &place));
     for run in ["one", "other"] {
@@ -248,7 +248,7 @@ async fn the_chain_covers_which_graph_a_turn_is_of() {
 
         use super::then::{Order, Way, fetch, pick, ship};
 
-        // One row is written otherwise.
+        // One row is written differently.
         #[graph(
             state = Order,
             start -> pick,
@@ -281,7 +281,7 @@ async fn an_open_run_waits_for_its_graph_and_can_be_looked_at() {
         let error = today.fork("order", 0, "fork", |_| {}).await;
         assert!(matches!(error, Err(Error::GraphChanged { .. })));
 
-        // A further turn drops what was open, and goes on under today's.
+        // Another turn drops what was open, and continues under today's graph.
         let run = today.turn("order", now::Order::update().item("lamp")).await;
         assert_eq!(run.unwrap().state().log, ["priced lamp", "sent"]);
         let error = then.fork("order", 1, "other", |_| {}).await.unwrap_err();
@@ -289,7 +289,7 @@ async fn an_open_run_waits_for_its_graph_and_can_be_looked_at() {
     }
 }
 
-/// What nobody knows is asked before a turn drops it, whatever graph it is of.
+/// What nobody knows is asked before a turn drops it, whatever graph it belongs to.
 #[tokio::test]
 async fn a_turn_under_another_graph_asks_for_what_is_unknown() {
     for place in stores() {
@@ -310,7 +310,7 @@ async fn a_turn_under_another_graph_asks_for_what_is_unknown() {
         assert!(matches!(error, Error::RunNotFinished { .. }), "{error}");
         let answer = Outcome::Happened(7_u64);
         today.answer("order", &question.id, answer).await.unwrap();
-        // Answered it is open still, and goes on where it began.
+        // Once answered, it is still open, and continues where it began.
         let error = turn().await.unwrap_err();
         assert!(matches!(error, Error::RunNotFinished { .. }), "{error}");
         let run = then.resume("order").await.unwrap();
@@ -330,7 +330,7 @@ async fn a_fork_at_the_end_of_a_turn_has_ended() {
         let run = today.turn("fork", now::Order::update().item("lamp")).await;
         assert_eq!(run.unwrap().state().log, ["priced lamp", "sent"]);
         assert_eq!(today.history("fork").await.unwrap().len(), 8);
-        // In the middle there is a frontier that is another graph's.
+        // In the middle there is a frontier of another graph.
         let error = today.fork("order", 1, "other", |_| {}).await.unwrap_err();
         assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
         assert!(place.store.head("other").await.unwrap().is_none());
@@ -350,7 +350,7 @@ async fn an_ended_run_is_corrected_under_another_graph() {
     }
 }
 
-/// A state is redone by today's reducers.
+/// A state is recomputed by today's reducers.
 #[tokio::test]
 async fn another_reducer_is_told_with_field_and_step_unless_a_snapshot_lies_behind() {
     for place in stores() {
@@ -369,7 +369,7 @@ async fn another_reducer_is_told_with_field_and_step_unless_a_snapshot_lies_behi
         );
         assert!(help.contains("step 1 was merged"), "{error}");
         assert!(!help.contains("compatible"), "{error}");
-        // What takes no state is there.
+        // What needs no state can be read.
         assert_eq!(later.history("order").await.unwrap().len(), 4);
         assert_eq!(later.state_at("order", 0).await.unwrap().item, "desk");
 
@@ -428,7 +428,7 @@ async fn a_replay_takes_the_turns_of_its_graph_and_names_the_others() {
     }
 }
 
-/// Only the turn that is open is judged.
+/// Only the open turn is judged.
 #[tokio::test]
 async fn replay_all_judges_the_open_turn() {
     for place in stores() {
@@ -452,7 +452,7 @@ async fn replay_all_judges_the_open_turn() {
     }
 }
 
-/// What a graph was is not forgotten with the steps that it wrote.
+/// What a graph was outlives the steps that it wrote.
 #[tokio::test]
 async fn pruned_runs_are_read_under_any_graph() {
     for place in stores() {

@@ -30,7 +30,7 @@ struct Note {
 /// What the world says today.
 #[derive(Clone, Debug, Default)]
 struct World {
-    /// The topic that is answered in another way, or fails.
+    /// The topic that is answered differently, or fails.
     odd: &'static str,
     failing: bool,
 }
@@ -321,7 +321,7 @@ async fn a_forks_edit_is_named_once_and_the_walk_goes_on() {
     }
 }
 
-/// To get the state before an edit from what tasks did takes the graph.
+/// Computing the state before an edit from what tasks did needs the graph.
 #[tokio::test]
 async fn an_edit_of_a_state_that_is_not_on_record_is_told_as_it_is() {
     for place in stores() {
@@ -337,7 +337,7 @@ async fn an_edit_of_a_state_that_is_not_on_record_is_told_as_it_is() {
         let differ = engine.diff_states(("fork", 1), ("fork", 2)).await.unwrap();
         assert_eq!(told(&differ), [r#"`text`: "" against "draft""#]);
 
-        // Of a fork of a fork the state before is that fork's edit.
+        // For a fork of a fork, the state before is that fork's edit.
         let edit = |report: &mut Report| report.text = "sketch".into();
         engine.fork("fork", 2, "next", edit).await.unwrap();
         let divergence = diff((&place.store, "next"), (&place.store, "fork")).await;
@@ -380,7 +380,7 @@ async fn forks_of_one_step_differ_by_their_edits_and_by_what_comes_of_them() {
         let after = diff((&place.store, "one"), (&place.store, "other")).after(2);
         assert_eq!(after.await.unwrap().as_ref(), Some(&found[1]));
 
-        // Forks of two steps: each edit is named where it stands.
+        // Forks of two steps: each edit is named where it is.
         engine.fork("origin", 2, "later", |_| {}).await.unwrap();
         engine.resume("later").await.unwrap();
         let found = walk(&place, "one", "later").await;
@@ -394,7 +394,7 @@ async fn forks_of_one_step_differ_by_their_edits_and_by_what_comes_of_them() {
         );
         let found = walk(&place, "origin", "further").await;
         assert_eq!(numbers(&found), [[None, Some(2)], [None, Some(4)]]);
-        // One that branches off through a fork from what that shares.
+        // A fork of a fork, at a step that the latter shares with its origin.
         engine.fork("one", 0, "through", |_| {}).await.unwrap();
         engine.resume("through").await.unwrap();
         let found = walk(&place, "through", "one").await;

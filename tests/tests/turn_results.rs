@@ -1,5 +1,5 @@
-//! The answer that belongs to the message: a repeated turn token gives the run as it
-//! stood at the end of that turn.
+//! The answer that belongs to the message: a repeated turn token returns the run as it
+//! was at the end of that turn.
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -124,7 +124,7 @@ async fn a_turn_that_failed_and_was_dropped_is_told_as_failed() {
             .token("bad")
             .await
             .unwrap_err();
-        // As long as it is the current one, a repetition tries again.
+        // As long as it is the current turn, a repetition tries again.
         let run = engine.turn_result("chat", "bad").await.unwrap();
         assert_eq!(run.status(), Status::Failed);
         engine
@@ -171,7 +171,7 @@ async fn an_open_turn_goes_on_and_an_earlier_one_is_told_meanwhile() {
             .token("msg-4")
             .await
             .unwrap_err();
-        // It has failed, and is open; what was before is known.
+        // It has failed, and is open; what came before is known.
         let one = engine
             .turn("chat", say("one"))
             .token("msg-1")
@@ -205,7 +205,7 @@ async fn who_asks_while_the_run_is_driven_is_told() {
         for other in [engine.clone(), agent(&place, &model)] {
             let one = other.turn("chat", say("one")).token("msg-1").await.unwrap();
             assert_eq!((one.turn(), one.steps()), (1, 5));
-            // A new one meets a driven run, whoever drives it, and is told so in one text.
+            // A new one meets a driven run, and the message is the same whoever drives it.
             let error = other.turn("chat", say("five")).token("msg-5").await;
             let error = error.unwrap_err();
             assert!(matches!(error, Error::LeaseHeld { .. }), "{error}");
@@ -252,7 +252,7 @@ async fn what_is_not_there_or_gone_is_a_typed_error() {
         engine.snapshot("chat").await.unwrap();
         let forked = engine.fork("chat", 12, "late", |_| {}).await.unwrap();
         assert_eq!(forked.turn(), 3);
-        // Dropping the fork first lets the steps go that it stood on.
+        // The fork stands on the steps, which keeps them.
         assert_eq!(engine.prune(Prune::history()).await.unwrap().runs, 0);
     }
 }

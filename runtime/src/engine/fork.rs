@@ -101,7 +101,7 @@ impl<G: Graph> Engine<G> {
     }
 }
 
-/// The number of the step at that place of the run with that head.
+/// The number of the step at `place`, in the run with this head.
 pub(super) async fn step_at(at: &Stored, head: &Head, place: At) -> Result<u64, Error> {
     let label = match place {
         At::Step(step) => return Ok(step),

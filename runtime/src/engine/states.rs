@@ -1,4 +1,4 @@
-//! What is different between two states.
+//! Where two states differ.
 
 use super::fork::step_at;
 use super::{At, Engine, of_run};
@@ -9,9 +9,9 @@ use crate::machine::state_text;
 
 impl<G: Graph> Engine<G> {
     /// Where two states differ, of two runs or of one: each after a step, a number or a label, or
-    /// after the [last](At::Last). At most a hundred places are told, in the order of the fields.
+    /// after the [last](At::Last). At most a hundred places are listed, in the order of the fields.
     ///
-    /// What the runs did to get there, [`diff`](crate::diff) tells step by step.
+    /// [`diff`](crate::diff) tells step by step what the runs did to get there.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl<G: Graph> Engine<G> {
         Ok(differences(&text_a, &text_b))
     }
 
-    /// The state there, as it is stored.
+    /// The state at that place, as it is stored.
     async fn state_text(&self, id: &str, place: At) -> Result<String, Error> {
         let run = self.handle("diff_states", id)?;
         let head = run.head().await?;

@@ -21,7 +21,7 @@ pub struct Divergence {
     pub kinds: [Option<StepKind>; 2],
     /// Where the states differ, if the step is an input or the edit of a fork. Of an edit that
     /// only one of the runs has, that is the state before it and the edited one; the state before
-    /// is missing where it takes the graph to get it:
+    /// is missing where computing it needs the graph:
     /// [`diff_states`](crate::Engine::diff_states) has the graph.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub state: Vec<Difference>,
@@ -89,7 +89,7 @@ impl Divergence {
         a.or(b).unwrap_or_default()
     }
 
-    /// Whether it is what a fork's edit changed, and not what came of it.
+    /// Whether it is what a fork's edit changed, and not a consequence of it.
     pub fn is_edit(&self) -> bool {
         self.kinds.contains(&Some(StepKind::Fork))
     }
@@ -119,7 +119,7 @@ fn tasks_between(a: &[ReadTask], b: &[ReadTask]) -> Vec<TaskDivergence> {
         .collect()
 }
 
-/// The differences between two texts, or the one that is there.
+/// The differences between two texts, or that only one of them is there.
 fn compared(a: Option<&str>, b: Option<&str>) -> Vec<Difference> {
     match (a, b) {
         (Some(a), Some(b)) => differences(a, b),

@@ -44,17 +44,17 @@ impl<'a> From<(&'a Arc<dyn Store>, &'a str)> for RunRef<'a> {
     }
 }
 
-/// Compares what two runs did, step by step. Awaited, it gives the first step in which they
+/// Compares what two runs did, step by step. Awaited, it returns the first step in which they
 /// differ, and what differs there; `None` if they committed the same steps.
-/// [`after`](Diff::after) leaves out what is known already, [`all`](Diff::all) goes on to the
-/// further ones.
+/// [`after`](Diff::after) leaves out what is known already, [`all`](Diff::all) continues to the
+/// later ones.
 ///
 /// Steps are compared by their [digests](crate::StepInfo::digest), which leave out
 /// id and seed of a run, so it needs no graph, and the runs may be in two
 /// stores. What a step that is still open did is not compared.
 ///
 /// The edit that a fork begins with is a step that its origin does not have. It is compared
-/// with the edit of the other run at the same place, if that is a fork, too; else it stands for
+/// with the edit of the other run at the same place, if that is a fork, too; else it is named by
 /// itself. All other steps are compared in their order. So between a fork at step *n* and its
 /// origin the edit is named once, and then the fork's step *n* + 2 is compared with the origin's
 /// *n* + 1; between two forks of one step the edits are compared with each other, and then step
@@ -98,7 +98,7 @@ pub fn diff<'a>(a: impl Into<RunRef<'a>>, b: impl Into<RunRef<'a>>) -> Diff<'a> 
     }
 }
 
-/// A comparison of two runs, by [`diff`]; await it, or walk through [all](Self::all) of it.
+/// A comparison of two runs, from [`diff`]; await it, or walk through [all](Self::all) of it.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is compared until it is awaited or walked through"]
 pub struct Diff<'a> {
@@ -107,8 +107,8 @@ pub struct Diff<'a> {
 }
 
 impl<'a> Diff<'a> {
-    /// Leaves out what differs in steps up to `step`. Where two steps that are compared have
-    /// two numbers, it is the higher one that counts: that of the fork, if the other run is its
+    /// Leaves out what differs in steps up to `step`. Where the two compared steps have
+    /// different numbers, the higher one counts: that of the fork, if the other run is its
     /// origin. So `after(n + 1)` is what comes after the edit of a fork at step *n*.
     pub const fn after(self, step: u64) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl<'a> Diff<'a> {
         }
     }
 
-    /// The way through all steps in which the runs differ. They are read page by page on the way.
+    /// A walk through all steps in which the runs differ. They are read page by page on the way.
     pub const fn all(self) -> Divergences<'a> {
         Divergences::new(self.runs, self.after)
     }

@@ -1,4 +1,4 @@
-//! One of two runs on the way through its steps.
+//! One of two runs, on the way through its steps.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -17,11 +17,11 @@ pub(super) struct Side<'a> {
     head: Head,
     /// The graph of the step that was read last.
     graph: Option<(Digest, StoredGraph)>,
-    /// The numbers of the steps that are a fork's edit.
+    /// The numbers of the steps that are fork edits.
     edits: BTreeSet<u64>,
     /// The number of the next step.
     next: u64,
-    /// The next steps' digests, as far as they are read.
+    /// The next steps' digests, as far as they have been read.
     digests: VecDeque<(u64, Digest)>,
     is_read: bool,
 }
@@ -65,7 +65,7 @@ impl<'a> Side<'a> {
         self.edits.contains(&self.next)
     }
 
-    /// Goes on to the next step.
+    /// Moves to the next step.
     pub(super) fn pass(&mut self) {
         self.digests.pop_front();
         self.next += 1;
@@ -126,7 +126,7 @@ impl<'a> Side<'a> {
         Ok(graph)
     }
 
-    /// The state after `step`, if it is on record as it is: to get it from updates takes the
+    /// The state after `step`, if it is on record as such: computing it from updates needs the
     /// graph's reducers.
     pub(super) async fn state_after(&self, step: u64) -> Result<Option<String>, Error> {
         let run = self.run;
@@ -145,7 +145,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// The first steps of the fork that `run` is, and of those that it stands on.
+/// The first steps of `run`, if it is a fork, and of the forks that it stands on.
 async fn edits(run: RunRef<'_>, head: &Head) -> Result<BTreeSet<u64>, Error> {
     let mut edits = BTreeSet::new();
     let mut last = u64::MAX;
@@ -179,7 +179,7 @@ impl RunRef<'_> {
         })
     }
 
-    /// A step's record, if it is there and what was written.
+    /// A step's record, if there is one; an error if it is not what was written.
     async fn step(&self, step: u64) -> Result<Option<StepRecord>, Error> {
         let records = self.store.all_steps(self.run, step, step).await;
         let records = records.map_err(|error| self.error(error))?;

@@ -4,7 +4,7 @@ use super::side::{Found, Side};
 use super::{Divergence, RunRef};
 use crate::error::Error;
 
-/// The way through all steps in which two runs differ, from [`Diff::all`](super::Diff::all).
+/// A walk through all steps in which two runs differ, from [`Diff::all`](super::Diff::all).
 ///
 /// ```
 /// # use superstep::prelude::*;
@@ -33,7 +33,7 @@ impl<'a> Divergences<'a> {
         }
     }
 
-    /// The next step in which the runs differ; `None` at their end.
+    /// The next step in which the runs differ; `None` at the end.
     ///
     /// After an error the next call tries that step again.
     ///
@@ -73,7 +73,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// An edit that one of them has alone is a step that the other does not have.
+    /// An edit that only one of them has is a step that the other does not have.
     fn of(a: &Side<'_>, b: &Side<'_>) -> Self {
         let (of_a, of_b) = (a.is_at_edit(), b.is_at_edit());
         if of_a == of_b {
@@ -95,7 +95,7 @@ impl Pair {
     }
 }
 
-/// Both runs, at the first steps of which one is behind `after`.
+/// Both runs, at the first pair of steps that is past `after`.
 async fn begin<'a>([a, b]: [RunRef<'a>; 2], after: Option<u64>) -> Result<[Side<'a>; 2], Error> {
     let (mut a, mut b) = (Side::of(a).await?, Side::of(b).await?);
     let Some(after) = after else {

@@ -19,7 +19,7 @@ fn turn(run: &str, step: u64, turn: u64, token: Option<&str>, epoch: u64) -> Com
     commit
 }
 
-/// The same commit by a program of that graph, after another one's.
+/// The same commit, by a program with that graph, after one with another.
 fn under(graph: Digest, version: u32, mut commit: Commit) -> Commit {
     commit.record.graph = Some(graph);
     commit.record.version = version;
@@ -159,7 +159,7 @@ pub(super) async fn turns_and_graphs_outlive_their_steps(store: Arc<impl Store>)
     );
     let turns = [record(1, 2, Some("msg-1"), None)];
     assert_eq!(done(store.all_turns("run").await), turns);
-    // A run that is gone takes them along.
+    // A run that is gone takes them with it.
     let mut gone = Prune::runs();
     gone.statuses = vec![crate::store::Status::Running];
     assert_eq!(done(store.prune(&gone).await).runs, 1);
