@@ -1,7 +1,9 @@
 //! How what people look at becomes JSON: times are RFC 3339, durations milliseconds, and
 //! what is stored as JSON text appears as the JSON that it is, to the last digit.
 
-use std::time::{Duration, SystemTime};
+#[cfg(feature = "sqlite")]
+use std::time::Duration;
+use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -14,6 +16,7 @@ pub(crate) fn time<Z: Serializer>(time: &SystemTime, to: Z) -> Result<Z::Ok, Z::
 }
 
 /// Under a key that ends with `_ms`.
+#[cfg(feature = "sqlite")]
 pub(crate) fn millis<Z: Serializer>(time: &Option<Duration>, to: Z) -> Result<Z::Ok, Z::Error> {
     let whole = |time: &Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     time.as_ref().map(whole).serialize(to)
