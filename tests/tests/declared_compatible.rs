@@ -32,8 +32,7 @@ mod old {
     pub struct Shop;
 }
 
-/// The program as it is: `ship` works, and the post is told. The edges that
-/// were there keep their places.
+/// The program as it is: `ship` works, and the post is told.
 mod new {
     use serde::{Deserialize, Serialize};
     use superstep::prelude::*;

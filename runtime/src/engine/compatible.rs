@@ -2,8 +2,9 @@
 
 use super::stored::Stored;
 use crate::error::Error;
-use crate::graph::{Differences, Graph};
+use crate::graph::{Differences, Graph, StoredGraph};
 use crate::hash::Digest;
+use crate::session::load::undecodable;
 use crate::session::migrate::is_needed;
 use crate::session::{Graphs, changed, check_open};
 use crate::store::{GraphChange, Head, Store};
@@ -58,8 +59,11 @@ pub(super) async fn graphs<G: Graph>(
 ) -> Result<Graphs, Error> {
     let mut graphs = lived(today, at, head).await?;
     for other in graphs.others(from) {
-        let differences = differences::<G>(at, head, other).await?;
-        graphs.compare(other, &differences);
+        let text = graph_text(at, head, other).await?;
+        graphs.compare(other, &G::INFO.differences(&text));
+        let stored = StoredGraph::read(&text)
+            .map_err(|error| undecodable(head, "the graph".into(), error))?;
+        graphs.describe(other, stored);
     }
     Ok(graphs)
 }

@@ -175,7 +175,6 @@ impl<G: Graph> RunHandle<G> {
             head,
             record: &record,
             turn: self.turn_at(head, step).await?,
-            other_graph: machine.other_graph(),
         };
         let (access, rules) = (self.core.take_lease(), self.core.settings.rules());
         branch.commit::<G>(&self.core.blueprint, run, state, create, access, rules)

@@ -106,7 +106,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// A run that is held, with what is to run next, unless it has ended.
-    pub(super) async fn load_held(&self) -> Result<(Loaded, Machine<G>, Tail), Error> {
+    pub(super) async fn load_held(&self) -> Result<(Loaded, Graphs, Machine<G>, Tail), Error> {
         let (loaded, graphs) = self.loaded().await?;
         // It may have moved, under another graph, since it was read.
         self.check_open(&loaded.head).await?;
@@ -115,7 +115,7 @@ impl<G: Graph> RunHandle<G> {
             false => restore(&self.core.blueprint, &loaded, &graphs),
         };
         let (machine, tail) = restored?;
-        Ok((loaded, machine, tail))
+        Ok((loaded, graphs, machine, tail))
     }
 
     async fn loaded(&self) -> Result<(Loaded, Graphs), Error> {

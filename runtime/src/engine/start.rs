@@ -190,7 +190,7 @@ impl<G: Graph> RunHandle<G> {
             self.check_open(&head).await?;
         }
         let mut lease = self.hold().await?;
-        let (loaded, machine, tail) = match self.load_held().await {
+        let (loaded, graphs, machine, tail) = match self.load_held().await {
             Ok(held) => held,
             Err(error) => {
                 lease.give_back().await;
@@ -203,7 +203,7 @@ impl<G: Graph> RunHandle<G> {
             lease.give_back().await;
             return Ok(run_at(&head, &machine, Vec::new()));
         }
-        let left = match LeftOpen::of(loaded) {
+        let left = match LeftOpen::of(loaded, graphs.older()) {
             Ok(left) => left,
             Err(error) => {
                 lease.give_back().await;
@@ -283,7 +283,7 @@ impl<G: Graph> RunHandle<G> {
 
     /// The same under a lease, which goes back with the commit.
     async fn update_held(&self, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
-        let (loaded, machine, tail) = self.load_held().await?;
+        let (loaded, _, machine, tail) = self.load_held().await?;
         let head = loaded.head.clone();
         let interrupts = interrupts(loaded.questions.clone());
         let found = Found::held(loaded, machine, tail)?;

@@ -53,6 +53,18 @@ impl StoredGraph {
         Some(&edge.to)
     }
 
+    /// For each edge its number in `graph`, if it stands there too; those that are alike
+    /// keep their order.
+    pub(crate) fn edges_in(&self, graph: &GraphInfo) -> Vec<Option<u32>> {
+        let edges = graph.edges.iter().map(|edge| Edge::of(graph, edge));
+        let mut left: Vec<(u32, Edge)> = (0..).zip(edges).collect();
+        let take = |edge: &Edge| {
+            let at = left.iter().position(|(_, other)| other == edge)?;
+            Some(left.remove(at).0)
+        };
+        self.0.edges.iter().map(take).collect()
+    }
+
     /// A join row as it is written.
     pub(crate) fn join_name(&self, join: u32) -> Option<String> {
         self.0.joins.get(join as usize).map(Join::to_string)

@@ -151,6 +151,13 @@ impl<I> Hops<I> {
         items > 0
     }
 
+    /// Puts what `number` gives for it in the place of each edge.
+    pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> u32) {
+        if let Self::Taken(hops) = self {
+            hops.iter_mut().for_each(|hop| hop.edge = number(hop.edge));
+        }
+    }
+
     fn push(&mut self, hop: Hop<I>) {
         if let Self::Taken(hops) = self {
             hops.push(hop);

@@ -141,12 +141,34 @@ impl<G: Graph> Machine<G> {
                 return Err(DecodeError { ty, reason });
             }
             if group.inputs.is_none() && edge.is_some_and(|edge| edge.kind.gives_input()) {
-                let reason = format!("a task of `{}` has no input", group.node);
-                let ty = "frontier";
-                return Err(DecodeError { ty, reason });
+                return Err(no_input(group));
             }
         }
         self.restore_numbered(&text, Some)
+    }
+
+    /// The same for a run that has lived under other graphs: there an edge's number is a part
+    /// of its task's key, and today's table may have another edge under it. `older` is the
+    /// graph that wrote the frontier, if it is not today's.
+    pub(crate) fn restore_older_frontier(
+        &mut self,
+        json: &str,
+        older: Option<&StoredGraph>,
+    ) -> Result<(), DecodeError> {
+        let text = read(json)?;
+        self.frontier_bytes = json.len();
+        let graph = self.info;
+        for group in text.tasks.iter().chain(&text.deferred) {
+            let node = node_called(graph, &group.node)?;
+            let mut into = graph.edges.iter().filter(|edge| edge.to == node);
+            if group.inputs.is_none() && into.all(|edge| edge.kind.gives_input()) {
+                return Err(no_input(group));
+            }
+        }
+        self.restore_numbered(&text, |join| match older {
+            Some(older) => older.join_in(join, graph),
+            None => Some(join),
+        })
     }
 
     /// The same for a frontier that was stored under another version of the
@@ -284,6 +306,13 @@ const END_TEXT: &str = "{}";
 /// Whether nothing runs next, no join waits and nothing is deferred.
 pub(crate) fn is_end(json: &str) -> bool {
     json == END_TEXT
+}
+
+fn no_input(group: &GroupText<'_>) -> DecodeError {
+    DecodeError {
+        ty: "frontier",
+        reason: format!("a task of `{}` has no input", group.node),
+    }
 }
 
 /// The key of the task from which the first difference between two stored

@@ -259,11 +259,6 @@ impl<G: Graph> Machine<G> {
         self.other_graph = graph;
     }
 
-    /// What the next step has to record of its graph.
-    pub(crate) const fn other_graph(&self) -> Option<Digest> {
-        self.other_graph
-    }
-
     /// Applies the updates of a committed step to the state again, as they would
     /// be written today; `chain` is the step's chain value.
     pub(crate) fn redo(&mut self, today: &str, chain: Digest) -> Result<(), RedoError> {
@@ -381,14 +376,16 @@ pub(crate) fn outside_text<U: Update>(update: &U, check: bool) -> Result<String,
 }
 
 /// The kept result of one task, with its inputs, so that the task need not run
-/// again.
+/// again; `version` is that of the graph whose edges it numbers.
 pub(crate) fn result_text<G: Graph>(
     done: &Finished<G>,
+    version: u32,
     check: bool,
 ) -> Result<String, EncodeError> {
-    result_draft(done)?.checked(check, |text| {
-        let back: Finished<G> = read_result(text).map_err(encode::lost::<UpdateOf<G>>)?;
-        encode::same_text::<Finished<G>>(text, &result_draft(&back)?.finish()?)?;
+    result_draft(done, version)?.checked(check, |text| {
+        let back = read_result::<G>(text, |_, edge| Some(edge));
+        let (back, _) = back.map_err(encode::lost::<UpdateOf<G>>)?;
+        encode::same_text::<Finished<G>>(text, &result_draft(&back, version)?.finish()?)?;
         match (&done.update, &back.update) {
             (Some(update), Some(back)) if check => encode::same_value(update, back),
             _ => Ok(()),
@@ -397,7 +394,7 @@ pub(crate) fn result_text<G: Graph>(
 }
 
 /// Its update must not be deeper than its step will be able to hold.
-fn result_draft<G: Graph>(done: &Finished<G>) -> Result<Draft, EncodeError> {
+fn result_draft<G: Graph>(done: &Finished<G>, version: u32) -> Result<Draft, EncodeError> {
     let mut out = Draft::default();
     let mut separator = "{";
     let mut field = |out: &mut Draft, name: &str| {
@@ -421,6 +418,10 @@ fn result_draft<G: Graph>(done: &Finished<G>) -> Result<Draft, EncodeError> {
     if done.attempt > 1 {
         field(&mut out, "attempt");
         out.value(&done.attempt)?;
+    }
+    if version > 1 {
+        field(&mut out, "version");
+        out.value(&version)?;
     }
     if out.is_empty() {
         out.raw("{");
@@ -455,6 +456,8 @@ struct ResultText<'a, U> {
     failed: Option<Failure>,
     #[serde(default = "first")]
     attempt: u32,
+    #[serde(default = "first")]
+    version: u32,
 }
 
 const fn first() -> u32 {
@@ -494,8 +497,12 @@ pub(crate) fn task_note<G: Graph>(task: u64, last: u64, done: &Finished<G>) -> O
 #[serde(transparent)]
 struct HopText<'a>(#[serde(borrow)] Vec<&'a serde_json::value::RawValue>);
 
-/// Reads what [`result_text`] wrote.
-pub(crate) fn read_result<G: Graph>(json: &str) -> Result<Finished<G>, DecodeError> {
+/// Reads what [`result_text`] wrote, and which version of the graph that was. The edges
+/// keep their numbers; `today` gives what one has become since that version.
+pub(crate) fn read_result<G: Graph>(
+    json: &str,
+    today: impl Fn(u32, u32) -> Option<u32>,
+) -> Result<(Finished<G>, u32), DecodeError> {
     let fail = |reason: String| DecodeError {
         ty: "task result",
         reason,
@@ -506,21 +513,23 @@ pub(crate) fn read_result<G: Graph>(json: &str) -> Result<Finished<G>, DecodeErr
         None => Hops::Row,
         Some(hops) => Hops::Taken(
             hops.iter()
-                .map(|hop| read_hop::<G>(&hop.0))
+                .map(|hop| read_hop::<G>(&hop.0, |edge| today(text.version, edge)))
                 .collect::<Result<_, _>>()?,
         ),
     };
-    Ok(Finished {
+    let finished = Finished {
         update: text.update,
         hops,
         failure: text.failed.map(Box::new),
         attempt: text.attempt,
         saw: None,
-    })
+    };
+    Ok((finished, text.version))
 }
 
 fn read_hop<G: Graph>(
     parts: &[&serde_json::value::RawValue],
+    today: impl Fn(u32) -> Option<u32>,
 ) -> Result<Hop<G::Input>, DecodeError> {
     let fail = |reason: &str| DecodeError {
         ty: "task result",
@@ -535,9 +544,8 @@ fn read_hop<G: Graph>(
             .map_err(|_| fail("a hop's edge or item is no number"))
     };
     let edge = u32::try_from(number(0)?).map_err(|_| fail("a hop's edge is out of range"))?;
-    let info = G::INFO
-        .edges
-        .get(edge as usize)
+    let info = today(edge)
+        .and_then(|edge| G::INFO.edges.get(edge as usize))
         .ok_or_else(|| fail("a hop's edge is not in this graph"))?;
     let input = parts
         .get(2)

@@ -3,7 +3,7 @@
 
 use super::faults::changed;
 use crate::error::Error;
-use crate::graph::{Differences, Graph, GraphInfo};
+use crate::graph::{Differences, Graph, GraphInfo, StoredGraph};
 use crate::hash::Digest;
 use crate::store::{GraphChange, Head, StepRecord};
 
@@ -14,6 +14,8 @@ pub(crate) struct Graphs {
     lived: Vec<GraphChange>,
     /// The reducers that have changed since one of these, each in a sentence.
     reducers: Vec<(Digest, Vec<String>)>,
+    /// The graph of the last step, if it is not today's.
+    older: Option<StoredGraph>,
 }
 
 impl Graphs {
@@ -26,6 +28,7 @@ impl Graphs {
                 .chain(changes.iter().copied())
                 .collect(),
             reducers: Vec::new(),
+            older: None,
         }
     }
 
@@ -62,6 +65,25 @@ impl Graphs {
         others.dedup();
         others.retain(|graph| *graph != self.today);
         others
+    }
+
+    /// Whether this program's graph wrote all steps.
+    pub(crate) fn is_one(&self) -> bool {
+        self.lived
+            .iter()
+            .all(|graph| graph.fingerprint == self.today)
+    }
+
+    /// The graph of the last step, if it is not today's.
+    pub(crate) const fn older(&self) -> Option<&StoredGraph> {
+        self.older.as_ref()
+    }
+
+    /// Notes what `graph` was, if it is that of the last step.
+    pub(crate) fn describe(&mut self, graph: Digest, stored: StoredGraph) {
+        if self.at(u64::MAX).fingerprint == graph {
+            self.older = Some(stored);
+        }
     }
 
     /// Notes how `graph` differs from today's.

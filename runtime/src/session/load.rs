@@ -11,7 +11,7 @@ use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, StoredGraph};
 use crate::hash::Digest;
 use crate::machine::{
     Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, read_result, result_text,
@@ -76,7 +76,11 @@ pub(crate) fn restore<G: Graph>(
     if let Some(last) = loaded.steps.last() {
         #[cfg(test)]
         let last = &crate::mistakes::spoiled(last);
-        machine.restore_frontier(&last.frontier).map_err(|error| {
+        let restored = match graphs.is_one() {
+            true => machine.restore_frontier(&last.frontier),
+            false => machine.restore_older_frontier(&last.frontier, graphs.older()),
+        };
+        restored.map_err(|error| {
             let place = format!("the frontier of step {}", last.step);
             undecodable(&loaded.head, place, error)
         })?;
@@ -246,9 +250,13 @@ pub(crate) fn check_journal(
     Err(corrupt(head, place, reason.into()))
 }
 
-/// The kept results of the open step. They have no version: if an older one
-/// may have written them, they must be what today's would have written.
-pub(crate) fn read_pending<G: Graph>(loaded: &Loaded) -> Result<Pending<G>, Error> {
+/// The kept results of the open step. They do not go through `migrate`: if an older
+/// version may have written them, they must be what today's would have written, except for
+/// the numbers of the edges, which are those of `older` if that graph wrote them.
+pub(crate) fn read_pending<G: Graph>(
+    loaded: &Loaded,
+    older: Option<&StoredGraph>,
+) -> Result<Pending<G>, Error> {
     let Loaded {
         head,
         steps,
@@ -260,13 +268,24 @@ pub(crate) fn read_pending<G: Graph>(loaded: &Loaded) -> Result<Pending<G>, Erro
     }
     let last = steps.last();
     let may_be_older = last.is_some_and(|last| migrate::is_needed::<G>(last.version));
+    let older = older.map(|older| older.edges_in(G::INFO));
+    let (_, wrote) = head.graph_now();
+    // What the edges of a version in between were, nobody knows.
+    let today = |version, edge: u32| match &older {
+        Some(older) if version == 1 || version == wrote => *older.get(edge as usize)?,
+        Some(_) if version < G::INFO.version => None,
+        _ => Some(edge),
+    };
     let read = |kept: &PendingResult| -> Result<(Digest, _), Error> {
-        let place = || format!("the kept result of `{}`", kept.node);
-        let finished =
-            read_result(&kept.result).map_err(|error| undecodable(head, place(), error))?;
-        if may_be_older && !result_text(&finished, false).is_ok_and(|today| today == kept.result) {
-            return Err(undecodable(head, place(), older_result()));
+        let fail = |error| undecodable(head, format!("the kept result of `{}`", kept.node), error);
+        let (mut finished, version) = read_result(&kept.result, today).map_err(fail)?;
+        let again = || result_text(&finished, version, false);
+        if may_be_older && !again().is_ok_and(|again| again == kept.result) {
+            return Err(fail(older_result()));
         }
+        finished
+            .hops
+            .renumber(|edge| today(version, edge).unwrap_or(edge));
         let saw = match mistake!(SeenStateForgotten) {
             true => head.step,
             false => kept.saw,

@@ -517,11 +517,11 @@ impl<G: Graph> Session<G> {
         let Some(book) = self.book.as_ref().filter(|_| !mistake!(OneFailureIsAll)) else {
             return Vec::new();
         };
-        let check = book.snapshots.checks();
+        let (check, version) = (book.snapshots.checks(), self.machine.info().version);
         let tasks = self.machine.frontier().iter().zip(finished);
         let news = tasks.filter_map(|(task, done)| {
             let is_news = |done: &&Finished<G>| done.saw.is_none() || mistake!(KeptTwice);
-            let result = result_text(done.as_ref().filter(is_news)?, check).ok()?;
+            let result = result_text(done.as_ref().filter(is_news)?, version, check).ok()?;
             Some(PendingText {
                 task: self.machine.keys().get(task.key),
                 node: self.machine.info().node_name(task.node),

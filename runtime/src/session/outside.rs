@@ -14,7 +14,7 @@ use super::standing::Standing;
 use crate::cx::{RunIdentity, UNRECORDED};
 use crate::encode;
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, StoredGraph};
 use crate::hash::Digest;
 use crate::machine::{
     Blueprint, Machine, Turn, UpdateOf, is_end, outside_text, state_text, stored_tasks,
@@ -51,9 +51,10 @@ impl<G: Graph> LeftOpen<G> {
         }
     }
 
-    /// What is stored of it.
-    pub(crate) fn of(loaded: Loaded) -> Result<Self, Error> {
-        let pending = read_pending(&loaded)?;
+    /// What is stored of it; `older` is the graph of its last step, if that is not
+    /// today's.
+    pub(crate) fn of(loaded: Loaded, older: Option<&StoredGraph>) -> Result<Self, Error> {
+        let pending = read_pending(&loaded, older)?;
         let effects = OpenEffects::new(loaded.effects, loaded.questions);
         let last = loaded.steps.into_iter().next_back();
         Ok(Self {
@@ -290,8 +291,6 @@ pub(crate) struct Branch<'a> {
     /// The origin's last step that the fork shares, and the turn that it belongs to.
     pub(crate) record: &'a StepRecord,
     pub(crate) turn: Turn,
-    /// This program's graph, if another one wrote that step.
-    pub(crate) other_graph: Option<Digest>,
 }
 
 impl Branch<'_> {
@@ -313,7 +312,6 @@ impl Branch<'_> {
         let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
         let mut machine: Machine<G> = blueprint.machine(identity, state);
         machine.restore(step, record.chain, self.turn);
-        machine.change_graph(self.other_graph);
         let sealed = match mistake!(ForkStartsAnew) {
             true => {
                 machine.begin();

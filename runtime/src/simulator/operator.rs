@@ -107,7 +107,6 @@ fn branch_off(stage: &mut Stage) {
         head,
         record,
         turn: turn_of(head),
-        other_graph: machine.other_graph(),
     };
     let state = edited(machine.state(), record.step + 1);
     let fork = format!("fork {}", stage.forks);

@@ -266,7 +266,7 @@ fn drive(stage: &mut Stage, epoch: u64, stored: Stored) -> Phase {
         let _ = stage.shelf.release(epoch);
         return Phase::Away;
     }
-    let left = LeftOpen::of(loaded);
+    let left = LeftOpen::of(loaded, None);
     let Some(left) = readable(stage, left) else {
         return Phase::Away;
     };

@@ -72,7 +72,7 @@ impl Graph for Researcher {
         Err(NodeError::permanent("no nodes"))
     }
 
-    fn on_error(_: NodeId, _: Failure) -> Option<Hops<()>> {
+    fn on_error(_: NodeId, _: Failure, _: Option<&()>) -> Option<Hops<()>> {
         None
     }
 
