@@ -102,7 +102,7 @@ CREATE TABLE effects (
     kind     TEXT NOT NULL,         -- done, failed, clock; intent: at most once, outcome unknown;
                                     -- answered: somebody said that it had happened
     call     INTEGER,               -- which call of the attempt that finished the task
-    attempt  INTEGER NOT NULL,      -- from 1
+    attempt  INTEGER NOT NULL,      -- from 1; 0: left behind by a fork's origin
     request  BLOB NOT NULL,         -- SHA-256 of the request
     excerpt  TEXT NOT NULL,         -- the beginning of the request
     response TEXT,

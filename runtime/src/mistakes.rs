@@ -98,6 +98,10 @@ mod made {
         OpenStepCorrected: "a run is corrected although a task has effects",
         CorrectionBeginsAnew: "a correction sends the run back to its start",
         ForkStartsAnew: "a fork begins at start, not where its origin stood",
+        OtherAnswersLost: "a fork with another answer has nothing on record of its open step",
+        LeftBehindStands: "what may depend on another answer is not called anew",
+        LeftBehindRepeated: "what must not be repeated is, after another answer",
+        LeftBehindForgotten: "what must not be repeated is not on record after another answer",
     }
 
     thread_local! {

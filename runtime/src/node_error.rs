@@ -32,6 +32,16 @@ enum Kind {
 struct Record {
     kind: Kind,
     message: String,
+    /// Whether the call is not made again, also if a retry could mend it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    stands: bool,
+}
+
+impl Record {
+    fn to_text(&self) -> String {
+        // Words and a text always have an encoding.
+        encode::to_string(self).unwrap_or_default()
+    }
 }
 
 impl NodeError {
@@ -110,15 +120,37 @@ impl NodeError {
 
     /// What the journal keeps of it: kind and message, as canonical JSON.
     pub(crate) fn to_record(&self) -> String {
-        let (kind, message) = (self.kind, self.to_string());
-        // A word and a text always have an encoding.
-        encode::to_string(&Record { kind, message }).unwrap_or_default()
+        let (kind, message, stands) = (self.kind, self.to_string(), false);
+        Record {
+            kind,
+            message,
+            stands,
+        }
+        .to_text()
+    }
+
+    /// The same record of a call that is not made again.
+    pub(crate) fn that_stands(text: &str) -> String {
+        match encode::from_str::<Record>(text) {
+            Ok(record) => Record {
+                stands: true,
+                ..record
+            }
+            .to_text(),
+            Err(_) => text.to_owned(),
+        }
+    }
+
+    /// Whether the call that the record is of is not made again.
+    pub(crate) fn stands(text: &str) -> bool {
+        encode::from_str::<Record>(text)
+            .is_ok_and(|record| record.stands || record.kind == Kind::Refused)
     }
 
     /// The error that the journal kept; what it was before is lost.
     pub(crate) fn from_record(text: &str) -> Self {
         match encode::from_str(text) {
-            Ok(Record { kind, message }) => Self::new(kind, message.into()),
+            Ok(Record { kind, message, .. }) => Self::new(kind, message.into()),
             Err(_) => Self::permanent(text),
         }
     }

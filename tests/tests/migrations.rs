@@ -757,7 +757,10 @@ async fn a_snapshot_beside_an_older_step_is_refused() {
         let shop = engine(v2::good::Shop, &place.store);
         let error = shop.snapshot("order").await.unwrap_err();
         assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
-        assert!(error.to_string().contains("of version 1 of the graph"), "{error}");
+        assert!(
+            error.to_string().contains("of version 1 of the graph"),
+            "{error}"
+        );
         shop.resume("order").await.unwrap();
         shop.snapshot("order").await.unwrap();
         let run = engine(v2::panicking::Shop, &place.store)

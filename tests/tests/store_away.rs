@@ -333,7 +333,7 @@ fn on_a_runtime_without_a_clock() {
     for n in 1..3 {
         store.fail(n, Fault::LoseCall);
         let fork = engine.fork("order-7", steps, "order-8", |_| {});
-        let fork = runtime(false).block_on(fork).unwrap();
+        let fork = runtime(false).block_on(fork.into_future()).unwrap();
         assert_eq!(fork.steps(), steps + 1);
         store.fail(n, Fault::LoseCall);
         let answered = engine.answer("order-7", "no such question", 1);

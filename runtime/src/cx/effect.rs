@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::journal::{Call, EffectJournal, Found, Request};
+use super::journal::{Asks, Call, EffectJournal, Found, Request};
 use super::place::{Place, Visit};
 use super::rehearsal::{Line, Said};
 use super::{APART, AttemptLog, Cx};
@@ -150,7 +150,7 @@ impl<'a> Effect<'a> {
             return self.outside(f).await;
         };
         let request = self.request()?;
-        match self.look(journal, &request)? {
+        match self.look(journal, &request, false)? {
             Look::Known(result) => self.settled(journal, result).await,
             Look::New => {
                 let _flight = self.log().fly();
@@ -316,9 +316,15 @@ impl<'a> Effect<'a> {
         &self,
         journal: &Arc<dyn EffectJournal>,
         request: &Request,
+        at_most_once: bool,
     ) -> Result<Look<T>, NodeError> {
         let reads = |text: &str| encode::from_str::<T>(text).map(drop);
-        match journal.find(&self.call(), self.position, request, reads) {
+        let asks = Asks {
+            request,
+            at_most_once,
+            reads,
+        };
+        match journal.find(&self.call(), self.position, &asks) {
             Found::New => Ok(Look::New),
             Found::Never => Ok(Look::Never),
             Found::Unknown(reason) => Ok(Look::Unknown(reason)),
@@ -525,7 +531,7 @@ impl AtMostOnce<'_> {
         };
         let request = effect.request()?;
         effect.expect::<T>(journal);
-        match effect.look(journal, &request)? {
+        match effect.look(journal, &request, true)? {
             Look::Known(result) => return effect.settled(journal, result).await,
             Look::New => {}
             Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,

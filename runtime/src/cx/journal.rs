@@ -85,6 +85,15 @@ fn beginning(mut text: String, longest: usize) -> String {
 /// Whether a text is a possible response of a call.
 pub(crate) type Reads = fn(&str) -> Result<(), DecodeError>;
 
+/// What a call asks of the journal before it is made.
+#[derive(Clone, Copy)]
+pub(crate) struct Asks<'a> {
+    pub(crate) request: &'a Request,
+    /// Whether it must not be made a second time.
+    pub(crate) at_most_once: bool,
+    pub(crate) reads: Reads,
+}
+
 /// Why the run asks about a call that an earlier attempt began.
 pub(crate) const UNRECORDED: &str = "it was begun, and its outcome was not recorded";
 
@@ -130,7 +139,7 @@ pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + S
 /// See the module.
 pub(crate) trait EffectJournal: Send + Sync {
     /// What is known of `call`; `position` is its place among the calls of its attempt, or [`APART`].
-    fn find(&self, call: &Call, position: u32, request: &Request, reads: Reads) -> Found;
+    fn find(&self, call: &Call, position: u32, asks: &Asks<'_>) -> Found;
 
     /// The recorded reading of the clock, if there is one.
     fn clock(&self, call: &Call, position: u32) -> Option<SystemTime>;

@@ -27,7 +27,7 @@ pub(crate) use clock::recorded_time;
 pub use effect::{AtMostOnce, Effect, ok};
 pub(crate) use identity::{RunIdentity, default_seed};
 pub(crate) use journal::{
-    APART, Call, EffectJournal, Found, MadeCall, Reads, Request, UNRECORDED, Written,
+    APART, Asks, Call, EffectJournal, Found, MadeCall, Request, UNRECORDED, Written,
 };
 pub(crate) use keys::{KeyId, Keyring, order_key};
 use log::AttemptLog;

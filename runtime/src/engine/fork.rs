@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::active::RunResult;
+use super::call::{Edit, ForkCall, Responses};
 use super::compatible::graph_text;
 use super::handle::RunHandle;
 use super::of_run;
@@ -11,7 +12,7 @@ use crate::graph::Graph;
 use crate::machine::{Machine, is_end};
 use crate::panics::caught;
 use crate::run::Run;
-use crate::session::Branch;
+use crate::session::{Branch, GivenResponse, WhatIf};
 use crate::store::{Commit, Creation, Head, Origin, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
@@ -81,23 +82,43 @@ impl<G: Graph> Engine<G> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// What a call answered can be another thing in it, too: see
+    /// [`ForkCall::with_response`].
+    ///
     /// # Errors
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::LabelNotFound`],
     /// [`Error::RunExists`] if `new_id` is already another run,
     /// [`Error::EditPanicked`], [`Error::NotRoundTrip`], [`Error::InvalidRunId`];
-    /// [`Error::GraphChanged`] in the middle of a turn that this graph may not continue.
-    pub async fn fork(
+    /// [`Error::GraphChanged`] in the middle of a turn that this graph may not continue;
+    /// [`Error::EffectNotFound`] and [`Error::ResponseRefused`] for a response.
+    pub fn fork<'a>(
         &self,
         id: &str,
         at: impl Into<At>,
         new_id: &str,
-        edit: impl FnOnce(&mut G::State),
+        edit: impl FnOnce(&mut G::State) + Send + 'a,
+    ) -> ForkCall<'a, G> {
+        ForkCall::new(self.clone(), (id, at.into()), new_id, Box::new(edit))
+    }
+
+    /// What a [`ForkCall`] does.
+    pub(super) async fn make_fork(
+        &self,
+        (id, at): (&str, At),
+        new_id: &str,
+        edit: Edit<'_, G>,
+        responses: Responses,
     ) -> Result<Run<G::State>, Error> {
         let origin = self.handle("fork", id)?.patient();
         check_new_id(new_id)?;
         let head = origin.head().await?;
-        let step = step_at(&origin.at, &head, at.into()).await?;
-        of_run(new_id, origin.fork(&head, step, new_id, edit)).await
+        let step = step_at(&origin.at, &head, at).await?;
+        let responses = responses.map_err(Error::not_round_trip(new_id, step.saturating_add(2)))?;
+        let made = async {
+            let what_if = origin.what_if(&head, step, responses).await?;
+            origin.fork(&head, step, new_id, edit, what_if).await
+        };
+        of_run(new_id, made).await
     }
 }
 
@@ -124,10 +145,11 @@ impl<G: Graph> RunHandle<G> {
         head: &Head,
         step: u64,
         run: &str,
-        edit: impl FnOnce(&mut G::State),
+        edit: Edit<'_, G>,
+        what_if: WhatIf,
     ) -> RunResult<G> {
         let fork = self.beside(run);
-        let commit = self.branch(head, step, run, edit).await?;
+        let commit = self.branch(head, step, run, edit, what_if).await?;
         match fork.at.commit(&commit).await {
             Ok(_) => fork.look(fork.head().await?).await,
             Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
@@ -144,13 +166,32 @@ impl<G: Graph> RunHandle<G> {
         }
     }
 
+    /// What is to be otherwise in the step after `step`.
+    async fn what_if(
+        &self,
+        head: &Head,
+        step: u64,
+        responses: Vec<GivenResponse>,
+    ) -> Result<WhatIf, Error> {
+        if responses.is_empty() {
+            return Ok(WhatIf::default());
+        }
+        let next = step.saturating_add(1);
+        Ok(WhatIf {
+            responses,
+            recorded: self.at.effects(next, next).await?,
+            is_committed: step < head.step,
+        })
+    }
+
     /// The commit of a fork's first step.
     async fn branch(
         &self,
         head: &Head,
         step: u64,
         run: &str,
-        edit: impl FnOnce(&mut G::State),
+        edit: Edit<'_, G>,
+        what_if: WhatIf,
     ) -> Result<Commit, Error> {
         let (machine, record, graph) = self.past(head, step).await?;
         if !is_end(&record.frontier) {
@@ -175,6 +216,7 @@ impl<G: Graph> RunHandle<G> {
             head,
             record: &record,
             turn: self.turn_at(head, step).await?,
+            what_if,
         };
         let (access, rules) = (self.core.take_lease(), self.core.settings.rules());
         branch.commit::<G>(&self.core.blueprint, run, state, create, access, rules)
@@ -182,10 +224,7 @@ impl<G: Graph> RunHandle<G> {
 }
 
 /// The state as `edit` leaves it; the error is what its panic said.
-fn edited<G: Graph>(
-    machine: &Machine<G>,
-    edit: impl FnOnce(&mut G::State),
-) -> Result<G::State, String> {
+fn edited<G: Graph>(machine: &Machine<G>, edit: Edit<'_, G>) -> Result<G::State, String> {
     caught(|| {
         let mut state = G::State::clone(machine.state());
         edit(&mut state);

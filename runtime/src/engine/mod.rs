@@ -37,7 +37,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 pub use builder::EngineBuilder;
-pub use call::{RunCall, TurnCall};
+pub use call::{ForkCall, RunCall, TurnCall};
 pub use fork::At;
 
 use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, StartedWith};

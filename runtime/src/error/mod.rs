@@ -315,6 +315,48 @@ pub enum Error {
         /// What it panicked with.
         message: String,
     },
+    /// A fork was to give an effect another response, and there is no such call on record.
+    #[error(
+        "step {step} of run `{run}` has no call {n} of effect `{effect}` on record, by task {item} of node `{node}` (both \
+         are counted from 0); on record there, as `with_response` takes it: {recorded}"
+    )]
+    EffectNotFound {
+        /// The run that was to be forked.
+        run: String,
+        /// The step after the fork's branch.
+        step: u64,
+        /// The node.
+        node: Box<str>,
+        /// Which of the node's tasks, from 0.
+        item: u64,
+        /// The effect's name.
+        effect: Box<str>,
+        /// Which call of that name, from 0.
+        n: u64,
+        /// What there is: node, task, effect and call of each.
+        recorded: Box<str>,
+    },
+    /// A fork was to give an effect a response of another type than the recorded one has.
+    #[error(
+        "{given} cannot be the response of {call} of node `{node}` in step {step} of run `{run}`, \
+         which was {recorded}: {reason}; give a value of the type that the node gets there"
+    )]
+    ResponseRefused {
+        /// The run that was to be forked.
+        run: String,
+        /// The step after the fork's branch.
+        step: u64,
+        /// The node.
+        node: Box<str>,
+        /// Which call, e.g. ``effect `fetch` (call 0)``.
+        call: Box<str>,
+        /// The beginning of the recorded response.
+        recorded: Box<str>,
+        /// The beginning of the one that was given.
+        given: Box<str>,
+        /// Why it does not fit.
+        reason: Box<str>,
+    },
     /// The run belongs to another graph.
     #[error(
         "run `{run}`: is a run of graph `{stored}`, not of `{graph}`; drive it with an engine of `{stored}`"

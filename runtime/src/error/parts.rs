@@ -30,6 +30,8 @@ impl Error {
             | Self::LabelNotFound { run, .. }
             | Self::LabelTaken { run, .. }
             | Self::EditPanicked { run, .. }
+            | Self::EffectNotFound { run, .. }
+            | Self::ResponseRefused { run, .. }
             | Self::WrongGraph { run, .. }
             | Self::GraphChanged { run, .. }
             | Self::EffectChanged { run, .. }
@@ -73,6 +75,8 @@ impl Error {
             | Self::StepNotFound { step, .. }
             | Self::Pruned { step, .. }
             | Self::LabelTaken { step, .. }
+            | Self::EffectNotFound { step, .. }
+            | Self::ResponseRefused { step, .. }
             | Self::EffectChanged { step, .. }
             | Self::OtherThread { step, .. }
             | Self::ReplayMismatch { step, .. }
@@ -95,7 +99,9 @@ impl Error {
             | Self::EffectChanged { node, .. }
             | Self::OtherThread { node, .. }
             | Self::DuplicateNode { node, .. } => Some(node),
-            Self::ReplayMismatch { node, .. } => Some(node),
+            Self::ReplayMismatch { node, .. }
+            | Self::EffectNotFound { node, .. }
+            | Self::ResponseRefused { node, .. } => Some(node),
             Self::LeaseHeld { node, .. } => *node,
             _ => None,
         }
@@ -160,6 +166,8 @@ codes! {
     LabelTaken: "label_taken",
     InvalidLabel: "invalid_label",
     EditPanicked: "edit_panicked",
+    EffectNotFound: "effect_not_found",
+    ResponseRefused: "response_refused",
     WrongGraph: "wrong_graph",
     GraphChanged: "graph_changed",
     EffectChanged: "effect_changed",

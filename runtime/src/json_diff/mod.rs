@@ -74,8 +74,8 @@ pub(crate) fn differences(expected: &str, found: &str) -> Vec<Difference> {
 pub(crate) fn one_sided(expected: Option<&str>, found: Option<&str>) -> Difference {
     Difference {
         path: ".".into(),
-        a: expected.map(|value| shortened(value, 0)),
-        b: found.map(|value| shortened(value, 0)),
+        a: expected.map(shown),
+        b: found.map(shown),
     }
 }
 
@@ -168,6 +168,11 @@ fn shown_from(a: &str, b: &str) -> usize {
         return 0;
     }
     a.floor_char_boundary(alike - LONGEST / 4)
+}
+
+/// A value, cut if it is long.
+pub(crate) fn shown(value: &str) -> String {
+    shortened(value, 0)
 }
 
 /// A long value from `from` on, cut, and how long it is.

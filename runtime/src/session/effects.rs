@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, Found, MadeCall, Reads, Request, UNRECORDED, recorded_time};
+use crate::cx::{Asks, Call, Found, MadeCall, Request, UNRECORDED, recorded_time};
 use crate::encode;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
@@ -46,11 +46,20 @@ impl OpenEffects {
     }
 
     /// What is known of `call` before it is made. What somebody answered counts only if it
-    /// `reads` as a response.
-    pub(crate) fn find(&self, call: &Call, request: &Request, reads: Reads) -> Found {
+    /// reads as a response.
+    pub(crate) fn find(&self, call: &Call, asks: &Asks<'_>) -> Found {
+        let Asks {
+            request,
+            at_most_once,
+            reads,
+        } = *asks;
         let Some(record) = self.effects.get(call) else {
             return Found::New;
         };
+        let is_left_behind = record.is_left_behind() && !mistake!(LeftBehindStands);
+        if is_left_behind && (!at_most_once || mistake!(LeftBehindRepeated)) {
+            return Found::New;
+        }
         let refusal = refusal(record).filter(|_| !mistake!(RefusedCalledAgain));
         // Another failure is kept for replays only: the task tries again.
         let is_tried_again = record.kind == EffectKind::Failed && refusal.is_none();
@@ -270,7 +279,7 @@ impl OpenEffects {
     ) -> bool {
         let unknown: Vec<(Call, Request)> = self
             .of(task)
-            .filter(|(_, record)| record.kind == EffectKind::Intent)
+            .filter(|(_, record)| record.kind == EffectKind::Intent && !record.is_left_behind())
             .filter(|_| !mistake!(UnknownCalledAgain))
             .map(|(call, record)| {
                 let EffectRecord {
@@ -312,11 +321,11 @@ impl OpenEffects {
     }
 }
 
-/// The failure of a call that was refused: a clear no, which stands.
+/// The failure of a call that is not made again: as a rule it was refused, which is a clear no.
 pub(crate) fn refusal(record: &EffectRecord) -> Option<&str> {
     let failure = record.error.as_deref();
     let failure = failure.filter(|_| record.kind == EffectKind::Failed);
-    failure.filter(|text| NodeError::from_record(text).is_refused())
+    failure.filter(|text| NodeError::stands(text))
 }
 
 /// The smallest call that a task can make.

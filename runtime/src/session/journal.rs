@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::effects::OpenEffects;
-use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Reads, Request, Written};
+use crate::cx::{Asks, Call, Cx, EffectJournal, Found, MadeCall, Request, Written};
 use crate::error::Error;
 use crate::hash::Digest;
 use crate::store::{EffectRecord, Recording, StoreError, StoreFuture};
@@ -85,8 +85,8 @@ impl RunJournal {
 }
 
 impl EffectJournal for RunJournal {
-    fn find(&self, call: &Call, _position: u32, request: &Request, reads: Reads) -> Found {
-        self.open().find(call, request, reads)
+    fn find(&self, call: &Call, _position: u32, asks: &Asks<'_>) -> Found {
+        self.open().find(call, asks)
     }
 
     fn clock(&self, call: &Call, _position: u32) -> Option<SystemTime> {

@@ -17,6 +17,7 @@ mod snapshots;
 mod standing;
 #[cfg(test)]
 pub(crate) mod transitions;
+mod what_if;
 
 use std::iter::once;
 use std::mem;
@@ -45,6 +46,7 @@ pub(crate) use recent::Recent;
 use snapshots::SnapshotRule;
 pub(crate) use snapshots::Tail;
 pub(crate) use standing::Standing;
+pub(crate) use what_if::{GivenResponse, WhatIf};
 
 /// Records, for a test, where the session stands and what it is told.
 macro_rules! told {

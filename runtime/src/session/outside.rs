@@ -11,6 +11,7 @@ use super::faults::{catch_reducers, step_error};
 use super::load::{corrupt, read_pending, undecodable};
 use super::snapshots::Tail;
 use super::standing::Standing;
+use super::what_if::WhatIf;
 use crate::cx::{RunIdentity, UNRECORDED};
 use crate::encode;
 use crate::error::Error;
@@ -291,6 +292,8 @@ pub(crate) struct Branch<'a> {
     /// The origin's last step that the fork shares, and the turn that it belongs to.
     pub(crate) record: &'a StepRecord,
     pub(crate) turn: Turn,
+    /// What is otherwise in the step that comes next.
+    pub(crate) what_if: WhatIf,
 }
 
 impl Branch<'_> {
@@ -305,7 +308,12 @@ impl Branch<'_> {
         access: Access,
         rules: Rules,
     ) -> Result<Commit, Error> {
-        let Self { head, record, .. } = self;
+        let Self {
+            head,
+            record,
+            what_if,
+            ..
+        } = self;
         let step = record.step + 1;
         let not_round_trip = Error::not_round_trip(run, step);
         let text = state_text(&state, rules.check_round_trip).map_err(&not_round_trip)?;
@@ -323,11 +331,18 @@ impl Branch<'_> {
             true => Status::Completed,
             false => Status::Running,
         };
-        Ok(Commit {
+        let tasks = stored_tasks(&record.frontier).map_err(|error| {
+            undecodable(head, format!("the frontier of step {}", record.step), error)
+        })?;
+        let effects = what_if.effects(&tasks, (&head.run, step), step + 1)?;
+        let mut commit = Commit {
             create: Some(create),
             release: true,
+            effects,
             ..step_commit(&machine, sealed, StepKind::Fork, status, access)
-        })
+        };
+        commit.record.key = what_if.key(commit.record.key);
+        Ok(commit)
     }
 }
 

@@ -283,8 +283,9 @@ impl Watch {
         });
     }
 
-    /// The run continues as a fork, and stands at its first step now.
-    pub(super) fn branched(&mut self, head: Option<&Head>) {
+    /// The run continues as a fork, and stands at its first step now, with what `stays` on record
+    /// of its open step.
+    pub(super) fn branched(&mut self, head: Option<&Head>, stays: &[EffectRecord]) {
         let Some(head) = head else { return };
         self.run.clone_from(&head.run);
         self.epoch = 1;
@@ -294,6 +295,13 @@ impl Watch {
         self.told.clear();
         self.made.clear();
         self.recorded.retain(|_, record| record.step < head.step);
+        for record in stays {
+            match record.kind {
+                EffectKind::Intent => drop(self.made.insert(id_of(record))),
+                EffectKind::Failed if refusal(record).is_none() => {}
+                _ => drop(self.recorded.insert(id_of(record), record.clone())),
+            }
+        }
         self.is_due = true;
     }
 

@@ -29,6 +29,7 @@ mod graphs;
 mod invariants;
 mod nodes;
 mod operator;
+mod otherwise;
 mod outside;
 mod owner;
 mod person;

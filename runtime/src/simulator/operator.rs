@@ -6,13 +6,14 @@
 use super::bugs::Bug;
 use super::drama::Drama;
 use super::drive::rules;
+use super::otherwise::otherwise;
 use super::owner::creation;
 use super::shelf::TERM;
 use super::stored::{Stored, blueprint, readable, restore};
-use super::tale::{correction, edited};
+use super::tale::{annotated, correction, edited};
 use super::world::Stage;
 use crate::session::load::turn_of;
-use crate::session::{Branch, Found};
+use crate::session::{Branch, Found, WhatIf};
 use crate::store::{Access, Claim, Commit, Committed, Creation, Origin, Prune};
 
 #[derive(Default)]
@@ -103,20 +104,31 @@ fn branch_off(stage: &mut Stage) {
         ..creation(stage)
     };
     let access = Access::Take(Claim::new(NAME, TERM));
+    let otherwise = otherwise(&loaded, &machine, &mut stage.dice);
+    let is_told = otherwise.is_some();
+    let (what_if, stays) = match otherwise {
+        Some(otherwise) => (otherwise.what_if, otherwise.stays),
+        None => (WhatIf::default(), Vec::new()),
+    };
     let branch = Branch {
         head,
         record,
         turn: turn_of(head),
+        what_if,
     };
-    let state = edited(machine.state(), record.step + 1);
+    let state = match is_told {
+        true => annotated(machine.state(), record.step + 1),
+        false => edited(machine.state(), record.step + 1),
+    };
     let fork = format!("fork {}", stage.forks);
     let blueprint = blueprint(stage);
     let commit = branch.commit::<Drama>(&blueprint, &fork, state, create, access, rules(stage));
     let Some(commit) = readable(stage, commit) else {
         return;
     };
-    if stage.shelf.branch(&fork, commit) {
+    if stage.shelf.branch(&fork, commit, &stays) {
         stage.forks -= 1;
         stage.tally.forks += 1;
+        stage.tally.otherwise += u64::from(is_told);
     }
 }

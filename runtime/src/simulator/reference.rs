@@ -16,7 +16,7 @@ use super::drive::{MOST_STEPS, MOST_TASKS};
 use super::graphs::Drawn;
 use super::nodes::{Answers, View};
 use super::shelf::RUN;
-use super::tale::{Tale, correction, edited, further_turn};
+use super::tale::{Tale, annotated, correction, edited, further_turn};
 use crate::cx::RunIdentity;
 use crate::encode;
 use crate::graph::{Done, Graph};
@@ -161,7 +161,7 @@ impl Reference {
             StepKind::Input => self.first.take().ok_or("a second input".into()),
             StepKind::Step => self.step(record, kept, effects),
             StepKind::Turn | StepKind::Update => self.outside(record.kind),
-            StepKind::Fork => Ok(self.branch(run)),
+            StepKind::Fork => Ok(self.branch(run, record)),
         }
     }
 
@@ -233,15 +233,27 @@ impl Reference {
         })
     }
 
-    /// The run continues as fork `run`.
-    fn branch(&mut self, run: &str) -> Sealed {
+    /// The run continues as fork `run`. If a call of its open step has another answer there,
+    /// which came from outside, its key says so.
+    fn branch(&mut self, run: &str, record: &StepRecord) -> Sealed {
         let seed = self.machine.keys().run().seed();
-        let state = edited(self.machine.state(), self.machine.step() + 1);
-        let text = encode::to_string(&state).expect("a tale has an encoding");
+        let (before, step) = (self.machine.state(), self.machine.step() + 1);
+        let text = |state: &Tale| encode::to_string(state).expect("a tale has an encoding");
+        let told = annotated(before, step);
+        let is_told = text(&told) == record.updates;
+        let state = if is_told { told } else { edited(before, step) };
+        let text = text(&state);
         self.machine.branch(state);
         (self.machine).belong_to(RunIdentity::new(run.to_owned(), Some(seed)));
         let sealed = self.machine.seal(&[], text);
-        sealed.expect("a tale has an encoding")
+        let sealed = sealed.expect("a tale has an encoding");
+        match is_told {
+            true => Sealed {
+                key: record.key,
+                ..sealed
+            },
+            false => sealed,
+        }
     }
 
     fn outside(&mut self, kind: StepKind) -> Result<Sealed, String> {

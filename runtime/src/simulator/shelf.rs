@@ -131,14 +131,15 @@ impl Shelf {
         pruned.steps
     }
 
-    /// Continues with fork `run`, if its first step is accepted.
-    pub(super) fn branch(&mut self, run: &str, commit: Commit) -> bool {
+    /// Continues with fork `run`, if its first step is accepted; `stays` is what it has on
+    /// record of its open step and does not call again.
+    pub(super) fn branch(&mut self, run: &str, commit: Commit, stays: &[EffectRecord]) -> bool {
         let branched = ready(self.store.commit(commit));
         let is_new = matches!(branched, Ok(Committed::Now(_)));
         if is_new {
             self.run = run.to_owned();
             let head = self.head();
-            self.watch.branched(head.as_ref());
+            self.watch.branched(head.as_ref(), stays);
         }
         is_new
     }

@@ -83,9 +83,15 @@ pub(super) fn further_turn(step: u64) -> TaleUpdate {
 
 /// What a fork whose first step is `step` begins with.
 pub(super) fn edited(tale: &Tale, step: u64) -> Tale {
+    let mut tale = annotated(tale, step);
+    blend(&mut tale.blend, step);
+    tale
+}
+
+/// The same, if its tasks are to ask for what they asked for before.
+pub(super) fn annotated(tale: &Tale, step: u64) -> Tale {
     let mut tale = tale.clone();
     tale.log.push(step);
-    blend(&mut tale.blend, step);
     // A fork does not inherit what no store keeps.
     tale.whisper = 0;
     tale

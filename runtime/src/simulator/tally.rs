@@ -39,6 +39,7 @@ tally! {
     recent: "turns begun from memory",
     corrections: "of them corrections by an operator",
     forks: "runs that branched off",
+    otherwise: "of them with another answer of a call",
     pruned: "steps pruned",
     deploys: "programs replaced by a newer version",
     tasks: "tasks started",
@@ -72,6 +73,7 @@ impl Tally {
             && self.misfits > 0
             && self.answers > self.misfits;
         let others = self.forks > 0
+            && self.otherwise > 0
             && self.deploys > 0
             && self.pruned > 0
             && self.recent > 0

@@ -184,8 +184,9 @@ pub trait Store: Send + Sync + 'static {
     /// results, and the effects and questions of the open step, which then has
     /// the next number; any other clears error and results. One of kind
     /// [`Turn`](StepKind::Turn), or with a token, begins a [turn](Self::turns), and leaves the
-    /// error with the one before. A record
-    /// that names a [graph](StepRecord::graph) is noted as a [change](Self::graphs) of it.
+    /// error with the one before. With the first step of a fork come the effects that are on
+    /// record of its open step, the one after it. A record that names a
+    /// [graph](StepRecord::graph) is noted as a [change](Self::graphs) of it.
     ///
     /// # Errors
     /// - [`StoreError::IdempotencyViolation`] if the step exists with another key;

@@ -286,7 +286,7 @@ pub fn begin(
     } else if commit.record.step != 0 {
         return Err(not_next(run, commit.record.step, 0));
     }
-    of_open_step(run, commit.record.step, &commit.effects, &[])?;
+    open_step::of_first_steps(commit)?;
     let lease = LeaseState {
         epoch,
         ..LeaseState::free(now)

@@ -141,6 +141,8 @@ async fn each(fresh: &impl AsyncFn() -> Arc<Client>) {
         forks::a_fork_begins_at_a_step_that_is_there,
         forks::a_fork_is_made_once,
         forks::a_fork_goes_its_own_way,
+        forks::a_fork_begins_with_effects_of_its_open_step,
+        forks::what_an_origin_left_behind_gives_way,
         keys::keys_are_as_long_as_they_may_be,
         pages::runs_are_one_list_in_pages_of_any_size,
         pages::a_filter_lets_through_what_it_says,

@@ -5,7 +5,7 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Call, Cx, EffectJournal, Found, MadeCall, Reads, Request, Written, recorded_time};
+use crate::cx::{Asks, Call, Cx, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
 use crate::hash::Digest;
 use crate::store::{EffectKind, EffectRecord};
 
@@ -130,7 +130,8 @@ fn described(call: &Call, request: &str) -> String {
 }
 
 impl EffectJournal for RecordedJournal {
-    fn find(&self, call: &Call, position: u32, request: &Request, reads: Reads) -> Found {
+    fn find(&self, call: &Call, position: u32, asks: &Asks<'_>) -> Found {
+        let Asks { request, reads, .. } = *asks;
         let mut watch = self.watch();
         let Some(record) = self.record(call) else {
             watch.unrecorded.get_or_insert(Drift {

@@ -90,7 +90,8 @@ pub struct Commit {
     /// The turn's token, with the step that begins a turn: no other turn of
     /// the run begins with it.
     pub token: Option<String>,
-    /// Effects of the step that are not journaled yet, or not in this form.
+    /// Effects of the step that are not journaled yet, or not in this form; with the first step
+    /// of a fork also those that it has on record of the next one, which is open then.
     pub effects: Vec<EffectRecord>,
     /// Events for the outbox. Not used yet: no engine writes any so far.
     pub events: Vec<Event>,

@@ -28,7 +28,8 @@ pub struct EffectRecord {
     /// not wait for its outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<u32>,
-    /// The attempt that made the call, from 1.
+    /// The attempt that made the call, from 1; [`LEFT_BEHIND`](Self::LEFT_BEHIND) if none of the
+    /// run's did.
     pub attempt: u32,
     /// SHA-256 over the request's canonical JSON, length-prefixed.
     pub request: Digest,
@@ -52,6 +53,11 @@ pub struct EffectRecord {
 }
 
 impl EffectRecord {
+    /// The attempt of what the origin of a fork did after a call whose response is another one
+    /// in the fork. Effects that are made at most once find it, so that they are not made a second
+    /// time; any other is made anew, and its record takes the place of this one.
+    pub const LEFT_BEHIND: u32 = 0;
+
     /// Of the first attempt, without a place among its task's calls, an excerpt, a response
     /// or an error. Set these fields as needed.
     pub fn new(
@@ -76,6 +82,11 @@ impl EffectRecord {
             error: None,
             recorded: SystemTime::UNIX_EPOCH,
         }
+    }
+
+    /// Whether no attempt of the run made the call: see [`LEFT_BEHIND`](Self::LEFT_BEHIND).
+    pub const fn is_left_behind(&self) -> bool {
+        self.attempt == Self::LEFT_BEHIND
     }
 
     /// Which call it belongs to.

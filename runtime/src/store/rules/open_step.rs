@@ -1,7 +1,7 @@
 //! The step that is under way: its effects, its questions; and names of steps.
 
 use super::not_next;
-use crate::store::{Answer, EffectKind, EffectRecord, Question, StoreError};
+use crate::store::{Answer, Commit, EffectKind, EffectRecord, Question, StoreError};
 
 /// Refuses effects and questions of any step but `open`, the one after the head.
 pub fn of_open_step(
@@ -18,6 +18,22 @@ pub fn of_open_step(
     }
 }
 
+/// Refuses effects of any step but those that a run's first commit is about: its first step
+/// and, of a fork, the one that is open then.
+pub(super) fn of_first_steps(commit: &Commit) -> Result<(), StoreError> {
+    let (run, first) = (commit.run.as_str(), commit.record.step);
+    let is_fork = commit
+        .create
+        .as_ref()
+        .is_some_and(|create| create.origin.is_some());
+    let last = first + u64::from(is_fork);
+    let mut steps = commit.effects.iter().map(|effect| effect.step);
+    match steps.find(|step| !(first..=last).contains(step)) {
+        Some(step) => Err(not_next(run, step, first.saturating_sub(1))),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a snapshot of any step but the head.
 pub fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(), StoreError> {
     if snapshot == head {
@@ -29,8 +45,12 @@ pub fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(), StoreError> {
 /// Whether `stored` stays when `record` of the same call comes: a response and a
 /// reading of the clock stand, and a call that was begun is not declared undone
 /// by what another attempt left behind. The place and the attempt of what stands
-/// may be changed.
+/// may be changed. What a fork's origin [left behind](EffectRecord::LEFT_BEHIND) yields to
+/// whatever the fork does itself.
 pub fn stands(stored: &EffectRecord, record: &EffectRecord) -> bool {
+    if stored.is_left_behind() {
+        return false;
+    }
     let content = |record: &EffectRecord| (record.kind, record.request, record.response.clone());
     match stored.kind {
         EffectKind::Done | EffectKind::Clock => content(stored) != content(record),

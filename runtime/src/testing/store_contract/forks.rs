@@ -2,10 +2,12 @@ use std::sync::Arc;
 
 use super::effects::untimed;
 use super::make::{
-    LONG, all, claim, digest, done, effect, first, fork, next, now, numbers, refused, run_to,
-    snapshot, take,
+    LONG, all, claim, digest, done, effect, first, fork, journal, next, now, numbers, refused,
+    run_to, snapshot, take,
 };
-use crate::store::{Commit, Committed, Origin, StepKind, Store, StoreError, StoreExt};
+use crate::store::{
+    Commit, Committed, EffectRecord, Origin, StepKind, Store, StoreError, StoreExt,
+};
 
 /// Commits steps of `run` with an effect in each and a snapshot after every
 /// third, under the lease of its first step.
@@ -234,4 +236,68 @@ pub(super) async fn a_fork_goes_its_own_way(store: Arc<impl Store>) {
         },
         "it cannot commit its origin's steps"
     );
+}
+
+/// A fork of `a` after its step 2, with these effects.
+fn with_effects(effects: Vec<EffectRecord>) -> Commit {
+    Commit {
+        effects,
+        ..fork("b", "a", 2)
+    }
+}
+
+pub(super) async fn a_fork_begins_with_effects_of_its_open_step(store: Arc<impl Store>) {
+    run_to(&*store, "a", 3).await;
+    let origin = all(&*store, "a").await;
+    let wrong = [2, 5].map(|step| with_effects(vec![effect("b", step, "fetch")]));
+    let plain = Commit {
+        effects: vec![effect("c", 1, "fetch")],
+        ..first("c")
+    };
+    for commit in wrong.into_iter().chain([plain]) {
+        refused!(
+            store.commit(commit).await,
+            StoreError::NotNext { .. },
+            "a fork begins with effects of no other step, and no other run with any"
+        );
+    }
+    assert!(done(store.head("b").await).is_none());
+    assert!(done(store.all_effects("b", 3, u64::MAX).await).is_empty());
+
+    let open = vec![effect("b", 4, "fetch"), effect("b", 4, "pay")];
+    let lease = now(&*store, with_effects(open.clone())).await;
+    let loaded = done(store.load("b").await).expect("the fork");
+    assert_eq!(untimed(loaded.effects), open);
+    assert_eq!(untimed(done(store.all_effects("b", 4, 4).await)), open);
+    now(&*store, next("b", 4, lease.epoch)).await;
+    let loaded = done(store.load("b").await).expect("the fork");
+    assert!(loaded.effects.is_empty(), "their step is closed");
+    let kept = done(store.all_effects("b", 3, u64::MAX).await);
+    assert_eq!(untimed(kept), open, "and they stay");
+    assert_eq!(all(&*store, "a").await, origin);
+}
+
+pub(super) async fn what_an_origin_left_behind_gives_way(store: Arc<impl Store>) {
+    run_to(&*store, "a", 2).await;
+    let of_attempt = |attempt, name: &str| EffectRecord {
+        attempt,
+        ..effect("b", 4, name)
+    };
+    let left = EffectRecord::LEFT_BEHIND;
+    let begun = ["fetch", "pay"].map(|name| of_attempt(left, name));
+    let lease = now(&*store, with_effects(begun.to_vec())).await;
+    let made = EffectRecord {
+        response: Some("2".to_owned()),
+        ..of_attempt(1, "fetch")
+    };
+    let late = EffectRecord {
+        response: Some("3".to_owned()),
+        ..of_attempt(1, "fetch")
+    };
+    for record in [made.clone(), late] {
+        done(store.journal(journal("b", lease.epoch, vec![record])).await);
+    }
+    let stored = untimed(done(store.all_effects("b", 4, 4).await));
+    let expected = [made, of_attempt(left, "pay")];
+    assert_eq!(stored, expected, "and what the fork itself did stands");
 }

@@ -1,0 +1,72 @@
+//! What a fork begins with in which a call has answered something else, in the simulator's own
+//! words.
+
+use super::dice::Dice;
+use super::drama::Drama;
+use super::nodes::ONCE;
+use crate::machine::Machine;
+use crate::session::{GivenResponse, WhatIf};
+use crate::store::{EffectKind, EffectRecord, Loaded};
+
+/// A call of the open step that is to have answered something else.
+pub(super) struct Otherwise {
+    pub(super) what_if: WhatIf,
+    /// What nobody may call again in the fork, and what it comes to.
+    pub(super) stays: Vec<EffectRecord>,
+}
+
+/// One of the calls on record, with another answer; none if a task has an effect that answers
+/// to another state than the fork's tasks see.
+pub(super) fn otherwise(
+    loaded: &Loaded,
+    machine: &Machine<Drama>,
+    dice: &mut Dice,
+) -> Option<Otherwise> {
+    let saw_older = |saw: u64| saw != loaded.head.step;
+    if loaded.pending.iter().any(|kept| saw_older(kept.saw)) {
+        return None;
+    }
+    let called: Vec<&EffectRecord> = loaded.effects.iter().filter(is_answered).collect();
+    let changed = *called.get(dice.index(called.len().max(1)))?;
+    let answer = dice.below(1 << 40);
+    let (node, item) = place_of(machine, changed)?;
+    let call = (&*changed.name, changed.n);
+    let what_if = WhatIf {
+        responses: vec![GivenResponse::new((node, item), call, &answer).ok()?],
+        recorded: loaded.effects.clone(),
+        is_committed: false,
+    };
+    let stays = loaded.effects.iter().filter_map(|record| {
+        let record = EffectRecord {
+            step: record.step + 1,
+            ..record.clone()
+        };
+        if record.key().task == changed.task && (&*record.name, record.n) == call {
+            return Some(EffectRecord {
+                response: Some(answer.to_string()),
+                ..record
+            });
+        }
+        let may_depend = record.task == changed.task && record.call > changed.call;
+        (!may_depend || record.name == ONCE).then_some(record)
+    });
+    Some(Otherwise {
+        what_if,
+        stays: stays.collect(),
+    })
+}
+
+fn is_answered(record: &&EffectRecord) -> bool {
+    let is_answered = matches!(record.kind, EffectKind::Done | EffectKind::Answered);
+    is_answered && record.call.is_some()
+}
+
+/// The node that made the call, and which of its tasks.
+fn place_of(machine: &Machine<Drama>, call: &EffectRecord) -> Option<(&'static str, u64)> {
+    let tasks = machine.frontier();
+    let is_it = |key| machine.keys().get(key) == call.task;
+    let at = tasks.iter().position(|task| is_it(task.key))?;
+    let node = tasks[at].node;
+    let before = tasks[..at].iter().filter(|task| task.node == node);
+    Some((machine.info().node_name(node), before.count() as u64))
+}
