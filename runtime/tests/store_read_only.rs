@@ -172,7 +172,12 @@ async fn filtered(store: &SqliteStore) -> Vec<(String, Head)> {
 /// What the heads and steps of older schemas lack is what their migration would say.
 #[tokio::test]
 async fn runs_of_older_schemas_are_read_as_they_are() {
-    for (name, schema) in [("v1.sqlite", 1), ("v2.sqlite", 2)] {
+    for (name, schema) in [
+        ("v1.sqlite", 1),
+        ("v2.sqlite", 2),
+        ("v3.sqlite", 3),
+        ("v4.sqlite", 4),
+    ] {
         let (folder, path) = golden(name);
         behind(&path)
             .execute("UPDATE runs SET version = 7 WHERE id = 'order-7'", [])
@@ -205,7 +210,12 @@ async fn runs_of_older_schemas_are_read_as_they_are() {
 
 #[tokio::test]
 async fn all_else_of_an_older_schema_is_an_error_that_names_both() {
-    for (name, schema) in [("v1.sqlite", 1), ("v2.sqlite", 2)] {
+    for (name, schema) in [
+        ("v1.sqlite", 1),
+        ("v2.sqlite", 2),
+        ("v3.sqlite", 3),
+        ("v4.sqlite", 4),
+    ] {
         let (folder, path) = golden(name);
         let before = files(folder.path());
         let store = SqliteStore::open_read_only(&path).unwrap();

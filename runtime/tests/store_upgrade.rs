@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 
 use superstep::store::{
     Access, Claim, EffectKind, Park, SqliteStore, Status, StepKind, Store, StoreError, StoreExt,
-    Synchronous,
-};
+    Synchronous, TurnRecord};
 use tempfile::{TempDir, tempdir};
 
 use store_support::{LONG, answer, behind, effect, newest_schema, next, now, run_to, take};
@@ -164,6 +163,25 @@ async fn a_database_of_schema_3_opens() {
     let parked = Park::new("order-7", 1, Status::Failed);
     let repeated = store.park(parked).await;
     assert!(matches!(repeated, Err(StoreError::LeaseLost { .. })));
+}
+
+#[tokio::test]
+async fn a_database_of_schema_4_opens() {
+    let (_folder, path) = golden("v4.sqlite");
+    let store = SqliteStore::open(&path).unwrap();
+    has_the_runs_of_schema_2(&store).await;
+    let done = store.head("research-42").await.unwrap().unwrap();
+    assert_eq!((done.turn, done.token.as_deref()), (1, Some("msg-1")));
+    // One graph all along, as far as anybody knows.
+    assert_eq!(done.changed, None);
+    assert!(store.graphs("research-42").await.unwrap().is_empty());
+    let mut first = TurnRecord::new(1, 2);
+    first.token = Some("msg-1".into());
+    assert_eq!(store.all_turns("research-42").await.unwrap(), [first.clone()]);
+    assert_eq!(store.turn("research-42", "msg-1").await.unwrap(), Some(first));
+    // A parked run is known by its epoch: the same call again.
+    let parked = Park::new("order-7", 1, Status::Failed);
+    store.park(parked).await.unwrap();
 }
 
 /// What every golden database since schema 2 has.

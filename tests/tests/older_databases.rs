@@ -242,7 +242,7 @@ fn opened(name: &str) -> (TempDir, Engine<Clerk>, World) {
     (folder, engine, world)
 }
 
-const GOLDEN: [&str; 2] = ["v2.sqlite", "v3.sqlite"];
+const GOLDEN: [&str; 3] = ["v2.sqlite", "v3.sqlite", "v4.sqlite"];
 
 /// All runs, and what became of them.
 const RUNS: [(&str, Status); 10] = [
@@ -285,9 +285,12 @@ async fn turns_go_on_and_their_tokens_are_known() {
         let (_folder, engine, world) = opened(name);
         let before = engine.get("chat").await.unwrap();
         let say = |message: &str| engine.turn("chat", Desk::update().message(message));
-        for token in ["one", "two", "three"] {
+        let history = engine.history("chat").await.unwrap();
+        for (turn, token) in (1..).zip(["one", "two", "three"]) {
             let again = say("read never").token(token).await.unwrap();
-            assert_eq!(again.fingerprint(), before.fingerprint());
+            assert_eq!((again.turn(), again.token()), (turn, Some(token)));
+            let of_turn = history.iter().rfind(|step| step.turn == turn);
+            assert_eq!(again.fingerprint(), of_turn.map(|step| step.chain));
         }
         assert_eq!(world.calls.lines(), [""; 0]);
         let run = say("read c").token("four").await.unwrap();
@@ -344,6 +347,27 @@ async fn an_open_question_is_answered_and_an_answered_one_is_not() {
         assert_eq!((run.status(), run.state().paid), (Status::Completed, 9));
         engine.replay("asking").await.unwrap();
         assert_eq!(world.calls.lines(), [""; 0]);
+    }
+}
+
+/// Failures say which item and input it was now; those that were written without it stay as
+/// they are, and what was open goes on with them.
+#[tokio::test]
+async fn failures_that_do_not_say_which_stand() {
+    for name in GOLDEN {
+        let (_folder, engine, _) = opened(name);
+        engine.resume("failed").await.unwrap();
+        engine.resume("inputs").await.unwrap();
+        for (id, is_new) in [("mended", false), ("failed", false), ("inputs", true)] {
+            let history = engine.history(id).await.unwrap();
+            let tasks = history.iter().flat_map(|step| &step.tasks);
+            let failures: Vec<_> = tasks.filter_map(|task| task.failed.as_ref()).collect();
+            assert_eq!(failures.len(), 1, "{id} of {name}");
+            let expected = is_new.then_some((1, r#""lost""#));
+            let told = failures[0].item.zip(failures[0].input.as_deref());
+            assert_eq!(told, expected, "{id} of {name}");
+            engine.replay(id).await.unwrap();
+        }
     }
 }
 
