@@ -206,7 +206,7 @@ fn a_newer_schema_is_refused_and_not_touched() {
             error,
             StoreError::NewerSchema {
                 found: 7,
-                known: 4,
+                known: 5,
                 ..
             }
         ),

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use superstep::store::{
     Access, Claim, EffectKind, Park, SqliteStore, Status, StepKind, Store, StoreError, StoreExt,
-    Synchronous, TurnRecord};
+    Synchronous, TurnRecord,
+};
 use tempfile::{TempDir, tempdir};
 
 use store_support::{LONG, answer, behind, effect, newest_schema, next, now, run_to, take};
@@ -177,8 +178,14 @@ async fn a_database_of_schema_4_opens() {
     assert!(store.graphs("research-42").await.unwrap().is_empty());
     let mut first = TurnRecord::new(1, 2);
     first.token = Some("msg-1".into());
-    assert_eq!(store.all_turns("research-42").await.unwrap(), [first.clone()]);
-    assert_eq!(store.turn("research-42", "msg-1").await.unwrap(), Some(first));
+    assert_eq!(
+        store.all_turns("research-42").await.unwrap(),
+        [first.clone()]
+    );
+    assert_eq!(
+        store.turn("research-42", "msg-1").await.unwrap(),
+        Some(first)
+    );
     // A parked run is known by its epoch: the same call again.
     let parked = Park::new("order-7", 1, Status::Failed);
     store.park(parked).await.unwrap();

@@ -317,7 +317,7 @@ pub enum Error {
     },
     /// A fork was to give an effect another response, and there is no such call on record.
     #[error(
-        "step {step} of run `{run}` has no call {n} of effect `{effect}` on record, by task {item} of node `{node}` (both \
+        "run `{run}`, step {step}, node `{node}`: its task {item} has no call {n} of effect `{effect}` on record (both \
          are counted from 0); on record there, as `with_response` takes it: {recorded}"
     )]
     EffectNotFound {
@@ -338,8 +338,8 @@ pub enum Error {
     },
     /// A fork was to give an effect a response of another type than the recorded one has.
     #[error(
-        "{given} cannot be the response of {call} of node `{node}` in step {step} of run `{run}`, \
-         which was {recorded}: {reason}; give a value of the type that the node gets there"
+        "run `{run}`, step {step}, node `{node}`: {given} cannot be the response of {call}, which was {recorded}: {reason}; \
+         give a value of the type that the node gets there"
     )]
     ResponseRefused {
         /// The run that was to be forked.

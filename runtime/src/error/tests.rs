@@ -121,6 +121,24 @@ fn every() -> Vec<Error> {
             run: run(),
             message: message(),
         },
+        Error::EffectNotFound {
+            run: run(),
+            step,
+            node: node.into(),
+            item: 0,
+            effect: text(),
+            n: 1,
+            recorded: "`pay` task 0 `charge` call 0".into(),
+        },
+        Error::ResponseRefused {
+            run: run(),
+            step,
+            node: node.into(),
+            call: "effect `charge` (call 0)".into(),
+            recorded: "7".into(),
+            given: "\"seven\"".into(),
+            reason: "it is no number".into(),
+        },
         Error::WrongGraph {
             run: run(),
             stored: "Shop".into(),
@@ -260,6 +278,9 @@ fn every_message_has_one_shape() {
         let place = match (error.run(), error.step(), error.node()) {
             _ if matches!(error, Error::MergeConflict { .. }) => {
                 "run `r`, step 2, nodes `pay` and `ship`: ".into()
+            }
+            _ if matches!(error, Error::NodeFailed { .. }) => {
+                "run `r`, step 2, node `pay`, item 1 with input 7: ".into()
             }
             // In which the call was made.
             _ if matches!(error, Error::LeaseHeld { .. }) => "run `r`: ".into(),

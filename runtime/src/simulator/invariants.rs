@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use super::nodes::ONCE;
-use super::outside::{EffectId, id_of};
+use super::outside::{EffectId, id_of, is_readable};
 use super::reference::{End, Reference};
 use super::shelf::RUN;
 use crate::encode;
@@ -298,6 +298,10 @@ impl Watch {
         for record in stays {
             match record.kind {
                 EffectKind::Intent => drop(self.made.insert(id_of(record))),
+                // Such an answer is asked for once more.
+                EffectKind::Answered if !is_readable(record) => {
+                    self.made.insert(id_of(record));
+                }
                 EffectKind::Failed if refusal(record).is_none() => {}
                 _ => drop(self.recorded.insert(id_of(record), record.clone())),
             }

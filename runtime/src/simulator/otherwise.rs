@@ -4,6 +4,7 @@
 use super::dice::Dice;
 use super::drama::Drama;
 use super::nodes::ONCE;
+use super::outside::is_readable;
 use crate::machine::Machine;
 use crate::session::{GivenResponse, WhatIf};
 use crate::store::{EffectKind, EffectRecord, Loaded};
@@ -47,7 +48,9 @@ pub(super) fn otherwise(
                 ..record
             });
         }
-        let may_depend = record.task == changed.task && record.call > changed.call;
+        // A call without a place is yet to come.
+        let is_after = record.call.is_none_or(|place| Some(place) > changed.call);
+        let may_depend = record.task == changed.task && is_after;
         (!may_depend || record.name == ONCE).then_some(record)
     });
     Some(Otherwise {
@@ -58,7 +61,7 @@ pub(super) fn otherwise(
 
 fn is_answered(record: &&EffectRecord) -> bool {
     let is_answered = matches!(record.kind, EffectKind::Done | EffectKind::Answered);
-    is_answered && record.call.is_some()
+    is_answered && record.call.is_some() && is_readable(record)
 }
 
 /// The node that made the call, and which of its tasks.

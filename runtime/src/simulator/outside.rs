@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::dice::{Dice, mix};
+use crate::encode;
 use crate::hash::Digest;
 use crate::node_error::NodeError;
 use crate::store::EffectRecord;
@@ -13,6 +14,12 @@ pub(super) type EffectId = (Digest, String, u64);
 
 pub(super) fn id_of(record: &EffectRecord) -> EffectId {
     (record.task, record.name.clone(), record.n)
+}
+
+/// Whether a call has answered what its task can read; an answer by hand may be a misfit.
+pub(super) fn is_readable(record: &EffectRecord) -> bool {
+    let response = record.response.as_deref().unwrap_or_default();
+    encode::from_str::<u64>(response).is_ok()
 }
 
 #[derive(Debug)]

@@ -92,12 +92,7 @@ impl Kept {
             now,
         );
         head.version = create.version;
-        head.changed = create.origin.as_ref().and_then(|origin| {
-            let changes = self.changes(&origin.run).into_iter();
-            changes
-                .filter(|change| change.step <= origin.step)
-                .next_back()
-        });
+        head.changed = (create.origin.as_ref()).and_then(|origin| self.changed_before(origin));
         head.seed = create.seed;
         head.origin = create.origin;
         head.pruned = pruned;

@@ -98,6 +98,20 @@ impl Kept {
         self.history(run, 0).flat_map(own).collect()
     }
 
+    /// A fork begins under the graph of the step at which it branches off.
+    pub(super) fn changed_before(&self, origin: &Origin) -> Option<GraphChange> {
+        let last = self.runs.get(&origin.run)?.head.changed?;
+        if last.step <= origin.step {
+            return Some(last);
+        }
+        // It came later: what was before has to be looked for.
+        self.lineage(&origin.run).find_map(|(run, last)| {
+            let to = last.min(origin.step);
+            let mut changes = run.graphs.iter().rev();
+            changes.find(|change| change.step <= to).copied()
+        })
+    }
+
     pub(super) fn turns(&self, run: &str, page: &Page<u64>) -> Listed<TurnRecord, u64> {
         let turns = self.history(run, 0).flat_map(|(run, last)| {
             let turns = run.turns.range::<u64, _>(rules::beyond(page));
