@@ -227,7 +227,8 @@ async fn a_call_that_is_left_out_after_a_crash() {
     assert!(is_between(&found), "{found}");
     assert_eq!(found.deviation(), Deviation::MissingCall);
     assert_eq!((found.step(), found.call()), (Some(2), Some(("pay", 0))));
-    let said = "in step 2, effect `pay` (call 0): a call that the first run made was left out; make";
+    let said =
+        "in step 2, effect `pay` (call 0): a call that the first run made was left out; make";
     assert!(found.to_string().contains(said), "{found}");
 }
 

@@ -98,7 +98,8 @@ async fn a_run_and_its_history() {
                 "interrupts",
                 "state",
                 "status",
-                "steps"
+                "steps",
+                "turn"
             ]
         );
         assert_eq!(
@@ -118,7 +119,7 @@ async fn a_run_and_its_history() {
         let run = engine.resume("order").await.unwrap();
         assert_eq!(
             keys(&to_value(&run).unwrap()),
-            ["fingerprint", "id", "state", "status", "steps"]
+            ["fingerprint", "id", "state", "status", "steps", "turn"]
         );
 
         let history = engine.history("order").await.unwrap();
@@ -126,7 +127,15 @@ async fn a_run_and_its_history() {
         for step in shown.as_array().unwrap() {
             assert_eq!(
                 keys(step),
-                ["chain", "committed", "digest", "kind", "step", "tasks"]
+                [
+                    "chain",
+                    "committed",
+                    "digest",
+                    "kind",
+                    "step",
+                    "tasks",
+                    "turn"
+                ]
             );
             assert!(is_time(&step["committed"]), "{step}");
         }
@@ -240,7 +249,7 @@ async fn labels_forks_and_reports() {
         let report = replay_all(Shop, &*place.store).await.unwrap();
         assert_eq!(
             to_value(&report).unwrap(),
-            json!({"runs": 1, "ended": 1, "broken": []})
+            json!({"runs": 2, "ended": 0, "broken": []})
         );
         let pruned = engine.prune(Prune::history()).await.unwrap();
         assert_eq!(keys(&to_value(pruned).unwrap()), ["runs", "steps"]);
