@@ -49,7 +49,7 @@ pub struct Run<S> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) interrupts: Vec<Interrupt>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) error: Option<RunError>,
+    pub(crate) error: Option<Box<RunError>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) skipped: Vec<SkippedTurn>,
 }
@@ -185,8 +185,8 @@ impl<S> Run<S> {
     }
 
     /// Why the run failed, if it did: what the call that drove it was told.
-    pub const fn error(&self) -> Option<&RunError> {
-        self.error.as_ref()
+    pub fn error(&self) -> Option<&RunError> {
+        self.error.as_deref()
     }
 
     /// For a run that [`Engine::replay`](crate::Engine::replay) returned, the turns that it left

@@ -43,7 +43,7 @@ pub(super) fn run_of_turn<G: Graph>(
     Run {
         status,
         turn: turn.turn,
-        error: turn.error.as_deref().and_then(stored_error),
+        error: turn.error.as_deref().and_then(stored_error).map(Box::new),
         ..finished_run(machine, turn.token, Some(last.chain))
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn run_at<G: Graph>(
         token: head.token.clone(),
         fingerprint: Some(machine.chain()),
         interrupts,
-        error: head.error.as_deref().and_then(stored_error),
+        error: head.error.as_deref().and_then(stored_error).map(Box::new),
         skipped: Vec::new(),
     }
 }

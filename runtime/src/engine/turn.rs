@@ -12,14 +12,14 @@ use super::start::Driven;
 use super::stored::Taken;
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::{Machine, UpdateOf};
+use crate::machine::UpdateOf;
 use crate::run::Run;
-use crate::session::{Found, LeftOpen, OutsideStep, Tail, leaves_a_step_open};
+use crate::session::{Found, LeftOpen, OutsideStep, leaves_a_step_open};
 use crate::store::{Access, Head, Lease, Park, StoreError, TurnRecord};
 
 /// What became of a turn's first step.
 enum Begun<G: Graph> {
-    Now(Box<Machine<G>>, Tail, LeftOpen<G>, HeldLease),
+    Now(Box<Driven<G>>, HeldLease),
     /// It is over, or its token has had its turn.
     Before,
     /// Another engine's turn came first, perhaps an equal one: this one begins
@@ -35,15 +35,9 @@ impl<G: Graph> RunHandle<G> {
             let mut held = None;
             let asked = (update.clone(), token.clone());
             let begun = self.begin_turn(asked, &mut held).await;
-            if let Ok(Begun::Now(machine, tail, left, lease)) = begun {
-                let driven = Driven {
-                    machine: *machine,
-                    tail,
-                    left,
-                    token,
-                };
+            if let Ok(Begun::Now(driven, lease)) = begun {
                 let writer = Writer::new(&self.at, lease);
-                return self.drive_stored(driven, writer).await;
+                return self.drive_stored(*driven, writer).await;
             }
             if let Some(mut held) = held {
                 held.give_back().await;
@@ -133,19 +127,25 @@ impl<G: Graph> RunHandle<G> {
             }
             None => self.core.take_lease(),
         };
-        let step = found.turn(update, token, access, self.core.settings.rules())?;
+        let step = found.turn(update, token.clone(), access, self.core.settings.rules())?;
         let OutsideStep {
             machine,
             tail,
             commit,
         } = step;
         let left = LeftOpen::nothing(commit.record.frontier.clone());
+        let driven = Driven {
+            machine,
+            tail,
+            left,
+            token,
+        };
         let asked = Instant::now();
         match lease::commit(&self.at, commit).await {
             Ok(Taken::Held(lease)) => {
                 let begun = held.take();
                 let begun = begun.unwrap_or_else(|| self.held(&lease, asked));
-                Ok(Begun::Now(Box::new(machine), tail, left, begun))
+                Ok(Begun::Now(Box::new(driven), begun))
             }
             Ok(Taken::Done | Taken::TokenSpent) => Ok(Begun::Before),
             Ok(Taken::ByAnother)

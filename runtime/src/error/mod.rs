@@ -52,7 +52,7 @@ pub enum Error {
         item: Option<u64>,
         /// The task's input as JSON, cut to 200 bytes; `None` if the node takes none, or no
         /// store keeps the run.
-        input: Option<String>,
+        input: Option<Box<str>>,
         /// How many further tasks of the step failed.
         further: u64,
         /// The last error, to downcast or to walk its causes.
@@ -78,7 +78,7 @@ pub enum Error {
         /// Of a task of an `each`, which of the items it had, from 0.
         item: Option<u64>,
         /// The task's input, as in [`NodeFailed`](Self::NodeFailed).
-        input: Option<String>,
+        input: Option<Box<str>>,
         /// How many further tasks of the step failed.
         further: u64,
     },
@@ -100,7 +100,7 @@ pub enum Error {
         /// Of a task of an `each`, which of the items it had, from 0.
         item: Option<u64>,
         /// The task's input, as in [`NodeFailed`](Self::NodeFailed).
-        input: Option<String>,
+        input: Option<Box<str>>,
         /// How many further tasks of the step failed.
         further: u64,
     },
@@ -384,7 +384,7 @@ pub enum Error {
         /// What differs.
         differences: Vec<String>,
         /// What to do.
-        help: String,
+        help: Box<str>,
     },
     /// A node asks for something else under the name of a recorded effect.
     #[error(

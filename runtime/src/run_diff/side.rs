@@ -185,7 +185,7 @@ impl RunRef<'_> {
         let records = records.map_err(|error| self.error(error))?;
         let record = records.into_iter().next();
         match &record {
-            Some(record) if text_of(&record).digest() != record.digest => {
+            Some(record) if text_of(record).digest() != record.digest => {
                 let reason = "it is not what was written: its hash differs";
                 Err(self.corrupt(&place(step), reason))
             }

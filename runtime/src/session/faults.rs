@@ -54,7 +54,7 @@ pub(super) struct FailedTask {
     /// In the frontier.
     pub(super) position: usize,
     /// The beginning of its input, as JSON.
-    pub(super) input: Option<String>,
+    pub(super) input: Option<Box<str>>,
     /// How many further tasks of the step failed.
     pub(super) further: u64,
 }
@@ -161,6 +161,6 @@ pub(crate) fn changed<G: Graph>(
         graph: G::INFO.name,
         stored,
         differences,
-        help,
+        help: help.into(),
     }
 }

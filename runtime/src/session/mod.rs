@@ -556,7 +556,9 @@ impl<G: Graph> Session<G> {
         let book = self.book.as_ref();
         let which = FailedTask {
             position,
-            input: book.and_then(|book| stored_input(&book.frontier, position)),
+            input: book
+                .and_then(|book| stored_input(&book.frontier, position))
+                .map(Into::into),
             further,
         };
         let error = self.faults().of_task(which, error, self.rules.run_budget);
