@@ -18,6 +18,9 @@ mod then {
         pub item: String,
         #[reduce(append)]
         pub log: Vec<String>,
+        #[serde(default)]
+        #[reduce(sum)]
+        pub cents: u64,
     }
 
     #[derive(Route)]
@@ -61,7 +64,7 @@ mod then {
     pub struct Shop;
 }
 
-/// The program as it is: other nodes, other rows, another order of fields, one more field.
+/// The program as it is: other nodes, other rows, another order of fields.
 mod now {
     use serde::{Deserialize, Serialize};
     use superstep::prelude::*;

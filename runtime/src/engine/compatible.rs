@@ -6,8 +6,8 @@ use crate::graph::{Differences, Graph, StoredGraph};
 use crate::hash::Digest;
 use crate::session::load::undecodable;
 use crate::session::migrate::is_needed;
-use crate::session::{Graphs, changed, check_open};
-use crate::store::{GraphChange, Head, Store};
+use crate::session::{Graphs, changed, check_fields, check_open};
+use crate::store::{GraphChange, Head, Loaded, Store};
 
 /// Checks that a run belongs to this engine's graph, in whatever version.
 pub(super) fn check_name<G: Graph>(head: &Head) -> Result<(), Error> {
@@ -34,6 +34,20 @@ pub(super) async fn check_from<G: Graph>(
     }
     let differences = differences::<G>(at, head, graph.fingerprint).await?;
     check_open::<G>(head, graph, &differences)
+}
+
+/// Checks that this engine may add a step to a run behind one of `graph` that left nothing open.
+pub(super) async fn check_fields_of<G: Graph>(
+    today: Digest,
+    at: &Stored,
+    head: &Head,
+    graph: GraphChange,
+) -> Result<(), Error> {
+    if graph.fingerprint == today {
+        return Ok(());
+    }
+    let differences = differences::<G>(at, head, graph.fingerprint).await?;
+    check_fields::<G>(head, graph, &differences)
 }
 
 /// Why nothing of a run can be replayed: none of its turns is of this exact graph.
@@ -66,6 +80,23 @@ pub(super) async fn graphs<G: Graph>(
         graphs.describe(other, stored);
     }
     Ok(graphs)
+}
+
+/// Reads what the graphs were that the kept results are of. One that never committed a step
+/// is not stored: nobody else can read what it kept.
+pub(super) async fn describe_results<G: Graph>(
+    at: &Stored,
+    loaded: &Loaded,
+    graphs: &mut Graphs,
+) -> Result<(), Error> {
+    for graph in graphs.of_results(&loaded.pending) {
+        if let Some(text) = at.graph(graph).await? {
+            let stored = StoredGraph::read(&text)
+                .map_err(|error| undecodable(&loaded.head, "the graph".into(), error))?;
+            graphs.describe_edges(graph, &stored, G::INFO);
+        }
+    }
+    Ok(())
 }
 
 /// The same without the comparison.

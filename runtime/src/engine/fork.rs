@@ -194,8 +194,9 @@ impl<G: Graph> RunHandle<G> {
         what_if: WhatIf,
     ) -> Result<Commit, Error> {
         let (machine, record, graph) = self.past(head, step).await?;
-        if !is_end(&record.frontier) {
-            self.check_from(head, graph).await?;
+        match is_end(&record.frontier) {
+            true => self.check_fields(head, graph).await?,
+            false => self.check_from(head, graph).await?,
         }
         let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
             run: head.run.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::active::RunResult;
-use super::compatible::{check_from, check_name, graphs};
+use super::compatible::{check_fields_of, check_from, check_name, describe_results, graphs};
 use super::core::Core;
 use super::lease::{self, HeldLease};
 use super::patience::Patience;
@@ -80,12 +80,15 @@ impl<G: Graph> RunHandle<G> {
 
     /// Checks that the run may be continued, unless it has ended.
     pub(super) async fn check_open(&self, head: &Head) -> Result<(), Error> {
-        if head.status.is_final() {
-            return Ok(());
+        match head.status.is_final() {
+            true => Ok(()),
+            false => self.check_from(head, graph_of(head)).await,
         }
-        let (fingerprint, version) = head.graph_now();
-        let now = GraphChange::new(head.step, fingerprint, version);
-        self.check_from(head, now).await
+    }
+
+    /// Checks that a step may be added behind the last one, if that left nothing open.
+    pub(super) async fn check_fields(&self, head: &Head, graph: GraphChange) -> Result<(), Error> {
+        check_fields_of::<G>(self.core.fingerprint(), &self.at, head, graph).await
     }
 
     /// Checks that the run may be continued from where it stood under `graph`.
@@ -107,7 +110,8 @@ impl<G: Graph> RunHandle<G> {
 
     /// A run that is held, with what is to run next, unless it has ended.
     pub(super) async fn load_held(&self) -> Result<(Loaded, Graphs, Machine<G>, Tail), Error> {
-        let (loaded, graphs) = self.loaded().await?;
+        let (loaded, mut graphs) = self.loaded().await?;
+        describe_results::<G>(&self.at, &loaded, &mut graphs).await?;
         // It may have moved, under another graph, since it was read.
         self.check_open(&loaded.head).await?;
         let restored = match loaded.head.status.is_final() {
@@ -143,4 +147,10 @@ impl<G: Graph> RunHandle<G> {
         self.core.recent.put(machine, tail);
         Ok(run)
     }
+}
+
+/// The graph of a run's last step.
+pub(super) fn graph_of(head: &Head) -> GraphChange {
+    let (fingerprint, version) = head.graph_now();
+    GraphChange::new(head.step, fingerprint, version)
 }

@@ -6,7 +6,7 @@ use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
 use super::compatible;
 use super::core::Core;
-use super::handle::RunHandle;
+use super::handle::{RunHandle, graph_of};
 use super::shown::run_at;
 use super::start::state_text;
 use crate::error::Error;
@@ -44,8 +44,9 @@ impl<G: Graph> Engine<G> {
     ///
     /// # Errors
     /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::RunNotFound`];
-    /// [`Error::GraphChanged`] if the graph has a `migrate` function and an older
-    /// version of it wrote the run's last step.
+    /// [`Error::GraphChanged`] if the run is open and this graph is not compatible with the one
+    /// that wrote its last step, if that one has fields which this lacks, or if this one has a
+    /// `migrate` function and an older version of it wrote that step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
         let run = self.handle("snapshot", id)?.patient();
         let write = || -> Driving<G> { Box::pin(async move { run.snapshot().await }) };
@@ -104,6 +105,9 @@ impl<G: Graph> RunHandle<G> {
 
     async fn snapshot_held(&self, epoch: u64) -> RunResult<G> {
         let head = self.head().await?;
+        // It has the fields of today's graph, and its own program has to go on from it.
+        self.check_open(&head).await?;
+        self.check_fields(&head, graph_of(&head)).await?;
         compatible::check_snapshot::<G>(&self.at, &head).await?;
         let (head, machine, _) = self.machine_at(head).await?;
         let state = state_text(&self.core, self.at.id(), head.step, machine.state())?;

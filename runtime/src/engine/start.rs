@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::active::{RunResult, StartedWith};
 use super::core::Core;
 use super::drive::{Drive, Writer};
-use super::handle::RunHandle;
+use super::handle::{RunHandle, graph_of};
 use super::inside;
 use super::lease;
 use super::runtime;
@@ -179,12 +179,26 @@ impl<G: Graph> RunHandle<G> {
 
     /// Continues a run where it stands, or returns the finished one.
     pub(super) async fn resume(&self) -> RunResult<G> {
+        loop {
+            // Any turn will do, so it is the first time.
+            if let Some(run) = self.resume_turn(None).await? {
+                return Ok(run);
+            }
+        }
+    }
+
+    /// The same if the run is in the turn with that token, whatever has begun meanwhile.
+    pub(super) async fn resume_turn(
+        &self,
+        token: Option<&str>,
+    ) -> Result<Option<Run<G::State>>, Error> {
+        let is_it = |now: Option<&str>| token.is_none() || token == now;
         let head = self.head().await?;
         if head.status.is_final() {
             let run = self.look(head).await?;
             // Another turn may have begun between the two reads.
             if run.status().is_final() {
-                return Ok(run);
+                return Ok(is_it(run.token()).then_some(run));
             }
         } else {
             self.check_open(&head).await?;
@@ -198,12 +212,13 @@ impl<G: Graph> RunHandle<G> {
             }
         };
         let head = loaded.head.clone();
-        // Its driver may have finished it between the two reads.
-        if head.status.is_final() {
+        // Its driver may have finished it between the two reads, and another turn begun.
+        if head.status.is_final() || !is_it(head.token.as_deref()) {
             lease.give_back().await;
-            return Ok(run_at(&head, &machine, Vec::new()));
+            let run = run_at(&head, &machine, Vec::new());
+            return Ok(is_it(run.token()).then_some(run));
         }
-        let left = match LeftOpen::of(loaded, graphs.older()) {
+        let left = match LeftOpen::of(loaded, &graphs) {
             Ok(left) => left,
             Err(error) => {
                 lease.give_back().await;
@@ -216,8 +231,8 @@ impl<G: Graph> RunHandle<G> {
             left,
             token: head.token,
         };
-        self.drive_stored(driven, Writer::new(&self.at, lease))
-            .await
+        let driven = self.drive_stored(driven, Writer::new(&self.at, lease));
+        driven.await.map(Some)
     }
 
     /// Drives a run that is held.
@@ -285,6 +300,7 @@ impl<G: Graph> RunHandle<G> {
     async fn update_held(&self, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
         let (loaded, _, machine, tail) = self.load_held().await?;
         let head = loaded.head.clone();
+        self.check_fields(&head, graph_of(&head)).await?;
         let interrupts = interrupts(loaded.questions.clone());
         let found = Found::held(loaded, machine, tail)?;
         let step = found.correction(update, epoch, self.core.settings.rules())?;

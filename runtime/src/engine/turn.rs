@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::active::RunResult;
 use super::drive::Writer;
-use super::handle::RunHandle;
+use super::handle::{RunHandle, graph_of};
 use super::lease::{self, HeldLease};
 use super::shown::run_of_turn;
 use super::start::Driven;
@@ -45,11 +45,13 @@ impl<G: Graph> RunHandle<G> {
             match begun {
                 Ok(Begun::Overtaken) => {}
                 Ok(Begun::Before | Begun::Now(..)) => {
-                    let earlier = self.earlier_turn(token.as_deref()).await?;
-                    return match earlier {
-                        Some(run) => Ok(run),
-                        None => self.resume().await,
-                    };
+                    if let Some(run) = self.earlier_turn(token.as_deref()).await? {
+                        return Ok(run);
+                    }
+                    // If another turn has begun since, this one is an earlier one now.
+                    if let Some(run) = self.resume_turn(token.as_deref()).await? {
+                        return Ok(run);
+                    }
                 }
                 Err(error) => {
                     let earlier = self.earlier_turn(token.as_deref()).await;
@@ -72,29 +74,43 @@ impl<G: Graph> RunHandle<G> {
         };
         let head = self.head().await?;
         match self.at.turn_after(turn.step).await? {
-            Some(next) => self.ended_turn(&head, turn, next.step).await.map(Some),
+            Some(next) => self.ended_turn(&head, turn, &next).await.map(Some),
             None => Ok(None),
         }
     }
 
     /// See [`Engine::turn_result`](super::Engine::turn_result).
     pub(super) async fn turn_result(&self, token: &str) -> RunResult<G> {
-        let head = self.head().await?;
-        let turn = self.at.turn(token).await?;
-        let turn = turn.ok_or_else(|| Error::TurnNotFound {
-            run: head.run.clone(),
-            token: token.to_owned(),
-        })?;
-        match self.at.turn_after(turn.step).await? {
-            Some(next) => self.ended_turn(&head, turn, next.step).await,
-            None => self.look(head).await,
+        loop {
+            let head = self.head().await?;
+            let turn = self.at.turn(token).await?;
+            let turn = turn.ok_or_else(|| Error::TurnNotFound {
+                run: head.run.clone(),
+                token: token.to_owned(),
+            })?;
+            if let Some(next) = self.at.turn_after(turn.step).await? {
+                return self.ended_turn(&head, turn, &next).await;
+            }
+            let run = self.look(head).await?;
+            // Another turn may have begun between the reads.
+            if run.token() == Some(token) {
+                return Ok(run);
+            }
         }
     }
 
-    /// The run as it stood before the step `next`, with which the turn after this one
-    /// began. If that dropped a step, this one has failed.
-    async fn ended_turn(&self, head: &Head, turn: TurnRecord, next: u64) -> RunResult<G> {
-        let (machine, record, _) = self.past(head, next.saturating_sub(1)).await?;
+    /// The run as it stood before the turn `next` began, which is the one after this as far as
+    /// the store knows. If that dropped a step, this one has failed.
+    async fn ended_turn(&self, head: &Head, turn: TurnRecord, next: &TurnRecord) -> RunResult<G> {
+        // Of pruned turns without a token a database of an older schema knows nothing.
+        if next.turn > turn.turn + 1 {
+            return Err(Error::Pruned {
+                run: head.run.clone(),
+                step: turn.step,
+                first: head.pruned,
+            });
+        }
+        let (machine, record, _) = self.past(head, next.step.saturating_sub(1)).await?;
         Ok(run_of_turn(&machine, &record, turn))
     }
 
@@ -117,6 +133,8 @@ impl<G: Graph> RunHandle<G> {
         if !found.takes_turn() {
             return Err(self.not_finished(&found.head).await);
         }
+        self.check_fields(&found.head, graph_of(&found.head))
+            .await?;
         let access = match held {
             Some(held) => {
                 if let Some(asking) = found.to_ask(held.epoch()) {

@@ -19,7 +19,7 @@ pub(crate) use blueprint::Blueprint;
 pub(crate) use frontier::{differing_parent, frontier_by_name, is_end, stored_input, stored_tasks};
 pub(crate) use record::{
     RedoError, Sealed, StepText, TaskNote, TaskText, first_chain, outside_text, read_result,
-    result_text, snapshot_digest, state_text, taken, task_note,
+    result_graph, result_text, snapshot_digest, state_text, taken, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
@@ -86,6 +86,7 @@ pub(crate) struct Machine<G: Graph> {
     chain: Digest,
     /// This graph, to be recorded with the next step if another one made the last.
     other_graph: Option<Digest>,
+    kept_under: Option<Digest>,
     turn: Turn,
     keys: Keyring,
     frontier: Vec<Task<G::Input>>,
@@ -122,6 +123,7 @@ impl<G: Graph> Machine<G> {
             step: 0,
             chain: Digest::default(),
             other_graph: None,
+            kept_under: None,
             turn: Turn::default(),
             keys: Keyring::new(info, run),
             frontier: Vec::new(),

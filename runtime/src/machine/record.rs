@@ -255,6 +255,15 @@ impl<G: Graph> Machine<G> {
 
     /// The next step has to record that it is of `graph`, since the last one was of
     /// another; `None` if it was not.
+    /// The graph of the results that are kept from here on, if the run began under another.
+    pub(crate) const fn kept_under(&self) -> Option<Digest> {
+        self.kept_under
+    }
+
+    pub(crate) const fn keep_under(&mut self, graph: Option<Digest>) {
+        self.kept_under = graph;
+    }
+
     pub(crate) const fn change_graph(&mut self, graph: Option<Digest>) {
         self.other_graph = graph;
     }
@@ -376,16 +385,16 @@ pub(crate) fn outside_text<U: Update>(update: &U, check: bool) -> Result<String,
 }
 
 /// The kept result of one task, with its inputs, so that the task need not run
-/// again; `version` is that of the graph whose edges it numbers.
+/// again; `graph` is the one whose edges it numbers, if the run began under another.
 pub(crate) fn result_text<G: Graph>(
     done: &Finished<G>,
-    version: u32,
+    graph: Option<Digest>,
     check: bool,
 ) -> Result<String, EncodeError> {
-    result_draft(done, version)?.checked(check, |text| {
+    result_draft(done, graph)?.checked(check, |text| {
         let back = read_result::<G>(text, |_, edge| Some(edge));
         let (back, _) = back.map_err(encode::lost::<UpdateOf<G>>)?;
-        encode::same_text::<Finished<G>>(text, &result_draft(&back, version)?.finish()?)?;
+        encode::same_text::<Finished<G>>(text, &result_draft(&back, graph)?.finish()?)?;
         match (&done.update, &back.update) {
             (Some(update), Some(back)) if check => encode::same_value(update, back),
             _ => Ok(()),
@@ -394,7 +403,7 @@ pub(crate) fn result_text<G: Graph>(
 }
 
 /// Its update must not be deeper than its step will be able to hold.
-fn result_draft<G: Graph>(done: &Finished<G>, version: u32) -> Result<Draft, EncodeError> {
+fn result_draft<G: Graph>(done: &Finished<G>, graph: Option<Digest>) -> Result<Draft, EncodeError> {
     let mut out = Draft::default();
     let mut separator = "{";
     let mut field = |out: &mut Draft, name: &str| {
@@ -419,9 +428,9 @@ fn result_draft<G: Graph>(done: &Finished<G>, version: u32) -> Result<Draft, Enc
         field(&mut out, "attempt");
         out.value(&done.attempt)?;
     }
-    if version > 1 {
-        field(&mut out, "version");
-        out.value(&version)?;
+    if let Some(graph) = graph {
+        field(&mut out, "graph");
+        out.value(&graph)?;
     }
     if out.is_empty() {
         out.raw("{");
@@ -456,8 +465,18 @@ struct ResultText<'a, U> {
     failed: Option<Failure>,
     #[serde(default = "first")]
     attempt: u32,
-    #[serde(default = "first")]
-    version: u32,
+    #[serde(default)]
+    graph: Option<Digest>,
+}
+
+/// The graph whose edges a kept result numbers, if it is not the one that the run began
+/// under.
+pub(crate) fn result_graph(json: &str) -> Option<Digest> {
+    #[derive(Deserialize)]
+    struct Wrote {
+        graph: Option<Digest>,
+    }
+    serde_json::from_str::<Wrote>(json).ok()?.graph
 }
 
 const fn first() -> u32 {
@@ -497,12 +516,12 @@ pub(crate) fn task_note<G: Graph>(task: u64, last: u64, done: &Finished<G>) -> O
 #[serde(transparent)]
 struct HopText<'a>(#[serde(borrow)] Vec<&'a serde_json::value::RawValue>);
 
-/// Reads what [`result_text`] wrote, and which version of the graph that was. The edges
-/// keep their numbers; `today` gives what one has become since that version.
+/// Reads what [`result_text`] wrote, and which graph that was. The edges keep their numbers;
+/// `today` gives what one of that graph has become.
 pub(crate) fn read_result<G: Graph>(
     json: &str,
-    today: impl Fn(u32, u32) -> Option<u32>,
-) -> Result<(Finished<G>, u32), DecodeError> {
+    today: impl Fn(Option<Digest>, u32) -> Option<u32>,
+) -> Result<(Finished<G>, Option<Digest>), DecodeError> {
     let fail = |reason: String| DecodeError {
         ty: "task result",
         reason,
@@ -513,7 +532,7 @@ pub(crate) fn read_result<G: Graph>(
         None => Hops::Row,
         Some(hops) => Hops::Taken(
             hops.iter()
-                .map(|hop| read_hop::<G>(&hop.0, |edge| today(text.version, edge)))
+                .map(|hop| read_hop::<G>(&hop.0, |edge| today(text.graph, edge)))
                 .collect::<Result<_, _>>()?,
         ),
     };
@@ -524,7 +543,7 @@ pub(crate) fn read_result<G: Graph>(
         attempt: text.attempt,
         saw: None,
     };
-    Ok((finished, text.version))
+    Ok((finished, text.graph))
 }
 
 fn read_hop<G: Graph>(

@@ -5,7 +5,8 @@ use super::faults::changed;
 use crate::error::Error;
 use crate::graph::{Differences, Graph, GraphInfo, StoredGraph};
 use crate::hash::Digest;
-use crate::store::{GraphChange, Head, StepRecord};
+use crate::machine::result_graph;
+use crate::store::{GraphChange, Head, PendingResult, StepRecord};
 
 /// Which graph wrote which steps of a run.
 pub(crate) struct Graphs {
@@ -16,6 +17,8 @@ pub(crate) struct Graphs {
     reducers: Vec<(Digest, Vec<String>)>,
     /// The graph of the last step, if it is not today's.
     older: Option<StoredGraph>,
+    /// What the edges of a graph are in today's.
+    edges: Vec<(Digest, Vec<Option<u32>>)>,
 }
 
 impl Graphs {
@@ -29,6 +32,7 @@ impl Graphs {
                 .collect(),
             reducers: Vec::new(),
             older: None,
+            edges: Vec::new(),
         }
     }
 
@@ -77,6 +81,50 @@ impl Graphs {
     /// The graph of the last step, if it is not today's.
     pub(crate) const fn older(&self) -> Option<&StoredGraph> {
         self.older.as_ref()
+    }
+
+    /// The graph of the results that this program keeps, if the run began under another.
+    pub(crate) fn kept_under(&self) -> Option<Digest> {
+        let began = self.lived[0].fingerprint;
+        (began != self.today).then_some(self.today)
+    }
+
+    /// Whether a result was kept by today's graph: `graph` is what it says of it.
+    pub(crate) fn is_today(&self, graph: Option<Digest>) -> bool {
+        graph.unwrap_or(self.lived[0].fingerprint) == self.today
+    }
+
+    /// What an edge in a kept result, which says `graph`, is in today's graph; none if it
+    /// is gone, or nobody knows what that graph was.
+    pub(crate) fn edge_today(&self, graph: Option<Digest>, edge: u32) -> Option<u32> {
+        if self.is_today(graph) {
+            return Some(edge);
+        }
+        let wrote = graph.unwrap_or(self.lived[0].fingerprint);
+        let (_, edges) = self.edges.iter().find(|(known, _)| *known == wrote)?;
+        *edges.get(edge as usize)?
+    }
+
+    /// The graphs, apart from today's, that the kept results are of.
+    pub(crate) fn of_results(&self, results: &[PendingResult]) -> Vec<Digest> {
+        let graphs = results.iter().map(|kept| result_graph(&kept.result));
+        let others = graphs.filter(|graph| !self.is_today(*graph));
+        let mut others: Vec<_> = others
+            .map(|graph| graph.unwrap_or(self.lived[0].fingerprint))
+            .collect();
+        others.sort_unstable();
+        others.dedup();
+        others
+    }
+
+    /// Notes what a graph was that results are of.
+    pub(crate) fn describe_edges(
+        &mut self,
+        graph: Digest,
+        stored: &StoredGraph,
+        today: &GraphInfo,
+    ) {
+        self.edges.push((graph, stored.edges_in(today)));
     }
 
     /// Notes what `graph` was, if it is that of the last step.
@@ -149,6 +197,25 @@ pub(crate) fn check_open<G: Graph>(
         differences.lines().to_vec(),
         help,
     ))
+}
+
+/// Refuses to add a step to a run whose last graph was `graph` if that leaves out fields which
+/// are stored, unless today's version is higher and so means it.
+pub(crate) fn check_fields<G: Graph>(
+    head: &Head,
+    graph: GraphChange,
+    differences: &Differences,
+) -> Result<(), Error> {
+    let gone = differences.gone_fields();
+    let (stored, version) = (graph.fingerprint, graph.version);
+    if gone.is_empty() || G::INFO.version > version {
+        return Ok(());
+    }
+    let help = format!(
+        "another step would lose what they hold: go on with a program that has them, or, if this \
+         one is the newer, raise the graph's `version` above {version} and say in `migrate` what became of them"
+    );
+    Err(changed::<G>(head, stored, gone.to_vec(), help))
 }
 
 /// Whether the graph lists that one as compatible.

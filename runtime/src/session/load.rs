@@ -11,7 +11,7 @@ use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::{Graph, StoredGraph};
+use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{
     Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, read_result, result_text,
@@ -63,6 +63,7 @@ pub(crate) fn restore_state<G: Graph>(
         return Err(corrupt(head, "the head".into(), reason));
     }
     machine.change_graph(graphs.next(head.step));
+    machine.keep_under(graphs.kept_under());
     Ok((machine, tail))
 }
 
@@ -250,42 +251,27 @@ pub(crate) fn check_journal(
     Err(corrupt(head, place, reason.into()))
 }
 
-/// The kept results of the open step. They do not go through `migrate`: if an older
-/// version may have written them, they must be what today's would have written, except for
-/// the numbers of the edges, which are those of `older` if that graph wrote them.
+/// The kept results of the open step. They do not go through `migrate`: those of another
+/// graph must be what today's would have written, except for the numbers of the edges.
 pub(crate) fn read_pending<G: Graph>(
     loaded: &Loaded,
-    older: Option<&StoredGraph>,
+    graphs: &Graphs,
 ) -> Result<Pending<G>, Error> {
-    let Loaded {
-        head,
-        steps,
-        pending,
-        ..
-    } = loaded;
+    let Loaded { head, pending, .. } = loaded;
     if mistake!(KeptResultsForgotten) {
         return Ok(Pending::new());
     }
-    let last = steps.last();
-    let may_be_older = last.is_some_and(|last| migrate::is_needed::<G>(last.version));
-    let older = older.map(|older| older.edges_in(G::INFO));
-    let (_, wrote) = head.graph_now();
-    // What the edges of a version in between were, nobody knows.
-    let today = |version, edge: u32| match &older {
-        Some(older) if version == 1 || version == wrote => *older.get(edge as usize)?,
-        Some(_) if version < G::INFO.version => None,
-        _ => Some(edge),
-    };
+    let today = |graph, edge| graphs.edge_today(graph, edge);
     let read = |kept: &PendingResult| -> Result<(Digest, _), Error> {
         let fail = |error| undecodable(head, format!("the kept result of `{}`", kept.node), error);
-        let (mut finished, version) = read_result(&kept.result, today).map_err(fail)?;
-        let again = || result_text(&finished, version, false);
-        if may_be_older && !again().is_ok_and(|again| again == kept.result) {
+        let (mut finished, graph) = read_result(&kept.result, today).map_err(fail)?;
+        let again = || result_text(&finished, graph, false);
+        if !graphs.is_today(graph) && !again().is_ok_and(|again| again == kept.result) {
             return Err(fail(older_result()));
         }
         finished
             .hops
-            .renumber(|edge| today(version, edge).unwrap_or(edge));
+            .renumber(|edge| today(graph, edge).unwrap_or(edge));
         let saw = match mistake!(SeenStateForgotten) {
             true => head.step,
             false => kept.saw,

@@ -36,7 +36,7 @@ use commit::{Left, Noted, Pending, PendingText, is_held_after};
 pub(crate) use effects::{journal_digest, refusal};
 use faults::{FailedTask, Faults};
 pub(crate) use faults::{catch_reducers, changed, step_error};
-pub(crate) use graphs::{Graphs, check_open};
+pub(crate) use graphs::{Graphs, check_fields, check_open};
 use journal::{RunJournal, WriteJournal};
 pub(crate) use load::{restore, restore_state};
 pub(crate) use outside::{
@@ -519,11 +519,11 @@ impl<G: Graph> Session<G> {
         let Some(book) = self.book.as_ref().filter(|_| !mistake!(OneFailureIsAll)) else {
             return Vec::new();
         };
-        let (check, version) = (book.snapshots.checks(), self.machine.info().version);
+        let (check, graph) = (book.snapshots.checks(), self.machine.kept_under());
         let tasks = self.machine.frontier().iter().zip(finished);
         let news = tasks.filter_map(|(task, done)| {
             let is_news = |done: &&Finished<G>| done.saw.is_none() || mistake!(KeptTwice);
-            let result = result_text(done.as_ref().filter(is_news)?, version, check).ok()?;
+            let result = result_text(done.as_ref().filter(is_news)?, graph, check).ok()?;
             Some(PendingText {
                 task: self.machine.keys().get(task.key),
                 node: self.machine.info().node_name(task.node),

@@ -8,6 +8,7 @@ use super::Rules;
 use super::commit::{Pending, step_commit};
 use super::effects::{OpenEffects, journal_digest};
 use super::faults::{catch_reducers, step_error};
+use super::graphs::Graphs;
 use super::load::{corrupt, read_pending, undecodable};
 use super::snapshots::Tail;
 use super::standing::Standing;
@@ -15,7 +16,7 @@ use super::what_if::WhatIf;
 use crate::cx::{RunIdentity, UNRECORDED};
 use crate::encode;
 use crate::error::Error;
-use crate::graph::{Graph, StoredGraph};
+use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{
     Blueprint, Machine, Turn, UpdateOf, is_end, outside_text, state_text, stored_tasks,
@@ -52,10 +53,9 @@ impl<G: Graph> LeftOpen<G> {
         }
     }
 
-    /// What is stored of it; `older` is the graph of its last step, if that is not
-    /// today's.
-    pub(crate) fn of(loaded: Loaded, older: Option<&StoredGraph>) -> Result<Self, Error> {
-        let pending = read_pending(&loaded, older)?;
+    /// What is stored of it.
+    pub(crate) fn of(loaded: Loaded, graphs: &Graphs) -> Result<Self, Error> {
+        let pending = read_pending(&loaded, graphs)?;
         let effects = OpenEffects::new(loaded.effects, loaded.questions);
         let last = loaded.steps.into_iter().next_back();
         Ok(Self {

@@ -73,6 +73,7 @@ fn decide(stage: &mut Stage, epoch: u64) -> Option<Box<Commit>> {
         loaded,
         machine,
         tail,
+        ..
     } = restore(stage)?;
     let update = correction(machine.step() + 1);
     let found: Found<Drama> = readable(stage, Found::held(loaded, machine, tail))?;

@@ -192,6 +192,7 @@ fn find(stage: &mut Stage) -> Option<Found<Drama>> {
         loaded,
         machine,
         tail,
+        ..
     } = restore(stage)?;
     readable(stage, Found::held(loaded, machine, tail))
 }
@@ -259,6 +260,7 @@ fn load(stage: &mut Stage, epoch: u64) -> Phase {
 fn drive(stage: &mut Stage, epoch: u64, stored: Stored) -> Phase {
     let Stored {
         loaded,
+        graphs,
         machine,
         tail,
     } = stored;
@@ -266,7 +268,7 @@ fn drive(stage: &mut Stage, epoch: u64, stored: Stored) -> Phase {
         let _ = stage.shelf.release(epoch);
         return Phase::Away;
     }
-    let left = LeftOpen::of(loaded, None);
+    let left = LeftOpen::of(loaded, &graphs);
     let Some(left) = readable(stage, left) else {
         return Phase::Away;
     };

@@ -4,6 +4,7 @@ use super::drama::Drama;
 use super::world::Stage;
 use crate::encode;
 use crate::error::Error;
+use crate::graph::StoredGraph;
 use crate::machine::{Blueprint, Machine};
 use crate::session::{self, Graphs, Tail};
 use crate::store::Loaded;
@@ -11,6 +12,7 @@ use crate::store::Loaded;
 /// A run as it is stored, and its machine.
 pub(super) struct Stored {
     pub(super) loaded: Loaded,
+    pub(super) graphs: Graphs,
     pub(super) machine: Machine<Drama>,
     pub(super) tail: Tail,
 }
@@ -18,11 +20,17 @@ pub(super) struct Stored {
 /// The run as it is stored; `None`, which is reported, if it cannot be read.
 pub(super) fn restore(stage: &mut Stage) -> Option<Stored> {
     let loaded = stage.shelf.load()?;
-    let graphs = Graphs::new(stage.graph.fingerprint, &loaded.head, &stage.shelf.graphs());
+    let mut graphs = Graphs::new(stage.graph.fingerprint, &loaded.head, &stage.shelf.graphs());
+    for graph in graphs.of_results(&loaded.pending) {
+        // The versions of a graph differ in nothing else.
+        let stored = StoredGraph::of(stage.graph.info);
+        graphs.describe_edges(graph, &stored, stage.graph.info);
+    }
     let restored = session::restore(&blueprint(stage), &loaded, &graphs);
     let (machine, tail) = readable(stage, restored)?;
     Some(Stored {
         loaded,
+        graphs,
         machine,
         tail,
     })

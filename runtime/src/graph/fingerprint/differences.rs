@@ -11,6 +11,7 @@ use crate::graph::GraphInfo;
 pub struct Differences {
     lines: Vec<String>,
     reducers: Vec<String>,
+    gone: Vec<String>,
     incompatible: bool,
 }
 
@@ -23,6 +24,11 @@ impl Differences {
     /// Those lines that say that a field has another reducer.
     pub(crate) fn reducers(&self) -> &[String] {
         &self.reducers
+    }
+
+    /// Those lines that say that a field is gone.
+    pub(crate) fn gone_fields(&self) -> &[String] {
+        &self.gone
     }
 
     /// Whether there is no difference.
@@ -103,7 +109,11 @@ impl Differences {
         for field in old {
             let name = &field.name;
             match new.iter().find(|other| other.name == *name) {
-                None => self.breaking(format!("field `{name}` is gone")),
+                None => {
+                    let line = format!("field `{name}` is gone");
+                    self.gone.push(line.clone());
+                    self.breaking(line);
+                }
                 Some(now) => self.field(field, now),
             }
         }

@@ -13,8 +13,7 @@ use super::{effects, graphs, heads, questions, read, sizes, snapshots, turns};
 use crate::hash::Digest;
 use crate::store::rules::{self, Facts, Grant, Verdict};
 use crate::store::{
-    Access, Commit, Committed, Creation, Event, GraphChange, Origin, Status, StepKind, StepRecord,
-    clock,
+    Access, Commit, Committed, Creation, Event, GraphChange, Origin, StepKind, StepRecord, clock,
 };
 
 /// Returns what happened, and the lock file of an owner that the lease was taken from.
@@ -75,11 +74,7 @@ pub(super) fn commit(
         questions::move_along(conn, number, commit.record.step)?;
     }
     effects::write(conn, number, &commit.effects)?;
-    // Only a run that was parked has kept results.
-    let parked = stored
-        .as_ref()
-        .is_some_and(|stored| stored.status != Status::Running);
-    if parked && commit.record.kind != StepKind::Update {
+    if stored.is_some() && commit.record.kind != StepKind::Update {
         conn.prepare_cached("DELETE FROM results WHERE run = ?1")?
             .execute([number])?;
     }

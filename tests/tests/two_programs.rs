@@ -1,0 +1,415 @@
+//! Programs of several graphs beside each other on one run: none reads what another kept as
+//! its own, and none writes a state that lacks what another has stored.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use superstep::Graph;
+use superstep::prelude::*;
+use superstep::store::{Prune, StoreError};
+use superstep_tests::{Moment, Place, stores, well};
+
+static BROKEN: AtomicBool = AtomicBool::new(true);
+
+/// The tests share `BROKEN`.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    BROKEN.store(true, Ordering::SeqCst);
+    alone
+}
+
+fn engine<G: Graph>(graph: G, place: &Place) -> Engine<G> {
+    let engine = Engine::builder(graph).store(place.store.clone());
+    engine.build().unwrap()
+}
+
+mod parts {
+    use std::sync::atomic::Ordering;
+
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Notes {
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    #[derive(Route)]
+    pub enum Way {
+        Yes,
+        #[allow(dead_code, reason = "nobody goes this way")]
+        No,
+    }
+
+    #[node]
+    pub fn decide(_: &Notes) -> Way {
+        Way::Yes
+    }
+
+    #[node]
+    pub fn flaky(_: &Notes) -> Result<NotesUpdate, String> {
+        match super::BROKEN.load(Ordering::SeqCst) {
+            true => Err("broken".into()),
+            false => Ok(Notes::update().log(["flaky"])),
+        }
+    }
+
+    #[node]
+    pub fn yes(_: &Notes) -> NotesUpdate {
+        Notes::update().log(["yes"])
+    }
+
+    #[node]
+    pub fn no(_: &Notes) -> NotesUpdate {
+        Notes::update().log(["no"])
+    }
+}
+
+mod first {
+    use superstep::prelude::*;
+
+    use super::parts::*;
+
+    #[graph(
+        state = Notes,
+        start -> [decide, flaky],
+        decide -> match { Way::Yes => yes, Way::No => no },
+        yes -> end,
+        no -> end,
+        flaky -> end,
+    )]
+    pub struct Shop;
+}
+
+/// The arms are in another order, so the edges have other numbers.
+mod second {
+    use superstep::prelude::*;
+
+    use super::parts::*;
+
+    #[graph(
+        state = Notes,
+        version = 2,
+        compatible = ["dee8f797b532726ef9e233969f3f0f86d81ef9be809914f54e32dbc6370afab1"],
+        start -> [decide, flaky],
+        decide -> match { Way::No => no, Way::Yes => yes },
+        yes -> end,
+        no -> end,
+        flaky -> end,
+    )]
+    pub struct Shop;
+}
+
+/// Of the same version as `second`, with the arms as `first` has them.
+mod third {
+    use superstep::prelude::*;
+
+    use super::parts::*;
+
+    #[graph(
+        state = Notes,
+        version = 2,
+        compatible = ["dee8f797b532726ef9e233969f3f0f86d81ef9be809914f54e32dbc6370afab1"],
+        start -> [decide, flaky],
+        decide -> match { Way::Yes => yes, Way::No => no },
+        no -> end,
+        yes -> end,
+        flaky -> end,
+    )]
+    pub struct Shop;
+}
+
+/// A run of which nothing has run, and in whose first step `second` has kept a result.
+async fn kept_by_the_second(place: &Place) {
+    let first = engine(first::Shop, place);
+    BROKEN.store(true, Ordering::SeqCst);
+    let seed = format!("seed {}", place.kind);
+    first
+        .run(&*seed, parts::Notes::default())
+        .await
+        .unwrap_err();
+    first.fork(&seed, 0, "r", |_| {}).await.unwrap();
+    let error = engine(second::Shop, place).resume("r").await.unwrap_err();
+    assert!(matches!(error, Error::NodeFailed { .. }), "{error}");
+    BROKEN.store(false, Ordering::SeqCst);
+}
+
+/// Nobody else knows what the edges of `second` are: it has committed nothing.
+fn is_refused(run: Result<Run<parts::Notes>, Error>) {
+    let error = run.unwrap_err();
+    assert!(matches!(error, Error::Undecodable { .. }), "{error}");
+    assert!(
+        error.to_string().contains("the kept result of `decide`"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_newer_program_kept_is_not_taken_for_the_older_ones() {
+    let _alone = alone();
+    for place in stores() {
+        kept_by_the_second(&place).await;
+        is_refused(engine(first::Shop, &place).resume("r").await);
+        // Its own program goes on.
+        let run = engine(second::Shop, &place).resume("r").await.unwrap();
+        assert_eq!(run.state().log, ["flaky", "yes"]);
+    }
+}
+
+#[tokio::test]
+async fn a_version_in_common_makes_no_graph_the_same() {
+    let _alone = alone();
+    for place in stores() {
+        kept_by_the_second(&place).await;
+        is_refused(engine(third::Shop, &place).resume("r").await);
+    }
+}
+
+#[tokio::test]
+async fn a_correction_does_not_change_whose_a_kept_result_is() {
+    let _alone = alone();
+    for place in stores() {
+        BROKEN.store(true, Ordering::SeqCst);
+        let first = engine(first::Shop, &place);
+        first.run("r", parts::Notes::default()).await.unwrap_err();
+        let second = engine(second::Shop, &place);
+        let corrected = parts::Notes::update().log(["corrected"]);
+        second.update("r", corrected).await.unwrap();
+        BROKEN.store(false, Ordering::SeqCst);
+        let run = second.resume("r").await.unwrap();
+        assert_eq!(run.state().log, ["corrected", "flaky", "yes"]);
+    }
+}
+
+/// A step that its store's fault left has no status of its own.
+#[tokio::test]
+async fn what_was_kept_goes_with_its_step() {
+    let _alone = alone();
+    for place in stores() {
+        let fails = Arc::new(AtomicBool::new(true));
+        let store = place.hooked(move |at, name| {
+            match at == Moment::Before && name == "journal" && fails.swap(false, Ordering::SeqCst) {
+                true => Box::pin(std::future::ready(Err(StoreError::Backend {
+                    message: "no luck".into(),
+                    source: None,
+                }))),
+                false => well(),
+            }
+        });
+        let away = Engine::builder(calling::Shop).store(store).build().unwrap();
+        away.run("r", calling::Calls::default()).await.unwrap_err();
+        let kept = async || place.store.load("r").await.unwrap().unwrap().pending.len();
+        assert_eq!(
+            kept().await,
+            1,
+            "of the task beside the one that lost its store"
+        );
+        let error = engine(calling::Shop, &place).resume("r").await.unwrap_err();
+        assert!(
+            matches!(error, Error::NodeFailed { step: 2, .. }),
+            "{error}"
+        );
+        assert_eq!(kept().await, 0, "{}", place.kind);
+    }
+}
+
+mod calling {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Calls {
+        called: u64,
+    }
+
+    #[node]
+    fn quiet(_: &Calls) {}
+
+    #[node]
+    async fn calls(_: &Calls, cx: &Cx) -> Result<CallsUpdate, NodeError> {
+        let one = cx.effect("one", &1).run(|| async { superstep::ok(1) });
+        Ok(Calls::update().called(one.await?))
+    }
+
+    #[node]
+    fn fails(_: &Calls) -> Result<(), String> {
+        Err("not today".into())
+    }
+
+    #[graph(state = Calls, start -> [quiet, calls], quiet -> end, calls -> fails -> end)]
+    pub struct Shop;
+}
+
+mod old {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Order {
+        pub item: String,
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    #[node]
+    pub fn price(order: &Order) -> Result<OrderUpdate, String> {
+        match &*order.item {
+            "bad" => Err("no".into()),
+            _ => Ok(Order::update().log(["priced"])),
+        }
+    }
+
+    #[graph(state = Order, start -> price -> end)]
+    pub struct Shop;
+}
+
+mod new {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Order {
+        pub item: String,
+        #[reduce(append)]
+        pub log: Vec<String>,
+        #[serde(default)]
+        #[reduce(sum)]
+        pub cents: u64,
+    }
+
+    #[node]
+    pub fn price(order: &Order) -> Result<OrderUpdate, String> {
+        match &*order.item {
+            "bad" => Err("no".into()),
+            _ => Ok(Order::update().log(["priced"]).cents(100)),
+        }
+    }
+
+    #[graph(state = Order, start -> price -> end)]
+    pub struct Shop;
+}
+
+/// An order that the new program has ended, with cents of which the old one knows nothing.
+async fn priced(place: &Place) -> Engine<new::Shop> {
+    let new = engine(new::Shop, place);
+    let order = new::Order {
+        item: "desk".into(),
+        ..Default::default()
+    };
+    new.run("r", order).await.unwrap();
+    new
+}
+
+fn loses_cents<T>(refused: Result<T, Error>) {
+    let error = refused.map(drop).unwrap_err();
+    let Error::GraphChanged {
+        differences, help, ..
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(differences, &["field `cents` is gone"]);
+    assert!(
+        help.contains("another step would lose what they hold"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn no_older_program_writes_a_state_without_a_newer_field() {
+    for place in stores() {
+        let new = priced(&place).await;
+        let old = engine(old::Shop, &place);
+        assert_eq!(
+            old.get("r").await.unwrap().state().item,
+            "desk",
+            "reading loses nothing"
+        );
+        loses_cents(old.turn("r", old::Order::update().log(["more"])).await);
+        loses_cents(old.update("r", old::Order::update().log(["more"])).await);
+        loses_cents(old.fork("r", 1, "f", |_| {}).await);
+        let error = old.snapshot("r").await.unwrap_err();
+        assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+        assert_eq!(new.get("r").await.unwrap().state().cents, 100);
+
+        new.turn("r", new::Order::update().item("bad"))
+            .await
+            .unwrap_err();
+        loses_cents(old.turn("r", old::Order::update().item("desk")).await);
+        old.snapshot("r").await.unwrap_err();
+        assert_eq!(
+            new.get("r").await.unwrap().state().cents,
+            100,
+            "of an open run"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_newer_field_is_no_hindrance_to_the_program_that_has_it() {
+    for place in stores() {
+        let order = old::Order {
+            item: "desk".into(),
+            ..Default::default()
+        };
+        engine(old::Shop, &place).run("r", order).await.unwrap();
+        let new = engine(new::Shop, &place);
+        assert_eq!(new.get("r").await.unwrap().state().cents, 0);
+        new.snapshot("r").await.unwrap();
+        new.fork("r", 1, "f", |order| order.cents = 7)
+            .await
+            .unwrap();
+        let run = new.turn("f", new::Order::update()).await.unwrap();
+        assert_eq!(run.state().cents, 107);
+    }
+}
+
+/// Whose version is higher means what it does.
+mod dropped {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Order {
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    #[node]
+    pub fn price(_: &Order) -> OrderUpdate {
+        Order::update().log(["dear"])
+    }
+
+    #[graph(state = Order, version = 2, start -> price -> end)]
+    pub struct Shop;
+}
+
+#[tokio::test]
+async fn a_newer_program_may_have_dropped_a_field() {
+    for place in stores() {
+        priced(&place).await;
+        let dropped = engine(dropped::Shop, &place);
+        let run = dropped.turn("r", dropped::Order::update()).await.unwrap();
+        assert_eq!(run.state().log, ["priced", "dear"]);
+    }
+}
+
+/// A snapshot by a program that may not continue the run would bar its own from it.
+#[tokio::test]
+async fn no_program_takes_a_snapshot_of_a_run_that_it_may_not_continue() {
+    for place in stores() {
+        let own = engine(old::Shop, &place);
+        let order = old::Order {
+            item: "bad".into(),
+            ..Default::default()
+        };
+        own.run("r", order).await.unwrap_err();
+        let other = engine(dropped::Shop, &place);
+        let error = other.snapshot("r").await.unwrap_err();
+        assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+        other.prune(Prune::history()).await.unwrap();
+        assert_eq!(own.get("r").await.unwrap().state().item, "bad");
+    }
+}
