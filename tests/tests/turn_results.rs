@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use superstep::prelude::*;
 use superstep::store::Prune;
-use superstep_tests::{Hooked, Moment, Place, stores};
+use superstep_tests::{Hooked, Moment, Place, stores, well};
 
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
 struct Chat {
@@ -311,5 +311,59 @@ async fn a_token_whose_answer_was_lost_is_one_turn() {
             .await
             .unwrap();
         assert_eq!((run.turn(), run.steps()), (1, 5));
+    }
+}
+
+/// Between some call of the store and its answer another engine takes the turn `msg-2`,
+/// which says `second`.
+async fn while_another_begins(call: &'static str, moment: Moment, nth: u32, second: &'static str) {
+    for place in stores() {
+        let other = agent(&place, &Model::default());
+        other.run("chat", Chat::default()).await.unwrap();
+        let end = other.turn("chat", say("one")).token("msg-1").await;
+        let end = end.unwrap();
+        let failing = Model::default();
+        let next = agent(&place, &failing);
+        let calls = AtomicU32::new(0);
+        let store = place.hooked(move |at, name| {
+            let is_it = at == moment && name == call;
+            if !is_it || calls.fetch_add(1, Ordering::Relaxed) + 1 != nth {
+                return well();
+            }
+            failing.is_down.store(second == "fails", Ordering::Relaxed);
+            let next = next.clone();
+            Box::pin(async move {
+                // Whether it fails is what the test is about.
+                drop(next.turn("chat", say(second)).token("msg-2").await);
+                Ok(())
+            })
+        });
+        let model = Model::default();
+        let engine = Engine::builder(Agent {
+            model: model.clone(),
+        });
+        let engine = engine.store(store).build().unwrap();
+        let case = format!("{call} {moment:?} {nth} {second} {}", place.kind);
+        for run in [
+            engine.turn("chat", say("never")).token("msg-1").await,
+            engine.turn_result("chat", "msg-1").await,
+        ] {
+            let run = run.unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert_eq!((run.turn(), run.token()), (1, Some("msg-1")), "{case}");
+            assert_eq!(run.fingerprint(), end.fingerprint(), "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_begins_meanwhile_is_not_taken_for_it() {
+    for call in ["head", "load", "turn", "turns", "questions", "acquire"] {
+        for moment in [Moment::Before, Moment::After] {
+            for nth in 1..4 {
+                for second in ["two", "fails"] {
+                    while_another_begins(call, moment, nth, second).await;
+                }
+            }
+        }
     }
 }
