@@ -278,7 +278,10 @@ async fn an_open_run_waits_for_its_graph_and_can_be_looked_at() {
             panic!("{error}")
         };
         assert_eq!(*stored, then::Shop::INFO.fingerprint());
-        assert!(help.contains("raise its `version` above 1"), "{error}");
+        assert!(
+            help.contains("raise this graph's `version` above 1"),
+            "{error}"
+        );
         let error = today.update("order", now::Order::update()).await;
         assert!(matches!(error, Err(Error::GraphChanged { .. })));
         let error = today.fork("order", 0, "fork", |_| {}).await;

@@ -446,7 +446,7 @@ async fn a_response_that_does_not_fit_is_refused_by_name() {
             ("response_refused", Some("trip"), Some(2), Some("book"))
         );
         let said = error.to_string();
-        assert!(said.contains("what is recorded is no `u32`: "), "{said}");
+        assert!(said.contains("what is recorded is not a `u32`: "), "{said}");
 
         for call in [
             ("book", 3, "hotel", 0),

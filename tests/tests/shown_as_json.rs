@@ -249,7 +249,7 @@ async fn labels_forks_and_reports() {
         let report = replay_all(Shop, &*place.store).await.unwrap();
         assert_eq!(
             to_value(&report).unwrap(),
-            json!({"runs": 2, "ended": 0, "broken": []})
+            json!({"runs": 2, "ended": 0, "broken": [], "refused": []})
         );
         let pruned = engine.prune(Prune::history()).await.unwrap();
         assert_eq!(keys(&to_value(pruned).unwrap()), ["runs", "steps"]);

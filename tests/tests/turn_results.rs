@@ -367,3 +367,27 @@ async fn a_turn_that_begins_meanwhile_is_not_taken_for_it() {
         }
     }
 }
+
+/// Messages without an id would all be one.
+#[tokio::test]
+async fn an_empty_token_is_refused() {
+    for place in stores() {
+        let engine = agent(&place, &Model::default());
+        engine.run("chat", Chat::default()).await.unwrap();
+        for token in [String::new(), "x".repeat(1_025)] {
+            let error = engine
+                .turn("chat", say("one"))
+                .token(token)
+                .await
+                .unwrap_err();
+            assert!(matches!(error, Error::InvalidToken { .. }), "{error}");
+        }
+        assert_eq!(engine.get("chat").await.unwrap().turn(), 0);
+        let longest = "é".repeat(512);
+        engine
+            .turn("chat", say("one"))
+            .token(longest)
+            .await
+            .unwrap();
+    }
+}

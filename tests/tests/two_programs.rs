@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use superstep::Graph;
 use superstep::prelude::*;
 use superstep::store::{Prune, StoreError};
+use superstep::testing::replay_all;
 use superstep_tests::{Moment, Place, stores, well};
 
 static BROKEN: AtomicBool = AtomicBool::new(true);
@@ -412,4 +413,49 @@ async fn no_program_takes_a_snapshot_of_a_run_that_it_may_not_continue() {
         other.prune(Prune::history()).await.unwrap();
         assert_eq!(own.get("r").await.unwrap().state().item, "bad");
     }
+}
+
+/// That it gives the same is not all that a deployment needs.
+#[tokio::test]
+async fn a_replay_names_what_would_not_be_continued() {
+    for place in stores() {
+        let own = engine(old::Shop, &place);
+        let order = old::Order {
+            item: "bad".into(),
+            ..Default::default()
+        };
+        own.run("r", order).await.unwrap_err();
+        let report = replay_all(old::Shop, &*place.store).await.unwrap();
+        assert!(report.is_ok() && report.refused.is_empty(), "{report}");
+        let report = replay_all(reduced::Shop, &*place.store).await.unwrap();
+        assert_eq!(report.refused.len(), 1, "{report}");
+        let error = &report.refused[0].error;
+        assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+        let said = report.to_string();
+        assert!(
+            said.contains("1 of 1 runs would not be continued by this graph"),
+            "{said}"
+        );
+        let resumed = engine(reduced::Shop, &place).resume("r").await.unwrap_err();
+        assert_eq!(resumed.to_string(), error.to_string());
+    }
+}
+
+mod reduced {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Order {
+        pub item: String,
+        pub log: Vec<String>,
+    }
+
+    #[node]
+    pub fn price(_: &Order) -> OrderUpdate {
+        Order::update().log(["dear".to_owned()])
+    }
+
+    #[graph(state = Order, start -> price -> end)]
+    pub struct Shop;
 }

@@ -81,7 +81,8 @@ impl<G: Graph> TurnCall<G> {
     }
 
     /// Names the turn, e.g. after the message that began it: a further call
-    /// with the same token begins no turn and returns the run instead.
+    /// with the same token begins no turn and returns that one's result instead. At least 1
+    /// and at most 1,024 bytes, else [`Error::InvalidToken`].
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self

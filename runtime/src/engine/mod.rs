@@ -44,7 +44,7 @@ use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, Sta
 use self::core::Core;
 use self::handle::RunHandle;
 use self::start::state_text;
-use self::stored::check_new_id;
+use self::stored::{check_new_id, check_token};
 use serde::Serialize;
 
 use crate::cx::default_seed;
@@ -408,6 +408,7 @@ impl<G: Graph> Engine<G> {
         token: Option<String>,
     ) -> RunResult<G> {
         let handle = self.handle("turn", &run)?.patient();
+        check_token(&run, token.as_deref())?;
         let own = token.clone();
         let drive = || -> Driving<G> { Box::pin(async move { handle.turn(update, own).await }) };
         self.execute(&run, Purpose::Turn(token), drive).await

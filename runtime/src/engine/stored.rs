@@ -271,6 +271,18 @@ pub(super) fn check_new_id(run: &str) -> Result<(), Error> {
     }
 }
 
+/// The token of a turn that is to begin, or has begun. Messages without an id would all have
+/// the empty one.
+pub(super) fn check_token(run: &str, token: Option<&str>) -> Result<(), Error> {
+    let reason = match token.map(str::len) {
+        Some(0) => "it is empty; give the message's id, or no token",
+        None | Some(..=LONGEST_RUN_ID) => return Ok(()),
+        Some(_) => "it is longer than 1,024 bytes; give a hash of it",
+    };
+    let run = run.to_owned();
+    Err(Error::InvalidToken { run, reason })
+}
+
 fn refuse_id(run: &str, reason: &'static str) -> Result<(), Error> {
     let run = run.chars().take(40).collect();
     Err(Error::InvalidRunId { run, reason })

@@ -35,9 +35,9 @@ pub(crate) use causes::with_causes;
 pub enum Error {
     /// A node returned an error and no retry is left.
     #[error(
-        "run `{run}`, step {step}, node `{node}`{}: failed after {attempts} attempt(s): {}; \
-         fix the cause and resume the run; in new runs an `on error` row can take over{}",
-        which(*item, input.as_deref()), with_causes(&**source), others(*further)
+        "run `{run}`, step {step}, node `{node}`{}: failed after {}: {}; \
+         fix the cause and resume the run, or drop the step with a further turn; in new runs an `on error` row can take over{}",
+        which(*item, input.as_deref()), times(*attempts), with_causes(&**source), others(*further)
     )]
     NodeFailed {
         /// The run.
@@ -215,10 +215,19 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// The text cannot be the token of a turn.
+    #[error("run `{run}`: this cannot be the token of a turn: {reason}")]
+    InvalidToken {
+        /// The run.
+        run: String,
+        /// Why.
+        reason: &'static str,
+    },
     /// The run exists with another input or seed.
     #[error(
-        "run `{run}`: exists and was started with another {what}; \
-         use `resume` to continue it, `turn` for a further turn, or another id for another run"
+        "run `{run}`: exists and {}; \
+         `get` reads it, `resume` continues it and `turn` begins a further turn; another run needs another id",
+        started_as(what)
     )]
     InputMismatch {
         /// The run.
@@ -371,7 +380,7 @@ pub enum Error {
     },
     /// The graph is not the one that the run was started with.
     #[error(
-        "run `{run}`: graph `{graph}` is not the one that it comes from: {}; {help}",
+        "run `{run}`: graph `{graph}` is not the one that it ran under: {}; {help}",
         differences.join("; ")
     )]
     GraphChanged {
@@ -390,7 +399,8 @@ pub enum Error {
     #[error(
         "run `{run}`, step {step}, node `{node}`: asks effect `{effect}` (call {n}) for {requested}, \
          and on record it asked for {recorded}; make the request depend on nothing but the state, the input and \
-         `cx`, or, if the node was changed on purpose, give the effect another name"
+         `cx`, or, if the node was changed on purpose, give the effect another name; a fork in which a call \
+         answered something else keeps the state as it was"
     )]
     EffectChanged {
         /// The run.
@@ -449,7 +459,7 @@ pub enum Error {
     /// The open step has effects on record, which saw the state as it is.
     #[error(
         "run `{run}`, step {step}: takes no update now, since unfinished tasks of this open step have effects on record, \
-         which were made for the state as it is; answer what `run.interrupts()` asks, resume the run, and update it \
+         which were made for the state as it is; answer what `run.interrupts()` asks, if anything, resume the run, and update it \
          when the step is done; if that step always fails, drop it with a further `turn`, or fork the run before it"
     )]
     StepOpen {
@@ -475,7 +485,7 @@ pub enum Error {
         question: String,
     },
     /// The answer does not have the shape that the question asks for.
-    #[error("run `{run}`: question `{question}` cannot be answered so: {reason}")]
+    #[error("run `{run}`: question `{question}` cannot be answered this way: {reason}")]
     AnswerRefused {
         /// The run.
         run: String,
@@ -487,7 +497,8 @@ pub enum Error {
     /// Something stored no longer decodes into today's types.
     #[error(
         "run `{run}`: {place} does not decode into today's types: {reason}; \
-         nothing was changed; give added fields `#[serde(default)]`, or drive the run with the program that wrote it"
+         nothing was changed; give added fields `#[serde(default)]`, let `migrate` say what became of others, or use the \
+         program that wrote it"
     )]
     Undecodable {
         /// The run.
@@ -666,14 +677,29 @@ fn others(further: u64) -> String {
     }
 }
 
+fn times(attempts: u32) -> String {
+    match attempts {
+        1 => "1 attempt".into(),
+        more => format!("{more} attempts"),
+    }
+}
+
+/// How a run that exists was started.
+fn started_as(what: &str) -> String {
+    match what {
+        "origin" => "is a fork, which `run` cannot start".into(),
+        _ => format!("was started with another {what}"),
+    }
+}
+
 const fn before_a_turn(status: Status) -> &'static str {
     match status {
         Status::Failed | Status::Cancelled => {
             "nobody knows whether an effect of its open step, which the turn would drop, happened: \
              answer what `run.interrupts()` asks first"
         }
-        Status::Interrupted => "answer what `run.interrupts()` asks, and resume it",
-        _ => "resume it first, since nobody drives it",
+        Status::Interrupted => "answer what `run.interrupts()` still asks, and resume it",
+        _ => "it is unfinished and nobody drives it, so resume it first",
     }
 }
 

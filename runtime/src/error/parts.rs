@@ -21,6 +21,7 @@ impl Error {
             | Self::BudgetExceeded { run, .. }
             | Self::RunNotFound { run, .. }
             | Self::InvalidRunId { run, .. }
+            | Self::InvalidToken { run, .. }
             | Self::InputMismatch { run, .. }
             | Self::RunExists { run, .. }
             | Self::RunNotFinished { run, .. }
@@ -156,6 +157,7 @@ codes! {
     BudgetExceeded: "budget_exceeded",
     RunNotFound: "run_not_found",
     InvalidRunId: "invalid_run_id",
+    InvalidToken: "invalid_token",
     InputMismatch: "input_mismatch",
     RunExists: "run_exists",
     RunNotFinished: "run_not_finished",

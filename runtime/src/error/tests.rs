@@ -81,6 +81,7 @@ fn every() -> Vec<Error> {
         },
         Error::RunNotFound { run: run() },
         Error::InvalidRunId { run: run(), reason },
+        Error::InvalidToken { run: run(), reason },
         Error::InputMismatch {
             run: run(),
             what: "input",
@@ -326,7 +327,7 @@ fn nothing_is_said_twice() {
         }
     }
     let failed = every().remove(0).to_string();
-    let cause = "after 3 attempt(s): the bank did not answer: connection reset; fix";
+    let cause = "after 3 attempts: the bank did not answer: connection reset; fix";
     assert!(failed.contains(cause), "{failed}");
     let backend = StoreError::Backend {
         message: "disk I/O error".into(),

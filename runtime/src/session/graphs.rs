@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::graph::{Differences, Graph, GraphInfo, StoredGraph};
 use crate::hash::Digest;
 use crate::machine::result_graph;
-use crate::store::{GraphChange, Head, PendingResult, StepRecord};
+use crate::store::{GraphChange, Head, PendingResult, Status, StepRecord};
 
 /// Which graph wrote which steps of a run.
 pub(crate) struct Graphs {
@@ -160,8 +160,8 @@ impl Graphs {
         };
         let help = format!(
             "step {} was merged with the reducer that it had, and cannot be merged again with another: give \
-             the field that reducer back, or take a snapshot of the run, `engine.snapshot(\"{}\")`, with the \
-             program that wrote the step",
+             the field that reducer back; the run as it stands now can also be read behind a snapshot, \
+             `engine.snapshot(\"{}\")`, by the program that wrote the step",
             record.step, head.run
         );
         Err(changed::<G>(head, graph.fingerprint, lines.to_vec(), help))
@@ -181,22 +181,42 @@ pub(crate) fn check_open<G: Graph>(
         return Ok(());
     }
     let (stored, version) = (graph.fingerprint, graph.version);
-    let raise = format!("raise its `version` above {version}");
+    let raise = format!("raise this graph's `version` above {version}");
     let list = format!("add `compatible = [\"{stored}\"]`");
     let missing = match (is_listed, is_newer) {
         (true, _) => format!("it lists that one as compatible: {raise}, too"),
         (false, true) => format!("if the run can continue all the same, {list}"),
         (false, false) => format!("if the run can continue all the same, {raise} and {list}"),
     };
-    let help = format!(
-        "finish the run with the program that left it open, or fork it at the end of a turn; {missing}"
-    );
+    let snapshot = match differences.reducers() {
+        [] => String::new(),
+        _ => format!(
+            ", and let the program that wrote it take a snapshot first, `engine.snapshot(\"{}\")`, since \
+             what a reducer merged cannot be merged again with another",
+            head.run
+        ),
+    };
+    let help = format!("{}; {missing}{snapshot}", instead(head));
     Err(changed::<G>(
         head,
         stored,
         differences.lines().to_vec(),
         help,
     ))
+}
+
+/// What can be done with a run that today's graph may not continue.
+fn instead(head: &Head) -> &'static str {
+    match head.status {
+        status if status.is_final() => "fork it at the end of a turn",
+        Status::Failed => {
+            "finish the run with the program that left it open, or drop its open step with a further turn"
+        }
+        _ if head.turn > 0 => {
+            "finish the run with the program that left it open, or fork it at the end of an earlier turn"
+        }
+        _ => "finish the run with the program that left it open",
+    }
 }
 
 /// Refuses to add a step to a run whose last graph was `graph` if that leaves out fields which

@@ -121,7 +121,7 @@ impl GivenResponse {
             call: format!("effect `{}` (call {})", self.effect, self.n).into(),
             recorded: shown(recorded).into(),
             given: shown(&self.text).into(),
-            reason: format!("what is recorded is no `{}`: {}", self.ty, error.reason).into(),
+            reason: format!("what is recorded is not a `{}`: {}", self.ty, error.reason).into(),
         }
     }
 }

@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, stored_graph};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::store::{Head, Pages, RunFilter, Store};
+use crate::session::check_open;
+use crate::store::{GraphChange, Head, Pages, RunFilter, Store};
 
 /// A node that waits for something that is not on record is given up after this.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,7 +27,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// pruned, the steps since the run's newest snapshot are replayed.
 ///
 /// Runs and turns that have ended are bound to no graph, and nothing of them runs again, so
-/// they are left out; [`with_ended`](ReplayAll::with_ended) includes them.
+/// they are left out; [`with_ended`](ReplayAll::with_ended) includes them. Whether an engine of
+/// the graph may continue a run is another question: see [`ReplayReport::refused`].
 ///
 /// Run it over a copy of a production database before a deployment:
 ///
@@ -88,12 +90,27 @@ impl<G: Graph> ReplayAll<'_, G> {
                 }
                 report.runs += 1;
                 let run = head.run.clone();
+                if let Err(error) = self.check_open(&head).await {
+                    let run = run.clone();
+                    report.refused.push(BrokenRun { run, error });
+                }
                 if let Err(error) = self.replay(head).await {
                     report.broken.push(BrokenRun { run, error });
                 }
             }
         }
         Ok(report)
+    }
+
+    /// Whether this graph may continue the run, as an engine would see it.
+    async fn check_open(&self, head: &Head) -> Result<(), Error> {
+        let (graph, version) = head.graph_now();
+        if head.status.is_final() || graph == G::INFO.fingerprint() {
+            return Ok(());
+        }
+        let text = stored_graph(self.store, head, graph).await?;
+        let change = GraphChange::new(head.step, graph, version);
+        check_open::<G>(head, change, &G::INFO.differences(&text))
     }
 
     async fn replay(&self, head: Head) -> Result<(), Error> {
@@ -155,6 +172,10 @@ pub struct ReplayReport {
     pub ended: usize,
     /// Those that give another result today, with the first difference.
     pub broken: Vec<BrokenRun>,
+    /// Open runs that an engine of this graph would not continue, each with
+    /// [`Error::GraphChanged`]: they are of another graph, which this one does not list as
+    /// compatible.
+    pub refused: Vec<BrokenRun>,
 }
 
 /// A run that today's program does not replay.
@@ -168,7 +189,9 @@ pub struct BrokenRun {
 }
 
 impl ReplayReport {
-    /// Whether every run gives the same result as then.
+    /// Whether every run gives the same result as then. That says nothing of
+    /// [`refused`](Self::refused) runs: a graph is first replayed, and then listed as
+    /// compatible.
     pub const fn is_ok(&self) -> bool {
         self.broken.is_empty()
     }
@@ -180,6 +203,13 @@ impl fmt::Display for ReplayReport {
         write!(f, "{} of {runs} runs would break", broken.len())?;
         for run in broken {
             write!(f, "\n- {run}")?;
+        }
+        if let [first, ..] = &self.refused[..] {
+            let refused = self.refused.len();
+            write!(
+                f,
+                "\n{refused} of {runs} runs would not be continued by this graph; the first: {first}"
+            )?;
         }
         Ok(())
     }
