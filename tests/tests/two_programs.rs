@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use superstep::Graph;
 use superstep::prelude::*;
 use superstep::store::{Prune, StoreError};
 use superstep::testing::replay_all;
+use superstep::{Graph, diff};
 use superstep_tests::{Moment, Place, stores, well};
 
 static BROKEN: AtomicBool = AtomicBool::new(true);
@@ -181,6 +181,31 @@ async fn a_correction_does_not_change_whose_a_kept_result_is() {
         BROKEN.store(false, Ordering::SeqCst);
         let run = second.resume("r").await.unwrap();
         assert_eq!(run.state().log, ["corrected", "flaky", "yes"]);
+    }
+}
+
+/// The same in all but the graph, which the chain covers.
+#[tokio::test]
+async fn a_difference_of_graphs_is_told_as_one() {
+    let _alone = alone();
+    BROKEN.store(false, Ordering::SeqCst);
+    for place in stores() {
+        let (first, second) = (engine(first::Shop, &place), engine(second::Shop, &place));
+        for run in ["x", "y"] {
+            first.run(run, parts::Notes::default()).await.unwrap();
+        }
+        first
+            .turn("x", parts::Notes::update().log(["more"]))
+            .await
+            .unwrap();
+        second
+            .turn("y", parts::Notes::update().log(["more"]))
+            .await
+            .unwrap();
+        let store = &*place.store;
+        let found = diff((store, "x"), (store, "y")).await.unwrap().unwrap();
+        let said = "runs `x` and `y` differ in step 3: only the graphs are not the same, which these steps say";
+        assert_eq!(found.to_string(), said);
     }
 }
 

@@ -364,7 +364,10 @@ pub(crate) fn frontier_by_name(
         let name = graph.join_name(join.join).unwrap_or_default();
         format!("{{{}:[{}]}}", quoted(&name), arrived.join(","))
     });
-    let joins = joins.collect::<Vec<_>>().join(",");
+    // Where their rows stand in the table is no difference.
+    let mut joins: Vec<String> = joins.collect();
+    joins.sort_unstable();
+    let joins = joins.join(",");
     Ok(format!(
         "{{\"tasks\":[{}],\"joins\":[{joins}],\"deferred\":[{}]}}",
         names(&text.tasks)?,

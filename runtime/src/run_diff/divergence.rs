@@ -137,7 +137,12 @@ impl fmt::Display for Divergence {
             let task_name = format!("task {}{}", task.position, node.unwrap_or_default());
             tell(f, &task_name, &task.differences)?;
         }
-        tell(f, "what comes next", &self.next)
+        tell(f, "what comes next", &self.next)?;
+        let is_nothing = self.state.is_empty() && self.tasks.is_empty() && self.next.is_empty();
+        match is_nothing && !self.is_edit() && self.kinds[0] == self.kinds[1] {
+            true => f.write_str(": only the graphs are not the same, which these steps say"),
+            false => Ok(()),
+        }
     }
 }
 
