@@ -484,3 +484,80 @@ mod reduced {
     #[graph(state = Order, start -> price -> end)]
     pub struct Shop;
 }
+
+mod items {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Lot {
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    #[derive(Route)]
+    pub enum Parts {
+        Each(Vec<u64>),
+        #[allow(dead_code, reason = "nobody goes this way")]
+        One(u64),
+    }
+
+    #[node]
+    pub fn split(_: &Lot) -> Parts {
+        Parts::Each(vec![10, 11])
+    }
+
+    #[node]
+    pub fn work(_: &Lot, part: u64) -> Result<(), String> {
+        match part {
+            11 => Err("eleven".into()),
+            _ => Ok(()),
+        }
+    }
+
+    #[node]
+    pub fn note(_: &Lot, failure: Failure) -> LotUpdate {
+        Lot::update().log([format!("{:?} {:?}", failure.item, failure.input)])
+    }
+
+    #[graph(
+        state = Lot,
+        start -> split,
+        split -> match { Parts::Each(parts) => each work(parts) else end, Parts::One(part) => work(part) },
+        work -> end,
+        work on error -> note,
+        note -> end,
+    )]
+    pub struct Depot;
+}
+
+mod moved {
+    use superstep::prelude::*;
+
+    use super::items::*;
+
+    #[graph(
+        state = Lot,
+        version = 2,
+        compatible = ["054f4d1e7e5796380fedfa4268cba8fa08cfee18bcd48eb4b1843870147a62df"],
+        start -> split,
+        split -> match { Parts::One(part) => work(part), Parts::Each(parts) => each work(parts) else end },
+        work -> end,
+        work on error -> note,
+        note -> end,
+    )]
+    pub struct Depot;
+}
+
+/// In the newer table another row has the number of the `each`.
+#[tokio::test]
+async fn a_task_keeps_the_item_that_it_was_sent_with() {
+    for place in stores() {
+        let before = engine(items::Depot, &place);
+        let run = before.run("r", items::Lot::default()).await.unwrap();
+        assert_eq!(run.state().log, ["Some(1) Some(\"11\")"]);
+        before.fork("r", 1, "f", |_| {}).await.unwrap();
+        let carried = engine(moved::Depot, &place).resume("f").await.unwrap();
+        assert_eq!(carried.state().log, run.state().log);
+    }
+}

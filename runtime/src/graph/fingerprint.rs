@@ -53,6 +53,12 @@ impl StoredGraph {
         Some(&edge.to)
     }
 
+    /// Whether an edge is an `each`.
+    pub(crate) fn is_each(&self, edge: u32) -> bool {
+        let edge = self.0.edges.get(edge as usize);
+        edge.is_some_and(|edge| edge.kind == Kind::Each)
+    }
+
     /// For each edge its number in `graph`, if it stands there too; those that are alike
     /// keep their order.
     pub(crate) fn edges_in(&self, graph: &GraphInfo) -> Vec<Option<u32>> {

@@ -72,14 +72,6 @@ impl GraphInfo {
     }
 }
 
-impl GraphInfo {
-    /// Which of the items of an `each` the task at the end of an edge has.
-    pub(crate) fn item_of(&self, edge: u32, item: u64) -> Option<u64> {
-        let edge = self.edges.get(edge as usize)?;
-        (edge.kind == EdgeKind::Each).then_some(item)
-    }
-}
-
 /// One node of a graph.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeInfo {

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 
 use crate::cx::{KeyId, order_key};
 use crate::encode::{self, DecodeError, Draft, EncodeError, quoted};
-use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
+use crate::graph::{EdgeKind, Graph, GraphInfo, NodeId, StoredGraph};
 use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
 use crate::machine::loops::Shape;
@@ -144,7 +144,7 @@ impl<G: Graph> Machine<G> {
                 return Err(no_input(group));
             }
         }
-        self.restore_numbered(&text, Some)
+        self.restore_numbered(&text, None)
     }
 
     /// The same for a run that has lived under other graphs: there an edge's number is a part
@@ -165,10 +165,7 @@ impl<G: Graph> Machine<G> {
                 return Err(no_input(group));
             }
         }
-        self.restore_numbered(&text, |join| match older {
-            Some(older) => older.join_in(join, graph),
-            None => Some(join),
-        })
+        self.restore_numbered(&text, older)
     }
 
     /// The same for a frontier that was stored under another version of the
@@ -178,20 +175,26 @@ impl<G: Graph> Machine<G> {
         json: &str,
         stored: &StoredGraph,
     ) -> Result<(), DecodeError> {
-        let graph = self.info;
-        self.restore_numbered(&read(json)?, |join| stored.join_in(join, graph))
+        self.restore_numbered(&read(json)?, Some(stored))
     }
 
+    /// The numbers are those of `older`, if it is given, else of today's graph.
     fn restore_numbered(
         &mut self,
         text: &FrontierText<'_>,
-        join_of: impl Fn(u32) -> Option<u32>,
+        older: Option<&StoredGraph>,
     ) -> Result<(), DecodeError> {
+        let graph = self.info;
         self.frontier.clear();
         self.deferred.clear();
         self.joins = Joins::new(self.info);
         for group in &text.tasks {
-            self.restore_group(group)?;
+            let of_each = match older {
+                Some(older) => older.is_each(group.edge),
+                None => (graph.edges.get(group.edge as usize))
+                    .is_some_and(|edge| edge.kind == EdgeKind::Each),
+            };
+            self.restore_group(group, of_each)?;
         }
         for group in &text.deferred {
             let (node, parent) = self.place(group)?;
@@ -209,13 +212,16 @@ impl<G: Graph> Machine<G> {
                 ty: "frontier",
                 reason: format!("this graph has no join row {}", join.join),
             };
-            let row = join_of(join.join).ok_or_else(unknown)?;
+            let row = match older {
+                Some(older) => older.join_in(join.join, graph).ok_or_else(unknown)?,
+                None => join.join,
+            };
             self.restore_join(row, join)?;
         }
         Ok(())
     }
 
-    fn restore_group(&mut self, group: &GroupText<'_>) -> Result<(), DecodeError> {
+    fn restore_group(&mut self, group: &GroupText<'_>, of_each: bool) -> Result<(), DecodeError> {
         let (node, parent) = self.place(group)?;
         let edge = group.edge;
         let mut push = |item, input| {
@@ -224,6 +230,7 @@ impl<G: Graph> Machine<G> {
                 node,
                 key,
                 arrow: Arrow { parent, edge, item },
+                of_each,
                 input,
             });
         };

@@ -436,6 +436,7 @@ impl<G: Graph> Machine<G> {
             node: edge.to,
             key,
             arrow,
+            of_each: edge.kind == EdgeKind::Each,
             input,
         });
     }
@@ -471,6 +472,7 @@ impl<G: Graph> Machine<G> {
                 node,
                 key,
                 arrow,
+                of_each: false,
                 input: None,
             });
         }

@@ -10,16 +10,24 @@ pub(crate) struct Task<I> {
     /// Its own order key.
     pub(crate) key: KeyId,
     pub(crate) arrow: Arrow,
+    /// Whether its arrow is an `each` of the graph that sent it here.
+    pub(crate) of_each: bool,
     pub(crate) input: Option<I>,
 }
 
 impl<I> Task<I> {
+    /// Which of the items of an `each` it has.
+    pub(crate) fn item(&self) -> Option<u64> {
+        self.of_each.then_some(self.arrow.item)
+    }
+
     /// The task as it is to be run, with its input.
     pub(crate) const fn start(&mut self) -> Self {
         Self {
             node: self.node,
             key: self.key,
             arrow: self.arrow,
+            of_each: self.of_each,
             input: self.input.take(),
         }
     }

@@ -7,7 +7,7 @@ use super::backoff;
 use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
 use crate::error::{Error, with_causes};
 use crate::graph::{Graph, Hops, NodeId, NodeInfo};
-use crate::machine::{Arrow, Finished, UpdateOf};
+use crate::machine::{Finished, UpdateOf};
 use crate::node_error::{Failure, FailureKind, NodeError, excerpt};
 use crate::panics::caught;
 
@@ -88,17 +88,18 @@ impl<G: Graph> StepResults<G> {
 /// The attempts at one task.
 pub(crate) struct Attempts {
     node: NodeId,
-    arrow: Arrow,
+    /// Which of the items of an `each` the task has.
+    item: Option<u64>,
     info: &'static NodeInfo,
     /// Which one it is, from 1.
     number: u32,
 }
 
 impl Attempts {
-    pub(crate) const fn at(node: NodeId, arrow: Arrow, info: &'static NodeInfo) -> Self {
+    pub(crate) const fn at(node: NodeId, item: Option<u64>, info: &'static NodeInfo) -> Self {
         Self {
             node,
-            arrow,
+            item,
             info,
             number: 1,
         }
@@ -188,7 +189,7 @@ impl Attempts {
             attempts,
             message,
             kind,
-            item: G::INFO.item_of(self.arrow.edge, self.arrow.item),
+            item: self.item,
             input: input
                 .and_then(|input| G::encode_input(input).ok())
                 .map(|json| excerpt(&json)),

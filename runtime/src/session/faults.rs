@@ -109,7 +109,7 @@ impl<G: Graph> Faults<'_, G> {
         let (run, step) = (self.run(), self.step());
         let task = &self.0.frontier()[which.position];
         let node = info.node_name(task.node);
-        let item = info.item_of(task.arrow.edge, task.arrow.item);
+        let item = task.item();
         let FailedTask { input, further, .. } = which;
         match error {
             TaskError::Failed { source, attempts } => Error::NodeFailed {

@@ -137,7 +137,7 @@ impl Crew {
         };
         let task = task.clone();
         let info = &stage.graph.info.nodes[task.node as usize];
-        let attempts = Attempts::at(task.node, task.arrow, info);
+        let attempts = Attempts::at(task.node, task.item(), info);
         self.slots[at] = begin(stage, machine, task, (attempts, 0));
     }
 

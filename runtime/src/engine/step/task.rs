@@ -60,11 +60,12 @@ pub(super) async fn run_task<G: Graph>(
 }
 
 async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -> TaskResult<G> {
+    let item = task.item();
     let Task {
         node: id,
         key,
-        arrow,
         input: mut kept,
+        ..
     } = task;
     let info = &G::INFO.nodes[id as usize];
     let StepClock {
@@ -73,7 +74,7 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         deadline,
     } = context.clock;
     let timeout = info.options.timeout.unwrap_or(default_timeout);
-    let mut attempts = Attempts::at(id, arrow, info);
+    let mut attempts = Attempts::at(id, item, info);
     loop {
         // An error row may want it.
         let input = match attempts.is_last() && !info.handled {
