@@ -11,6 +11,7 @@ use syn::{Expr, Ident, Pat, Path, Token, braced, bracketed, parenthesized, token
 use super::ast::{Arm, Each, Instance, Match, Place, Row, Source, Table, Target};
 use super::settings;
 use crate::errors::Errors;
+use crate::text;
 
 mod kw {
     syn::custom_keyword!(each);
@@ -115,6 +116,9 @@ fn row(input: ParseStream<'_>) -> syn::Result<Row> {
             }
         };
         let target = target(input)?;
+        if input.peek(Token![->]) {
+            return Err(second_arrow(&target, input));
+        }
         return Ok(Row::OnError { source, target });
     }
     arrow(input)?;
@@ -130,6 +134,32 @@ fn row(input: ParseStream<'_>) -> syn::Result<Row> {
         hops,
         target: last,
     })
+}
+
+/// The error for an `on error` row that goes on after its target.
+fn second_arrow(first: &Target, input: ParseStream<'_>) -> syn::Error {
+    let at = input.span();
+    let mut row = written(first);
+    while input.peek(Token![->]) && input.parse::<Token![->]>().is_ok() {
+        let next = target(input);
+        row.push_str(" -> ");
+        row.push_str(&next.map_or("…".to_owned(), |next| written(&next)));
+    }
+    let message = format!(
+        "an `on error` row ends at its target\nhelp: write what follows as a row of its own: `{row}`"
+    );
+    syn::Error::new(at, message)
+}
+
+fn written(target: &Target) -> String {
+    match target {
+        Target::To(place) => text::joined(&place.path),
+        Target::List(items, _) => {
+            let items: Vec<String> = items.iter().map(written).collect();
+            format!("[{}]", items.join(", "))
+        }
+        _ => "…".to_owned(),
+    }
 }
 
 fn arrow(input: ParseStream<'_>) -> syn::Result<()> {

@@ -8,7 +8,7 @@ use super::ast::{Place, Row, Source, Table, Target, Word};
 use super::model::{Edge, ErrorRow, Join, Kind, Model, NodeId, OwnRow, START};
 use super::names::Names;
 use crate::errors::Errors;
-use targets::{Context, MATCH_AT_ERROR, MATCH_AT_JOIN, MATCH_AT_START};
+use targets::{Context, MATCH_AT_JOIN, MATCH_AT_START, match_at_error};
 
 /// Returns a model even for a wrong table, so that the checks can continue: what is
 /// reported here is repaired in the model in the way that hides no other fault.
@@ -140,10 +140,8 @@ impl Builder<'_> {
             self.errors.at(source.span(), message);
         }
         let first = self.edges.len() as u32;
-        self.targets(
-            target,
-            &Context::new(from, Kind::Error, Some(MATCH_AT_ERROR)),
-        );
+        let no_match = match_at_error(&source.ident());
+        self.targets(target, &Context::new(from, Kind::Error, Some(&no_match)));
         let edges = first..self.edges.len() as u32;
         self.error_rows.push(ErrorRow { from, edges });
     }

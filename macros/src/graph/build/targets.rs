@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use syn::Ident;
+
 use super::Builder;
 use crate::graph::ast::{self, Place, Target, Word};
 use crate::graph::model::{Arm, END, Edge, Kind, NodeId, Step};
@@ -9,29 +11,35 @@ use crate::text;
 
 /// Where a target is written.
 #[derive(Clone)]
-pub(super) struct Context {
+pub(super) struct Context<'a> {
     from: NodeId,
     /// The kind of a plain target.
     kind: Kind,
     arm: Option<u32>,
     label: Option<String>,
     /// `None` where a `match` is allowed, else why it is not.
-    no_match: Option<&'static str>,
+    no_match: Option<&'a str>,
 }
 
 pub(super) const MATCH_AT_START: &str = "`start` returns no route to `match` on\n\
     help: go to a node that returns one: `start -> node, node -> match { … }`";
 pub(super) const MATCH_AT_JOIN: &str = "a join has no single route to `match` on\n\
     help: join into a node that returns a route: `[a, b] -> node, node -> match { … }`";
-pub(super) const MATCH_AT_ERROR: &str = "a failed node returned no route to `match` on\n\
-    help: go to a node that takes `Failure` and returns a route: `a on error -> node, node -> match { … }`";
 const MATCH_IN_ARM: &str = "a `match` inside an arm\n\
     help: the node's one route is taken apart by one `match`; nest the patterns instead";
 const MATCH_TWICE: &str = "a second `match` in one row\n\
     help: the node's one route is taken apart by one `match`; put all targets into its arms";
 
-impl Context {
-    pub(super) fn new(from: NodeId, kind: Kind, no_match: Option<&'static str>) -> Self {
+/// Why there is no `match` in the `on error` row of `node`.
+pub(super) fn match_at_error(node: &Ident) -> String {
+    format!(
+        "a failed node returned no route to `match` on\n\
+        help: go to a node that takes `Failure`, `Failed<T>` or no input and returns a route: `{node} on error -> other, other -> match {{ … }}`"
+    )
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(from: NodeId, kind: Kind, no_match: Option<&'a str>) -> Self {
         Self {
             from,
             kind,
@@ -44,14 +52,14 @@ impl Context {
 
 impl Builder<'_> {
     /// One row's, arm's or `else`'s targets, lists flattened.
-    pub(super) fn targets(&mut self, target: Target, context: &Context) -> Vec<Step> {
+    pub(super) fn targets(&mut self, target: Target, context: &Context<'_>) -> Vec<Step> {
         let mut steps = Vec::new();
         self.target(target, context, &mut steps);
         self.check_duplicates(&steps);
         steps
     }
 
-    fn target(&mut self, target: Target, context: &Context, steps: &mut Vec<Step>) {
+    fn target(&mut self, target: Target, context: &Context<'_>, steps: &mut Vec<Step>) {
         match target {
             Target::List(targets, _) => {
                 for target in targets {
@@ -91,7 +99,7 @@ impl Builder<'_> {
         }
     }
 
-    fn matching(&mut self, found: ast::Match, context: &Context, steps: &mut Vec<Step>) {
+    fn matching(&mut self, found: ast::Match, context: &Context<'_>, steps: &mut Vec<Step>) {
         let second = steps.iter().any(|step| matches!(step, Step::Match(..)));
         if let Some(why) = context.no_match.or(second.then_some(MATCH_TWICE)) {
             self.errors.at(found.span, why);
@@ -121,7 +129,7 @@ impl Builder<'_> {
 
     /// Without items an `each` has to go somewhere, too. Returns what the help says, so that
     /// nothing else is reported because it is missing.
-    fn missing_else(&mut self, each: &ast::Each, context: &Context) -> Target {
+    fn missing_else(&mut self, each: &ast::Each, context: &Context<'_>) -> Target {
         let span = each.place.span();
         // Where no `each` is allowed, that is the fault.
         let misplaced = matches!(context.kind, Kind::Join(_) | Kind::Error)
@@ -138,7 +146,7 @@ impl Builder<'_> {
     }
 
     /// A target with an input, which joins and error rows cannot give.
-    fn input(&mut self, place: &Place, kind: Kind, context: &Context) -> u32 {
+    fn input(&mut self, place: &Place, kind: Kind, context: &Context<'_>) -> u32 {
         let name = place.ident();
         match context.kind {
             Kind::Join(_) => {
@@ -153,7 +161,7 @@ impl Builder<'_> {
             }
             Kind::Error => {
                 let message = format!(
-                    "an `on error` row gives `Failure` and nothing else\nhelp: write `{name}` alone; it takes `Failure` or no input"
+                    "an `on error` row gives what failed, and no other input\nhelp: write `{name}` alone; it takes `Failure`, `Failed<T>` with the failed node's own input type, or no input"
                 );
                 self.errors.at(place.span(), message);
             }
@@ -162,7 +170,7 @@ impl Builder<'_> {
         self.edge(place, kind, context)
     }
 
-    fn defer(&mut self, place: &Place, context: &Context) -> u32 {
+    fn defer(&mut self, place: &Place, context: &Context<'_>) -> u32 {
         if place.word().is_some() {
             let message = format!(
                 "`{}` cannot be deferred\nhelp: only nodes wait; leave `defer` out",
@@ -178,7 +186,7 @@ impl Builder<'_> {
         self.edge(place, Kind::Defer, context)
     }
 
-    fn edge(&mut self, place: &Place, kind: Kind, context: &Context) -> u32 {
+    fn edge(&mut self, place: &Place, kind: Kind, context: &Context<'_>) -> u32 {
         let to = match place.word() {
             Some(Word::End) => END,
             // As if it were `end`, so that this is the only error.
