@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::cx::Cx;
 use crate::encode::{Draft, EncodeError};
 use crate::graph::{
-    Done, Graph, HandlesFailure, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, Part,
-    RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
+    Done, Fails, Graph, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, Part, RoutesNowhere,
+    TakesInput, TakesNoInput, TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
 
@@ -134,9 +134,9 @@ pub fn failed<F, N, I>(
 ) where
     F: NodeFn,
     N: NodeFn,
-    N::Input: HandlesFailure<F::Input>,
+    F::Input: Fails<N::Input>,
 {
-    match N::Input::item(failure.clone(), input) {
+    match F::Input::item(failure.clone(), input) {
         Some(item) => hops.with(edge, wrap(item)),
         None => hops.to(edge),
     }

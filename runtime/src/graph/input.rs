@@ -64,7 +64,8 @@ impl<'de> Deserialize<'de> for NoItem {
 /// Says that a node takes no input.
 #[diagnostic::on_unimplemented(
     message = "this node takes an input, and this edge gives none",
-    label = "needs an input: `node(value)`, or `each node(values) else end` for one task per value"
+    label = "needs an input: `node(value)`, or `each node(values) else end` for one task per value",
+    note = "`Failure` and `Failed<T>` come from an `on error` row only: `other on error -> node`"
 )]
 pub trait TakesNoInput {}
 
@@ -94,33 +95,75 @@ where
     }
 }
 
-/// Says that a node can be the target of `on error` of a node whose input is `F`.
-#[diagnostic::on_unimplemented(
-    message = "a node behind `on error` takes `Failure`, `Failed<T>` with the failed node's own input type, or no input",
-    label = "takes none of these"
-)]
-pub trait HandlesFailure<F: TaskInput>: TaskInput {
+/// Says what a node whose input this is hands on when it fails, if the node behind its
+/// `on error` row has the input `N`.
+pub trait Fails<N: TaskInput>: TaskInput {
     /// The input that says what failed, and on what; `None` if the node takes none.
-    fn item(failure: Failure, input: Option<&F::Item>) -> Option<Self::Item>;
+    fn item(failure: Failure, input: Option<&Self::Item>) -> Option<N::Item>;
 }
 
-impl<F: TaskInput> HandlesFailure<F> for NoInput {
-    fn item(_: Failure, _: Option<&F::Item>) -> Option<NoItem> {
+impl<N: HandlesFailure> Fails<N> for NoInput {
+    fn item(failure: Failure, _: Option<&NoItem>) -> Option<N::Item> {
+        N::item(failure)
+    }
+}
+
+impl<T, N: HandlesFailed<T>> Fails<N> for Given<T>
+where
+    Self: TaskInput<Item = T>,
+{
+    fn item(failure: Failure, input: Option<&T>) -> Option<N::Item> {
+        N::item(failure, input)
+    }
+}
+
+/// Says that a node can be the target of `on error` of a node without input.
+#[diagnostic::on_unimplemented(
+    message = "the failed node takes no input, so the node behind its `on error` takes `Failure` or no input",
+    label = "takes neither of these"
+)]
+pub trait HandlesFailure: TaskInput {
+    /// The input that says what failed; `None` if the node takes none.
+    fn item(failure: Failure) -> Option<Self::Item>;
+}
+
+impl HandlesFailure for NoInput {
+    fn item(_: Failure) -> Option<NoItem> {
         None
     }
 }
 
-impl<F: TaskInput> HandlesFailure<F> for Given<Failure> {
-    fn item(failure: Failure, _: Option<&F::Item>) -> Option<Failure> {
+impl HandlesFailure for Given<Failure> {
+    fn item(failure: Failure) -> Option<Failure> {
         Some(failure)
     }
 }
 
-impl<T> HandlesFailure<Given<T>> for Given<Failed<T>>
+/// Says that a node can be the target of `on error` of a node that takes a `T`.
+#[diagnostic::on_unimplemented(
+    message = "the failed node takes `{T}`, so the node behind its `on error` takes `Failure`, `Failed<{T}>` or no input",
+    label = "takes none of these"
+)]
+pub trait HandlesFailed<T>: TaskInput {
+    /// The input that says what failed, and on what; `None` if the node takes none.
+    fn item(failure: Failure, input: Option<&T>) -> Option<Self::Item>;
+}
+
+impl<T> HandlesFailed<T> for NoInput {
+    fn item(_: Failure, _: Option<&T>) -> Option<NoItem> {
+        None
+    }
+}
+
+impl<T> HandlesFailed<T> for Given<Failure> {
+    fn item(failure: Failure, _: Option<&T>) -> Option<Failure> {
+        Some(failure)
+    }
+}
+
+impl<T: Clone> HandlesFailed<T> for Given<Failed<T>>
 where
-    Given<T>: TaskInput<Item = T>,
     Self: TaskInput<Item = Failed<T>>,
-    T: Clone,
 {
     fn item(failure: Failure, input: Option<&T>) -> Option<Failed<T>> {
         let input = input.cloned()?;

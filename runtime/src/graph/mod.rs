@@ -29,7 +29,10 @@ pub use route::Route;
 // What only generated code names.
 #[doc(hidden)]
 pub use self::{
-    input::{Given, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput, TaskInput},
+    input::{
+        Fails, Given, HandlesFailed, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput,
+        TaskInput,
+    },
     node::Is,
     outcome::{Done, HasRoute, Hop, Hops, NoRoute, RoutesNowhere},
     writes::Writers,
