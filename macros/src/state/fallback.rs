@@ -41,7 +41,8 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
             }
             impl #rt::IntoOutcome<#ident> for #update {
                 type Route = #rt::NoRoute;
-                fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<Self>, #rt::NoRoute), #rt::NodeError> {
+                type Error = ::core::convert::Infallible;
+                fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<Self>, #rt::NoRoute), Self::Error> {
                     ::core::unreachable!()
                 }
             }

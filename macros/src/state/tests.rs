@@ -130,11 +130,12 @@ fn a_field_that_combines() {
                 #[automatically_derived]
                 impl __rt::IntoOutcome<Run> for RunUpdate {
                     type Route = __rt::NoRoute;
+                    type Error = ::core::convert::Infallible;
                     fn into_outcome(
                         self,
                     ) -> ::core::result::Result<
                         (::core::option::Option<Self>, __rt::NoRoute),
-                        __rt::NodeError,
+                        Self::Error,
                     > {
                         ::core::result::Result::Ok((
                             ::core::option::Option::Some(self),

@@ -212,7 +212,8 @@ pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics #rt::IntoOutcome<#ident #ty_generics> for #update #ty_generics #of_state {
             type Route = #rt::NoRoute;
-            fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<Self>, #rt::NoRoute), #rt::NodeError> {
+            type Error = ::core::convert::Infallible;
+            fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<Self>, #rt::NoRoute), Self::Error> {
                 ::core::result::Result::Ok((::core::option::Option::Some(self), #rt::NoRoute))
             }
         }

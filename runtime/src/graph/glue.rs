@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::cx::Cx;
 use crate::encode::{Draft, EncodeError};
 use crate::graph::{
-    Done, Fails, Graph, HasRoute, Hops, IntoOutcome, Is, Node, NodeFn, NodeId, Part, RoutesNowhere,
-    TakesInput, TakesNoInput, TaskInput,
+    Done, Fails, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is, Node, NodeFn, NodeId, Part,
+    RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
 
@@ -79,7 +79,8 @@ where
             return Err(NodeError::permanent("its task has no input on record"));
         };
         let state = <N::State as Is<G::State>>::same(state);
-        let (update, route) = N::run(graph, state, input, cx).await.into_outcome()?;
+        let outcome = N::run(graph, state, input, cx).await.into_outcome();
+        let (update, route) = outcome.map_err(IntoNodeError::into_node_error)?;
         Ok(Done {
             update: update.map(<N::State as Is<G::State>>::same_update),
             hops: row(route),

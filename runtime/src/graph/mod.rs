@@ -34,7 +34,7 @@ pub use self::{
         TaskInput,
     },
     node::Is,
-    outcome::{Done, HasRoute, Hop, Hops, NoRoute, RoutesNowhere},
+    outcome::{Done, HasRoute, Hop, Hops, IntoNodeError, NoRoute, RoutesNowhere},
     writes::Writers,
 };
 

@@ -2,7 +2,7 @@ use std::future::Future;
 
 use crate::cx::Cx;
 use crate::graph::input::TaskInput;
-use crate::graph::{Graph, IntoOutcome, NodeOptions};
+use crate::graph::{Graph, IntoNodeError, IntoOutcome, NodeOptions};
 use crate::state::{FieldSet, State};
 
 /// What a node is, apart from any graph: written by `#[node]`, never by hand.
@@ -18,7 +18,7 @@ pub trait NodeFn {
     /// if it takes a `T` by value.
     type Input: TaskInput;
     /// What the function returns, as written.
-    type Return: IntoOutcome<Self::State>;
+    type Return: IntoOutcome<Self::State, Error: IntoNodeError>;
     /// `name = "…"`, if given: what the node is called in graphs that do not
     /// rename it, in place of the function's name.
     const NAME: Option<&'static str> = None;

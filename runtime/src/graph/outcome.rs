@@ -1,3 +1,5 @@
+use std::convert::Infallible;
+
 use crate::graph::{Graph, Route};
 use crate::node_error::NodeError;
 use crate::state::State;
@@ -9,24 +11,28 @@ use crate::state::State;
 #[diagnostic::on_unimplemented(
     message = "a node over `{S}` cannot return `{Self}`",
     label = "not an update of `{S}`, a route, or a `Result` of one",
-    note = "return `{S}`'s update, `(update, route)`, a type that derives `Route`, or `()`, each bare or in a `Result`",
+    note = "return `{S}`'s update, `(update, route)` in this order, a type that derives `Route`, or `()`, each bare or in a `Result`",
     note = "if it is meant as a route, add `#[derive(Route)]` to the enum"
 )]
 pub trait IntoOutcome<S: State> {
     /// The route type, or [`NoRoute`].
     type Route;
+    /// The node's own error. Whether it can be one is asked apart, so that a type that
+    /// cannot is named.
+    type Error;
 
     /// Takes it apart.
     ///
     /// # Errors
     /// The node's own error.
-    fn into_outcome(self) -> Result<(Option<S::Update>, Self::Route), NodeError>;
+    fn into_outcome(self) -> Result<(Option<S::Update>, Self::Route), Self::Error>;
 }
 
 impl<S: State> IntoOutcome<S> for () {
     type Route = NoRoute;
+    type Error = Infallible;
 
-    fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), NodeError> {
+    fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), Infallible> {
         Ok((None, NoRoute))
     }
 }
@@ -34,16 +40,18 @@ impl<S: State> IntoOutcome<S> for () {
 impl<S: State, R: Route> IntoOutcome<S> for R {
     // Through `HasRoute`, so that it is silent for what is not a route.
     type Route = <R as HasRoute>::Route;
+    type Error = Infallible;
 
-    fn into_outcome(self) -> Result<(Option<S::Update>, R), NodeError> {
+    fn into_outcome(self) -> Result<(Option<S::Update>, R), Infallible> {
         Ok((None, self))
     }
 }
 
 impl<S: State<Update = U>, U, R: Route> IntoOutcome<S> for (U, R) {
     type Route = R;
+    type Error = Infallible;
 
-    fn into_outcome(self) -> Result<(Option<U>, R), NodeError> {
+    fn into_outcome(self) -> Result<(Option<U>, R), Infallible> {
         Ok((Some(self.0), self.1))
     }
 }
@@ -51,13 +59,33 @@ impl<S: State<Update = U>, U, R: Route> IntoOutcome<S> for (U, R) {
 impl<S, T, E> IntoOutcome<S> for Result<T, E>
 where
     S: State,
-    T: IntoOutcome<S>,
-    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    T: IntoOutcome<S, Error = Infallible>,
 {
     type Route = T::Route;
+    type Error = E;
 
-    fn into_outcome(self) -> Result<(Option<S::Update>, T::Route), NodeError> {
-        self.map_err(NodeError::transient)?.into_outcome()
+    fn into_outcome(self) -> Result<(Option<S::Update>, T::Route), E> {
+        let Ok(outcome) = self?.into_outcome();
+        Ok(outcome)
+    }
+}
+
+/// Says that a node's error type is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error that a node can return",
+    label = "`{Self}` is neither `std::error::Error + Send + Sync` nor text",
+    note = "return `NodeError`, or implement `std::error::Error` for `{Self}`"
+)]
+pub trait IntoNodeError {
+    /// The error as the engine takes it.
+    fn into_node_error(self) -> NodeError;
+}
+
+// The trait's message names the type; the bound would speak of `From` and `Box`.
+#[diagnostic::do_not_recommend]
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> IntoNodeError for E {
+    fn into_node_error(self) -> NodeError {
+        NodeError::transient(self)
     }
 }
 

@@ -4,9 +4,10 @@ use crate::graph::HasRoute;
 ///
 /// Derived with `#[derive(Route)]`; `bool` is one too.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a route",
-    label = "this type does not derive `Route`",
-    note = "add `#[derive(Route)]` to the enum"
+    message = "a node cannot return `{Self}`",
+    label = "not an update of the node's state, a route, or a `Result` of one",
+    note = "return the state's update, `(update, route)` in this order, a type that derives `Route`, or `()`, each bare or in a `Result`",
+    note = "if it is meant as a route, add `#[derive(Route)]` to the enum"
 )]
 pub trait Route: HasRoute<Route = Self> + Send + 'static {}
 
