@@ -108,12 +108,12 @@ impl<N: HandlesFailure> Fails<N> for NoInput {
     }
 }
 
-impl<T, N: HandlesFailed<T>> Fails<N> for Given<T>
+impl<T: HandedTo<N>, N: TaskInput> Fails<N> for Given<T>
 where
     Self: TaskInput<Item = T>,
 {
     fn item(failure: Failure, input: Option<&T>) -> Option<N::Item> {
-        N::item(failure, input)
+        T::item(failure, input)
     }
 }
 
@@ -139,31 +139,33 @@ impl HandlesFailure for Given<Failure> {
     }
 }
 
-/// Says that a node can be the target of `on error` of a node that takes a `T`.
+/// Says that a node with the input `N` can be the target of `on error` of a node that takes
+/// this by value. Not a trait of `N`, since rustc shows no other message if `N` is the failed
+/// node's own input.
 #[diagnostic::on_unimplemented(
-    message = "the failed node takes `{T}`, so the node behind its `on error` takes `Failure`, `Failed<{T}>` or no input",
+    message = "the failed node takes `{Self}`, so the node behind its `on error` takes `Failure`, `Failed<{Self}>` or no input",
     label = "takes none of these"
 )]
-pub trait HandlesFailed<T>: TaskInput {
+pub trait HandedTo<N: TaskInput>: Sized {
     /// The input that says what failed, and on what; `None` if the node takes none.
-    fn item(failure: Failure, input: Option<&T>) -> Option<Self::Item>;
+    fn item(failure: Failure, input: Option<&Self>) -> Option<N::Item>;
 }
 
-impl<T> HandlesFailed<T> for NoInput {
+impl<T> HandedTo<NoInput> for T {
     fn item(_: Failure, _: Option<&T>) -> Option<NoItem> {
         None
     }
 }
 
-impl<T> HandlesFailed<T> for Given<Failure> {
+impl<T> HandedTo<Given<Failure>> for T {
     fn item(failure: Failure, _: Option<&T>) -> Option<Failure> {
         Some(failure)
     }
 }
 
-impl<T: Clone> HandlesFailed<T> for Given<Failed<T>>
+impl<T: Clone> HandedTo<Given<Failed<T>>> for T
 where
-    Self: TaskInput<Item = Failed<T>>,
+    Given<Failed<T>>: TaskInput<Item = Failed<T>>,
 {
     fn item(failure: Failure, input: Option<&T>) -> Option<Failed<T>> {
         let input = input.cloned()?;

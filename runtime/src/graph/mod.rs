@@ -30,7 +30,7 @@ pub use route::Route;
 #[doc(hidden)]
 pub use self::{
     input::{
-        Fails, Given, HandlesFailed, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput,
+        Fails, Given, HandedTo, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput,
         TaskInput,
     },
     node::Is,
