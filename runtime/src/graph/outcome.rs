@@ -25,6 +25,10 @@ pub trait IntoOutcome<S: State> {
     ///
     /// # Errors
     /// The node's own error.
+    #[expect(
+        clippy::type_complexity,
+        reason = "it is written once more, by the macro"
+    )]
     fn into_outcome(self) -> Result<(Option<S::Update>, Self::Route), Self::Error>;
 }
 
