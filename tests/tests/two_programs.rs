@@ -1,21 +1,22 @@
 //! Programs of several graphs beside each other on one run: none reads what another kept as
 //! its own, and none writes a state that lacks what another has stored.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use superstep::prelude::*;
 use superstep::store::{Prune, StoreError};
 use superstep::testing::replay_all;
 use superstep::{Graph, diff};
 use superstep_tests::{Moment, Place, stores, well};
+use tokio::sync::{Mutex, MutexGuard};
 
 static BROKEN: AtomicBool = AtomicBool::new(true);
 
 /// The tests share `BROKEN`.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+async fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    let alone = ALONE.lock().await;
     BROKEN.store(true, Ordering::SeqCst);
     alone
 }
@@ -149,7 +150,7 @@ fn is_refused(run: Result<Run<parts::Notes>, Error>) {
 
 #[tokio::test]
 async fn what_a_newer_program_kept_is_not_taken_for_the_older_ones() {
-    let _alone = alone();
+    let _alone = alone().await;
     for place in stores() {
         kept_by_the_second(&place).await;
         is_refused(engine(first::Shop, &place).resume("r").await);
@@ -161,7 +162,7 @@ async fn what_a_newer_program_kept_is_not_taken_for_the_older_ones() {
 
 #[tokio::test]
 async fn a_version_in_common_makes_no_graph_the_same() {
-    let _alone = alone();
+    let _alone = alone().await;
     for place in stores() {
         kept_by_the_second(&place).await;
         is_refused(engine(third::Shop, &place).resume("r").await);
@@ -170,7 +171,7 @@ async fn a_version_in_common_makes_no_graph_the_same() {
 
 #[tokio::test]
 async fn a_correction_does_not_change_whose_a_kept_result_is() {
-    let _alone = alone();
+    let _alone = alone().await;
     for place in stores() {
         BROKEN.store(true, Ordering::SeqCst);
         let first = engine(first::Shop, &place);
@@ -187,7 +188,7 @@ async fn a_correction_does_not_change_whose_a_kept_result_is() {
 /// The same in all but the graph, which the chain covers.
 #[tokio::test]
 async fn a_difference_of_graphs_is_told_as_one() {
-    let _alone = alone();
+    let _alone = alone().await;
     BROKEN.store(false, Ordering::SeqCst);
     for place in stores() {
         let (first, second) = (engine(first::Shop, &place), engine(second::Shop, &place));
@@ -212,7 +213,7 @@ async fn a_difference_of_graphs_is_told_as_one() {
 /// A step that its store's fault left has no status of its own.
 #[tokio::test]
 async fn what_was_kept_goes_with_its_step() {
-    let _alone = alone();
+    let _alone = alone().await;
     for place in stores() {
         let fails = Arc::new(AtomicBool::new(true));
         let store = place.hooked(move |at, name| {
