@@ -394,7 +394,9 @@ impl Watch {
         if record.kind == StepKind::Turn {
             let unknown = effects.iter().find(|effect| {
                 let is_kept = self.kept.contains_key(&effect.task);
-                effect.step == record.step && effect.kind == EffectKind::Intent && !is_kept
+                // What a fork's origin left behind is the origin's to ask about.
+                let is_unknown = effect.kind == EffectKind::Intent && !effect.is_left_behind();
+                effect.step == record.step && is_unknown && !is_kept
             });
             self.claim(
                 unknown.is_none(),
