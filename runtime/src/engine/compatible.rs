@@ -75,11 +75,13 @@ pub(super) async fn graphs<G: Graph>(
     for other in graphs.others(from) {
         let text = graph_text(at, head, other).await?;
         graphs.compare(other, &G::INFO.differences(&text));
-        let stored = StoredGraph::read(&text)
-            .map_err(|error| undecodable(head, "the graph".into(), error))?;
-        graphs.describe(other, stored);
+        graphs.describe(other, read_graph(head, &text)?);
     }
     Ok(graphs)
+}
+
+fn read_graph(head: &Head, text: &str) -> Result<StoredGraph, Error> {
+    StoredGraph::read(text).map_err(|error| undecodable(head, "the graph".into(), error))
 }
 
 /// Reads what the graphs were that the kept results are of. One that never committed a step
@@ -91,9 +93,7 @@ pub(super) async fn describe_results<G: Graph>(
 ) -> Result<(), Error> {
     for graph in graphs.of_results(&loaded.pending) {
         if let Some(text) = at.graph(graph).await? {
-            let stored = StoredGraph::read(&text)
-                .map_err(|error| undecodable(&loaded.head, "the graph".into(), error))?;
-            graphs.describe_edges(graph, &stored, G::INFO);
+            graphs.describe_edges(graph, &read_graph(&loaded.head, &text)?, G::INFO);
         }
     }
     Ok(())

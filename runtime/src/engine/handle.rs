@@ -82,7 +82,15 @@ impl<G: Graph> RunHandle<G> {
     pub(super) async fn check_open(&self, head: &Head) -> Result<(), Error> {
         match head.status.is_final() {
             true => Ok(()),
-            false => self.check_from(head, graph_of(head)).await,
+            false => self.check_from(head, head.last_graph()).await,
+        }
+    }
+
+    /// Checks that the run may be written to where it stands, open or not.
+    pub(super) async fn check_writable(&self, head: &Head) -> Result<(), Error> {
+        match head.status.is_final() {
+            true => self.check_fields(head, head.last_graph()).await,
+            false => self.check_from(head, head.last_graph()).await,
         }
     }
 
@@ -147,10 +155,4 @@ impl<G: Graph> RunHandle<G> {
         self.core.recent.put(machine, tail);
         Ok(run)
     }
-}
-
-/// The graph of a run's last step.
-pub(super) fn graph_of(head: &Head) -> GraphChange {
-    let (fingerprint, version) = head.graph_now();
-    GraphChange::new(head.step, fingerprint, version)
 }

@@ -19,15 +19,15 @@ impl<G: Graph> RunHandle<G> {
         let head = self.head().await?;
         let graphs = lived(self.core.fingerprint(), &self.at, &head).await?;
         let turns = self.at.turns().await?;
-        let mut known: Vec<(Digest, StoredGraph)> = Vec::new();
+        let mut known: Option<(Digest, StoredGraph)> = None;
         let mut history = Vec::new();
         let mut pages = Pages::largest();
         while let Some(page) = pages.next() {
             let steps = self.at.steps_on(0, head.step, page).await?;
             for record in pages.turn(steps) {
                 let graph = graphs.at(record.step).fingerprint;
-                if known.last().is_none_or(|(last, _)| *last != graph) {
-                    known.push((graph, self.described(&head, graph).await?));
+                if known.as_ref().is_none_or(|(last, _)| *last != graph) {
+                    known = Some((graph, self.described(&head, graph).await?));
                 }
                 let dropped = match record.journal {
                     Some(_) if record.kind == StepKind::Turn => {
@@ -36,7 +36,7 @@ impl<G: Graph> RunHandle<G> {
                     _ => Vec::new(),
                 };
                 let turn = turn_of(&turns, record.step);
-                let graph = known.last().map(|(_, graph)| graph);
+                let graph = known.as_ref().map(|(_, graph)| graph);
                 history.push(step_info(&head, graph, turn, record, dropped)?);
             }
         }

@@ -6,7 +6,7 @@ use super::Engine;
 use super::active::{Driving, Purpose, RunResult};
 use super::compatible;
 use super::core::Core;
-use super::handle::{RunHandle, graph_of};
+use super::handle::RunHandle;
 use super::shown::run_at;
 use super::start::state_text;
 use crate::error::Error;
@@ -106,8 +106,7 @@ impl<G: Graph> RunHandle<G> {
     async fn snapshot_held(&self, epoch: u64) -> RunResult<G> {
         let head = self.head().await?;
         // It has the fields of today's graph, and its own program has to go on from it.
-        self.check_open(&head).await?;
-        self.check_fields(&head, graph_of(&head)).await?;
+        self.check_writable(&head).await?;
         compatible::check_snapshot::<G>(&self.at, &head).await?;
         let (head, machine, _) = self.machine_at(head).await?;
         let state = state_text(&self.core, self.at.id(), head.step, machine.state())?;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::active::{RunResult, StartedWith};
 use super::core::Core;
 use super::drive::{Drive, Writer};
-use super::handle::{RunHandle, graph_of};
+use super::handle::RunHandle;
 use super::inside;
 use super::lease;
 use super::runtime;
@@ -300,7 +300,9 @@ impl<G: Graph> RunHandle<G> {
     async fn update_held(&self, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
         let (loaded, _, machine, tail) = self.load_held().await?;
         let head = loaded.head.clone();
-        self.check_fields(&head, graph_of(&head)).await?;
+        if head.status.is_final() {
+            self.check_fields(&head, head.last_graph()).await?;
+        }
         let interrupts = interrupts(loaded.questions.clone());
         let found = Found::held(loaded, machine, tail)?;
         let step = found.correction(update, epoch, self.core.settings.rules())?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::active::RunResult;
 use super::drive::Writer;
-use super::handle::{RunHandle, graph_of};
+use super::handle::RunHandle;
 use super::lease::{self, HeldLease};
 use super::shown::run_of_turn;
 use super::start::Driven;
@@ -133,7 +133,7 @@ impl<G: Graph> RunHandle<G> {
         if !found.takes_turn() {
             return Err(self.not_finished(&found.head).await);
         }
-        self.check_fields(&found.head, graph_of(&found.head))
+        self.check_fields(&found.head, found.head.last_graph())
             .await?;
         let access = match held {
             Some(held) => {

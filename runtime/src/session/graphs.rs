@@ -64,11 +64,15 @@ impl Graphs {
 
     /// The graphs, apart from today's, of the steps from `from` on.
     pub(crate) fn others(&self, from: u64) -> Vec<Digest> {
-        let mut others = self.of(from, u64::MAX);
-        others.sort_unstable();
-        others.dedup();
-        others.retain(|graph| *graph != self.today);
-        others
+        self.without_today(self.of(from, u64::MAX))
+    }
+
+    /// Each once.
+    fn without_today(&self, mut graphs: Vec<Digest>) -> Vec<Digest> {
+        graphs.sort_unstable();
+        graphs.dedup();
+        graphs.retain(|graph| *graph != self.today);
+        graphs
     }
 
     /// Whether this program's graph wrote all steps.
@@ -83,15 +87,19 @@ impl Graphs {
         self.older.as_ref()
     }
 
-    /// The graph of the results that this program keeps, if the run began under another.
+    /// The graph that kept a result, which says `graph`: nothing if the run began under it.
+    fn keeper(&self, graph: Option<Digest>) -> Digest {
+        graph.unwrap_or(self.lived[0].fingerprint)
+    }
+
+    /// What the results that this program keeps say of their graph.
     pub(crate) fn kept_under(&self) -> Option<Digest> {
-        let began = self.lived[0].fingerprint;
-        (began != self.today).then_some(self.today)
+        (!self.is_today(None)).then_some(self.today)
     }
 
     /// Whether a result was kept by today's graph: `graph` is what it says of it.
     pub(crate) fn is_today(&self, graph: Option<Digest>) -> bool {
-        graph.unwrap_or(self.lived[0].fingerprint) == self.today
+        self.keeper(graph) == self.today
     }
 
     /// What an edge in a kept result, which says `graph`, is in today's graph; none if it
@@ -100,21 +108,15 @@ impl Graphs {
         if self.is_today(graph) {
             return Some(edge);
         }
-        let wrote = graph.unwrap_or(self.lived[0].fingerprint);
-        let (_, edges) = self.edges.iter().find(|(known, _)| *known == wrote)?;
+        let keeper = self.keeper(graph);
+        let (_, edges) = self.edges.iter().find(|(known, _)| *known == keeper)?;
         *edges.get(edge as usize)?
     }
 
     /// The graphs, apart from today's, that the kept results are of.
     pub(crate) fn of_results(&self, results: &[PendingResult]) -> Vec<Digest> {
-        let graphs = results.iter().map(|kept| result_graph(&kept.result));
-        let others = graphs.filter(|graph| !self.is_today(*graph));
-        let mut others: Vec<_> = others
-            .map(|graph| graph.unwrap_or(self.lived[0].fingerprint))
-            .collect();
-        others.sort_unstable();
-        others.dedup();
-        others
+        let keepers = results.iter().map(|kept| result_graph(&kept.result));
+        self.without_today(keepers.map(|graph| self.keeper(graph)).collect())
     }
 
     /// Notes what a graph was that results are of.

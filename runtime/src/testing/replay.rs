@@ -12,7 +12,7 @@ use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, sto
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::session::check_open;
-use crate::store::{GraphChange, Head, Pages, RunFilter, Store};
+use crate::store::{Head, Pages, RunFilter, Store};
 
 /// A node that waits for something that is not on record is given up after this.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -104,13 +104,12 @@ impl<G: Graph> ReplayAll<'_, G> {
 
     /// Whether this graph may continue the run, as an engine would see it.
     async fn check_open(&self, head: &Head) -> Result<(), Error> {
-        let (graph, version) = head.graph_now();
-        if head.status.is_final() || graph == G::INFO.fingerprint() {
+        let last = head.last_graph();
+        if head.status.is_final() || last.fingerprint == G::INFO.fingerprint() {
             return Ok(());
         }
-        let text = stored_graph(self.store, head, graph).await?;
-        let change = GraphChange::new(head.step, graph, version);
-        check_open::<G>(head, change, &G::INFO.differences(&text))
+        let text = stored_graph(self.store, head, last.fingerprint).await?;
+        check_open::<G>(head, last, &G::INFO.differences(&text))
     }
 
     async fn replay(&self, head: Head) -> Result<(), Error> {

@@ -166,6 +166,12 @@ impl Head {
         self.changed
             .map_or(created, |now| (now.fingerprint, now.version))
     }
+
+    /// The same, at its last step.
+    pub(crate) fn last_graph(&self) -> GraphChange {
+        let (fingerprint, version) = self.graph_now();
+        GraphChange::new(self.step, fingerprint, version)
+    }
 }
 
 /// The step of another run at which a fork begins: its history is the fork's
