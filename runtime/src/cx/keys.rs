@@ -41,7 +41,7 @@ enum Entry {
         parent: KeyId,
         node: NodeId,
         edge: u32,
-        item: u64,
+        item: u32,
     },
     /// The parent of a join's task: its arrivals in source order.
     Join(Box<[KeyId]>),
@@ -85,7 +85,7 @@ impl Keyring {
         self.push(Entry::Known(key))
     }
 
-    pub(crate) fn task(&mut self, parent: KeyId, node: NodeId, edge: u32, item: u64) -> KeyId {
+    pub(crate) fn task(&mut self, parent: KeyId, node: NodeId, edge: u32, item: u32) -> KeyId {
         self.push(Entry::Task {
             parent,
             node,
@@ -178,10 +178,10 @@ fn known(entries: &[Entry], id: KeyId) -> Digest {
 }
 
 /// The order rule, in its one place.
-pub(crate) fn order_key(parent_path: Digest, node_id: &str, edge: u32, item: u64) -> Digest {
+pub(crate) fn order_key(parent_path: Digest, node_id: &str, edge: u32, item: u32) -> Digest {
     let mut edge_index = [0; 16];
     edge_index[..8].copy_from_slice(&u64::from(edge).to_le_bytes());
-    edge_index[8..].copy_from_slice(&item.to_le_bytes());
+    edge_index[8..].copy_from_slice(&u64::from(item).to_le_bytes());
     Hasher::new()
         .part(parent_path.as_bytes())
         .part(node_id)

@@ -1,6 +1,7 @@
 //! tokio around a session: runs its tasks, writes what it says, and tells it what
 //! became of both.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::task::coop::consume_budget;
@@ -83,7 +84,8 @@ impl<G: Graph> Drive<'_, G> {
         }
         match self.session.start() {
             Work::One(task) => {
-                let result = step::run_one(self.context(), task).await;
+                // An `.await` alone would copy the whole future into its place.
+                let result = pin!(step::run_one(self.context(), task)).await;
                 self.session.one(result)
             }
             Work::All(finished) => {

@@ -140,7 +140,7 @@ pub struct Hop<I> {
     /// The edge's position in [`GraphInfo::edges`](crate::graph::GraphInfo::edges).
     pub edge: u32,
     /// The item's position under `each`, else 0.
-    pub item: u64,
+    pub item: u32,
     /// The input, for a target that takes one.
     pub input: Option<I>,
 }

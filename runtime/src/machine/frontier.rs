@@ -283,8 +283,8 @@ impl<G: Graph> Machine<G> {
 pub(crate) fn stored_tasks(json: &str) -> Result<Vec<(Digest, String)>, DecodeError> {
     let text = read(json)?;
     let tasks = text.tasks.iter().flat_map(|group| {
-        let items = group.inputs.as_ref().map_or(1, Vec::len) as u64;
-        (0..items).map(|item| {
+        let items = group.inputs.as_ref().map_or(1, Vec::len);
+        (0..).take(items).map(|item| {
             let key = order_key(group.parent, &group.node, group.edge, item);
             (key, group.node.clone())
         })

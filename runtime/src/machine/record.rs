@@ -558,11 +558,10 @@ fn read_hop<G: Graph>(
         let text = parts
             .get(position)
             .ok_or_else(|| fail("a hop lacks its edge or item"))?;
-        text.get()
-            .parse::<u64>()
-            .map_err(|_| fail("a hop's edge or item is no number"))
+        let number = text.get().parse::<u32>();
+        number.map_err(|_| fail("a hop's edge or item is not a number below 2^32"))
     };
-    let edge = u32::try_from(number(0)?).map_err(|_| fail("a hop's edge is out of range"))?;
+    let edge = number(0)?;
     let info = today(edge)
         .and_then(|edge| G::INFO.edges.get(edge as usize))
         .ok_or_else(|| fail("a hop's edge is not in this graph"))?;

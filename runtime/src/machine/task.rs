@@ -18,7 +18,7 @@ pub(crate) struct Task<I> {
 impl<I> Task<I> {
     /// Which of the items of an `each` it has.
     pub(crate) fn item(&self) -> Option<u64> {
-        self.of_each.then_some(self.arrow.item)
+        self.of_each.then_some(u64::from(self.arrow.item))
     }
 
     /// The task as it is to be run, with its input.
@@ -38,7 +38,7 @@ impl<I> Task<I> {
 pub(crate) struct Arrow {
     pub(crate) parent: KeyId,
     pub(crate) edge: u32,
-    pub(crate) item: u64,
+    pub(crate) item: u32,
 }
 
 /// The result of one task.

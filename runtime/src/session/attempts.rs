@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::backoff;
 use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
 use crate::error::{Error, with_causes};
-use crate::graph::{Graph, Hops, NodeId, NodeInfo};
-use crate::machine::{Finished, UpdateOf};
+use crate::graph::{Graph, Hops, NodeInfo};
+use crate::machine::{Finished, Task, UpdateOf};
 use crate::node_error::{Failure, FailureKind, NodeError, excerpt};
 use crate::panics::caught;
 
@@ -87,22 +87,14 @@ impl<G: Graph> StepResults<G> {
 
 /// The attempts at one task.
 pub(crate) struct Attempts {
-    node: NodeId,
-    /// Which of the items of an `each` the task has.
-    item: Option<u64>,
     info: &'static NodeInfo,
     /// Which one it is, from 1.
     number: u32,
 }
 
 impl Attempts {
-    pub(crate) const fn at(node: NodeId, item: Option<u64>, info: &'static NodeInfo) -> Self {
-        Self {
-            node,
-            item,
-            info,
-            number: 1,
-        }
+    pub(crate) const fn at(info: &'static NodeInfo) -> Self {
+        Self { info, number: 1 }
     }
 
     /// Whether no other can follow.
@@ -153,12 +145,12 @@ impl Attempts {
         Ok(delay)
     }
 
-    /// The task failed for good: its error row takes it, if it has one, with the task's input.
+    /// The task failed for good: its error row takes it, if it has one.
     #[cold]
     pub(crate) fn fail<G: Graph>(
         &self,
         error: AttemptError,
-        input: Option<&G::Input>,
+        task: &Task<G::Input>,
     ) -> TaskResult<G> {
         let attempts = self.number;
         let (error, message, kind) = match error {
@@ -189,12 +181,12 @@ impl Attempts {
             attempts,
             message,
             kind,
-            item: self.item,
-            input: input
+            item: task.item(),
+            input: (task.input.as_ref())
                 .and_then(|input| G::encode_input(input).ok())
                 .map(|json| excerpt(&json)),
         };
-        let row = G::on_error(self.node, failure.clone(), input);
+        let row = G::on_error(task.node, failure.clone(), task.input.as_ref());
         match row.filter(|_| !mistake!(ErrorRowPassedOver)) {
             Some(hops) => Ok(finished(None, hops, Some(Box::new(failure)), attempts)),
             None => Err(error),

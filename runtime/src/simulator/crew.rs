@@ -137,7 +137,7 @@ impl Crew {
         };
         let task = task.clone();
         let info = &stage.graph.info.nodes[task.node as usize];
-        let attempts = Attempts::at(task.node, task.item(), info);
+        let attempts = Attempts::at(info);
         self.slots[at] = begin(stage, machine, task, (attempts, 0));
     }
 
@@ -187,7 +187,7 @@ impl Crew {
                 stage.shelf.watch.tried_again(self.keys[at], may_be_tried);
                 begin(stage, machine, task, (attempts, tries + 1))
             }
-            Err(error) => came(attempts.fail(error, None)),
+            Err(error) => came(attempts.fail(error, &task)),
         };
     }
 
@@ -226,7 +226,7 @@ fn begin(
 ) -> Slot {
     let step = machine.step() + 1;
     let Some(cx) = attempts.begin(machine.keys(), task.key, step) else {
-        return came(attempts.fail(AttemptError::Suspended, None));
+        return came(attempts.fail(AttemptError::Suspended, &task));
     };
     let is_blocking = stage.graph.info.nodes[task.node as usize].options.blocking;
     let cx = Arc::new(if is_blocking { cx.outliving() } else { cx });

@@ -18,7 +18,7 @@ mod task;
 mod timer;
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -139,6 +139,7 @@ fn poll_place<F: Future<Output = ()>>(
 
 /// Runs one task and puts its result on the board.
 async fn run_job<G: Graph>(crew: Arc<Crew<G>>, job: Job<G>) {
-    let result = run_task(crew.board.context(), job.task).await;
+    // An `.await` alone would copy the whole future into its place.
+    let result = pin!(run_task(crew.board.context(), job.task)).await;
     crew.board.finish(job.at, result);
 }

@@ -49,46 +49,42 @@ impl<G: Graph> Copy for StepContext<'_, G> {}
 /// row takes over.
 pub(super) async fn run_task<G: Graph>(
     context: StepContext<'_, G>,
-    task: Task<G::Input>,
+    mut task: Task<G::Input>,
 ) -> TaskResult<G> {
     // In addition to the node itself, users' values are cloned and dropped on the way.
-    let task = Caught(pin!(try_task(context, task)));
+    let task = Caught(pin!(try_task(&context, &mut task)));
     task.await.unwrap_or_else(|panic| match is_gone_here() {
         true => Err(TaskError::Lost),
         false => Err(TaskError::Panicked(panic)),
     })
 }
 
-async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -> TaskResult<G> {
-    let item = task.item();
-    let Task {
-        node: id,
-        key,
-        input: mut kept,
-        ..
-    } = task;
-    let info = &G::INFO.nodes[id as usize];
+async fn try_task<G: Graph>(
+    context: &StepContext<'_, G>,
+    task: &mut Task<G::Input>,
+) -> TaskResult<G> {
+    let info = &G::INFO.nodes[task.node as usize];
     let StepClock {
         step,
         default_timeout,
         deadline,
     } = context.clock;
     let timeout = info.options.timeout.unwrap_or(default_timeout);
-    let mut attempts = Attempts::at(id, item, info);
+    let mut attempts = Attempts::at(info);
     loop {
         // An error row may want it.
         let input = match attempts.is_last() && !info.handled {
-            true => kept.take(),
-            false => kept.clone(),
+            true => task.input.take(),
+            false => task.input.clone(),
         };
-        let Some(cx) = attempts.begin(context.keys, key, step) else {
-            return attempts.fail(AttemptError::Suspended, None);
+        let Some(cx) = attempts.begin(context.keys, task.key, step) else {
+            return attempts.fail(AttemptError::Suspended, task);
         };
         cx.start();
         let cx = Given::to(info, cx);
         // The node is gone, and what it left is noted, before that is examined.
         let result = {
-            let call = node::call(context.graph, id, input, context.state, &cx, timeout);
+            let call = node::call(context.graph, task.node, input, context.state, &cx, timeout);
             let limits = Limits {
                 timeout,
                 deadline,
@@ -103,11 +99,11 @@ async fn try_task<G: Graph>(context: StepContext<'_, G>, task: Task<G::Input>) -
         };
         let delay = match attempts.after(error, cx) {
             Ok(delay) => delay,
-            Err(error) => return attempts.fail(error, kept.as_ref()),
+            Err(error) => return attempts.fail(error, task),
         };
         let deadline = put_off(deadline, time_away(context.away));
         if let Err(error) = wait(delay, deadline).await {
-            return attempts.fail(error, kept.as_ref());
+            return attempts.fail(error, task);
         }
     }
 }
