@@ -218,6 +218,16 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// The word for it, as in a record: `error`, `refused`, `timeout` or `panic`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Panic => "panic",
+        }
+    }
+
     /// The kind that is left out in a record.
     const fn is_error(&self) -> bool {
         matches!(self, Self::Error)
@@ -349,5 +359,16 @@ mod tests {
         let error = parse().unwrap_err();
         assert!(!error.is_permanent());
         assert!(error.source().is::<std::num::ParseIntError>());
+    }
+
+    #[test]
+    fn a_kind_of_failure_has_one_word() {
+        use FailureKind::{Error, Panic, Refused, Timeout};
+        for kind in [Error, Refused, Timeout, Panic] {
+            assert_eq!(
+                encode::to_string(&kind).unwrap(),
+                format!("\"{}\"", kind.as_str())
+            );
+        }
     }
 }

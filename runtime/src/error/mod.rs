@@ -581,7 +581,7 @@ pub enum Error {
     },
     /// The call was polled outside tokio, which engines and stores need.
     #[error(
-        "`{call}`: was called without a tokio runtime; call it under `#[tokio::main]` or in `Runtime::block_on`"
+        "`{call}`: there is no tokio runtime here, and engines need one; call it under `#[tokio::main]` or in `Runtime::block_on`"
     )]
     NoRuntime {
         /// The call.
@@ -589,7 +589,7 @@ pub enum Error {
     },
     /// The call was polled on a tokio runtime that has no clock.
     #[error(
-        "`{call}`: was called on a tokio runtime without a time driver, which timeouts and leases need; nothing was written: \
+        "`{call}`: the tokio runtime here has no time driver, which timeouts and leases need; nothing was written: \
          build the runtime with `enable_time()` or `enable_all()`"
     )]
     NoTimeDriver {
