@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::yield_now;
 
 use super::journal::{Asks, Call, EffectJournal, Found, Request};
 use super::place::{Place, Visit};
@@ -414,6 +415,29 @@ impl<'a> Effect<'a> {
         written.await.map_err(|error| self.fault(error))
     }
 
+    /// A call that is made at most once is not made while one that is on record before it has
+    /// not been asked for: it may be that call, under another name.
+    async fn pass_over_none(&self, journal: &Arc<dyn EffectJournal>) -> Result<(), NodeError> {
+        let asked = |name: &str, n| self.log().has_called(name, n);
+        let passed_over = || journal.passed_over(self.cx.order_key(), self.position, &asked);
+        if self.position == APART || passed_over().is_none() {
+            return Ok(());
+        }
+        // What runs at the same time in this node may be about to ask for it.
+        yield_now().await;
+        passed_over().map_or(Ok(()), |call| {
+            Err(self.fault(Error::EffectPassedOver {
+                run: self.cx.run_id().to_owned(),
+                step: self.cx.step(),
+                node: self.cx.node(),
+                effect: self.name.as_str().into(),
+                n: self.n,
+                passed_over: call.name.into(),
+                of_that: call.n,
+            }))
+        })
+    }
+
     /// What is known of the call, once it is certain to be on disk: the attempt
     /// that made it may have ended before the store answered.
     async fn settled<T>(
@@ -533,7 +557,7 @@ impl AtMostOnce<'_> {
         effect.expect::<T>(journal);
         match effect.look(journal, &request, true)? {
             Look::Known(result) => return effect.settled(journal, result).await,
-            Look::New => {}
+            Look::New => effect.pass_over_none(journal).await?,
             Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,
             Look::Never => return effect.never().await,
         }

@@ -141,6 +141,17 @@ pub(crate) trait EffectJournal: Send + Sync {
     /// What is known of `call`; `position` is its place among the calls of its attempt, or [`APART`].
     fn find(&self, call: &Call, position: u32, asks: &Asks<'_>) -> Found;
 
+    /// A call of `task` on record before `position` that came to something and that is not
+    /// `asked` for, by its name and number.
+    fn passed_over(
+        &self,
+        _task: Digest,
+        _position: u32,
+        _asked: &dyn Fn(&str, u64) -> bool,
+    ) -> Option<Call> {
+        None
+    }
+
     /// The recorded reading of the clock, if there is one.
     fn clock(&self, call: &Call, position: u32) -> Option<SystemTime>;
 

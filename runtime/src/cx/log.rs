@@ -122,6 +122,13 @@ impl AttemptLog {
         }
     }
 
+    /// Whether call `n` under `name` was made.
+    pub(super) fn has_called(&self, name: &str, n: u64) -> bool {
+        let entries = self.entries();
+        let is_counted = entries.counts.get(name).is_some_and(|count| n < *count);
+        is_counted || entries.apart.contains_key(name)
+    }
+
     /// Which stream of random numbers is next.
     pub(super) fn next_stream(&self, place: Place) -> Option<u64> {
         let mut entries = self.entries();

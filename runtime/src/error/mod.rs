@@ -399,8 +399,8 @@ pub enum Error {
     #[error(
         "run `{run}`, step {step}, node `{node}`: asks effect `{effect}` (call {n}) for {requested}, \
          and on record it asked for {recorded}; make the request depend on nothing but the state, the input and \
-         `cx`, or, if the node was changed on purpose, give the effect another name; a fork in which a call \
-         answered something else keeps the state as it was"
+         `cx`; if the node was changed on purpose, let the program that made the call finish the step, or give the \
+         effect another name, under which the call is made once more"
     )]
     EffectChanged {
         /// The run.
@@ -417,6 +417,28 @@ pub enum Error {
         recorded: Box<str>,
         /// The beginning of the new request.
         requested: Box<str>,
+    },
+    /// A node would make a call at most once, and has not asked for one that is on record before it.
+    #[error(
+        "run `{run}`, step {step}, node `{node}`: effect `{effect}` (call {n}) was not made, since it is made at most once \
+         and effect `{passed_over}` (call {of_that}), which is on record before it, was not asked for: it may be that call \
+         under another name; give the effect its recorded name, or let the program that made that call finish the step"
+    )]
+    EffectPassedOver {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// The name of the effect that was not made.
+        effect: Box<str>,
+        /// Which call of that name, from 0.
+        n: u64,
+        /// The name of the effect that is on record.
+        passed_over: Box<str>,
+        /// Which call of that name, from 0.
+        of_that: u64,
     },
     /// A node asked its context for something that is counted, on a thread
     /// other than its own.

@@ -36,6 +36,7 @@ impl Error {
             | Self::WrongGraph { run, .. }
             | Self::GraphChanged { run, .. }
             | Self::EffectChanged { run, .. }
+            | Self::EffectPassedOver { run, .. }
             | Self::OtherThread { run, .. }
             | Self::ReplayMismatch { run, .. }
             | Self::StepOpen { run, .. }
@@ -79,6 +80,7 @@ impl Error {
             | Self::EffectNotFound { step, .. }
             | Self::ResponseRefused { step, .. }
             | Self::EffectChanged { step, .. }
+            | Self::EffectPassedOver { step, .. }
             | Self::OtherThread { step, .. }
             | Self::ReplayMismatch { step, .. }
             | Self::StepOpen { step, .. }
@@ -98,6 +100,7 @@ impl Error {
             | Self::NodePanicked { node, .. }
             | Self::UndeclaredWrite { node, .. }
             | Self::EffectChanged { node, .. }
+            | Self::EffectPassedOver { node, .. }
             | Self::OtherThread { node, .. }
             | Self::DuplicateNode { node, .. } => Some(node),
             Self::ReplayMismatch { node, .. }
@@ -173,6 +176,7 @@ codes! {
     WrongGraph: "wrong_graph",
     GraphChanged: "graph_changed",
     EffectChanged: "effect_changed",
+    EffectPassedOver: "effect_passed_over",
     OtherThread: "other_thread",
     ReplayMismatch: "replay_mismatch",
     StepOpen: "step_open",

@@ -161,6 +161,15 @@ fn every() -> Vec<Error> {
             recorded: text(),
             requested: text(),
         },
+        Error::EffectPassedOver {
+            run: run(),
+            step,
+            node,
+            effect: "charge-card".into(),
+            n: 0,
+            passed_over: "charge".into(),
+            of_that: 0,
+        },
         Error::OtherThread {
             run: run(),
             step,

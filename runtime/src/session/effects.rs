@@ -83,6 +83,24 @@ impl OpenEffects {
         }
     }
 
+    /// See [`EffectJournal::passed_over`](crate::cx::EffectJournal::passed_over).
+    pub(crate) fn passed_over(
+        &self,
+        task: Digest,
+        position: u32,
+        asked: &dyn Fn(&str, u64) -> bool,
+    ) -> Option<Call> {
+        let came_to_something = |record: &EffectRecord| {
+            matches!(record.kind, EffectKind::Done | EffectKind::Answered)
+                && !record.is_left_behind()
+                && record.call.is_some_and(|place| place <= position)
+        };
+        let mut records = self.of(task);
+        let (call, _) = records
+            .find(|(call, record)| came_to_something(record) && !asked(&call.name, call.n))?;
+        Some(call.clone())
+    }
+
     /// The recorded reading of the clock, if there is one.
     pub(crate) fn clock(&self, call: &Call) -> Option<SystemTime> {
         self.effects.get(call).and_then(recorded_time)

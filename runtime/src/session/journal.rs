@@ -89,6 +89,15 @@ impl EffectJournal for RunJournal {
         self.open().find(call, asks)
     }
 
+    fn passed_over(
+        &self,
+        task: Digest,
+        position: u32,
+        asked: &dyn Fn(&str, u64) -> bool,
+    ) -> Option<Call> {
+        self.open().passed_over(task, position, asked)
+    }
+
     fn clock(&self, call: &Call, _position: u32) -> Option<SystemTime> {
         self.open().clock(call)
     }

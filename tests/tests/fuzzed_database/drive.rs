@@ -205,6 +205,7 @@ pub fn kind(error: &Error) -> Option<&'static str> {
         Error::LeaseHeld { .. } => "LeaseHeld",
         Error::StepOpen { .. } => "StepOpen",
         Error::EffectChanged { .. } => "EffectChanged",
+        Error::EffectPassedOver { .. } => "EffectPassedOver",
         Error::NoProgress { .. } => "NoProgress",
         Error::MaxStepsExceeded { .. } => "MaxStepsExceeded",
         Error::MergeConflict { .. } => "MergeConflict",

@@ -79,6 +79,13 @@ impl Place {
                 effect,
                 n,
                 ..
+            }
+            | Error::EffectPassedOver {
+                step,
+                node,
+                effect,
+                n,
+                ..
             } => Self {
                 step: Some(*step),
                 node: Some((*node).to_owned()),

@@ -153,7 +153,9 @@ impl Ending {
 
     fn deviation(&self, first: &Self) -> Deviation {
         match &self.error {
-            Some(Error::EffectChanged { .. }) if self.message() != first.message() => {
+            Some(Error::EffectChanged { .. } | Error::EffectPassedOver { .. })
+                if self.message() != first.message() =>
+            {
                 Deviation::OtherRequest
             }
             _ => Deviation::OtherEnd,
