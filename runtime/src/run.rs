@@ -73,6 +73,9 @@ pub struct RunError {
     /// The node, in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// What the node said: its [`Error::cause`](crate::Error::cause), in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 impl RunError {
@@ -82,6 +85,7 @@ impl RunError {
             message: error.to_string(),
             step: error.step(),
             node: error.node().map(str::to_owned),
+            cause: error.cause(),
         }
     }
 }

@@ -161,14 +161,14 @@ async fn without_an_error_row_the_run_fails_and_the_no_stands() {
                 _ => engine.resume("order").await,
             };
             let failed = failed.unwrap_err();
-            assert!(
-                matches!(failed, Error::NodeFailed { attempts: 1, .. }),
-                "{failed}"
-            );
-            assert!(
-                failed.to_string().contains("the card was declined"),
-                "{failed}"
-            );
+            assert!(matches!(failed, Error::NodeRefused { .. }), "{failed}");
+            let said = "was refused: the card was declined; a refusal stands";
+            assert!(failed.to_string().contains(said), "{failed}");
+            // What a service can tell a customer.
+            let stored = engine.get("order").await.unwrap();
+            let error = stored.error().unwrap();
+            assert_eq!(error.code, "node_refused");
+            assert_eq!(error.cause.as_deref(), Some("the card was declined"));
         }
         assert_eq!(bank.asked(), 1);
     }

@@ -438,3 +438,101 @@ async fn an_altered_snapshot_is_corrupt() {
         "{said}"
     );
 }
+
+/// A meter with another reducer in `$version`, which lists the older one.
+macro_rules! meter {
+    ($name:ident, $reduce:ident, $version:literal, [$($compatible:literal)*]) => {
+        mod $name {
+            use serde::{Deserialize, Serialize};
+            use superstep::prelude::*;
+
+            #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+            pub struct Used {
+                #[reduce($reduce)]
+                pub units: u64,
+                pub stuck: bool,
+            }
+
+            #[node]
+            pub fn measure(_: &Used) -> UsedUpdate {
+                Used::update().units(3)
+            }
+
+            #[node]
+            pub fn settle(used: &Used) -> Result<(), String> {
+                match used.stuck {
+                    true => Err("stuck".into()),
+                    false => Ok(()),
+                }
+            }
+
+            #[graph(
+                state = Used,
+                version = $version,
+                compatible = [$($compatible),*],
+                start -> measure -> settle -> end,
+            )]
+            pub struct Meter;
+        }
+    };
+}
+
+meter!(adding, sum, 1, []);
+meter!(
+    greatest,
+    max,
+    2,
+    ["8b1535f4b5ea58220d6fa5f4b9383ca6a978c0fd9a0c4ee875f3f355637e8272"]
+);
+
+/// A run with an open turn behind one that has ended.
+async fn measured(place: &Place) -> Engine<adding::Meter> {
+    let engine = Engine::builder(adding::Meter).store(place.store.clone());
+    let engine = engine.build().unwrap();
+    let input = adding::Used::default();
+    engine.run("open", input.clone()).await.unwrap();
+    engine.run("ended", input).await.unwrap();
+    let stuck = adding::Used::update().stuck(true);
+    let failed = engine.turn("open", stuck).await.unwrap_err();
+    assert!(matches!(failed, Error::NodeFailed { .. }), "{failed}");
+    engine
+}
+
+/// Each task gives the same, and yet the new program can read neither run.
+#[tokio::test]
+async fn a_run_that_cannot_be_read_is_broken() {
+    for place in stores() {
+        measured(&place).await;
+        let report = replay_all(greatest::Meter, &*place.store).await.unwrap();
+        let broken = |report: &ReplayReport| -> Vec<String> {
+            let runs = report.broken.iter().map(|broken| broken.run.clone());
+            runs.collect()
+        };
+        assert_eq!(broken(&report), ["open"], "{report}");
+        let report = replay_all(greatest::Meter, &*place.store)
+            .with_ended()
+            .await;
+        let report = report.unwrap();
+        assert_eq!(broken(&report), ["ended", "open"], "{report}");
+        for broken in &report.broken {
+            let error = &broken.error;
+            assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+        }
+    }
+}
+
+/// What lies behind a snapshot need not be merged again.
+#[tokio::test]
+async fn a_snapshot_of_the_older_program_is_enough() {
+    for place in stores() {
+        let older = measured(&place).await;
+        for run in ["open", "ended"] {
+            older.snapshot(run).await.unwrap();
+        }
+        let report = replay_all(greatest::Meter, &*place.store).await.unwrap();
+        assert!(report.is_ok() && report.refused.is_empty(), "{report}");
+        let engine = Engine::builder(greatest::Meter).store(place.store.clone());
+        let resumed = engine.build().unwrap().resume("open").await.unwrap_err();
+        assert!(matches!(resumed, Error::NodeFailed { .. }), "{resumed}");
+    }
+}

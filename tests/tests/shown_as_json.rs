@@ -171,6 +171,7 @@ async fn what_a_failed_turn_left() {
         let parts = json!({
             "code": "node_failed", "message": failed.to_string(),
             "run": "order", "step": 1, "node": "pay", "transient": false,
+            "cause": "no such account",
         });
         assert_eq!(to_value(&failed).unwrap(), parts);
         let unknown = engine.get("nowhere").await.unwrap_err();

@@ -28,15 +28,16 @@ pub(crate) use causes::with_causes;
 /// The message includes the causes, so
 /// [`std::error::Error::source`] returns none, and a report that walks the sources
 /// repeats nothing. The error inside is in the variant's field `source`. As JSON an error is
-/// its parts: `code`, `message`, `transient` and, where there are any, `run`, `step` and
-/// `node`.
+/// its parts: `code`, `message`, `transient` and, where there are any, `run`, `step`, `node`
+/// and `cause`.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A node returned an error and no retry is left.
     #[error(
         "run `{run}`, step {step}, node `{node}`{}: failed after {}: {}; \
-         fix the cause and resume the run, or drop the step with a further turn; in new runs an `on error` row can take over{}",
+         fix the cause and resume the run, or drop the step with a further turn, which starts over and makes its calls again; \
+         in new runs an `on error` row can take over{}",
         which(*item, input.as_deref()), times(*attempts), with_causes(&**source), others(*further)
     )]
     NodeFailed {
@@ -56,6 +57,30 @@ pub enum Error {
         /// How many further tasks of the step failed.
         further: u64,
         /// The last error, to downcast or to walk its causes.
+        r#source: Arc<dyn StdError + Send + Sync>,
+    },
+    /// A node was told no, with [`NodeError::refused`](crate::NodeError::refused), and no
+    /// `on error` row takes that.
+    #[error(
+        "run `{run}`, step {step}, node `{node}`{}: was refused: {}; \
+         a refusal stands when the run is resumed: in new runs an `on error` row can take it; a further turn drops the \
+         step, starts over and makes its calls again{}",
+        which(*item, input.as_deref()), with_causes(&**source), others(*further)
+    )]
+    NodeRefused {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// Of a task of an `each`, which of the items it had, from 0.
+        item: Option<u64>,
+        /// The task's input, as in [`NodeFailed`](Self::NodeFailed).
+        input: Option<Box<str>>,
+        /// How many further tasks of the step failed.
+        further: u64,
+        /// What the refusal said.
         r#source: Arc<dyn StdError + Send + Sync>,
     },
     /// A node took longer than its timeout, in its last attempt.

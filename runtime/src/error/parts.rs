@@ -3,13 +3,14 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::Error;
+use super::{Error, with_causes};
 
 impl Error {
     /// The run that it is about, if it is about one.
     pub fn run(&self) -> Option<&str> {
         match self {
             Self::NodeFailed { run, .. }
+            | Self::NodeRefused { run, .. }
             | Self::NodeTimeout { run, .. }
             | Self::NodePanicked { run, .. }
             | Self::Panicked { run, .. }
@@ -66,6 +67,7 @@ impl Error {
     pub const fn step(&self) -> Option<u64> {
         match self {
             Self::NodeFailed { step, .. }
+            | Self::NodeRefused { step, .. }
             | Self::NodeTimeout { step, .. }
             | Self::NodePanicked { step, .. }
             | Self::MergeConflict { step, .. }
@@ -91,11 +93,24 @@ impl Error {
         }
     }
 
+    /// Of a node that failed, what it said, with its causes: without the place and the input,
+    /// and without what to do, which is nothing for the eyes of a customer.
+    pub fn cause(&self) -> Option<String> {
+        match self {
+            Self::NodeFailed { source, .. } | Self::NodeRefused { source, .. } => {
+                Some(with_causes(&**source))
+            }
+            Self::NodePanicked { message, .. } => Some(message.clone()),
+            _ => None,
+        }
+    }
+
     /// The node that it is about, if it is about one: the node that failed, that asked for
     /// something else, or in which a call was made.
     pub fn node(&self) -> Option<&str> {
         match self {
             Self::NodeFailed { node, .. }
+            | Self::NodeRefused { node, .. }
             | Self::NodeTimeout { node, .. }
             | Self::NodePanicked { node, .. }
             | Self::UndeclaredWrite { node, .. }
@@ -149,6 +164,7 @@ macro_rules! codes {
 
 codes! {
     NodeFailed: "node_failed",
+    NodeRefused: "node_refused",
     NodeTimeout: "node_timeout",
     NodePanicked: "node_panicked",
     Panicked: "panicked",
@@ -213,6 +229,9 @@ impl Serialize for Error {
         }
         if let Some(node) = self.node() {
             parts.serialize_entry("node", node)?;
+        }
+        if let Some(cause) = self.cause() {
+            parts.serialize_entry("cause", &cause)?;
         }
         parts.serialize_entry("transient", &self.is_transient())?;
         parts.end()

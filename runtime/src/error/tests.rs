@@ -23,6 +23,15 @@ fn every() -> Vec<Error> {
             further: 2,
             source: Arc::new(Outer(Inner)),
         },
+        Error::NodeRefused {
+            run: run(),
+            step,
+            node,
+            item: None,
+            input: None,
+            further: 0,
+            source: Arc::new(Outer(Inner)),
+        },
         Error::NodeTimeout {
             run: run(),
             step,
@@ -357,6 +366,7 @@ fn as_json_an_error_is_its_parts() {
             ("run", error.run().map(Value::from)),
             ("step", error.step().map(Value::from)),
             ("node", error.node().map(Value::from)),
+            ("cause", error.cause().map(Value::from)),
         ];
         for (key, part) in parts_there_are {
             if let Some(part) = part {

@@ -112,6 +112,15 @@ impl<G: Graph> Faults<'_, G> {
         let item = task.item();
         let FailedTask { input, further, .. } = which;
         match error {
+            TaskError::Failed { source, .. } if source.is_refused() => Error::NodeRefused {
+                run,
+                step,
+                node,
+                item,
+                input,
+                further,
+                source: source.into_source(),
+            },
             TaskError::Failed { source, attempts } => Error::NodeFailed {
                 run,
                 step,

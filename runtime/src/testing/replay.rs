@@ -20,6 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Replays the open runs of `graph` in `store` with today's program, and
 /// tells which of them give another result than they did then.
 ///
+/// Every run must be readable, with today's types and reducers.
 /// Every committed step of the open turn is executed again with the recorded
 /// effects; nothing is written and no effect is called. Nodes and targets are found by
 /// name, so the graph may have changed: what counts is whether each task still gives the
@@ -94,7 +95,7 @@ impl<G: Graph> ReplayAll<'_, G> {
                     let run = run.clone();
                     report.refused.push(BrokenRun { run, error });
                 }
-                if let Err(error) = self.replay(head).await {
+                if let Err(error) = self.agrees(head).await {
                     report.broken.push(BrokenRun { run, error });
                 }
             }
@@ -112,20 +113,40 @@ impl<G: Graph> ReplayAll<'_, G> {
         check_open::<G>(head, last, &G::INFO.differences(&text))
     }
 
+    /// Whether the run gives the same as then, and can be read.
+    async fn agrees(&self, head: Head) -> Result<(), Error> {
+        self.replay(head.clone()).await?;
+        let read = state_after::<G>(self.store, &head, head.step).await;
+        read.map(drop)
+    }
+
     async fn replay(&self, head: Head) -> Result<(), Error> {
         let store = self.store;
         // What is gone is before the newest snapshot.
         let has_turn = head.turn > 0 && head.pruned < head.turn_step;
         if self.with_ended || !has_turn {
-            let recorded = Recorded::what_is_left(store, head).await?;
-            let matching = self.matching(&recorded).await?;
-            let replay = Replay::new(&self.graph, &recorded, matching, TIMEOUT)?;
-            return replay.finish().await.map(drop);
+            return self
+                .replay_from(Recorded::what_is_left(store, head).await?)
+                .await;
         }
-        let state = state_after::<G>(store, &head, head.turn_step - 1).await?;
+        let state = match state_after::<G>(store, &head, head.turn_step - 1).await {
+            Ok(state) => state,
+            // What a reducer merged that has changed since lies behind a whole state.
+            Err(Error::GraphChanged { .. }) => {
+                return self.replay_from(Recorded::newest(store, head).await?).await;
+            }
+            Err(error) => return Err(error),
+        };
         let recorded = Recorded::open_turn(store, head).await?;
         let matching = self.matching(&recorded).await?;
         let replay = Replay::behind(&self.graph, &recorded, matching, TIMEOUT, state)?;
+        replay.finish().await.map(drop)
+    }
+
+    /// From the whole state that the record begins with.
+    async fn replay_from(&self, recorded: Recorded) -> Result<(), Error> {
+        let matching = self.matching(&recorded).await?;
+        let replay = Replay::new(&self.graph, &recorded, matching, TIMEOUT)?;
         replay.finish().await.map(drop)
     }
 
@@ -169,7 +190,8 @@ pub struct ReplayReport {
     pub runs: usize,
     /// How many have ended, and were left out.
     pub ended: usize,
-    /// Those that give another result today, with the first difference.
+    /// Those that give another result today, with the first difference, and those that this
+    /// program cannot read, with the reason.
     pub broken: Vec<BrokenRun>,
     /// Open runs that an engine of this graph would not continue, each with
     /// [`Error::GraphChanged`]: they are of another graph, which this one does not list as
@@ -188,7 +210,7 @@ pub struct BrokenRun {
 }
 
 impl ReplayReport {
-    /// Whether every run gives the same result as then. That says nothing of
+    /// Whether every run can be read and gives the same result as then. That says nothing of
     /// [`refused`](Self::refused) runs: a graph is first replayed, and then listed as
     /// compatible.
     pub const fn is_ok(&self) -> bool {

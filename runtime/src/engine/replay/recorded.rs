@@ -49,12 +49,30 @@ impl Recorded {
     pub(crate) async fn what_is_left(store: &dyn Store, head: Head) -> Result<Self, Error> {
         let base = match head.pruned {
             0 => None,
-            _ => store
-                .snapshot(&head.run, head.step)
-                .await
-                .map_err(|error| Error::from_store(&head.run, error))?,
+            _ => snapshot(store, &head).await?,
         };
         let from = base.as_ref().map_or(0, |base| base.step);
+        Self::from(store, head, base, from).await
+    }
+
+    /// From the newest whole state on: a snapshot, the beginning of a fork, or the input.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub(crate) async fn newest(store: &dyn Store, head: Head) -> Result<Self, Error> {
+        let own = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
+        let base = snapshot(store, &head).await?;
+        let base = base.filter(|snapshot| snapshot.step >= own);
+        let from = base.as_ref().map_or(own, |base| base.step);
+        Self::from(store, head, base, from).await
+    }
+
+    async fn from(
+        store: &dyn Store,
+        head: Head,
+        base: Option<Snapshot>,
+        from: u64,
+    ) -> Result<Self, Error> {
         let turns = store.all_turns(&head.run).await;
         let turns = turns.map_err(|error| Error::from_store(&head.run, error))?;
         let turns = turns.iter().take_while(|turn| turn.step <= from);
@@ -144,6 +162,12 @@ impl Recorded {
         let era = self.eras.iter().find(|(last, _)| step <= *last);
         era.map_or(&self.head.run, |(_, run)| run)
     }
+}
+
+/// The newest snapshot of a run.
+async fn snapshot(store: &dyn Store, head: &Head) -> Result<Option<Snapshot>, Error> {
+    let snapshot = store.snapshot(&head.run, head.step).await;
+    snapshot.map_err(|error| Error::from_store(&head.run, error))
 }
 
 /// The origins of a run with the last steps that the run shares, the oldest first.

@@ -92,6 +92,7 @@ impl Place {
                 call: Some((effect.to_string(), *n)),
             },
             Error::NodeFailed { step, node, .. }
+            | Error::NodeRefused { step, node, .. }
             | Error::NodeTimeout { step, node, .. }
             | Error::NodePanicked { step, node, .. } => Self {
                 step: Some(*step),
