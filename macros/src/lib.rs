@@ -7,6 +7,7 @@
 
 mod errors;
 mod graph;
+mod lint;
 mod node;
 mod route;
 mod state;

@@ -20,6 +20,8 @@ pub(super) struct Settings {
     pub(super) krate: Option<Path>,
     pub(super) compatible: Option<Vec<LitStr>>,
     pub(super) migrate: Option<ExprPath>,
+    /// What excuses the table from the determinism lint.
+    pub(super) nondeterminism: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod ast;
 mod build;
 mod check;
 mod expand;
+mod expressions;
 mod item;
 mod model;
 mod names;
@@ -45,6 +46,7 @@ fn model(table: TokenStream, found: &mut Errors) -> Model {
         found.at(Span::call_site(), message);
     }
     let mut faults = Errors::new();
+    expressions::check(&table, &mut faults);
     let mut model = build::model(table, &mut faults);
     check::graph(&mut model, &mut faults);
     // What an unreadable table lacks is not a fault of the graph.

@@ -60,6 +60,9 @@ impl<'a> Names<'a> {
             Some(first) => errors.at(ident.span(), two_paths(&name, first, &written)),
             None => drop(self.paths.insert(name.clone(), written.clone())),
         }
+        if ENDS.contains(&&*name) {
+            errors.at(ident.span(), named_as_an_end(&name, &written));
+        }
         let node = self.nodes.len() as NodeId;
         self.nodes.push(Node {
             name: name.clone(),
@@ -91,6 +94,16 @@ impl<'a> Names<'a> {
             errors.at(instance.name.span(), message);
         }
     }
+}
+
+/// What a drawing shows at the ends of every graph.
+const ENDS: [&str; 2] = ["start", "end"];
+
+fn named_as_an_end(name: &str, path: &str) -> String {
+    format!(
+        "a node called `{name}` looks like the `{name}` of the graph\n\
+         help: give it a name before the rows, e.g. `{name}_node = {path}`, and use that in the rows"
+    )
 }
 
 fn two_paths(name: &str, one: &str, other: &str) -> String {

@@ -11,9 +11,10 @@ use syn::{Expr, Ident, Pat, Path, Token, braced, bracketed, parenthesized, token
 use super::ast::{Arm, Each, Instance, Match, Place, Row, Source, Table, Target};
 use super::settings;
 use crate::errors::Errors;
-use crate::text;
+use crate::{lint, text};
 
 mod kw {
+    syn::custom_keyword!(allow);
     syn::custom_keyword!(each);
     syn::custom_keyword!(defer);
     syn::custom_keyword!(on);
@@ -54,6 +55,10 @@ fn entry(input: ParseStream<'_>, table: &mut Table, errors: &mut Errors) -> syn:
         if !settings::read(&name, input, &mut table.settings, errors)? {
             table.instances.push(instance(name, input)?);
         }
+    } else if input.peek(kw::allow) && input.peek2(token::Paren) {
+        input.parse::<kw::allow>()?;
+        lint::allow(input)?;
+        table.settings.nondeterminism = true;
     } else {
         table.rows.push(row(input)?);
     }

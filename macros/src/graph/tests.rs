@@ -256,11 +256,13 @@ fn the_row_of_a_match_is_a_function_of_the_route_alone() {
                         }
                     }
                     Way::One(x) if x > 0 => {
-                        let __item: ::superstep::__private::glue::InputOf<__N1> = x;
-                        hops.with(
-                            3u32,
-                            __Input::N1(::superstep::__private::glue::item::<__N1>(__item)),
-                        );
+                        {
+                            let __item: ::superstep::__private::glue::InputOf<__N1> = x;
+                            hops.with(
+                                3u32,
+                                __Input::N1(::superstep::__private::glue::item::<__N1>(__item)),
+                            );
+                        }
                         hops.to(4u32);
                     }
                     _ => {

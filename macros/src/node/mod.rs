@@ -3,7 +3,6 @@
 mod check;
 
 mod expand;
-mod lint;
 mod list;
 mod model;
 mod options;
@@ -13,8 +12,10 @@ mod tests;
 mod time;
 
 use proc_macro2::TokenStream;
+use syn::parse2;
 
 use crate::errors::{self, Errors};
+use crate::lint;
 use model::{Function, Model};
 use options::Options;
 
@@ -24,7 +25,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let function = found.keep(Function::parse(item.clone()));
     if let Some(function) = &function {
         check::signature(function, &options, &mut found);
-        lint::body(function, &options, &mut found);
+        // A body that does not parse is rustc's to report.
+        if let (false, Ok(block)) = (options.nondeterminism, parse2(function.body.clone())) {
+            lint::body(&block, function.context().as_deref(), &mut found);
+        }
     }
     let model = function.and_then(|function| Model::new(function, options));
     match found.finish() {

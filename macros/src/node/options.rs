@@ -8,6 +8,7 @@ use syn::{Ident, LitInt, LitStr, Path, Token, parenthesized};
 use super::list;
 use super::time::Time;
 use crate::errors::Errors;
+use crate::lint;
 
 const NODE: [&str; 7] = [
     "timeout", "retry", "blocking", "writes", "name", "allow", "crate",
@@ -47,7 +48,10 @@ impl Options {
                 "blocking" => options.blocking = Some(name.span()),
                 "writes" => options.writes = Some(writes(input, errors)?),
                 "name" => options.name = Some(display_name(input)?),
-                "allow" => options.nondeterminism = allow(input)?,
+                "allow" => {
+                    lint::allow(input)?;
+                    options.nondeterminism = true;
+                }
                 _ => options.crate_path = Some(value(input, "crate = ::superstep")?),
             }
             input.parse::<Nothing>().map(drop)
@@ -161,16 +165,6 @@ fn display_name(input: ParseStream<'_>) -> syn::Result<LitStr> {
         return Err(syn::Error::new(name.span(), message));
     }
     Ok(name)
-}
-
-fn allow(input: ParseStream<'_>) -> syn::Result<bool> {
-    let tokens = in_parens(input, "allow(nondeterminism)")?;
-    let what: Ident = syn::parse2(tokens)?;
-    if what != "nondeterminism" {
-        let message = format!("`{what}` cannot be allowed here\nhelp: write `nondeterminism`");
-        return Err(syn::Error::new(what.span(), message));
-    }
-    Ok(true)
 }
 
 /// `= value`; `example` shows it in the error.

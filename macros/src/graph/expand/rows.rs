@@ -121,9 +121,10 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
     }
 }
 
-/// At the word `match`, where rustc reports a route that no arm takes.
+/// At the word `match`, where rustc reports a route that no arm takes, and invisible to what
+/// users write in arms.
 fn route(at: Span) -> Ident {
-    Ident::new("__route", at)
+    Ident::new("__route", Span::mixed_site().located_at(at))
 }
 
 /// Invisible to what users write in arms.
@@ -159,10 +160,11 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
             let item = Ident::new("__item", at);
             let ty = code.path(at, quote!(glue::InputOf));
             let wrap = code.path(at, quote!(glue::item));
-            quote_spanned! {at=>
+            // In a block, where no other expression of the row sees the name.
+            quote_spanned! {at=> {
                 let #item: #ty<#node> = #expr;
                 #hops.with(#edge, __Input::#variant(#wrap::<#node>(#item)));
-            }
+            }}
         }
         Step::Each {
             edge,

@@ -1,5 +1,7 @@
 //! Which calls, and what to write instead.
 
+use super::Place;
+
 /// A call whose value differs from run to run.
 pub(super) struct Call {
     /// Its full path; for an associated function, the type and the name.
@@ -50,9 +52,8 @@ impl Call {
         (2..=longest).contains(&path.len()) && same.all(|(one, other)| one == other)
     }
 
-    /// The error's text for the call `written`; `cx` is the context's name in
-    /// the node, if it takes one.
-    pub(super) fn message(&self, written: &str, cx: Option<&str>) -> String {
+    /// The error's text for the call `written` at that place.
+    pub(super) fn message(&self, written: &str, place: Place<'_>) -> String {
         let what = match self.kind {
             Kind::Clock => "reads the clock, which another attempt would read again",
             Kind::Random => {
@@ -63,9 +64,10 @@ impl Call {
             Kind::Spawn => "starts work that the run neither waits for nor records",
             Kind::Env => "reads the process's environment, and the next process may have another",
         };
-        let by_cx = |call: &str| match cx {
-            Some(cx) => format!("`{cx}.{call}`"),
-            None => format!("`cx.{call}` (take `cx: &Cx`)"),
+        let by_cx = |call: &str| match place {
+            Place::Node(Some(cx)) => format!("`{cx}.{call}`"),
+            Place::Node(None) => format!("`cx.{call}` (take `cx: &Cx`)"),
+            Place::Table => format!("`cx.{call}` in a node"),
         };
         let effect = || by_cx("effect(name, &request).run(|| …)");
         let help = match self.kind {
@@ -85,7 +87,11 @@ impl Call {
                 "end the run here, and give it a further turn when it is time".to_owned()
             }
             Kind::Spawn => format!(
-                "await it here, or make it a node of its own; what calls the outside goes into {}",
+                "await it {}, or make it a node of its own; what calls the outside goes into {}",
+                match place {
+                    Place::Node(_) => "here",
+                    Place::Table => "in a node",
+                },
                 effect()
             ),
             Kind::Env => format!(
@@ -93,12 +99,14 @@ impl Call {
                 effect()
             ),
         };
-        let cx = cx.unwrap_or("cx");
-        format!(
-            "`{written}` {what}\n\
-             help: {help}\n\
-             note: `{cx}.untracked(|| …)` excuses one expression, `#[node(allow(nondeterminism))]` the node"
-        )
+        let excuse = match place {
+            Place::Node(cx) => format!(
+                "`{}.untracked(|| …)` excuses one expression, `#[node(allow(nondeterminism))]` the node",
+                cx.unwrap_or("cx")
+            ),
+            Place::Table => "`allow(nondeterminism)` in `#[graph(…)]` excuses the table".to_owned(),
+        };
+        format!("`{written}` {what}\nhelp: {help}\nnote: {excuse}")
     }
 }
 
@@ -153,7 +161,9 @@ mod tests {
     fn the_help_names_what_the_context_has() {
         let help = |path: &str, cx| {
             let path: Vec<String> = path.split("::").map(str::to_owned).collect();
-            let message = find(&path).unwrap().message(&path.join("::"), cx);
+            let message = find(&path)
+                .unwrap()
+                .message(&path.join("::"), Place::Node(cx));
             message.lines().nth(1).unwrap().to_owned()
         };
         for (path, call) in [

@@ -1,43 +1,74 @@
 //! The determinism lint: calls that would give another value in the next attempt.
 //!
-//! It reads the function's own tokens and nothing more. What a helper does, and
-//! what is in another macro's arguments, escapes it.
+//! It reads the tokens of a node's body, or of an expression in a graph's table, and
+//! nothing more. What a helper does, and what is in another macro's arguments, escapes it.
 
 mod banned;
 mod imports;
 
+use syn::parse::ParseStream;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprMethodCall, ExprPath, Item, Local, Pat};
+use syn::{Block, Expr, ExprMethodCall, ExprPath, Ident, Item, Local, Pat, parenthesized};
 
-use super::model::Function;
-use super::options::Options;
 use crate::errors::Errors;
 use imports::Imports;
 
-pub(super) fn body(function: &Function, options: &Options, errors: &mut Errors) {
-    if options.nondeterminism {
-        return;
-    }
-    // A body that does not parse is rustc's to report.
-    let Ok(block) = syn::parse2::<Block>(function.body.clone()) else {
-        return;
-    };
-    let mut lint = Lint {
-        imports: Imports::of(&block),
-        effects: Vec::new(),
-        context: function.context(),
-        errors,
-    };
-    lint.visit_block(&block);
+/// What is read.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// The body of a node, with the name of its `&Cx` parameter, if it has one.
+    Node(Option<&'a str>),
+    /// An expression in the table of a graph, where there is no context.
+    Table,
 }
 
-struct Lint<'e> {
+/// The body of a node, whose context has that name.
+pub(crate) fn body(block: &Block, context: Option<&str>, errors: &mut Errors) {
+    let mut lint = Lint {
+        imports: Imports::of(block),
+        effects: Vec::new(),
+        place: Place::Node(context),
+        errors,
+    };
+    lint.visit_block(block);
+}
+
+/// An expression in the table of a graph.
+pub(crate) fn expression(expr: &Expr, errors: &mut Errors) {
+    let mut lint = Lint {
+        imports: Imports::default(),
+        effects: Vec::new(),
+        place: Place::Table,
+        errors,
+    };
+    lint.visit_expr(expr);
+}
+
+/// Reads what follows the word `allow`.
+pub(crate) fn allow(input: ParseStream<'_>) -> syn::Result<()> {
+    if !input.peek(syn::token::Paren) {
+        let message = "expected a list\nhelp: write `allow(nondeterminism)`";
+        return Err(input.error(message));
+    }
+    let content;
+    parenthesized!(content in input);
+    let what: Ident = content.parse()?;
+    if what != "nondeterminism" {
+        let message = format!("`{what}` cannot be allowed here\nhelp: write `nondeterminism`");
+        return Err(syn::Error::new(what.span(), message));
+    }
+    match content.is_empty() {
+        true => Ok(()),
+        false => Err(content.error("only `nondeterminism` can be allowed")),
+    }
+}
+
+struct Lint<'a> {
     imports: Imports,
     /// Variables that hold an effect not yet run.
     effects: Vec<String>,
-    /// The name of the `&Cx` parameter.
-    context: Option<String>,
-    errors: &'e mut Errors,
+    place: Place<'a>,
+    errors: &'a mut Errors,
 }
 
 impl Visit<'_> for Lint<'_> {
@@ -46,7 +77,7 @@ impl Visit<'_> for Lint<'_> {
         let segments: Vec<String> = segments.map(|part| part.ident.to_string()).collect();
         let resolved = self.imports.resolve(&segments);
         if let Some(call) = resolved.iter().find_map(|path| banned::find(path)) {
-            let message = call.message(&segments.join("::"), self.context.as_deref());
+            let message = call.message(&segments.join("::"), self.place);
             self.errors.push(syn::Error::new_spanned(path, message));
         }
         visit::visit_expr_path(self, path);
