@@ -23,6 +23,8 @@ pub(super) struct Provided {
     /// How to get a `&` to it, given `self`.
     pub(super) expr: TokenStream,
     pub(super) at: Span,
+    /// The field's `#[cfg]`s: without it there is nothing to provide.
+    pub(super) cfgs: Vec<Attribute>,
     /// Seen through a `String`, `Vec`, `Box` or `Arc`.
     through: bool,
     field: String,
@@ -56,15 +58,29 @@ impl Item {
         parameters(&item, &all, errors);
         let mut provided: Vec<Provided> = Vec::new();
         for one in all {
-            if provided
-                .iter()
-                .all(|other| same(&other.ty, &one.ty).is_none())
-            {
+            if !provided.iter().any(|other| other.is_instead_of(&one)) {
                 provided.push(one);
             }
         }
         Some(Self { item, provided })
     }
+}
+
+impl Provided {
+    /// Whether this is what nodes get that ask for the type of `other`. Two fields, one of
+    /// which is under a `#[cfg]`, may never be there together; if they are, rustc says so.
+    fn is_instead_of(&self, other: &Self) -> bool {
+        let always = self.cfgs.is_empty() && (other.through || other.cfgs.is_empty());
+        always && same(&self.ty, &other.ty).is_some()
+    }
+}
+
+fn cfgs(field: &Field) -> Vec<Attribute> {
+    let attrs = field
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("cfg"));
+    attrs.cloned().collect()
 }
 
 /// A graph lives as long as the engine wants.
@@ -97,6 +113,7 @@ fn own(member: &Member, field: &Field) -> Provided {
         ty: peel(&field.ty).clone(),
         expr: quote!(&self.#member),
         at: field.ty.span(),
+        cfgs: cfgs(field),
         through: false,
         field: name(member),
         written: text::joined(field.ty.to_token_stream()),
@@ -123,6 +140,7 @@ fn through(member: &Member, field: &Field) -> Option<Provided> {
         ty,
         expr: quote!(&*self.#member),
         at: field.ty.span(),
+        cfgs: cfgs(field),
         through: true,
         field: name(member),
         written: text::joined(field.ty.to_token_stream()),
@@ -140,7 +158,9 @@ fn name(member: &Member) -> String {
 /// precedence over one that is seen through another field.
 fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
     for (at, second) in all.iter().enumerate() {
-        let mut before = all[..at].iter().filter(|one| one.through == second.through);
+        let together = |one: &&Provided| one.cfgs.is_empty() && second.cfgs.is_empty();
+        let before = all[..at].iter().filter(|one| one.through == second.through);
+        let mut before = before.filter(together);
         let Some((first, ty)) = before.find_map(|one| Some((one, same(&one.ty, &second.ty)?)))
         else {
             continue;

@@ -1,6 +1,6 @@
 //! What rustc has to find true of the graph in addition to the calls themselves.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use super::Code;
@@ -91,16 +91,18 @@ fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
         return TokenStream::new();
     }
     let (count, state) = (nodes.len(), &model.state);
+    // One name, wherever the mentions come from: a `macro_rules!` may have made some of them.
+    let writers = Ident::new("writers", Span::mixed_site());
     let calls = nodes.iter().map(|edge| {
         let (node, name) = (code.node(edge.to, edge.at), model.name(edge.to));
         // The call is where rustc reports a conflict.
-        quote_spanned!(edge.at=> let writers = writers.and(#name, <#node as #rt::NodeFn>::WRITES);)
+        quote_spanned!(edge.at=> let #writers = #writers.and(#name, <#node as #rt::NodeFn>::WRITES);)
     });
     quote! {
         const _: () = {
-            let writers = #rt::Writers::<#count>::new(<#state as #rt::State>::INFO);
+            let #writers = #rt::Writers::<#count>::new(<#state as #rt::State>::INFO);
             #(#calls)*
-            let _ = writers;
+            let _ = #writers;
         };
     }
 }

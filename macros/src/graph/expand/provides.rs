@@ -9,10 +9,11 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
     let Code { rt, name, .. } = code;
     let (params, ty, bounds) = code.generics.split_for_impl();
     let fields = code.item.provided.iter().map(|provided| {
-        let (field, expr) = (&provided.ty, &provided.expr);
+        let (field, expr, cfgs) = (&provided.ty, &provided.expr, &provided.cfgs);
         // Spanned at the field's type, where rustc reports an overlap.
         let head = quote_spanned!(provided.at=> #rt::Provides<#field> for #name #ty);
         quote! {
+            #(#cfgs)*
             #[automatically_derived]
             impl #params #head #bounds {
                 fn provide<'a>(&'a self, _: &'a #rt::Cx) -> &'a #rt::glue::Itself<#field> {
