@@ -1,7 +1,7 @@
 //! What stands in for the derive's output when there are errors, so that they
 //! cause no others: an update that takes everything.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Visibility};
@@ -9,15 +9,13 @@ use syn::{Data, DeriveInput, Visibility};
 use super::parse;
 
 pub(super) fn state(input: &DeriveInput) -> TokenStream {
-    // A generic state is rare, and its bounds could be what is wrong; a union
-    // cannot be serialized at all.
-    if !input.generics.params.is_empty() || matches!(input.data, Data::Union(_)) {
+    if is_beyond(input) {
         return TokenStream::new();
     }
-    let krate = parse::krate(&input.attrs).unwrap_or_else(|_| parse::default_krate());
-    let rt = quote!(#krate::__private);
+    let rt = runtime(input);
     let (vis, ident, update) = (&input.vis, &input.ident, parse::update_ident(input));
     let setters = setters(input, vis);
+    let codec = unreachable_codec(&rt, &update);
     quote! {
         #[derive(::core::default::Default, ::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
         #vis struct #update;
@@ -26,16 +24,7 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
                 #vis fn update() -> #update { #update }
             }
             impl #update { #setters }
-            impl #rt::serde::Serialize for #update {
-                fn serialize<__S: #rt::serde::Serializer>(&self, _: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
-                    ::core::unreachable!()
-                }
-            }
-            impl<'de> #rt::serde::Deserialize<'de> for #update {
-                fn deserialize<__D: #rt::serde::Deserializer<'de>>(_: __D) -> ::core::result::Result<Self, __D::Error> {
-                    ::core::unreachable!()
-                }
-            }
+            #codec
             impl #rt::Update for #update {
                 fn fields(&self) -> #rt::FieldSet { #rt::FieldSet::EMPTY }
             }
@@ -57,6 +46,40 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
                 }
             }
         };
+    }
+}
+
+/// What serde's derives would give the state, where they cannot read it either.
+pub(super) fn codec(input: &DeriveInput) -> TokenStream {
+    match is_beyond(input) {
+        true => TokenStream::new(),
+        false => unreachable_codec(&runtime(input), &input.ident),
+    }
+}
+
+/// A generic state is rare, and its bounds could be what is wrong; a union cannot be
+/// serialized at all.
+fn is_beyond(input: &DeriveInput) -> bool {
+    !input.generics.params.is_empty() || matches!(input.data, Data::Union(_))
+}
+
+fn runtime(input: &DeriveInput) -> TokenStream {
+    let krate = parse::krate(&input.attrs).unwrap_or_else(|_| parse::default_krate());
+    quote!(#krate::__private)
+}
+
+fn unreachable_codec(rt: &TokenStream, ident: &Ident) -> TokenStream {
+    quote! {
+        impl #rt::serde::Serialize for #ident {
+            fn serialize<__S: #rt::serde::Serializer>(&self, _: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::core::unreachable!()
+            }
+        }
+        impl<'de> #rt::serde::Deserialize<'de> for #ident {
+            fn deserialize<__D: #rt::serde::Deserializer<'de>>(_: __D) -> ::core::result::Result<Self, __D::Error> {
+                ::core::unreachable!()
+            }
+        }
     }
 }
 

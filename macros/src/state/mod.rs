@@ -8,6 +8,7 @@ mod codec;
 mod expand;
 mod fallback;
 mod generics;
+mod half_typed;
 mod impl_state;
 mod model;
 mod names;
@@ -28,18 +29,33 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::errors;
+use half_typed::HalfTyped;
 
 pub(crate) use parse::krate;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
-    let input: syn::DeriveInput = match syn::parse2(item) {
+    let input: syn::DeriveInput = match syn::parse2(item.clone()) {
         Ok(input) => input,
-        Err(error) => return error.to_compile_error(),
+        Err(error) => return unread(item, &error),
     };
     let checked = parse::state(&input).and_then(|state| check::state(&state).map(|()| state));
     match checked {
         Ok(state) => expand::state(&state),
         Err(error) => errors::beside(&error, &fallback::state(&input)),
+    }
+}
+
+/// What an editor shows while a field is being typed: rustc's parser has reported that, and
+/// what can be read of the state stays known.
+fn unread(item: TokenStream, error: &syn::Error) -> TokenStream {
+    let Some(HalfTyped { input, is_reported }) = half_typed::read(item) else {
+        return error.to_compile_error();
+    };
+    let (known, codec) = (fallback::state(&input), fallback::codec(&input));
+    let known = quote!(#known #codec);
+    match is_reported {
+        true => known,
+        false => errors::beside(error, &known),
     }
 }
 

@@ -1,0 +1,68 @@
+//! A struct one of whose fields cannot be read, as an editor has it at every keystroke.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, DeriveInput, Field, Ident, Token, Visibility, parse2};
+
+pub(super) struct HalfTyped {
+    /// With the fields that can be read; those of which only the name can be are units.
+    pub(super) input: DeriveInput,
+    /// Whether rustc's parser reports each of the others, too.
+    pub(super) is_reported: bool,
+}
+
+/// Reads what can be read; nothing if the fault is not in the fields.
+pub(super) fn read(item: TokenStream) -> Option<HalfTyped> {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    let Some(TokenTree::Group(body)) = tokens.last() else {
+        return None;
+    };
+    if body.delimiter() != Delimiter::Brace {
+        return None;
+    }
+    let (fields, is_reported) = fields.parse2(body.stream()).ok()?;
+    let repaired = Group::new(Delimiter::Brace, quote!(#(#fields),*));
+    *tokens.last_mut()? = TokenTree::Group(repaired);
+    let input = parse2(tokens.into_iter().collect()).ok()?;
+    Some(HalfTyped { input, is_reported })
+}
+
+fn fields(input: ParseStream<'_>) -> syn::Result<(Vec<TokenStream>, bool)> {
+    let (mut fields, mut is_reported) = (Vec::new(), true);
+    while !input.is_empty() {
+        let ahead = input.fork();
+        match ahead.call(Field::parse_named) {
+            Ok(_) if ahead.is_empty() || ahead.peek(Token![,]) => {
+                fields.push(input.call(Field::parse_named)?.into_token_stream());
+            }
+            _ => {
+                let (name, no_type) = name(input);
+                fields.extend(name.map(|name| quote!(#name: ())));
+                is_reported &= no_type;
+                rest(input)?;
+            }
+        }
+        input.parse::<Option<Token![,]>>()?;
+    }
+    Ok((fields, is_reported))
+}
+
+/// The name of a field that cannot be read, and whether it has no type at all yet.
+fn name(input: ParseStream<'_>) -> (Option<Ident>, bool) {
+    let _ = input.call(Attribute::parse_outer);
+    let _ = input.parse::<Visibility>();
+    let name = input.call(Ident::parse_any).ok();
+    let ends = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
+    let has_colon = input.parse::<Option<Token![:]>>().ok().flatten().is_some();
+    (name, ends(input) || !has_colon)
+}
+
+/// Leaves the rest of a field unread.
+fn rest(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
