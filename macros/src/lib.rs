@@ -8,6 +8,7 @@
 mod errors;
 mod graph;
 mod lint;
+mod lints;
 mod node;
 mod route;
 mod state;

@@ -82,3 +82,59 @@ async fn fields_of_a_graph_may_be_under_cfg() {
     };
     assert_eq!(seen(shared).await, ["8"]);
 }
+
+/// What is deprecated can be written, and used by who says so, without a warning.
+#[deny(warnings)]
+mod deprecations {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[deprecated]
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Count {
+        #[deprecated]
+        pub n: u64,
+    }
+
+    #[deprecated]
+    #[derive(Route)]
+    pub enum Way {
+        On(u64),
+        Out,
+    }
+
+    #[allow(deprecated)]
+    #[deprecated]
+    #[node]
+    pub fn count(count: &Count) -> (CountUpdate, Way) {
+        match count.n {
+            0 => (Count::update().n(1), Way::On(2)),
+            _ => (Count::update(), Way::Out),
+        }
+    }
+
+    #[allow(deprecated)]
+    #[deprecated(note = "count instead")]
+    #[node]
+    pub async fn add(count: &Count, more: u64) -> Result<CountUpdate, NodeError> {
+        Ok(Count::update().n(count.n + more))
+    }
+
+    #[allow(deprecated)]
+    #[deprecated]
+    #[graph(
+        state = Count,
+        start -> count -> match { Way::On(more) => add(more), Way::Out => end },
+        add -> count,
+    )]
+    pub struct Counting;
+}
+
+#[tokio::test]
+#[allow(deprecated)]
+async fn deprecated_parts_can_be_used() {
+    let engine = Engine::builder(deprecations::Counting).no_store();
+    let engine = engine.build().unwrap();
+    let run = engine.run("run", deprecations::Count::default()).await;
+    assert_eq!(run.unwrap().state().n, 3);
+}

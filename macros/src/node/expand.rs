@@ -23,10 +23,11 @@ fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
     let node_fn = node_fn(model);
     let node = run(model, body);
     let writes = checked_writes(model);
-    let cfgs = model.cfgs();
+    let (cfgs, silenced) = (model.cfgs(), &model.silenced);
     quote! {
         #companion
         #(#cfgs)*
+        #silenced
         const _: () = {
             #node_fn
             #node
@@ -35,19 +36,17 @@ fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
     }
 }
 
-/// A braced struct, since a unit struct would take the function's name.
+/// A braced struct, since a unit struct would take the function's name. The function's page has
+/// the documentation.
 fn companion(model: &Model) -> TokenStream {
     let Model {
         vis,
         name,
         copied,
+        silenced,
         generics,
         ..
     } = model;
-    let doc = (!model.is_documented()).then(|| {
-        let text = format!("The node `{}`, as graphs name it.", name.unraw());
-        quote!(#[doc = #text])
-    });
     let where_clause = &generics.where_clause;
     let types = generics.type_params().map(|param| &param.ident);
     let marker = generics
@@ -56,7 +55,8 @@ fn companion(model: &Model) -> TokenStream {
         .map(|_| quote!(__types: (#(::core::marker::PhantomData<#types>,)*)));
     quote! {
         #(#copied)*
-        #doc
+        #[doc(hidden)]
+        #silenced
         #[allow(non_camel_case_types, dead_code)]
         #vis struct #name #generics #where_clause { #marker }
     }

@@ -7,6 +7,7 @@ use syn::{
 
 use super::options::Options;
 use super::owned::what_is_borrowed;
+use crate::lints;
 
 /// The function as written; its body stays tokens.
 pub(super) struct Function {
@@ -91,8 +92,10 @@ pub(super) fn peel(ty: &Type) -> &Type {
 pub(super) struct Model {
     pub(super) runtime: Path,
     pub(super) options: Options,
-    /// `#[cfg]` and the documentation.
+    /// `#[cfg]` and `#[deprecated]`.
     pub(super) copied: Vec<Attribute>,
+    /// The lints that are silenced for the function.
+    pub(super) silenced: TokenStream,
     pub(super) vis: Visibility,
     pub(super) name: Ident,
     pub(super) generics: Generics,
@@ -126,13 +129,15 @@ impl Model {
         }
         let args = args.flatten().map(Arg::new);
         let args = args.filter(|arg| is_owned(arg.ty())).collect();
+        let silenced = lints::silenced(&function.attrs);
         let copied = function.attrs.into_iter();
         Some(Self {
             runtime: options.runtime(),
             options,
             copied: copied
-                .filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("doc"))
+                .filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("deprecated"))
                 .collect(),
+            silenced,
             vis: function.vis,
             name: function.sig.ident,
             generics: without_lifetimes(function.sig.generics),
@@ -167,10 +172,6 @@ impl Model {
         self.copied
             .iter()
             .filter(|attr| attr.path().is_ident("cfg"))
-    }
-
-    pub(super) fn is_documented(&self) -> bool {
-        self.copied.iter().any(|attr| attr.path().is_ident("doc"))
     }
 }
 

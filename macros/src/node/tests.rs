@@ -24,7 +24,7 @@ fn a_bare_node() {
             pub fn write(state: &Research) -> ResearchUpdate {
                 Research::update()
             }
-            ///The node `write`, as graphs name it.
+            #[doc(hidden)]
             #[allow(non_camel_case_types, dead_code)]
             pub struct write {}
             const _: () = {
@@ -91,8 +91,8 @@ fn everything_at_once() {
             {
                 web.fetch(question).await
             }
-            /// Searches.
             #[cfg(feature = "web")]
+            #[doc(hidden)]
             #[allow(non_camel_case_types, dead_code)]
             struct search<T: Fetch>
             where

@@ -6,6 +6,7 @@ use quote::quote;
 use syn::{Data, DeriveInput, Path, parse_quote};
 
 use crate::errors::{self, Errors};
+use crate::lints;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let mut input: DeriveInput = match syn::parse2(item) {
@@ -62,10 +63,13 @@ fn expand(input: &mut DeriveInput, krate: &Path) -> TokenStream {
             .push(parse_quote!(Self: ::core::marker::Send + 'static));
     }
     let ident = &input.ident;
+    let silenced = lints::silenced(&input.attrs);
     let (impl_generics, ty_generics, clause) = input.generics.split_for_impl();
     quote! {
+        #silenced
         #[automatically_derived]
         impl #impl_generics #krate::__private::Route for #ident #ty_generics #clause {}
+        #silenced
         #[automatically_derived]
         impl #impl_generics #krate::__private::HasRoute for #ident #ty_generics #clause {
             type Route = Self;

@@ -7,7 +7,7 @@ use super::model::State;
 use super::{codec, impl_state, update};
 
 /// Everything that `#[derive(State)]` writes.
-pub(super) fn state(state: &State<'_>) -> TokenStream {
+pub(super) fn state(state: &State<'_>, silenced: &TokenStream) -> TokenStream {
     let rt = super::runtime(state);
     let update = update::definition(state);
     let codecs = state
@@ -22,6 +22,7 @@ pub(super) fn state(state: &State<'_>) -> TokenStream {
     quote! {
         #update
         #(#codecs)*
+        #silenced
         const _: () = {
             use #rt as __rt;
             #setters

@@ -14,6 +14,7 @@ use syn::{GenericParam, Generics, Path, TypeParamBound, parse_quote};
 
 use super::item::Item;
 use super::model::{Model, NodeId};
+use crate::lints;
 pub(super) use stub::stub;
 
 pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
@@ -26,8 +27,10 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let provides = provides::impls(&code);
     let parts = calls::parts(&code);
     let implementation = implementation(&code);
+    let silenced = lints::silenced(&written.attrs);
     quote! {
         #written
+        #silenced
         const _: () = {
             #aliases
             #inputs
@@ -181,6 +184,7 @@ fn implementation(code: &Code<'_>) -> TokenStream {
         #[automatically_derived]
         impl #params #rt::Graph for #name #ty #bounds {
             type State = #state;
+            #[doc(hidden)]
             type Input = #input;
             #info
             #start

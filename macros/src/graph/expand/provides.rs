@@ -14,6 +14,7 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
         let head = quote_spanned!(provided.at=> #rt::Provides<#field> for #name #ty);
         quote! {
             #(#cfgs)*
+            #[doc(hidden)]
             #[automatically_derived]
             impl #params #head #bounds {
                 fn provide<'a>(&'a self, _: &'a #rt::Cx) -> &'a #rt::glue::Itself<#field> {
@@ -24,6 +25,7 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
     });
     quote! {
         #(#fields)*
+        #[doc(hidden)]
         #[automatically_derived]
         impl #params #rt::Provides<#rt::Cx> for #name #ty #bounds {
             fn provide<'a>(&'a self, cx: &'a #rt::Cx) -> &'a #rt::Cx {
