@@ -7,6 +7,7 @@
 
 mod errors;
 mod graph;
+mod half_typed;
 mod lint;
 mod lints;
 mod node;

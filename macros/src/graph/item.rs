@@ -9,6 +9,7 @@ use syn::{
 };
 
 use crate::errors::Errors;
+use crate::half_typed::{self, HalfTyped};
 use crate::text;
 
 pub(super) struct Item {
@@ -35,12 +36,10 @@ pub(super) struct Provided {
 impl Item {
     /// `None` if the item is not a struct; the error is reported.
     pub(super) fn parse(tokens: TokenStream, errors: &mut Errors) -> Option<Self> {
-        let parsed = parse2::<ItemStruct>(tokens).map_err(|error| {
-            let message = "`#[graph]` goes on a struct\n\
-                help: write `#[graph(…)] struct Name;`, with fields for what nodes ask for";
-            syn::Error::new(error.span(), message)
-        });
-        let mut item = errors.keep(parsed)?;
+        let mut item = match parse2::<ItemStruct>(tokens.clone()) {
+            Ok(item) => item,
+            Err(error) => half_typed(tokens, &error, errors)?,
+        };
         lifetimes(&item, errors);
         let mut fields = Vec::new();
         for (at, field) in item.fields.iter_mut().enumerate() {
@@ -64,6 +63,20 @@ impl Item {
         }
         Some(Self { item, provided })
     }
+}
+
+/// What can be read of a struct one of whose fields cannot be.
+fn half_typed(tokens: TokenStream, error: &syn::Error, errors: &mut Errors) -> Option<ItemStruct> {
+    let Some(HalfTyped { item, is_reported }) = half_typed::read::<ItemStruct>(tokens) else {
+        let message = "`#[graph]` goes on a struct\n\
+            help: write `#[graph(…)] struct Name;`, with fields for what nodes ask for";
+        errors.at(error.span(), message);
+        return None;
+    };
+    if !is_reported {
+        errors.push(error.clone());
+    }
+    Some(item)
 }
 
 impl Provided {

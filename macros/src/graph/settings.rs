@@ -91,6 +91,7 @@ where
     let wrong = match literal.base10_parse::<T>() {
         Ok(number) if number != T::default() => return Ok(literal),
         Ok(_) => format!("`{name}` starts at 1"),
+        Err(_) if literal.to_string().starts_with('-') => format!("`{name}` starts at 1"),
         Err(_) => format!("`{literal}` is too large for `{name}`"),
     };
     let message = format!("{wrong}\nhelp: write `{name} = 3`");

@@ -8,7 +8,6 @@ mod codec;
 mod expand;
 mod fallback;
 mod generics;
-mod half_typed;
 mod impl_state;
 mod model;
 mod names;
@@ -28,8 +27,8 @@ mod update;
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::half_typed::{self, HalfTyped};
 use crate::{errors, lints};
-use half_typed::HalfTyped;
 
 pub(crate) use parse::krate;
 
@@ -55,10 +54,10 @@ fn silenced(input: &syn::DeriveInput) -> TokenStream {
 /// What an editor shows while a field is being typed: rustc's parser has reported that, and
 /// what can be read of the state stays known.
 fn unread(item: TokenStream, error: &syn::Error) -> TokenStream {
-    let Some(HalfTyped { input, is_reported }) = half_typed::read(item) else {
+    let Some(HalfTyped { item, is_reported }) = half_typed::read(item) else {
         return error.to_compile_error();
     };
-    let (known, codec) = (fallback::state(&input), fallback::codec(&input));
+    let (known, codec) = (fallback::state(&item), fallback::codec(&item));
     let known = quote!(#known #codec);
     match is_reported {
         true => known,

@@ -14,7 +14,7 @@ fn plan(_: &Trip) {}
 #[graph(
     state = Trip,
     verison = 3,
-    max_steps = 0,
+    max_steps = -1,
     version = 99999999999,
     conflict = newest,
     compatible = ["abc"],
@@ -26,5 +26,8 @@ struct Journey;
 
 #[graph(start -> plan -> end)]
 struct Stateless;
+
+#[graph(state = Trip, max_steps = 0, start -> plan -> end)]
+struct Still;
 
 fn main() {}

@@ -3,18 +3,18 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, DeriveInput, Field, Ident, Token, Visibility, parse2};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Field, Ident, Token, Visibility, parse2};
 
-pub(super) struct HalfTyped {
+pub(crate) struct HalfTyped<T> {
     /// With the fields that can be read; those of which only the name can be are units.
-    pub(super) input: DeriveInput,
+    pub(crate) item: T,
     /// Whether rustc's parser reports each of the others, too.
-    pub(super) is_reported: bool,
+    pub(crate) is_reported: bool,
 }
 
-/// Reads what can be read; nothing if the fault is not in the fields.
-pub(super) fn read(item: TokenStream) -> Option<HalfTyped> {
+/// Reads what can be read of an item with fields; nothing if the fault is not in the fields.
+pub(crate) fn read<T: Parse>(item: TokenStream) -> Option<HalfTyped<T>> {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     let Some(TokenTree::Group(body)) = tokens.last() else {
         return None;
@@ -25,8 +25,8 @@ pub(super) fn read(item: TokenStream) -> Option<HalfTyped> {
     let (fields, is_reported) = fields.parse2(body.stream()).ok()?;
     let repaired = Group::new(Delimiter::Brace, quote!(#(#fields),*));
     *tokens.last_mut()? = TokenTree::Group(repaired);
-    let input = parse2(tokens.into_iter().collect()).ok()?;
-    Some(HalfTyped { input, is_reported })
+    let item = parse2(tokens.into_iter().collect()).ok()?;
+    Some(HalfTyped { item, is_reported })
 }
 
 fn fields(input: ParseStream<'_>) -> syn::Result<(Vec<TokenStream>, bool)> {
