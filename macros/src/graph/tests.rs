@@ -245,31 +245,32 @@ fn the_row_of_a_match_is_a_function_of_the_route_alone() {
         (
                 __route: ::superstep::__private::glue::RouteOf<__N0>,
             ) -> ::superstep::__private::Hops<__Input> {
-                let mut hops = ::superstep::__private::Hops::none();
+                let mut __hops = ::superstep::__private::Hops::none();
                 match __route {
                     Way::Many(xs) => {
                         if !::superstep::__private::glue::each::<
                             __N1,
                             _,
-                        >(&mut hops, 1u32, xs, __Input::N1) {
-                            hops.to(2u32);
+                        >(&mut __hops, 1u32, xs, __Input::N1) {
+                            ::superstep::__private::Hops::to(&mut __hops, 2u32);
                         }
                     }
                     Way::One(x) if x > 0 => {
                         {
                             let __item: ::superstep::__private::glue::InputOf<__N1> = x;
-                            hops.with(
+                            ::superstep::__private::Hops::with(
+                                &mut __hops,
                                 3u32,
                                 __Input::N1(::superstep::__private::glue::item::<__N1>(__item)),
                             );
                         }
-                        hops.to(4u32);
+                        ::superstep::__private::Hops::to(&mut __hops, 4u32);
                     }
                     _ => {
-                        hops.to(5u32);
+                        ::superstep::__private::Hops::to(&mut __hops, 5u32);
                     }
                 }
-                hops"#]]
+                __hops"#]]
     .assert_eq(row);
 }
 

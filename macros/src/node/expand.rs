@@ -77,7 +77,7 @@ fn node_fn(model: &Model) -> TokenStream {
     let node_options = node_options(model);
     let display_name = options.name.as_ref().map(|name| {
         let name = optional(Some(name));
-        quote!(const NAME: ::core::option::Option<&'static str> = #name;)
+        quote!(const NAME: ::core::option::Option<&'static ::core::primitive::str> = #name;)
     });
     let writes = options.writes.as_ref().map(|fields| {
         let fields = fields.iter().map(|field| field.unraw().to_string());
@@ -91,7 +91,7 @@ fn node_fn(model: &Model) -> TokenStream {
             type State = #state;
             type Input = #input;
             type Return = #output;
-            const CLOSED: bool = #closed;
+            const CLOSED: ::core::primitive::bool = #closed;
             #display_name
             #node_options
             #writes

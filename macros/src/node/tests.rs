@@ -33,7 +33,7 @@ fn a_bare_node() {
                     type State = Research;
                     type Input = ::superstep::__private::NoInput;
                     type Return = ResearchUpdate;
-                    const CLOSED: bool = true;
+                    const CLOSED: ::core::primitive::bool = true;
                 }
                 #[automatically_derived]
                 impl<__G> ::superstep::__private::Node<__G> for write
@@ -110,8 +110,8 @@ fn everything_at_once() {
                     type State = Research;
                     type Input = crate::engine::__private::Given<Question<T>>;
                     type Return = Result<ResearchUpdate, NodeError>;
-                    const CLOSED: bool = false;
-                    const NAME: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+                    const CLOSED: ::core::primitive::bool = false;
+                    const NAME: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(
                         "web search",
                     );
                     #[allow(clippy::needless_update)]

@@ -48,7 +48,7 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 fn say(state: &State<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream {
     let (rt, ident) = (super::rt(), field.ident);
     match &field.reducer {
-        Reducer::Pick(_) | Reducer::Ephemeral => quote!(self.#ident.set(#value);),
+        Reducer::Pick(_) | Reducer::Ephemeral => quote!(#rt::Slot::set(&mut self.#ident, #value);),
         Reducer::Combine(combine) => {
             let label = format!("{}.{}", state.ident, field.name);
             let reducer = reducer_type::fit(field, &reducer_type::combine(field, combine));
@@ -71,7 +71,7 @@ fn say(state: &State<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream
 /// `replace_field(value)`
 fn replacement(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     let ident = field.replacement()?;
-    let vis = state.vis;
+    let (rt, vis) = (super::rt(), state.vis);
     let (argument, value) = argument(field);
     let doc = format!(
         "Replaces `{}`; whatever else the step sets in it goes on top.",
@@ -80,7 +80,7 @@ fn replacement(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     Some(quote! {
         #[doc = #doc]
         #vis fn #ident(mut self, value: #argument) -> Self {
-            self.#ident.set(#value);
+            #rt::Slot::set(&mut self.#ident, #value);
             self
         }
     })
@@ -110,10 +110,12 @@ fn removal(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
 /// What a setter that appends to a text takes.
 fn part() -> (TokenStream, TokenStream) {
     (
-        quote!(impl ::core::convert::AsRef<str>),
-        quote!(::std::string::String::from(
-            ::core::convert::AsRef::<str>::as_ref(&value)
-        )),
+        quote!(impl ::core::convert::AsRef<::core::primitive::str>),
+        quote!(<::std::string::String as ::core::convert::From<
+            &::core::primitive::str,
+        >>::from(::core::convert::AsRef::<
+            ::core::primitive::str,
+        >::as_ref(&value))),
     )
 }
 

@@ -75,12 +75,12 @@ fn a_field_that_combines() {
                         mut self,
                         value: impl ::core::iter::IntoIterator<Item = Note>,
                     ) -> Self {
-                        self.replace_notes
-                            .set(
-                                ::core::iter::Iterator::collect::<
-                                    Vec<Note>,
-                                >(::core::iter::IntoIterator::into_iter(value)),
-                            );
+                        __rt::Slot::set(
+                            &mut self.replace_notes,
+                            ::core::iter::Iterator::collect::<
+                                Vec<Note>,
+                            >(::core::iter::IntoIterator::into_iter(value)),
+                        );
                         self
                     }
                 }
@@ -116,7 +116,7 @@ fn a_field_that_combines() {
                 /// value without an encoding (a NaN) equals nothing, itself included.
                 #[automatically_derived]
                 impl ::core::cmp::PartialEq for RunUpdate {
-                    fn eq(&self, __other: &Self) -> bool {
+                    fn eq(&self, __other: &Self) -> ::core::primitive::bool {
                         __rt::reduce::same_encoding(self, __other)
                     }
                 }
@@ -124,7 +124,11 @@ fn a_field_that_combines() {
                 impl __rt::Update for RunUpdate {
                     fn fields(&self) -> __rt::FieldSet {
                         __rt::FieldSet::EMPTY
-                            .with_if(0usize, self.notes.is_set() || self.replace_notes.is_set())
+                            .with_if(
+                                0usize,
+                                __rt::Slot::is_set(&self.notes)
+                                    || __rt::Slot::is_set(&self.replace_notes),
+                            )
                     }
                 }
                 #[automatically_derived]

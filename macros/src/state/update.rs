@@ -180,7 +180,7 @@ pub(super) fn equality(state: &State<'_>) -> TokenStream {
         /// value without an encoding (a NaN) equals nothing, itself included.
         #[automatically_derived]
         impl #impl_generics ::core::cmp::PartialEq for #update #ty_generics #clause {
-            fn eq(&self, __other: &Self) -> bool {
+            fn eq(&self, __other: &Self) -> ::core::primitive::bool {
                 #rt::reduce::same_encoding(self, __other)
             }
         }
@@ -200,7 +200,7 @@ pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
     );
     let said = state.fields.iter().enumerate().map(|(position, field)| {
         let slots = slots(field).map(|slot| slot.ident);
-        quote!(.with_if(#position, #(self.#slots.is_set())||*))
+        quote!(.with_if(#position, #(#rt::Slot::is_set(&self.#slots))||*))
     });
     quote! {
         #[automatically_derived]

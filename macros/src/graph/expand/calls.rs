@@ -26,15 +26,15 @@ pub(super) fn parts(code: &Code<'_>) -> TokenStream {
             // The closure limits a row that cannot `match` to one error.
             #[allow(clippy::redundant_closure)]
             async fn #part #params (
-                graph: &#name #ty,
-                node: #rt::NodeId,
-                input: ::core::option::Option<#input>,
-                state: &#state,
-                cx: &#rt::Cx,
+                __graph: &#name #ty,
+                __node: #rt::NodeId,
+                __input: ::core::option::Option<#input>,
+                __state: &#state,
+                __cx: &#rt::Cx,
             ) -> ::core::result::Result<#rt::Done<#name #ty>, #rt::NodeError> #bounds {
-                match node {
+                match __node {
                     #(#arms)*
-                    _ => #rt::glue::no_such_node(node),
+                    _ => #rt::glue::no_such_node(__node),
                 }
             }
         }
@@ -52,7 +52,7 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
             let parts = (0..nodes.div_ceil(TOGETHER)).map(|at| {
                 let part = format_ident!("__call_{at}");
                 let end = ((at + 1) * TOGETHER) as u32;
-                quote!(..#end => #part #turbofish (graph, node, input, state, cx).await,)
+                quote!(..#end => #part #turbofish (__graph, __node, __input, __state, __cx).await,)
             });
             parts.collect()
         }
@@ -61,15 +61,15 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
         #[allow(clippy::redundant_closure)]
         async fn call(
             &self,
-            node: #rt::NodeId,
-            input: ::core::option::Option<Self::Input>,
-            state: &Self::State,
-            cx: &#rt::Cx,
+            __node: #rt::NodeId,
+            __input: ::core::option::Option<Self::Input>,
+            __state: &Self::State,
+            __cx: &#rt::Cx,
         ) -> ::core::result::Result<#rt::Done<Self>, #rt::NodeError> {
-            let graph = self;
-            match node {
+            let __graph = self;
+            match __node {
                 #arms
-                _ => #rt::glue::no_such_node(node),
+                _ => #rt::glue::no_such_node(__node),
             }
         }
     }
@@ -85,12 +85,12 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
         let input = match variants[at as usize] {
             true => {
                 let variant = inputs::variant(at);
-                quote!(match input { Some(__Input::#variant(item)) => Some(item), _ => None })
+                quote!(match __input { ::core::option::Option::Some(__Input::#variant(__item)) => ::core::option::Option::Some(__item), _ => ::core::option::Option::None })
             }
-            false => quote_spanned!(node.at.span()=> None),
+            false => quote_spanned!(node.at.span()=> ::core::option::Option::None),
         };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
-        let arguments = quote!(graph, #input, state, cx, #row);
+        let arguments = quote!(__graph, #input, __state, __cx, #row);
         // Spanned at the node, so that what rustc finds wrong is reported there, once.
         let step = code.path(node.at.span(), quote!(glue::step));
         let call = quote_spanned!(node.at.span()=> #step::<#name #graph, #ty>(#arguments).await);
@@ -104,7 +104,7 @@ fn row(code: &Code<'_>, node: NodeId, row: Option<&OwnRow>) -> TokenStream {
     match row {
         Some(row) if !row.is_static() => {
             let name = rows::name(code, row);
-            quote_spanned!(row.at=> |route| #name(route))
+            quote_spanned!(row.at=> |__route| #name(__route))
         }
         _ => {
             let at = row.map_or(code.model.nodes[node as usize].at.span(), |row| row.at);

@@ -92,7 +92,7 @@ fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
     }
     let (count, state) = (nodes.len(), &model.state);
     // One name, wherever the mentions come from: a `macro_rules!` may have made some of them.
-    let writers = |at: Span| Ident::new("writers", Span::mixed_site().located_at(at));
+    let writers = |at: Span| Ident::new("__writers", Span::mixed_site().located_at(at));
     let calls = nodes.iter().map(|edge| {
         let (node, name) = (code.node(edge.to, edge.at), model.name(edge.to));
         let writers = writers(edge.at);

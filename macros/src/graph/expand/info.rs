@@ -14,9 +14,11 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     let name = text::name(code.name);
     let (version, state) = (model.version, &model.state);
     let conflict = match model.conflict {
-        Some(Conflict::Fail) => quote!(Some(#rt::ConflictPolicy::Fail)),
-        Some(Conflict::LastWriterWins) => quote!(Some(#rt::ConflictPolicy::LastWriterWins)),
-        None => quote!(None),
+        Some(Conflict::Fail) => quote!(::core::option::Option::Some(#rt::ConflictPolicy::Fail)),
+        Some(Conflict::LastWriterWins) => {
+            quote!(::core::option::Option::Some(#rt::ConflictPolicy::LastWriterWins))
+        }
+        None => quote!(::core::option::Option::None),
     };
     let max_steps = option(model.max_steps);
     let compatible = &model.compatible;
@@ -29,19 +31,18 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     let joins = model.joins.iter().map(|one| join(code, one));
     quote! {
         const INFO: &'static #rt::GraphInfo = &{
-            const __FILE: &str = ::core::file!();
-            const fn __at(line: u32, column: u32) -> #rt::Span {
-                #rt::Span { file: __FILE, line, column }
+            const __FILE: &::core::primitive::str = ::core::file!();
+            const fn __at(__line: ::core::primitive::u32, __column: ::core::primitive::u32) -> #rt::Span {
+                #rt::Span { file: __FILE, line: __line, column: __column }
             }
             const fn __edge(
-                from: u32,
-                to: u32,
-                kind: #rt::EdgeKind,
-                label: Option<&'static str>,
-                line: u32,
-                column: u32,
+                __from: ::core::primitive::u32,
+                __to: ::core::primitive::u32,
+                __kind: #rt::EdgeKind,
+                __label: ::core::option::Option<&'static ::core::primitive::str>,
+                __span: #rt::Span,
             ) -> #rt::EdgeInfo {
-                #rt::EdgeInfo { from, to, kind, label, span: __at(line, column) }
+                #rt::EdgeInfo { from: __from, to: __to, kind: __kind, label: __label, span: __span }
             }
             #rt::GraphInfo {
                 name: #name,
@@ -61,8 +62,8 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
 
 fn option<T: quote::ToTokens>(value: Option<T>) -> TokenStream {
     match value {
-        Some(value) => quote!(Some(#value)),
-        None => quote!(None),
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
     }
 }
 
@@ -100,7 +101,7 @@ fn edge(code: &Code<'_>, edge: &Edge) -> TokenStream {
         Kind::Join(join) => quote!(Join(#join)),
     };
     let (line, column) = position(edge.at);
-    quote!(__edge(#from, #to, #rt::EdgeKind::#kind, #label, #line, #column))
+    quote!(__edge(#from, #to, #rt::EdgeKind::#kind, #label, __at(#line, #column)))
 }
 
 fn join(code: &Code<'_>, join: &Join) -> TokenStream {

@@ -42,13 +42,13 @@ pub(super) fn definition(code: &Code<'_>) -> TokenStream {
     });
     let clones = taking(code).map(|(at, _)| {
         let variant = variant(at);
-        quote!(Self::#variant(item) => Self::#variant(::core::clone::Clone::clone(item)),)
+        quote!(Self::#variant(__item) => Self::#variant(::core::clone::Clone::clone(__item)),)
     });
     let generic = !generics.params.is_empty();
     let rest = generic.then(|| {
         quote!(__Never(::core::convert::Infallible, ::core::marker::PhantomData<fn() -> #name #ty>))
     });
-    let never = generic.then(|| quote!(Self::__Never(never, _) => match *never {},));
+    let never = generic.then(|| quote!(Self::__Never(__never, _) => match *__never {},));
     let matching = match generic || taking(code).next().is_some() {
         true => quote!(match self { #(#clones)* #never }),
         false => quote!(match *self {}),
@@ -78,39 +78,39 @@ pub(super) fn codec(code: &Code<'_>) -> TokenStream {
     let rt = code.rt;
     let encodings = taking(code).map(|(at, _)| {
         let variant = variant(at);
-        quote!(__Input::#variant(item) => out.value(item),)
+        quote!(__Input::#variant(__item) => #rt::encode::Draft::value(__out, __item),)
     });
     let generic = !code.generics.params.is_empty();
-    let never = generic.then(|| quote!(__Input::__Never(never, _) => match *never {},));
+    let never = generic.then(|| quote!(__Input::__Never(__never, _) => match *__never {},));
     let encode = match generic || taking(code).next().is_some() {
-        true => quote!(match input { #(#encodings)* #never }),
-        false => quote!(match *input {}),
+        true => quote!(match __input { #(#encodings)* #never }),
+        false => quote!(match *__input {}),
     };
     let decodings = taking(code).map(|(at, _)| {
         let variant = variant(at);
-        quote!(#at => #rt::encode::from_str(json).map(__Input::#variant),)
+        quote!(#at => ::core::result::Result::map(#rt::encode::from_str(__json), __Input::#variant),)
     });
     quote! {
         fn encode_input(
-            input: &Self::Input,
+            __input: &Self::Input,
         ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
-            #rt::glue::input_text::<Self>(input)
+            #rt::glue::input_text::<Self>(__input)
         }
         fn write_input(
-            input: &Self::Input,
-            out: &mut #rt::encode::Draft,
+            __input: &Self::Input,
+            __out: &mut #rt::encode::Draft,
         ) -> ::core::result::Result<(), #rt::encode::EncodeError> {
-            let _ = &out;
+            let _ = &__out;
             #encode
         }
         fn decode_input(
-            node: #rt::NodeId,
-            json: &str,
+            __node: #rt::NodeId,
+            __json: &::core::primitive::str,
         ) -> ::core::result::Result<Self::Input, #rt::encode::DecodeError> {
-            let _ = json;
-            match node {
+            let _ = __json;
+            match __node {
                 #(#decodings)*
-                _ => Err(#rt::glue::no_input(node)),
+                _ => ::core::result::Result::Err(#rt::glue::no_input(__node)),
             }
         }
     }

@@ -28,8 +28,8 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
         #[doc(hidden)]
         #[automatically_derived]
         impl #params #rt::Provides<#rt::Cx> for #name #ty #bounds {
-            fn provide<'a>(&'a self, cx: &'a #rt::Cx) -> &'a #rt::Cx {
-                cx
+            fn provide<'a>(&'a self, __cx: &'a #rt::Cx) -> &'a #rt::Cx {
+                __cx
             }
         }
     }

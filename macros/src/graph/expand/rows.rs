@@ -62,15 +62,15 @@ pub(super) fn start(code: &Code<'_>) -> TokenStream {
 /// `Graph::on_error`.
 pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
     let (rt, hops) = (code.rt, hops());
-    let failure = Ident::new("failure", Span::mixed_site());
-    let input = Ident::new("input", Span::mixed_site());
+    let failure = Ident::new("__failure", Span::mixed_site());
+    let input = Ident::new("__input", Span::mixed_site());
     let variants = inputs::have_variants(code);
     let arms = code.model.error_rows.iter().map(|row| {
         let from = row.from;
         let steps = row.edges.clone().map(|at| {
             let edge = &code.model.edges[at as usize];
             if edge.to == END {
-                return quote!(#hops.to(#at););
+                return quote!(#rt::Hops::to(&mut #hops, #at););
             }
             let node = code.node(edge.to, edge.at);
             let variant = inputs::variant(edge.to);
@@ -83,11 +83,11 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
         let item = match variants[from as usize] {
             true => {
                 let variant = inputs::variant(from);
-                quote!(match #input { Some(__Input::#variant(item)) => Some(item), _ => None })
+                quote!(match #input { ::core::option::Option::Some(__Input::#variant(__item)) => ::core::option::Option::Some(__item), _ => ::core::option::Option::None })
             }
             false => {
                 let of = code.node(from, code.model.nodes[from as usize].at.span());
-                quote!(None::<&#rt::glue::ItemOf<#of>>)
+                quote!(::core::option::Option::None::<&#rt::glue::ItemOf<#of>>)
             }
         };
         quote!(#from => {
@@ -98,21 +98,21 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
     });
     let body = match code.model.error_rows.is_empty() {
         true => quote! {
-            let _ = (node, #failure, #input);
-            None
+            let _ = (__node, #failure, #input);
+            ::core::option::Option::None
         },
         false => quote! {
             let mut #hops = #rt::Hops::none();
-            match node {
+            match __node {
                 #(#arms)*
-                _ => return None,
+                _ => return ::core::option::Option::None,
             }
-            Some(#hops)
+            ::core::option::Option::Some(#hops)
         },
     };
     quote! {
         fn on_error(
-            node: #rt::NodeId,
+            __node: #rt::NodeId,
             #failure: #rt::Failure,
             #input: ::core::option::Option<&Self::Input>,
         ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
@@ -129,7 +129,7 @@ fn route(at: Span) -> Ident {
 
 /// Invisible to what users write in arms.
 fn hops() -> Ident {
-    Ident::new("hops", Span::mixed_site())
+    Ident::new("__hops", Span::mixed_site())
 }
 
 fn body(code: &Code<'_>, steps: &[Step]) -> TokenStream {
@@ -147,13 +147,13 @@ fn all(code: &Code<'_>, steps: &[Step]) -> TokenStream {
 }
 
 fn step(code: &Code<'_>, step: &Step) -> TokenStream {
-    let hops = hops();
+    let (rt, hops) = (code.rt, hops());
     let target = |edge: &u32| {
         let edge = &code.model.edges[*edge as usize];
         (code.node(edge.to, edge.at), inputs::variant(edge.to))
     };
     match step {
-        Step::To { edge } => quote!(#hops.to(#edge);),
+        Step::To { edge } => quote!(#rt::Hops::to(&mut #hops, #edge);),
         Step::Input { edge, expr } => {
             let (node, variant) = target(edge);
             let at = code.model.edges[*edge as usize].at;
@@ -163,7 +163,7 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
             // In a block, where no other expression of the row sees the name.
             quote_spanned! {at=> {
                 let #item: #ty<#node> = #expr;
-                #hops.with(#edge, __Input::#variant(#wrap::<#node>(#item)));
+                #rt::Hops::with(&mut #hops, #edge, __Input::#variant(#wrap::<#node>(#item)));
             }}
         }
         Step::Each {

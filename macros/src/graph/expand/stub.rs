@@ -33,10 +33,10 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
                 const INFO: &'static #rt::GraphInfo = &#rt::GraphInfo {
                     name: #text,
                     version: 1,
-                    conflict: None,
-                    max_steps: None,
+                    conflict: ::core::option::Option::None,
+                    max_steps: ::core::option::Option::None,
                     compatible: &[],
-                    migrate: None,
+                    migrate: ::core::option::Option::None,
                     nodes: &[],
                     edges: &[],
                     joins: &[],
@@ -47,30 +47,30 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
                 }
                 async fn call(
                     &self,
-                    node: #rt::NodeId,
+                    __node: #rt::NodeId,
                     _: ::core::option::Option<Self::Input>,
                     _: &Self::State,
                     _: &#rt::Cx,
                 ) -> ::core::result::Result<#rt::Done<Self>, #rt::NodeError> {
-                    #rt::glue::no_such_node(node)
+                    #rt::glue::no_such_node(__node)
                 }
                 fn on_error(
                     _: #rt::NodeId,
                     _: #rt::Failure,
                     _: ::core::option::Option<&Self::Input>,
                 ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
-                    None
+                    ::core::option::Option::None
                 }
                 fn encode_input(
-                    input: &Self::Input,
+                    __input: &Self::Input,
                 ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
-                    match *input {}
+                    match *__input {}
                 }
                 fn decode_input(
-                    node: #rt::NodeId,
-                    _: &str,
+                    __node: #rt::NodeId,
+                    _: &::core::primitive::str,
                 ) -> ::core::result::Result<Self::Input, #rt::encode::DecodeError> {
-                    Err(#rt::glue::no_input(node))
+                    ::core::result::Result::Err(#rt::glue::no_input(__node))
                 }
             }
         };
