@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
-struct Visits {
+pub(crate) struct Visits {
     #[reduce(append)]
     seen: Vec<String>,
 }
@@ -137,4 +137,113 @@ async fn deprecated_parts_can_be_used() {
     let engine = engine.build().unwrap();
     let run = engine.run("run", deprecations::Count::default()).await;
     assert_eq!(run.unwrap().state().n, 3);
+}
+
+/// What a node borrows may have a name; it lasts for the call.
+mod lifetimes {
+    use super::*;
+
+    pub(crate) struct Guide<T>(pub T);
+
+    #[node]
+    pub(crate) fn ask<'a, 'b: 'a>(_: &'a Visits, guide: &'b str) -> VisitsUpdate {
+        saw(guide)
+    }
+
+    #[node]
+    pub(crate) async fn follow<'a, T>(_: &'a Visits, guide: &'a Guide<T>) -> VisitsUpdate
+    where
+        T: ToString + Send + Sync + 'static,
+        T: 'a,
+    {
+        saw(guide.0.to_string())
+    }
+
+    #[graph(state = Visits, start -> ask -> follow<u8> -> end)]
+    pub(crate) struct Guided {
+        pub name: String,
+        pub guide: Guide<u8>,
+    }
+}
+
+#[tokio::test]
+async fn references_may_have_lifetimes() {
+    let guided = lifetimes::Guided {
+        name: "Ada".into(),
+        guide: lifetimes::Guide(7),
+    };
+    assert_eq!(seen(guided).await, ["Ada", "7"]);
+}
+
+/// An arm takes something out of its route.
+mod taken {
+    use super::*;
+
+    #[derive(Route)]
+    pub enum Luggage {
+        Bags(Vec<String>),
+    }
+
+    #[node]
+    pub(crate) fn pack(_: &Visits) -> Luggage {
+        Luggage::Bags(vec!["red".into(), "blue".into()])
+    }
+
+    #[node]
+    pub(crate) fn carry(_: &Visits, bag: String) -> VisitsUpdate {
+        saw(bag)
+    }
+
+    #[graph(
+        state = Visits,
+        start -> pack -> match {
+            Luggage::Bags(ref mut bags) => carry(bags.pop().unwrap_or_default()),
+        },
+        carry -> end,
+    )]
+    pub(crate) struct Porter;
+}
+
+#[tokio::test]
+async fn an_arm_may_bind_by_ref_mut() {
+    assert_eq!(seen(taken::Porter).await, ["blue"]);
+}
+
+/// A reducer may be a function of a trait.
+mod reducers {
+    use super::*;
+
+    pub trait Rule {
+        fn fit(field: &mut u64, value: u64);
+    }
+
+    pub struct Largest;
+
+    impl Rule for Largest {
+        fn fit(field: &mut u64, value: u64) {
+            *field = value.max(*field);
+        }
+    }
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Height {
+        #[reduce(with = <Largest as Rule>::fit)]
+        pub metres: u64,
+    }
+
+    #[node]
+    pub fn climb(_: &Height) -> HeightUpdate {
+        Height::update().metres(3)
+    }
+
+    #[graph(state = Height, start -> climb -> end)]
+    pub struct Climb;
+}
+
+#[tokio::test]
+async fn a_reducer_may_be_a_function_of_a_trait() {
+    let engine = Engine::builder(reducers::Climb).no_store().build().unwrap();
+    let tall = reducers::Height { metres: 8 };
+    let run = engine.run("run", tall).await.unwrap();
+    assert_eq!(run.state().metres, 8);
 }

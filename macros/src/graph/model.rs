@@ -199,4 +199,14 @@ impl OwnRow {
         let mut steps = self.steps.iter();
         steps.any(|step| matches!(step, Step::Match(..)))
     }
+
+    /// Whether an arm binds a part of the route by `ref mut`.
+    pub(super) fn binds_mutably(&self) -> bool {
+        let arms = self.steps.iter().flat_map(|step| match step {
+            Step::Match(_, arms) => &arms[..],
+            _ => &[],
+        });
+        let mut patterns = arms.map(|arm| arm.pattern.to_string());
+        patterns.any(|pattern| pattern.contains("ref mut "))
+    }
 }

@@ -49,6 +49,7 @@ pub(super) fn table(tokens: TokenStream, errors: &mut Errors) -> Table {
 }
 
 fn entry(input: ParseStream<'_>, table: &mut Table, errors: &mut Errors) -> syn::Result<()> {
+    no_attributes(input, "a row")?;
     if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![=>]) {
         let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
@@ -330,7 +331,20 @@ fn matching(input: ParseStream<'_>) -> syn::Result<Match> {
     })
 }
 
+/// Numbers, checks and fingerprint depend on every row and arm.
+fn no_attributes(input: ParseStream<'_>, what: &str) -> syn::Result<()> {
+    if !input.peek(Token![#]) {
+        return Ok(());
+    }
+    let message = format!(
+        "{what} has no attributes\n\
+         help: if it depends on a `cfg`, write the whole graph twice, each under a `#[cfg(…)]` of its own"
+    );
+    Err(input.error(message))
+}
+
 fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
+    no_attributes(input, "an arm")?;
     let pattern = Pat::parse_multi_with_leading_vert(input)?.into_token_stream();
     let guard = match input.peek(Token![if]) {
         true => {

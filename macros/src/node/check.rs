@@ -1,7 +1,7 @@
 //! What a function must be to be a node, one `check_*` for each rule.
 
 use quote::ToTokens;
-use syn::{Error, FnArg, GenericParam, PatType, ReturnType, Safety, Type, TypeReference};
+use syn::{Error, FnArg, PatType, ReturnType, Safety, Type, TypeReference};
 
 use super::model::{Function, is_context, names_context, peel};
 use super::options::Options;
@@ -10,7 +10,6 @@ use crate::errors::Errors;
 
 pub(super) fn signature(function: &Function, options: &Options, errors: &mut Errors) {
     check_qualifiers(function, errors);
-    check_lifetimes(function, errors);
     if check_free(function, errors) {
         check_state(function, errors);
         check_parameters(function, errors);
@@ -39,17 +38,6 @@ fn check_qualifiers(function: &Function, errors: &mut Errors) {
     }
     if let Some(dots) = &sig.variadic {
         refuse(&dots.dots, "variadic");
-    }
-}
-
-/// What a node borrows it borrows only for the call, so no lifetime needs a name.
-fn check_lifetimes(function: &Function, errors: &mut Errors) {
-    for param in &function.sig.generics.params {
-        if let GenericParam::Lifetime(param) = param {
-            let message = "a node has no lifetime parameters\n\
-                help: references among its parameters need none: write `&T`";
-            errors.push(Error::new_spanned(&param.lifetime, message));
-        }
     }
 }
 
@@ -146,10 +134,10 @@ fn check_dependency(reference: &TypeReference, errors: &mut Errors) {
     check_borrow(reference, errors);
 }
 
-/// `&T`, where the reference has no named lifetime and `T` borrows nothing.
+/// `&T` for the time of the call, whatever that is called, where `T` borrows nothing.
 fn check_borrow(reference: &TypeReference, errors: &mut Errors) {
     if let Some(lifetime) = &reference.lifetime
-        && lifetime.ident != "_"
+        && lifetime.ident == "static"
     {
         let message = "a node borrows for the time of the call only\n\
             help: take the lifetime away: `&T`";

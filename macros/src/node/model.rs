@@ -1,8 +1,9 @@
 use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, FnArg, GenericParam, Generics, Ident, Pat, Path, ReturnType, Signature, Type,
-    Visibility,
+    Attribute, FnArg, GenericParam, Generics, Ident, Pat, Path, ReturnType, Signature, Token, Type,
+    TypeParamBound, Visibility, WherePredicate,
 };
 
 use super::options::Options;
@@ -180,12 +181,37 @@ fn is_owned(ty: &Type) -> bool {
     what_is_borrowed(ty).is_none()
 }
 
+/// A node borrows for the time of the call, which the call itself knows.
 fn without_lifetimes(mut generics: Generics) -> Generics {
     let params = std::mem::take(&mut generics.params).into_iter();
     generics.params = params
         .filter(|param| !matches!(param, GenericParam::Lifetime(_)))
         .collect();
+    for param in generics.type_params_mut() {
+        param.bounds = without_named(std::mem::take(&mut param.bounds));
+    }
+    if let Some(clause) = &mut generics.where_clause {
+        let predicates = std::mem::take(&mut clause.predicates).into_iter();
+        clause.predicates = predicates.filter_map(without_named_in).collect();
+    }
     generics
+}
+
+fn without_named_in(predicate: WherePredicate) -> Option<WherePredicate> {
+    match predicate {
+        WherePredicate::Type(mut ty) => {
+            ty.bounds = without_named(ty.bounds);
+            (!ty.bounds.is_empty()).then_some(WherePredicate::Type(ty))
+        }
+        _ => None,
+    }
+}
+
+fn without_named(
+    bounds: Punctuated<TypeParamBound, Token![+]>,
+) -> Punctuated<TypeParamBound, Token![+]> {
+    let named = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Lifetime(lifetime) if lifetime.ident != "static");
+    bounds.into_iter().filter(|bound| !named(bound)).collect()
 }
 
 impl Arg {

@@ -195,7 +195,7 @@ fn faults_are_reported_together() {
             }
         },
     );
-    assert_eq!(expanded.matches("compile_error!").count(), 10, "{expanded}");
+    assert_eq!(expanded.matches("compile_error!").count(), 9, "{expanded}");
 }
 
 #[test]

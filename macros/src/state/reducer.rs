@@ -7,7 +7,7 @@
 #![deny(dead_code)]
 
 use proc_macro2::Ident;
-use syn::Path;
+use syn::ExprPath;
 
 pub(super) enum Reducer {
     /// One of the step's contributions stands.
@@ -17,7 +17,7 @@ pub(super) enum Reducer {
     /// Records, each found by this field.
     Upsert(Ident),
     /// Contributions become one value, by a function of the user's.
-    With(Path),
+    With(ExprPath),
     /// As [`Pick::Replace`], and back to the default in the next step.
     Ephemeral,
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::spanned::Spanned;
-use syn::{Path, Type};
+use syn::{ExprPath, Type};
 
 use super::codec;
 use super::model::{Field, State};
@@ -53,7 +53,7 @@ pub(super) fn fit(field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
 }
 
 /// The user's function as a value.
-pub(super) fn function(field: &Field<'_>, path: &Path) -> TokenStream {
+pub(super) fn function(field: &Field<'_>, path: &ExprPath) -> TokenStream {
     let (rt, ty) = (super::rt(), field.ty);
     quote!(#rt::reduce::function::<#ty>(#path))
 }

@@ -21,7 +21,7 @@ fn pick(state: &Research, names: &Vec<&str>) -> ResearchUpdate {
 }
 
 #[node]
-fn plan<'a>(state: &'a Research) -> ResearchUpdate {
+fn plan<'a>(state: &'a Research, note: &'static str, words: Vec<&'a str>) -> ResearchUpdate {
     ResearchUpdate::default()
 }
 

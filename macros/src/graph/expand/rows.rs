@@ -40,8 +40,10 @@ fn function(code: &Code<'_>, row: &OwnRow) -> TokenStream {
         false => code.path(row.at, quote!(NoRoute)),
     };
     let body = body(code, &row.steps);
+    // An arm may take something out of a route by `ref mut`.
+    let mutable = row.binds_mutably().then(|| quote!(mut));
     quote! {
-        fn #name #params (#route: #ty) -> #rt::Hops<#input> #bounds {
+        fn #name #params (#mutable #route: #ty) -> #rt::Hops<#input> #bounds {
             #body
         }
     }
