@@ -80,7 +80,8 @@ pub mod __private {
     pub use crate::encode;
     pub use crate::graph::*;
     pub use crate::state::{
-        Clash, FieldInfo, FieldSet, ReduceError, Slot, State, StateInfo, Update, reduce,
+        Clash, FieldInfo, FieldSet, ListOf, ListOfTexts, ReduceError, Slot, State, StateInfo,
+        Update, reduce,
     };
     pub use crate::{ConflictPolicy, Cx, Failure, NodeError};
     pub use serde;

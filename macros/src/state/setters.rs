@@ -121,7 +121,7 @@ fn part() -> (TokenStream, TokenStream) {
 
 /// The type that a setter takes and how `value` becomes the field's type.
 fn argument(field: &Field<'_>) -> (TokenStream, TokenStream) {
-    let ty = field.ty;
+    let (rt, ty) = (super::rt(), field.ty);
     match types::shape(ty) {
         Shape::Plain => (quote!(#ty), quote!(value)),
         Shape::Text => (
@@ -129,11 +129,8 @@ fn argument(field: &Field<'_>) -> (TokenStream, TokenStream) {
             quote!(::core::convert::Into::into(value)),
         ),
         Shape::Items(item) if types::is_named(item, "String") => (
-            quote!(impl ::core::iter::IntoIterator<Item = impl ::core::convert::Into<#item>>),
-            quote!(::core::iter::Iterator::collect::<#ty>(::core::iter::Iterator::map(
-                ::core::iter::IntoIterator::into_iter(value),
-                ::core::convert::Into::into
-            ))),
+            quote!(impl #rt::ListOfTexts),
+            quote!(::core::iter::Iterator::collect::<#ty>(#rt::ListOfTexts::into_texts(value))),
         ),
         Shape::Items(item) => collected(ty, &quote!(#item)),
         Shape::Pairs(key, value) => collected(ty, &quote!((#key, #value))),
@@ -141,9 +138,10 @@ fn argument(field: &Field<'_>) -> (TokenStream, TokenStream) {
 }
 
 fn collected(ty: &syn::Type, item: &TokenStream) -> (TokenStream, TokenStream) {
+    let rt = super::rt();
     (
-        quote!(impl ::core::iter::IntoIterator<Item = #item>),
-        quote!(::core::iter::Iterator::collect::<#ty>(::core::iter::IntoIterator::into_iter(value))),
+        quote!(impl #rt::ListOf<#item>),
+        quote!(::core::iter::Iterator::collect::<#ty>(#rt::ListOf::into_values(value))),
     )
 }
 

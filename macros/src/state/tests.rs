@@ -56,30 +56,24 @@ fn a_field_that_combines() {
                 )]
                 impl RunUpdate {
                     /// What was found.
-                    pub fn notes(
-                        mut self,
-                        value: impl ::core::iter::IntoIterator<Item = Note>,
-                    ) -> Self {
+                    pub fn notes(mut self, value: impl __rt::ListOf<Note>) -> Self {
                         __rt::reduce::join(
                             __rt::reduce::fit::<__rt::reduce::Append, Vec<Note>>(),
                             "Run.notes",
                             &mut self.notes,
                             ::core::iter::Iterator::collect::<
                                 Vec<Note>,
-                            >(::core::iter::IntoIterator::into_iter(value)),
+                            >(__rt::ListOf::into_values(value)),
                         );
                         self
                     }
                     ///Replaces `notes`; whatever else the step sets in it goes on top.
-                    pub fn replace_notes(
-                        mut self,
-                        value: impl ::core::iter::IntoIterator<Item = Note>,
-                    ) -> Self {
+                    pub fn replace_notes(mut self, value: impl __rt::ListOf<Note>) -> Self {
                         __rt::Slot::set(
                             &mut self.replace_notes,
                             ::core::iter::Iterator::collect::<
                                 Vec<Note>,
-                            >(::core::iter::IntoIterator::into_iter(value)),
+                            >(__rt::ListOf::into_values(value)),
                         );
                         self
                     }

@@ -5,6 +5,7 @@
 
 mod info;
 mod laws;
+mod lists;
 mod merge;
 pub mod reduce;
 mod slot;
@@ -15,6 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use info::{FieldInfo, FieldSet, StateInfo};
 pub use laws::check_merge_laws;
+pub use lists::{ListOf, ListOfTexts};
 pub use merge::Merge;
 pub use slot::Slot;
 
