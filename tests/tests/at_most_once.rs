@@ -414,11 +414,14 @@ async fn a_question_is_answered_once_and_in_its_shape() {
         }
         let run = engine.resume("run").await.unwrap();
         assert_eq!(seen(&run), ["7"]);
-        let error = engine.answer("run", &asked.id, happened(8)).await;
-        assert!(
-            matches!(error, Err(Error::AlreadyAnswered { .. })),
-            "{error:?}"
-        );
+        let error = engine
+            .answer("run", &asked.id, happened(8))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::AlreadyAnswered { .. }), "{error}");
+        // Right of a run that has ended, too.
+        let what_to_do = "`resume` goes on from it, or returns the run if it has ended";
+        assert!(error.to_string().ends_with(what_to_do), "{error}");
         assert_eq!(lab.outside.calls(), 1);
     }
 }

@@ -406,7 +406,10 @@ async fn a_state_that_no_longer_decodes() {
             now.update("run", update()).await.unwrap_err(),
             now.state_at("run", 1).await.unwrap_err(),
         ] {
-            let Error::Undecodable { run, place, reason } = &error else {
+            let Error::Undecodable {
+                run, place, reason, ..
+            } = &error
+            else {
                 panic!("{error}")
             };
             assert_eq!((run.as_str(), place.as_str()), ("run", "step 1"));

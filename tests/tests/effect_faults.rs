@@ -82,9 +82,13 @@ async fn a_response_that_no_longer_decodes_stops_the_run() {
         engine.run("run", one()).await.unwrap_err();
         lab.outside.set_broken(false);
         let error = engine.resume("run").await.unwrap_err();
-        let Error::Undecodable { place: at, .. } = &error else {
+        let Error::Undecodable {
+            place: at, help, ..
+        } = &error
+        else {
             panic!("{error}")
         };
+        assert!(help.starts_with("a response does not go through `migrate`: "));
         assert!(at.contains("`fetch`") && at.contains("`work`") && at.contains("step 2"));
         assert_eq!(lab.outside.calls(), 1);
         assert_eq!(
@@ -110,16 +114,19 @@ async fn what_json_cannot_hold_stops_the_run() {
         });
         let engine = lab.engine(&place);
         let error = engine.run("run", Findings::of(1, 1)).await.unwrap_err();
-        assert!(
-            matches!(error, Error::NotRoundTrip { step: 2, .. }),
-            "{error}"
-        );
+        let is_of = |error: &Error, of: &str| {
+            let Error::NotRoundTrip { step: 2, what, .. } = error else {
+                panic!("{error}")
+            };
+            assert_eq!(
+                **what,
+                format!("the {of} of effect `measure` (call 0) of node `work`")
+            );
+        };
+        is_of(&error, "response");
         assert_eq!(lab.outside.journal.take(), ["called measure"]);
         let error = engine.run("other", Findings::of(1, 2)).await.unwrap_err();
-        assert!(
-            matches!(error, Error::NotRoundTrip { step: 2, .. }),
-            "{error}"
-        );
+        is_of(&error, "response");
         let lines = lab.outside.journal.take();
         assert_eq!(
             lines,

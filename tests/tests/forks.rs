@@ -424,11 +424,15 @@ async fn nothing_is_written_by_a_fork_that_cannot_be() {
         };
         let error = engine.fork("origin", 2, "fork", edit).await.unwrap_err();
         let Error::NotRoundTrip {
-            step: 3, source, ..
+            step: 3,
+            what,
+            source,
+            ..
         } = &error
         else {
             panic!("{error}")
         };
+        assert_eq!(&**what, "the edited state");
         assert_eq!(source.path, "by_page[\"odd\"]");
         assert_eq!(place.store.all_runs().await.unwrap(), before);
 

@@ -354,6 +354,12 @@ async fn what_a_run_failed_over_or_asks_about_can_be_answered_in_a_fork() {
             "nobody knows whether it was paid"
         );
         world.called();
+        // What failed and may be tried again is not on record.
+        let failed = engine.fork("trip", 1, "failed", |_| {});
+        let failed = failed.with_response("book", 0, "weather", 9, &String::new());
+        let said = failed.await.unwrap_err().to_string();
+        let why = "a call that failed and may be tried again is not on record; ";
+        assert!(said.contains(why), "{said}");
 
         // Without an answer the fork asks, too: it takes over what it does not know.
         let asks =
@@ -464,7 +470,7 @@ async fn a_response_that_does_not_fit_is_refused_by_name() {
             let Error::EffectNotFound { recorded, .. } = &error else {
                 panic!("{error}")
             };
-            let first = r#"("book", 0, "hotel", 0), ("book", 0, "mail", 0), "#;
+            let first = r#"on record there, as `with_response` takes it: ("book", 0, "hotel", 0), ("book", 0, "mail", 0), "#;
             assert!(recorded.starts_with(first), "{recorded}");
             assert!(recorded.ends_with("), …"), "{recorded}");
             assert_eq!(error.node(), Some(node));
@@ -475,7 +481,14 @@ async fn a_response_that_does_not_fit_is_refused_by_name() {
             .with_response("tell", 0, "letter", 0, &String::new())
             .await;
         let error = error.unwrap_err();
-        assert!(error.to_string().ends_with(": nothing"), "{error}");
+        let where_it_is = "its turn ends with step 3, and nothing runs behind it: fork at the step before the one \
+                           that made the call";
+        assert!(error.to_string().ends_with(where_it_is), "{error}");
+        let nothing = engine.fork("trip", 0, "fork", |_| {});
+        let error = nothing.with_response("plan", 0, "hotel", 0, &other()).await;
+        let said = error.unwrap_err().to_string();
+        let where_it_is = "nothing is on record there: fork at the step before";
+        assert!(said.contains(where_it_is), "{said}");
         let beyond = engine.fork("trip", u64::MAX, "fork", |_| {});
         let error = beyond
             .with_response("tell", 0, "letter", 0, &String::new())
@@ -485,7 +498,11 @@ async fn a_response_that_does_not_fit_is_refused_by_name() {
 
         let error = fork().with_response("book", 1, "hotel", 0, &f64::NAN).await;
         let error = error.unwrap_err();
-        assert!(matches!(error, Error::NotRoundTrip { .. }), "{error}");
+        let Error::NotRoundTrip { what, .. } = &error else {
+            panic!("{error}")
+        };
+        let given = "the response given for effect `hotel` of node `book`";
+        assert_eq!(&**what, given, "{error}");
         let panics = engine.fork("trip", 1, "fork", |_| panic!("wrong"));
         let error = panics.with_response("book", 1, "hotel", 0, &other()).await;
         let error = error.unwrap_err();

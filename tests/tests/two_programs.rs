@@ -339,7 +339,7 @@ fn loses_cents<T>(refused: Result<T, Error>) {
     };
     assert_eq!(differences, &["field `cents` is gone"]);
     assert!(
-        help.contains("another step would lose what they hold"),
+        help.contains("another step would lose what is stored there: if this program is the newer one, say in `migrate` what became of `cents`"),
         "{error}"
     );
 }

@@ -238,10 +238,17 @@ async fn refused(place: &Place, id: &str, update: ValuesUpdate, path: &str) {
         .run(id, Values::default())
         .await
         .expect_err("it is refused");
-    let Error::NotRoundTrip { run, step, source } = &error else {
+    let Error::NotRoundTrip {
+        run,
+        step,
+        what,
+        source,
+    } = &error
+    else {
         panic!("{error}")
     };
     assert_eq!((run.as_str(), *step), (id, 1));
+    assert_eq!(&**what, "the update of node `give`", "{error}");
     assert!(source.ty.contains("ValuesUpdate"), "{}", source.ty);
     assert_eq!(source.path, path);
     assert!(source.reason.contains("NaN"), "{}", source.reason);
@@ -268,11 +275,15 @@ async fn what_cannot_survive_is_refused_with_type_and_path() {
         };
         let error = giving.run("input", input).await.unwrap_err();
         let Error::NotRoundTrip {
-            step: 0, source, ..
+            step: 0,
+            what,
+            source,
+            ..
         } = &error
         else {
             panic!("{error}")
         };
+        assert_eq!(&**what, "the state");
         assert_eq!(source.path, "floats[1]");
         assert!(source.ty.contains("Values"));
         let error = giving.get("input").await.unwrap_err();
@@ -373,10 +384,10 @@ async fn an_input_of_a_task_that_cannot_be_stored_fails_its_run() {
             .build()
             .unwrap();
         let error = engine.run("run", Values::default()).await.unwrap_err();
-        let Error::NotRoundTrip { step, .. } = &error else {
+        let Error::NotRoundTrip { step, what, .. } = &error else {
             panic!("{error}")
         };
-        assert_eq!(*step, 1);
+        assert_eq!((*step, &**what), (1, "the input of node `weigh`"));
         let run = engine.get("run").await.unwrap();
         assert_eq!((run.steps(), run.status()), (0, Status::Failed));
     }
@@ -397,10 +408,10 @@ async fn an_input_that_start_gives_is_checked_like_any_other() {
         .build()
         .unwrap();
     let error = engine.run("run", Traps::default()).await.unwrap_err();
-    assert!(
-        matches!(error, Error::NotRoundTrip { step: 0, .. }),
-        "{error}"
-    );
+    let Error::NotRoundTrip { step: 0, what, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(&**what, "the input of node `take`");
     let error = engine.get("run").await.unwrap_err();
     assert!(matches!(error, Error::RunNotFound { .. }), "{error}");
 }

@@ -307,7 +307,7 @@ impl<'a> Effect<'a> {
         }
         match &self.request {
             Some(Ok(request)) => Ok(request.clone()),
-            Some(Err(error)) => Err(self.not_round_trip(error.clone())),
+            Some(Err(error)) => Err(self.not_round_trip("request", error.clone())),
             // The journal would have to be opened while the call was being prepared; it never is.
             None => Err(NodeError::permanent("the effect was begun outside its run")),
         }
@@ -347,14 +347,11 @@ impl<'a> Effect<'a> {
         encode::from_str(text).map_err(|error| {
             self.fault(Error::Undecodable {
                 run: self.cx.run_id().to_owned(),
-                place: format!(
-                    "the response of effect `{}` (call {}) of node `{}` in step {}",
-                    self.name,
-                    self.n,
-                    self.cx.node(),
-                    self.cx.step()
-                ),
+                place: format!("{} in step {}", self.place_of("response"), self.cx.step()),
                 reason: error.to_string(),
+                help: "a response does not go through `migrate`: give its type a default for what is missing; or, \
+                       if a fork was given this response, fork again with another one, under another id"
+                    .into(),
             })
         })
     }
@@ -370,7 +367,7 @@ impl<'a> Effect<'a> {
         let check = journal.checks_round_trip();
         let read = |text: &str| encode::read_back::<T>(text).map(drop);
         let text = draft.and_then(|draft| draft.checked(check, read));
-        let text = text.map_err(|error| self.not_round_trip(error))?;
+        let text = text.map_err(|error| self.not_round_trip("response", error))?;
         let mut record = self.record(request, EffectKind::Done);
         record.response = Some(text.clone());
         self.write(journal, record).await?;
@@ -489,12 +486,19 @@ impl<'a> Effect<'a> {
         }
     }
 
-    fn not_round_trip(&self, source: EncodeError) -> NodeError {
-        self.fault(Error::NotRoundTrip {
-            run: self.cx.run_id().to_owned(),
-            step: self.cx.step(),
-            source,
-        })
+    /// `what` is its request or its response.
+    fn not_round_trip(&self, what: &str, error: EncodeError) -> NodeError {
+        let what = self.place_of(what);
+        self.fault(Error::not_round_trip(
+            self.cx.run_id(),
+            self.cx.step(),
+            what,
+        )(error))
+    }
+
+    fn place_of(&self, what: &str) -> String {
+        let (name, n, node) = (&self.name, self.n, self.cx.node());
+        format!("the {what} of effect `{name}` (call {n}) of node `{node}`")
     }
 
     /// The run stops with `error`; the node sees its message.

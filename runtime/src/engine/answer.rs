@@ -25,7 +25,7 @@ impl<G: Graph> RunHandle<G> {
         };
         let mut asked = questions.filter(|asked| asked.id == question);
         let asked = asked.next().ok_or_else(not_found)?;
-        let answer = answer.map_err(Error::not_round_trip(&run, asked.step))?;
+        let answer = answer.map_err(Error::not_round_trip(&run, asked.step, "the answer"))?;
         match &asked.answer {
             Some(given) if *given == answer => return Ok(()), // the same call again
             Some(_) => {

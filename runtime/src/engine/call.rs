@@ -110,8 +110,8 @@ impl<G: Graph> fmt::Debug for TurnCall<G> {
 /// Edits the state that a fork begins with.
 pub(super) type Edit<'a, G> = Box<dyn FnOnce(&mut <G as Graph>::State) + Send + 'a>;
 
-/// What calls are to have answered, or why the first of them cannot be stored.
-pub(super) type Responses = Result<Vec<GivenResponse>, EncodeError>;
+/// What calls are to have answered, or the first that cannot be stored, and why.
+pub(super) type Responses = Result<Vec<GivenResponse>, (String, EncodeError)>;
 
 /// A fork to be made, by [`Engine::fork`]; await it.
 #[must_use = "nothing happens until it is awaited"]
@@ -197,7 +197,10 @@ impl<'a, G: Graph> ForkCall<'a, G> {
         if let Ok(responses) = &mut self.responses {
             match GivenResponse::new((node, item), (effect, n), value) {
                 Ok(response) => responses.push(response),
-                Err(error) => self.responses = Err(error),
+                Err(error) => {
+                    let what = format!("the response given for effect `{effect}` of node `{node}`");
+                    self.responses = Err((what, error));
+                }
             }
         }
         self

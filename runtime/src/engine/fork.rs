@@ -113,7 +113,9 @@ impl<G: Graph> Engine<G> {
         check_new_id(new_id)?;
         let head = origin.head().await?;
         let step = step_at(&origin.at, &head, at).await?;
-        let responses = responses.map_err(Error::not_round_trip(new_id, step.saturating_add(2)))?;
+        let responses = responses.map_err(|(what, error)| {
+            Error::not_round_trip(new_id, step.saturating_add(2), what)(error)
+        })?;
         let made = async {
             let what_if = origin.what_if(&head, step, responses).await?;
             origin.fork(&head, step, new_id, edit, what_if).await

@@ -54,8 +54,11 @@ pub(super) fn state_text<G: Graph>(
     step: u64,
     state: &G::State,
 ) -> Result<String, Error> {
-    machine::state_text(state, core.settings.check_round_trip)
-        .map_err(Error::not_round_trip(run, step))
+    machine::state_text(state, core.settings.check_round_trip).map_err(Error::not_round_trip(
+        run,
+        step,
+        "the state",
+    ))
 }
 
 /// A fresh run sees what a resumed one would: nothing is left of fields that the
@@ -71,7 +74,7 @@ fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::Sta
     };
     encode::from_str(input)
         .map_err(lost)
-        .map_err(Error::not_round_trip(run, 0))
+        .map_err(Error::not_round_trip(run, 0, "the input"))
 }
 
 impl<G: Graph> Core<G> {
@@ -171,7 +174,11 @@ impl<G: Graph> RunHandle<G> {
             .and_then(|today| encode::from_str(&today))
             .map_err(|error| undecodable(&head, "the input".into(), error))?;
         let stored = StartedWith {
-            input: encode::to_string(&stored).map_err(Error::not_round_trip(run, 0))?,
+            input: encode::to_string(&stored).map_err(Error::not_round_trip(
+                run,
+                0,
+                "the input",
+            ))?,
             seed: head.seed,
         };
         origin.is_same(&stored, run)

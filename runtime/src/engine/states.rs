@@ -61,6 +61,10 @@ impl<G: Graph> Engine<G> {
         let head = run.head().await?;
         let step = step_at(&run.at, &head, place).await?;
         let (machine, ..) = run.past(&head, step).await?;
-        state_text::<G::State>(machine.state(), false).map_err(Error::not_round_trip(id, step))
+        state_text::<G::State>(machine.state(), false).map_err(Error::not_round_trip(
+            id,
+            step,
+            "the state",
+        ))
     }
 }

@@ -352,7 +352,7 @@ pub enum Error {
     /// A fork was to give an effect another response, and there is no such call on record.
     #[error(
         "run `{run}`, step {step}, node `{node}`: its task {item} has no call {n} of effect `{effect}` on record (both \
-         are counted from 0); on record there, as `with_response` takes it: {recorded}"
+         are counted from 0); {recorded}"
     )]
     EffectNotFound {
         /// The run that was to be forked.
@@ -367,7 +367,7 @@ pub enum Error {
         effect: Box<str>,
         /// Which call of that name, from 0.
         n: u64,
-        /// What there is: node, task, effect and call of each.
+        /// What there is, node, task, effect and call of each; or where to look.
         recorded: Box<str>,
     },
     /// A fork was to give an effect a response of another type than the recorded one has.
@@ -507,7 +507,8 @@ pub enum Error {
     #[error(
         "run `{run}`, step {step}: takes no update now, since unfinished tasks of this open step have effects on record, \
          which were made for the state as it is; answer what `run.interrupts()` asks, if anything, resume the run, and update it \
-         when the step is done; if that step always fails, drop it with a further `turn`, or fork the run before it"
+         when the step is done; if that step always fails, fork the run before it, or drop it with a further `turn`, which makes all calls anew, payments \
+         included"
     )]
     StepOpen {
         /// The run.
@@ -524,7 +525,10 @@ pub enum Error {
         question: String,
     },
     /// A question is answered once.
-    #[error("run `{run}`: question `{question}` is answered already; resume the run")]
+    #[error(
+        "run `{run}`: question `{question}` is answered already; the answer stands: \
+         `resume` goes on from it, or returns the run if it has ended"
+    )]
     AlreadyAnswered {
         /// The run.
         run: String,
@@ -543,9 +547,7 @@ pub enum Error {
     },
     /// Something stored no longer decodes into today's types.
     #[error(
-        "run `{run}`: {place} does not decode into today's types: {reason}; \
-         nothing was changed; give added fields `#[serde(default)]`, let `migrate` say what became of others, or use the \
-         program that wrote it"
+        "run `{run}`: {place} does not decode into today's types: {reason}; nothing was changed; {help}"
     )]
     Undecodable {
         /// The run.
@@ -554,6 +556,8 @@ pub enum Error {
         place: String,
         /// What the decoder said.
         reason: String,
+        /// What to do.
+        help: Box<str>,
     },
     /// A stored row is not what was written.
     #[error("run `{run}`: {place} is corrupt: {reason}; restore the database from a backup")]
@@ -566,12 +570,14 @@ pub enum Error {
         reason: String,
     },
     /// A value would not come back from the store unchanged.
-    #[error("run `{run}`, step {step}: a value cannot be stored: {source}")]
+    #[error("run `{run}`, step {step}: {what} cannot be stored: {source}")]
     NotRoundTrip {
         /// The run.
         run: String,
         /// The step that stays open.
         step: u64,
+        /// Of what the value is, e.g. ``the update of node `pay` ``.
+        what: Box<str>,
         /// Type, path and reason.
         r#source: EncodeError,
     },
@@ -751,11 +757,16 @@ const fn before_a_turn(status: Status) -> &'static str {
 }
 
 impl Error {
-    /// What becomes of a value of `step` that has no encoding.
-    pub(crate) fn not_round_trip(run: &str, step: u64) -> impl Fn(EncodeError) -> Self {
+    /// What becomes of a value of `step` that has no encoding; `what` says of what it is.
+    pub(crate) fn not_round_trip(
+        run: &str,
+        step: u64,
+        what: impl fmt::Display,
+    ) -> impl Fn(EncodeError) -> Self {
         move |source| Self::NotRoundTrip {
             run: run.to_owned(),
             step,
+            what: what.to_string().into(),
             source,
         }
     }

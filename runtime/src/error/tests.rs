@@ -138,7 +138,7 @@ fn every() -> Vec<Error> {
             item: 0,
             effect: text(),
             n: 1,
-            recorded: "`pay` task 0 `charge` call 0".into(),
+            recorded: "on record there: (\"pay\", 0, \"charge\", 0)".into(),
         },
         Error::ResponseRefused {
             run: run(),
@@ -211,6 +211,7 @@ fn every() -> Vec<Error> {
             run: run(),
             place: "step 2".into(),
             reason: message(),
+            help: "let `migrate` say".into(),
         },
         Error::Corrupt {
             run: run(),
@@ -220,6 +221,7 @@ fn every() -> Vec<Error> {
         Error::NotRoundTrip {
             run: run(),
             step,
+            what: "the update of node `pay`".into(),
             source: EncodeError {
                 ty: "f64",
                 path: ".".into(),

@@ -5,6 +5,7 @@ mod differences;
 use serde::{Deserialize, Serialize};
 
 pub use differences::Differences;
+pub(crate) use differences::keep_name;
 
 use crate::encode::{self, DecodeError};
 use crate::graph::{EdgeInfo, EdgeKind, GraphInfo, JoinInfo};

@@ -17,6 +17,7 @@ use std::future::Future;
 
 pub use fingerprint::Differences;
 pub(crate) use fingerprint::StoredGraph;
+pub(crate) use fingerprint::keep_name;
 pub use info::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, Migrate, NodeId, NodeInfo, NodeOptions, Part,
     RetryOptions, RowInfo, START, Span,

@@ -91,12 +91,23 @@ impl<G: Graph> Machine<G> {
     fn read_each_input_back(&mut self) -> Result<(), EncodeError> {
         for task in &mut self.frontier {
             if let Some(input) = &mut task.input {
-                let json = G::encode_input(input)?;
-                *input = G::decode_input(task.node, &json).map_err(encode::lost::<G::Input>)?;
-                encode::same_text::<G::Input>(&json, &G::encode_input(input)?)?;
+                *input = read_input_back::<G>(task.node, input)?;
             }
         }
         Ok(())
+    }
+
+    /// Of what a value is that keeps the frontier from being stored.
+    pub(crate) fn lost_input(&self) -> String {
+        let mut inputs = self.frontier.iter();
+        let lost = inputs.find(|task| {
+            let input = task.input.as_ref();
+            input.is_some_and(|input| read_input_back::<G>(task.node, input).is_err())
+        });
+        match lost {
+            Some(task) => format!("the input of node `{}`", self.info.node_name(task.node)),
+            None => "the input of a node".to_owned(),
+        }
     }
 
     pub(super) fn frontier_shape(&self) -> Result<Shape, EncodeError> {
@@ -279,6 +290,14 @@ impl<G: Graph> Machine<G> {
     }
 }
 
+/// The input of a task of `node` as it comes back from its text.
+fn read_input_back<G: Graph>(node: NodeId, input: &G::Input) -> Result<G::Input, EncodeError> {
+    let json = G::encode_input(input)?;
+    let back = G::decode_input(node, &json).map_err(encode::lost::<G::Input>)?;
+    encode::same_text::<G::Input>(&json, &G::encode_input(&back)?)?;
+    Ok(back)
+}
+
 /// The tasks of a stored frontier: their keys and nodes, whatever graph has them.
 pub(crate) fn stored_tasks(json: &str) -> Result<Vec<(Digest, String)>, DecodeError> {
     let text = read(json)?;
@@ -290,6 +309,17 @@ pub(crate) fn stored_tasks(json: &str) -> Result<Vec<(Digest, String)>, DecodeEr
         })
     });
     Ok(tasks.collect())
+}
+
+/// A node that a stored frontier names and `graph` does not have.
+pub(crate) fn unknown_node(json: &str, graph: &GraphInfo) -> Option<String> {
+    let text = read(json).ok()?;
+    let groups = text.tasks.iter().chain(&text.deferred);
+    let arrived = text.joins.iter().flat_map(|join| &join.arrived);
+    let named = groups.map(|group| &group.node);
+    let mut named = named.chain(arrived.map(|arrival| &arrival.node));
+    let unknown = named.find(|name| node_called(graph, name).is_err())?;
+    Some(unknown.clone())
 }
 
 /// The beginning of the input of the task at `position` in a stored frontier, if it has one.

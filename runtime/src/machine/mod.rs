@@ -16,7 +16,9 @@ mod task;
 use std::sync::Arc;
 
 pub(crate) use blueprint::Blueprint;
-pub(crate) use frontier::{differing_parent, frontier_by_name, is_end, stored_input, stored_tasks};
+pub(crate) use frontier::{
+    differing_parent, frontier_by_name, is_end, stored_input, stored_tasks, unknown_node,
+};
 pub(crate) use record::{
     RedoError, Sealed, StepText, TaskNote, TaskText, first_chain, outside_text, read_result,
     result_graph, result_text, snapshot_digest, state_text, taken, task_note,
@@ -54,12 +56,21 @@ pub(crate) enum StepError {
         field: &'static str,
         message: String,
     },
-    Encode(EncodeError),
+    /// `what` says of what the value is.
+    Encode { what: String, error: EncodeError },
 }
 
 impl From<EncodeError> for StepError {
     fn from(error: EncodeError) -> Self {
-        Self::Encode(error)
+        Self::unstorable("the state")(error)
+    }
+}
+
+impl StepError {
+    /// `what` has no encoding.
+    pub(crate) fn unstorable(what: impl Into<String>) -> impl FnOnce(EncodeError) -> Self {
+        let what = what.into();
+        |error| Self::Encode { what, error }
     }
 }
 

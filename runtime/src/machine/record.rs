@@ -146,9 +146,22 @@ impl<G: Graph> Machine<G> {
     /// With the check on, before the step that was merged last is sealed: what
     /// reducers made of the fields in `said` survives being stored, and tasks get
     /// the inputs that their texts decode into.
-    pub(crate) fn check_merged(&mut self, said: FieldSet) -> Result<(), EncodeError> {
+    pub(crate) fn check_merged(&mut self, said: FieldSet) -> Result<(), StepError> {
         self.state.check_reduced(said)?;
-        self.read_inputs_back()
+        let read = self.read_inputs_back();
+        read.map_err(|error| StepError::unstorable(self.lost_input())(error))
+    }
+
+    /// Of what a value is that keeps what the open step's tasks did from being stored.
+    pub(crate) fn lost_update(&self, done: &[DoneTask<'_, G>], check: bool) -> String {
+        let mut tasks = done.iter().zip(&self.frontier);
+        let lost = tasks.find(|((update, _), _)| {
+            update.is_some_and(|update| outside_text(update, check).is_err())
+        });
+        match lost {
+            Some((_, task)) => format!("the update of node `{}`", self.info.node_name(task.node)),
+            None => "what the step's nodes did".to_owned(),
+        }
     }
 
     /// The order keys of the open step's tasks.
@@ -165,8 +178,8 @@ impl<G: Graph> Machine<G> {
         graph: Digest,
         seed: u64,
         input: String,
-    ) -> Result<Sealed, EncodeError> {
-        let frontier = self.stored_frontier()?;
+    ) -> Result<Sealed, StepError> {
+        let frontier = self.frontier_to_seal()?;
         self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         self.chain = first_chain(graph, seed, &input);
@@ -188,15 +201,16 @@ impl<G: Graph> Machine<G> {
 
     /// Seals the step that happened last: `tasks` are the keys that ran in it,
     /// `updates` is the text of what they did.
-    pub(crate) fn seal(
-        &mut self,
-        tasks: &[Digest],
-        updates: String,
-    ) -> Result<Sealed, EncodeError> {
-        let frontier = self.stored_frontier()?;
+    pub(crate) fn seal(&mut self, tasks: &[Digest], updates: String) -> Result<Sealed, StepError> {
+        let frontier = self.frontier_to_seal()?;
         self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         Ok(self.seal_with(tasks, updates, frontier))
+    }
+
+    fn frontier_to_seal(&mut self) -> Result<String, StepError> {
+        let text = self.stored_frontier();
+        text.map_err(|error| StepError::unstorable(self.lost_input())(error))
     }
 
     /// The same with a frontier that is there as text.

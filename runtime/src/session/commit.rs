@@ -10,7 +10,7 @@ use crate::encode::{self, EncodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{DoneTask, Finished, Machine, Sealed, TaskNote, task_note};
+use crate::machine::{DoneTask, Finished, Machine, Sealed, StepError, TaskNote, task_note};
 use crate::run::RunError;
 use crate::state::{FieldSet, Update};
 use crate::store::{Access, Commit, Committed, Park, PendingResult, Status, StepKind, StepRecord};
@@ -57,7 +57,7 @@ impl Noted {
         snapshots: &mut SnapshotRule,
         status: Status,
         epoch: u64,
-    ) -> Result<Commit, EncodeError> {
+    ) -> Result<Commit, StepError> {
         if snapshots.checks() {
             machine.check_merged(self.said)?;
         }

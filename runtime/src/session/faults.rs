@@ -45,7 +45,7 @@ pub(crate) fn step_error(run: &str, step: u64, error: StepError) -> Error {
             field,
             message,
         },
-        StepError::Encode(source) => Error::NotRoundTrip { run, step, source },
+        StepError::Encode { what, error } => Error::not_round_trip(&run, step, what)(error),
     }
 }
 

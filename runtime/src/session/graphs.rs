@@ -162,9 +162,9 @@ impl Graphs {
         };
         let help = format!(
             "step {} was merged with the reducer that it had, and cannot be merged again with another: give \
-             the field that reducer back; the run as it stands now can also be read behind a snapshot, \
-             `engine.snapshot(\"{}\")`, by the program that wrote the step",
-            record.step, head.run
+             the field that reducer back, or {}; then this one can read the run from there",
+            record.step,
+            take_snapshot(head)
         );
         Err(changed::<G>(head, graph.fingerprint, lines.to_vec(), help))
     }
@@ -185,39 +185,56 @@ pub(crate) fn check_open<G: Graph>(
     let (stored, version) = (graph.fingerprint, graph.version);
     let raise = format!("raise this graph's `version` above {version}");
     let list = format!("add `compatible = [\"{stored}\"]`");
-    let missing = match (is_listed, is_newer) {
+    let declare = match (is_listed, is_newer) {
         (true, _) => format!("it lists that one as compatible: {raise}, too"),
         (false, true) => format!("if the run can continue all the same, {list}"),
         (false, false) => format!("if the run can continue all the same, {raise} and {list}"),
     };
-    let snapshot = match differences.reducers() {
-        [] => String::new(),
-        _ => format!(
-            ", and let the program that wrote it take a snapshot first, `engine.snapshot(\"{}\")`, since \
-             what a reducer merged cannot be merged again with another",
-            head.run
-        ),
-    };
-    let help = format!("{}; {missing}{snapshot}", instead(head));
-    Err(changed::<G>(
-        head,
-        stored,
-        differences.lines().to_vec(),
-        help,
-    ))
+    let mut help = cures(head, differences);
+    if !differences.lack_defaults_only() {
+        help.push(declare);
+    }
+    help.extend(instead(head, differences).map(str::to_owned));
+    let lines = differences.lines().to_vec();
+    Err(changed::<G>(head, stored, lines, help.join("; ")))
 }
 
-/// What can be done with a run that today's graph may not continue.
-fn instead(head: &Head) -> &'static str {
+/// What to do about each kind of difference, before the graphs are declared compatible.
+fn cures(head: &Head, differences: &Differences) -> Vec<String> {
+    let snapshot = (!differences.reducers().is_empty()).then(|| {
+        let take = take_snapshot(head);
+        format!("{take}, since what a reducer merged cannot be merged again with another")
+    });
+    let cures = [
+        differences.give_defaults(),
+        differences.keep_gone_fields(),
+        differences.convert_retyped(),
+        snapshot,
+        differences.keep_node_names(),
+    ];
+    cures.into_iter().flatten().collect()
+}
+
+/// What makes a run readable to a program with other reducers.
+fn take_snapshot(head: &Head) -> String {
+    let run = &head.run;
+    format!("let the program that wrote it take a snapshot, `engine.snapshot(\"{run}\")`")
+}
+
+/// What can be done with a run that today's graph may not continue. A turn and a fork read its
+/// state.
+fn instead(head: &Head, differences: &Differences) -> Option<&'static str> {
+    let is_readable = differences.state_is_readable();
     match head.status {
-        status if status.is_final() => "fork it at the end of a turn",
-        Status::Failed => {
-            "finish the run with the program that left it open, or drop its open step with a further turn"
-        }
-        _ if head.turn > 0 => {
-            "finish the run with the program that left it open, or fork it at the end of an earlier turn"
-        }
-        _ => "finish the run with the program that left it open",
+        status if status.is_final() => is_readable.then_some("or fork it at the end of a turn"),
+        Status::Failed if is_readable => Some(
+            "or finish the run with the program that left it open, or drop its open step with a further turn, \
+             which makes all calls anew, payments included",
+        ),
+        _ if head.turn > 0 && is_readable => Some(
+            "or finish the run with the program that left it open, or fork it at the end of an earlier turn",
+        ),
+        _ => Some("or finish the run with the program that left it open"),
     }
 }
 
@@ -233,11 +250,12 @@ pub(crate) fn check_fields<G: Graph>(
     if gone.is_empty() || G::INFO.version > version {
         return Ok(());
     }
+    let keep = differences.keep_gone_fields().unwrap_or_default();
     let help = format!(
-        "another step would lose what they hold: go on with a program that has them, or, if this \
-         one is the newer, raise the graph's `version` above {version} and say in `migrate` what became of them"
+        "another step would lose what is stored there: if this program is the newer one, {keep} and raise the \
+         graph's `version` above {version}; else go on with the program that has it"
     );
-    Err(changed::<G>(head, stored, gone.to_vec(), help))
+    Err(changed::<G>(head, stored, gone, help))
 }
 
 /// Whether the graph lists that one as compatible.

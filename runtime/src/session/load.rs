@@ -11,11 +11,11 @@ use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphInfo, keep_name};
 use crate::hash::Digest;
 use crate::machine::{
     Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, read_result, result_text,
-    snapshot_digest,
+    snapshot_digest, unknown_node,
 };
 use crate::store::{EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord};
 
@@ -81,10 +81,7 @@ pub(crate) fn restore<G: Graph>(
             true => machine.restore_frontier(&last.frontier),
             false => machine.restore_older_frontier(&last.frontier, graphs.older()),
         };
-        restored.map_err(|error| {
-            let place = format!("the frontier of step {}", last.step);
-            undecodable(&loaded.head, place, error)
-        })?;
+        restored.map_err(|error| frontier_error(&loaded.head, last, machine.info(), error))?;
     }
     Ok((machine, tail))
 }
@@ -263,7 +260,11 @@ pub(crate) fn read_pending<G: Graph>(
     }
     let today = |graph, edge| graphs.edge_today(graph, edge);
     let read = |kept: &PendingResult| -> Result<(Digest, _), Error> {
-        let fail = |error| undecodable(head, format!("the kept result of `{}`", kept.node), error);
+        let fail = |error| {
+            let place = format!("the kept result of `{}`", kept.node);
+            let help = "finish the step with the program that kept it";
+            undecodable_with(head, place, error, help.into())
+        };
         let (mut finished, graph) = read_result(&kept.result, today).map_err(fail)?;
         let again = || result_text(&finished, graph, false);
         if !graphs.is_today(graph) && !again().is_ok_and(|again| again == kept.result) {
@@ -318,9 +319,34 @@ pub(crate) fn corrupt(head: &Head, place: String, reason: String) -> Error {
 }
 
 pub(crate) fn undecodable(head: &Head, place: String, error: DecodeError) -> Error {
+    let help = "give added fields `#[serde(default)]`, let `migrate` say what became of others, or use the program \
+                that wrote it";
+    undecodable_with(head, place, error, help.into())
+}
+
+fn undecodable_with(head: &Head, place: String, error: DecodeError, help: Box<str>) -> Error {
     Error::Undecodable {
         run: head.run.clone(),
         place,
         reason: error.to_string(),
+        help,
     }
+}
+
+/// What runs next does not go through `migrate`, and nodes are found by their names.
+fn frontier_error(
+    head: &Head,
+    record: &StepRecord,
+    graph: &GraphInfo,
+    error: DecodeError,
+) -> Error {
+    let place = format!("the frontier of step {}", record.step);
+    let help = match unknown_node(&record.frontier, graph) {
+        Some(node) => format!(
+            "{}, or use the program that wrote it",
+            keep_name(&node, "path")
+        ),
+        None => "keep the types of inputs readable, or use the program that wrote it".into(),
+    };
+    undecodable_with(head, place, error, help.into())
 }

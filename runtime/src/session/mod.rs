@@ -413,8 +413,12 @@ impl<G: Graph> Session<G> {
             return Ok(None);
         };
         let done: Vec<DoneTask<'a, G>> = done.collect();
-        let noted = Noted::of(&self.machine, &done, book.snapshots.checks());
-        noted.map(Box::new).map(Some).map_err(StepError::Encode)
+        let check = book.snapshots.checks();
+        let noted = Noted::of(&self.machine, &done, check);
+        noted.map(Box::new).map(Some).map_err(|error| {
+            let what = self.machine.lost_update(&done, check);
+            StepError::unstorable(what)(error)
+        })
     }
 
     /// The step happens, if what its tasks did can be merged: their updates are
@@ -452,10 +456,7 @@ impl<G: Graph> Session<G> {
             standing.status(),
             epoch,
         );
-        match commit.map_err(Error::not_round_trip(
-            self.machine.run(),
-            self.machine.step(),
-        )) {
+        match commit {
             Ok(commit) => {
                 let has_input = |task: &Task<G::Input>| task.input.is_some();
                 book.frontier.clear();
@@ -466,7 +467,7 @@ impl<G: Graph> Session<G> {
                 self.stage = Stage::Committing { standing, releases };
                 Next::Commit(Box::new(commit))
             }
-            Err(error) => self.fail(error),
+            Err(error) => self.refuse(self.machine.step(), error),
         }
     }
 

@@ -211,8 +211,9 @@ impl<G: Graph> Found<G> {
         } = self;
         let run = &head.run;
         let step = machine.step() + 1;
-        let not_round_trip = Error::not_round_trip(run, step);
-        let updates = outside_text(&update, rules.check_round_trip).map_err(&not_round_trip)?;
+        let cannot_store = |what| Error::not_round_trip(run, step, what);
+        let updates = outside_text(&update, rules.check_round_trip);
+        let updates = updates.map_err(cannot_store("the update"))?;
         let said = update.fields();
         let merged = catch_reducers(|| match kind {
             StepKind::Turn if !mistake!(TurnGoesOnAsBefore) => machine.next_turn(update),
@@ -221,11 +222,12 @@ impl<G: Graph> Found<G> {
         });
         merged.map_err(|error| step_error(run, step, error))?;
         check_merged(&mut machine, said, rules)?;
-        let sealed = machine.seal(&[], updates).map_err(&not_round_trip)?;
+        let sealed = machine.seal(&[], updates);
+        let sealed = sealed.map_err(|error| step_error(run, step, error))?;
         let mut snapshots = rules.snapshots(tail);
         let snapshot = snapshots
             .after(&machine, &sealed.updates)
-            .map_err(&not_round_trip)?;
+            .map_err(cannot_store("the state"))?;
         let status = match kind {
             StepKind::Turn => Standing::of(&machine).status(),
             _ => head.status,
@@ -259,7 +261,7 @@ pub(crate) fn input<G: Graph>(
     let tail = Tail::behind(0, input.len());
     check_merged(&mut machine, FieldSet::EMPTY, rules)?;
     let sealed = machine.seal_input(create.fingerprint, create.seed, input);
-    let sealed = sealed.map_err(Error::not_round_trip(machine.run(), 0))?;
+    let sealed = sealed.map_err(|error| step_error(machine.run(), 0, error))?;
     let status = Standing::of(&machine).status();
     let commit = Commit {
         create: Some(create),
@@ -282,7 +284,7 @@ fn check_merged<G: Graph>(
         return Ok(());
     }
     let checked = machine.check_merged(said);
-    checked.map_err(Error::not_round_trip(machine.run(), machine.step()))
+    checked.map_err(|error| step_error(machine.run(), machine.step(), error))
 }
 
 /// Where a fork branches off.
@@ -315,15 +317,17 @@ impl Branch<'_> {
             ..
         } = self;
         let step = record.step + 1;
-        let not_round_trip = Error::not_round_trip(run, step);
-        let text = state_text(&state, rules.check_round_trip).map_err(&not_round_trip)?;
+        let cannot_store = |what| Error::not_round_trip(run, step, what);
+        let text = state_text(&state, rules.check_round_trip);
+        let text = text.map_err(cannot_store("the edited state"))?;
         let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
         let mut machine: Machine<G> = blueprint.machine(identity, state);
         machine.restore(step, record.chain, self.turn);
         let sealed = match mistake!(ForkStartsAnew) {
             true => {
                 machine.begin();
-                machine.seal(&[], text).map_err(&not_round_trip)?
+                let sealed = machine.seal(&[], text);
+                sealed.map_err(|error| step_error(run, step, error))?
             }
             false => machine.seal_with(&[], text, record.frontier.clone()),
         };

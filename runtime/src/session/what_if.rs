@@ -201,11 +201,12 @@ impl WhatIf {
                 && is_answer(record)
         };
         let found = self.recorded.iter().find(is_it);
-        found.ok_or_else(|| response.not_found(run, step, self.listed(tasks)))
+        found.ok_or_else(|| response.not_found(run, step, self.listed(tasks, step)))
     }
 
-    /// What there is to be answered otherwise.
-    fn listed(&self, tasks: &[(Digest, String)]) -> String {
+    /// What there is to be answered otherwise in `step`, or where to look for it.
+    fn listed(&self, tasks: &[(Digest, String)], step: u64) -> String {
+        const ELSEWHERE: &str = "fork at the step before the one that made the call";
         /// No more than that help anybody.
         const MOST: usize = 10;
         let mut items: BTreeMap<&str, u64> = BTreeMap::new();
@@ -219,12 +220,23 @@ impl WhatIf {
             }));
             *item += 1;
         }
+        if tasks.is_empty() {
+            let last = step - 1;
+            return format!(
+                "its turn ends with step {last}, and nothing runs behind it: {ELSEWHERE}"
+            );
+        }
+        let failed = match self.is_committed {
+            true => "",
+            false => "a call that failed and may be tried again is not on record; ",
+        };
         if listed.is_empty() {
-            return "nothing".into();
+            return format!("{failed}nothing is on record there: {ELSEWHERE}");
         }
         let more = if listed.len() > MOST { ", …" } else { "" };
         listed.truncate(MOST);
-        listed.join(", ") + more
+        let listed = listed.join(", ") + more;
+        format!("{failed}on record there, as `with_response` takes it: {listed}")
     }
 
     /// A record that stands in the fork as it does in its origin. A failure that a task went on

@@ -94,7 +94,8 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         recorded: &RecordedTask,
         finished: &Finished<G>,
     ) -> Result<Option<Drift>, Error> {
-        let not_round_trip = Error::not_round_trip(&self.recorded.head.run, record.step);
+        let run = &self.recorded.head.run;
+        let not_round_trip = Error::not_round_trip(run, record.step, "the update of a task");
         let update = finished.update.as_ref().map(encode::to_string);
         let update = update.transpose().map_err(not_round_trip)?;
         let expected = recorded.update.as_ref();

@@ -11,8 +11,16 @@ use crate::graph::GraphInfo;
 pub struct Differences {
     lines: Vec<String>,
     reducers: Vec<String>,
+    /// The names of the fields that are gone, …
     gone: Vec<String>,
-    incompatible: bool,
+    /// … of those that are new and have no default, …
+    undefaulted: Vec<String>,
+    /// … and of those with another type.
+    retyped: Vec<String>,
+    gone_nodes: Vec<String>,
+    new_nodes: Vec<String>,
+    /// How many of the lines keep a run from being continued as it is.
+    breaking: usize,
 }
 
 impl Differences {
@@ -27,8 +35,52 @@ impl Differences {
     }
 
     /// Those lines that say that a field is gone.
-    pub(crate) fn gone_fields(&self) -> &[String] {
-        &self.gone
+    pub(crate) fn gone_fields(&self) -> Vec<String> {
+        self.gone.iter().map(|name| is_gone(name)).collect()
+    }
+
+    /// What to write for the fields that are gone, so that nothing of them is lost.
+    pub(crate) fn keep_gone_fields(&self) -> Option<String> {
+        let fields = names(&self.gone)?;
+        Some(format!("say in `migrate` what became of {fields}"))
+    }
+
+    /// What to write so that new fields can be read from what is stored.
+    pub(crate) fn give_defaults(&self) -> Option<String> {
+        let fields = names(&self.undefaulted)?;
+        Some(format!("give {fields} `#[serde(default)]`"))
+    }
+
+    /// Whether a run can continue as it is once [`give_defaults`](Self::give_defaults) is done.
+    pub(crate) const fn lack_defaults_only(&self) -> bool {
+        self.breaking == self.undefaulted.len()
+    }
+
+    /// What to write for fields of another type.
+    pub(crate) fn convert_retyped(&self) -> Option<String> {
+        let fields = names(&self.retyped)?;
+        Some(format!(
+            "convert {fields} in `migrate`, unless what is stored decodes as it is"
+        ))
+    }
+
+    /// What to write for nodes that have another name only.
+    pub(crate) fn keep_node_names(&self) -> Option<String> {
+        let node = self.gone_nodes.first()?;
+        let path = match (&self.gone_nodes[..], &self.new_nodes[..]) {
+            ([_], [new]) => new,
+            _ => "path",
+        };
+        let keep = keep_name(node, path);
+        Some(format!("for a node that was only renamed, {keep}"))
+    }
+
+    /// Whether this graph reads a state that the other one left, and loses nothing of it.
+    pub(crate) const fn state_is_readable(&self) -> bool {
+        self.reducers.is_empty()
+            && self.gone.is_empty()
+            && self.undefaulted.is_empty()
+            && self.retyped.is_empty()
     }
 
     /// Whether there is no difference.
@@ -40,7 +92,7 @@ impl Differences {
     /// nothing is different but state fields that are new and have a
     /// `#[serde(default)]`.
     pub fn are_compatible(&self) -> bool {
-        !self.incompatible
+        self.breaking == 0
     }
 
     pub(super) fn between(stored: &str, graph: &GraphInfo) -> Self {
@@ -62,9 +114,11 @@ impl Differences {
     fn nodes(&mut self, old: &[String], new: &[String]) {
         let (removed, added) = unmatched(old, new);
         for name in &removed {
+            self.gone_nodes.push((*name).clone());
             self.breaking(format!("node `{name}` is gone"));
         }
         for name in &added {
+            self.new_nodes.push((*name).clone());
             self.breaking(format!("node `{name}` is new"));
         }
         if removed.is_empty() && added.is_empty() && old != new {
@@ -110,9 +164,8 @@ impl Differences {
             let name = &field.name;
             match new.iter().find(|other| other.name == *name) {
                 None => {
-                    let line = format!("field `{name}` is gone");
-                    self.gone.push(line.clone());
-                    self.breaking(line);
+                    self.gone.push(name.clone());
+                    self.breaking(is_gone(name));
                 }
                 Some(now) => self.field(field, now),
             }
@@ -131,6 +184,7 @@ impl Differences {
     fn field(&mut self, old: &Field, new: &Field) {
         let name = &old.name;
         if old.ty != new.ty {
+            self.retyped.push(name.clone());
             let (old, new) = (&old.ty, &new.ty);
             self.breaking(format!("field `{name}` was a `{old}` and is a `{new}`"));
         }
@@ -146,16 +200,34 @@ impl Differences {
         let mut fields = graph.state.fields.iter();
         match fields.any(|field| field.name == name && field.default) {
             true => self.lines.push(format!("field `{name}` is new")),
-            false => self.breaking(format!(
-                "field `{name}` is new and has no `#[serde(default)]`"
-            )),
+            false => {
+                self.undefaulted.push(name.to_owned());
+                self.breaking(format!(
+                    "field `{name}` is new and has no `#[serde(default)]`"
+                ));
+            }
         }
     }
 
     fn breaking(&mut self, line: String) {
         self.lines.push(line);
-        self.incompatible = true;
+        self.breaking += 1;
     }
+}
+
+fn is_gone(field: &str) -> String {
+    format!("field `{field}` is gone")
+}
+
+/// How a graph calls a node by the name that is stored; `path` is the node's function today.
+pub(crate) fn keep_name(node: &str, path: &str) -> String {
+    format!("keep the stored name: `{node} = {path}` in the table, or `#[node(name = \"{node}\")]`")
+}
+
+/// `` `a` and `b` ``; nothing for no names.
+fn names(names: &[String]) -> Option<String> {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    (!quoted.is_empty()).then(|| quoted.join(" and "))
 }
 
 impl fmt::Display for Differences {
