@@ -102,4 +102,9 @@ fn the_codes_in_the_guide_to_services_are_those_of_errors() {
             "there is no `{code}`"
         );
     }
+    let (_, real) = real.split_once("\ncodes! {").unwrap();
+    let (real, _) = real.split_once('}').unwrap();
+    for code in real.split('"').skip(1).step_by(2) {
+        assert!(table.contains(&format!("`{code}`")), "`{code}` is missing");
+    }
 }

@@ -152,8 +152,9 @@ impl<'a, G: Graph> ForkCall<'a, G> {
     /// if one of those asks for something else than on record, the fork stops with
     /// [`Error::EffectChanged`]. The steps that follow are the fork's own, payments included.
     ///
-    /// `value` has the type that the node gets from that effect. The engine does not know it: it
-    /// checks that what is recorded is of the same type, if a response is recorded.
+    /// `value` has the type that the node gets from that effect, which is an owned one:
+    /// `&"rain".to_owned()`, not `&"rain"`. The engine does not know it: it checks that what is
+    /// recorded is of the same type, if a response is recorded.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};

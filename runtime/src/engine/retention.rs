@@ -21,8 +21,10 @@ impl<G: Graph> Engine<G> {
     /// stand on; a run that somebody drives is left alone.
     ///
     /// What was pruned can no longer be read, forked or replayed:
-    /// [`Error::Pruned`]. The input of a run stays with it, so that
-    /// [`run`](Self::run) with the same input still returns it.
+    /// [`Error::Pruned`]. With [`Prune::history`] the input of a run stays, so that
+    /// [`run`](Self::run) with the same input still returns it. With [`Prune::runs`] nothing
+    /// stays: [`get`](Self::get) is [`Error::RunNotFound`], and `run` with that id starts
+    /// afresh and makes every call again, payments included.
     ///
     /// # Errors
     /// [`Error::PruneFailed`] if the store fails.
