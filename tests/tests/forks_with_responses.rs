@@ -354,12 +354,6 @@ async fn what_a_run_failed_over_or_asks_about_can_be_answered_in_a_fork() {
             "nobody knows whether it was paid"
         );
         world.called();
-        // What failed and may be tried again is not on record.
-        let failed = engine.fork("trip", 1, "failed", |_| {});
-        let failed = failed.with_response("book", 0, "weather", 9, &String::new());
-        let said = failed.await.unwrap_err().to_string();
-        let why = "a call that failed and may be tried again is not on record; ";
-        assert!(said.contains(why), "{said}");
 
         // Without an answer the fork asks, too: it takes over what it does not know.
         let asks =
@@ -470,7 +464,7 @@ async fn a_response_that_does_not_fit_is_refused_by_name() {
             let Error::EffectNotFound { recorded, .. } = &error else {
                 panic!("{error}")
             };
-            let first = r#"on record there, as `with_response` takes it: ("book", 0, "hotel", 0), ("book", 0, "mail", 0), "#;
+            let first = r#"a call that failed its node without being refused is not on record; on record there, as `with_response` takes it: ("book", 0, "hotel", 0), ("book", 0, "mail", 0), "#;
             assert!(recorded.starts_with(first), "{recorded}");
             assert!(recorded.ends_with("), …"), "{recorded}");
             assert_eq!(error.node(), Some(node));
@@ -487,7 +481,7 @@ async fn a_response_that_does_not_fit_is_refused_by_name() {
         let nothing = engine.fork("trip", 0, "fork", |_| {});
         let error = nothing.with_response("plan", 0, "hotel", 0, &other()).await;
         let said = error.unwrap_err().to_string();
-        let where_it_is = "nothing is on record there: fork at the step before";
+        let where_it_is = "nothing is on record there, nor is a call that failed its node without being refused: fork at the step";
         assert!(said.contains(where_it_is), "{said}");
         let beyond = engine.fork("trip", u64::MAX, "fork", |_| {});
         let error = beyond

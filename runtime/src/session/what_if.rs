@@ -226,17 +226,17 @@ impl WhatIf {
                 "its turn ends with step {last}, and nothing runs behind it: {ELSEWHERE}"
             );
         }
-        let failed = match self.is_committed {
-            true => "",
-            false => "a call that failed and may be tried again is not on record; ",
-        };
         if listed.is_empty() {
-            return format!("{failed}nothing is on record there: {ELSEWHERE}");
+            return format!(
+                "nothing is on record there, nor is a call that failed its node without being refused: {ELSEWHERE}"
+            );
         }
         let more = if listed.len() > MOST { ", …" } else { "" };
         listed.truncate(MOST);
         let listed = listed.join(", ") + more;
-        format!("{failed}on record there, as `with_response` takes it: {listed}")
+        format!(
+            "a call that failed its node without being refused is not on record; on record there, as `with_response` takes it: {listed}"
+        )
     }
 
     /// A record that stands in the fork as it does in its origin. A failure that a task went on
