@@ -3,7 +3,8 @@
 //! a run says so before it writes anything.
 
 use std::future::{pending, poll_fn};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::StoreExt;
-use superstep_tests::lab::{Doing, Findings, Lab, Outside, one, seen};
-use superstep_tests::{Journal, Place, stores};
+use superstep_tests::lab::{Doing, Findings, FindingsUpdate, Lab, Outside, one, seen};
+use superstep_tests::{Journal, Moment, Place, stores, well};
 use tokio::runtime::{Builder, Runtime};
 
 /// Far longer than anything here takes.
@@ -226,6 +227,63 @@ fn a_call_whose_own_runtime_is_gone_says_so_and_the_run_goes_on_elsewhere() {
                 assert_eq!(seen(&run).len(), tasks as usize);
             }
         }
+    }
+}
+
+/// Another engine may end the turn and begin the next one before the call goes on with it.
+#[test]
+fn a_turn_that_lost_its_runtime_is_not_the_one_after_it() {
+    let round = |n| -> FindingsUpdate { Findings::update().rounds(n) };
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                outside.call(item).await?;
+                if outside.is_broken() {
+                    cx.untracked(|| tokio::time::sleep(LONG)).await;
+                }
+                Ok(item.to_string())
+            })
+        });
+        lab.outside.set_broken(true);
+        let elsewhere = engine(&lab.elsewhere(), &place);
+        let usual = on_one_thread();
+        let begun = elsewhere.run("run", one()).into_future();
+        usual.block_on(begun).unwrap();
+        let is_lost = Arc::new(AtomicBool::new(false));
+        let store = place.hooked({
+            let is_lost = Arc::clone(&is_lost);
+            move |moment, call| {
+                let is_it = (moment, call) == (Moment::Before, "head");
+                if !is_it || !is_lost.swap(false, Ordering::SeqCst) {
+                    return well();
+                }
+                let elsewhere = elsewhere.clone();
+                Box::pin(async move {
+                    elsewhere.resume("run").await.unwrap();
+                    let next = elsewhere.turn("run", round(3)).token("next").await;
+                    assert_eq!(next.unwrap().turn(), 2);
+                    Ok(())
+                })
+            }
+        });
+        let builder = lab.builder(&store).default_timeout(LONG);
+        let here = builder.run_budget(LONG).build().unwrap();
+        let call = || here.turn("run", round(2)).token("first").into_future();
+        let first = pool();
+        first.spawn(call());
+        noted(&lab.outside.journal, 1);
+        let run = usual.block_on(async {
+            let mut call = call();
+            let polled = poll_fn(|task| Poll::Ready(call.as_mut().poll(task).is_ready()));
+            assert!(!polled.await, "the node is under way");
+            is_lost.store(true, Ordering::SeqCst);
+            thread::spawn(|| first.shutdown_background())
+                .join()
+                .unwrap();
+            call.await.unwrap()
+        });
+        assert!(!is_lost.load(Ordering::SeqCst), "it went on");
+        assert_eq!((run.turn(), run.token()), (1, Some("first")), "{place:?}");
     }
 }
 

@@ -2,11 +2,12 @@
 //! was at the end of that turn.
 
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use superstep::prelude::*;
 use superstep::store::Prune;
 use superstep_tests::{Hooked, Moment, Place, stores, well};
+use tokio::task::JoinHandle;
 
 #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
 struct Chat {
@@ -368,6 +369,114 @@ async fn a_turn_that_begins_meanwhile_is_not_taken_for_it() {
     }
 }
 
+/// The turn `msg-1`, which an engine drives until the moment comes.
+#[derive(Clone, Default)]
+struct Underway {
+    model: Model,
+    call: Arc<Mutex<Option<JoinHandle<Result<Run<Chat>, Error>>>>>,
+}
+
+impl Underway {
+    async fn begin(&self, place: &Place, engine: &Engine<Agent>) {
+        let elsewhere = agent(place, &Model::default());
+        elsewhere.run("chat", Chat::default()).await.unwrap();
+        self.model.is_slow.store(true, Ordering::Relaxed);
+        let engine = engine.clone();
+        let call = async move { engine.turn("chat", say("one")).token("msg-1").await };
+        let call = tokio::spawn(call);
+        while elsewhere.get("chat").await.unwrap().turn() == 0 {
+            tokio::task::yield_now().await;
+        }
+        *self.call.lock().unwrap() = Some(call);
+    }
+
+    async fn end(&self, call: JoinHandle<Result<Run<Chat>, Error>>) {
+        self.model.is_slow.store(false, Ordering::Relaxed);
+        let run = call.await.unwrap().unwrap();
+        assert_eq!((run.turn(), run.token()), (1, Some("msg-1")));
+    }
+
+    /// A store that lets it end at that moment, and another engine take the turn `msg-2`.
+    fn until(&self, place: &Place, at: (Moment, &'static str)) -> Arc<dyn Store> {
+        let (this, next) = (self.clone(), agent(place, &Model::default()));
+        place.hooked(move |moment, name| {
+            let call = match (moment, name) == at {
+                true => this.call.lock().unwrap().take(),
+                false => None,
+            };
+            let Some(call) = call else { return well() };
+            let (this, next) = (this.clone(), next.clone());
+            Box::pin(async move {
+                this.end(call).await;
+                let two = next.turn("chat", say("two")).token("msg-2").await;
+                assert_eq!(two.unwrap().turn(), 2);
+                Ok(())
+            })
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_turn_that_begins_elsewhere_is_not_the_one_that_ends_here() {
+    for moment in [Moment::Before, Moment::After] {
+        for place in stores() {
+            let underway = Underway::default();
+            let model = underway.model.clone();
+            let here =
+                Engine::builder(Agent { model }).store(underway.until(&place, (moment, "turn")));
+            let here = here.build().unwrap();
+            underway.begin(&place, &here).await;
+            let run = here.turn("chat", say("two")).token("msg-2").await.unwrap();
+            assert_eq!(
+                (run.turn(), run.token()),
+                (2, Some("msg-2")),
+                "{moment:?} {place:?}"
+            );
+            assert_eq!(run.state().message, "two");
+        }
+    }
+}
+
+/// A turn that ends while it is asked for is told like any other, however many follow it.
+#[tokio::test]
+async fn a_turn_that_ends_meanwhile_is_told() {
+    for call in ["head", "load", "turn", "turns", "questions", "acquire"] {
+        for moment in [Moment::Before, Moment::After] {
+            for again in [false, true] {
+                for place in stores() {
+                    let underway = Underway::default();
+                    let model = underway.model.clone();
+                    underway.begin(&place, &agent(&place, &model)).await;
+                    let here = Engine::builder(Agent {
+                        model: Model::default(),
+                    });
+                    let here = here
+                        .store(underway.until(&place, (moment, call)))
+                        .build()
+                        .unwrap();
+                    let told = match again {
+                        true => here.turn("chat", say("never")).token("msg-1").await,
+                        false => here.turn_result("chat", "msg-1").await,
+                    };
+                    let case = format!("{call} {moment:?} {again} {place:?}");
+                    let left = underway.call.lock().unwrap().take();
+                    match (told, left) {
+                        // The moment did not come, and it is driven.
+                        (Err(Error::LeaseHeld { .. }), Some(left)) => underway.end(left).await,
+                        (told, left) => {
+                            let run = told.unwrap_or_else(|error| panic!("{case}: {error}"));
+                            assert_eq!((run.turn(), run.token()), (1, Some("msg-1")), "{case}");
+                            if let Some(left) = left {
+                                underway.end(left).await;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Messages without an id would all be one.
 #[tokio::test]
 async fn an_empty_token_is_refused() {
@@ -377,9 +486,11 @@ async fn an_empty_token_is_refused() {
         for token in [String::new(), "x".repeat(1_025)] {
             let error = engine
                 .turn("chat", say("one"))
-                .token(token)
+                .token(token.as_str())
                 .await
                 .unwrap_err();
+            assert!(matches!(error, Error::InvalidToken { .. }), "{error}");
+            let error = engine.turn_result("chat", &token).await.unwrap_err();
             assert!(matches!(error, Error::InvalidToken { .. }), "{error}");
         }
         assert_eq!(engine.get("chat").await.unwrap().turn(), 0);

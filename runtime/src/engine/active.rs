@@ -42,6 +42,14 @@ impl Purpose {
         }
     }
 
+    /// The token of the turn that the call is for, if it has one.
+    pub(super) fn token(&self) -> Option<&str> {
+        match self {
+            Self::Turn(token) => token.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Whether two calls at once can be one: both get its result.
     pub(super) fn is_one_with(&self, other: &Self) -> bool {
         !matches!(self, Self::Turn(None) | Self::Write(_)) && self == other
@@ -203,6 +211,20 @@ impl<G: Graph> Part<G> {
 
     pub(super) fn purpose(&self) -> &Purpose {
         &self.execution.purpose
+    }
+
+    /// Whether it drives the turn with that token.
+    pub(super) fn drives(&self, token: Option<&str>) -> bool {
+        self.execution.pulse.drives(token)
+    }
+
+    /// Whether it has ended, as far as nobody is polling it at this moment.
+    pub(super) fn is_over(&self) -> bool {
+        let progress = self.execution.progress();
+        let is_over = matches!(progress.as_deref(), Some(Progress::Done(_)));
+        drop(progress);
+        self.execution.pulse.call_back();
+        is_over
     }
 
     /// Drives until the end.

@@ -146,7 +146,7 @@ impl<G: Graph> Engine<G> {
             } else {
                 handle.check_open(&head).await?;
             }
-            self.go_on(handle).await
+            self.go_on(handle, None).await
         };
         of_run(id, resumed).await
     }
@@ -190,9 +190,11 @@ impl<G: Graph> Engine<G> {
     ///
     /// # Errors
     /// [`Error::RunNotFound`]; [`Error::TurnNotFound`] if no turn began with that token, which
-    /// a fork does not inherit; [`Error::Pruned`] if the steps of the turn are gone.
+    /// a fork does not inherit; [`Error::InvalidToken`] if none could;
+    /// [`Error::Pruned`] if the steps of the turn are gone.
     pub async fn turn_result(&self, id: &str, token: &str) -> Result<Run<G::State>, Error> {
         let run = self.handle("turn_result", id)?;
+        check_token(id, Some(token))?;
         of_run(id, run.turn_result(token)).await
     }
 
@@ -311,7 +313,7 @@ impl<G: Graph> Engine<G> {
                 // Where the run was begun, not where this call is.
                 Ended::With(Err(Error::RuntimeLost { .. })) if !runtime::is_gone_here() => {
                     let handle = self.handle("resume", run)?.patient();
-                    Box::pin(self.go_on(handle)).await
+                    Box::pin(self.go_on(handle, purpose.token())).await
                 }
                 Ended::With(result) => result,
                 Ended::Within(inside::Inner { node }) => {
@@ -344,25 +346,34 @@ impl<G: Graph> Engine<G> {
                 handle.check_started_with(origin).await?;
                 true
             }
-            Purpose::Turn(token) => {
-                if let Some(run) = handle.earlier_turn(token.as_deref()).await? {
-                    return Ok(Some(Ended::With(Ok(run))));
-                }
-                token.is_some() && *token == handle.head().await?.token
-            }
+            Purpose::Turn(token) => part.drives(token.as_deref()),
             Purpose::Write(_) => false,
         };
         if is_for_this {
             return Ok(Some(part.join().await));
         }
-        Err(handle.lease_held().await)
+        if let Some(run) = handle.earlier_turn(purpose.token()).await? {
+            return Ok(Some(Ended::With(Ok(run))));
+        }
+        // Meanwhile it may have ended, and this turn begun elsewhere.
+        match part.is_over() {
+            true => Ok(None),
+            false => Err(handle.lease_held().await),
+        }
     }
 
-    /// Continues an existing run, unless it is finished.
-    async fn go_on(&self, handle: RunHandle<G>) -> RunResult<G> {
+    /// Continues an existing run, unless it is finished; with a token in the turn that began
+    /// with it.
+    async fn go_on(&self, handle: RunHandle<G>, token: Option<&str>) -> RunResult<G> {
         let run = handle.at.id().to_owned();
-        let drive = || -> Driving<G> { Box::pin(async move { handle.resume().await }) };
-        self.execute(&run, Purpose::Resume, drive).await
+        let token = token.map(str::to_owned);
+        let purpose = match &token {
+            Some(_) => Purpose::Turn(token.clone()),
+            None => Purpose::Resume,
+        };
+        let drive =
+            || -> Driving<G> { Box::pin(async move { handle.resume(token.as_deref()).await }) };
+        self.execute(&run, purpose, drive).await
     }
 }
 

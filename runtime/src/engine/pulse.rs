@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::thread;
 
@@ -23,7 +23,8 @@ pub(super) struct Pulse {
     polls: AtomicUsize,
     /// Whether a call polled since [`was_polled`](Self::was_polled) was last called.
     polled: AtomicBool,
-    driving: AtomicBool,
+    /// The token of the turn that it drives, once it does.
+    driven: OnceLock<Option<String>>,
     /// The epoch of the lease that was lost because nobody polled; 0 if none was.
     lost: AtomicU64,
     execution: Weak<dyn Abandon>,
@@ -67,7 +68,7 @@ impl Pulse {
             calls: Mutex::default(),
             polls: AtomicUsize::new(0),
             polled: AtomicBool::new(false),
-            driving: AtomicBool::new(false),
+            driven: OnceLock::new(),
             lost: AtomicU64::new(0),
             execution,
         })
@@ -173,15 +174,21 @@ impl Pulse {
         polled || self.polls.load(Ordering::Relaxed) > 0
     }
 
-    /// Holds the lease, and runs tasks from now on: no call for anything else can
-    /// join meanwhile.
-    pub(super) fn begin_driving(&self) {
-        self.driving.store(true, Ordering::Release);
+    /// Holds the lease, and runs the tasks of the turn with that token from now on: no call
+    /// for anything else can join meanwhile.
+    pub(super) fn begin_driving(&self, token: Option<&str>) {
+        self.driven.get_or_init(|| token.map(str::to_owned));
         self.wake();
     }
 
     pub(super) fn is_driving(&self) -> bool {
-        self.driving.load(Ordering::Acquire)
+        self.driven.get().is_some()
+    }
+
+    /// Whether it drives the turn with that token; nobody can ask for one without.
+    pub(super) fn drives(&self, token: Option<&str>) -> bool {
+        let driven = self.driven.get().and_then(Option::as_deref);
+        token.is_some() && driven == token
     }
 
     /// Nobody polled it for a whole lease, so it has lost the lease.

@@ -148,7 +148,7 @@ impl<G: Graph> RunHandle<G> {
             Ok(Taken::Done | Taken::ByAnother | Taken::TokenSpent)
             | Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
                 self.check_started_with(&origin).await?;
-                self.resume().await
+                self.resume(None).await
             }
             Err(error) => Err(self.at.said(error)),
         }
@@ -184,21 +184,21 @@ impl<G: Graph> RunHandle<G> {
         origin.is_same(&stored, run)
     }
 
-    /// Continues a run where it stands, or returns the finished one.
-    pub(super) async fn resume(&self) -> RunResult<G> {
-        loop {
-            // Any turn will do, so it is the first time.
-            if let Some(run) = self.resume_turn(None).await? {
-                return Ok(run);
-            }
+    /// Continues a run where it stands, or returns the finished one. With a token it does so
+    /// in the turn that began with it; if that is an earlier one by now, it returns its result.
+    pub(super) async fn resume(&self, token: Option<&str>) -> RunResult<G> {
+        if let Some(run) = self.earlier_turn(token).await? {
+            return Ok(run);
+        }
+        match self.resume_turn(token).await? {
+            Some(run) => Ok(run),
+            // Another one has begun since.
+            None => self.followed(self.earlier_turn(token).await?),
         }
     }
 
-    /// The same if the run is in the turn with that token, whatever has begun meanwhile.
-    pub(super) async fn resume_turn(
-        &self,
-        token: Option<&str>,
-    ) -> Result<Option<Run<G::State>>, Error> {
+    /// The same if the run is in the turn with that token, or in any if there is none.
+    async fn resume_turn(&self, token: Option<&str>) -> Result<Option<Run<G::State>>, Error> {
         let is_it = |now: Option<&str>| token.is_none() || token == now;
         let head = self.head().await?;
         if head.status.is_final() {
@@ -251,7 +251,7 @@ impl<G: Graph> RunHandle<G> {
             token,
         } = driven;
         if let Some(pulse) = inside::current() {
-            pulse.begin_driving();
+            pulse.begin_driving(token.as_deref());
         }
         if let Some(rehearsal) = self.core.rehearsal.get() {
             machine.keys().run().rehearse(Arc::clone(rehearsal));

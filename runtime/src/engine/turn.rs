@@ -44,15 +44,7 @@ impl<G: Graph> RunHandle<G> {
             }
             match begun {
                 Ok(Begun::Overtaken) => {}
-                Ok(Begun::Before | Begun::Now(..)) => {
-                    if let Some(run) = self.earlier_turn(token.as_deref()).await? {
-                        return Ok(run);
-                    }
-                    // If another turn has begun since, this one is an earlier one now.
-                    if let Some(run) = self.resume_turn(token.as_deref()).await? {
-                        return Ok(run);
-                    }
-                }
+                Ok(Begun::Before | Begun::Now(..)) => return self.resume(token.as_deref()).await,
                 Err(error) => {
                     let earlier = self.earlier_turn(token.as_deref()).await;
                     return earlier.ok().flatten().ok_or(error);
@@ -69,49 +61,58 @@ impl<G: Graph> RunHandle<G> {
         let Some(token) = token else {
             return Ok(None);
         };
-        let Some(turn) = self.at.turn(token).await? else {
-            return Ok(None);
-        };
-        let head = self.head().await?;
-        match self.at.turn_after(turn.step).await? {
-            Some(next) => self.ended_turn(&head, turn, &next).await.map(Some),
+        match self.at.turn(token).await? {
+            Some(turn) => self.if_followed(&turn).await,
             None => Ok(None),
         }
     }
 
     /// See [`Engine::turn_result`](super::Engine::turn_result).
     pub(super) async fn turn_result(&self, token: &str) -> RunResult<G> {
-        loop {
-            let head = self.head().await?;
-            let turn = self.at.turn(token).await?;
-            let turn = turn.ok_or_else(|| Error::TurnNotFound {
-                run: head.run.clone(),
-                token: token.to_owned(),
-            })?;
-            if let Some(next) = self.at.turn_after(turn.step).await? {
-                return self.ended_turn(&head, turn, &next).await;
-            }
-            let run = self.look(head).await?;
-            // Another turn may have begun between the reads.
-            if run.token() == Some(token) {
-                return Ok(run);
-            }
+        let head = self.head().await?;
+        let turn = self.at.turn(token).await?;
+        let turn = turn.ok_or_else(|| Error::TurnNotFound {
+            run: head.run,
+            token: token.to_owned(),
+        })?;
+        if let Some(run) = self.if_followed(&turn).await? {
+            return Ok(run);
         }
+        let run = self.look(self.head().await?).await?;
+        if run.token() == Some(token) {
+            return Ok(run);
+        }
+        // Another one has begun since.
+        self.followed(self.if_followed(&turn).await?)
     }
 
-    /// The run as it stood before the turn `next` began, which is the one after this as far as
-    /// the store knows. If that dropped a step, this one has failed.
-    async fn ended_turn(&self, head: &Head, turn: TurnRecord, next: &TurnRecord) -> RunResult<G> {
+    /// The run as it stood before the next turn began, if one has. If that dropped a step,
+    /// this one has failed.
+    async fn if_followed(&self, turn: &TurnRecord) -> Result<Option<Run<G::State>>, Error> {
+        let Some(next) = self.at.turn_after(turn.step).await? else {
+            return Ok(None);
+        };
+        // Read when it has begun: the step before it is there.
+        let head = self.head().await?;
         // Of pruned turns without a token a database of an older schema knows nothing.
         if next.turn > turn.turn + 1 {
             return Err(Error::Pruned {
-                run: head.run.clone(),
+                run: head.run,
                 step: turn.step,
                 first: head.pruned,
             });
         }
-        let (machine, record, _) = self.past(head, next.step.saturating_sub(1)).await?;
-        Ok(run_of_turn(&machine, &record, turn))
+        let (machine, record, _) = self.past(&head, next.step.saturating_sub(1)).await?;
+        Ok(Some(run_of_turn(&machine, &record, turn.clone())))
+    }
+
+    /// The result of a turn that is not the current one: another must have followed it.
+    pub(super) fn followed(&self, result: Option<Run<G::State>>) -> RunResult<G> {
+        result.ok_or_else(|| Error::Corrupt {
+            run: self.at.id().to_owned(),
+            place: "the list of its turns".into(),
+            reason: "it ends before the current one".into(),
+        })
     }
 
     /// Commits the turn's first step, under a lease that is then held.
