@@ -828,3 +828,65 @@ async fn a_node_that_no_longer_makes_the_call_does_not_run_before_it_is_answered
         assert!(seen(&run)[0].starts_with("pay again"), "{:?}", seen(&run));
     }
 }
+
+/// Status and questions are of one moment, whatever the run does while it is read.
+#[tokio::test]
+async fn who_looks_at_a_run_that_asks_sees_the_question() {
+    for (call, remembers) in [
+        ("head", false),
+        ("load", false),
+        ("head", true),
+        ("questions", true),
+    ] {
+        for moment in [Moment::Before, Moment::After] {
+            for place in stores() {
+                let lab = paying();
+                lab.outside.set_broken(true);
+                let engine = lab.engine(&place);
+                engine.run("origin", Findings::default()).await.unwrap();
+                engine
+                    .fork("origin", 0, "run", |state| *state = one())
+                    .await
+                    .unwrap();
+                let moves = Arc::new(AtomicBool::new(false));
+                let store = place.hooked({
+                    let (moves, engine) = (Arc::clone(&moves), engine.clone());
+                    move |at, name| {
+                        let is_it = (at, name) == (moment, call);
+                        if !is_it || !moves.swap(false, Ordering::SeqCst) {
+                            return well();
+                        }
+                        let engine = engine.clone();
+                        Box::pin(async move {
+                            for asked in engine.get("run").await.unwrap().interrupts() {
+                                let paid = Outcome::Happened(7_u64);
+                                engine.answer("run", &asked.id, paid).await.unwrap();
+                            }
+                            engine.resume("run").await.unwrap();
+                            Ok(())
+                        })
+                    }
+                });
+                // It asks, and ends when it is answered.
+                for status in [Status::Running, Status::Interrupted] {
+                    let other = lab.builder(&store).build().unwrap();
+                    if remembers {
+                        assert_eq!(other.get("run").await.unwrap().status(), status);
+                    }
+                    moves.store(true, Ordering::SeqCst);
+                    let run = other.get("run").await.unwrap();
+                    let case = format!("{call} {moment:?} {remembers} {place:?}: {run:?}");
+                    match run.status() {
+                        // Its question may be answered by now.
+                        Status::Interrupted if status == Status::Interrupted => {}
+                        Status::Interrupted => assert_eq!(run.interrupts().len(), 1, "{case}"),
+                        _ => assert_eq!(run.interrupts(), [], "{case}"),
+                    }
+                    if moves.swap(false, Ordering::SeqCst) {
+                        break; // that is not called
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,14 +1,13 @@
 //! Questions that a run asks, and their answers.
 
 use super::handle::RunHandle;
-use super::shown::interrupts;
+use super::shown::asks;
 use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Hasher;
-use crate::run::Interrupt;
 use crate::session;
-use crate::store::{Answer, Head, QuestionKind, Status};
+use crate::store::{Answer, Head, Question, QuestionKind};
 
 impl<G: Graph> RunHandle<G> {
     pub(super) async fn answer(
@@ -55,14 +54,14 @@ impl<G: Graph> RunHandle<G> {
             .await
     }
 
-    /// What the run waits for.
-    pub(super) async fn open_questions(&self, head: &Head) -> Result<Vec<Interrupt>, Error> {
-        if !matches!(head.status, Status::Interrupted | Status::Failed) {
+    /// What the open step of a run asks, or has asked.
+    pub(super) async fn questions(&self, head: &Head) -> Result<Vec<Question>, Error> {
+        if !asks(head.status) {
             return Ok(Vec::new());
         }
         let mut questions = self.at.questions().await?;
         // What earlier steps left open is no longer asked.
         questions.retain(|asked| asked.step == head.step + 1);
-        Ok(interrupts(questions))
+        Ok(questions)
     }
 }

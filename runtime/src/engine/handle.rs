@@ -149,9 +149,15 @@ impl<G: Graph> RunHandle<G> {
 
     /// A run as it stands, without moving it.
     pub(super) async fn look(&self, head: Head) -> RunResult<G> {
-        let interrupts = self.open_questions(&head).await?;
-        let (head, machine, tail) = self.machine_at(head).await?;
-        let run = run_at(&head, &machine, interrupts);
+        let (head, questions, machine, tail) = match self.core.recent.take(&head.run, head.chain) {
+            Some((machine, tail)) => (head.clone(), self.questions(&head).await?, machine, tail),
+            // The questions of that moment, at which it may stand elsewhere than at `head`.
+            None => {
+                let (loaded, machine, tail) = self.load().await?;
+                (loaded.head, loaded.questions, machine, tail)
+            }
+        };
+        let run = run_at(&head, &machine, questions);
         self.core.recent.put(machine, tail);
         Ok(run)
     }

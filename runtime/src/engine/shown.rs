@@ -53,12 +53,21 @@ fn stored_error(text: &str) -> Option<RunError> {
     encode::from_str(text).ok()
 }
 
-/// A run as it is in its store.
+/// Whether a run with that status waits for the answers to its open questions.
+pub(super) const fn asks(status: Status) -> bool {
+    matches!(status, Status::Interrupted | Status::Failed)
+}
+
+/// A run as it is in its store, with the questions of its open step.
 pub(super) fn run_at<G: Graph>(
     head: &Head,
     machine: &Machine<G>,
-    interrupts: Vec<Interrupt>,
+    questions: Vec<Question>,
 ) -> Run<G::State> {
+    let interrupts = match asks(head.status) {
+        true => interrupts(questions),
+        false => Vec::new(),
+    };
     Run {
         id: head.run.clone(),
         state: Arc::clone(machine.state()),

@@ -310,12 +310,12 @@ impl<G: Graph> RunHandle<G> {
         if head.status.is_final() {
             self.check_fields(&head, head.last_graph()).await?;
         }
-        let interrupts = interrupts(loaded.questions.clone());
+        let questions = loaded.questions.clone();
         let found = Found::held(loaded, machine, tail)?;
         let step = found.correction(update, epoch, self.core.settings.rules())?;
         let committed = self.at.commit(&step.commit).await;
         committed.map_err(|error| self.at.said(error))?;
-        let result = run_at(&head, &step.machine, interrupts);
+        let result = run_at(&head, &step.machine, questions);
         self.core.recent.put(step.machine, step.tail);
         Ok(result)
     }

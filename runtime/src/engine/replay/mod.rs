@@ -26,7 +26,7 @@ use super::active::RunResult;
 use super::compatible::other_graph;
 use super::handle::RunHandle;
 use super::runtime;
-use super::shown::{run_at, run_of_turn};
+use super::shown::{interrupts, run_at, run_of_turn};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
@@ -83,7 +83,7 @@ impl<G: Graph> RunHandle<G> {
         // The machine must not be held while the store is queried.
         let run = run_at(head, &machine, Vec::new());
         drop(machine);
-        let interrupts = self.open_questions(head).await?;
+        let interrupts = interrupts(self.questions(head).await?);
         Ok(Run { interrupts, ..run })
     }
 }
