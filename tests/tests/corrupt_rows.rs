@@ -34,8 +34,9 @@ async fn damaged(sql: &str) -> (tempfile::TempDir, Engine<Adding>) {
     let path = folder.path().join("runs.db");
     let first = engine(&path);
     first.run("run", Count::default()).await.unwrap();
-    for _ in 0..3 {
-        first.turn("run", Count::update().number(10)).await.unwrap();
+    for n in 1..=3 {
+        let turn = first.turn("run", Count::update().number(10));
+        turn.token(format!("msg-{n}")).await.unwrap();
     }
     drop(first);
     let database = rusqlite::Connection::open(&path).unwrap();
@@ -143,6 +144,18 @@ async fn a_turn_that_begins_after_the_last_step_is_named() {
     let (_folder, engine) = damaged("UPDATE runs SET turn_step = 1 << 60").await;
     let error = engine.fork("run", 1, "fork", |_| {}).await.unwrap_err();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+}
+
+/// Whoever asks for an earlier turn looks for the one after it.
+#[tokio::test]
+async fn a_list_of_turns_that_ends_too_early_is_named() {
+    let (_folder, engine) = damaged("DELETE FROM turns WHERE turn > 1").await;
+    let again = engine.turn("run", Count::update().number(1)).token("msg-1");
+    for told in [engine.turn_result("run", "msg-1").await, again.await] {
+        let error = told.unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains("turns"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::{EffectKind, StepKind, StoreExt};
-use superstep::{Graph, Outcome, ok};
+use superstep::store::{EffectKind, Prune, StepKind, StoreExt, TurnRecord};
+use superstep::{At, Graph, Outcome, ok};
 use superstep_tests::{Journal, sqlite_at};
 use tempfile::{TempDir, tempdir};
 
@@ -440,5 +440,93 @@ async fn the_golden_database_has_one_of_everything() {
         let fork = store.head("fork").await.unwrap().unwrap();
         assert_eq!(fork.origin.unwrap().run, "chat");
         assert_eq!(Clerk::INFO.name, chat.graph);
+    }
+}
+
+/// What schema 5 added is taken away: such a file knows the steps of turns only by the turns'
+/// tokens.
+const TO_SCHEMA_4: &str = "
+    CREATE TABLE turn_tokens (
+        run   INTEGER NOT NULL,
+        token TEXT NOT NULL,
+        turn  INTEGER NOT NULL,
+        step  INTEGER NOT NULL,
+        PRIMARY KEY (run, token)
+    ) WITHOUT ROWID;
+    INSERT INTO turn_tokens (run, token, turn, step)
+        SELECT run, token, turn, step FROM turns WHERE token IS NOT NULL;
+    DROP INDEX turns_by_token;
+    DROP TABLE turns;
+    DROP TABLE graph_changes;
+    ALTER TABLE runs DROP COLUMN changed;
+    ALTER TABLE runs DROP COLUMN changed_to;
+    ALTER TABLE runs DROP COLUMN changed_version;
+    ALTER TABLE steps DROP COLUMN graph;
+    PRAGMA user_version = 4;
+";
+
+/// The turns of a run that are on record, and what is told of those with a token.
+async fn told(path: &Path, id: &str) -> (Vec<TurnRecord>, Vec<String>) {
+    let engine = engine(path, &World::default(), 100);
+    let turns = sqlite_at(path).all_turns(id).await.unwrap();
+    let mut results = Vec::new();
+    for token in turns.iter().filter_map(|turn| turn.token.as_deref()) {
+        let told = engine.turn_result(id, token).await;
+        let told = told.map(|run| (run.turn(), run.steps(), run.fingerprint()));
+        results.push(format!("{token} {:?}", told.map_err(|error| error.code())));
+    }
+    (turns, results)
+}
+
+/// With turns that had no token, some pruned, and some kept because a fork stands on them.
+#[tokio::test]
+async fn turns_beside_pruned_ones_are_told_as_before() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("runs.db");
+    let desk = engine(&path, &World::default(), 100);
+    let turns = async |id: &str, tokens: &[Option<&str>]| {
+        for token in tokens {
+            let say = desk.turn(id, Desk::update().message("hello"));
+            match token {
+                Some(token) => say.token(*token).await.unwrap(),
+                None => say.await.unwrap(),
+            };
+        }
+    };
+    for id in ["chat", "long"] {
+        desk.run(id, asked("hello")).await.unwrap();
+    }
+    turns("chat", &[Some("one"), None]).await;
+    turns("long", &[None, Some("one"), None]).await;
+    for fork in ["quiet", "loud"] {
+        desk.fork("long", At::Last, fork, |_| {}).await.unwrap();
+        desk.resume(fork).await.unwrap();
+    }
+    turns("loud", &[Some("one"), None, None]).await;
+    turns("long", &[None, Some("two"), None, None]).await;
+    let runs = ["chat", "long", "quiet", "loud"];
+    for id in runs {
+        desk.snapshot(id).await.unwrap();
+    }
+    assert_eq!(desk.prune(Prune::history()).await.unwrap().runs, 3);
+    drop(desk);
+
+    let mut before = Vec::new();
+    for id in runs {
+        before.push(told(&path, id).await);
+    }
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute_batch(TO_SCHEMA_4).unwrap();
+    drop(conn);
+    for (id, (turns, results)) in runs.into_iter().zip(before) {
+        let (now, told) = told(&path, id).await;
+        assert_eq!(told, results, "{id}");
+        // Nobody knows of those that are gone and had no token.
+        let steps = sqlite_at(&path).all_steps(id, 0, 1_000).await.unwrap();
+        let is_there = |step| steps.iter().any(|record| record.step == step);
+        let last = turns.last().map(|turn| turn.step);
+        let mut known = turns;
+        known.retain(|turn| turn.token.is_some() || is_there(turn.step) || Some(turn.step) == last);
+        assert_eq!(now, known, "{id}");
     }
 }
