@@ -829,6 +829,37 @@ async fn a_node_that_no_longer_makes_the_call_does_not_run_before_it_is_answered
     }
 }
 
+/// A further turn has to wait for the answer, and then for the resume.
+#[tokio::test]
+async fn a_turn_says_what_the_run_waits_for() {
+    for place in stores() {
+        let lab = paying();
+        lab.outside.set_broken(true);
+        let engine = lab.engine(&place);
+        let run = engine.run("run", one()).await.unwrap();
+        let refused = async || {
+            let turn = engine.turn("run", Findings::update().note("next"));
+            let error = turn.await.unwrap_err();
+            let Error::RunNotFinished { status, asks, .. } = error else {
+                panic!("{error}")
+            };
+            assert_eq!(status, Status::Interrupted);
+            (asks, error.to_string())
+        };
+        let (asks, text) = refused().await;
+        assert!(
+            asks && text.contains("answer what `run.interrupts()`"),
+            "{text}"
+        );
+        let id = &question(&run).id;
+        engine.answer("run", id, happened(7)).await.unwrap();
+        let (asks, text) = refused().await;
+        assert!(!asks && text.contains("resume it first"), "{text}");
+        assert!(!text.contains("answer"), "{text}");
+        assert_eq!(seen(&engine.resume("run").await.unwrap()), ["7"]);
+    }
+}
+
 /// Status and questions are of one moment, whatever the run does while it is read.
 #[tokio::test]
 async fn who_looks_at_a_run_that_asks_sees_the_question() {

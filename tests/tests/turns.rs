@@ -134,10 +134,13 @@ async fn a_turn_is_for_runs_that_have_ended_or_failed() {
         // One that is under way must be resumed.
         engine.fork("chat", 0, "fork", |_| {}).await.unwrap();
         let error = engine.turn("fork", say("next")).await.unwrap_err();
-        let Error::RunNotFinished { run, status } = &error else {
+        let Error::RunNotFinished { run, status, asks } = &error else {
             panic!("{error}")
         };
-        assert_eq!((run.as_str(), *status), ("fork", Status::Running));
+        assert_eq!(
+            (run.as_str(), *status, *asks),
+            ("fork", Status::Running, false)
+        );
         assert!(error.to_string().contains("resume it first"), "{error}");
         assert_eq!(
             engine.get("fork").await.unwrap().steps(),

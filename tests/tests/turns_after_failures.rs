@@ -341,8 +341,8 @@ async fn it_can_be_pruned() {
 
 fn refused(error: Error) -> Status {
     match error {
-        Error::RunNotFinished { run, status } => {
-            assert_eq!(run, "run");
+        Error::RunNotFinished { run, status, asks } => {
+            assert_eq!((run.as_str(), asks), ("run", true));
             status
         }
         other => panic!("{other}"),

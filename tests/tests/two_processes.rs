@@ -71,6 +71,42 @@ fn a_run_that_another_process_drives_is_left_to_it() {
     });
 }
 
+/// Whoever has another message is told to wait, or what to do once there is nothing to wait for.
+#[test]
+fn a_turn_knows_whether_the_process_that_drives_the_run_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = child("the_driver", folder.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(driver.stderr.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap() == "driving"));
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = sqlite_at(&folder.path().join("runs.db"));
+        let engine = Engine::builder(Waiting).store(store).build().unwrap();
+        let message = || engine.turn("run", Word::update().said("hello"));
+        let error = message().token("msg-2").await.unwrap_err();
+        assert!(matches!(error, Error::LeaseHeld { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("`resume` takes the run over"), "{text}");
+        driver.kill().unwrap();
+        driver.wait().unwrap();
+        for _ in 0..2 {
+            let error = message().token("msg-2").await.unwrap_err();
+            let Error::RunNotFinished { status, asks, .. } = &error else {
+                panic!("{error}")
+            };
+            assert_eq!((*status, *asks), (Status::Running, false));
+            let text = error.to_string();
+            assert!(text.contains("nobody drives it, so resume it"), "{text}");
+        }
+        assert_eq!(engine.get("run").await.unwrap().steps(), 0);
+    });
+}
+
 const RUNS: u64 = 12;
 
 #[test]

@@ -7,7 +7,7 @@ use super::active::RunResult;
 use super::drive::Writer;
 use super::handle::RunHandle;
 use super::lease::{self, HeldLease};
-use super::shown::run_of_turn;
+use super::shown::{interrupts, run_of_turn};
 use super::start::Driven;
 use super::stored::Taken;
 use crate::error::Error;
@@ -15,7 +15,7 @@ use crate::graph::Graph;
 use crate::machine::UpdateOf;
 use crate::run::Run;
 use crate::session::{Found, LeftOpen, OutsideStep, leaves_a_step_open};
-use crate::store::{Access, Head, Lease, Park, StoreError, TurnRecord};
+use crate::store::{Access, Head, Park, StoreError, TurnRecord};
 
 /// What became of a turn's first step.
 enum Begun<G: Graph> {
@@ -176,12 +176,13 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The run as it stands. One that was left with a step open is held from
-    /// here on, so that nobody writes to that step any more.
+    /// here on, so that nobody writes to that step any more; so is one that another owner
+    /// drives, if the store knows that this owner is gone.
     async fn find(&self, head: Head, held: &mut Option<HeldLease>) -> Result<Found<G>, Error> {
-        if !leaves_a_step_open(head.status) {
+        if !self.is_to_be_held(&head).await? {
             let (head, machine, tail) = self.machine_at(head).await?;
-            // It may have failed between the two reads.
-            if !leaves_a_step_open(head.status) {
+            // It may have moved between the two reads.
+            if !self.is_to_be_held(&head).await? {
                 return Ok(Found::at_rest(head, machine, tail));
             }
         }
@@ -204,21 +205,26 @@ impl<G: Graph> RunHandle<G> {
         }
     }
 
-    /// Why a run takes no further turn now: somebody drives it, or it waits to
-    /// be continued.
+    async fn is_to_be_held(&self, head: &Head) -> Result<bool, Error> {
+        let is_open = leaves_a_step_open(head.status);
+        match &head.lease {
+            // One that has lapsed is left to a call that goes on with the run.
+            Some(lease) if !head.status.is_final() && lease.owner != self.core.owner => {
+                Ok(is_open || lease.expires > self.at.now().await?)
+            }
+            _ => Ok(is_open),
+        }
+    }
+
+    /// Why a run takes no further turn now, although nobody drives it.
     async fn not_finished(&self, head: &Head) -> Error {
-        let Head { run, status, .. } = head;
-        let now = match self.at.now().await {
-            Ok(now) => now,
-            Err(error) => return error,
-        };
-        let is_live = |lease: &&Lease| lease.owner != self.core.owner && lease.expires > now;
-        match head.lease.as_ref().filter(is_live) {
-            Some(lease) => Error::lease_held(run, lease.clone()),
-            None => Error::RunNotFinished {
-                run: run.clone(),
-                status: *status,
+        match self.questions(head).await {
+            Ok(questions) => Error::RunNotFinished {
+                run: head.run.clone(),
+                status: head.status,
+                asks: !interrupts(questions).is_empty(),
             },
+            Err(error) => error,
         }
     }
 }

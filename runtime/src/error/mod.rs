@@ -272,12 +272,14 @@ pub enum Error {
     /// The run has not finished, so it cannot take a further turn; or it
     /// has failed, and nobody knows whether an effect of the step that the turn
     /// would drop happened.
-    #[error("run `{run}`: is {} and cannot take a further turn yet; {}", status.as_str(), before_a_turn(*status))]
+    #[error("run `{run}`: is {} and cannot take a further turn yet; {}", status.as_str(), before_a_turn(*status, *asks))]
     RunNotFinished {
         /// The run.
         run: String,
         /// Its status.
         status: Status,
+        /// Whether one of its questions is open: `run.interrupts()` has it.
+        asks: bool,
     },
     /// No turn of the run began with the token.
     #[error(
@@ -713,7 +715,6 @@ impl fmt::Debug for Error {
     }
 }
 
-/// What has to be done before a run with that status takes a turn.
 /// Which task of a node it was.
 fn which(item: Option<u64>, input: Option<&str>) -> String {
     let item = item.map(|item| format!(", item {item}"));
@@ -745,14 +746,15 @@ fn started_as(what: &str) -> String {
     }
 }
 
-const fn before_a_turn(status: Status) -> &'static str {
-    match status {
-        Status::Failed | Status::Cancelled => {
+/// What has to be done before a run takes a turn.
+const fn before_a_turn(status: Status, asks: bool) -> &'static str {
+    match (status, asks) {
+        (_, false) => "it is unfinished and nobody drives it, so resume it first",
+        (Status::Failed | Status::Cancelled, true) => {
             "nobody knows whether an effect of its open step, which the turn would drop, happened: \
              answer what `run.interrupts()` asks first"
         }
-        Status::Interrupted => "answer what `run.interrupts()` still asks, and resume it",
-        _ => "it is unfinished and nobody drives it, so resume it first",
+        (_, true) => "answer what `run.interrupts()` still asks, and resume it",
     }
 }
 
@@ -870,8 +872,8 @@ fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> S
 fn held(expires: SystemTime, node: Option<&str>) -> String {
     match node {
         None => format!(
-            ", whose lease lapses at {} by the store's clock unless it is renewed; wait for that call, which may be one of this process; if it is another \
-             process, its runs can be taken over at once when it is gone",
+            ", whose lease lapses at {} by the store's clock unless it is renewed; wait for that call, which may be one of this process; \
+             if its process is gone, `resume` takes the run over, at once or when the lease has lapsed",
             rfc3339::text(expires)
         ),
         Some(node) => format!(

@@ -99,6 +99,7 @@ fn every() -> Vec<Error> {
         Error::RunNotFinished {
             run: run(),
             status: Status::Failed,
+            asks: true,
         },
         Error::TurnNotFound {
             run: run(),
