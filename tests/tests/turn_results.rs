@@ -369,11 +369,13 @@ async fn a_turn_that_begins_meanwhile_is_not_taken_for_it() {
     }
 }
 
+type Call = JoinHandle<Result<Run<Chat>, Error>>;
+
 /// The turn `msg-1`, which an engine drives until the moment comes.
 #[derive(Clone, Default)]
 struct Underway {
     model: Model,
-    call: Arc<Mutex<Option<JoinHandle<Result<Run<Chat>, Error>>>>>,
+    call: Arc<Mutex<Option<Call>>>,
 }
 
 impl Underway {
@@ -390,7 +392,7 @@ impl Underway {
         *self.call.lock().unwrap() = Some(call);
     }
 
-    async fn end(&self, call: JoinHandle<Result<Run<Chat>, Error>>) {
+    async fn end(&self, call: Call) {
         self.model.is_slow.store(false, Ordering::Relaxed);
         let run = call.await.unwrap().unwrap();
         assert_eq!((run.turn(), run.token()), (1, Some("msg-1")));
