@@ -560,5 +560,15 @@ async fn a_task_keeps_the_item_that_it_was_sent_with() {
         before.fork("r", 1, "f", |_| {}).await.unwrap();
         let carried = engine(moved::Depot, &place).resume("f").await.unwrap();
         assert_eq!(carried.state().log, run.state().log);
+
+        before.fork("r", 1, "corrected", |_| {}).await.unwrap();
+        let moved = engine(moved::Depot, &place);
+        let correction = items::Lot::update().log(["corrected"]);
+        moved.update("corrected", correction).await.unwrap();
+        let carried = moved.resume("corrected").await.unwrap();
+        let [_, item] = &carried.state().log[..] else {
+            panic!("{carried:?}");
+        };
+        assert_eq!(*item, run.state().log[0], "behind a correction by it");
     }
 }

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! The items of one `each` stand together under one parent. Keys are not
-//! stored: they follow from parent, node, edge and item.
+//! stored: they follow from parent, node, edge and item. So a task keeps its edge's
+//! number under a newer graph, too; where the edge that has it there is an `each` and
+//! its own was none, or the other way round, it says so: `"each":true`.
 
 use std::fmt::Write as _;
 
@@ -41,6 +43,8 @@ struct GroupText<'a> {
     node: String,
     edge: u32,
     parent: Digest,
+    #[serde(default)]
+    each: Option<bool>,
     #[serde(default, borrow)]
     inputs: Option<Vec<&'a RawValue>>,
 }
@@ -200,12 +204,11 @@ impl<G: Graph> Machine<G> {
         self.deferred.clear();
         self.joins = Joins::new(self.info);
         for group in &text.tasks {
-            let of_each = match older {
+            let by_number = || match older {
                 Some(older) => older.is_each(group.edge),
-                None => (graph.edges.get(group.edge as usize))
-                    .is_some_and(|edge| edge.kind == EdgeKind::Each),
+                None => is_each(graph, group.edge),
             };
-            self.restore_group(group, of_each)?;
+            self.restore_group(group, group.each.unwrap_or_else(by_number))?;
         }
         for group in &text.deferred {
             let (node, parent) = self.place(group)?;
@@ -419,6 +422,11 @@ fn read(json: &str) -> Result<FrontierText<'_>, DecodeError> {
     })
 }
 
+fn is_each(info: &GraphInfo, edge: u32) -> bool {
+    let edge = info.edges.get(edge as usize);
+    edge.is_some_and(|edge| edge.kind == EdgeKind::Each)
+}
+
 fn node_called(info: &GraphInfo, name: &str) -> Result<NodeId, DecodeError> {
     info.nodes
         .iter()
@@ -477,6 +485,9 @@ impl Text {
                 first.arrow.edge,
                 machine.keys.get(first.arrow.parent),
             );
+            if first.of_each != is_each(machine.info, first.arrow.edge) {
+                let _ = write!(self.out, ",\"each\":{}", first.of_each);
+            }
             if first.input.is_some() {
                 self.out.raw(",\"inputs\":[");
                 for (item, input) in group
