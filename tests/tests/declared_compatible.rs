@@ -170,9 +170,9 @@ async fn a_listed_fingerprint_without_a_higher_version_is_not_enough() {
     assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
 }
 
-/// A fork is pinned to its origin's graph, whoever made it.
+/// A fork has begun with its origin's graph, and goes on with that of the program that made it.
 #[tokio::test]
-async fn a_fork_is_of_its_origins_graph() {
+async fn a_fork_is_of_the_graph_that_made_it() {
     let store = left_by_the_old_program().await;
     let listed = engine(new::listed::Shop, &store);
     let edit = |order: &mut new::Order| order.log.clear();
@@ -180,11 +180,13 @@ async fn a_fork_is_of_its_origins_graph() {
     let head = store.head("fork").await.unwrap().unwrap();
     let old = old::Shop::INFO.fingerprint();
     assert_eq!((head.fingerprint, head.version), (old, 1));
+    let today = new::listed::Shop::INFO.fingerprint();
+    assert_eq!(head.graph_now(), (today, 2));
     let unlisted = engine(new::unlisted::Shop, &store);
     let error = unlisted.fork("order", 1, "other", |_| {}).await;
     let error = error.unwrap_err();
     assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
-    let error = unlisted.resume("fork").await.unwrap_err();
+    let error = engine(old::Shop, &store).resume("fork").await.unwrap_err();
     assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
     let run = listed.resume("fork").await.unwrap();
     assert_eq!(run.state().log, ["shipped"]);

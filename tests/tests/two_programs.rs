@@ -393,6 +393,104 @@ async fn a_newer_field_is_no_hindrance_to_the_program_that_has_it() {
     }
 }
 
+fn is_of_another_graph<T>(refused: Result<T, Error>) {
+    let error = refused.map(drop).unwrap_err();
+    assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+}
+
+/// What a fork begins with is the whole state, as the program that made it has it.
+#[tokio::test]
+async fn no_older_program_goes_on_with_a_fork_that_a_newer_one_made() {
+    for place in stores() {
+        let (old, new) = (engine(old::Shop, &place), engine(new::Shop, &place));
+        let order = old::Order {
+            item: "desk".into(),
+            ..Default::default()
+        };
+        old.run("r", order).await.unwrap();
+        let edit = |order: &mut new::Order| order.cents = 7;
+
+        new.fork("r", 1, "ended", edit).await.unwrap();
+        loses_cents(old.snapshot("ended").await);
+        loses_cents(old.turn("ended", old::Order::update()).await);
+        loses_cents(old.update("ended", old::Order::update()).await);
+        loses_cents(old.fork("ended", 2, "f", |_| {}).await);
+
+        new.fork("r", 0, "open", edit).await.unwrap();
+        is_of_another_graph(old.snapshot("open").await);
+        is_of_another_graph(old.update("open", old::Order::update()).await);
+        is_of_another_graph(old.resume("open").await);
+
+        assert_eq!(
+            engine(new::Shop, &place)
+                .get("ended")
+                .await
+                .unwrap()
+                .state()
+                .cents,
+            7
+        );
+        assert_eq!(new.resume("open").await.unwrap().state().cents, 107);
+    }
+}
+
+/// The same program as `old` with another name for a field.
+mod renamed {
+    use serde::{Deserialize, Serialize};
+    use serde_json::Value;
+    use superstep::Part;
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Order {
+        #[serde(default)]
+        pub thing: String,
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    fn migrate(_: u32, _: Part, mut json: Value) -> Result<Value, String> {
+        let fields = json.as_object_mut().ok_or("no fields")?;
+        if let Some(item) = fields.remove("item") {
+            fields.insert("thing".into(), item);
+        }
+        Ok(json)
+    }
+
+    #[node]
+    pub fn price(order: &Order) -> OrderUpdate {
+        Order::update().log([format!("{} priced", order.thing)])
+    }
+
+    #[graph(
+        state = Order,
+        version = 2,
+        compatible = ["bc542d81daae071be097a6f2527499f164275c3a7134dee12e60bae74f731283"],
+        migrate = migrate,
+        start -> price -> end,
+    )]
+    pub struct Shop;
+}
+
+#[tokio::test]
+async fn no_older_program_goes_on_with_a_fork_of_another_shape() {
+    for place in stores() {
+        let old = engine(old::Shop, &place);
+        let order = old::Order {
+            item: "desk".into(),
+            ..Default::default()
+        };
+        old.run("r", order).await.unwrap();
+        let renamed = engine(renamed::Shop, &place);
+        let fork = renamed.fork("r", 0, "f", |_| {}).await.unwrap();
+        assert_eq!(fork.state().thing, "desk");
+        is_of_another_graph(old.resume("f").await);
+        is_of_another_graph(old.snapshot("f").await);
+        let run = renamed.resume("f").await.unwrap();
+        assert_eq!(run.state().log, ["desk priced"]);
+    }
+}
+
 /// Whose version is higher means what it does.
 mod dropped {
     use serde::{Deserialize, Serialize};
@@ -570,5 +668,9 @@ async fn a_task_keeps_the_item_that_it_was_sent_with() {
             panic!("{carried:?}");
         };
         assert_eq!(*item, run.state().log[0], "behind a correction by it");
+
+        moved.fork("r", 1, "its own", |_| {}).await.unwrap();
+        let carried = moved.resume("its own").await.unwrap();
+        assert_eq!(carried.state().log, run.state().log, "in a fork by it");
     }
 }

@@ -195,7 +195,8 @@ impl<G: Graph> RunHandle<G> {
         edit: Edit<'_, G>,
         what_if: WhatIf,
     ) -> Result<Commit, Error> {
-        let (machine, record, graph) = self.past(head, step).await?;
+        let (machine, record, graphs) = self.past(head, step).await?;
+        let graph = graphs.at(step);
         match is_end(&record.frontier) {
             true => self.check_fields(head, graph).await?,
             false => self.check_from(head, graph).await?,
@@ -218,6 +219,7 @@ impl<G: Graph> RunHandle<G> {
         let branch = Branch {
             head,
             record: &record,
+            graphs: &graphs,
             turn: self.turn_at(head, step).await?,
             what_if,
         };

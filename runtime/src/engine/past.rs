@@ -5,20 +5,21 @@ use super::stored::Stored;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, Turn};
+use crate::session::Graphs;
 use crate::session::load::{corrupt, replay_steps, turn_of};
-use crate::store::{GraphChange, Head, Snapshot, StepKind, StepRecord};
+use crate::store::{Head, Snapshot, StepKind, StepRecord};
 
 /// How many records are read at once when a run's history is walked through.
 const PAGE: u64 = 256;
 
 impl<G: Graph> RunHandle<G> {
     /// The machine of a run after `step`, except for its frontier, which the
-    /// record of that step has; and the graph that wrote it.
+    /// record of that step has; and the graphs of the run.
     pub(super) async fn past(
         &self,
         head: &Head,
         step: u64,
-    ) -> Result<(Machine<G>, StepRecord, GraphChange), Error> {
+    ) -> Result<(Machine<G>, StepRecord, Graphs), Error> {
         if step > head.step {
             return Err(Error::StepNotFound {
                 run: head.run.clone(),
@@ -32,15 +33,14 @@ impl<G: Graph> RunHandle<G> {
             if let Some(last) = steps.last().filter(|last| last.step == step) {
                 let last = last.clone();
                 let graphs = self.graphs(head, steps[0].step).await?;
-                let (mut machine, _) = replay_steps(
+                let (machine, _) = replay_steps(
                     &self.core.blueprint,
                     head,
                     snapshot.as_ref(),
                     &steps,
                     &graphs,
                 )?;
-                machine.change_graph(graphs.next(step));
-                return Ok((machine, last, graphs.at(step)));
+                return Ok((machine, last, graphs));
             }
             // Steps may be pruned while they are being read.
             let now = self.head().await?.pruned;

@@ -15,8 +15,8 @@ pub(crate) struct Graphs {
     lived: Vec<GraphChange>,
     /// The reducers that have changed since one of these, each in a sentence.
     reducers: Vec<(Digest, Vec<String>)>,
-    /// The graph of the last step, if it is not today's.
-    older: Option<StoredGraph>,
+    /// What they were, apart from today's.
+    described: Vec<(Digest, StoredGraph)>,
     /// What the edges of a graph are in today's.
     edges: Vec<(Digest, Vec<Option<u32>>)>,
 }
@@ -31,7 +31,7 @@ impl Graphs {
                 .chain(changes.iter().copied())
                 .collect(),
             reducers: Vec::new(),
-            older: None,
+            described: Vec::new(),
             edges: Vec::new(),
         }
     }
@@ -82,9 +82,11 @@ impl Graphs {
             .all(|graph| graph.fingerprint == self.today)
     }
 
-    /// The graph of the last step, if it is not today's.
-    pub(crate) const fn older(&self) -> Option<&StoredGraph> {
-        self.older.as_ref()
+    /// The graph of `step`, if it is not today's.
+    pub(crate) fn older(&self, step: u64) -> Option<&StoredGraph> {
+        let graph = self.at(step).fingerprint;
+        let found = self.described.iter().find(|(known, _)| *known == graph);
+        found.map(|(_, stored)| stored)
     }
 
     /// The graph that kept a result, which says `graph`: nothing if the run began under it.
@@ -129,11 +131,9 @@ impl Graphs {
         self.edges.push((graph, stored.edges_in(today)));
     }
 
-    /// Notes what `graph` was, if it is that of the last step.
+    /// Notes what `graph` was.
     pub(crate) fn describe(&mut self, graph: Digest, stored: StoredGraph) {
-        if self.at(u64::MAX).fingerprint == graph {
-            self.older = Some(stored);
-        }
+        self.described.push((graph, stored));
     }
 
     /// Notes how `graph` differs from today's.

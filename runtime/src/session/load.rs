@@ -77,13 +77,24 @@ pub(crate) fn restore<G: Graph>(
     if let Some(last) = loaded.steps.last() {
         #[cfg(test)]
         let last = &crate::mistakes::spoiled(last);
-        let restored = match graphs.is_one() {
-            true => machine.restore_frontier(&last.frontier),
-            false => machine.restore_older_frontier(&last.frontier, graphs.older()),
-        };
-        restored.map_err(|error| frontier_error(&loaded.head, last, machine.info(), error))?;
+        restore_frontier(&mut machine, &loaded.head, last, graphs)?;
     }
     Ok((machine, tail))
+}
+
+/// Puts what `record` says is to run next into a machine that stands there.
+pub(super) fn restore_frontier<G: Graph>(
+    machine: &mut Machine<G>,
+    head: &Head,
+    record: &StepRecord,
+    graphs: &Graphs,
+) -> Result<(), Error> {
+    let frontier = &record.frontier;
+    let restored = match graphs.is_one() {
+        true => machine.restore_frontier(frontier),
+        false => machine.restore_older_frontier(frontier, graphs.older(record.step)),
+    };
+    restored.map_err(|error| frontier_error(head, record, machine.info(), error))
 }
 
 /// Goes from the last whole state through the steps that follow it. That state is a

@@ -9,7 +9,7 @@ use super::commit::{Pending, step_commit};
 use super::effects::{OpenEffects, journal_digest};
 use super::faults::{catch_reducers, step_error};
 use super::graphs::Graphs;
-use super::load::{corrupt, read_pending, undecodable};
+use super::load::{corrupt, read_pending, restore_frontier, undecodable};
 use super::snapshots::Tail;
 use super::standing::Standing;
 use super::what_if::WhatIf;
@@ -293,6 +293,7 @@ pub(crate) struct Branch<'a> {
     pub(crate) head: &'a Head,
     /// The origin's last step that the fork shares, and the turn that it belongs to.
     pub(crate) record: &'a StepRecord,
+    pub(crate) graphs: &'a Graphs,
     pub(crate) turn: Turn,
     /// What is otherwise in the step that comes next.
     pub(crate) what_if: WhatIf,
@@ -300,7 +301,8 @@ pub(crate) struct Branch<'a> {
 
 impl Branch<'_> {
     /// The first step of fork `run`: its state, and the frontier as its origin has it, which
-    /// is not read. Nothing runs until it is resumed, so the lease goes back with it.
+    /// is not read unless another graph wrote it. Nothing runs until it is resumed, so the
+    /// lease goes back with it.
     pub(crate) fn commit<G: Graph>(
         &self,
         blueprint: &Blueprint,
@@ -313,6 +315,7 @@ impl Branch<'_> {
         let Self {
             head,
             record,
+            graphs,
             what_if,
             ..
         } = self;
@@ -323,13 +326,17 @@ impl Branch<'_> {
         let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
         let mut machine: Machine<G> = blueprint.machine(identity, state);
         machine.restore(step, record.chain, self.turn);
-        let sealed = match mistake!(ForkStartsAnew) {
-            true => {
-                machine.begin();
-                let sealed = machine.seal(&[], text);
-                sealed.map_err(|error| step_error(run, step, error))?
-            }
-            false => machine.seal_with(&[], text, record.frontier.clone()),
+        let other = graphs.next(record.step);
+        machine.change_graph(other);
+        let cannot_seal = |error| step_error(run, step, error);
+        let sealed = if mistake!(ForkStartsAnew) {
+            machine.begin();
+            machine.seal(&[], text).map_err(cannot_seal)?
+        } else if other.is_some() {
+            restore_frontier(&mut machine, head, record, graphs)?;
+            machine.seal(&[], text).map_err(cannot_seal)?
+        } else {
+            machine.seal_with(&[], text, record.frontier.clone())
         };
         let status = match is_end(&record.frontier) {
             true => Status::Completed,

@@ -84,7 +84,10 @@ fn decide(stage: &mut Stage, epoch: u64) -> Option<Box<Commit>> {
 /// From here on the run is a fork of what it was.
 fn branch_off(stage: &mut Stage) {
     let Some(Stored {
-        loaded, machine, ..
+        loaded,
+        graphs,
+        machine,
+        ..
     }) = restore(stage)
     else {
         return;
@@ -114,6 +117,7 @@ fn branch_off(stage: &mut Stage) {
     let branch = Branch {
         head,
         record,
+        graphs: &graphs,
         turn: turn_of(head),
         what_if,
     };

@@ -120,10 +120,7 @@ impl Reference {
     ) -> Result<(), String> {
         // As the program that took the step wrote it.
         let today = become_version(record.version);
-        // A fork begins under the graph of its origin's step, whoever makes it.
-        if record.kind != StepKind::Fork {
-            self.pass_to(record.version);
-        }
+        self.pass_to(record.version);
         let sealed = self.take(run, record, kept, effects);
         become_version(today);
         let sealed = sealed?;
