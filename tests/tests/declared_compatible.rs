@@ -90,6 +90,38 @@ mod new {
         pub struct Shop;
     }
 
+    #[node]
+    pub fn dispatch(_: &Order) -> OrderUpdate {
+        Order::update().log(["dispatched"])
+    }
+
+    pub mod renamed {
+        use super::{Order, dispatch, pack};
+        use superstep::prelude::*;
+
+        #[graph(
+            state = Order,
+            version = 2,
+            compatible = ["281eb76360364f9656c10a295b6608022d2e67448704a041044afd34bbb10354"],
+            start -> pack -> dispatch -> end,
+        )]
+        pub struct Shop;
+    }
+
+    pub mod kept_name {
+        use super::{Order, dispatch, pack};
+        use superstep::prelude::*;
+
+        #[graph(
+            state = Order,
+            version = 2,
+            compatible = ["281eb76360364f9656c10a295b6608022d2e67448704a041044afd34bbb10354"],
+            ship = dispatch,
+            start -> pack -> ship -> end,
+        )]
+        pub struct Shop;
+    }
+
     pub mod listed_without_version {
         use super::{Order, pack, ship, tell};
         use superstep::prelude::*;
@@ -168,6 +200,41 @@ async fn a_listed_fingerprint_without_a_higher_version_is_not_enough() {
     let graph = new::listed_without_version::Shop;
     let error = engine(graph, &store).resume("order").await.unwrap_err();
     assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+}
+
+/// What ran next in its origin cannot run next in it.
+#[tokio::test]
+async fn a_node_that_is_to_run_next_must_not_have_lost_its_name() {
+    let store = left_by_the_old_program().await;
+    let renamed = engine(new::renamed::Shop, &store);
+    let is_refused = |refused: Result<(), Error>| {
+        let error = refused.unwrap_err();
+        let Error::GraphChanged {
+            stored,
+            differences,
+            help,
+            ..
+        } = &error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!(*stored, old::Shop::INFO.fingerprint());
+        assert!(differences[0].contains("`ship`"), "{error}");
+        assert!(help.contains("`#[node(name = \"ship\")]`"), "{error}");
+    };
+    is_refused(renamed.fork("order", 1, "fork", |_| {}).await.map(drop));
+    assert!(store.head("fork").await.unwrap().is_none());
+    is_refused(renamed.resume("order").await.map(drop));
+    is_refused(
+        renamed
+            .update("order", new::Order::update())
+            .await
+            .map(drop),
+    );
+    let kept = engine(new::kept_name::Shop, &store);
+    kept.fork("order", 1, "fork", |_| {}).await.unwrap();
+    let run = kept.resume("fork").await.unwrap();
+    assert_eq!(run.state().log, ["packed", "dispatched"]);
 }
 
 /// A fork has begun with its origin's graph, and goes on with that of the program that made it.

@@ -314,15 +314,15 @@ pub(crate) fn stored_tasks(json: &str) -> Result<Vec<(Digest, String)>, DecodeEr
     Ok(tasks.collect())
 }
 
-/// A node that a stored frontier names and `graph` does not have.
-pub(crate) fn unknown_node(json: &str, graph: &GraphInfo) -> Option<String> {
-    let text = read(json).ok()?;
-    let groups = text.tasks.iter().chain(&text.deferred);
-    let arrived = text.joins.iter().flat_map(|join| &join.arrived);
-    let named = groups.map(|group| &group.node);
-    let mut named = named.chain(arrived.map(|arrival| &arrival.node));
-    let unknown = named.find(|name| node_called(graph, name).is_err())?;
-    Some(unknown.clone())
+/// A node that a stored frontier names and `info` does not have.
+pub(crate) fn node_gone(json: &str, info: &GraphInfo) -> Result<Option<String>, DecodeError> {
+    let text = read(json)?;
+    let groups = text.tasks.into_iter().chain(text.deferred);
+    let arrived = text.joins.into_iter().flat_map(|join| join.arrived);
+    let mut named = groups
+        .map(|group| group.node)
+        .chain(arrived.map(|arrival| arrival.node));
+    Ok(named.find(|node| node_called(info, node).is_err()))
 }
 
 /// The beginning of the input of the task at `position` in a stored frontier, if it has one.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub(crate) use blueprint::Blueprint;
 pub(crate) use frontier::{
-    differing_parent, frontier_by_name, is_end, stored_input, stored_tasks, unknown_node,
+    differing_parent, frontier_by_name, is_end, node_gone, stored_input, stored_tasks,
 };
 pub(crate) use record::{
     RedoError, Sealed, StepText, TaskNote, TaskText, first_chain, outside_text, read_result,

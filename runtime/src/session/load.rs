@@ -4,18 +4,18 @@ use std::collections::HashMap;
 
 use super::commit::Pending;
 use super::effects::journal_digest;
-use super::faults::step_error;
+use super::faults::{changed, step_error};
 use super::graphs::Graphs;
 use super::migrate;
 use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::{Graph, GraphInfo, keep_name};
+use crate::graph::{Graph, keep_name};
 use crate::hash::Digest;
 use crate::machine::{
-    Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, read_result, result_text,
-    snapshot_digest, unknown_node,
+    Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, node_gone, read_result,
+    result_text, snapshot_digest,
 };
 use crate::store::{EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord};
 
@@ -90,11 +90,26 @@ pub(super) fn restore_frontier<G: Graph>(
     graphs: &Graphs,
 ) -> Result<(), Error> {
     let frontier = &record.frontier;
-    let restored = match graphs.is_one() {
-        true => machine.restore_frontier(frontier),
-        false => machine.restore_older_frontier(frontier, graphs.older(record.step)),
-    };
-    restored.map_err(|error| frontier_error(head, record, machine.info(), error))
+    let fail = |error| frontier_error(head, record, error);
+    if graphs.is_one() {
+        return machine.restore_frontier(frontier).map_err(fail);
+    }
+    if let Some(node) = node_gone(frontier, machine.info()).map_err(fail)? {
+        let stored = graphs.at(record.step).fingerprint;
+        return Err(without_node::<G>(head, stored, &node));
+    }
+    let restored = machine.restore_older_frontier(frontier, graphs.older(record.step));
+    restored.map_err(fail)
+}
+
+/// Why the run cannot go on: today's graph has no such node.
+fn without_node<G: Graph>(head: &Head, stored: Digest, node: &str) -> Error {
+    let line = format!("node `{node}` is to run next or has arrived at a join, and is gone");
+    let help = format!(
+        "{}, or finish the run with the program that has it",
+        keep_name(node, "path")
+    );
+    changed::<G>(head, stored, vec![line], help)
 }
 
 /// Goes from the last whole state through the steps that follow it. That state is a
@@ -344,20 +359,9 @@ fn undecodable_with(head: &Head, place: String, error: DecodeError, help: Box<st
     }
 }
 
-/// What runs next does not go through `migrate`, and nodes are found by their names.
-fn frontier_error(
-    head: &Head,
-    record: &StepRecord,
-    graph: &GraphInfo,
-    error: DecodeError,
-) -> Error {
+/// What runs next does not go through `migrate`.
+fn frontier_error(head: &Head, record: &StepRecord, error: DecodeError) -> Error {
     let place = format!("the frontier of step {}", record.step);
-    let help = match unknown_node(&record.frontier, graph) {
-        Some(node) => format!(
-            "{}, or use the program that wrote it",
-            keep_name(&node, "path")
-        ),
-        None => "keep the types of inputs readable, or use the program that wrote it".into(),
-    };
+    let help = "keep the types of inputs readable, or use the program that wrote it";
     undecodable_with(head, place, error, help.into())
 }
