@@ -325,6 +325,42 @@ async fn a_fork_is_replayed_whatever_its_origin_loses() {
     }
 }
 
+/// Also where the turns after it are gone, and their steps.
+#[tokio::test]
+async fn a_fork_of_a_pruned_run_knows_its_turn_and_its_count() {
+    for place in stores() {
+        let engine = walking(&place.store);
+        for run in ["whole", "pruned"] {
+            engine.run(run, walk(2)).await.unwrap();
+            engine.update(run, Walk::update().last("aside")).await.unwrap();
+            engine.turn(run, Walk::update().to(4)).await.unwrap();
+            let kept = format!("{run} is kept up to here");
+            engine.fork(run, 5, &kept, |_| {}).await.unwrap();
+            for to in [6, 8, 10] {
+                engine.turn(run, Walk::update().to(to)).await.unwrap();
+            }
+        }
+        engine.snapshot("pruned").await.unwrap();
+        assert!(engine.prune(Prune::history()).await.unwrap().steps > 0);
+        let last = engine.get("pruned").await.unwrap().steps();
+        for step in [0, 1, 2, 3, 4, 5, last] {
+            let forked = async |run: &str| {
+                let id = format!("{run} at {step}");
+                engine.fork(run, step, &id, |_| {}).await.unwrap();
+                let head = place.store.head(&id).await.unwrap().unwrap();
+                (head.turn, head.turn_step, head.counted_from)
+            };
+            assert_eq!(forked("pruned").await, forked("whole").await, "{step}");
+            let id = format!("pruned at {step}");
+            engine.resume(&id).await.unwrap();
+            engine.turn(&id, Walk::update().to(20)).await.unwrap();
+            if step < last {
+                engine.replay(&id).await.unwrap();
+            }
+        }
+    }
+}
+
 /// A fork whose origin was pruned before, and which is pruned itself.
 #[tokio::test]
 async fn a_fork_of_a_pruned_run_is_a_run_like_any_other() {

@@ -7,7 +7,7 @@ use crate::graph::Graph;
 use crate::machine::{Machine, Turn};
 use crate::session::Graphs;
 use crate::session::load::{corrupt, replay_steps, turn_of};
-use crate::store::{Head, Snapshot, StepKind, StepRecord};
+use crate::store::{Head, Snapshot, StepKind, StepRecord, TurnRecord};
 
 /// How many records are read at once when a run's history is walked through.
 const PAGE: u64 = 256;
@@ -51,49 +51,42 @@ impl<G: Graph> RunHandle<G> {
         }
     }
 
-    /// The turn that `step` belongs to.
-    ///
-    /// Steps in between may be pruned, with turns among them. Then the number is
-    /// too high, but it only has to be new for the next turn.
+    /// The turn that `step` belongs to, which is known also where its steps are pruned. Of
+    /// corrections only those that are left count.
     pub(super) async fn turn_at(&self, head: &Head, step: u64) -> Result<Turn, Error> {
-        let mut number = head.turn;
-        let mut counted_from = None;
-        let mut to = head.counted_from;
-        if to <= step {
+        if head.counted_from <= step {
             return Ok(turn_of(head));
         }
-        // What came from outside after the turn had begun: corrections, turns.
-        while to > 0 {
-            let from = to.saturating_sub(PAGE);
-            let page = self.at.steps(from, to).await?;
-            for record in page.iter().rev() {
-                let is_turn = record.kind == StepKind::Turn;
-                if record.step <= step && (is_turn || record.kind == StepKind::Update) {
-                    counted_from.get_or_insert(record.step);
-                }
-                if is_turn && record.step <= step {
-                    let (step, counted_from) = (record.step, counted_from.unwrap_or(record.step));
-                    return Ok(Turn {
-                        number,
-                        step,
-                        counted_from,
-                    });
-                }
-                number = number.saturating_sub(u64::from(is_turn));
-            }
-            to = from.saturating_sub(1);
-        }
-        let first = if number == 0 {
-            0
-        } else {
-            head.pruned.min(step)
+        let turns = self.at.turns().await?;
+        let (begun, later) = turns.split_at(turns.partition_point(|turn| turn.step <= step));
+        let number = later.first().map_or(head.turn, |next| next.turn.saturating_sub(1));
+        let first = TurnRecord::new(0, 0);
+        let turn = begun.last().unwrap_or(&first);
+        // Of pruned turns without a token a database of an older schema knows nothing.
+        let began = match turn.turn == number {
+            true => turn.step,
+            false => head.pruned.min(step),
         };
-        let counted_from = counted_from.unwrap_or(first);
         Ok(Turn {
             number,
-            step: first,
-            counted_from,
+            step: began,
+            counted_from: self.counted_from(began, step).await?,
         })
+    }
+
+    /// The last correction in the steps behind `first` up to `last`, else `first`.
+    async fn counted_from(&self, first: u64, last: u64) -> Result<u64, Error> {
+        let mut to = last;
+        while to > first {
+            let from = to.saturating_sub(PAGE).max(first + 1);
+            let page = self.at.steps(from, to).await?;
+            let is_correction = |record: &&StepRecord| record.kind == StepKind::Update;
+            if let Some(correction) = page.iter().rev().find(is_correction) {
+                return Ok(correction.step);
+            }
+            to = from - 1;
+        }
+        Ok(first)
     }
 }
 
