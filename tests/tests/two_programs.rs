@@ -674,3 +674,112 @@ async fn a_task_keeps_the_item_that_it_was_sent_with() {
         assert_eq!(carried.state().log, run.state().log, "in a fork by it");
     }
 }
+
+mod city {
+    use serde::{Deserialize, Serialize};
+    use superstep::prelude::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+    pub struct Address {
+        #[serde(default)]
+        pub city: String,
+    }
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Parcel {
+        pub to: Address,
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    #[node]
+    pub fn ship(parcel: &Parcel) -> ParcelUpdate {
+        Parcel::update().log([format!("to {:?}", parcel.to.city)])
+    }
+
+    #[graph(state = Parcel, start -> ship -> end)]
+    pub struct Post;
+}
+
+/// Only a type inside a field is another one, of which the fingerprint knows nothing.
+mod town {
+    use serde::{Deserialize, Serialize};
+    use serde_json::Value;
+    use superstep::Part;
+    use superstep::prelude::*;
+
+    #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+    pub struct Address {
+        #[serde(default)]
+        pub town: String,
+    }
+
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Parcel {
+        pub to: Address,
+        #[reduce(append)]
+        pub log: Vec<String>,
+    }
+
+    fn migrate(_: u32, _: Part, mut json: Value) -> Result<Value, String> {
+        let to = json.get_mut("to").and_then(Value::as_object_mut);
+        if let Some(to) = to
+            && let Some(city) = to.remove("city")
+        {
+            to.insert("town".into(), city);
+        }
+        Ok(json)
+    }
+
+    #[node]
+    pub fn ship(parcel: &Parcel) -> ParcelUpdate {
+        Parcel::update().log([format!("to {:?}", parcel.to.town)])
+    }
+
+    #[graph(state = Parcel, version = 2, migrate = migrate, start -> ship -> end)]
+    pub struct Post;
+}
+
+fn is_of_an_older_version<T>(refused: Result<T, Error>) {
+    let error = refused.map(drop).unwrap_err();
+    assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
+    let said = error.to_string();
+    assert!(said.contains("was written by version 2, and this is version 1"), "{said}");
+    assert!(said.contains("go on with a program of version 2"), "{said}");
+}
+
+#[tokio::test]
+async fn no_older_version_writes_behind_a_newer_one_of_the_same_fingerprint() {
+    assert_eq!(city::Post::INFO.fingerprint(), town::Post::INFO.fingerprint());
+    for place in stores() {
+        let (old, new) = (engine(city::Post, &place), engine(town::Post, &place));
+        let to = city::Address { city: "Ulm".into() };
+        let parcel = city::Parcel {
+            to,
+            ..Default::default()
+        };
+        old.run("r", parcel).await.unwrap();
+        new.turn("r", town::Parcel::update()).await.unwrap();
+        // It is in memory from now on.
+        old.get("r").await.unwrap();
+        is_of_an_older_version(old.turn("r", city::Parcel::update()).await);
+        is_of_an_older_version(old.update("r", city::Parcel::update()).await);
+        is_of_an_older_version(old.snapshot("r").await);
+        is_of_an_older_version(old.fork("r", 3, "f", |_| {}).await);
+        assert_eq!(engine(town::Post, &place).get("r").await.unwrap().state().to.town, "Ulm");
+
+        new.fork("r", 0, "open", |_| {}).await.unwrap();
+        is_of_an_older_version(old.resume("open").await);
+        is_of_an_older_version(old.update("open", city::Parcel::update()).await);
+        let report = replay_all(city::Post, &*place.store).await.unwrap();
+        assert_eq!(report.refused.len(), 1, "{report}");
+        is_of_an_older_version(Err::<(), _>(report.refused[0].error.clone()));
+        let run = new.resume("open").await.unwrap();
+        assert_eq!(run.state().log, ["to \"Ulm\""]);
+
+        // Its own steps are as they were.
+        old.fork("r", 1, "own", |_| {}).await.unwrap();
+        let run = old.turn("own", city::Parcel::update()).await.unwrap();
+        assert_eq!(run.state().log, ["to \"Ulm\"", "to \"Ulm\""]);
+    }
+}

@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::machine::{Machine, is_end};
 use crate::panics::caught;
 use crate::run::Run;
-use crate::session::{Branch, GivenResponse, WhatIf};
+use crate::session::{Branch, GivenResponse, WhatIf, check_version};
 use crate::store::{Commit, Creation, Head, Origin, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
@@ -201,6 +201,7 @@ impl<G: Graph> RunHandle<G> {
             true => self.check_fields(head, graph).await?,
             false => self.check_from(head, graph).await?,
         }
+        check_version::<G>(head, record.version)?;
         let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
             run: head.run.clone(),
             message,

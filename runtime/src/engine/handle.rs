@@ -15,7 +15,7 @@ use crate::graph::Graph;
 use crate::machine::Machine;
 use crate::options::Settings;
 use crate::session::load::check_head;
-use crate::session::{Graphs, Tail, restore, restore_state};
+use crate::session::{Graphs, Tail, check_version, restore, restore_state};
 use crate::store::{GraphChange, Head, Lease, Loaded};
 
 /// A store that waits for others reports that itself before the engine gives up.
@@ -127,6 +127,9 @@ impl<G: Graph> RunHandle<G> {
             false => restore(&self.core.blueprint, &loaded, &graphs),
         };
         let (machine, tail) = restored?;
+        if !loaded.head.status.is_final() {
+            check_version::<G>(&loaded.head, machine.made_by())?;
+        }
         Ok((loaded, graphs, machine, tail))
     }
 

@@ -12,7 +12,7 @@ use super::start::state_text;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
-use crate::session::Tail;
+use crate::session::{Tail, check_version};
 use crate::store::{Prune, Pruned, Snapshot, Store, clock};
 
 impl<G: Graph> Engine<G> {
@@ -47,8 +47,8 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::RunNotFound`];
     /// [`Error::GraphChanged`] if the run is open and this graph is not compatible with the one
-    /// that wrote its last step, if that one has fields which this lacks, or if this one has a
-    /// `migrate` function and an older version of it wrote that step.
+    /// that wrote its last step, if that one has fields which this lacks or a higher version, or if
+    /// this one has a `migrate` function and an older version of it wrote that step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
         let run = self.handle("snapshot", id)?.patient();
         let write = || -> Driving<G> { Box::pin(async move { run.snapshot().await }) };
@@ -111,6 +111,7 @@ impl<G: Graph> RunHandle<G> {
         self.check_writable(&head).await?;
         compatible::check_snapshot::<G>(&self.at, &head).await?;
         let (head, machine, _) = self.machine_at(head).await?;
+        check_version::<G>(&head, machine.made_by())?;
         let state = state_text(&self.core, self.at.id(), head.step, machine.state())?;
         let tail = Tail::behind(head.step, state.len());
         let snapshot = Snapshot {

@@ -309,6 +309,7 @@ impl<G: Graph> RunHandle<G> {
         let head = loaded.head.clone();
         if head.status.is_final() {
             self.check_fields(&head, head.last_graph()).await?;
+            session::check_version::<G>(&head, machine.made_by())?;
         }
         let questions = loaded.questions.clone();
         let found = Found::held(loaded, machine, tail)?;

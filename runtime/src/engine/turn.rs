@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::UpdateOf;
 use crate::run::Run;
-use crate::session::{Found, LeftOpen, OutsideStep, leaves_a_step_open};
+use crate::session::{Found, LeftOpen, OutsideStep, check_version, leaves_a_step_open};
 use crate::store::{Access, Head, Park, StoreError, TurnRecord};
 
 /// What became of a turn's first step.
@@ -136,6 +136,7 @@ impl<G: Graph> RunHandle<G> {
         }
         self.check_fields(&found.head, found.head.last_graph())
             .await?;
+        check_version::<G>(&found.head, found.machine.made_by())?;
         let access = match held {
             Some(held) => {
                 if let Some(asking) = found.to_ask(held.epoch()) {

@@ -97,6 +97,8 @@ pub(crate) struct Machine<G: Graph> {
     chain: Digest,
     /// This graph, to be recorded with the next step if another one made the last.
     other_graph: Option<Digest>,
+    /// The version of the program that made the last step.
+    made_by: u32,
     kept_under: Option<Digest>,
     turn: Turn,
     keys: Keyring,
@@ -134,6 +136,7 @@ impl<G: Graph> Machine<G> {
             step: 0,
             chain: Digest::default(),
             other_graph: None,
+            made_by: info.version,
             kept_under: None,
             turn: Turn::default(),
             keys: Keyring::new(info, run),
@@ -168,6 +171,11 @@ impl<G: Graph> Machine<G> {
 
     pub(crate) const fn turn(&self) -> Turn {
         self.turn
+    }
+
+    /// The version of the program that made the last step.
+    pub(crate) const fn made_by(&self) -> u32 {
+        self.made_by
     }
 
     /// How many of the steps that `max_steps` allows are taken.

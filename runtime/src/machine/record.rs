@@ -183,6 +183,7 @@ impl<G: Graph> Machine<G> {
         self.frontier_bytes = frontier.len();
         self.forget_ancestors();
         self.chain = first_chain(graph, seed, &input);
+        self.made_by = self.info.version;
         let text = StepText {
             updates: &input,
             frontier: &frontier,
@@ -228,6 +229,7 @@ impl<G: Graph> Machine<G> {
             graph,
         };
         self.chain = text.chain(previous);
+        self.made_by = self.info.version;
         Sealed {
             digest: text.digest(),
             key: idempotency_key(&self.keys.run().id, self.step, tasks, self.chain),
@@ -267,8 +269,11 @@ impl<G: Graph> Machine<G> {
         (self.step, self.chain, self.turn) = (step, chain, turn);
     }
 
-    /// The next step has to record that it is of `graph`, since the last one was of
-    /// another; `None` if it was not.
+    /// The last step was made by a program of that version.
+    pub(crate) const fn was_made_by(&mut self, version: u32) {
+        self.made_by = version;
+    }
+
     /// The graph of the results that are kept from here on, if the run began under another.
     pub(crate) const fn kept_under(&self) -> Option<Digest> {
         self.kept_under
@@ -278,6 +283,8 @@ impl<G: Graph> Machine<G> {
         self.kept_under = graph;
     }
 
+    /// The next step has to record that it is of `graph`, since the last one was of
+    /// another; `None` if it was not.
     pub(crate) const fn change_graph(&mut self, graph: Option<Digest>) {
         self.other_graph = graph;
     }

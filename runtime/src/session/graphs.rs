@@ -258,6 +258,23 @@ pub(crate) fn check_fields<G: Graph>(
     Err(changed::<G>(head, stored, gone, help))
 }
 
+/// Refuses to add a step behind one that a newer `version` of this graph made, and to write its
+/// state again: what that stored need not read as anything here, even where the fingerprint is
+/// the same.
+pub(crate) fn check_version<G: Graph>(head: &Head, version: u32) -> Result<(), Error> {
+    let today = G::INFO.version;
+    if version <= today {
+        return Ok(());
+    }
+    let (stored, _) = head.graph_now();
+    let line = format!("what stands was written by version {version}, and this is version {today}");
+    let help = format!(
+        "go on with a program of version {version}; to go back for good to what this one does, give it a \
+         version above that, and a `migrate` for what the newer one stored otherwise"
+    );
+    Err(changed::<G>(head, stored, vec![line], help))
+}
+
 /// Whether the graph lists that one as compatible.
 fn lists(graph: &GraphInfo, fingerprint: Digest) -> bool {
     let mut listed = graph.compatible.iter();

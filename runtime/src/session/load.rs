@@ -155,6 +155,7 @@ pub(crate) fn replay_steps<G: Graph>(
         ..turn
     };
     machine.restore(base, first.chain, turn);
+    machine.was_made_by(later.last().unwrap_or(first).version);
     for record in later {
         if record.step != machine.step() + 1 {
             return Err(corrupt(

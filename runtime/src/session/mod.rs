@@ -36,7 +36,7 @@ use commit::{Left, Noted, Pending, PendingText, is_held_after};
 pub(crate) use effects::{journal_digest, refusal};
 use faults::{FailedTask, Faults};
 pub(crate) use faults::{catch_reducers, changed, step_error};
-pub(crate) use graphs::{Graphs, check_fields, check_open};
+pub(crate) use graphs::{Graphs, check_fields, check_open, check_version};
 use journal::{RunJournal, WriteJournal};
 pub(crate) use load::{restore, restore_state};
 pub(crate) use outside::{

@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, stored_graph};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::session::check_open;
-use crate::store::{Head, Pages, RunFilter, Store};
+use crate::session::{check_open, check_version};
+use crate::store::{Head, Pages, RunFilter, Store, StoreExt};
 
 /// A node that waits for something that is not on record is given up after this.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -105,12 +105,18 @@ impl<G: Graph> ReplayAll<'_, G> {
 
     /// Whether this graph may continue the run, as an engine would see it.
     async fn check_open(&self, head: &Head) -> Result<(), Error> {
-        let last = head.last_graph();
-        if head.status.is_final() || last.fingerprint == G::INFO.fingerprint() {
+        if head.status.is_final() {
             return Ok(());
         }
-        let text = stored_graph(self.store, head, last.fingerprint).await?;
-        check_open::<G>(head, last, &G::INFO.differences(&text))
+        let last = head.last_graph();
+        if last.fingerprint != G::INFO.fingerprint() {
+            let text = stored_graph(self.store, head, last.fingerprint).await?;
+            check_open::<G>(head, last, &G::INFO.differences(&text))?;
+        }
+        let steps = self.store.all_steps(&head.run, head.step, head.step).await;
+        let steps = steps.map_err(|error| Error::from_store(&head.run, error))?;
+        let newest = steps.iter().map(|record| record.version).max();
+        check_version::<G>(head, newest.unwrap_or_default())
     }
 
     /// Whether the run gives the same as then, and can be read.
@@ -195,7 +201,7 @@ pub struct ReplayReport {
     pub broken: Vec<BrokenRun>,
     /// Open runs that an engine of this graph would not continue, each with
     /// [`Error::GraphChanged`]: they are of another graph, which this one does not list as
-    /// compatible.
+    /// compatible, or a newer version has gone on with them.
     pub refused: Vec<BrokenRun>,
 }
 
