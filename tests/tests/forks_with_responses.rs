@@ -392,6 +392,56 @@ async fn what_a_run_failed_over_or_asks_about_can_be_answered_in_a_fork() {
     }
 }
 
+#[node]
+async fn pay_alone(_: &Trip, cx: &Cx) -> Result<TripUpdate, NodeError> {
+    let price: u64 = cx
+        .effect("price", &())
+        .run(|| async { superstep::ok(7) })
+        .await?;
+    let paid = cx.effect("pay", &()).at_most_once();
+    let paid = paid.run(|| async { Err::<u64, _>(NodeError::transient("the line is dead")) });
+    Ok(Trip::update().letter(format!("{price} {}", paid.await?)))
+}
+
+#[node]
+fn fail(_: &Trip) -> Result<(), String> {
+    Err("broken".into())
+}
+
+#[graph(state = Trip, start -> [pay_alone, fail], pay_alone -> end, fail -> end)]
+struct Payment;
+
+/// It came from the origin, and the fork has asked about it.
+#[tokio::test]
+async fn a_turn_does_not_drop_a_question_about_what_the_origin_began() {
+    for place in stores() {
+        let engine = Engine::builder(Payment).store(place.store.clone());
+        let engine = engine.build().unwrap();
+        engine.run("trip", Trip::default()).await.unwrap_err();
+        let fork = engine
+            .fork("trip", 0, "fork", |_| {})
+            .with_response("pay_alone", 0, "price", 0, &8_u64);
+        fork.await.unwrap();
+        engine.resume("fork").await.unwrap_err();
+        for run in ["trip", "fork"] {
+            let open = engine.get(run).await.unwrap();
+            assert_eq!(open.interrupts().len(), 1, "{run}");
+            let error = engine.turn(run, Trip::update()).await.unwrap_err();
+            assert!(matches!(error, Error::RunNotFinished { .. }), "{error}");
+            let now = engine.get(run).await.unwrap();
+            assert_eq!((now.turn(), now.interrupts()), (0, open.interrupts()));
+        }
+
+        // What the fork has not come to is no question of its.
+        let fork = engine
+            .fork("trip", 0, "not begun", |_| {})
+            .with_response("pay_alone", 0, "price", 0, &9_u64);
+        fork.await.unwrap();
+        let asked = engine.get("not begun").await.unwrap();
+        assert_eq!(asked.interrupts(), []);
+    }
+}
+
 #[tokio::test]
 async fn the_same_fork_again_is_that_fork_and_another_answer_makes_another() {
     for place in stores() {

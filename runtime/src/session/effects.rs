@@ -199,14 +199,10 @@ impl OpenEffects {
         request: &Request,
         reason: &str,
     ) {
-        let Call { task, name, n } = call.clone();
-        let is_open = |question: &Question| {
-            (question.task, &question.name, question.n) == (task, &name, n)
-                && question.kind == QuestionKind::Outcome
-        };
-        if self.questions.iter().chain(&self.asked).any(is_open) {
+        if self.is_asked(call) {
             return;
         }
+        let Call { task, name, n } = call.clone();
         let Some(record) = self.effects.get(call).cloned() else {
             return; // only what was begun can be asked about
         };
@@ -250,6 +246,15 @@ impl OpenEffects {
         });
     }
 
+    /// Whether a question is open about what became of `call`.
+    fn is_asked(&self, call: &Call) -> bool {
+        let is_it = |question: &Question| {
+            (question.task, &question.name, question.n) == (call.task, &call.name, call.n)
+                && question.kind == QuestionKind::Outcome
+        };
+        self.questions.iter().chain(&self.asked).any(is_it)
+    }
+
     /// A task is done: `calls` are those of its last attempt, `buffered` what is
     /// not recorded yet. Whatever else earlier attempts recorded is marked as not called.
     pub(crate) fn finish(
@@ -287,7 +292,8 @@ impl OpenEffects {
     }
 
     /// Asks about every effect of `task` whose outcome nobody knows; returns whether
-    /// there is one.
+    /// there is one. What a fork's origin left behind is the origin's to ask about, until the
+    /// fork has come to that call and asked itself.
     pub(crate) fn ask_for_unknown(
         &mut self,
         epoch: u64,
@@ -297,7 +303,8 @@ impl OpenEffects {
     ) -> bool {
         let unknown: Vec<(Call, Request)> = self
             .of(task)
-            .filter(|(_, record)| record.kind == EffectKind::Intent && !record.is_left_behind())
+            .filter(|(_, record)| record.kind == EffectKind::Intent)
+            .filter(|(call, record)| !record.is_left_behind() || self.is_asked(call))
             .filter(|_| !mistake!(UnknownCalledAgain))
             .map(|(call, record)| {
                 let EffectRecord {
