@@ -442,6 +442,70 @@ async fn a_turn_does_not_drop_a_question_about_what_the_origin_began() {
     }
 }
 
+/// Asks for the price elsewhere if it is not told.
+#[node]
+async fn compare(_: &Trip, world: &World, cx: &Cx) -> Result<TripUpdate, NodeError> {
+    let first = cx.effect("first", &());
+    let first = first.run(|| async {
+        world.journal.note("first");
+        Err::<u64, _>(NodeError::permanent("closed"))
+    });
+    let price = match first.await {
+        Ok(price) => price,
+        Err(_) => {
+            let second = cx.effect("second", &()).run(|| async {
+                world.journal.note("second");
+                superstep::ok(2)
+            });
+            second.await?
+        }
+    };
+    Ok(Trip::update().letter(price.to_string()))
+}
+
+#[node]
+async fn weigh(_: &Trip, world: &World, cx: &Cx) -> Result<(), NodeError> {
+    let tries = cx.effect("tries", &());
+    let tries = tries.run(|| async {
+        world.journal.note("tries");
+        Err::<u64, _>(NodeError::transient("not yet"))
+    });
+    let given = cx.effect("given", &()).run(|| async { superstep::ok(1) });
+    match (given.await?, tries.await) {
+        (1, Err(error)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[graph(state = Trip, start -> [compare, weigh], compare -> end, weigh -> end)]
+struct Comparison {
+    world: World,
+}
+
+/// What a task of the open step failed over can be tried again; what a finished one went on
+/// with stands.
+#[tokio::test]
+async fn a_task_that_has_finished_in_an_open_step_calls_nothing_again() {
+    for place in stores() {
+        let world = World::default();
+        let graph = Comparison {
+            world: world.clone(),
+        };
+        let engine = Engine::builder(graph).store(place.store.clone());
+        let engine = engine.build().unwrap();
+        engine.run("trip", Trip::default()).await.unwrap_err();
+        assert_eq!(world.called(), ["first", "second", "tries"]);
+        let fork = engine
+            .fork("trip", 0, "fork", |_| {})
+            .with_response("weigh", 0, "given", 0, &2_u64);
+        fork.await.unwrap();
+        let done = engine.resume("fork").await.unwrap();
+        assert_eq!(done.state().letter, "2");
+        assert_eq!(world.called(), ["tries"]);
+        engine.replay("fork").await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn the_same_fork_again_is_that_fork_and_another_answer_makes_another() {
     for place in stores() {

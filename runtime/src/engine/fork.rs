@@ -13,7 +13,7 @@ use crate::machine::{Machine, is_end};
 use crate::panics::caught;
 use crate::run::Run;
 use crate::session::{Branch, GivenResponse, WhatIf, check_version};
-use crate::store::{Commit, Creation, Head, Origin, StoreError};
+use crate::store::{Commit, Creation, Head, Loaded, Origin, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
 ///
@@ -178,11 +178,25 @@ impl<G: Graph> RunHandle<G> {
         if responses.is_empty() {
             return Ok(WhatIf::default());
         }
+        let open = match step < head.step {
+            true => None,
+            // It may be committed by now.
+            false => Some(self.at.load().await?).filter(|loaded| loaded.head.step == step),
+        };
         let next = step.saturating_add(1);
+        let (recorded, finished) = match open {
+            Some(Loaded {
+                effects, pending, ..
+            }) => {
+                let finished = pending.into_iter().map(|kept| kept.task);
+                (effects, Some(finished.collect()))
+            }
+            None => (self.at.effects(next, next).await?, None),
+        };
         Ok(WhatIf {
             responses,
-            recorded: self.at.effects(next, next).await?,
-            is_committed: step < head.step,
+            recorded,
+            finished,
         })
     }
 

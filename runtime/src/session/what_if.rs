@@ -25,8 +25,8 @@ pub(crate) struct WhatIf {
     pub(crate) responses: Vec<GivenResponse>,
     /// What is on record of the origin's step.
     pub(crate) recorded: Vec<EffectRecord>,
-    /// Whether the origin has committed that step.
-    pub(crate) is_committed: bool,
+    /// The tasks that have finished in that step; all, if the origin has it behind it.
+    pub(crate) finished: Option<BTreeSet<Digest>>,
 }
 
 /// What a call is to have answered.
@@ -240,9 +240,11 @@ impl WhatIf {
     }
 
     /// A record that stands in the fork as it does in its origin. A failure that a task went on
-    /// with would else be tried again.
+    /// with, and finished, would else be tried again.
     fn kept(&self, record: &EffectRecord) -> EffectRecord {
-        let error = record.error.as_deref().map(|text| match self.is_committed {
+        let finished = self.finished.as_ref();
+        let is_finished = finished.is_none_or(|finished| finished.contains(&record.task));
+        let error = record.error.as_deref().map(|text| match is_finished {
             true => NodeError::that_stands(text),
             false => text.to_owned(),
         });

@@ -1,11 +1,15 @@
 //! What a fork begins with in which a call has answered something else, in the simulator's own
 //! words.
 
+use std::collections::BTreeSet;
+
 use super::dice::Dice;
 use super::drama::Drama;
 use super::nodes::ONCE;
 use super::outside::is_readable;
+use crate::hash::Digest;
 use crate::machine::Machine;
+use crate::node_error::NodeError;
 use crate::session::{GivenResponse, WhatIf};
 use crate::store::{EffectKind, EffectRecord, Loaded};
 
@@ -32,14 +36,21 @@ pub(super) fn otherwise(
     let answer = dice.below(1 << 40);
     let (node, item) = place_of(machine, changed)?;
     let call = (&*changed.name, changed.n);
+    let finished: BTreeSet<Digest> = loaded.pending.iter().map(|kept| kept.task).collect();
     let what_if = WhatIf {
         responses: vec![GivenResponse::new((node, item), call, &answer).ok()?],
         recorded: loaded.effects.clone(),
-        is_committed: false,
+        finished: Some(finished.clone()),
     };
     let stays = loaded.effects.iter().filter_map(|record| {
+        let failure = record.error.as_deref();
+        let stands = |text: &str| match finished.contains(&record.task) {
+            true => NodeError::that_stands(text),
+            false => text.to_owned(),
+        };
         let record = EffectRecord {
             step: record.step + 1,
+            error: failure.map(stands),
             ..record.clone()
         };
         if record.key().task == changed.task && (&*record.name, record.n) == call {
