@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
-use superstep::store::{EffectRecord, StoreExt};
+use superstep::store::{EffectRecord, Prune, StoreExt};
 use superstep::{At, diff};
 use superstep_tests::{Journal, Place, stores};
 
@@ -418,9 +418,13 @@ async fn a_turn_does_not_drop_a_question_about_what_the_origin_began() {
         let engine = Engine::builder(Payment).store(place.store.clone());
         let engine = engine.build().unwrap();
         engine.run("trip", Trip::default()).await.unwrap_err();
-        let fork = engine
-            .fork("trip", 0, "fork", |_| {})
-            .with_response("pay_alone", 0, "price", 0, &8_u64);
+        let fork = engine.fork("trip", 0, "fork", |_| {}).with_response(
+            "pay_alone",
+            0,
+            "price",
+            0,
+            &8_u64,
+        );
         fork.await.unwrap();
         engine.resume("fork").await.unwrap_err();
         for run in ["trip", "fork"] {
@@ -433,9 +437,13 @@ async fn a_turn_does_not_drop_a_question_about_what_the_origin_began() {
         }
 
         // What the fork has not come to is no question of its.
-        let fork = engine
-            .fork("trip", 0, "not begun", |_| {})
-            .with_response("pay_alone", 0, "price", 0, &9_u64);
+        let fork = engine.fork("trip", 0, "not begun", |_| {}).with_response(
+            "pay_alone",
+            0,
+            "price",
+            0,
+            &9_u64,
+        );
         fork.await.unwrap();
         let asked = engine.get("not begun").await.unwrap();
         assert_eq!(asked.interrupts(), []);
@@ -532,6 +540,61 @@ async fn the_same_fork_again_is_that_fork_and_another_answer_makes_another() {
         }
     }
 }
+
+/// What its origin loses later does not concern the fork, and not the call that made it.
+#[tokio::test]
+async fn the_same_fork_again_is_that_fork_whatever_became_of_its_origin() {
+    for place in stores() {
+        let world = World::default();
+        let engine = travelled(&place, &world).await;
+        let fork = |run| {
+            let fork = engine.fork("trip", 1, run, |_| {});
+            fork.with_response("book", 1, "hotel", 0, &other())
+        };
+        fork("fork").await.unwrap();
+        let done = engine.resume("fork").await.unwrap();
+        engine.snapshot("trip").await.unwrap();
+        engine.prune(Prune::history()).await.unwrap();
+        assert_eq!(fork("fork").await.unwrap().state(), done.state());
+        let error = fork("new").await.unwrap_err();
+        assert!(matches!(error, Error::Pruned { step: 2, .. }), "{error}");
+    }
+}
+
+/// Kept results are merged later, so all that the open step has on record moves along.
+#[tokio::test]
+async fn the_same_fork_again_is_that_fork_after_a_correction_of_its_origin() {
+    for place in stores() {
+        let engine = Engine::builder(Single).store(place.store.clone());
+        let engine = engine.build().unwrap();
+        engine.run("trip", Trip::default()).await.unwrap_err();
+        let fork = |run| {
+            let fork = engine.fork("trip", 0, run, |_| {});
+            fork.with_response("look_up", 0, "price", 0, &8_u64)
+        };
+        fork("fork").await.unwrap();
+        let update = Trip::update().towns(vec!["a".to_owned()]);
+        engine.update("trip", update).await.unwrap();
+        assert_eq!(
+            fork("fork").await.unwrap().steps(),
+            1,
+            "it stands where it stood"
+        );
+        let error = fork("new").await.unwrap_err();
+        assert!(matches!(error, Error::EffectNotFound { .. }), "{error}");
+    }
+}
+
+#[node]
+async fn look_up(_: &Trip, cx: &Cx) -> Result<TripUpdate, NodeError> {
+    let price = cx.effect("price", &());
+    let price = price.run(|| async { superstep::ok(7_u64) }).await?;
+    Ok(Trip::update().letter(price.to_string()))
+}
+
+/// One task finishes, and the other fails without an effect.
+#[graph(state = Trip, start -> [look_up, fail], look_up -> end, fail -> end)]
+struct Single;
 
 #[tokio::test]
 async fn a_response_that_does_not_fit_is_refused_by_name() {

@@ -332,7 +332,10 @@ async fn a_fork_of_a_pruned_run_knows_its_turn_and_its_count() {
         let engine = walking(&place.store);
         for run in ["whole", "pruned"] {
             engine.run(run, walk(2)).await.unwrap();
-            engine.update(run, Walk::update().last("aside")).await.unwrap();
+            engine
+                .update(run, Walk::update().last("aside"))
+                .await
+                .unwrap();
             engine.turn(run, Walk::update().to(4)).await.unwrap();
             let kept = format!("{run} is kept up to here");
             engine.fork(run, 5, &kept, |_| {}).await.unwrap();

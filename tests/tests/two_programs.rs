@@ -434,6 +434,23 @@ async fn no_older_program_goes_on_with_a_fork_that_a_newer_one_made() {
     }
 }
 
+/// An added field with a default is no difference.
+#[tokio::test]
+async fn a_fork_is_the_same_for_a_newer_program_that_makes_it_again() {
+    for place in stores() {
+        let (old, new) = (engine(old::Shop, &place), engine(new::Shop, &place));
+        old.run("r", old::Order::default()).await.unwrap();
+        let edit = |order: &mut old::Order| order.item = "desk".into();
+        let made = old.fork("r", 0, "f", edit).await.unwrap();
+        let edit = |order: &mut new::Order| order.item = "desk".into();
+        let again = new.fork("r", 0, "f", edit).await.unwrap();
+        assert_eq!(again.fingerprint(), made.fingerprint());
+        let edit = |order: &mut new::Order| (order.item, order.cents) = ("desk".into(), 7);
+        let error = new.fork("r", 0, "f", edit).await.unwrap_err();
+        assert!(matches!(error, Error::RunExists { .. }), "{error}");
+    }
+}
+
 /// The same program as `old` with another name for a field.
 mod renamed {
     use serde::{Deserialize, Serialize};
@@ -744,13 +761,19 @@ fn is_of_an_older_version<T>(refused: Result<T, Error>) {
     let error = refused.map(drop).unwrap_err();
     assert!(matches!(error, Error::GraphChanged { .. }), "{error}");
     let said = error.to_string();
-    assert!(said.contains("was written by version 2, and this is version 1"), "{said}");
+    assert!(
+        said.contains("was written by version 2, and this is version 1"),
+        "{said}"
+    );
     assert!(said.contains("go on with a program of version 2"), "{said}");
 }
 
 #[tokio::test]
 async fn no_older_version_writes_behind_a_newer_one_of_the_same_fingerprint() {
-    assert_eq!(city::Post::INFO.fingerprint(), town::Post::INFO.fingerprint());
+    assert_eq!(
+        city::Post::INFO.fingerprint(),
+        town::Post::INFO.fingerprint()
+    );
     for place in stores() {
         let (old, new) = (engine(city::Post, &place), engine(town::Post, &place));
         let to = city::Address { city: "Ulm".into() };
@@ -766,7 +789,16 @@ async fn no_older_version_writes_behind_a_newer_one_of_the_same_fingerprint() {
         is_of_an_older_version(old.update("r", city::Parcel::update()).await);
         is_of_an_older_version(old.snapshot("r").await);
         is_of_an_older_version(old.fork("r", 3, "f", |_| {}).await);
-        assert_eq!(engine(town::Post, &place).get("r").await.unwrap().state().to.town, "Ulm");
+        assert_eq!(
+            engine(town::Post, &place)
+                .get("r")
+                .await
+                .unwrap()
+                .state()
+                .to
+                .town,
+            "Ulm"
+        );
 
         new.fork("r", 0, "open", |_| {}).await.unwrap();
         is_of_an_older_version(old.resume("open").await);

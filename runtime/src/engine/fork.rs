@@ -12,8 +12,9 @@ use crate::graph::Graph;
 use crate::machine::{Machine, is_end};
 use crate::panics::caught;
 use crate::run::Run;
-use crate::session::{Branch, GivenResponse, WhatIf, check_version};
-use crate::store::{Commit, Creation, Head, Loaded, Origin, StoreError};
+use crate::session::load::check_step;
+use crate::session::{Branch, GivenResponse, Graphs, WhatIf, check_version, is_branch};
+use crate::store::{Commit, Creation, Head, Loaded, Origin, StepRecord, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
 ///
@@ -116,10 +117,7 @@ impl<G: Graph> Engine<G> {
         let responses = responses.map_err(|(what, error)| {
             Error::not_round_trip(new_id, step.saturating_add(2), what)(error)
         })?;
-        let made = async {
-            let what_if = origin.what_if(&head, step, responses).await?;
-            origin.fork(&head, step, new_id, edit, what_if).await
-        };
+        let made = origin.fork(&head, step, new_id, edit, responses);
         of_run(new_id, made).await
     }
 }
@@ -148,15 +146,35 @@ impl<G: Graph> RunHandle<G> {
         step: u64,
         run: &str,
         edit: Edit<'_, G>,
-        what_if: WhatIf,
+        responses: Vec<GivenResponse>,
     ) -> RunResult<G> {
         let fork = self.beside(run);
-        let commit = self.branch(head, step, run, edit, what_if).await?;
+        let (machine, record, graphs) = self.past(head, step).await?;
+        let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
+            run: head.run.clone(),
+            message,
+        })?;
+        // First of all: what its origin has lost since, or may do by now, does not concern it.
+        if let Some(made) = fork.made(head, step, &state, &responses).await? {
+            return fork.look(made).await;
+        }
+        self.check_branch(head, &record, &graphs).await?;
+        let branch = Branch {
+            head,
+            record: &record,
+            graphs: &graphs,
+            turn: self.turn_at(head, step).await?,
+            what_if: self.what_if(head, step, responses).await?,
+        };
+        let commit = self.branch(&branch, run, state.clone()).await?;
         match fork.at.commit(&commit).await {
             Ok(_) => fork.look(fork.head().await?).await,
-            Err(StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. }) => {
-                let run = run.to_owned();
-                Err(Error::RunExists { run })
+            Err(error @ (StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. })) => {
+                let responses = &branch.what_if.responses;
+                match fork.made(head, step, &state, responses).await? {
+                    Some(made) => fork.look(made).await,
+                    None => Err(fork.at.said(error)),
+                }
             }
             Err(error @ StoreError::NoSuchStep { .. }) => {
                 // It was removed while the fork was made, and this says how.
@@ -166,6 +184,49 @@ impl<G: Graph> RunHandle<G> {
             }
             Err(error) => Err(fork.at.said(error)),
         }
+    }
+
+    /// The head of this run, if it is there: it has to be the fork of that step of `origin` with
+    /// that state and those responses.
+    async fn made(
+        &self,
+        origin: &Head,
+        step: u64,
+        state: &G::State,
+        responses: &[GivenResponse],
+    ) -> Result<Option<Head>, Error> {
+        let head = match self.at.head().await {
+            Err(Error::RunNotFound { .. }) => return Ok(None),
+            head => head?,
+        };
+        let is_from = |from: &Origin| (&from.run, from.step) == (&origin.run, step);
+        let first = match head.origin.as_ref().is_some_and(is_from) {
+            true => self.at.steps(step + 1, step + 1).await?.pop(),
+            false => None,
+        };
+        if let Some(first) = first {
+            check_step(&head, &first)?;
+            if is_branch::<G>(&head, &first, state, responses)? {
+                return Ok(Some(head));
+            }
+        }
+        let run = self.at.id().to_owned();
+        Err(Error::RunExists { run })
+    }
+
+    /// Checks that this engine may add a step behind `record`.
+    async fn check_branch(
+        &self,
+        head: &Head,
+        record: &StepRecord,
+        graphs: &Graphs,
+    ) -> Result<(), Error> {
+        let graph = graphs.at(record.step);
+        match is_end(&record.frontier) {
+            true => self.check_fields(head, graph).await?,
+            false => self.check_from(head, graph).await?,
+        }
+        check_version::<G>(head, record.version)
     }
 
     /// What is to be otherwise in the step after `step`.
@@ -193,6 +254,10 @@ impl<G: Graph> RunHandle<G> {
             }
             None => (self.at.effects(next, next).await?, None),
         };
+        if recorded.is_empty() && step < head.step {
+            // If it is pruned, this says so.
+            self.past(head, next).await?;
+        }
         Ok(WhatIf {
             responses,
             recorded,
@@ -203,23 +268,11 @@ impl<G: Graph> RunHandle<G> {
     /// The commit of a fork's first step.
     async fn branch(
         &self,
-        head: &Head,
-        step: u64,
+        branch: &Branch<'_>,
         run: &str,
-        edit: Edit<'_, G>,
-        what_if: WhatIf,
+        state: G::State,
     ) -> Result<Commit, Error> {
-        let (machine, record, graphs) = self.past(head, step).await?;
-        let graph = graphs.at(step);
-        match is_end(&record.frontier) {
-            true => self.check_fields(head, graph).await?,
-            false => self.check_from(head, graph).await?,
-        }
-        check_version::<G>(head, record.version)?;
-        let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
-            run: head.run.clone(),
-            message,
-        })?;
+        let Branch { head, record, .. } = branch;
         let create = Creation {
             description: graph_text(&self.at, head, head.fingerprint).await?,
             graph: head.graph.clone(),
@@ -228,15 +281,8 @@ impl<G: Graph> RunHandle<G> {
             seed: head.seed,
             origin: Some(Origin {
                 run: head.run.clone(),
-                step,
+                step: record.step,
             }),
-        };
-        let branch = Branch {
-            head,
-            record: &record,
-            graphs: &graphs,
-            turn: self.turn_at(head, step).await?,
-            what_if,
         };
         let (access, rules) = (self.core.take_lease(), self.core.settings.rules());
         branch.commit::<G>(&self.core.blueprint, run, state, create, access, rules)

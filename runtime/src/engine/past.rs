@@ -59,7 +59,9 @@ impl<G: Graph> RunHandle<G> {
         }
         let turns = self.at.turns().await?;
         let (begun, later) = turns.split_at(turns.partition_point(|turn| turn.step <= step));
-        let number = later.first().map_or(head.turn, |next| next.turn.saturating_sub(1));
+        let number = later
+            .first()
+            .map_or(head.turn, |next| next.turn.saturating_sub(1));
         let first = TurnRecord::new(0, 0);
         let turn = begun.last().unwrap_or(&first);
         // Of pruned turns without a token a database of an older schema knows nothing.

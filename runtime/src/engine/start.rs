@@ -23,8 +23,8 @@ use crate::graph::Graph;
 use crate::machine::{self, Machine, UpdateOf};
 use crate::panics::{Caught, let_go};
 use crate::run::Run;
-use crate::session::load::{check_step, undecodable};
-use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail, migrate};
+use crate::session::load::{check_step, recorded_state};
+use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail};
 use crate::state::State;
 use crate::store::{Status, StoreError, StoreFuture};
 
@@ -170,9 +170,7 @@ impl<G: Graph> RunHandle<G> {
             return Ok(());
         };
         check_step(&head, first)?;
-        let stored: G::State = migrate::state::<G>(first.version, &first.updates)
-            .and_then(|today| encode::from_str(&today))
-            .map_err(|error| undecodable(&head, "the input".into(), error))?;
+        let stored = recorded_state::<G>(&head, first)?;
         let stored = StartedWith {
             input: encode::to_string(&stored).map_err(Error::not_round_trip(
                 run,

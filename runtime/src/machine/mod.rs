@@ -20,8 +20,8 @@ pub(crate) use frontier::{
     differing_parent, frontier_by_name, is_end, node_gone, stored_input, stored_tasks,
 };
 pub(crate) use record::{
-    RedoError, Sealed, StepText, TaskNote, TaskText, first_chain, outside_text, read_result,
-    result_graph, result_text, snapshot_digest, state_text, taken, task_note,
+    RedoError, Sealed, StepText, TaskNote, TaskText, first_chain, idempotency_key, outside_text,
+    read_result, result_graph, result_text, snapshot_digest, state_text, taken, task_note,
 };
 pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 

@@ -220,14 +220,22 @@ fn from_record<G: Graph>(
     {
         return Err(altered(head, 0));
     }
+    let state = recorded_state::<G>(head, record)?;
+    Ok(blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
+}
+
+/// What a record that [is the state](is_state) decodes into today.
+pub(crate) fn recorded_state<G: Graph>(
+    head: &Head,
+    record: &StepRecord,
+) -> Result<G::State, Error> {
     let place = || match record.kind {
         StepKind::Input => "the input".into(),
         _ => format!("step {}", record.step),
     };
-    let state = migrate::state::<G>(record.version, &record.updates)
+    migrate::state::<G>(record.version, &record.updates)
         .and_then(|today| encode::from_str(&today))
-        .map_err(|error| undecodable(head, place(), error))?;
-    Ok(blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
+        .map_err(|error| undecodable(head, place(), error))
 }
 
 /// Whether a step's text is the state after it, and not what its tasks did.

@@ -40,7 +40,7 @@ pub(crate) use graphs::{Graphs, check_fields, check_open, check_version};
 use journal::{RunJournal, WriteJournal};
 pub(crate) use load::{restore, restore_state};
 pub(crate) use outside::{
-    Branch, Found, LeftOpen, OutsideStep, input, leaves_a_step_open, outcome,
+    Branch, Found, LeftOpen, OutsideStep, input, is_branch, leaves_a_step_open, outcome,
 };
 pub(crate) use recent::Recent;
 use snapshots::SnapshotRule;

@@ -9,17 +9,18 @@ use super::commit::{Pending, step_commit};
 use super::effects::{OpenEffects, journal_digest};
 use super::faults::{catch_reducers, step_error};
 use super::graphs::Graphs;
-use super::load::{corrupt, read_pending, restore_frontier, undecodable};
+use super::load::{corrupt, read_pending, recorded_state, restore_frontier, undecodable};
 use super::snapshots::Tail;
 use super::standing::Standing;
-use super::what_if::WhatIf;
+use super::what_if::{GivenResponse, WhatIf, key_with};
 use crate::cx::{RunIdentity, UNRECORDED};
 use crate::encode;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{
-    Blueprint, Machine, Turn, UpdateOf, is_end, outside_text, state_text, stored_tasks,
+    Blueprint, Machine, Turn, UpdateOf, idempotency_key, is_end, outside_text, state_text,
+    stored_tasks,
 };
 use crate::node_error::NodeError;
 use crate::state::{FieldSet, Update};
@@ -352,9 +353,30 @@ impl Branch<'_> {
             effects,
             ..step_commit(&machine, sealed, StepKind::Fork, status, access)
         };
-        commit.record.key = what_if.key(commit.record.key);
+        commit.record.key = key_with(&what_if.responses, commit.record.key);
         Ok(commit)
     }
+}
+
+/// Whether `record`, the first step of a fork with this head, is what a call would write that
+/// gives it `state` and those responses. States are compared in today's types, so that an added
+/// field with a default is no difference.
+pub(crate) fn is_branch<G: Graph>(
+    head: &Head,
+    record: &StepRecord,
+    state: &G::State,
+    responses: &[GivenResponse],
+) -> Result<bool, Error> {
+    let text = |state| {
+        encode::to_string(state).map_err(Error::not_round_trip(
+            &head.run,
+            record.step,
+            "the edited state",
+        ))
+    };
+    let stored: G::State = recorded_state::<G>(head, record)?;
+    let key = idempotency_key(&head.run, record.step, &[], record.chain);
+    Ok(key_with(responses, key) == record.key && text(&stored)? == text(state)?)
 }
 
 /// An [`Outcome`](crate::Outcome) whose response stays text.

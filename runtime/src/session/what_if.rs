@@ -170,24 +170,6 @@ impl WhatIf {
         Ok(changes)
     }
 
-    /// The key of the fork's first step, which would be `key` without it: another answer makes
-    /// another fork.
-    pub(super) fn key(&self, key: Digest) -> Digest {
-        if self.responses.is_empty() {
-            return key;
-        }
-        let hasher = Hasher::new().part(key.as_bytes());
-        let hashed = |hasher: Hasher, response: &GivenResponse| {
-            hasher
-                .part(&response.node)
-                .number(response.item)
-                .part(&response.effect)
-                .number(response.n)
-                .part(&response.text)
-        };
-        self.responses.iter().fold(hasher, hashed).finish()
-    }
-
     fn record_for(
         &self,
         response: &GivenResponse,
@@ -253,6 +235,24 @@ impl WhatIf {
             ..record.clone()
         }
     }
+}
+
+/// The key of a fork's first step, which would be `key` without these: another answer makes
+/// another fork.
+pub(super) fn key_with(responses: &[GivenResponse], key: Digest) -> Digest {
+    if responses.is_empty() {
+        return key;
+    }
+    let hasher = Hasher::new().part(key.as_bytes());
+    let hashed = |hasher: Hasher, response: &GivenResponse| {
+        hasher
+            .part(&response.node)
+            .number(response.item)
+            .part(&response.effect)
+            .number(response.n)
+            .part(&response.text)
+    };
+    responses.iter().fold(hasher, hashed).finish()
 }
 
 /// Whether it is of a call whose task saw what came of it, or may see it yet.
