@@ -185,8 +185,9 @@ impl<'a, G: Graph> ForkCall<'a, G> {
     ///
     /// # Errors
     /// When it is awaited: [`Error::EffectNotFound`] if there is no such call on record, with those
-    /// that there are; [`Error::ResponseRefused`] if the recorded response is of another type;
-    /// [`Error::NotRoundTrip`] if `value` does not survive its encoding.
+    /// that there are, and [`Error::Pruned`] if its step is gone; [`Error::ResponseRefused`] if the
+    /// recorded response is of another type; [`Error::NotRoundTrip`] if `value` does not survive
+    /// its encoding.
     pub fn with_response<T: Serialize + DeserializeOwned>(
         mut self,
         node: &str,

@@ -60,7 +60,8 @@ impl<G: Graph> Engine<G> {
     /// step of its own, and what was to run next in the origin runs next in it.
     /// Nothing runs until it is resumed. The origin stays as it is and goes its
     /// own way; results, effects and questions of a step that is open there are
-    /// not the fork's. The same call again changes nothing and returns the fork.
+    /// not the fork's. The same call again changes nothing and returns the fork, whatever became
+    /// of its origin.
     ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
@@ -90,7 +91,8 @@ impl<G: Graph> Engine<G> {
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::LabelNotFound`],
     /// [`Error::RunExists`] if `new_id` is already another run,
     /// [`Error::EditPanicked`], [`Error::NotRoundTrip`], [`Error::InvalidRunId`];
-    /// [`Error::GraphChanged`] in the middle of a turn that this graph may not continue;
+    /// [`Error::GraphChanged`] in the middle of a turn that this graph may not continue, and
+    /// where it lacks a stored field or a higher version of it wrote the step;
     /// [`Error::EffectNotFound`] and [`Error::ResponseRefused`] for a response.
     pub fn fork<'a>(
         &self,
