@@ -243,7 +243,7 @@ async fn a_node_keeps_the_name_that_is_stored() {
         let help = advice(then::declared::Shop, &place).await;
         let keep =
             "keep the stored name: `ship = path` in the table, or `#[node(name = \"ship\")]`";
-        let said = format!("{keep}, or use the program that wrote it");
+        let said = format!("{keep}, or finish the run with the program that has it");
         assert_eq!(help, said);
 
         let run = engine(then::cured::Shop, &place).resume("order").await;
