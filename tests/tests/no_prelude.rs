@@ -6,7 +6,7 @@ use ::std::prelude::rust_2024::{Clone, Default, Send, Sync, derive, test};
 
 /// Whose methods are on everything, under the names of ours.
 mod grasping {
-    #[allow(dead_code)]
+    #[allow(dead_code, clippy::wrong_self_convention)]
     pub trait Grab {
         fn to(&self, _: ::core::primitive::u32) {}
         fn with(&self) {}
