@@ -6,9 +6,9 @@
 mod banned;
 mod imports;
 
-use syn::parse::ParseStream;
+use proc_macro2::TokenStream;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprMethodCall, ExprPath, Ident, Item, Local, Pat, parenthesized};
+use syn::{Block, Expr, ExprMethodCall, ExprPath, Ident, Item, Local, Pat, parse2};
 
 use crate::errors::Errors;
 use imports::Imports;
@@ -44,23 +44,14 @@ pub(crate) fn expression(expr: &Expr, errors: &mut Errors) {
     lint.visit_expr(expr);
 }
 
-/// Reads what follows the word `allow`.
-pub(crate) fn allow(input: ParseStream<'_>) -> syn::Result<()> {
-    if !input.peek(syn::token::Paren) {
-        let message = "expected a list\nhelp: write `allow(nondeterminism)`";
-        return Err(input.error(message));
-    }
-    let content;
-    parenthesized!(content in input);
-    let what: Ident = content.parse()?;
+/// Reads what stands between the parentheses of `allow(…)`.
+pub(crate) fn allow(tokens: TokenStream) -> syn::Result<()> {
+    let what: Ident = parse2(tokens)?;
     if what != "nondeterminism" {
         let message = format!("`{what}` cannot be allowed here\nhelp: write `nondeterminism`");
         return Err(syn::Error::new(what.span(), message));
     }
-    match content.is_empty() {
-        true => Ok(()),
-        false => Err(content.error("only `nondeterminism` can be allowed")),
-    }
+    Ok(())
 }
 
 struct Lint<'a> {

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Child, Stdio};
 
 use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
@@ -38,16 +39,22 @@ fn the_driver() {
     });
 }
 
-#[test]
-fn a_run_that_another_process_drives_is_left_to_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut driver = child("the_driver", folder.path())
+/// The process of [`the_driver`], when it drives.
+fn driving(folder: &Path) -> Child {
+    let mut driver = child("the_driver", folder)
         .stdin(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(driver.stderr.take().unwrap()).lines();
+    let mut said = BufReader::new(driver.stderr.as_mut().unwrap()).lines();
     assert!(said.any(|line| line.unwrap() == "driving"));
+    driver
+}
+
+#[test]
+fn a_run_that_another_process_drives_is_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut driver = driving(folder.path());
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
@@ -75,13 +82,7 @@ fn a_run_that_another_process_drives_is_left_to_it() {
 #[test]
 fn a_turn_knows_whether_the_process_that_drives_the_run_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let mut driver = child("the_driver", folder.path())
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(driver.stderr.take().unwrap()).lines();
-    assert!(said.any(|line| line.unwrap() == "driving"));
+    let mut driver = driving(folder.path());
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {

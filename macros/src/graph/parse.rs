@@ -58,7 +58,9 @@ fn entry(input: ParseStream<'_>, table: &mut Table, errors: &mut Errors) -> syn:
         }
     } else if input.peek(kw::allow) && input.peek2(token::Paren) {
         input.parse::<kw::allow>()?;
-        lint::allow(input)?;
+        let content;
+        parenthesized!(content in input);
+        lint::allow(content.parse()?)?;
         table.settings.nondeterminism = true;
     } else {
         table.rows.push(row(input)?);

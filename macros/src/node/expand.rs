@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::model::{Arg, Model};
 use super::options::Options;
+use crate::optional::optional;
 
 /// The type next to the function, and its impls.
 pub(super) fn node(model: &Model) -> TokenStream {
@@ -229,13 +230,6 @@ fn retry_options(model: &Model) -> Option<TokenStream> {
         None => optional(None::<TokenStream>),
     };
     Some(quote!(#runtime::RetryOptions::of(#attempts, #base, #max, #when)))
-}
-
-fn optional(value: Option<impl ToTokens>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
-    }
 }
 
 fn duration(time: Duration) -> TokenStream {

@@ -8,7 +8,7 @@ use syn::{
 
 use super::options::Options;
 use super::owned::what_is_borrowed;
-use crate::lints;
+use crate::silenced;
 
 /// The function as written; its body stays tokens.
 pub(super) struct Function {
@@ -130,7 +130,7 @@ impl Model {
         }
         let args = args.flatten().map(Arg::new);
         let args = args.filter(|arg| is_owned(arg.ty())).collect();
-        let silenced = lints::silenced(&function.attrs);
+        let silenced = silenced::of(&function.attrs);
         let copied = function.attrs.into_iter();
         Some(Self {
             runtime: options.runtime(),

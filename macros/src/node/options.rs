@@ -49,7 +49,7 @@ impl Options {
                 "writes" => options.writes = Some(writes(input, errors)?),
                 "name" => options.name = Some(display_name(input)?),
                 "allow" => {
-                    lint::allow(input)?;
+                    lint::allow(in_parens(input, "allow(nondeterminism)")?)?;
                     options.nondeterminism = true;
                 }
                 _ => options.crate_path = Some(value(input, "crate = ::superstep")?),

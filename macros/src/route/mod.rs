@@ -6,7 +6,7 @@ use quote::quote;
 use syn::{Data, DeriveInput, Path, parse_quote};
 
 use crate::errors::{self, Errors};
-use crate::lints;
+use crate::silenced;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let mut input: DeriveInput = match syn::parse2(item) {
@@ -63,7 +63,7 @@ fn expand(input: &mut DeriveInput, krate: &Path) -> TokenStream {
             .push(parse_quote!(Self: ::core::marker::Send + 'static));
     }
     let ident = &input.ident;
-    let silenced = lints::silenced(&input.attrs);
+    let silenced = silenced::of(&input.attrs);
     let (impl_generics, ty_generics, clause) = input.generics.split_for_impl();
     quote! {
         #silenced

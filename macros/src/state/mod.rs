@@ -28,7 +28,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::half_typed::{self, HalfTyped};
-use crate::{errors, lints};
+use crate::{errors, silenced};
 
 pub(crate) use parse::krate;
 
@@ -39,16 +39,16 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
     };
     let checked = parse::state(&input).and_then(|state| check::state(&state).map(|()| state));
     match checked {
-        Ok(state) => expand::state(&state, &silenced(&input)),
+        Ok(state) => expand::state(&state, &silenced_of(&input)),
         Err(error) => errors::beside(&error, &fallback::state(&input)),
     }
 }
 
 /// Generated code mentions every field.
-fn silenced(input: &syn::DeriveInput) -> TokenStream {
+fn silenced_of(input: &syn::DeriveInput) -> TokenStream {
     let fields = parse::named_fields(input).unwrap_or_default();
     let of_fields = fields.iter().flat_map(|field| &field.attrs);
-    lints::silenced(input.attrs.iter().chain(of_fields))
+    silenced::of(input.attrs.iter().chain(of_fields))
 }
 
 /// What an editor shows while a field is being typed: rustc's parser has reported that, and

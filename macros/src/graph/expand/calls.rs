@@ -83,10 +83,7 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
     let arms = (0..).zip(&code.model.nodes).map(|(at, node)| {
         let ty = code.node(at, node.at.span());
         let input = match variants[at as usize] {
-            true => {
-                let variant = inputs::variant(at);
-                quote!(match __input { ::core::option::Option::Some(__Input::#variant(__item)) => ::core::option::Option::Some(__item), _ => ::core::option::Option::None })
-            }
+            true => inputs::carried(at, &format_ident!("__input")),
             false => quote_spanned!(node.at.span()=> ::core::option::Option::None),
         };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));

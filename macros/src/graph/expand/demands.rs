@@ -91,15 +91,13 @@ fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
         return TokenStream::new();
     }
     let (count, state) = (nodes.len(), &model.state);
-    // One name, wherever the mentions come from: a `macro_rules!` may have made some of them.
-    let writers = |at: Span| Ident::new("__writers", Span::mixed_site().located_at(at));
     let calls = nodes.iter().map(|edge| {
         let (node, name) = (code.node(edge.to, edge.at), model.name(edge.to));
-        let writers = writers(edge.at);
+        let writers = writers_at(edge.at);
         // The call is where rustc reports a conflict.
         quote_spanned!(edge.at=> let #writers = #writers.and(#name, <#node as #rt::NodeFn>::WRITES);)
     });
-    let writers = writers(Span::mixed_site());
+    let writers = writers_at(Span::mixed_site());
     quote! {
         const _: () = {
             let #writers = #rt::Writers::<#count>::new(<#state as #rt::State>::INFO);
@@ -107,4 +105,9 @@ fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
             let _ = #writers;
         };
     }
+}
+
+/// One name, wherever the mentions come from: a `macro_rules!` may have made some of them.
+fn writers_at(at: Span) -> Ident {
+    Ident::new("__writers", Span::mixed_site().located_at(at))
 }

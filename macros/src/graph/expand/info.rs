@@ -7,22 +7,20 @@ use syn::spanned::Spanned;
 use super::Code;
 use crate::graph::ast::Conflict;
 use crate::graph::model::{Edge, Join, Kind, Node};
+use crate::optional::optional;
 use crate::text;
 
 pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     let Code { rt, model, .. } = code;
     let name = text::name(code.name);
     let (version, state) = (model.version, &model.state);
-    let conflict = match model.conflict {
-        Some(Conflict::Fail) => quote!(::core::option::Option::Some(#rt::ConflictPolicy::Fail)),
-        Some(Conflict::LastWriterWins) => {
-            quote!(::core::option::Option::Some(#rt::ConflictPolicy::LastWriterWins))
-        }
-        None => quote!(::core::option::Option::None),
-    };
-    let max_steps = option(model.max_steps);
+    let conflict = optional(model.conflict.map(|policy| match policy {
+        Conflict::Fail => quote!(#rt::ConflictPolicy::Fail),
+        Conflict::LastWriterWins => quote!(#rt::ConflictPolicy::LastWriterWins),
+    }));
+    let max_steps = optional(model.max_steps);
     let compatible = &model.compatible;
-    let migrate = option(model.migrate.as_ref().map(|path| {
+    let migrate = optional(model.migrate.as_ref().map(|path| {
         let call = code.path(path.span(), quote!(glue::migrate));
         quote_spanned!(path.span()=> |__from, __part, __json| #call(#path, __from, __part, __json))
     }));
@@ -60,13 +58,6 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     }
 }
 
-fn option<T: quote::ToTokens>(value: Option<T>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
-    }
-}
-
 fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
     let Code { rt, model, .. } = code;
     let ty = code.node(at, node.at.span());
@@ -90,7 +81,7 @@ fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
 
 fn edge(code: &Code<'_>, edge: &Edge) -> TokenStream {
     let rt = code.rt;
-    let (from, to, label) = (edge.from, edge.to, option(edge.label.as_ref()));
+    let (from, to, label) = (edge.from, edge.to, optional(edge.label.as_ref()));
     let kind = match edge.kind {
         Kind::Direct => quote!(Direct),
         Kind::Input => quote!(Input),

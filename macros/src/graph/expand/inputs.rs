@@ -69,6 +69,15 @@ pub(super) fn definition(code: &Code<'_>) -> TokenStream {
     }
 }
 
+/// What a task of `node` carries, of an `input` that may be any task's.
+pub(super) fn carried(node: u32, input: &syn::Ident) -> TokenStream {
+    let variant = variant(node);
+    quote!(match #input {
+        ::core::option::Option::Some(__Input::#variant(__item)) => ::core::option::Option::Some(__item),
+        _ => ::core::option::Option::None,
+    })
+}
+
 pub(super) fn variant(node: u32) -> syn::Ident {
     format_ident!("N{node}")
 }

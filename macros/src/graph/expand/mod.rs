@@ -14,7 +14,7 @@ use syn::{GenericParam, Generics, Path, TypeParamBound, parse_quote};
 
 use super::item::Item;
 use super::model::{Model, NodeId};
-use crate::lints;
+use crate::silenced;
 pub(super) use stub::stub;
 
 pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
@@ -27,7 +27,7 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let provides = provides::impls(&code);
     let parts = calls::parts(&code);
     let implementation = implementation(&code);
-    let silenced = lints::silenced(&written.attrs);
+    let silenced = silenced::of(&written.attrs);
     quote! {
         #written
         #silenced

@@ -83,10 +83,7 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
             }
         });
         let item = match variants[from as usize] {
-            true => {
-                let variant = inputs::variant(from);
-                quote!(match #input { ::core::option::Option::Some(__Input::#variant(__item)) => ::core::option::Option::Some(__item), _ => ::core::option::Option::None })
-            }
+            true => inputs::carried(from, &input),
             false => {
                 let of = code.node(from, code.model.nodes[from as usize].at.span());
                 quote!(::core::option::Option::None::<&#rt::glue::ItemOf<#of>>)

@@ -6,7 +6,7 @@ use syn::Attribute;
 
 /// For what is generated next to an item with these attributes: what is silenced there, and
 /// that something deprecated mentions itself.
-pub(crate) fn silenced<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> TokenStream {
+pub(crate) fn of<'a>(attrs: impl IntoIterator<Item = &'a Attribute>) -> TokenStream {
     attrs.into_iter().filter_map(silencing).collect()
 }
 
@@ -43,6 +43,6 @@ mod tests {
             #[allow(unused, reason = "later")]
             #[allow(deprecated)]
         };
-        assert_eq!(silenced(&attrs).to_string(), expected.to_string());
+        assert_eq!(of(&attrs).to_string(), expected.to_string());
     }
 }
