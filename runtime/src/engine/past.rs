@@ -99,7 +99,7 @@ async fn steps_up_to(
     head: &Head,
     step: u64,
 ) -> Result<(Option<Snapshot>, Vec<StepRecord>), Error> {
-    let own = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
+    let own = head.first_own_step();
     let start = if step < own { 0 } else { own };
     let snapshot = at.snapshot(step).await?;
     // What a fork begins with is newer than any snapshot of its origin.

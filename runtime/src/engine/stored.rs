@@ -9,6 +9,7 @@ use super::keeper;
 use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_bytes, within};
 use crate::error::Error;
 use crate::hash::Digest;
+use crate::session::load::check_head;
 use crate::store::{
     Answer, Claim, Commit, Committed, EffectKey, EffectRecord, GraphChange, Head, LONGEST_RUN_ID,
     Lease, Listed, Loaded, Page, Pages, Park, Question, Recording, Snapshot, StepRecord, Store,
@@ -95,7 +96,9 @@ impl Stored {
     }
 
     pub(super) async fn head(&self) -> Result<Head, Error> {
-        self.found(self.look(|| self.store.head(&self.id)).await?)
+        let head = self.found(self.look(|| self.store.head(&self.id)).await?)?;
+        check_head(&head)?;
+        Ok(head)
     }
 
     pub(super) async fn load(&self) -> Result<Loaded, Error> {

@@ -95,7 +95,7 @@ impl<G: Graph> RunHandle<G> {
         // Read when it has begun: the step before it is there.
         let head = self.head().await?;
         // Of pruned turns without a token a database of an older schema knows nothing.
-        if next.turn > turn.turn + 1 {
+        if next.turn > turn.turn.saturating_add(1) {
             return Err(Error::Pruned {
                 run: head.run,
                 step: turn.step,

@@ -8,7 +8,7 @@ use crate::engine::replay::{lived_in, stored_graph};
 use crate::error::Error;
 use crate::graph::StoredGraph;
 use crate::hash::Digest;
-use crate::session::load::{check_snapshot, is_state, text_of};
+use crate::session::load::{check_head, check_snapshot, is_state, text_of};
 use crate::store::{Head, LARGEST_PAGE, Page, StepRecord, StoreExt};
 
 /// See the module.
@@ -174,9 +174,11 @@ impl RunRef<'_> {
     async fn head(&self, run: &str) -> Result<Head, Error> {
         let head = self.store.head(run).await;
         let head = head.map_err(|error| Error::from_store(run, error))?;
-        head.ok_or_else(|| Error::RunNotFound {
+        let head = head.ok_or_else(|| Error::RunNotFound {
             run: run.to_owned(),
-        })
+        })?;
+        check_head(&head)?;
+        Ok(head)
     }
 
     /// A step's record, if there is one; an error if it is not what was written.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, stored_graph};
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::session::load::check_head;
 use crate::session::{check_open, check_version};
 use crate::store::{Head, Pages, RunFilter, Store, StoreExt};
 
@@ -121,6 +122,7 @@ impl<G: Graph> ReplayAll<'_, G> {
 
     /// Whether the run gives the same as then, and can be read.
     async fn agrees(&self, head: Head) -> Result<(), Error> {
+        check_head(&head)?;
         self.replay(head.clone()).await?;
         let read = state_after::<G>(self.store, &head, head.step).await;
         read.map(drop)

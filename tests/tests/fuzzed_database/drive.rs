@@ -63,6 +63,34 @@ impl Call {
         }
     }
 
+    /// One of each, for one run.
+    pub fn all(run: usize) -> Vec<Self> {
+        let mut calls = vec![
+            Self::Get(run),
+            Self::History(run),
+            Self::Labels(run),
+            Self::Replay(run),
+            Self::ReplayAll,
+            Self::Stuck,
+            Self::Resume(run),
+            Self::Run(run),
+            Self::Turn(run),
+            Self::TokenTurn(run),
+            Self::Update(run),
+            Self::ForkLabel(run),
+            Self::Answer(run),
+            Self::Prune,
+            Self::PruneRuns,
+            Self::Snapshot(run),
+        ];
+        calls.extend((0..RUNS.len()).map(|other| Self::Diff(run, other)));
+        let steps = [0, 1, 7];
+        calls.extend(steps.map(|step| Self::StateAt(run, step)));
+        calls.extend(steps.map(|step| Self::Fork(run, step)));
+        calls.extend(steps.map(|step| Self::Label(run, step)));
+        calls
+    }
+
     pub fn writing(dice: &Dice, run: usize) -> Self {
         match dice.below(14) {
             0..3 => Self::Resume(run),

@@ -208,3 +208,32 @@ async fn damaged_records_are_an_error_or_what_was_written() {
     };
     all_cases("records", 1_500, damaged).await;
 }
+
+/// Numbers that do not fit are said to be damage, by whatever call meets them first.
+#[tokio::test]
+async fn odd_numbers_are_an_error_or_what_was_written() {
+    let whole = shelf::filled().await;
+    let watch = Watch::begin();
+    let mut failures = Vec::new();
+    for run in 0..RUNS.len() {
+        for (what, shelf) in whole.with_odd_numbers(run) {
+            watch.case(&what);
+            let calls = Call::all(run);
+            let store: Arc<dyn Store> = Arc::new(shelf);
+            for call in calls {
+                let store = Arc::clone(&store);
+                let driven = tokio::spawn(async move { drive(&store, &[call]).await });
+                let came = driven.await.unwrap_or_default();
+                let panics = watch
+                    .panics()
+                    .map(|panic| format!("{call:?}, {what}\n{panic}"));
+                failures.extend(panics);
+                let errors = came.iter().filter_map(|came| came.as_ref().err());
+                let unnamed = errors.filter(|error| kind(error).is_none());
+                failures.extend(unnamed.map(|error| format!("{call:?}, {what}\n{error}")));
+            }
+        }
+    }
+    watch.end("odd numbers");
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}

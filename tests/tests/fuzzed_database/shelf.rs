@@ -96,6 +96,21 @@ impl Shelf {
         done.join("; ").chars().take(3_000).collect()
     }
 
+    /// Copies in which one number of a run's head or turns is as small or as large as it can be.
+    pub fn with_odd_numbers(&self, run: usize) -> Vec<(String, Self)> {
+        let places = self.books[RUNS[run]].clone().numbers().len();
+        let odd = |place: usize, value: u64| {
+            let mut shelf = self.clone();
+            let book = shelf.books.get_mut(RUNS[run]).expect("it is there");
+            *book.numbers()[place] = value;
+            (format!("{:?}, {:?}", book.head, book.turns), shelf)
+        };
+        let values = [0, u64::MAX - 1, u64::MAX];
+        (0..places)
+            .flat_map(|place| values.map(|value| odd(place, value)))
+            .collect()
+    }
+
     fn texts(&self) -> Vec<String> {
         let steps = self.books.values().flat_map(|book| &book.steps);
         steps
@@ -261,6 +276,29 @@ impl Book {
             _ => asked.question = mutate::text(dice, &asked.question, texts),
         }
         format!("{asked:?}")
+    }
+
+    fn numbers(&mut self) -> Vec<&mut u64> {
+        let head = &mut self.head;
+        let of_head = [
+            &mut head.step,
+            &mut head.turn,
+            &mut head.turn_step,
+            &mut head.counted_from,
+            &mut head.pruned,
+        ];
+        let branch = head.origin.as_mut().map(|origin| &mut origin.step);
+        let change = head.changed.as_mut().map(|change| &mut change.step);
+        let of_turns = (self.turns.iter_mut()).flat_map(|turn| [&mut turn.turn, &mut turn.step]);
+        let of_changes = self.changes.iter_mut().map(|change| &mut change.step);
+        let of_labels = self.labels.iter_mut().map(|(_, step)| step);
+        let further = of_turns.chain(of_changes).chain(of_labels);
+        (of_head
+            .into_iter()
+            .chain(branch)
+            .chain(change)
+            .chain(further))
+        .collect()
     }
 
     fn head(&mut self, dice: &Dice) -> String {

@@ -29,6 +29,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Watch {
     pub fn begin() -> Self {
         let alone = lock(&WATCHING);
+        lock(&PANICS).clear();
         let shown = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             lock(&PANICS).push(panic.to_string());
@@ -63,7 +64,9 @@ impl Watch {
         std::mem::take(&mut *lock(&PANICS)).into_iter()
     }
 
-    pub fn end(self, line: &str) {
+    /// What holds for all cases. The watch is kept until the test has ended: how that fails
+    /// is a panic too, and not one of the next test's.
+    pub fn end(&self, line: &str) {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let peak = peak.map_or("", |peak| peak.trim_end_matches("kB").trim());

@@ -3,7 +3,9 @@
 use super::stretch::Stretch;
 use crate::error::Error;
 use crate::machine::first_chain;
-use crate::session::load::{altered, check_journal, check_snapshot, check_step, corrupt, text_of};
+use crate::session::load::{
+    altered, check_head, check_journal, check_snapshot, check_step, corrupt, text_of,
+};
 use crate::store::{EffectRecord, Head, Snapshot, StepRecord, Store, StoreExt};
 
 /// The record of a run.
@@ -60,7 +62,7 @@ impl Recorded {
     /// # Errors
     /// [`Error::Corrupt`].
     pub(crate) async fn newest(store: &dyn Store, head: Head) -> Result<Self, Error> {
-        let own = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
+        let own = head.first_own_step();
         let base = snapshot(store, &head).await?;
         let base = base.filter(|snapshot| snapshot.step >= own);
         let from = base.as_ref().map_or(own, |base| base.step);
@@ -199,6 +201,7 @@ async fn origins(store: &dyn Store, head: &Head) -> Result<Vec<Head>, Error> {
         let found = store.head(&of.run).await;
         let found = found.map_err(|error| Error::from_store(&head.run, error))?;
         let Some(found) = found else { break };
+        check_head(&found)?;
         heads.push(found);
     }
     Ok(heads)

@@ -53,7 +53,9 @@ impl<G: Graph> RunHandle<G> {
         let begun: Vec<TurnRecord> = std::iter::once(first).chain(turns).collect();
         let (mut stretches, mut skipped) = (Vec::<Stretch>::new(), Vec::new());
         for (at, turn) in begun.iter().enumerate() {
-            let end = begun.get(at + 1).map_or(head.step, |next| next.step - 1);
+            let end = begun
+                .get(at + 1)
+                .map_or(head.step, |next| next.step.saturating_sub(1));
             let of = graphs.of(turn.step, end);
             if of.iter().any(|graph| *graph != today) {
                 skipped.push(SkippedTurn {
@@ -87,7 +89,7 @@ pub(crate) async fn state_after<G: Graph>(
 ) -> Result<G::State, Error> {
     let said = |error| Error::from_store(&head.run, error);
     let snapshot = store.snapshot(&head.run, step).await.map_err(said)?;
-    let own = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
+    let own = head.first_own_step();
     let start = if step < own { 0 } else { own };
     let snapshot = snapshot.filter(|snapshot| snapshot.step >= start);
     let from = snapshot.as_ref().map_or(start, |snapshot| snapshot.step);

@@ -55,10 +55,7 @@ impl Run {
 
     /// Its own first step.
     pub(super) fn first(&self) -> u64 {
-        self.head
-            .origin
-            .as_ref()
-            .map_or(0, |origin| origin.step + 1)
+        self.head.first_own_step()
     }
 
     const fn open_step(&self) -> u64 {

@@ -160,6 +160,12 @@ impl Head {
 }
 
 impl Head {
+    /// The first step that it shares with no other run: of a fork, the one behind its origin's.
+    pub fn first_own_step(&self) -> u64 {
+        let origin = self.origin.as_ref();
+        origin.map_or(0, |origin| origin.step.saturating_add(1))
+    }
+
     /// The fingerprint and the version of the graph of its last step.
     pub fn graph_now(&self) -> (Digest, u32) {
         let created = (self.fingerprint, self.version);

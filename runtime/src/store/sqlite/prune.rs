@@ -115,7 +115,7 @@ fn drop_history(conn: &Connection, number: i64, head: &Head) -> Result<u64, Fail
         .prepare_cached(snapshot)?
         .query_row(places, |row| row.get(0))?;
     let gone = rules::droppable(History {
-        first: head.origin.as_ref().map_or(0, |origin| origin.step + 1),
+        first: head.first_own_step(),
         snapshot: snapshot.map(u64::from),
         branch: last_branch(conn, number, &head.run)?,
     });

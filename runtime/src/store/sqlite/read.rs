@@ -19,7 +19,7 @@ pub(super) fn load(conn: &Connection, run: &str) -> Result<Option<Loaded>, Fail>
         return Ok(None);
     };
     let snapshot = history::own_snapshot(conn, run, number)?;
-    let first = head.origin.as_ref().map_or(0, |origin| origin.step + 1);
+    let first = head.first_own_step();
     let from = snapshot.as_ref().map_or(first, |snapshot| snapshot.step);
     let steps = history::own_steps(conn, run, number, from)?;
     unbroken(&head, from, &steps)?;
