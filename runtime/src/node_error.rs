@@ -172,9 +172,32 @@ impl fmt::Debug for NodeError {
     }
 }
 
-impl<E: StdError + Send + Sync + 'static> From<E> for NodeError {
-    fn from(error: E) -> Self {
+/// What `?` and `into()` make a [`NodeError`] of: any `std::error::Error + Send + Sync`. A trait
+/// of `NodeError` and not of `E`, since rustc shows its message only then.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{E}` does not become a `NodeError` by itself",
+    label = "`{E}` is not `std::error::Error + Send + Sync`",
+    note = "say whether trying again can help: `NodeError::transient(…)` or `NodeError::permanent(…)`; they take text, too"
+)]
+pub trait MadeOf<E> {
+    /// The error, as one that may help to try again.
+    fn made_of(error: E) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: StdError + Send + Sync + 'static> MadeOf<E> for NodeError {
+    fn made_of(error: E) -> Self {
         Self::transient(error)
+    }
+}
+
+impl<E> From<E> for NodeError
+where
+    Self: MadeOf<E>,
+{
+    fn from(error: E) -> Self {
+        Self::made_of(error)
     }
 }
 

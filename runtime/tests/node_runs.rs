@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use node_support::{Llm, Research, ResearchUpdate, Researcher, Search};
 use serde::{Serialize, de::DeserializeOwned};
-use superstep::graph::{Given, NoInput, Node, NodeFn};
+use superstep::graph::{Call, Given, NoInput, Node, NodeFn};
 use superstep::prelude::*;
 use superstep::state::FieldSet;
 
@@ -117,8 +117,17 @@ fn written(update: &ResearchUpdate) -> String {
     state.status
 }
 
-async fn run<N: Node<Researcher, State = Research>>(input: N::Input) -> N::Return {
-    N::run(&Researcher::new(), &topic("bees"), input, &Cx::test()).await
+async fn run<N, R, const OK: bool>(input: N::Input) -> R
+where
+    N: Node<Researcher, Research, R, OK>,
+{
+    N::run(Call {
+        graph: &Researcher::new(),
+        state: &topic("bees"),
+        input,
+        cx: &Cx::test(),
+    })
+    .await
 }
 
 #[tokio::test]
@@ -132,28 +141,28 @@ async fn the_function_stays_callable_as_written() {
 
 #[tokio::test]
 async fn a_graph_hands_over_state_dependencies_context_and_input_by_type() {
-    let (update, _) = run::<plan>(NoInput).await.unwrap();
+    let (update, _) = run::<plan, _, _>(NoInput).await.unwrap();
     assert_eq!(written(&update), "bees llm 1");
-    let update = run::<search>(Given("why".to_owned())).await.unwrap();
+    let update = run::<search, _, _>(Given("why".to_owned())).await.unwrap();
     assert_eq!(written(&update), "web:why");
-    let nothing = run::<search>(Given(String::new())).await;
+    let nothing = run::<search, _, _>(Given(String::new())).await;
     assert_eq!(nothing.unwrap_err(), "nothing asked");
 }
 
 #[tokio::test]
 async fn sync_nodes_run_like_async_ones() {
-    assert_eq!(written(&run::<write>(NoInput).await), "BEES");
-    assert_eq!(written(&run::<elsewhere::tidy>(NoInput).await), "");
-    run::<look>(NoInput).await;
+    assert_eq!(written(&run::<write, _, _>(NoInput).await), "BEES");
+    assert_eq!(written(&run::<elsewhere::tidy, _, _>(NoInput).await), "");
+    run::<look, _, _>(NoInput).await;
     let given = Given("x".to_owned());
-    assert_eq!(written(&run::<made_by_macro>(given).await), "x");
+    assert_eq!(written(&run::<made_by_macro, _, _>(given).await), "x");
 }
 
 #[tokio::test]
 async fn generic_nodes_are_named_with_their_types() {
-    let update = run::<show<u8>>(Given(Wrapped(7))).await;
+    let update = run::<show<u8>, _, _>(Given(Wrapped(7))).await;
     assert_eq!(written(&update), "7");
-    assert_eq!(written(&run::<times<2>>(NoInput).await), "beesbees");
+    assert_eq!(written(&run::<times<2>, _, _>(NoInput).await), "beesbees");
 }
 
 #[test]
@@ -162,11 +171,18 @@ fn a_sync_node_runs_when_it_is_polled_not_when_it_is_called() {
     fn explodes(_: &Research) {
         panic!("polled");
     }
-    let graph = Researcher::new();
-    let (state, cx) = (topic(""), Cx::test());
-    drop(<explodes as Node<Researcher>>::run(
-        &graph, &state, NoInput, &cx,
-    ));
+    fn called<N, R, const OK: bool>(call: Call<'_, Researcher, Research, N::Input>)
+    where
+        N: Node<Researcher, Research, R, OK>,
+    {
+        drop(N::run(call));
+    }
+    called::<explodes, _, _>(Call {
+        graph: &Researcher::new(),
+        state: &topic(""),
+        input: NoInput,
+        cx: &Cx::test(),
+    });
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn expand(table: TokenStream, item: TokenStream) -> TokenStream {
     };
     match found.finish() {
         Ok(()) => expand::graph(&model, &item),
-        Err(error) => errors::beside(&error, &expand::stub(&model, &item)),
+        Err(error) => errors::beside(&error, &expand::stub(&model, &item, &error)),
     }
 }
 

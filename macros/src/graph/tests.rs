@@ -232,45 +232,65 @@ fn printed(table: TokenStream, item: TokenStream) -> String {
 }
 
 #[test]
-fn the_row_of_a_match_is_a_function_of_the_route_alone() {
+fn the_row_of_a_match_sees_the_route_alone() {
     let code = printed(
         quote!(state = S, start -> a, a -> match { Way::Many(xs) => each b(xs) else c, Way::One(x) if x > 0 => [b(x), defer c], _ => end }, b -> end, c -> end),
         quote!(
             pub struct G;
         ),
     );
-    let row = code.split("    fn __row_0").nth(1).unwrap();
-    let row = row.split("\n    }\n").next().unwrap();
+    let row = code.split("0u32 => {").nth(1).unwrap();
+    let row = row.split("1u32 => {").next().unwrap();
     expect![[r#"
-        (
-                __route: ::superstep::__private::glue::RouteOf<__N0>,
-            ) -> ::superstep::__private::Hops<__Input> {
-                let mut __hops = ::superstep::__private::Hops::none();
-                match __route {
-                    Way::Many(xs) => {
-                        if !::superstep::__private::glue::each::<
-                            __N1,
+
+                        ::superstep::__private::glue::step::<
+                            G,
+                            __N0,
                             _,
-                        >(&mut __hops, 1u32, xs, __Input::N1) {
-                            ::superstep::__private::Hops::to(&mut __hops, 2u32);
-                        }
+                            _,
+                            _,
+                        >(
+                                __graph,
+                                ::core::option::Option::None,
+                                __state,
+                                __cx,
+                                |__route| {
+                                    let __route = ::superstep::__private::glue::route(
+                                        ::core::convert::identity(__route),
+                                    );
+                                    let mut __hops = ::superstep::__private::Hops::none();
+                                    match __route {
+                                        Way::Many(xs) => {
+                                            if !::superstep::__private::glue::each::<
+                                                __N1,
+                                                _,
+                                            >(&mut __hops, 1u32, xs, __Input::N1) {
+                                                ::superstep::__private::Hops::to(&mut __hops, 2u32);
+                                            }
+                                        }
+                                        Way::One(x) if x > 0 => {
+                                            {
+                                                let __item: ::superstep::__private::glue::InputOf<__N1> = x;
+                                                ::superstep::__private::Hops::with(
+                                                    &mut __hops,
+                                                    3u32,
+                                                    __Input::N1(
+                                                        ::superstep::__private::glue::item::<__N1>(__item),
+                                                    ),
+                                                );
+                                            }
+                                            ::superstep::__private::Hops::to(&mut __hops, 4u32);
+                                        }
+                                        _ => {
+                                            ::superstep::__private::Hops::to(&mut __hops, 5u32);
+                                        }
+                                    }
+                                    __hops
+                                },
+                            )
+                            .await
                     }
-                    Way::One(x) if x > 0 => {
-                        {
-                            let __item: ::superstep::__private::glue::InputOf<__N1> = x;
-                            ::superstep::__private::Hops::with(
-                                &mut __hops,
-                                3u32,
-                                __Input::N1(::superstep::__private::glue::item::<__N1>(__item)),
-                            );
-                        }
-                        ::superstep::__private::Hops::to(&mut __hops, 4u32);
-                    }
-                    _ => {
-                        ::superstep::__private::Hops::to(&mut __hops, 5u32);
-                    }
-                }
-                __hops"#]]
+            "#]]
     .assert_eq(row);
 }
 

@@ -73,7 +73,6 @@ fn node_fn(model: &Model) -> TokenStream {
     } = model;
     let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
     let input = input_type(model);
-    let output = output(model);
     let closed = model.provided().next().is_none();
     let node_options = node_options(model);
     let display_name = options.name.as_ref().map(|name| {
@@ -89,9 +88,7 @@ fn node_fn(model: &Model) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::NodeFn for #name #ty_generics #where_clause {
-            type State = #state;
-            type Input = #input;
-            type Return = #output;
+            #input
             const CLOSED: ::core::primitive::bool = #closed;
             #display_name
             #node_options
@@ -107,11 +104,12 @@ fn run(model: &Model, body: &TokenStream) -> TokenStream {
         state,
         ..
     } = model;
+    let output = output(model);
+    let returns = returns(model, &output);
     let mut generics = model.generics.clone();
     generics.params.push(syn::parse_quote!(__G));
     let predicates = &mut generics.make_where_clause().predicates;
     predicates.push(syn::parse_quote!(__G: #runtime::Graph));
-    predicates.push(syn::parse_quote!(#state: #runtime::Is<<__G as #runtime::Graph>::State>));
     for ty in model.provided() {
         predicates.push(syn::parse_quote!(__G: #runtime::Provides<#ty>));
     }
@@ -119,17 +117,12 @@ fn run(model: &Model, body: &TokenStream) -> TokenStream {
     let (_, ty_generics, _) = model.generics.split_for_impl();
     // At the name, so that a future that is not `Send` is explained there.
     let future = quote_spanned! {name.span()=>
-        impl ::core::future::Future<Output = Self::Return> + ::core::marker::Send
+        impl ::core::future::Future<Output = #output> + ::core::marker::Send
     };
     quote! {
         #[automatically_derived]
-        impl #impl_generics #runtime::Node<__G> for #name #ty_generics #where_clause {
-            fn run<'__a>(
-                __graph: &'__a __G,
-                __state: &'__a Self::State,
-                __input: Self::Input,
-                __cx: &'__a #runtime::Cx,
-            ) -> #future {
+        impl #impl_generics #runtime::Node<__G, #state, #output, #returns> for #name #ty_generics #where_clause {
+            fn run(__call: #runtime::Call<'_, __G, #state, Self::Input>) -> #future {
                 #body
             }
         }
@@ -147,27 +140,46 @@ fn call(model: &Model) -> TokenStream {
     let (_, ty_generics, _) = generics.split_for_impl();
     let turbofish = ty_generics.as_turbofish();
     let args = model.args.iter().map(|arg| match arg {
-        Arg::Input(_) => quote!(__input.0),
+        Arg::Input(_) => quote!(__call.input.0),
         Arg::Provided(ty) => {
-            quote!(<__G as #runtime::Provides<#ty>>::provide(__graph, __cx))
+            quote!(<__G as #runtime::Provides<#ty>>::provide(__call.graph, __call.cx))
         }
     });
-    let call = quote!(#name #turbofish (__state #(, #args)*));
+    let call = quote!(#name #turbofish (__call.state #(, #args)*));
     match model.is_async {
         true => call,
-        false => quote!(async move { #call }),
+        false => quote!(#runtime::glue::now(__call, |__call| #call)),
     }
 }
 
+/// Spanned at the type, where rustc reports what is wrong with it.
 fn input_type(model: &Model) -> TokenStream {
     let runtime = &model.runtime;
-    match model.input() {
-        Some(ty) => {
-            let runtime = at(ty.span(), quote!(#runtime));
-            quote_spanned!(ty.span()=> #runtime::Given<#ty>)
-        }
-        None => quote!(#runtime::NoInput),
+    let Some(ty) = model.input() else {
+        return quote!(type Input = #runtime::NoInput;);
+    };
+    let span = ty.span();
+    let runtime = at(span, quote!(#runtime));
+    let can = match model.generics.params.is_empty() {
+        true => quote_spanned!(span=> { #runtime::glue::input::<#ty>() }),
+        false => quote!(true),
+    };
+    quote_spanned!(span=> type Input = #runtime::Given<#ty, #can>;)
+}
+
+/// Whether the function may return what it does: an error at that type, if not. Of a generic
+/// function this is known only where a graph uses it.
+fn returns(model: &Model, output: &TokenStream) -> TokenStream {
+    if !model.generics.params.is_empty() {
+        return quote!(true);
     }
+    let span = match &model.output {
+        Some(ty) => ty.span(),
+        None => model.name.span(),
+    };
+    let (runtime, state) = (&model.runtime, &model.state);
+    let runtime = at(span, quote!(#runtime));
+    quote_spanned!(span=> { #runtime::glue::returns::<#state, #output>() })
 }
 
 fn output(model: &Model) -> TokenStream {

@@ -30,26 +30,27 @@ fn a_bare_node() {
             const _: () = {
                 #[automatically_derived]
                 impl ::superstep::__private::NodeFn for write {
-                    type State = Research;
                     type Input = ::superstep::__private::NoInput;
-                    type Return = ResearchUpdate;
                     const CLOSED: ::core::primitive::bool = true;
                 }
                 #[automatically_derived]
-                impl<__G> ::superstep::__private::Node<__G> for write
+                impl<
+                    __G,
+                > ::superstep::__private::Node<
+                    __G,
+                    Research,
+                    ResearchUpdate,
+                    { ::superstep::__private::glue::returns::<Research, ResearchUpdate>() },
+                > for write
                 where
                     __G: ::superstep::__private::Graph,
-                    Research: ::superstep::__private::Is<
-                        <__G as ::superstep::__private::Graph>::State,
-                    >,
                 {
-                    fn run<'__a>(
-                        __graph: &'__a __G,
-                        __state: &'__a Self::State,
-                        __input: Self::Input,
-                        __cx: &'__a ::superstep::__private::Cx,
-                    ) -> impl ::core::future::Future<Output = Self::Return> + ::core::marker::Send {
-                        async move { write(__state) }
+                    fn run(
+                        __call: ::superstep::__private::Call<'_, __G, Research, Self::Input>,
+                    ) -> impl ::core::future::Future<
+                        Output = ResearchUpdate,
+                    > + ::core::marker::Send {
+                        ::superstep::__private::glue::now(__call, |__call| write(__call.state))
                     }
                 }
             };
@@ -107,9 +108,7 @@ fn everything_at_once() {
                 where
                     T: Clone,
                 {
-                    type State = Research;
-                    type Input = crate::engine::__private::Given<Question<T>>;
-                    type Return = Result<ResearchUpdate, NodeError>;
+                    type Input = crate::engine::__private::Given<Question<T>, true>;
                     const CLOSED: ::core::primitive::bool = false;
                     const NAME: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(
                         "web search",
@@ -135,31 +134,37 @@ fn everything_at_once() {
                     );
                 }
                 #[automatically_derived]
-                impl<T: Fetch, __G> crate::engine::__private::Node<__G> for search<T>
+                impl<
+                    T: Fetch,
+                    __G,
+                > crate::engine::__private::Node<
+                    __G,
+                    Research,
+                    Result<ResearchUpdate, NodeError>,
+                    true,
+                > for search<T>
                 where
                     T: Clone,
                     __G: crate::engine::__private::Graph,
-                    Research: crate::engine::__private::Is<
-                        <__G as crate::engine::__private::Graph>::State,
-                    >,
                     __G: crate::engine::__private::Provides<dyn Web>,
                     __G: crate::engine::__private::Provides<Cx>,
                 {
-                    fn run<'__a>(
-                        __graph: &'__a __G,
-                        __state: &'__a Self::State,
-                        __input: Self::Input,
-                        __cx: &'__a crate::engine::__private::Cx,
-                    ) -> impl ::core::future::Future<Output = Self::Return> + ::core::marker::Send {
+                    fn run(
+                        __call: crate::engine::__private::Call<'_, __G, Research, Self::Input>,
+                    ) -> impl ::core::future::Future<
+                        Output = Result<ResearchUpdate, NodeError>,
+                    > + ::core::marker::Send {
                         search::<
                             T,
                         >(
-                            __state,
-                            __input.0,
+                            __call.state,
+                            __call.input.0,
                             <__G as crate::engine::__private::Provides<
                                 dyn Web,
-                            >>::provide(__graph, __cx),
-                            <__G as crate::engine::__private::Provides<Cx>>::provide(__graph, __cx),
+                            >>::provide(__call.graph, __call.cx),
+                            <__G as crate::engine::__private::Provides<
+                                Cx,
+                            >>::provide(__call.graph, __call.cx),
                         )
                     }
                 }
@@ -182,7 +187,7 @@ fn a_function_with_errors_keeps_its_type_so_that_graphs_stay_quiet() {
         quote! { fn plan(state: &S) -> U { U } },
     );
     assert!(expanded.starts_with("::core::compile_error!"));
-    assert!(expanded.contains("NodeFn for plan") && expanded.contains("Node<__G> for plan"));
+    assert!(expanded.contains("NodeFn for plan") && expanded.contains("> for plan"));
 }
 
 #[test]

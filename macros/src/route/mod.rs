@@ -64,15 +64,30 @@ fn expand(input: &mut DeriveInput, krate: &Path) -> TokenStream {
     }
     let ident = &input.ident;
     let silenced = silenced::of(&input.attrs);
+    let rt = quote!(#krate::__private);
     let (impl_generics, ty_generics, clause) = input.generics.split_for_impl();
+    let mut over_states = input.generics.clone();
+    over_states.params.push(parse_quote!(__S));
+    let (over_states, _, _) = over_states.split_for_impl();
     quote! {
         #silenced
         #[automatically_derived]
-        impl #impl_generics #krate::__private::Route for #ident #ty_generics #clause {}
+        impl #impl_generics #rt::Route for #ident #ty_generics #clause {
+            type Itself = Self;
+        }
         #silenced
         #[automatically_derived]
-        impl #impl_generics #krate::__private::HasRoute for #ident #ty_generics #clause {
+        impl #over_states #rt::IntoOutcome<__S> for #ident #ty_generics #clause {
             type Route = Self;
+            type Error = ::core::convert::Infallible;
+            fn into_outcome(
+                self,
+            ) -> ::core::result::Result<(::core::option::Option<__S::Update>, Self), Self::Error>
+            where
+                __S: #rt::State,
+            {
+                ::core::result::Result::Ok((::core::option::Option::None, self))
+            }
         }
     }
 }

@@ -187,6 +187,31 @@ pub(super) fn equality(state: &State<'_>) -> TokenStream {
     }
 }
 
+/// Where the trait's own `S: State` is about a generic state, rustc does not see what the
+/// update of that state is.
+fn into_outcome(state: &State<'_>) -> TokenStream {
+    let (rt, ident) = (super::rt(), state.ident);
+    let (_, ty_generics, _) = state.generics.split_for_impl();
+    let is_open = state.generics.type_params().next().is_some();
+    let (update, clause, own) = match is_open {
+        false => (
+            quote!(Self),
+            None,
+            quote!(::core::option::Option::Some(self)),
+        ),
+        true => (
+            quote!(<#ident #ty_generics as #rt::State>::Update),
+            Some(quote!(where #ident #ty_generics: #rt::State)),
+            quote!(#rt::reduce::same(self)),
+        ),
+    };
+    quote! {
+        fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<#update>, #rt::NoRoute), Self::Error> #clause {
+            ::core::result::Result::Ok((#own, #rt::NoRoute))
+        }
+    }
+}
+
 /// `Update` and `IntoOutcome`.
 pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
     let rt = super::rt();
@@ -202,6 +227,7 @@ pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
         let slots = slots(field).map(|slot| slot.ident);
         quote!(.with_if(#position, #(#rt::Slot::is_set(&self.#slots))||*))
     });
+    let into_outcome = into_outcome(state);
     quote! {
         #[automatically_derived]
         impl #impl_generics #rt::Update for #update #ty_generics #of_update {
@@ -213,9 +239,7 @@ pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
         impl #impl_generics #rt::IntoOutcome<#ident #ty_generics> for #update #ty_generics #of_state {
             type Route = #rt::NoRoute;
             type Error = ::core::convert::Infallible;
-            fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<Self>, #rt::NoRoute), Self::Error> {
-                ::core::result::Result::Ok((::core::option::Option::Some(self), #rt::NoRoute))
-            }
+            #into_outcome
         }
     }
 }

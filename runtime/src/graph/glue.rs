@@ -1,16 +1,20 @@
 //! What the code that `#[graph]` writes calls, so that it can be short.
 
 use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use serde_json::Value;
 
 use crate::cx::Cx;
 use crate::encode::{Draft, EncodeError};
 use crate::graph::{
-    Done, Fails, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is, Node, NodeFn, NodeId, Part,
-    RoutesNowhere, TakesInput, TakesNoInput, TaskInput,
+    Call, Dependency, Done, Fails, Given, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is,
+    NoRoute, Node, NodeFn, NodeId, Part, Returns, Route, RoutesNowhere, TakesInput, TakesNoInput,
+    TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
+use crate::state::{State, StateInfo};
 
 /// The type itself. Written as `&'a Itself<dyn Trait>` a trait object is
 /// `'static`, which `&'a dyn Trait` is not.
@@ -22,11 +26,52 @@ pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 /// What an edge with an input must give node `N`.
 pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Value;
 
-/// Where the outcome of node `N` says to go.
-type Routed<N> = <<N as NodeFn>::Return as IntoOutcome<<N as NodeFn>::State>>::Route;
+/// Says at a node's function that a node over `S` may return an `R`.
+pub const fn returns<S, R: IntoOutcome<S, Error: IntoNodeError>>() -> bool {
+    true
+}
 
-/// What the `match` of node `N` takes apart.
-pub type RouteOf<N> = <Routed<N> as HasRoute>::Route;
+/// What is known of a graph's state.
+pub const fn state_info<G: Graph>() -> StateInfo {
+    <G::State as State>::INFO
+}
+
+/// Says at a node's function that a task can carry a `T`.
+pub const fn input<T>() -> bool
+where
+    Given<T>: TaskInput,
+{
+    true
+}
+
+/// A function that is not `async` as a future. Unlike an `async` block it needs no proof that
+/// it is `Send`, whatever the function returns.
+pub struct Now<C, R> {
+    call: Option<C>,
+    function: fn(C) -> R,
+}
+
+/// Calls a node's function once the future is polled.
+pub const fn now<C, R>(call: C, function: fn(C) -> R) -> Now<C, R> {
+    Now {
+        call: Some(call),
+        function,
+    }
+}
+
+// Nothing in it is ever pinned.
+impl<C, R> Unpin for Now<C, R> {}
+
+impl<C, R> Future for Now<C, R> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        match self.call.take() {
+            Some(call) => Poll::Ready((self.function)(call)),
+            None => Poll::Pending,
+        }
+    }
+}
 
 /// The encoding of a task's input.
 ///
@@ -62,34 +107,102 @@ where
     clippy::manual_async_fn,
     reason = "rustc need not find out for every node that the future is `Send`"
 )]
-pub fn step<G, N>(
+pub fn step<G, N, S, R, const OK: bool>(
     graph: &G,
     input: Option<ItemOf<N>>,
     state: &G::State,
     cx: &Cx,
-    row: impl FnOnce(Routed<N>) -> Hops<G::Input> + Send,
+    row: impl FnOnce(Routed<R::Route, OK>) -> Hops<G::Input> + Send,
 ) -> impl Future<Output = Result<Done<G>, NodeError>> + Send
 where
     G: Graph,
-    N: Node<G>,
+    N: Node<G, S, R, OK>,
+    S: Is<G::State> + Sync,
+    R: Returns<S, OK>,
 {
     async move {
         let Some(input) = N::Input::from_item(input) else {
             // Only a record that was altered leads here.
             return Err(NodeError::permanent("its task has no input on record"));
         };
-        let state = <N::State as Is<G::State>>::same(state);
-        let outcome = N::run(graph, state, input, cx).await.into_outcome();
-        let (update, route) = outcome.map_err(IntoNodeError::into_node_error)?;
+        let state = S::same(state);
+        let call = Call {
+            graph,
+            state,
+            input,
+            cx,
+        };
+        let returned = N::run(call).await;
+        let (update, route) = S::outcome(returned)?;
         Ok(Done {
-            update: update.map(<N::State as Is<G::State>>::same_update),
-            hops: row(route),
+            update,
+            hops: row(Routed(route)),
         })
     }
 }
 
+/// Where a node wants to go. `OK` is that of [`Node`]: nothing is said of the route of a node
+/// that cannot return what it does.
+pub struct Routed<R, const OK: bool>(R);
+
+/// What the `match` of a row takes apart.
+pub fn route<R, const OK: bool>(routed: Routed<R, OK>) -> <Routed<R, OK> as HasRoute>::Route
+where
+    Routed<R, OK>: HasRoute,
+{
+    routed.route()
+}
+
+/// Says that a row without a `match` belongs to a node that returns no route.
+pub fn no_route<R: RoutesNowhere<OK>, const OK: bool>(_: Routed<R, OK>) {}
+
+impl RoutesNowhere<true> for NoRoute {}
+impl<R> RoutesNowhere<false> for R {}
+
+// The trait's message says it: the bound would speak of what may be returned.
+#[diagnostic::do_not_recommend]
+impl<R: Route> HasRoute for Routed<R, true> {
+    type Route = R::Itself;
+
+    fn route(self) -> R::Itself {
+        self.0.into()
+    }
+}
+
+impl<R> HasRoute for Routed<R, false> {
+    type Route = R;
+
+    fn route(self) -> R {
+        self.0
+    }
+}
+
+/// Says where a graph names its state that it is one.
+pub const fn is_state<S: State>() -> bool {
+    true
+}
+
+/// Says at a graph's field that its nodes can share it.
+pub const fn shared<T: Dependency>() {}
+
+/// The type itself, or one that is an error and of which rustc says nothing more.
+pub type Checked<T, const OK: bool> = <T as Same<OK>>::Type;
+
+/// See [`Checked`].
+pub trait Same<const OK: bool> {
+    /// The type itself.
+    type Type;
+}
+
+impl<T> Same<true> for T {
+    type Type = T;
+}
+
+/// A state that is an error, and so one about which rustc says nothing more.
+pub type Unknown<const ERROR: bool> = <Routed<(), ERROR> as HasRoute>::Route;
+
 /// The row of a node whose edges are in the edge table.
-pub fn along_row<R: RoutesNowhere, I>(_: R) -> Hops<I> {
+pub fn along_row<R: RoutesNowhere<OK>, I, const OK: bool>(_: Routed<R, OK>) -> Hops<I> {
     Hops::Row
 }
 

@@ -7,8 +7,11 @@ use crate::node_error::{Failed, Failure};
 pub struct NoInput;
 
 /// The input of a node that takes a `T` by value.
+///
+/// `OK` is what [`input`](crate::graph::glue::input) gives for the type. Where that does not
+/// compile, rustc says so at the function, and is silent about what the input is needed for.
 #[derive(Clone, Copy, Debug)]
-pub struct Given<T>(pub T);
+pub struct Given<T, const OK: bool = true>(pub T);
 
 /// What a task can carry to its node: nothing, or a value that survives a crash.
 ///
@@ -37,7 +40,9 @@ impl TaskInput for NoInput {
 
 // The trait's message says it all at once; the bounds would say it one by one.
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> TaskInput for Given<T> {
+impl<T: Serialize + DeserializeOwned + Clone + Send + 'static, const OK: bool> TaskInput
+    for Given<T, OK>
+{
     type Item = T;
 
     fn from_item(item: Option<T>) -> Option<Self> {
@@ -84,7 +89,7 @@ pub trait TakesInput: TaskInput {
     fn carried(value: Self::Value) -> Self::Item;
 }
 
-impl<T> TakesInput for Given<T>
+impl<T, const OK: bool> TakesInput for Given<T, OK>
 where
     Self: TaskInput<Item = T>,
 {
@@ -108,7 +113,7 @@ impl<N: HandlesFailure> Fails<N> for NoInput {
     }
 }
 
-impl<T: HandedTo<N>, N: TaskInput> Fails<N> for Given<T>
+impl<T: HandedTo<N>, N: TaskInput, const OK: bool> Fails<N> for Given<T, OK>
 where
     Self: TaskInput<Item = T>,
 {
@@ -133,7 +138,7 @@ impl HandlesFailure for NoInput {
     }
 }
 
-impl HandlesFailure for Given<Failure> {
+impl<const OK: bool> HandlesFailure for Given<Failure, OK> {
     fn item(failure: Failure) -> Option<Failure> {
         Some(failure)
     }
@@ -157,15 +162,15 @@ impl<T> HandedTo<NoInput> for T {
     }
 }
 
-impl<T> HandedTo<Given<Failure>> for T {
+impl<T, const OK: bool> HandedTo<Given<Failure, OK>> for T {
     fn item(failure: Failure, _: Option<&T>) -> Option<Failure> {
         Some(failure)
     }
 }
 
-impl<T: Clone> HandedTo<Given<Failed<T>>> for T
+impl<T: Clone, const OK: bool> HandedTo<Given<Failed<T>, OK>> for T
 where
-    Given<Failed<T>>: TaskInput<Item = Failed<T>>,
+    Given<Failed<T>, OK>: TaskInput<Item = Failed<T>>,
 {
     fn item(failure: Failure, input: Option<&T>) -> Option<Failed<T>> {
         let input = input.cloned()?;

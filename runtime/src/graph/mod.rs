@@ -34,8 +34,9 @@ pub use self::{
         Fails, Given, HandedTo, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput,
         TaskInput,
     },
-    node::Is,
-    outcome::{Done, HasRoute, Hop, Hops, IntoNodeError, NoRoute, RoutesNowhere},
+    node::{Call, Is},
+    outcome::{Done, HasRoute, Hop, Hops, IntoNodeError, NoRoute, Returns, RoutesNowhere},
+    provides::Dependency,
     writes::Writers,
 };
 

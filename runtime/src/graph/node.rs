@@ -2,7 +2,8 @@ use std::future::Future;
 
 use crate::cx::Cx;
 use crate::graph::input::TaskInput;
-use crate::graph::{Graph, IntoNodeError, IntoOutcome, NodeOptions};
+use crate::graph::{Graph, NodeOptions, Returns};
+use crate::node_error::NodeError;
 use crate::state::{FieldSet, State};
 
 /// What a node is, apart from any graph: written by `#[node]`, never by hand.
@@ -12,13 +13,9 @@ use crate::state::{FieldSet, State};
     note = "annotate the function with `#[node]`"
 )]
 pub trait NodeFn {
-    /// The state it reads and updates.
-    type State: State;
     /// [`NoInput`](crate::graph::NoInput), or [`Given<T>`](crate::graph::Given)
     /// if it takes a `T` by value.
     type Input: TaskInput;
-    /// What the function returns, as written.
-    type Return: IntoOutcome<Self::State, Error: IntoNodeError>;
     /// `name = "…"`, if given: what the node is called in graphs that do not
     /// rename it, in place of the function's name.
     const NAME: Option<&'static str> = None;
@@ -30,24 +27,36 @@ pub trait NodeFn {
     const WRITES: Option<FieldSet> = None;
 }
 
-/// A node that graph `G` can run: `G` has the node's state and every
-/// dependency. Written by `#[node]`, never by hand.
+/// A node that graph `G` can run, since `G` has every dependency: a function over the state
+/// `S` that returns an `R`. Written by `#[node]`, never by hand.
+///
+/// State and return type stand in the header and not in [`NodeFn`], so that a `pub` function
+/// may be a node over private types: an associated type may not be less visible than its
+/// trait. `OK` is what [`returns`](crate::graph::glue::returns) gives for the two; where that
+/// does not compile, rustc says so at the function, and is silent about what the header is
+/// needed for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a node",
     label = "not a node",
     note = "annotate the function with `#[node]`"
 )]
-pub trait Node<G: Graph>: NodeFn<State: Is<G::State>> {
+pub trait Node<G: Graph, S, R, const OK: bool>: NodeFn {
     /// Calls the function with what it asks for.
-    ///
-    /// One lifetime for all, so that an `async` function's own future can be
-    /// returned as it is.
-    fn run<'a>(
-        graph: &'a G,
-        state: &'a Self::State,
-        input: Self::Input,
-        cx: &'a Cx,
-    ) -> impl Future<Output = Self::Return> + Send;
+    fn run(call: Call<'_, G, S, Self::Input>) -> impl Future<Output = R> + Send;
+}
+
+/// What a node can ask for. One lifetime for all, so that an `async` function's own future can
+/// be returned as it is.
+#[derive(Debug)]
+pub struct Call<'a, G, S, I> {
+    /// The graph, which has the dependencies.
+    pub graph: &'a G,
+    /// The state before the step.
+    pub state: &'a S,
+    /// The task's input.
+    pub input: I,
+    /// The context.
+    pub cx: &'a Cx,
 }
 
 /// Says that a node's state is its graph's, so that a node over another state
@@ -57,22 +66,33 @@ pub trait Node<G: Graph>: NodeFn<State: Is<G::State>> {
     label = "its first parameter is `&{Self}`, not `&{S}`",
     note = "a graph's nodes all take `&{S}` first and return `{S}`'s update"
 )]
-pub trait Is<S: State>: Sized {
+pub trait Is<S>: Sized {
     /// The state itself.
     fn same(state: &S) -> &Self;
 
-    /// The update itself.
-    fn same_update(update: Self::Update) -> S::Update
+    /// What a node over it returned, as its graph takes it.
+    ///
+    /// # Errors
+    /// The node's own error.
+    fn outcome<R: Returns<Self, OK>, const OK: bool>(
+        returned: R,
+    ) -> Result<(Option<S::Update>, R::Route), NodeError>
     where
-        Self: State;
+        S: State;
 }
 
-impl<S: State> Is<S> for S {
+// Not for states alone: what is none is an error where the graph names it.
+impl<S> Is<S> for S {
     fn same(state: &S) -> &Self {
         state
     }
 
-    fn same_update(update: S::Update) -> S::Update {
-        update
+    fn outcome<R: Returns<S, OK>, const OK: bool>(
+        returned: R,
+    ) -> Result<(Option<S::Update>, R::Route), NodeError>
+    where
+        S: State,
+    {
+        returned.outcome()
     }
 }

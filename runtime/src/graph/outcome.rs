@@ -14,7 +14,7 @@ use crate::state::State;
     note = "return `{S}`'s update, `(update, route)` in this order, a type that derives `Route`, or `()`, each bare or in a `Result`",
     note = "if it is meant as a route, add `#[derive(Route)]` to the enum"
 )]
-pub trait IntoOutcome<S: State> {
+pub trait IntoOutcome<S> {
     /// The route type, or [`NoRoute`].
     type Route;
     /// The node's own error. Whether it can be one is asked apart, so that a type that
@@ -29,46 +29,133 @@ pub trait IntoOutcome<S: State> {
         clippy::type_complexity,
         reason = "it is written once more, by the macro"
     )]
-    fn into_outcome(self) -> Result<(Option<S::Update>, Self::Route), Self::Error>;
+    fn into_outcome(self) -> Result<(Option<S::Update>, Self::Route), Self::Error>
+    where
+        S: State;
 }
 
-impl<S: State> IntoOutcome<S> for () {
+/// What a node over `S` may return. `OK` is that of [`Node`](crate::graph::Node).
+pub trait Returns<S, const OK: bool>: Sized {
+    /// The route type, or [`NoRoute`].
+    type Route;
+
+    /// Takes it apart.
+    ///
+    /// # Errors
+    /// The node's own error.
+    fn outcome(self) -> Result<(Option<S::Update>, Self::Route), NodeError>
+    where
+        S: State;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S, R: IntoOutcome<S, Error: IntoNodeError>, const OK: bool> Returns<S, OK> for R {
+    type Route = R::Route;
+
+    fn outcome(self) -> Result<(Option<S::Update>, R::Route), NodeError>
+    where
+        S: State,
+    {
+        self.into_outcome().map_err(IntoNodeError::into_node_error)
+    }
+}
+
+impl<S> IntoOutcome<S> for () {
     type Route = NoRoute;
     type Error = Infallible;
 
-    fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), Infallible> {
+    fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), Infallible>
+    where
+        S: State,
+    {
         Ok((None, NoRoute))
     }
 }
 
-impl<S: State, R: Route> IntoOutcome<S> for R {
-    // Through `HasRoute`, so that it is silent for what is not a route.
-    type Route = <R as HasRoute>::Route;
+// Like that of every derived route. One impl for all of them would hide from rustc what is
+// wrong with a part of a pair or a `Result`.
+impl<S> IntoOutcome<S> for bool {
+    type Route = Self;
     type Error = Infallible;
 
-    fn into_outcome(self) -> Result<(Option<S::Update>, R), Infallible> {
+    fn into_outcome(self) -> Result<(Option<S::Update>, Self), Infallible>
+    where
+        S: State,
+    {
         Ok((None, self))
     }
 }
 
-impl<S: State<Update = U>, U, R: Route> IntoOutcome<S> for (U, R) {
-    type Route = R;
+impl<S, U: Before<R, S>, R> IntoOutcome<S> for (U, R) {
+    type Route = U::Route;
     type Error = Infallible;
 
-    fn into_outcome(self) -> Result<(Option<U>, R), Infallible> {
-        Ok((Some(self.0), self.1))
+    fn into_outcome(self) -> Result<(Option<S::Update>, U::Route), Infallible>
+    where
+        S: State,
+    {
+        let (update, route) = U::pair(self.0, self.1);
+        Ok((Some(update), route))
     }
 }
 
+/// Says of a pair that it is the state's update and a route, in this order.
+#[diagnostic::on_unimplemented(
+    message = "a node over `{S}` cannot return `({Self}, {R})`",
+    label = "of two values, the first is `{S}`'s update and the second a route",
+    note = "return `(update, route)` in this order; a route is `bool` or an enum that derives `Route`"
+)]
+pub trait Before<R, S>: Sized {
+    /// The route.
+    type Route;
+
+    /// The two as they are.
+    fn pair(update: Self, route: R) -> (S::Update, Self::Route)
+    where
+        S: State;
+}
+
+#[diagnostic::do_not_recommend]
+impl<S: State<Update = U>, U, R: Route> Before<R, S> for U {
+    type Route = R;
+
+    fn pair(update: U, route: R) -> (U, R) {
+        (update, route)
+    }
+}
+
+/// No `Option` is a route, nor does it hold an update.
+impl<S, T: Absent<S>> IntoOutcome<S> for Option<T> {
+    type Route = NoRoute;
+    type Error = Infallible;
+
+    fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), Infallible>
+    where
+        S: State,
+    {
+        Ok((None, NoRoute))
+    }
+}
+
+/// Never implemented: says what to return in place of an `Option`.
+#[diagnostic::on_unimplemented(
+    message = "a node over `{S}` cannot return `Option<{Self}>`",
+    label = "an `Option` is neither an update nor a route",
+    note = "for a route, give the enum a variant of its own for `None`; for an update, return one that sets nothing: `{S}::update()`"
+)]
+pub trait Absent<S> {}
+
 impl<S, T, E> IntoOutcome<S> for Result<T, E>
 where
-    S: State,
     T: IntoOutcome<S, Error = Infallible>,
 {
     type Route = T::Route;
     type Error = E;
 
-    fn into_outcome(self) -> Result<(Option<S::Update>, T::Route), E> {
+    fn into_outcome(self) -> Result<(Option<S::Update>, T::Route), E>
+    where
+        S: State,
+    {
         let Ok(outcome) = self?.into_outcome();
         Ok(outcome)
     }
@@ -102,9 +189,7 @@ pub struct NoRoute;
     message = "this node returns a route, so its row needs a `match`",
     label = "returns the route `{Self}`; write `node -> match {{ pattern => target, … }}`"
 )]
-pub trait RoutesNowhere {}
-
-impl RoutesNowhere for NoRoute {}
+pub trait RoutesNowhere<const OK: bool> {}
 
 /// Says that a node returns a route that a `match` can take.
 #[diagnostic::on_unimplemented(
@@ -112,8 +197,11 @@ impl RoutesNowhere for NoRoute {}
     label = "returns no route: return `(update, route)` or a type that derives `Route`, or name the targets alone"
 )]
 pub trait HasRoute {
-    /// The route itself. An error, and so silent, where there is none.
+    /// The route itself; an error, and so silent, where there is none.
     type Route;
+
+    /// Takes it out.
+    fn route(self) -> Self::Route;
 }
 
 /// The result of running one task: the update it wants and where it goes.

@@ -1,5 +1,17 @@
 use crate::cx::Cx;
 
+/// Says that a graph's field can be lent to nodes on several threads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a graph's dependency: nodes on several threads share it",
+    label = "not `Send + Sync + 'static`",
+    note = "own what it borrows; use `Arc` for `Rc`, `Mutex` or an atomic for `RefCell` and `Cell`"
+)]
+pub trait Dependency {}
+
+// The trait's message says it all at once; the bounds would say it one by one.
+#[diagnostic::do_not_recommend]
+impl<T: Send + Sync + 'static> Dependency for T {}
+
 /// Says that a graph can hand its nodes a `&T`: it has a field of that type.
 /// Written by `#[graph]`.
 #[diagnostic::on_unimplemented(

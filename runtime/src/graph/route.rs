@@ -1,5 +1,3 @@
-use crate::graph::HasRoute;
-
 /// Where a node can go next: an enum that the graph's `match` takes apart.
 ///
 /// Derived with `#[derive(Route)]`; `bool` is one too.
@@ -9,10 +7,12 @@ use crate::graph::HasRoute;
     note = "return the state's update, `(update, route)` in this order, a type that derives `Route`, or `()`, each bare or in a `Result`",
     note = "if it is meant as a route, add `#[derive(Route)]` to the enum"
 )]
-pub trait Route: HasRoute<Route = Self> + Send + 'static {}
+pub trait Route: Into<Self::Itself> + Send + 'static {
+    /// The type itself. Of what is no route it is an error, and so silent.
+    #[doc(hidden)]
+    type Itself;
+}
 
-impl Route for bool {}
-
-impl HasRoute for bool {
-    type Route = Self;
+impl Route for bool {
+    type Itself = Self;
 }

@@ -1,76 +1,108 @@
 //! `Graph::call`: static dispatch to the nodes.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use super::{Code, inputs, rows};
+use super::{Code, inputs, rows, spanned};
 use crate::graph::model::{NodeId, OwnRow};
 
 /// How many nodes share one function: the time that rustc takes for a function
 /// grows faster than its length.
 const TOGETHER: usize = 32;
 
-/// The arms of `Graph::call`, in functions of at most [`TOGETHER`] nodes; none,
-/// if they are all in `call` itself.
-pub(super) fn parts(code: &Code<'_>) -> TokenStream {
+/// The functions behind `Graph::call`. They are free, so that what users write in rows sees
+/// no `self`.
+pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     let arms = arms(code);
     if arms.len() <= TOGETHER {
-        return TokenStream::new();
+        return function(code, &format_ident!("__call"), &arms);
     }
-    let Code { rt, name, .. } = code;
-    let (params, ty, bounds) = code.generics.split_for_impl();
-    let (state, input) = (&code.model.state, code.input());
-    let parts = arms.chunks(TOGETHER).enumerate().map(|(at, arms)| {
-        let part = format_ident!("__call_{at}");
-        quote! {
-            // The closure limits a row that cannot `match` to one error.
-            #[allow(clippy::redundant_closure)]
-            async fn #part #params (
-                __graph: &#name #ty,
-                __node: #rt::NodeId,
-                __input: ::core::option::Option<#input>,
-                __state: &#state,
-                __cx: &#rt::Cx,
-            ) -> ::core::result::Result<#rt::Done<#name #ty>, #rt::NodeError> #bounds {
-                match __node {
-                    #(#arms)*
-                    _ => #rt::glue::no_such_node(__node),
-                }
-            }
-        }
-    });
-    parts.collect()
+    let turbofish = code.turbofish();
+    let Given {
+        graph,
+        input,
+        state,
+        cx,
+    } = Given::new();
+    let (parts, calls): (TokenStream, Vec<TokenStream>) = (arms.chunks(TOGETHER).enumerate())
+        .map(|(at, arms)| {
+            let part = format_ident!("__call_{at}");
+            let end = ((at + 1) * TOGETHER) as u32;
+            let call = quote!(#part #turbofish (#graph, __node, #input, #state, #cx).await);
+            (function(code, &part, arms), quote!(..#end => #call,))
+        })
+        .unzip();
+    let call = function(code, &format_ident!("__call"), &calls);
+    quote!(#parts #call)
 }
 
-pub(super) fn call(code: &Code<'_>) -> TokenStream {
-    let rt = code.rt;
-    let arms = arms(code);
-    let arms = match arms.len() {
-        ..=TOGETHER => quote!(#(#arms)*),
-        nodes => {
-            let turbofish = code.turbofish();
-            let parts = (0..nodes.div_ceil(TOGETHER)).map(|at| {
-                let part = format_ident!("__call_{at}");
-                let end = ((at + 1) * TOGETHER) as u32;
-                quote!(..#end => #part #turbofish (__graph, __node, __input, __state, __cx).await,)
-            });
-            parts.collect()
-        }
-    };
+/// Runs the node that has an arm for its number.
+fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream {
+    let Code {
+        rt, name: graph, ..
+    } = code;
+    let (params, ty, bounds) = code.generics.split_for_impl();
+    let (state, input) = (&code.model.state, code.input());
+    let given = Given::new();
+    let (of, task, read, cx) = (given.graph, given.input, given.state, given.cx);
     quote! {
-        #[allow(clippy::redundant_closure)]
-        async fn call(
-            &self,
+        async fn #name #params (
+            #of: &#graph #ty,
             __node: #rt::NodeId,
-            __input: ::core::option::Option<Self::Input>,
-            __state: &Self::State,
-            __cx: &#rt::Cx,
-        ) -> ::core::result::Result<#rt::Done<Self>, #rt::NodeError> {
-            let __graph = self;
+            #task: ::core::option::Option<#input>,
+            #read: &#state,
+            #cx: &#rt::Cx,
+        ) -> ::core::result::Result<#rt::Done<#graph #ty>, #rt::NodeError> #bounds {
             match __node {
-                #arms
+                #(#arms)*
                 _ => #rt::glue::no_such_node(__node),
             }
+        }
+    }
+}
+
+/// Not `async` itself: a state that is none would be one error more.
+pub(super) fn call(code: &Code<'_>) -> TokenStream {
+    let (rt, turbofish) = (code.rt, code.turbofish());
+    let (state, input) = (&code.model.state, code.input());
+    // Where rustc reports that a graph that is not shared has no future that is `Send`.
+    let future = spanned(
+        Span::call_site().located_at(code.name.span()),
+        quote! {
+            impl ::core::future::Future<
+                Output = ::core::result::Result<#rt::Done<Self>, #rt::NodeError>,
+            > + ::core::marker::Send
+        },
+    );
+    quote! {
+        fn call(
+            &self,
+            __node: #rt::NodeId,
+            __input: ::core::option::Option<#input>,
+            __state: &#state,
+            __cx: &#rt::Cx,
+        ) -> #future {
+            __call #turbofish (self, __node, __input, __state, __cx)
+        }
+    }
+}
+
+/// What a node is given, under names that no expression in a row can mention.
+struct Given {
+    graph: Ident,
+    input: Ident,
+    state: Ident,
+    cx: Ident,
+}
+
+impl Given {
+    fn new() -> Self {
+        let hidden = |name| Ident::new(name, Span::mixed_site());
+        Self {
+            graph: hidden("__graph"),
+            input: hidden("__input"),
+            state: hidden("__state"),
+            cx: hidden("__cx"),
         }
     }
 }
@@ -82,15 +114,22 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
     let variants = inputs::have_variants(code);
     let arms = (0..).zip(&code.model.nodes).map(|(at, node)| {
         let ty = code.node(at, node.at.span());
+        let Given {
+            graph: given,
+            input,
+            state,
+            cx,
+        } = Given::new();
         let input = match variants[at as usize] {
-            true => inputs::carried(at, &format_ident!("__input")),
+            true => inputs::carried(at, &input),
             false => quote_spanned!(node.at.span()=> ::core::option::Option::None),
         };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
-        let arguments = quote!(__graph, #input, __state, __cx, #row);
+        let arguments = quote!(#given, #input, #state, #cx, #row);
         // Spanned at the node, so that what rustc finds wrong is reported there, once.
         let step = code.path(node.at.span(), quote!(glue::step));
-        let call = quote_spanned!(node.at.span()=> #step::<#name #graph, #ty>(#arguments).await);
+        let call =
+            quote_spanned!(node.at.span()=> #step::<#name #graph, #ty, _, _, _>(#arguments).await);
         quote!(#at => #call,)
     });
     arms.collect()
@@ -99,10 +138,7 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
 /// The function that expands the node's row.
 fn row(code: &Code<'_>, node: NodeId, row: Option<&OwnRow>) -> TokenStream {
     match row {
-        Some(row) if !row.is_static() => {
-            let name = rows::name(code, row);
-            quote_spanned!(row.at=> |__route| #name(__route))
-        }
+        Some(row) if !row.is_static() => rows::closure(code, row),
         _ => {
             let at = row.map_or(code.model.nodes[node as usize].at.span(), |row| row.at);
             code.path(at, quote!(glue::along_row))

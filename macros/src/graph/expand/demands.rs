@@ -3,6 +3,8 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
+use syn::spanned::Spanned;
+
 use super::Code;
 use crate::graph::ast::Conflict;
 use crate::graph::model::{END, Edge, Kind, Step};
@@ -10,7 +12,36 @@ use crate::graph::model::{END, Edge, Kind, Step};
 pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     let plain = plain(code);
     let writers = writers(code);
-    quote!(#plain #writers)
+    let shared = shared(code);
+    quote!(#plain #writers #shared)
+}
+
+/// Whether the state is one: an error there, if not. Of a generic graph rustc says it where
+/// it finds it.
+pub(super) fn is_state(code: &Code<'_>, state: &syn::Type) -> TokenStream {
+    if !code.generics.params.is_empty() {
+        return quote!(true);
+    }
+    let is_state = code.path(state.span(), quote!(glue::is_state));
+    quote_spanned!(state.span()=> { #is_state::<#state>() })
+}
+
+/// That the fields can be shared: an error at that field, if not. Of a generic graph rustc
+/// says it of the whole.
+fn shared(code: &Code<'_>) -> TokenStream {
+    if !code.generics.params.is_empty() {
+        return TokenStream::new();
+    }
+    let fields = code.item.item.fields.iter().map(|field| {
+        let ty = &field.ty;
+        let cfgs = field
+            .attrs
+            .iter()
+            .filter(|attr| attr.path().is_ident("cfg"));
+        let shared = code.path(ty.span(), quote!(glue::shared));
+        quote_spanned!(ty.span()=> #(#cfgs)* const _: () = #shared::<#ty>();)
+    });
+    fields.collect()
 }
 
 /// Nodes that an edge gives no input take none.
@@ -90,7 +121,7 @@ fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
     if nodes.len() < 2 {
         return TokenStream::new();
     }
-    let (count, state) = (nodes.len(), &model.state);
+    let (count, graph) = (nodes.len(), code.name);
     let calls = nodes.iter().map(|edge| {
         let (node, name) = (code.node(edge.to, edge.at), model.name(edge.to));
         let writers = writers_at(edge.at);
@@ -100,7 +131,7 @@ fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
     let writers = writers_at(Span::mixed_site());
     quote! {
         const _: () = {
-            let #writers = #rt::Writers::<#count>::new(<#state as #rt::State>::INFO);
+            let #writers = #rt::Writers::<#count>::new(#rt::glue::state_info::<#graph>());
             #(#calls)*
             let _ = #writers;
         };

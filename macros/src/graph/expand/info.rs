@@ -13,7 +13,7 @@ use crate::text;
 pub(super) fn constant(code: &Code<'_>) -> TokenStream {
     let Code { rt, model, .. } = code;
     let name = text::name(code.name);
-    let (version, state) = (model.version, &model.state);
+    let version = model.version;
     let conflict = optional(model.conflict.map(|policy| match policy {
         Conflict::Fail => quote!(#rt::ConflictPolicy::Fail),
         Conflict::LastWriterWins => quote!(#rt::ConflictPolicy::LastWriterWins),
@@ -52,7 +52,7 @@ pub(super) fn constant(code: &Code<'_>) -> TokenStream {
                 nodes: &[#(#nodes),*],
                 edges: &[#(#edges),*],
                 joins: &[#(#joins),*],
-                state: <#state as #rt::State>::INFO,
+                state: #rt::glue::state_info::<Self>(),
             }
         };
     }

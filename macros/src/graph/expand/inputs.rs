@@ -99,14 +99,15 @@ pub(super) fn codec(code: &Code<'_>) -> TokenStream {
         let variant = variant(at);
         quote!(#at => ::core::result::Result::map(#rt::encode::from_str(__json), __Input::#variant),)
     });
+    let input = code.input();
     quote! {
         fn encode_input(
-            __input: &Self::Input,
+            __input: &#input,
         ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
             #rt::glue::input_text::<Self>(__input)
         }
         fn write_input(
-            __input: &Self::Input,
+            __input: &#input,
             __out: &mut #rt::encode::Draft,
         ) -> ::core::result::Result<(), #rt::encode::EncodeError> {
             let _ = &__out;
@@ -115,7 +116,7 @@ pub(super) fn codec(code: &Code<'_>) -> TokenStream {
         fn decode_input(
             __node: #rt::NodeId,
             __json: &::core::primitive::str,
-        ) -> ::core::result::Result<Self::Input, #rt::encode::DecodeError> {
+        ) -> ::core::result::Result<#input, #rt::encode::DecodeError> {
             let _ = __json;
             match __node {
                 #(#decodings)*

@@ -10,6 +10,7 @@ mod stub;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Path, TypeParamBound, parse_quote};
 
 use super::item::Item;
@@ -22,10 +23,9 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let written = &item.item;
     let aliases = code.aliases();
     let inputs = inputs::definition(&code);
-    let rows = rows::functions(&code);
     let demands = demands::functions(&code);
     let provides = provides::impls(&code);
-    let parts = calls::parts(&code);
+    let calls = calls::functions(&code);
     let implementation = implementation(&code);
     let silenced = silenced::of(&written.attrs);
     quote! {
@@ -34,10 +34,9 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
         const _: () = {
             #aliases
             #inputs
-            #rows
             #demands
             #provides
-            #parts
+            #calls
             #implementation
         };
     }
@@ -115,7 +114,8 @@ impl<'a> Code<'a> {
         ty.as_turbofish().to_token_stream()
     }
 
-    /// The enum of inputs with the graph's parameters.
+    /// The enum of inputs with the graph's parameters. As `Self::Input` it would be one error
+    /// more, wherever it is named, of a struct that cannot be shared.
     fn input(&self) -> TokenStream {
         let (_, ty, _) = self.generics.split_for_impl();
         quote!(__Input #ty)
@@ -171,9 +171,17 @@ fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
 }
 
 fn implementation(code: &Code<'_>) -> TokenStream {
-    let Code { rt, name, .. } = code;
+    let name = code.name;
     let (params, ty, bounds) = code.generics.split_for_impl();
-    let state = &code.model.state;
+    // Where rustc reports that the struct cannot be shared, and that the state is private.
+    // As the macro's own code, which is not for lints of users'.
+    let at = Span::call_site().located_at(name.span());
+    let graph = code.path(at, quote!(Graph));
+    let state = code.model.state.as_ref().map(|state| {
+        let checked = code.path(state.span(), quote!(glue::Checked));
+        let is = demands::is_state(code, state);
+        quote_spanned!(state.span()=> type State = #checked<#state, #is>;)
+    });
     let input = code.input();
     let info = info::constant(code);
     let start = rows::start(code);
@@ -182,8 +190,8 @@ fn implementation(code: &Code<'_>) -> TokenStream {
     let codec = inputs::codec(code);
     quote! {
         #[automatically_derived]
-        impl #params #rt::Graph for #name #ty #bounds {
-            type State = #state;
+        impl #params #graph for #name #ty #bounds {
+            #state
             #[doc(hidden)]
             type Input = #input;
             #info

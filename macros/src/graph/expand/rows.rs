@@ -1,52 +1,31 @@
-//! The rows as functions. They see the route and nothing else, so that what a
-//! graph does next depends only on what its node returned.
+//! The rows. They see the route and nothing else, so that what a graph does next depends
+//! only on what its node returned.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 
 use super::{Code, inputs};
 use crate::graph::model::{END, OwnRow, START, Step};
 
-/// One function for each row that is more than a list of edges.
-pub(super) fn functions(code: &Code<'_>) -> TokenStream {
-    let dynamic = |row: &&OwnRow| row.from != START && !row.is_static();
-    let rows = code.model.rows.iter().filter(dynamic);
-    rows.map(|row| function(code, row)).collect()
-}
-
-/// The path of a row's function.
-pub(super) fn name(code: &Code<'_>, row: &OwnRow) -> TokenStream {
-    let name = Ident::new(&format!("__row_{}", row.from), row.at);
-    let arguments = code.turbofish();
-    quote!(#name #arguments)
-}
-
-fn function(code: &Code<'_>, row: &OwnRow) -> TokenStream {
-    let rt = code.rt;
-    let name = format_ident!("__row_{}", row.from);
-    let (params, _, bounds) = code.generics.split_for_impl();
-    let node = code.node(row.from, row.at);
-    let input = code.input();
+/// A row that is more than a list of edges, as a closure: the type of the route may be private
+/// to the node's module, and has no name here.
+pub(super) fn closure(code: &Code<'_>, row: &OwnRow) -> TokenStream {
     let at = row.steps.iter().find_map(|step| match step {
         Step::Match(at, _) => Some(*at),
         _ => None,
     });
     let route = route(at.unwrap_or(row.at));
-    let ty = match row.matches() {
-        true => {
-            let route = code.path(row.at, quote!(glue::RouteOf));
-            quote_spanned!(row.at=> #route<#node>)
-        }
-        false => code.path(row.at, quote!(NoRoute)),
-    };
     let body = body(code, &row.steps);
     // An arm may take something out of a route by `ref mut`.
     let mutable = row.binds_mutably().then(|| quote!(mut));
-    quote! {
-        fn #name #params (#mutable #route: #ty) -> #rt::Hops<#input> #bounds {
-            #body
-        }
-    }
+    let taken = match row.matches() {
+        true => code.path(row.at, quote!(glue::route)),
+        false => code.path(row.at, quote!(glue::no_route)),
+    };
+    quote_spanned!(row.at=> |#route| {
+        let #mutable #route = #taken(::core::convert::identity(#route));
+        #body
+    })
 }
 
 /// `Graph::start`.
@@ -54,8 +33,9 @@ pub(super) fn start(code: &Code<'_>) -> TokenStream {
     let rt = code.rt;
     let start = code.model.rows.iter().find(|row| row.from == START);
     let body = body(code, start.map_or(&[][..], |row| &row.steps));
+    let input = code.input();
     quote! {
-        fn start() -> #rt::Hops<Self::Input> {
+        fn start() -> #rt::Hops<#input> {
             #body
         }
     }
@@ -109,12 +89,13 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
             ::core::option::Option::Some(#hops)
         },
     };
+    let given = code.input();
     quote! {
         fn on_error(
             __node: #rt::NodeId,
             #failure: #rt::Failure,
-            #input: ::core::option::Option<&Self::Input>,
-        ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
+            #input: ::core::option::Option<&#given>,
+        ) -> ::core::option::Option<#rt::Hops<#given>> {
             #body
         }
     }

@@ -1,27 +1,27 @@
 //! What stands in for a graph with faults, so that its uses cause no further errors.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 
 use super::Code;
 use crate::graph::item::Item;
 use crate::graph::model::Model;
 use crate::text;
 
-pub(in crate::graph) fn stub(model: &Model, item: &Item) -> TokenStream {
+pub(in crate::graph) fn stub(model: &Model, item: &Item, error: &syn::Error) -> TokenStream {
     let written = &item.item;
     let code = Code::new(model, item);
-    let implementation = implementation(&code);
+    let implementation = implementation(&code, error);
     quote!(#written #implementation)
 }
 
-/// Nothing, if neither a state nor a node is known or the struct cannot be a graph.
-fn implementation(code: &Code<'_>) -> Option<TokenStream> {
+/// Nothing, if the struct cannot be a graph.
+fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
     if code.generics.lifetimes().next().is_some() {
         return None;
     }
     let Code { rt, name, .. } = code;
-    let state = state(code)?;
+    let state = state(code, error);
     let (params, ty, bounds) = code.generics.split_for_impl();
     let text = text::name(name);
     Some(quote! {
@@ -40,7 +40,7 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
                     nodes: &[],
                     edges: &[],
                     joins: &[],
-                    state: <Self::State as #rt::State>::INFO,
+                    state: #rt::glue::state_info::<Self>(),
                 };
                 fn start() -> #rt::Hops<Self::Input> {
                     #rt::Hops::none()
@@ -77,13 +77,27 @@ fn implementation(code: &Code<'_>) -> Option<TokenStream> {
     })
 }
 
-/// The state as set, else that of the node that the table mentions most.
-fn state(code: &Code<'_>) -> Option<TokenStream> {
-    let Code { model, rt, .. } = code;
-    if let Some(state) = &model.state {
-        return Some(state.to_token_stream());
+/// The state as set, else a type that is one of the errors: rustc says nothing more of such a
+/// type, and shows the same error once.
+fn state(code: &Code<'_>, error: &syn::Error) -> TokenStream {
+    let rt = code.rt;
+    if let Some(state) = &code.model.state {
+        return state.to_token_stream();
     }
-    let node = model.nodes.iter().max_by_key(|node| node.mentions)?;
-    let path = &node.path;
-    Some(quote_spanned!(node.at.span()=> <#path as #rt::NodeFn>::State))
+    let first = error.clone().into_iter().next();
+    let first = first.map(|error| as_expression(error.to_compile_error()));
+    quote!(#rt::glue::Unknown<{ #first }>)
+}
+
+/// `compile_error!{…}` is a statement, `compile_error!(…)` is an expression.
+fn as_expression(call: TokenStream) -> TokenStream {
+    let in_parens = |token| match token {
+        TokenTree::Group(group) => {
+            let mut parens = Group::new(Delimiter::Parenthesis, group.stream());
+            parens.set_span(group.span());
+            parens.into()
+        }
+        other => other,
+    };
+    call.into_iter().map(in_parens).collect()
 }

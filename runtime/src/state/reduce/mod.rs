@@ -15,6 +15,7 @@ mod union;
 mod upsert;
 mod with;
 
+use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -53,6 +54,14 @@ pub trait Reducer<T> {
     /// # Errors
     /// What could not be combined, in words.
     fn reduce(into: &mut T, contributions: impl Iterator<Item = T>) -> Result<(), String>;
+}
+
+/// The value as a `U`, which is its type, though rustc cannot see that.
+#[doc(hidden)]
+pub fn same<T: 'static, U: 'static>(value: T) -> Option<U> {
+    let mut value = Some(value);
+    let same: &mut dyn Any = &mut value;
+    same.downcast_mut::<Option<U>>()?.take()
 }
 
 /// The reducer `R` as a value, for a field of type `T`.
