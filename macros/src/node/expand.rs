@@ -161,14 +161,15 @@ fn input_type(model: &Model) -> TokenStream {
     let span = ty.span();
     let runtime = at(span, quote!(#runtime));
     let can = match model.generics.params.is_empty() {
-        true => quote_spanned!(span=> { #runtime::glue::input::<#ty>() }),
+        true => quote_spanned!(span=> { let _ = #runtime::glue::input::<#ty>; true }),
         false => quote!(true),
     };
     quote_spanned!(span=> type Input = #runtime::Given<#ty, #can>;)
 }
 
 /// Whether the function may return what it does: an error at that type, if not. Of a generic
-/// function this is known only where a graph uses it.
+/// function this is known only where a graph uses it. Naming the function is enough to check
+/// its bounds, and rustc need not evaluate a call.
 fn returns(model: &Model, output: &TokenStream) -> TokenStream {
     if !model.generics.params.is_empty() {
         return quote!(true);
@@ -179,7 +180,7 @@ fn returns(model: &Model, output: &TokenStream) -> TokenStream {
     };
     let (runtime, state) = (&model.runtime, &model.state);
     let runtime = at(span, quote!(#runtime));
-    quote_spanned!(span=> { #runtime::glue::returns::<#state, #output>() })
+    quote_spanned!(span=> { let _ = #runtime::glue::returns::<#state, #output>; true })
 }
 
 fn output(model: &Model) -> TokenStream {

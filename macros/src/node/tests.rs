@@ -40,7 +40,10 @@ fn a_bare_node() {
                     __G,
                     Research,
                     ResearchUpdate,
-                    { ::superstep::__private::glue::returns::<Research, ResearchUpdate>() },
+                    {
+                        let _ = ::superstep::__private::glue::returns::<Research, ResearchUpdate>;
+                        true
+                    },
                 > for write
                 where
                     __G: ::superstep::__private::Graph,

@@ -27,9 +27,7 @@ pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Value;
 
 /// Says at a node's function that a node over `S` may return an `R`.
-pub const fn returns<S, R: IntoOutcome<S, Error: IntoNodeError>>() -> bool {
-    true
-}
+pub fn returns<S, R: IntoOutcome<S, Error: IntoNodeError>>() {}
 
 /// What is known of a graph's state.
 pub const fn state_info<G: Graph>() -> StateInfo {
@@ -37,11 +35,10 @@ pub const fn state_info<G: Graph>() -> StateInfo {
 }
 
 /// Says at a node's function that a task can carry a `T`.
-pub const fn input<T>() -> bool
+pub fn input<T>()
 where
     Given<T>: TaskInput,
 {
-    true
 }
 
 /// A function that is not `async` as a future. Unlike an `async` block it needs no proof that
@@ -178,12 +175,10 @@ impl<R> HasRoute for Routed<R, false> {
 }
 
 /// Says where a graph names its state that it is one.
-pub const fn is_state<S: State>() -> bool {
-    true
-}
+pub fn is_state<S: State>() {}
 
 /// Says at a graph's field that its nodes can share it.
-pub const fn shared<T: Dependency>() {}
+pub fn shared<T: Dependency>() {}
 
 /// The type itself, or one that is an error and of which rustc says nothing more.
 pub type Checked<T, const OK: bool> = <T as Same<OK>>::Type;

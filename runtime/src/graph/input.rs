@@ -8,8 +8,8 @@ pub struct NoInput;
 
 /// The input of a node that takes a `T` by value.
 ///
-/// `OK` is what [`input`](crate::graph::glue::input) gives for the type. Where that does not
-/// compile, rustc says so at the function, and is silent about what the input is needed for.
+/// `OK` is that of [`Node`](crate::graph::Node), about the type: where a task cannot carry it,
+/// rustc says so at the function, and is silent about what the input is needed for.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<T, const OK: bool = true>(pub T);
 

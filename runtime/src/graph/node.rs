@@ -32,9 +32,9 @@ pub trait NodeFn {
 ///
 /// State and return type stand in the header and not in [`NodeFn`], so that a `pub` function
 /// may be a node over private types: an associated type may not be less visible than its
-/// trait. `OK` is what [`returns`](crate::graph::glue::returns) gives for the two; where that
-/// does not compile, rustc says so at the function, and is silent about what the header is
-/// needed for.
+/// trait. `OK` is an expression of which rustc checks at the function that it may return what
+/// it does (see [`returns`](crate::graph::glue::returns)): where it may not, rustc says so
+/// there, and is silent about everything that the header is needed for.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a node",
     label = "not a node",

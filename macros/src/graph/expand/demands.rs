@@ -23,7 +23,7 @@ pub(super) fn is_state(code: &Code<'_>, state: &syn::Type) -> TokenStream {
         return quote!(true);
     }
     let is_state = code.path(state.span(), quote!(glue::is_state));
-    quote_spanned!(state.span()=> { #is_state::<#state>() })
+    quote_spanned!(state.span()=> { let _ = #is_state::<#state>; true })
 }
 
 /// That the fields can be shared: an error at that field, if not. Of a generic graph rustc
@@ -39,7 +39,7 @@ fn shared(code: &Code<'_>) -> TokenStream {
             .iter()
             .filter(|attr| attr.path().is_ident("cfg"));
         let shared = code.path(ty.span(), quote!(glue::shared));
-        quote_spanned!(ty.span()=> #(#cfgs)* const _: () = #shared::<#ty>();)
+        quote_spanned!(ty.span()=> #(#cfgs)* const _: fn() = #shared::<#ty>;)
     });
     fields.collect()
 }
