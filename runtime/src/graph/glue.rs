@@ -177,6 +177,9 @@ impl<R> HasRoute for Routed<R, false> {
 /// Says where a graph names its state that it is one.
 pub fn is_state<S: State>() {}
 
+/// Says where a graph names a node that it is one.
+pub fn is_node<N: NodeFn>() {}
+
 /// Says at a graph's field that its nodes can share it.
 pub fn shared<T: Dependency>() {}
 

@@ -26,6 +26,14 @@ pub(super) fn is_state(code: &Code<'_>, state: &syn::Type) -> TokenStream {
     quote_spanned!(state.span()=> { let _ = #is_state::<#state>; true })
 }
 
+/// A node that may be none: one error where the rows first mention it.
+pub(super) fn node(code: &Code<'_>, path: &syn::Path) -> TokenStream {
+    let at = path.span();
+    let checked = code.path(at, quote!(glue::Checked));
+    let is_node = code.path(at, quote!(glue::is_node));
+    quote_spanned!(at=> #checked<#path, { let _ = #is_node::<#path>; true }>)
+}
+
 /// That the fields can be shared: an error at that field, if not. Of a generic graph rustc
 /// says it of the whole.
 fn shared(code: &Code<'_>) -> TokenStream {

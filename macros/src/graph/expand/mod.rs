@@ -67,8 +67,9 @@ impl<'a> Code<'a> {
     /// One alias for each node, so that an unknown node is one error, where it
     /// is first mentioned.
     fn aliases(&self) -> TokenStream {
-        let alias = |(at, node): (usize, &super::model::Node)| {
-            let (name, path) = (format_ident!("__N{at}"), &node.path);
+        let alias = |(number, node): (usize, &super::model::Node)| {
+            let at = node.at.span();
+            let (name, path) = (format_ident!("__N{number}"), &node.path);
             let used = self.used(&path.to_token_stream());
             let bare = used.iter().map(|parameter| match parameter {
                 GenericParam::Const(value) => {
@@ -78,7 +79,11 @@ impl<'a> Code<'a> {
                 other => name_of(other).to_token_stream(),
             });
             let parameters = (!used.is_empty()).then(|| quote!(<#(#bare),*>));
-            quote_spanned!(node.at.span()=> type #name #parameters = #path;)
+            let node = match used.is_empty() && looks_like_a_type(path) {
+                true => demands::node(self, path),
+                false => path.to_token_stream(),
+            };
+            quote_spanned!(at=> type #name #parameters = #node;)
         };
         self.model.nodes.iter().enumerate().map(alias).collect()
     }
@@ -120,6 +125,12 @@ impl<'a> Code<'a> {
         let (_, ty, _) = self.generics.split_for_impl();
         quote!(__Input #ty)
     }
+}
+
+/// Functions are not written like this.
+fn looks_like_a_type(path: &Path) -> bool {
+    let last = path.segments.last();
+    last.is_some_and(|last| last.ident.to_string().starts_with(char::is_uppercase))
 }
 
 /// A graph is `Send + Sync + 'static`, and so are its parameters. Added where the
