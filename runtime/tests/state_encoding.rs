@@ -91,6 +91,37 @@ fn serde_names_carry_over() {
     assert!(from_str::<RenamedUpdate>(r#"{"no":1}"#).is_err());
 }
 
+#[test]
+fn a_slot_is_read_once_from_a_name_that_it_has() {
+    let refusal = |json| {
+        let read: Result<RenamedUpdate, _> = from_str(json);
+        read.unwrap_err().reason
+    };
+    assert!(refusal(r#"{"$n":1,"$n":1}"#).starts_with("duplicate field `$n`"));
+    assert!(refusal(r#"{"$n":1,"n":1}"#).starts_with("duplicate field `$n`"));
+    assert!(refusal(r#"{"replace_n":1,"replace_$n":1}"#).starts_with("duplicate field"));
+    assert!(refusal(r#"{"long_list":[]}"#).starts_with("unknown field `long_list`"));
+    assert!(refusal(r#"["a",[],1]"#).starts_with("invalid type: sequence"));
+    // Where others are not refused they are passed over, whatever they hold.
+    let read: SUpdate = from_str(r#"{"no":[{"a":1}],"status":"x","nor":1}"#).unwrap();
+    assert_eq!(read, S::update().status("x"));
+}
+
+#[test]
+fn the_order_of_names_does_not_matter() {
+    let read: SUpdate = from_str(r#"{"unit":null,"notes":[1],"answer":2,"status":"x"}"#).unwrap();
+    let update = S::update().status("x").notes([1]).answer(Some(2)).unit(());
+    assert_eq!(read, update);
+}
+
+#[test]
+fn other_formats_can_hold_an_update() {
+    let update = S::update().status("x").replace_notes([1]);
+    let value = serde_json::to_value(&update).unwrap();
+    let read: SUpdate = serde_json::from_value(value).unwrap();
+    assert_eq!(read, update);
+}
+
 /// Somebody else's type, which serde does not know.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Foreign(u64);

@@ -15,20 +15,16 @@ pub(super) fn state(state: &State<'_>, silenced: &TokenStream) -> TokenStream {
         .iter()
         .filter_map(|field| codec::of(state, field));
     let setters = update::setters(state);
-    let plain = update::plain_impls(state);
-    let equality = update::equality(state);
-    let graph = update::graph_impls(state);
+    let impls = update::impls(state);
     let state = impl_state::of(state);
     quote! {
         #update
-        #(#codecs)*
         #silenced
         const _: () = {
             use #rt as __rt;
+            #(#codecs)*
             #setters
-            #plain
-            #equality
-            #graph
+            #impls
             #state
         };
     }

@@ -9,7 +9,7 @@ use syn::{GenericParam, Type};
 
 use super::model::{Field, State};
 use super::reducer::Reducer;
-use super::reducer_type;
+use super::{codec, reducer_type};
 
 /// The fields whose types depend on a parameter of the struct.
 pub(super) fn open_fields<'a>(state: &'a State<'_>) -> Vec<&'a Field<'a>> {
@@ -53,46 +53,40 @@ pub(super) fn where_clause(
     }
 }
 
-/// `bound` on the type of every open field.
-pub(super) fn on_fields(state: &State<'_>, bound: &TokenStream) -> Vec<TokenStream> {
-    let on = |field: &Field<'_>| {
-        let ty = field.ty;
-        quote!(#ty: #bound)
-    };
-    open_fields(state).into_iter().map(on).collect()
-}
-
 /// What an update needs to be an update of its state.
 pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
     let rt = super::rt();
-    let value = quote!(
-        ::core::clone::Clone
-            + ::core::fmt::Debug
-            + ::core::marker::Send
-            + ::core::marker::Sync
-            + 'static
-    );
-    let encoding = quote!(#rt::serde::Serialize + #rt::serde::de::DeserializeOwned);
     open_fields(state)
         .into_iter()
         .flat_map(|field| {
             let ty: &Type = field.ty;
-            let encoding = (!field.serde.has_codec()).then(|| quote!(#ty: #encoding));
-            let reducer = |ty_of: TokenStream| quote!(#ty_of: #rt::reduce::Reducer<#ty>);
-            let combining = match &field.reducer {
-                Reducer::Pick(pick) => Some(reducer(reducer_type::pick(state, field, pick))),
-                Reducer::Combine(combine) => Some(reducer(reducer_type::combine(field, combine))),
+            let codec = codec::codec(state, field).map(|codec| quote!(<#codec>));
+            let stored = quote!(#ty: #rt::slots::Stored #codec);
+            let reducer = match &field.reducer {
+                Reducer::Combine(combine) => {
+                    let reducer = reducer_type::combine(field, combine);
+                    Some(quote!(#reducer: #rt::reduce::Reducer<#ty>))
+                }
                 Reducer::Ephemeral => Some(quote!(#ty: ::core::default::Default)),
-                Reducer::Upsert(_) | Reducer::With(_) => None,
+                Reducer::Pick(_) | Reducer::Upsert(_) | Reducer::With(_) => None,
             };
-            [Some(quote!(#ty: #value)), encoding, combining]
+            [Some(stored), reducer]
         })
         .flatten()
         .collect()
 }
 
-/// That the generic struct is a state, if it is generic.
-pub(super) fn state_holds(state: &State<'_>) -> Option<TokenStream> {
+/// That the struct is a state, if it is generic.
+pub(super) fn is_state(state: &State<'_>) -> Option<TokenStream> {
+    state.generics.type_params().next()?;
+    let rt = super::rt();
+    let (_, ty_generics, _) = state.generics.split_for_impl();
+    let State { ident, update, .. } = state;
+    Some(quote!(#ident #ty_generics: #rt::State<Update = #update #ty_generics>))
+}
+
+/// What the struct needs to be a state, if it is generic.
+pub(super) fn for_state(state: &State<'_>) -> Option<TokenStream> {
     state.generics.type_params().next()?;
     let rt = super::rt();
     let (_, ty_generics, _) = state.generics.split_for_impl();

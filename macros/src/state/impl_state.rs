@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use super::model::{Field, State};
-use super::reducer::{Combine, Conflict, Reducer};
+use super::reducer::{Combine, Conflict, Pick, Reducer};
 use super::{codec, generics, reduce_attr, reducer_type, types};
 use crate::text;
 
@@ -12,7 +12,7 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
     let rt = super::rt();
     let State { ident, update, .. } = state;
     let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
-    let is_state = generics::state_holds(state);
+    let is_state = generics::for_state(state);
     let clause = generics::where_clause(
         state,
         generics::of_update(state).into_iter().chain(is_state),
@@ -22,7 +22,7 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
     let infos = numbered().map(|(_, field)| info(state, field));
     let ephemeral = state.fields.iter().any(Field::is_ephemeral);
     let looks = numbered().map(|(position, field)| look(state, position, field));
-    let applies = numbered().map(|(position, field)| apply(state, position, field));
+    let applies = numbered().map(|(position, field)| apply(position, field));
     let check = check_reduced(state);
     let restore = restore(state);
     quote! {
@@ -73,20 +73,22 @@ fn info(state: &State<'_>, field: &Field<'_>) -> TokenStream {
 
 /// Where two updates of one step can conflict in this field.
 fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
-    let look = |reducer: &TokenStream, slot: &Ident| {
-        let reducer = reducer_type::fit(field, reducer);
-        reducer_type::at_type(
-            field,
-            quote!(let __look = __look.field(#reducer, #position, |__update| &__update.#slot);),
-        )
-    };
-    let replacement = field.replacement();
-    let replacement = replacement.map(|slot| look(&reducer_type::replace(state, field), &slot));
     let ident = field.ident;
+    let replaced = |slot: &Ident| {
+        let stored = codec::stored(state, field);
+        quote!(let __look = #stored::look(__look, #position, |__update| &__update.#slot);)
+    };
+    let replacement = field.replacement().as_ref().map(replaced);
     let own = match field.reducer.conflict() {
         Conflict::Never => TokenStream::new(),
-        Conflict::Value => look(&reducer_type::replace(state, field), ident),
-        Conflict::Key(combine) => look(&reducer_type::combine(field, combine), ident),
+        Conflict::Value => replaced(ident),
+        Conflict::Key(combine) => {
+            let reducer = reducer_type::fit(field, &reducer_type::combine(field, combine));
+            reducer_type::at_type(
+                field,
+                quote!(let __look = __look.field(#reducer, #position, |__update| &__update.#ident);),
+            )
+        }
         Conflict::Record(id) => {
             let removal = field.removal();
             quote! {
@@ -99,7 +101,7 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     quote!(#replacement #own)
 }
 
-fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
+fn apply(position: usize, field: &Field<'_>) -> TokenStream {
     let rt = super::rt();
     let apply = |reducer: &TokenStream, slot: &Ident| {
         let ident = field.ident;
@@ -110,10 +112,10 @@ fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
         )
     };
     let replacement = field.replacement();
-    let replacement = replacement.map(|slot| apply(&reducer_type::replace(state, field), &slot));
+    let replacement = replacement.map(|slot| apply(&reducer_type::pick(&Pick::Replace), &slot));
     let ident = field.ident;
     let own = match &field.reducer {
-        Reducer::Pick(pick) => apply(&reducer_type::pick(state, field, pick), ident),
+        Reducer::Pick(pick) => apply(&reducer_type::pick(pick), ident),
         Reducer::Combine(combine) => apply(&reducer_type::combine(field, combine), ident),
         Reducer::Ephemeral => reducer_type::at_type(
             field,
@@ -158,12 +160,8 @@ fn check_reduced(state: &State<'_>) -> Option<TokenStream> {
     let made = numbered.filter(|(_, field)| is_made(field));
     let checks: Vec<_> = made
         .map(|(position, field)| {
-            let (ident, ty) = (field.ident, field.ty);
-            let codec = codec::ident(state, field).map_or_else(
-                || quote!(#rt::reduce::Plain),
-                |codec| quote!(#codec),
-            );
-            quote!(#rt::reduce::check_reduced::<#codec, #ty, Self>(__said, #position, &self.#ident)?;)
+            let (stored, ident) = (codec::stored(state, field), field.ident);
+            quote!(#stored::check::<Self>(&self.#ident, __said, #position)?;)
         })
         .collect();
     (!checks.is_empty()).then(|| {

@@ -51,28 +51,32 @@ pub(super) fn are_apart(state: &State<'_>, errors: &mut Errors) {
     }
 }
 
-fn own_name<'a>(state: &State<'_>, slot: &SlotOf<'a>) -> Name<'a> {
+/// What a slot is called in the encoding.
+pub(super) fn own(state: &State<'_>, slot: &SlotOf<'_>) -> String {
     let field = slot.field;
-    let written = field.serde.rename.as_ref();
     let identifier = format!("{}{}", slot.verb, field.name);
-    let text = match (written, &state.serde.rename_all) {
+    match (&field.serde.rename, &state.serde.rename_all) {
         (Some(name), _) => format!("{}{}", slot.verb, name.value()),
         (None, Some(rule)) => renamed(&rule.value(), &identifier),
-        (None, None) => identifier.clone(),
-    };
+        (None, None) => identifier,
+    }
+}
+
+fn own_name<'a>(state: &State<'_>, slot: &SlotOf<'a>) -> Name<'a> {
     Name {
-        text,
-        slot: identifier,
-        field,
-        written,
+        text: own(state, slot),
+        slot: format!("{}{}", slot.verb, slot.field.name),
+        field: slot.field,
+        written: slot.field.serde.rename.as_ref(),
         is_alias: false,
     }
 }
 
 fn aliases<'a>(slot: &SlotOf<'a>) -> impl Iterator<Item = Name<'a>> {
     let (field, verb) = (slot.field, slot.verb);
-    field.serde.aliases.iter().map(move |alias| Name {
-        text: format!("{verb}{}", alias.value()),
+    let texts = slot.aliases().zip(&field.serde.aliases);
+    texts.map(move |(text, alias)| Name {
+        text,
         slot: format!("{verb}{}", field.name),
         field,
         written: Some(alias),

@@ -5,17 +5,16 @@ use quote::quote;
 use syn::spanned::Spanned;
 use syn::{ExprPath, Type};
 
-use super::codec;
-use super::model::{Field, State};
+use super::model::Field;
 use super::reducer::{Combine, Pick};
 use super::types;
 
 /// The type that picks one of the field's contributions.
-pub(super) fn pick(state: &State<'_>, field: &Field<'_>, pick: &Pick) -> TokenStream {
+pub(super) fn pick(pick: &Pick) -> TokenStream {
     let rt = super::rt();
     match pick {
-        Pick::Replace => replace(state, field),
-        Pick::Last => quote!(#rt::reduce::Last),
+        // Where two differ was asked before.
+        Pick::Replace | Pick::Last => quote!(#rt::reduce::Last),
         Pick::First => quote!(#rt::reduce::First),
     }
 }
@@ -34,15 +33,6 @@ pub(super) fn combine(field: &Field<'_>, combine: &Combine) -> TokenStream {
         Combine::Merge => quote!(#rt::reduce::MergeIn),
         Combine::Max => ranked(quote!(Max)),
         Combine::Min => ranked(quote!(Min)),
-    }
-}
-
-/// The type that replaces the field's value, and compares by its encoding.
-pub(super) fn replace(state: &State<'_>, field: &Field<'_>) -> TokenStream {
-    let rt = super::rt();
-    match codec::ident(state, field) {
-        Some(codec) => quote!(#rt::reduce::Replace<#codec>),
-        None => quote!(#rt::reduce::Replace),
     }
 }
 

@@ -22,23 +22,8 @@ fn a_field_that_combines() {
         &expect![[r#"
             ///A partial update of [`Run`]: what is not set stays as it is.
             #[must_use = "an update does nothing until a node returns it"]
-            #[derive(
-                ::superstep::__private::serde::Serialize,
-                ::superstep::__private::serde::Deserialize
-            )]
-            #[serde(crate = "::superstep::__private::serde")]
             pub struct RunUpdate {
-                #[serde(
-                    default,
-                    skip_serializing_if = "::superstep::__private::Slot::is_unset",
-                    rename = "n"
-                )]
                 notes: ::superstep::__private::Slot<Vec<Note>>,
-                #[serde(
-                    default,
-                    skip_serializing_if = "::superstep::__private::Slot::is_unset",
-                    rename = "replace_n"
-                )]
                 replace_notes: ::superstep::__private::Slot<Vec<Note>>,
             }
             const _: () = {
@@ -88,22 +73,81 @@ fn a_field_that_combines() {
                     }
                 }
                 #[automatically_derived]
+                impl __rt::slots::Slots for RunUpdate {
+                    const TABLE: &'static __rt::slots::Table = &__rt::slots::Table {
+                        name: "RunUpdate",
+                        fields: &[0usize, 0usize],
+                        idents: &["notes", "replace_notes"],
+                        names: &["n", "replace_n"],
+                        aliases: &[],
+                        deny_unknown: false,
+                    };
+                    fn show(&self, __look: &mut __rt::slots::Look<'_>) {
+                        __look(
+                            &[
+                                <Vec<Note> as __rt::slots::Stored>::show(&self.notes),
+                                <Vec<Note> as __rt::slots::Stored>::show(&self.replace_notes),
+                            ],
+                        );
+                    }
+                    fn encode<__S: __rt::serde::ser::SerializeStruct>(
+                        &self,
+                        __to: &mut __rt::slots::Encoding<__S>,
+                    ) -> ::core::result::Result<(), __S::Error> {
+                        <Vec<Note> as __rt::slots::Stored>::encode(&self.notes, __to)?;
+                        <Vec<Note> as __rt::slots::Stored>::encode(&self.replace_notes, __to)?;
+                        ::core::result::Result::Ok(())
+                    }
+                    fn decode<'de, __M: __rt::serde::de::MapAccess<'de>>(
+                        &mut self,
+                        __position: ::core::primitive::usize,
+                        __from: __rt::slots::Entry<'_, __M>,
+                    ) -> ::core::result::Result<(), __M::Error> {
+                        match __position {
+                            0usize => {
+                                <Vec<Note> as __rt::slots::Stored>::decode(&mut self.notes, __from)
+                            }
+                            1usize => {
+                                <Vec<
+                                    Note,
+                                > as __rt::slots::Stored>::decode(&mut self.replace_notes, __from)
+                            }
+                            _ => ::core::result::Result::Ok(()),
+                        }
+                    }
+                }
+                #[automatically_derived]
                 impl ::core::clone::Clone for RunUpdate {
                     fn clone(&self) -> Self {
                         Self {
-                            notes: ::core::clone::Clone::clone(&self.notes),
-                            replace_notes: ::core::clone::Clone::clone(&self.replace_notes),
+                            notes: <Vec<Note> as __rt::slots::Stored>::copy(&self.notes),
+                            replace_notes: <Vec<
+                                Note,
+                            > as __rt::slots::Stored>::copy(&self.replace_notes),
                         }
                     }
                 }
                 #[automatically_derived]
                 impl ::core::fmt::Debug for RunUpdate {
                     fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                        __rt::reduce::debug(
-                            __f,
-                            "RunUpdate",
-                            &[("notes", &self.notes), ("replace_notes", &self.replace_notes)],
-                        )
+                        __rt::slots::debug(self, __f)
+                    }
+                }
+                #[automatically_derived]
+                impl __rt::serde::Serialize for RunUpdate {
+                    fn serialize<__S: __rt::serde::Serializer>(
+                        &self,
+                        __to: __S,
+                    ) -> ::core::result::Result<__S::Ok, __S::Error> {
+                        __rt::slots::encode(self, __to)
+                    }
+                }
+                #[automatically_derived]
+                impl<'de> __rt::serde::Deserialize<'de> for RunUpdate {
+                    fn deserialize<__D: __rt::serde::Deserializer<'de>>(
+                        __from: __D,
+                    ) -> ::core::result::Result<Self, __D::Error> {
+                        __rt::slots::decode(__from)
                     }
                 }
                 /// Equal if both set the same fields to values of the same encoding; a
@@ -117,12 +161,7 @@ fn a_field_that_combines() {
                 #[automatically_derived]
                 impl __rt::Update for RunUpdate {
                     fn fields(&self) -> __rt::FieldSet {
-                        __rt::FieldSet::EMPTY
-                            .with_if(
-                                0usize,
-                                __rt::Slot::is_set(&self.notes)
-                                    || __rt::Slot::is_set(&self.replace_notes),
-                            )
+                        __rt::slots::fields(self)
                     }
                 }
                 #[automatically_derived]
@@ -164,12 +203,13 @@ fn a_field_that_combines() {
                         __rt::encode::EncodeError,
                     > {
                         let __look = __rt::reduce::Conflicts::among(__updates);
-                        let __look = __look
-                            .field(
-                                __rt::reduce::fit::<__rt::reduce::Replace, Vec<Note>>(),
-                                0usize,
-                                |__update| &__update.replace_notes,
-                            );
+                        let __look = <Vec<
+                            Note,
+                        > as __rt::slots::Stored>::look(
+                            __look,
+                            0usize,
+                            |__update| &__update.replace_notes,
+                        );
                         __look.found()
                     }
                     fn apply(
@@ -177,7 +217,7 @@ fn a_field_that_combines() {
                         __updates: &mut [RunUpdate],
                     ) -> ::core::result::Result<(), __rt::ReduceError> {
                         __rt::reduce::apply(
-                            __rt::reduce::fit::<__rt::reduce::Replace, Vec<Note>>(),
+                            __rt::reduce::fit::<__rt::reduce::Last, Vec<Note>>(),
                             0usize,
                             &mut self.notes,
                             __updates,

@@ -5,7 +5,10 @@ use quote::quote;
 
 use super::model::{Field, State};
 use super::types;
-use super::{codec, generics, setters};
+use super::{codec, generics, names, setters};
+
+/// What comes before the name of a field whose records are removed.
+const REMOVE: &str = "remove_";
 
 /// One slot of the update.
 pub(super) struct SlotOf<'a> {
@@ -14,6 +17,25 @@ pub(super) struct SlotOf<'a> {
     pub(super) field: &'a Field<'a>,
     /// What comes before the field's name.
     pub(super) verb: &'static str,
+}
+
+impl SlotOf<'_> {
+    /// What may be done with its value.
+    fn stored(&self, state: &State<'_>) -> TokenStream {
+        match self.verb {
+            REMOVE => {
+                let (rt, ty) = (super::rt(), &self.ty);
+                quote!(<#ty as #rt::slots::Stored>)
+            }
+            _ => codec::stored(state, self.field),
+        }
+    }
+
+    /// The further names that it is read from.
+    pub(super) fn aliases(&self) -> impl Iterator<Item = String> {
+        let aliases = self.field.serde.aliases.iter();
+        aliases.map(|alias| format!("{}{}", self.verb, alias.value()))
+    }
 }
 
 /// A field's slots: its own, that of `replace_…` and that of `remove_…`.
@@ -30,7 +52,7 @@ pub(super) fn slots<'a>(field: &'a Field<'a>) -> impl Iterator<Item = SlotOf<'a>
     let replace = replace.map(|ident| slot(ident, quote!(#ty), "replace_"));
     let keys = quote!(::std::vec::Vec<::std::string::String>);
     let remove = field.removal();
-    let remove = remove.map(|ident| slot(ident, keys, "remove_"));
+    let remove = remove.map(|ident| slot(ident, keys, REMOVE));
     std::iter::once(own).chain(replace).chain(remove)
 }
 
@@ -38,7 +60,7 @@ fn all_slots<'a>(state: &'a State<'_>) -> Vec<SlotOf<'a>> {
     state.fields.iter().flat_map(slots).collect()
 }
 
-/// The struct, with serde's derives.
+/// The struct.
 pub(super) fn definition(state: &State<'_>) -> TokenStream {
     let rt = super::runtime(state);
     let State { vis, update, .. } = state;
@@ -48,62 +70,14 @@ pub(super) fn definition(state: &State<'_>) -> TokenStream {
         "A partial update of [`{}`]: what is not set stays as it is.",
         state.ident
     );
-    let serde = crate::text::joined(quote!(#rt::serde));
-    let container = container_attributes(state);
-    let slots = all_slots(state).into_iter().map(|slot| {
-        let attributes = slot_attributes(state, &slot);
-        let SlotOf { ident, ty, .. } = slot;
-        quote!(#[serde(#attributes)] #ident: #rt::Slot<#ty>)
-    });
+    let slots = all_slots(state)
+        .into_iter()
+        .map(|SlotOf { ident, ty, .. }| quote!(#ident: #rt::Slot<#ty>));
     quote! {
         #[doc = #doc]
         #[must_use = "an update does nothing until a node returns it"]
-        #[derive(#rt::serde::Serialize, #rt::serde::Deserialize)]
-        #[serde(crate = #serde #container)]
         #vis struct #update #generics #clause { #(#slots,)* }
     }
-}
-
-fn container_attributes(state: &State<'_>) -> TokenStream {
-    let rt = super::runtime(state);
-    let rename_all = state.serde.rename_all.iter();
-    let deny = state
-        .serde
-        .deny_unknown_fields
-        .then(|| quote!(, deny_unknown_fields));
-    let bounds = state.generics.type_params().next().map(|_| {
-        let bound = |bound: TokenStream| {
-            let with_codec = |field: &&Field<'_>| !field.serde.has_codec();
-            let open = generics::open_fields(state);
-            let open = open.into_iter().filter(with_codec).map(|field| field.ty);
-            quote!(#(#open: #bound),*).to_string()
-        };
-        let serialize = bound(quote!(#rt::serde::Serialize));
-        let deserialize = bound(quote!(#rt::serde::de::DeserializeOwned));
-        quote!(, bound(serialize = #serialize, deserialize = #deserialize))
-    });
-    quote!(#(, rename_all = #rename_all)* #deny #bounds)
-}
-
-fn slot_attributes(state: &State<'_>, slot: &SlotOf<'_>) -> TokenStream {
-    let rt = super::runtime(state);
-    let field = slot.field;
-    let unset = crate::text::joined(quote!(#rt::Slot::is_unset));
-    let rename = field.serde.rename.iter().map(|name| {
-        let name = format!("{}{}", slot.verb, name.value());
-        quote!(, rename = #name)
-    });
-    let aliases = field.serde.aliases.iter().map(|alias| {
-        let alias = format!("{}{}", slot.verb, alias.value());
-        quote!(, alias = #alias)
-    });
-    let codec = codec::ident(state, field).filter(|_| slot.verb != "remove_");
-    let codec = codec.map(|codec| {
-        let encode = quote!(#rt::reduce::encode_slot::<#codec, _, _>).to_string();
-        let decode = quote!(#rt::reduce::decode_slot::<#codec, _, _>).to_string();
-        quote!(, serialize_with = #encode, deserialize_with = #decode)
-    });
-    quote!(default, skip_serializing_if = #unset #(#rename)* #(#aliases)* #codec)
 }
 
 /// `X::update()` and the setters.
@@ -130,60 +104,130 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
     }
 }
 
-/// `Default`, `Clone` and `Debug`.
-pub(super) fn plain_impls(state: &State<'_>) -> TokenStream {
+/// The update as its slots, and what follows from that.
+///
+/// Equality is that of the encodings: `PartialEq` cannot be required of the fields' types, since
+/// a bound that does not hold is an error on a type without parameters.
+pub(super) fn impls(state: &State<'_>) -> TokenStream {
     let rt = super::rt();
-    let update = &state.update;
+    let State { ident, update, .. } = state;
     let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
-    let slots: Vec<Ident> = all_slots(state)
-        .into_iter()
-        .map(|slot| slot.ident)
-        .collect();
-    let names = slots.iter().map(types::unraw);
-    let label = update.to_string();
     let any = generics::where_clause(state, []);
-    let clone = generics::on_fields(state, &quote!(::core::clone::Clone));
-    let clone = generics::where_clause(state, clone);
-    let debug = generics::on_fields(state, &quote!(::core::fmt::Debug));
-    let debug = generics::where_clause(state, debug);
+    let stored = generics::where_clause(state, generics::of_update(state));
+    let of_state = generics::where_clause(state, generics::is_state(state));
+    let mut with_de = state.generics.clone();
+    with_de.params.insert(0, syn::parse_quote!('de));
+    let (with_de, _, _) = with_de.split_for_impl();
+    let slots = all_slots(state);
+    let idents: Vec<&Ident> = slots.iter().map(|slot| &slot.ident).collect();
+    let as_stored: Vec<_> = slots.iter().map(|slot| slot.stored(state)).collect();
+    let positions = 0..slots.len();
+    let table = table(state, &slots);
+    let into_outcome = into_outcome(state);
     quote! {
         #[automatically_derived]
         impl #impl_generics ::core::default::Default for #update #ty_generics #any {
             fn default() -> Self {
-                Self { #(#slots: #rt::Slot::Unset,)* }
+                Self { #(#idents: #rt::Slot::Unset,)* }
             }
         }
         #[automatically_derived]
-        impl #impl_generics ::core::clone::Clone for #update #ty_generics #clone {
+        impl #impl_generics #rt::slots::Slots for #update #ty_generics #stored {
+            #table
+            fn show(&self, __look: &mut #rt::slots::Look<'_>) {
+                __look(&[#(#as_stored::show(&self.#idents)),*]);
+            }
+            fn encode<__S: #rt::serde::ser::SerializeStruct>(
+                &self,
+                __to: &mut #rt::slots::Encoding<__S>,
+            ) -> ::core::result::Result<(), __S::Error> {
+                #(#as_stored::encode(&self.#idents, __to)?;)*
+                ::core::result::Result::Ok(())
+            }
+            fn decode<'de, __M: #rt::serde::de::MapAccess<'de>>(
+                &mut self,
+                __position: ::core::primitive::usize,
+                __from: #rt::slots::Entry<'_, __M>,
+            ) -> ::core::result::Result<(), __M::Error> {
+                match __position {
+                    #(#positions => #as_stored::decode(&mut self.#idents, __from),)*
+                    _ => ::core::result::Result::Ok(()),
+                }
+            }
+        }
+        #[automatically_derived]
+        impl #impl_generics ::core::clone::Clone for #update #ty_generics #stored {
             fn clone(&self) -> Self {
-                Self { #(#slots: ::core::clone::Clone::clone(&self.#slots),)* }
+                Self { #(#idents: #as_stored::copy(&self.#idents),)* }
             }
         }
         #[automatically_derived]
-        impl #impl_generics ::core::fmt::Debug for #update #ty_generics #debug {
+        impl #impl_generics ::core::fmt::Debug for #update #ty_generics #stored {
             fn fmt(&self, __f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                #rt::reduce::debug(__f, #label, &[#((#names, &self.#slots)),*])
+                #rt::slots::debug(self, __f)
             }
         }
-    }
-}
-
-/// Compared by encoding: `PartialEq` cannot be required of the fields' types, since
-/// a bound that does not hold is an error on a type without parameters.
-pub(super) fn equality(state: &State<'_>) -> TokenStream {
-    let rt = super::rt();
-    let update = &state.update;
-    let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
-    let clause = generics::where_clause(state, generics::of_update(state));
-    quote! {
+        #[automatically_derived]
+        impl #impl_generics #rt::serde::Serialize for #update #ty_generics #stored {
+            fn serialize<__S: #rt::serde::Serializer>(&self, __to: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
+                #rt::slots::encode(self, __to)
+            }
+        }
+        #[automatically_derived]
+        impl #with_de #rt::serde::Deserialize<'de> for #update #ty_generics #stored {
+            fn deserialize<__D: #rt::serde::Deserializer<'de>>(__from: __D) -> ::core::result::Result<Self, __D::Error> {
+                #rt::slots::decode(__from)
+            }
+        }
         /// Equal if both set the same fields to values of the same encoding; a
         /// value without an encoding (a NaN) equals nothing, itself included.
         #[automatically_derived]
-        impl #impl_generics ::core::cmp::PartialEq for #update #ty_generics #clause {
+        impl #impl_generics ::core::cmp::PartialEq for #update #ty_generics #stored {
             fn eq(&self, __other: &Self) -> ::core::primitive::bool {
                 #rt::reduce::same_encoding(self, __other)
             }
         }
+        #[automatically_derived]
+        impl #impl_generics #rt::Update for #update #ty_generics #stored {
+            fn fields(&self) -> #rt::FieldSet {
+                #rt::slots::fields(self)
+            }
+        }
+        #[automatically_derived]
+        impl #impl_generics #rt::IntoOutcome<#ident #ty_generics> for #update #ty_generics #of_state {
+            type Route = #rt::NoRoute;
+            type Error = ::core::convert::Infallible;
+            #into_outcome
+        }
+    }
+}
+
+/// The names of the slots.
+fn table(state: &State<'_>, slots: &[SlotOf<'_>]) -> TokenStream {
+    let rt = super::rt();
+    let name = state.update.to_string();
+    let fields = state
+        .fields
+        .iter()
+        .enumerate()
+        .flat_map(|(position, field)| self::slots(field).map(move |_| position));
+    let idents = slots.iter().map(|slot| types::unraw(&slot.ident));
+    let own = slots.iter().map(|slot| names::own(state, slot));
+    let aliases = slots
+        .iter()
+        .enumerate()
+        .flat_map(|(position, slot)| slot.aliases().map(move |alias| (alias, position)));
+    let (aliases, of_aliases): (Vec<String>, Vec<usize>) = aliases.unzip();
+    let deny_unknown = state.serde.deny_unknown_fields;
+    quote! {
+        const TABLE: &'static #rt::slots::Table = &#rt::slots::Table {
+            name: #name,
+            fields: &[#(#fields),*],
+            idents: &[#(#idents),*],
+            names: &[#(#own,)* #(#aliases),*],
+            aliases: &[#(#of_aliases),*],
+            deny_unknown: #deny_unknown,
+        };
     }
 }
 
@@ -208,38 +252,6 @@ fn into_outcome(state: &State<'_>) -> TokenStream {
     quote! {
         fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<#update>, #rt::NoRoute), Self::Error> #clause {
             ::core::result::Result::Ok((#own, #rt::NoRoute))
-        }
-    }
-}
-
-/// `Update` and `IntoOutcome`.
-pub(super) fn graph_impls(state: &State<'_>) -> TokenStream {
-    let rt = super::rt();
-    let State { ident, update, .. } = state;
-    let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
-    let of_update = generics::where_clause(state, generics::of_update(state));
-    let is_state = generics::state_holds(state);
-    let of_state = generics::where_clause(
-        state,
-        generics::of_update(state).into_iter().chain(is_state),
-    );
-    let said = state.fields.iter().enumerate().map(|(position, field)| {
-        let slots = slots(field).map(|slot| slot.ident);
-        quote!(.with_if(#position, #(#rt::Slot::is_set(&self.#slots))||*))
-    });
-    let into_outcome = into_outcome(state);
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics #rt::Update for #update #ty_generics #of_update {
-            fn fields(&self) -> #rt::FieldSet {
-                #rt::FieldSet::EMPTY #(#said)*
-            }
-        }
-        #[automatically_derived]
-        impl #impl_generics #rt::IntoOutcome<#ident #ty_generics> for #update #ty_generics #of_state {
-            type Route = #rt::NoRoute;
-            type Error = ::core::convert::Infallible;
-            #into_outcome
         }
     }
 }

@@ -9,6 +9,8 @@ mod lists;
 mod merge;
 pub mod reduce;
 mod slot;
+#[doc(hidden)]
+pub mod slots;
 
 use std::fmt::{self, Debug};
 

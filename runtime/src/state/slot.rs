@@ -1,5 +1,3 @@
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 /// A value that an update sets, or does not set.
 ///
 /// Unlike `Option` it is invisible in the encoding: a set value is encoded as
@@ -15,7 +13,7 @@ pub enum Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// Whether the update sets nothing; serde's `skip_serializing_if`.
+    /// Whether the update sets nothing.
     pub const fn is_unset(&self) -> bool {
         matches!(self, Self::Unset)
     }
@@ -70,21 +68,5 @@ impl<T> Slot<T> {
             Self::Set(value) => value,
             Self::Unset => unreachable!("set just above"),
         }
-    }
-}
-
-impl<T: Serialize> Serialize for Slot<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Set(value) => value.serialize(serializer),
-            // Reached only if `skip_serializing_if` is missing.
-            Self::Unset => serializer.serialize_none(),
-        }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Slot<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self::Set)
     }
 }

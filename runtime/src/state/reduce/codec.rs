@@ -2,11 +2,12 @@ use std::any::type_name;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
+use serde::de::DeserializeSeed;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::encode::{self, DecodeError, EncodeError};
 use crate::panics::caught;
-use crate::state::{FieldSet, Slot, State};
+use crate::state::{FieldSet, State};
 
 /// How the values of a field are encoded: by their own type, or by the
 /// functions that `#[serde(with = …)]` names.
@@ -40,13 +41,20 @@ impl<T: Serialize + for<'de> Deserialize<'de>> Codec<T> for Plain {
 
 /// The canonical encoding of a field's value.
 pub(super) fn canonical<C: Codec<T>, T>(value: &T) -> Result<String, EncodeError> {
-    encode::to_string(&Encoded::<C, T>(value, PhantomData)).map_err(|error| EncodeError {
+    encode::to_string(&Encoded::<C, T>::of(value)).map_err(|error| EncodeError {
         ty: type_name::<T>(),
         ..error
     })
 }
 
-struct Encoded<'a, C, T>(&'a T, PhantomData<C>);
+/// A value that encodes as `C` says.
+pub(in crate::state) struct Encoded<'a, C, T>(&'a T, PhantomData<C>);
+
+impl<'a, C, T> Encoded<'a, C, T> {
+    pub(in crate::state) const fn of(value: &'a T) -> Self {
+        Self(value, PhantomData)
+    }
+}
 
 impl<C: Codec<T>, T> Serialize for Encoded<'_, C, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -94,26 +102,13 @@ fn survives<C: Codec<T>, T: Debug>(value: &T) -> Result<(), EncodeError> {
     encode::same_value(value, &back)
 }
 
-/// serde's `serialize_with` for a slot.
-///
-/// # Errors
-/// Those of the codec.
-pub fn encode_slot<C: Codec<T>, T, S: Serializer>(
-    slot: &Slot<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match slot {
-        Slot::Set(value) => C::encode(value, serializer),
-        Slot::Unset => serializer.serialize_none(),
-    }
-}
+/// What decodes a value as `C` says.
+pub(in crate::state) struct Decoded<C, T>(pub(in crate::state) PhantomData<(C, T)>);
 
-/// serde's `deserialize_with` for a slot.
-///
-/// # Errors
-/// Those of the codec.
-pub fn decode_slot<'de, C: Codec<T>, T, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Slot<T>, D::Error> {
-    C::decode(deserializer).map(Slot::Set)
+impl<'de, C: Codec<T>, T> DeserializeSeed<'de> for Decoded<C, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        C::decode(deserializer)
+    }
 }

@@ -5,7 +5,7 @@
 //! functions here.
 
 mod append;
-mod codec;
+pub(super) mod codec;
 mod conflict;
 mod merge;
 mod plain;
@@ -16,7 +16,6 @@ mod upsert;
 mod with;
 
 use std::any::Any;
-use std::fmt;
 use std::marker::PhantomData;
 
 pub use append::{Append, Appendable};
@@ -30,7 +29,7 @@ pub use union::{Union, Unitable};
 // What only generated code calls; so is what is hidden below.
 #[doc(hidden)]
 pub use self::{
-    codec::{Codec, Plain, check_reduced, decode_slot, encode_slot},
+    codec::{Codec, Plain},
     plain::{ephemeral, restore},
     upsert::{apply_records, join_records, remove_record},
     with::{apply_with, function, join_with},
@@ -205,36 +204,4 @@ fn set_in<'a, U, T: 'a>(
         .iter()
         .enumerate()
         .filter_map(move |(index, update)| Some((index, slot(update).as_ref()?)))
-}
-
-/// Writes an update for people: only the slots that are set.
-///
-/// # Errors
-/// Those of the formatter.
-#[doc(hidden)]
-pub fn debug(
-    f: &mut fmt::Formatter<'_>,
-    name: &str,
-    slots: &[(&str, &dyn DebugSlot)],
-) -> fmt::Result {
-    let mut out = f.debug_struct(name);
-    for (name, slot) in slots {
-        if let Some(value) = slot.value() {
-            out.field(name, value);
-        }
-    }
-    out.finish()
-}
-
-/// A slot whose value can be shown.
-#[doc(hidden)]
-pub trait DebugSlot {
-    /// The value, if set.
-    fn value(&self) -> Option<&dyn fmt::Debug>;
-}
-
-impl<T: fmt::Debug> DebugSlot for Slot<T> {
-    fn value(&self) -> Option<&dyn fmt::Debug> {
-        self.as_ref().map(|value| value as &dyn fmt::Debug)
-    }
 }

@@ -7,7 +7,7 @@ use crate::encode::EncodeError;
 /// No attribute and `ephemeral`: the last contribution stands, and two with
 /// different encodings conflict.
 #[derive(Debug)]
-pub struct Replace<C = Plain>(PhantomData<C>);
+pub struct Replace<C = Plain>(pub(in crate::state) PhantomData<C>);
 
 impl<T, C: Codec<T>> Conflict<T> for Replace<C> {
     fn find<'a>(
