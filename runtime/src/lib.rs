@@ -81,7 +81,7 @@ pub mod __private {
     pub use crate::graph::*;
     pub use crate::state::{
         Clash, FieldInfo, FieldSet, ListOf, ListOfTexts, ReduceError, Slot, State, StateInfo,
-        Update, reduce, slots,
+        Unread, Update, Whole, reduce, slots,
     };
     pub use crate::{ConflictPolicy, Cx, Failure, NodeError};
     pub use serde;

@@ -33,7 +33,7 @@ use crate::store::{EffectRecord, Status, StepKind};
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(bound = "S: Serialize")]
 pub struct Run<S> {
     pub(crate) id: String,
@@ -52,6 +52,23 @@ pub struct Run<S> {
     pub(crate) error: Option<Box<RunError>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) skipped: Vec<SkippedTurn>,
+}
+
+impl<S> Clone for Run<S> {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            status: self.status,
+            steps: self.steps,
+            turn: self.turn,
+            token: self.token.clone(),
+            state: Arc::clone(&self.state),
+            fingerprint: self.fingerprint,
+            interrupts: self.interrupts.clone(),
+            error: self.error.clone(),
+            skipped: self.skipped.clone(),
+        }
+    }
 }
 
 /// Without a serde feature that all users of the crate would then get, too.

@@ -1,5 +1,6 @@
 use std::time::SystemTime;
 
+use serde::Serialize;
 use superstep::graph::Graph;
 use superstep::{Engine, Error, StepInfo, encode};
 
@@ -16,7 +17,10 @@ pub struct Trace {
 ///
 /// # Errors
 /// Those of [`Engine::get`] and [`Engine::history`].
-pub async fn trace<G: Graph>(engine: &Engine<G>, id: &str) -> Result<Trace, Error> {
+pub async fn trace<G>(engine: &Engine<G>, id: &str) -> Result<Trace, Error>
+where
+    G: Graph<State: Serialize>,
+{
     let run = engine.get(id).await?;
     let mut history = engine.history(id).await?;
     for step in &mut history {

@@ -38,7 +38,7 @@ fn noted(journal: &Journal, lines: usize) {
 
 /// Drives `run` on a runtime that is shut down, once `journal` has that many lines,
 /// while somebody waits for it on another one.
-fn taken_over<G: Graph>(
+fn taken_over<G: Graph<State: Clone>>(
     engine: &Engine<G>,
     input: &G::State,
     (journal, lines): (&Journal, usize),

@@ -19,7 +19,7 @@ fn sendable<F: IntoFuture<IntoFuture: Send>>(call: F) -> F {
 
 /// Never run: that it compiles, for any graph, is what it shows.
 #[expect(dead_code, reason = "it is compiled, which is all")]
-fn all_calls<G: Graph>(
+fn all_calls<G: Graph<State: Clone>>(
     engine: &Engine<G>,
     graph: G,
     store: &dyn Store,

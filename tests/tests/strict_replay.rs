@@ -14,7 +14,7 @@ use superstep_tests::survey::{Survey, Surveyor};
 use superstep_tests::{Journal, Moment, Place, sqlite, stores, well};
 
 /// Replays `id` with a program that never ran before; returns the result.
-async fn replayed<G: Graph>(graph: G, place: &Place, id: &str) -> Run<G::State> {
+async fn replayed<G: Graph<State: Debug>>(graph: G, place: &Place, id: &str) -> Run<G::State> {
     let asked = Journal::new();
     let notes = asked.clone();
     let store = place.hooked(move |moment, call| {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use syn::spanned::Spanned;
 
 use super::model::{Field, State};
-use super::names;
 use super::types::{self, Shape};
+use super::{names, unfit};
 use crate::errors::Errors;
 
 /// As many as a `FieldSet` has bits.
@@ -20,6 +20,8 @@ pub(super) fn state(state: &State<'_>) -> syn::Result<()> {
     names::are_apart(state, &mut errors);
     for field in &state.fields {
         no_random_order(field, &mut errors);
+        unfit::no_references(state, field, &mut errors);
+        unfit::no_single_thread(field, &mut errors);
         no_skipped_field(field, &mut errors);
         records_stand_in_a_vec(field, &mut errors);
     }

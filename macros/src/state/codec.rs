@@ -11,7 +11,8 @@ use super::reducer_type::at_type;
 pub(super) fn stored(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     let (rt, ty) = (super::rt(), field.ty);
     let codec = codec(state, field).map(|codec| quote!(<#codec>));
-    at_type(field, quote!(<#ty as #rt::slots::Stored #codec>))
+    let stored = at_type(field, quote!(#rt::slots::Stored #codec));
+    quote!(<#ty as #stored>)
 }
 
 /// The type that stands for the functions.

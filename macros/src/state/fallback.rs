@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Visibility};
 
-use super::parse;
+use super::{parse, unfit};
 
 pub(super) fn state(input: &DeriveInput) -> TokenStream {
     if is_beyond(input) {
@@ -16,6 +16,7 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
     let (vis, ident, update) = (&input.vis, &input.ident, parse::update_ident(input));
     let setters = setters(input, vis);
     let codec = unreachable_codec(&rt, &update);
+    let shared = shared(input);
     quote! {
         #[derive(::core::default::Default, ::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
         #vis struct #update;
@@ -25,6 +26,7 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
             }
             impl #update { #setters }
             #codec
+            #shared
             impl #rt::Update for #update {
                 fn fields(&self) -> #rt::FieldSet { #rt::FieldSet::EMPTY }
             }
@@ -37,6 +39,7 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
             }
             impl #rt::State for #ident {
                 type Update = #update;
+                type Whole = #rt::Unread;
                 const INFO: #rt::StateInfo = #rt::StateInfo { name: "", fields: &[], ephemeral: false };
                 fn conflict(_: &[#update]) -> ::core::result::Result<::core::option::Option<#rt::Clash>, #rt::encode::EncodeError> {
                     ::core::unreachable!()
@@ -66,6 +69,22 @@ fn is_beyond(input: &DeriveInput) -> bool {
 fn runtime(input: &DeriveInput) -> TokenStream {
     let krate = parse::krate(&input.attrs).unwrap_or_else(|_| parse::default_krate());
     quote!(#krate::__private)
+}
+
+/// That the state is one for several threads, where its definition has been refused because it
+/// is not: nothing of this program will run.
+fn shared(input: &DeriveInput) -> Option<TokenStream> {
+    let fields = parse::named_fields(input).unwrap_or_default();
+    let mut unshared = fields
+        .iter()
+        .flat_map(|field| unfit::single_threaded(&field.ty));
+    let ident = &input.ident;
+    unshared.next().map(|_| {
+        quote! {
+            unsafe impl ::core::marker::Send for #ident {}
+            unsafe impl ::core::marker::Sync for #ident {}
+        }
+    })
 }
 
 fn unreachable_codec(rt: &TokenStream, ident: &Ident) -> TokenStream {

@@ -53,15 +53,20 @@ pub(super) fn where_clause(
     }
 }
 
+/// What an auto trait or a lifetime says of a type, each of its fields has to say.
+fn shared() -> TokenStream {
+    quote!(::core::marker::Send + ::core::marker::Sync + 'static)
+}
+
 /// What an update needs to be an update of its state.
 pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
-    let rt = super::rt();
+    let (rt, shared) = (super::rt(), shared());
     open_fields(state)
         .into_iter()
         .flat_map(|field| {
             let ty: &Type = field.ty;
             let codec = codec::codec(state, field).map(|codec| quote!(<#codec>));
-            let stored = quote!(#ty: #rt::slots::Stored #codec);
+            let stored = quote!(#ty: #rt::slots::Stored #codec + #shared);
             let reducer = match &field.reducer {
                 Reducer::Combine(combine) => {
                     let reducer = reducer_type::combine(field, combine);
@@ -91,8 +96,6 @@ pub(super) fn for_state(state: &State<'_>) -> Option<TokenStream> {
     let rt = super::rt();
     let (_, ty_generics, _) = state.generics.split_for_impl();
     let ident = state.ident;
-    Some(quote! {
-        #ident #ty_generics: ::core::clone::Clone + ::core::fmt::Debug + #rt::serde::Serialize
-            + #rt::serde::de::DeserializeOwned + ::core::marker::Send + ::core::marker::Sync + 'static
-    })
+    let shared = shared();
+    Some(quote!(#ident #ty_generics: #rt::Whole<Self> + #shared))
 }

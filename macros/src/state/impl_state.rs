@@ -1,7 +1,7 @@
 //! `impl State`: the table of fields, conflicts, and how updates apply.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::model::{Field, State};
 use super::reducer::{Combine, Conflict, Pick, Reducer};
@@ -23,12 +23,15 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
     let ephemeral = state.fields.iter().any(Field::is_ephemeral);
     let looks = numbered().map(|(position, field)| look(state, position, field));
     let applies = numbered().map(|(position, field)| apply(position, field));
+    // What is missing is reported at the state's name.
+    let whole = quote_spanned!(ident.span()=> Self);
     let check = check_reduced(state);
     let restore = restore(state);
     quote! {
         #[automatically_derived]
         impl #impl_generics #rt::State for #ident #ty_generics #clause {
             type Update = #update #ty_generics;
+            type Whole = #whole;
 
             const INFO: #rt::StateInfo = #rt::StateInfo {
                 name: #name,

@@ -22,6 +22,8 @@ mod setters;
 mod tests;
 #[expect(clippy::wildcard_enum_match_arm, reason = "of syn's enums")]
 mod types;
+#[expect(clippy::wildcard_enum_match_arm, reason = "of syn's enums")]
+mod unfit;
 mod update;
 
 use proc_macro2::TokenStream;

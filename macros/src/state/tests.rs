@@ -183,6 +183,7 @@ fn a_field_that_combines() {
                 #[automatically_derived]
                 impl __rt::State for Run {
                     type Update = RunUpdate;
+                    type Whole = Self;
                     const INFO: __rt::StateInfo = __rt::StateInfo {
                         name: "Run",
                         fields: &[

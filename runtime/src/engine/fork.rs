@@ -14,6 +14,7 @@ use crate::panics::caught;
 use crate::run::Run;
 use crate::session::load::check_step;
 use crate::session::{Branch, GivenResponse, Graphs, WhatIf, check_version, is_branch};
+use crate::state::whole;
 use crate::store::{Commit, Creation, Head, Loaded, Origin, StepRecord, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
@@ -168,7 +169,7 @@ impl<G: Graph> RunHandle<G> {
             turn: self.turn_at(head, step).await?,
             what_if: self.what_if(head, step, responses).await?,
         };
-        let commit = self.branch(&branch, run, state.clone()).await?;
+        let commit = self.branch(&branch, run, whole::copy(&state)).await?;
         match fork.at.commit(&commit).await {
             Ok(_) => fork.look(fork.head().await?).await,
             Err(error @ (StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. })) => {
@@ -294,7 +295,7 @@ impl<G: Graph> RunHandle<G> {
 /// The state as `edit` leaves it; the error is what its panic said.
 fn edited<G: Graph>(machine: &Machine<G>, edit: Edit<'_, G>) -> Result<G::State, String> {
     caught(|| {
-        let mut state = G::State::clone(machine.state());
+        let mut state = whole::copy(&**machine.state());
         edit(&mut state);
         state
     })

@@ -54,6 +54,7 @@ use crate::graph::Graph;
 use crate::machine::UpdateOf;
 use crate::panics::Caught;
 use crate::run::{Run, StepInfo};
+use crate::state::whole;
 
 /// Drives runs of one graph. Clones are cheap and share everything.
 ///
@@ -267,7 +268,7 @@ impl<G: Graph> Engine<G> {
         let head = run.head().await?;
         let state = async {
             let (machine, ..) = run.past(&head, step).await?;
-            Ok(machine.state().as_ref().clone())
+            Ok(whole::copy(&**machine.state()))
         };
         of_run(id, state).await
     }

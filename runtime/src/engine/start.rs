@@ -17,7 +17,7 @@ use super::shown::{finished_run, interrupts, run_at};
 use super::step::later;
 use super::stored::Taken;
 use crate::cx::RunIdentity;
-use crate::encode::{self, DecodeError, EncodeError};
+use crate::encode::{DecodeError, EncodeError};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{self, Machine, UpdateOf};
@@ -25,7 +25,7 @@ use crate::panics::{Caught, let_go};
 use crate::run::Run;
 use crate::session::load::{check_step, recorded_state};
 use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail};
-use crate::state::State;
+use crate::state::{State, whole};
 use crate::store::{Status, StoreError, StoreFuture};
 
 /// Tells nodes that still run when the driving ends.
@@ -72,7 +72,7 @@ fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::Sta
         path: ".".into(),
         reason,
     };
-    encode::from_str(input)
+    whole::from_str(input)
         .map_err(lost)
         .map_err(Error::not_round_trip(run, 0, "the input"))
 }
@@ -172,11 +172,7 @@ impl<G: Graph> RunHandle<G> {
         check_step(&head, first)?;
         let stored = recorded_state::<G>(&head, first)?;
         let stored = StartedWith {
-            input: encode::to_string(&stored).map_err(Error::not_round_trip(
-                run,
-                0,
-                "the input",
-            ))?,
+            input: whole::to_string(&stored).map_err(Error::not_round_trip(run, 0, "the input"))?,
             seed: head.seed,
         };
         origin.is_same(&stored, run)

@@ -4,11 +4,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::encode::{self, EncodeError};
+use crate::encode::EncodeError;
 use crate::graph::{GraphInfo, NodeId};
 use crate::hash::{Digest, Hasher};
 use crate::machine::Task;
-use crate::state::State;
+use crate::state::{State, whole};
 
 /// This many first recurrences compare states. Later ones do so around powers
 /// of two, so that a long loop that does change the state stays cheap.
@@ -159,7 +159,7 @@ impl LoopWatch {
 }
 
 fn digest(state: &impl State) -> Result<Digest, EncodeError> {
-    Ok(Hasher::new().part(encode::to_string(state)?).finish())
+    Ok(Hasher::new().part(whole::to_string(state)?).finish())
 }
 
 /// For each node, whether it lies on a cycle of closed nodes, or between two.

@@ -12,7 +12,7 @@ use crate::graph::{Graph, Hop, Hops};
 use crate::hash::{Digest, Hasher};
 use crate::machine::{DoneTask, Finished, Machine, StepError, Turn, UpdateOf};
 use crate::node_error::Failure;
-use crate::state::{FieldSet, State, Update};
+use crate::state::{FieldSet, State, Update, Whole, whole};
 
 /// In how many lists and objects an update is nested in its step's text.
 const AROUND_UPDATE: usize = 2;
@@ -132,14 +132,14 @@ impl<G: Graph> Machine<G> {
 
     /// The text of the state as a snapshot of the step whose text is `updates`.
     pub(crate) fn snapshot_text(&self, updates: &str, check: bool) -> Result<String, EncodeError> {
-        let state = Draft::of(&*self.state)?;
+        let state = <G::State as State>::Whole::draft(&self.state)?;
         state.checked(check, |text| {
-            let mut back: G::State = encode::read_back(text)?;
+            let mut back = <G::State as State>::Whole::read_back(text)?;
             if !check {
                 return Ok(());
             }
             restore_skipped::<G>(&mut back, updates).map_err(encode::lost::<G::State>)?;
-            encode::same_value(&*self.state, &back)
+            <G::State as State>::Whole::same_value(&self.state, &back)
         })
     }
 
@@ -303,7 +303,7 @@ impl<G: Graph> Machine<G> {
     /// After a snapshot was decoded: what its step left in fields that the
     /// state's own encoding skips.
     pub(crate) fn restore_skipped(&mut self, updates: &str) -> Result<(), DecodeError> {
-        restore_skipped::<G>(Arc::make_mut(&mut self.state), updates)
+        restore_skipped::<G>(whole::make_mut(&mut self.state), updates)
     }
 }
 
@@ -339,20 +339,20 @@ fn compare_updates<'a, U: Update>(
 /// The text of a state that does not come from a step. Ephemeral fields that
 /// its encoding skips are not kept, and so are not compared.
 pub(crate) fn state_text<S: State>(state: &S, check: bool) -> Result<String, EncodeError> {
-    Draft::of(state)?.checked(check, |text| {
-        let back: S = encode::read_back(text)?;
+    S::Whole::draft(state)?.checked(check, |text| {
+        let back = S::Whole::read_back(text)?;
         match (check, S::INFO.ephemeral) {
             (false, _) => Ok(()),
-            (true, false) => encode::same_value(state, &back),
+            (true, false) => S::Whole::same_value(state, &back),
             (true, true) => {
-                encode::same_value(&without_ephemeral(state), &without_ephemeral(&back))
+                S::Whole::same_value(&without_ephemeral(state), &without_ephemeral(&back))
             }
         }
     })
 }
 
 fn without_ephemeral<S: State>(state: &S) -> S {
-    let mut state = state.clone();
+    let mut state = S::Whole::copy(state);
     // Without an update there is nothing that could fail to be merged.
     let _ = state.apply(&mut []);
     state

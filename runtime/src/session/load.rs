@@ -9,7 +9,7 @@ use super::graphs::Graphs;
 use super::migrate;
 use super::snapshots::Tail;
 use crate::cx::RunIdentity;
-use crate::encode::{self, DecodeError};
+use crate::encode::DecodeError;
 use crate::error::Error;
 use crate::graph::{Graph, keep_name};
 use crate::hash::Digest;
@@ -17,6 +17,7 @@ use crate::machine::{
     Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, node_gone, read_result,
     result_text, snapshot_digest,
 };
+use crate::state::whole;
 use crate::store::{EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord};
 
 /// A head whose numbers do not fit together is not what was written.
@@ -198,7 +199,7 @@ fn from_snapshot<G: Graph>(
     let place = || format!("the snapshot of step {}", snapshot.step);
     check_snapshot(head, snapshot)?;
     let state: G::State = migrate::state::<G>(record.version, &snapshot.state)
-        .and_then(|today| encode::from_str(&today))
+        .and_then(|today| whole::from_str(&today))
         .map_err(|error| undecodable(head, place(), error))?;
     let mut machine = blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
     if !is_state(record) && !mistake!(EphemeralFieldLost) {
@@ -234,7 +235,7 @@ pub(crate) fn recorded_state<G: Graph>(
         _ => format!("step {}", record.step),
     };
     migrate::state::<G>(record.version, &record.updates)
-        .and_then(|today| encode::from_str(&today))
+        .and_then(|today| whole::from_str(&today))
         .map_err(|error| undecodable(head, place(), error))
 }
 

@@ -4,21 +4,28 @@ use std::any::type_name;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::encode::{self, DecodeError};
+use crate::encode::{self, DecodeError, EncodeError};
 use crate::graph::{Graph, Migrate, Part};
 use crate::machine::UpdateOf;
 use crate::panics::caught;
+use crate::state::whole;
 
 /// The text of a state that graph version `from` wrote.
 pub(crate) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
     match hook::<G>(from) {
         None => Ok(Cow::Borrowed(text)),
-        Some(hook) => todays::<G::State>(hook, from, Part::State, text).map(Cow::Owned),
+        Some(hook) => todays::<G::State>(
+            hook,
+            from,
+            Part::State,
+            text,
+            whole::from_str,
+            whole::to_string,
+        )
+        .map(Cow::Owned),
     }
 }
 
@@ -30,7 +37,14 @@ pub(crate) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, D
     let mut tasks: Vec<BTreeMap<String, Box<RawValue>>> = encode::from_str(text)?;
     let updates = tasks.iter_mut().filter_map(|task| task.get_mut("update"));
     for update in updates {
-        let today = todays::<UpdateOf<G>>(hook, from, Part::Update, update.get())?;
+        let today = todays::<UpdateOf<G>>(
+            hook,
+            from,
+            Part::Update,
+            update.get(),
+            encode::from_str,
+            encode::to_string,
+        )?;
         *update = RawValue::from_string(today).map_err(unreadable::<UpdateOf<G>>)?;
     }
     let text = serde_json::to_string(&tasks).map_err(unreadable::<UpdateOf<G>>)?;
@@ -49,10 +63,14 @@ fn hook<G: Graph>(from: u32) -> Option<Migrate> {
 }
 
 /// What `hook` makes of `text`, in the canonical form of a `T`.
-fn todays<T>(hook: Migrate, from: u32, part: Part, text: &str) -> Result<String, DecodeError>
-where
-    T: Serialize + DeserializeOwned,
-{
+fn todays<T>(
+    hook: Migrate,
+    from: u32,
+    part: Part,
+    text: &str,
+    decode: fn(&str) -> Result<T, DecodeError>,
+    encode: fn(&T) -> Result<String, EncodeError>,
+) -> Result<String, DecodeError> {
     let fail = |reason: String| DecodeError {
         ty: type_name::<T>(),
         reason,
@@ -79,8 +97,8 @@ where
             "after `migrate` from graph version {from}: {reason}"
         ))
     };
-    let value: T = encode::from_str(&json.to_string()).map_err(|error| after(&error.reason))?;
-    encode::to_string(&value).map_err(|error| after(&error))
+    let value = decode(&json.to_string()).map_err(|error| after(&error.reason))?;
+    encode(&value).map_err(|error| after(&error))
 }
 
 fn unreadable<T>(error: serde_json::Error) -> DecodeError {

@@ -23,7 +23,7 @@ use crate::machine::{
     stored_tasks,
 };
 use crate::node_error::NodeError;
-use crate::state::{FieldSet, Update};
+use crate::state::{FieldSet, Update, whole};
 use crate::store::{
     Access, Commit, Creation, EffectKind, EffectRecord, Head, Loaded, Park, PendingResult,
     Question, Status, StepKind, StepRecord,
@@ -368,7 +368,7 @@ pub(crate) fn is_branch<G: Graph>(
     responses: &[GivenResponse],
 ) -> Result<bool, Error> {
     let text = |state| {
-        encode::to_string(state).map_err(Error::not_round_trip(
+        whole::to_string(state).map_err(Error::not_round_trip(
             &head.run,
             record.step,
             "the edited state",

@@ -11,6 +11,7 @@ pub mod reduce;
 mod slot;
 #[doc(hidden)]
 pub mod slots;
+pub(crate) mod whole;
 
 use std::fmt::{self, Debug};
 
@@ -21,20 +22,27 @@ pub use laws::check_merge_laws;
 pub use lists::{ListOf, ListOfTexts};
 pub use merge::Merge;
 pub use slot::Slot;
+#[doc(hidden)]
+pub use whole::{Unread, Whole};
 
 use crate::encode::EncodeError;
 
 /// What a run knows: a struct whose fields say how concurrent updates combine.
 ///
-/// Derived with `#[derive(State)]`, never written by hand.
+/// Derived with `#[derive(State)]`, never written by hand. What it needs of the struct's other
+/// derives is asked there and not wherever the state is mentioned, so that it is missed once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a state",
     label = "this type does not derive `State`",
     note = "add `#[derive(State, Clone, Debug, Serialize, Deserialize)]` to the struct"
 )]
-pub trait State: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait State: Sized + Send + Sync + 'static {
     /// The partial update that nodes return: every field may be absent.
     type Update: Update;
+
+    /// The state itself, with what its other derives give it.
+    #[doc(hidden)]
+    type Whole: Whole<Self>;
 
     /// The table of fields.
     const INFO: StateInfo;

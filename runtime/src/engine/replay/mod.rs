@@ -37,6 +37,7 @@ use crate::options::ConflictPolicy;
 use crate::run::Run;
 use crate::session::load::{is_state, undecodable};
 use crate::session::{catch_reducers, migrate, step_error};
+use crate::state::whole;
 use crate::store::{Head, StepKind, StepRecord};
 
 impl<G: Graph> RunHandle<G> {
@@ -71,7 +72,7 @@ impl<G: Graph> RunHandle<G> {
             None => Replay::new(graph, &recorded, strict, timeout)?,
             Some(step) => {
                 let (machine, ..) = self.past(head, step).await?;
-                let state = machine.state().as_ref().clone();
+                let state = whole::copy(&**machine.state());
                 Replay::behind(graph, &recorded, strict, timeout, state)?
             }
         };
@@ -126,7 +127,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
             None => ("the input".to_owned(), &first.updates),
         };
         let state = migrate::state::<G>(first.version, text)
-            .and_then(|today| encode::from_str(&today))
+            .and_then(|today| whole::from_str(&today))
             .map_err(|error| undecodable(head, place, error))?;
         let mut replay = Self::at(graph, recorded, matching, default_timeout, state);
         if recorded.base.is_some() && !is_state(first) {
@@ -226,7 +227,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
                 }
                 StepKind::Input | StepKind::Fork => {
                     let state = migrate::state::<G>(record.version, &record.updates)
-                        .and_then(|today| encode::from_str(&today))
+                        .and_then(|today| whole::from_str(&today))
                         .map_err(|error| self.undecodable(record, error))?;
                     self.machine.branch(state);
                 }

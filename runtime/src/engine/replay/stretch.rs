@@ -8,6 +8,7 @@ use crate::machine::Blueprint;
 use crate::options::ConflictPolicy;
 use crate::run::SkippedTurn;
 use crate::session::load::replay_steps;
+use crate::state::whole;
 use crate::store::{Head, Store, StoreExt, TurnRecord};
 
 /// Consecutive turns, all of whose steps are of this graph.
@@ -105,5 +106,5 @@ pub(crate) async fn state_after<G: Graph>(
         conflict: ConflictPolicy::LastWriterWins,
     };
     let (machine, _) = replay_steps::<G>(&blueprint, head, snapshot.as_ref(), &steps, &graphs)?;
-    Ok(machine.state().as_ref().clone())
+    Ok(whole::copy(&**machine.state()))
 }

@@ -16,9 +16,9 @@ use crate::state::{FieldSet, Slot, State};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a state",
     label = "not `Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static`",
-    note = "derive what is missing, and own what is borrowed; a type that serde does not know needs `#[serde(with = \"…\")]`"
+    note = "add `#[derive(Clone, Debug, Serialize, Deserialize)]` to the type; one that serde does not know needs `#[serde(with = \"…\")]`"
 )]
-pub trait Stored<C = Plain>: Clone + Debug + Send + Sync + 'static {
+pub trait Stored<C = Plain>: Sized + 'static {
     /// Encodes the next slot of an update.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use super::difference::{CrashDifference, Deviation, Place};
 use super::point::CrashPoint;
 use super::stage::{RUN, Stage};
-use crate::encode;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -14,6 +13,7 @@ use crate::hash::Digest;
 use crate::json_diff::differences;
 use crate::run::Run;
 use crate::run_diff::{Divergence, diff};
+use crate::state::whole;
 use crate::store::{EffectKind, EffectRecord, Question, Status, Store, StoreExt};
 
 /// How many differences are told.
@@ -54,7 +54,7 @@ impl Ending {
         let effects = stage.store().all_effects(RUN, 0, last).await;
         let made = effects.map_err(said)?.into_iter().filter(is_made);
         let state = match reader.get(RUN).await {
-            Ok(run) => encode::to_string(run.state()).unwrap_or_else(|error| error.to_string()),
+            Ok(run) => whole::to_string(run.state()).unwrap_or_else(|error| error.to_string()),
             Err(error) => error.to_string(),
         };
         let stands = Stands {
