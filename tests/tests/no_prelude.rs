@@ -42,6 +42,8 @@ mod names {
     pub static out: () = ();
     pub static json: () = ();
     pub static never: () = ();
+    pub static value: () = ();
+    pub static key: () = ();
     pub struct Some;
     pub struct None;
     pub struct Ok;
@@ -103,7 +105,7 @@ mod tour {
 
     #[derive(Debug, Clone, Default, ::serde::Serialize, ::serde::Deserialize)]
     pub struct Record {
-        id: Number,
+        pub id: Number,
     }
 
     fn add(field: &mut Number, more: Number) {
@@ -177,6 +179,102 @@ mod tour {
             pub days: Number,
         }
     }
+}
+
+/// A state among types called like primitives, which is what serde's derives on it would not survive.
+mod bare {
+    #[allow(unused_imports)]
+    use super::names::*;
+    #[allow(unused_imports)]
+    use super::primitives::*;
+    use super::tour::{Number, Record};
+    use super::{Clone, Default, derive};
+
+    #[derive(::superstep::State, ::core::fmt::Debug, Clone, Default)]
+    pub struct Bare {
+        pub last: Number,
+        #[reduce(sum)]
+        pub total: Number,
+        #[reduce(append)]
+        pub text: ::std::string::String,
+        #[reduce(append)]
+        pub list: ::std::vec::Vec<::std::string::String>,
+        #[reduce(max)]
+        pub most: ::core::option::Option<Number>,
+        #[reduce(upsert = id)]
+        pub records: ::std::vec::Vec<Record>,
+        #[reduce(ephemeral)]
+        #[serde(with = "rounded")]
+        pub now: Number,
+    }
+
+    impl ::serde::Serialize for Bare {
+        fn serialize<S: ::serde::Serializer>(
+            &self,
+            to: S,
+        ) -> ::core::result::Result<S::Ok, S::Error> {
+            ::serde::Serialize::serialize(&(self.last, self.total), to)
+        }
+    }
+
+    impl<'de> ::serde::Deserialize<'de> for Bare {
+        fn deserialize<D: ::serde::Deserializer<'de>>(
+            from: D,
+        ) -> ::core::result::Result<Self, D::Error> {
+            let (last, total) = ::serde::Deserialize::deserialize(from)?;
+            let rest = Default::default();
+            ::core::result::Result::Ok(Self {
+                last,
+                total,
+                ..rest
+            })
+        }
+    }
+
+    mod rounded {
+        use super::Number;
+
+        pub fn serialize<S: ::serde::Serializer>(
+            number: &Number,
+            to: S,
+        ) -> ::core::result::Result<S::Ok, S::Error> {
+            ::serde::Serialize::serialize(number, to)
+        }
+
+        pub fn deserialize<'de, D: ::serde::Deserializer<'de>>(
+            from: D,
+        ) -> ::core::result::Result<Number, D::Error> {
+            ::serde::Deserialize::deserialize(from)
+        }
+    }
+
+    #[::superstep::node]
+    pub fn count(bare: &Bare) -> BareUpdate {
+        Bare::update()
+            .total(bare.last)
+            .text("counted")
+            .now(1)
+            .remove_records(7)
+    }
+
+    #[::superstep::graph(state = Bare, start -> count -> end)]
+    pub struct Counting;
+}
+
+#[test]
+fn a_state_among_hostile_names_runs() {
+    let engine = ::superstep::Engine::builder(bare::Counting).no_store();
+    let engine = engine.check_round_trip(false).build().unwrap();
+    let runtime = ::tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let input = bare::Bare {
+        last: 3,
+        ..Default::default()
+    };
+    let run = runtime.block_on(async { engine.run("run", input).await });
+    ::std::assert_eq!(run.unwrap().state().total, 3);
 }
 
 fn is_shared<T: Send + Sync>(_: &T) {}

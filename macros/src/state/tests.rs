@@ -28,6 +28,10 @@ fn a_field_that_combines() {
             }
             const _: () = {
                 use ::superstep::__private as __rt;
+                #[allow(dead_code)]
+                fn value() {}
+                #[allow(dead_code)]
+                fn key() {}
                 impl Run {
                     /// An update that sets nothing yet.
                     pub fn update() -> RunUpdate {

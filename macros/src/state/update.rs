@@ -90,6 +90,11 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
     let clause = generics::where_clause(state, generics::of_update(state));
     let setters = state.fields.iter().map(|field| setters::of(state, field));
     quote! {
+        // A parameter cannot have the name of a static that is in scope, but that of a function.
+        #[allow(dead_code)]
+        fn value() {}
+        #[allow(dead_code)]
+        fn key() {}
         impl #impl_generics #ident #ty_generics #user_clause {
             /// An update that sets nothing yet.
             #vis fn update() -> #update #ty_generics {
