@@ -36,10 +36,11 @@ pub(super) fn of(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     };
     let (impl_generics, ty_generics, _) = state.generics.split_for_impl();
     let name = format_ident!("__Codec_{}", field.name);
-    let clause = generics::where_clause(state, []);
+    let users = generics::where_clause(state, []);
+    let clause = generics::where_clause(state, generics::of_encoding(state));
     Some(quote! {
         #[allow(non_camel_case_types)]
-        pub struct #name #impl_generics (::core::marker::PhantomData<fn() -> #ident #ty_generics>) #clause;
+        pub struct #name #impl_generics (::core::marker::PhantomData<fn() -> #ident #ty_generics>) #users;
         #[automatically_derived]
         impl #impl_generics #rt::reduce::Codec<#ty> for #codec #clause {
             fn encode<__S: #rt::serde::Serializer>(

@@ -9,6 +9,7 @@ use syn::{GenericParam, Type};
 
 use super::model::{Field, State};
 use super::reducer::Reducer;
+use super::types::{self, Shape};
 use super::{codec, reducer_type};
 
 /// The fields whose types depend on a parameter of the struct.
@@ -58,10 +59,24 @@ fn shared() -> TokenStream {
     quote!(::core::marker::Send + ::core::marker::Sync + 'static)
 }
 
+/// What serde was told to require.
+pub(super) fn of_encoding(state: &State<'_>) -> impl Iterator<Item = TokenStream> {
+    state.serde.bounds.iter().map(ToTokens::to_token_stream)
+}
+
+/// That the records of a field can be compared.
+fn record(field: &Field<'_>) -> Option<TokenStream> {
+    let rt = super::rt();
+    match (field.reducer.id(), types::shape(field.ty)) {
+        (Some(_), Shape::Items(record)) => Some(quote!(#record: #rt::serde::Serialize)),
+        _ => None,
+    }
+}
+
 /// What an update needs to be an update of its state.
 pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
     let (rt, shared) = (super::rt(), shared());
-    open_fields(state)
+    let of_fields = open_fields(state)
         .into_iter()
         .flat_map(|field| {
             let ty: &Type = field.ty;
@@ -75,10 +90,14 @@ pub(super) fn of_update(state: &State<'_>) -> Vec<TokenStream> {
                 Reducer::Ephemeral => Some(quote!(#ty: ::core::default::Default)),
                 Reducer::Pick(_) | Reducer::Upsert(_) | Reducer::With(_) => None,
             };
-            [Some(stored), reducer]
+            [Some(stored), reducer, record(field)]
         })
-        .flatten()
-        .collect()
+        .flatten();
+    let owned = state.generics.type_params().map(|parameter| {
+        let ident = &parameter.ident;
+        quote!(#ident: 'static)
+    });
+    of_encoding(state).chain(of_fields).chain(owned).collect()
 }
 
 /// That the struct is a state, if it is generic.

@@ -6,7 +6,10 @@ use proc_macro2::Span;
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprLit, ExprPath, Lit, LitStr, Meta, Token};
+use syn::{
+    Attribute, BoundLifetimes, Expr, ExprLit, ExprPath, Lit, LitStr, Meta, Token, WherePredicate,
+    parse_quote,
+};
 
 use crate::errors::Errors;
 
@@ -17,6 +20,8 @@ pub(super) struct ContainerSerde {
     pub(super) tag: Option<LitStr>,
     pub(super) deny_unknown_fields: bool,
     pub(super) default: bool,
+    /// What `bound` says, of both directions.
+    pub(super) bounds: Vec<WherePredicate>,
 }
 
 /// One field's attributes.
@@ -38,6 +43,7 @@ impl ContainerSerde {
             match word(&meta).as_str() {
                 "rename_all" => serde.rename_all = errors.keep(one_name(&meta)).flatten(),
                 "tag" => serde.tag = text(&meta),
+                "bound" => serde.bounds.extend(bounds(&meta)),
                 "deny_unknown_fields" => serde.deny_unknown_fields = true,
                 "default" => serde.default = true,
                 _ => {}
@@ -125,6 +131,30 @@ fn one_name(meta: &Meta) -> syn::Result<Option<LitStr>> {
              help: give one name for both directions, e.g. `rename = \"…\"`, and use `alias` to read older ones",
         )),
     }
+}
+
+/// `bound = "…"` or `bound(serialize = "…", deserialize = "…")`
+fn bounds(meta: &Meta) -> Vec<WherePredicate> {
+    let parse = Punctuated::<Meta, Token![,]>::parse_terminated;
+    let texts: Vec<LitStr> = match meta {
+        Meta::List(list) => match list.parse_args_with(parse) {
+            Ok(pairs) => pairs.iter().filter_map(text).collect(),
+            Err(_) => Vec::new(),
+        },
+        _ => text(meta).into_iter().collect(),
+    };
+    let parse = Punctuated::<WherePredicate, Token![,]>::parse_terminated;
+    let parsed = texts.iter().filter_map(|text| text.parse_with(parse).ok());
+    parsed.flatten().map(for_every_lifetime).collect()
+}
+
+/// The lifetime of what is decoded belongs to serde's impl; ours have none.
+fn for_every_lifetime(mut predicate: WherePredicate) -> WherePredicate {
+    if let WherePredicate::Type(predicate) = &mut predicate {
+        let all: BoundLifetimes = parse_quote!(for<'de>);
+        predicate.lifetimes.get_or_insert(all);
+    }
+    predicate
 }
 
 /// The function that the string in `meta` names, with `suffix` put after it.
