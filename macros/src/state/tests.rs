@@ -147,8 +147,8 @@ fn a_field_that_combines() {
                     }
                 }
                 #[automatically_derived]
-                impl<'__de> __rt::serde::Deserialize<'__de> for RunUpdate {
-                    fn deserialize<__D: __rt::serde::Deserializer<'__de>>(
+                impl<'de> __rt::serde::Deserialize<'de> for RunUpdate {
+                    fn deserialize<__D: __rt::serde::Deserializer<'de>>(
                         __from: __D,
                     ) -> ::core::result::Result<Self, __D::Error> {
                         __rt::slots::decode(__from)

@@ -120,8 +120,13 @@ pub(super) fn impls(state: &State<'_>) -> TokenStream {
     let any = generics::where_clause(state, []);
     let stored = generics::where_clause(state, generics::of_update(state));
     let of_state = generics::where_clause(state, generics::is_state(state));
+    // What serde was told to require has a `'de` of its own.
+    let de = match state.serde.bounds.as_slice() {
+        [] => quote!('de),
+        _ => quote!('__de),
+    };
     let mut with_de = state.generics.clone();
-    with_de.params.insert(0, syn::parse_quote!('__de));
+    with_de.params.insert(0, syn::parse_quote!(#de));
     let (with_de, _, _) = with_de.split_for_impl();
     let slots = all_slots(state);
     let idents: Vec<&Ident> = slots.iter().map(|slot| &slot.ident).collect();
@@ -179,8 +184,8 @@ pub(super) fn impls(state: &State<'_>) -> TokenStream {
             }
         }
         #[automatically_derived]
-        impl #with_de #rt::serde::Deserialize<'__de> for #update #ty_generics #stored {
-            fn deserialize<__D: #rt::serde::Deserializer<'__de>>(__from: __D) -> ::core::result::Result<Self, __D::Error> {
+        impl #with_de #rt::serde::Deserialize<#de> for #update #ty_generics #stored {
+            fn deserialize<__D: #rt::serde::Deserializer<#de>>(__from: __D) -> ::core::result::Result<Self, __D::Error> {
                 #rt::slots::decode(__from)
             }
         }
