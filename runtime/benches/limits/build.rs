@@ -1,5 +1,5 @@
 //! What building costs: the crates of the lean core, its build from nothing,
-//! and `cargo check` of a graph compared with the same functions without macros.
+//! and a graph and a state compared with the same functions and the same struct without macros.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,8 +65,8 @@ pub fn graphs(bench: &Bench) -> Outcome {
     for nodes in [100, 500] {
         let pair = in_turns(
             bench.rounds(5, 1),
-            || krate.check(&program(nodes, false)),
-            || krate.check(&program(nodes, true)),
+            || krate.time("check", &program(nodes, false)),
+            || krate.time("check", &program(nodes, true)),
         )?;
         let above = pair.ours.saturating_sub(pair.limit) / nodes as u32;
         table::note(
@@ -76,6 +76,27 @@ pub fn graphs(bench: &Bench) -> Outcome {
             &table::time(pair.limit),
             &table::time(pair.ours),
             &format!("+{} a node", table::time(above)),
+        );
+    }
+    Ok(())
+}
+
+pub fn states(bench: &Bench) -> Outcome {
+    let krate = Crate::create()?;
+    for command in ["check", "build"] {
+        let pair = in_turns(
+            bench.rounds(5, 1),
+            || krate.time(command, &state(64, false)),
+            || krate.time(command, &state(64, true)),
+        )?;
+        let above = pair.ours.saturating_sub(pair.limit);
+        table::note(
+            &format!(
+                "`cargo {command}` of a state of 64 fields; limit: the struct with its other derives"
+            ),
+            &table::time(pair.limit),
+            &table::time(pair.ours),
+            &format!("+{}", table::time(above)),
         );
     }
     Ok(())
@@ -100,13 +121,13 @@ impl Crate {
         Ok(Self { folder })
     }
 
-    fn check(&self, program: &str) -> Outcome<Duration> {
+    fn time(&self, command: &str, program: &str) -> Outcome<Duration> {
         fs::write(self.folder.path().join("src/lib.rs"), program)?;
-        let mut check = cargo(&["check", "--offline"], self.folder.path());
-        let check = check.env("CARGO_TARGET_DIR", self.folder.path().join("target"));
-        let check = check.env("CARGO_INCREMENTAL", "0");
+        let mut command = cargo(&[command, "--offline"], self.folder.path());
+        let command = command.env("CARGO_TARGET_DIR", self.folder.path().join("target"));
+        let command = command.env("CARGO_INCREMENTAL", "0");
         let started = Instant::now();
-        run(check)?;
+        run(command)?;
         Ok(started.elapsed())
     }
 }
@@ -123,6 +144,38 @@ fn run(command: &mut Command) -> Outcome {
         return Ok(());
     }
     Err(String::from_utf8_lossy(&output.stderr).into())
+}
+
+/// A struct of eight kinds of fields, again and again.
+fn state(fields: usize, macros: bool) -> String {
+    let kinds = [
+        ("", "String"),
+        ("append", "Vec<String>"),
+        ("sum", "u64"),
+        ("last", "Option<f64>"),
+        ("", "Vec<u32>"),
+        ("", "bool"),
+        ("merge", "std::collections::BTreeMap<String, u64>"),
+        ("", "u64"),
+    ];
+    let field =
+        |(number, (reducer, ty)): (usize, &(&str, &str))| match reducer.is_empty() || !macros {
+            true => format!("pub f{number}: {ty},\n"),
+            false => format!("#[reduce({reducer})] pub f{number}: {ty},\n"),
+        };
+    let fields: String = kinds
+        .iter()
+        .cycle()
+        .take(fields)
+        .enumerate()
+        .map(field)
+        .collect();
+    let derive = if macros { "State, " } else { "" };
+    format!(
+        "#![allow(unused_imports)]\nuse serde::{{Deserialize, Serialize}};\nuse superstep::prelude::*;\n\
+         #[derive({derive}Debug, Clone, Default, Serialize, Deserialize)]\n\
+         pub struct Large {{ {fields} }}\n"
+    )
 }
 
 /// Blocks of five nodes: a fan-out, a join and a route, forward or back.

@@ -73,10 +73,11 @@ const PARTS: [Part; 13] = [
     ("lists", lists::measure),
 ];
 
-const BUILD_PARTS: [Part; 3] = [
+const BUILD_PARTS: [Part; 4] = [
     ("crates", build::crates),
     ("core", build::core),
     ("graphs", build::graphs),
+    ("states", build::states),
 ];
 
 fn main() -> Outcome {

@@ -102,7 +102,7 @@ pub fn apply<R: Reducer<T>, T, U>(
     field: usize,
     into: &mut T,
     updates: &mut [U],
-    slot: impl Fn(&mut U) -> &mut Slot<T>,
+    slot: fn(&mut U) -> &mut Slot<T>,
 ) -> Result<(), ReduceError> {
     let contributions = updates.iter_mut().filter_map(|update| slot(update).take());
     R::reduce(into, contributions).map_err(|message| ReduceError { field, message })
@@ -150,7 +150,7 @@ impl<'a, U> Conflicts<'a, U> {
         self,
         _: R,
         field: usize,
-        slot: impl Fn(&'a U) -> &'a Slot<T>,
+        slot: fn(&'a U) -> &'a Slot<T>,
     ) -> Self {
         self.look(field, |updates| R::Conflict::find(set_in(updates, slot)))
     }
@@ -198,7 +198,7 @@ impl<'a, U> Conflicts<'a, U> {
 
 fn set_in<'a, U, T: 'a>(
     updates: &'a [U],
-    slot: impl Fn(&'a U) -> &'a Slot<T>,
+    slot: fn(&'a U) -> &'a Slot<T>,
 ) -> impl Iterator<Item = (usize, &'a T)> {
     updates
         .iter()

@@ -77,18 +77,14 @@ impl<T> Reducer<T> for First {
 
 /// `ephemeral`: what the step sets, or the default if it sets nothing.
 #[inline]
-pub fn ephemeral<T: Default, U>(
-    into: &mut T,
-    updates: &mut [U],
-    slot: impl Fn(&mut U) -> &mut Slot<T>,
-) {
+pub fn ephemeral<T: Default, U>(into: &mut T, updates: &mut [U], slot: fn(&mut U) -> &mut Slot<T>) {
     *into = T::default();
     restore(into, updates, slot);
 }
 
 /// What the step sets in an ephemeral field, if anything.
 #[inline]
-pub fn restore<T, U>(into: &mut T, updates: &mut [U], slot: impl Fn(&mut U) -> &mut Slot<T>) {
+pub fn restore<T, U>(into: &mut T, updates: &mut [U], slot: fn(&mut U) -> &mut Slot<T>) {
     let said = updates.iter_mut().filter_map(|update| slot(update).take());
     if let Some(value) = said.last() {
         *into = value;

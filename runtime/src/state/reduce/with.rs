@@ -12,7 +12,7 @@ pub fn apply_with<T, U>(
     into: &mut T,
     updates: &mut [U],
     function: fn(&mut T, T),
-    slot: impl Fn(&mut U) -> &mut Slot<T>,
+    slot: fn(&mut U) -> &mut Slot<T>,
 ) {
     for update in updates {
         if let Some(value) = slot(update).take() {

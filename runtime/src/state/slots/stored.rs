@@ -44,7 +44,7 @@ pub trait Stored<C = Plain>: Sized + 'static {
     fn look<'a, U>(
         among: Conflicts<'a, U>,
         position: usize,
-        slot: impl Fn(&'a U) -> &'a Slot<Self>,
+        slot: fn(&'a U) -> &'a Slot<Self>,
     ) -> Conflicts<'a, U>;
 
     /// Checks that what a user's function made of the field at `position` survives its
@@ -87,7 +87,7 @@ impl<C: Codec<T>, T: Clone + Debug + Send + Sync + 'static> Stored<C> for T {
     fn look<'a, U>(
         among: Conflicts<'a, U>,
         position: usize,
-        slot: impl Fn(&'a U) -> &'a Slot<T>,
+        slot: fn(&'a U) -> &'a Slot<T>,
     ) -> Conflicts<'a, U> {
         among.field(Replace::<C>(PhantomData), position, slot)
     }
