@@ -30,8 +30,6 @@ fn a_field_that_combines() {
                 use ::superstep::__private as __rt;
                 #[allow(dead_code)]
                 fn value() {}
-                #[allow(dead_code)]
-                fn key() {}
                 impl Run {
                     /// An update that sets nothing yet.
                     pub fn update() -> RunUpdate {

@@ -89,12 +89,12 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
     let user_clause = generics::where_clause(state, []);
     let clause = generics::where_clause(state, generics::of_update(state));
     let setters = state.fields.iter().map(|field| setters::of(state, field));
+    let removes = state.fields.iter().any(|field| field.removal().is_some());
+    let key = removes.then(|| quote!(key));
+    let parameters = std::iter::once(quote!(value)).chain(key);
     quote! {
         // A parameter cannot have the name of a static that is in scope, but that of a function.
-        #[allow(dead_code)]
-        fn value() {}
-        #[allow(dead_code)]
-        fn key() {}
+        #(#[allow(dead_code)] fn #parameters() {})*
         impl #impl_generics #ident #ty_generics #user_clause {
             /// An update that sets nothing yet.
             #vis fn update() -> #update #ty_generics {
