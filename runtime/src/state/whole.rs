@@ -18,7 +18,7 @@ pub trait Whole<S> {
     /// The state once more.
     fn copy(state: &S) -> S;
 
-    /// As [`Draft::of`].
+    /// Encodes the state.
     ///
     /// # Errors
     /// A value that JSON cannot hold unchanged.
