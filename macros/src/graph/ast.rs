@@ -127,4 +127,6 @@ pub(super) struct Arm {
     pub(super) pattern: TokenStream,
     pub(super) guard: Option<TokenStream>,
     pub(super) target: Target,
+    /// Its last token.
+    pub(super) end: Span,
 }

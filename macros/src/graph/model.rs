@@ -37,7 +37,8 @@ pub(super) struct Node {
     pub(super) mentions: u32,
     /// Its row in [`Model::rows`].
     pub(super) row: Option<usize>,
-    pub(super) has_error_row: bool,
+    /// Whether its name, or which row is its own, is reported as a fault.
+    pub(super) doubtful: bool,
     /// The joins it is a source of.
     pub(super) joins: Vec<u32>,
     /// Whether some edge gives it an input.
@@ -109,6 +110,8 @@ pub(super) enum Step {
 pub(super) struct Arm {
     pub(super) pattern: TokenStream,
     pub(super) guard: Option<TokenStream>,
+    /// The last token of its target.
+    pub(super) end: Span,
     pub(super) steps: Vec<Step>,
 }
 
@@ -125,17 +128,13 @@ impl Model {
     /// Tells each node about its rows and joins.
     pub(super) fn link(&mut self) {
         for node in &mut self.nodes {
-            (node.row, node.has_error_row, node.input) = (None, false, false);
+            (node.row, node.input) = (None, false);
             node.joins.clear();
         }
         for (at, row) in self.rows.iter().enumerate() {
             if let Some(node) = self.nodes.get_mut(row.from as usize) {
+                node.doubtful |= node.row.is_some();
                 node.row.get_or_insert(at);
-            }
-        }
-        for row in &self.error_rows {
-            if let Some(node) = self.nodes.get_mut(row.from as usize) {
-                node.has_error_row = true;
             }
         }
         for (at, join) in self.joins.iter().enumerate() {
@@ -175,7 +174,9 @@ impl Model {
         let gone = self.nodes.remove(other as usize);
         let mut kept = kept;
         kept -= NodeId::from(kept > other);
-        self.nodes[kept as usize].mentions += gone.mentions;
+        let kept = &mut self.nodes[kept as usize];
+        kept.mentions += gone.mentions;
+        kept.doubtful = true;
         self.link();
     }
 

@@ -71,7 +71,7 @@ impl<'a> Names<'a> {
             at: ident,
             mentions: 1,
             row: None,
-            has_error_row: false,
+            doubtful: false,
             joins: Vec::new(),
             input: false,
         });

@@ -356,7 +356,9 @@ fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
         false => None,
     };
     input.parse::<Token![=>]>()?;
+    let ahead = input.fork();
     let target = target(input)?;
+    let end = last_between(&ahead, input);
     if input.peek(Token![->]) {
         return Err(input.error(
             "an arm names its targets only\nhelp: write what follows as a row of its own: `a -> b`",
@@ -366,5 +368,19 @@ fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
         pattern,
         guard,
         target,
+        end,
     })
+}
+
+/// The last token that `read` has read and `ahead`, a fork of it, has not.
+fn last_between(ahead: ParseStream<'_>, read: ParseStream<'_>) -> Span {
+    let mut last = ahead.span();
+    while ahead.cursor() != read.cursor() {
+        match ahead.parse() {
+            Ok(TokenTree::Group(group)) => last = group.span_close(),
+            Ok(token) => last = token.span(),
+            Err(_) => break,
+        }
+    }
+    last
 }

@@ -121,6 +121,7 @@ impl Builder<'_> {
                 steps: self.targets(arm.target, &context),
                 pattern: arm.pattern,
                 guard: arm.guard,
+                end: arm.end,
             }
         });
         let arms = arms.collect();

@@ -2,7 +2,7 @@
 
 use super::arcs::Arcs;
 use crate::errors::Errors;
-use crate::graph::model::Model;
+use crate::graph::model::{Model, OwnRow};
 use crate::text;
 
 pub(super) fn check(model: &Model, arcs: &Arcs, errors: &mut Errors) {
@@ -64,15 +64,29 @@ fn nodes_are_reached(
             true => "no row leads to",
             false => "no path from `start` leads to",
         };
+        let behind = arcs.forward([node], |_| true);
+        let example = example(model, &behind, name);
         let message = format!(
-            "{why} `{name}`\nhelp: name it as a target in some row, e.g. `start -> {name}`, or remove its row"
+            "{why} `{name}`\nhelp: name it as a target in some row, e.g. `{example}`, or remove its row"
         );
         errors.at(model.nodes[node].at.span(), message);
-        let behind = arcs.forward([node], |_| true);
         excused
             .iter_mut()
             .zip(behind)
             .for_each(|(excused, behind)| *excused |= behind);
+    }
+}
+
+/// A row that would lead to `name`. If what comes behind it decides by a `match`, that may
+/// have lost an arm.
+fn example(model: &Model, behind: &[bool], name: &str) -> String {
+    let decides = |row: &&OwnRow| row.matches() && behind.get(row.from as usize) == Some(&true);
+    match model.rows.iter().find(decides) {
+        Some(row) => format!(
+            "{} -> match {{ …, pattern => {name} }}",
+            model.name(row.from)
+        ),
+        None => format!("start -> {name}"),
     }
 }
 

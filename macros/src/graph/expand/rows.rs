@@ -1,11 +1,11 @@
 //! The rows. They see the route and nothing else, so that what a graph does next depends
 //! only on what its node returned.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use super::{Code, inputs};
-use crate::graph::model::{END, OwnRow, START, Step};
+use crate::graph::model::{Arm, END, OwnRow, START, Step};
 
 /// A row that is more than a list of edges, as a closure: the type of the route may be private
 /// to the node's module, and has no name here.
@@ -22,8 +22,19 @@ pub(super) fn closure(code: &Code<'_>, row: &OwnRow) -> TokenStream {
         true => code.path(row.at, quote!(glue::route)),
         false => code.path(row.at, quote!(glue::no_route)),
     };
-    quote_spanned!(row.at=> |#route| {
-        let #mutable #route = #taken(::core::convert::identity(#route));
+    around(row.at, &quote!(#mutable #route), &taken, &body)
+}
+
+/// The closure that binds the route and evaluates `body`.
+pub(super) fn around(
+    at: Span,
+    route: &TokenStream,
+    taken: &TokenStream,
+    body: &TokenStream,
+) -> TokenStream {
+    let given = Ident::new("__given", Span::mixed_site().located_at(at));
+    quote_spanned!(at=> |#given| {
+        let #route = #taken(::core::convert::identity(#given));
         #body
     })
 }
@@ -103,7 +114,7 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
 
 /// At the word `match`, where rustc reports a route that no arm takes, and invisible to what
 /// users write in arms.
-fn route(at: Span) -> Ident {
+pub(super) fn route(at: Span) -> Ident {
     Ident::new("__route", Span::mixed_site().located_at(at))
 }
 
@@ -163,10 +174,18 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
             let arms = arms.iter().map(|arm| {
                 let (pattern, steps) = (&arm.pattern, all(code, &arm.steps));
                 let guard = arm.guard.as_ref().map(|guard| quote!(if #guard));
-                quote!(#pattern #guard => { #steps })
+                let steps = arm_body(arm, steps);
+                quote!(#pattern #guard => #steps)
             });
             let matching = Ident::new("match", *at);
             quote!(#matching #route { #(#arms)* })
         }
     }
+}
+
+/// In braces that are located at the arm's end, behind which rustc proposes a missing arm.
+pub(super) fn arm_body(arm: &Arm, steps: TokenStream) -> Group {
+    let mut body = Group::new(Delimiter::Brace, steps);
+    body.set_span(Span::mixed_site().located_at(arm.end));
+    body
 }

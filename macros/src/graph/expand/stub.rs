@@ -1,18 +1,53 @@
 //! What stands in for a graph with faults, so that its uses cause no further errors.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 
-use super::Code;
+use super::{Code, rows};
 use crate::graph::item::Item;
-use crate::graph::model::Model;
+use crate::graph::model::{Arm, Model, Node, Step};
 use crate::text;
 
 pub(in crate::graph) fn stub(model: &Model, item: &Item, error: &syn::Error) -> TokenStream {
     let written = &item.item;
     let code = Code::new(model, item);
     let implementation = implementation(&code, error);
-    quote!(#written #implementation)
+    let matches = matches(&code);
+    quote!(#written #implementation #matches)
+}
+
+/// The table's `match`es without their targets: an arm that is missing may be why a node is
+/// not reached, and rustc names it.
+fn matches(code: &Code<'_>) -> TokenStream {
+    let nodes = code.model.nodes.iter().filter(|node| !node.doubtful);
+    let rows = nodes.filter_map(|node| match code.model.rows[node.row?].steps.first()? {
+        Step::Match(at, arms) => Some(matching(code, node, *at, arms)),
+        _ => None,
+    });
+    rows.collect()
+}
+
+fn matching(code: &Code<'_>, node: &Node, at: Span, arms: &[Arm]) -> TokenStream {
+    let (params, _, bounds) = code.generics.split_for_impl();
+    let (matching, node) = (code.path(at, quote!(glue::arms)), &node.path);
+    let arms = arms.iter().map(|arm| {
+        let (pattern, body) = (&arm.pattern, rows::arm_body(arm, TokenStream::new()));
+        // What a guard says may be a fault, and with any guard an arm does not take all.
+        let guard = arm.guard.as_ref().map(|_| quote!(if true));
+        quote!(#pattern #guard => #body)
+    });
+    let (word, route) = (Ident::new("match", at), rows::route(at));
+    let body = quote!(#word #route { #(#arms)* });
+    let taken = code.path(at, quote!(glue::route));
+    let closure = rows::around(at, &quote!(mut #route), &taken, &body);
+    quote! {
+        const _: () = {
+            #[allow(unused)]
+            fn __row #params () #bounds {
+                #matching::<#node, _, _, _>(#closure);
+            }
+        };
+    }
 }
 
 /// Nothing, if the struct cannot be a graph.
