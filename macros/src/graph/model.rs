@@ -77,6 +77,7 @@ pub(super) struct OwnRow {
 
 pub(super) struct ErrorRow {
     pub(super) from: NodeId,
+    pub(super) at: Span,
     pub(super) edges: std::ops::Range<u32>,
 }
 
@@ -184,8 +185,8 @@ impl Model {
         self.rows.iter().any(|row| row.from == START)
     }
 
-    pub(super) fn edges_of(&self, row: &OwnRow) -> &[Edge] {
-        &self.edges[row.edges.start as usize..row.edges.end as usize]
+    pub(super) fn edges_at(&self, at: &std::ops::Range<u32>) -> &[Edge] {
+        &self.edges[at.start as usize..at.end as usize]
     }
 }
 

@@ -95,7 +95,7 @@ fn one_fault_is_one_error() {
         (quote!(start -> a -> start), "nothing goes back to `start`"),
         (
             quote!(start -> a, a -> end, a -> b, b -> end),
-            "`a` has two rows",
+            "`a` has two rows: `a -> end` and `a -> b`",
         ),
         (
             quote!(start -> a -> [b, c] -> match { _ => d }, d -> end),

@@ -132,18 +132,12 @@ impl Builder<'_> {
             }
             None => self.names.node(source, self.errors),
         };
-        if self.error_rows.iter().any(|row| row.from == from) && from != START {
-            let name = source.ident();
-            let message = format!(
-                "`{name}` has two `on error` rows\nhelp: put the targets into one list: `{name} on error -> [a, b]`"
-            );
-            self.errors.at(source.span(), message);
-        }
         let first = self.edges.len() as u32;
         let no_match = match_at_error(&source.ident());
         self.targets(target, &Context::new(from, Kind::Error, Some(&no_match)));
         let edges = first..self.edges.len() as u32;
-        self.error_rows.push(ErrorRow { from, edges });
+        let at = source.span();
+        self.error_rows.push(ErrorRow { from, at, edges });
     }
 
     fn join(&mut self, places: &[Place], at: Span, target: Target) {

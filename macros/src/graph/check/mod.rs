@@ -8,6 +8,7 @@ mod exclusive;
 mod reach;
 mod rows;
 mod spelling;
+mod two_rows;
 
 use super::model::Model;
 use crate::errors::Errors;
@@ -17,6 +18,7 @@ pub(super) fn graph(model: &mut Model, errors: &mut Errors) {
         spelling::repair(model, errors);
     }
     rows::check(model, errors);
+    two_rows::check(model, errors);
     if model.has_start() {
         let arcs = arcs::Arcs::new(model);
         reach::check(model, &arcs, errors);
