@@ -41,8 +41,8 @@ pub(super) struct Node {
     pub(super) doubtful: bool,
     /// The joins it is a source of.
     pub(super) joins: Vec<u32>,
-    /// Whether some edge gives it an input.
-    pub(super) input: bool,
+    /// The first edge that gives it an input.
+    pub(super) input: Option<Span>,
 }
 
 pub(super) struct Edge {
@@ -129,7 +129,7 @@ impl Model {
     /// Tells each node about its rows and joins.
     pub(super) fn link(&mut self) {
         for node in &mut self.nodes {
-            (node.row, node.input) = (None, false);
+            (node.row, node.input) = (None, None);
             node.joins.clear();
         }
         for (at, row) in self.rows.iter().enumerate() {
@@ -147,7 +147,7 @@ impl Model {
             if let (Kind::Input | Kind::Each, Some(node)) =
                 (edge.kind, self.nodes.get_mut(edge.to as usize))
             {
-                node.input = true;
+                node.input.get_or_insert(edge.at);
             }
         }
     }

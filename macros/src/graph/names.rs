@@ -73,7 +73,7 @@ impl<'a> Names<'a> {
             row: None,
             doubtful: false,
             joins: Vec::new(),
-            input: false,
+            input: None,
         });
         self.known.insert((name, written), node);
         node

@@ -10,8 +10,8 @@ use crate::cx::Cx;
 use crate::encode::{Draft, EncodeError};
 use crate::graph::{
     Call, Dependency, Done, Fails, Given, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is,
-    NoRoute, Node, NodeFn, NodeId, Part, Returns, Route, RoutesNowhere, TakesInput, TakesNoInput,
-    TaskInput,
+    NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere, TakesInput,
+    TakesNoInput, TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
 use crate::state::{State, StateInfo};
@@ -25,6 +25,9 @@ pub type ItemOf<N> = <<N as NodeFn>::Input as TaskInput>::Item;
 
 /// What an edge with an input must give node `N`.
 pub type InputOf<N> = <<N as NodeFn>::Input as TakesInput>::Value;
+
+/// Node `N`, to which an edge gives an input.
+pub type Taking<N> = <<N as NodeFn>::Input as TakesInput>::Of<N>;
 
 /// Says at a node's function that a node over `S` may return an `R`.
 pub fn returns<S, R: IntoOutcome<S, Error: IntoNodeError>>() {}

@@ -79,11 +79,14 @@ impl TakesNoInput for NoInput {}
 /// Says that a node takes an input, and of which type.
 #[diagnostic::on_unimplemented(
     message = "this node takes no input, and this edge gives one",
-    label = "takes no input: write the node's name alone, or add a by-value parameter to the function"
+    label = "takes no input: add a by-value parameter to the function, or write the node's name alone",
+    note = "a task's input is taken by value: `item: Item`; by reference, as `item: &Item`, a node takes one of the graph's fields"
 )]
 pub trait TakesInput: TaskInput {
     /// The type of the by-value parameter.
     type Value;
+    /// The node itself. An error, and so silent, where none is taken.
+    type Of<N>;
 
     /// What a task with this value carries.
     fn carried(value: Self::Value) -> Self::Item;
@@ -94,6 +97,7 @@ where
     Self: TaskInput<Item = T>,
 {
     type Value = T;
+    type Of<N> = N;
 
     fn carried(value: T) -> T {
         value

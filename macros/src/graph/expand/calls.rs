@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{Code, inputs, rows, spanned};
-use crate::graph::model::{NodeId, OwnRow};
+use crate::graph::model::{Node, NodeId, OwnRow};
 
 /// How many nodes share one function: the time that rustc takes for a function
 /// grows faster than its length.
@@ -113,7 +113,7 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
     let name = code.name;
     let variants = inputs::have_variants(code);
     let arms = (0..).zip(&code.model.nodes).map(|(at, node)| {
-        let ty = code.node(at, node.at.span());
+        let ty = called(code, at, node);
         let Given {
             graph: given,
             input,
@@ -133,6 +133,18 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
         quote!(#at => #call,)
     });
     arms.collect()
+}
+
+/// The node's type. If it takes no input and an edge gives one, that is told at the edge, and
+/// not what else the graph does not have for it.
+fn called(code: &Code<'_>, at: NodeId, node: &Node) -> TokenStream {
+    match node.input {
+        Some(edge) => {
+            let (taking, ty) = (code.path(edge, quote!(glue::Taking)), code.node(at, edge));
+            quote_spanned!(edge=> #taking<#ty>)
+        }
+        None => code.node(at, node.at.span()),
+    }
 }
 
 /// The function that expands the node's row.

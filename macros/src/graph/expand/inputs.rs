@@ -17,7 +17,8 @@ fn taking<'a>(code: &Code<'a>) -> impl Iterator<Item = (u32, &'a Node)> {
         }
     }
     let nodes = (0..).zip(&model.nodes).zip(failures);
-    nodes.filter_map(|((at, node), failure)| (node.input || failure).then_some((at, node)))
+    nodes
+        .filter_map(|((at, node), failure)| (node.input.is_some() || failure).then_some((at, node)))
 }
 
 /// For each node, whether tasks of it may carry an input.
