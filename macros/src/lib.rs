@@ -11,6 +11,7 @@ mod half_typed;
 mod lint;
 mod node;
 mod optional;
+mod parse;
 mod route;
 mod silenced;
 mod state;

@@ -6,9 +6,9 @@
 mod banned;
 mod imports;
 
-use proc_macro2::TokenStream;
+use syn::parse::ParseStream;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprMethodCall, ExprPath, Ident, Item, Local, Pat, parse2};
+use syn::{Block, Expr, ExprMethodCall, ExprPath, Ident, Item, Local, Pat, parenthesized, token};
 
 use crate::errors::Errors;
 use imports::Imports;
@@ -44,14 +44,26 @@ pub(crate) fn expression(expr: &Expr, errors: &mut Errors) {
     lint.visit_expr(expr);
 }
 
-/// Reads what stands between the parentheses of `allow(…)`.
-pub(crate) fn allow(tokens: TokenStream) -> syn::Result<()> {
-    let what: Ident = parse2(tokens)?;
-    if what != "nondeterminism" {
-        let message = format!("`{what}` cannot be allowed here\nhelp: write `nondeterminism`");
-        return Err(syn::Error::new(what.span(), message));
+/// Reads the `(nondeterminism)` that follows the word `allow`.
+pub(crate) fn allow(input: ParseStream<'_>) -> syn::Result<()> {
+    let wrong = |span, what: &str| {
+        syn::Error::new(span, format!("{what}\nhelp: write `allow(nondeterminism)`"))
+    };
+    if !input.peek(token::Paren) {
+        return Err(wrong(input.span(), "expected a list"));
     }
-    Ok(())
+    let content;
+    parenthesized!(content in input);
+    let what: Ident = content
+        .parse()
+        .map_err(|error| wrong(error.span(), "expected a lint"))?;
+    match what == "nondeterminism" {
+        true => Ok(()),
+        false => Err(wrong(
+            what.span(),
+            &format!("`{what}` cannot be allowed here"),
+        )),
+    }
 }
 
 struct Lint<'a> {

@@ -11,6 +11,12 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
 }
 
+impl Table {
+    pub(super) fn is_empty(&self) -> bool {
+        self.settings.state.is_none() && self.instances.is_empty() && self.rows.is_empty()
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Settings {
     pub(super) state: Option<Type>,

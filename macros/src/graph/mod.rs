@@ -40,6 +40,12 @@ fn model(table: TokenStream, found: &mut Errors) -> Model {
     let mut wrong = Errors::new();
     let table = parse::table(table, &mut wrong);
     let readable = wrong.finish().map_err(|error| found.push(error)).is_ok();
+    if readable && table.is_empty() {
+        let message = "a graph needs a state and rows\n\
+            help: write `#[graph(state = YourState, start -> first_node -> end)]`";
+        found.at(Span::call_site(), message);
+        return build::model(table, found);
+    }
     if readable && table.settings.state.is_none() {
         let message = "a graph needs a state\n\
             help: add `state = YourState`, a struct that derives `State`";

@@ -4,14 +4,14 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
 use syn::{Expr, Ident, Pat, Path, Token, braced, bracketed, parenthesized, token};
 
 use super::ast::{Arm, Each, Instance, Match, Place, Row, Source, Table, Target};
 use super::settings;
 use crate::errors::Errors;
-use crate::{lint, text};
+use crate::{lint, parse, text};
 
 mod kw {
     syn::custom_keyword!(allow);
@@ -27,7 +27,7 @@ pub(super) const RESERVED: [&str; 6] = ["start", "end", "each", "defer", "match"
 pub(super) fn table(tokens: TokenStream, errors: &mut Errors) -> Table {
     let mut table = Table::default();
     let mut failed = false;
-    let parser = |input: ParseStream<'_>| {
+    let read = parse::all(tokens, |input| {
         while !input.is_empty() {
             if let Err(error) = entry(input, &mut table, errors) {
                 failed = true;
@@ -39,8 +39,7 @@ pub(super) fn table(tokens: TokenStream, errors: &mut Errors) -> Table {
             }
         }
         Ok(())
-    };
-    let read = parser.parse2(tokens);
+    });
     // What an error left unread is not an error of its own.
     if let (Err(error), false) = (read, failed) {
         errors.push(error);
@@ -58,9 +57,7 @@ fn entry(input: ParseStream<'_>, table: &mut Table, errors: &mut Errors) -> syn:
         }
     } else if input.peek(kw::allow) && input.peek2(token::Paren) {
         input.parse::<kw::allow>()?;
-        let content;
-        parenthesized!(content in input);
-        lint::allow(content.parse()?)?;
+        lint::allow(input)?;
         table.settings.nondeterminism = true;
     } else {
         table.rows.push(row(input)?);
@@ -377,8 +374,7 @@ fn last_between(ahead: ParseStream<'_>, read: ParseStream<'_>) -> Span {
     let mut last = ahead.span();
     while ahead.cursor() != read.cursor() {
         match ahead.parse() {
-            Ok(TokenTree::Group(group)) => last = group.span_close(),
-            Ok(token) => last = token.span(),
+            Ok(token) => last = parse::end(&token),
             Err(_) => break,
         }
     }

@@ -75,8 +75,13 @@ fn value<T: syn::parse::Parse>(
     input: ParseStream<'_>,
     example: &str,
 ) -> syn::Result<T> {
+    let missing = input.is_empty() || input.peek(Token![,]);
     input.parse().map_err(|error| {
-        let message = format!("{error}\nhelp: write `{name} = {example}`");
+        let what = match missing {
+            true => "expected a value".to_owned(),
+            false => error.to_string(),
+        };
+        let message = format!("{what}\nhelp: write `{name} = {example}`");
         syn::Error::new(error.span(), message)
     })
 }

@@ -4,10 +4,10 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::Ident;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::ParseStream;
 
 use crate::errors::Errors;
-use crate::suggest;
+use crate::{parse, suggest};
 
 /// Calls `read` with the name of each item and what follows the name. Unknown
 /// and repeated names are errors; `what` says what the names are.
@@ -41,7 +41,7 @@ pub(super) fn each(
             seen.push(text);
             result.inspect_err(|_| drop(skip(input)))
         };
-        let result = parser.parse2(item);
+        let result = parse::all(item, parser);
         errors.keep(result);
     }
 }

@@ -8,7 +8,7 @@ use syn::{Ident, LitInt, LitStr, Path, Token, parenthesized};
 use super::list;
 use super::time::Time;
 use crate::errors::Errors;
-use crate::lint;
+use crate::{lint, parse};
 
 const NODE: [&str; 7] = [
     "timeout", "retry", "blocking", "writes", "name", "allow", "crate",
@@ -49,7 +49,7 @@ impl Options {
                 "writes" => options.writes = Some(writes(input, errors)?),
                 "name" => options.name = Some(display_name(input)?),
                 "allow" => {
-                    lint::allow(in_parens(input, "allow(nondeterminism)")?)?;
+                    lint::allow(input)?;
                     options.nondeterminism = true;
                 }
                 _ => options.crate_path = Some(value(input, "crate = ::superstep")?),
@@ -71,20 +71,23 @@ impl Options {
 impl Retry {
     fn parse(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Self> {
         let mut retry = Self::default();
-        let (mut base, mut max) = (None, None);
+        let (mut base, mut max, mut named) = (None, None, false);
         let tokens = in_parens(input, "retry(attempts = 4, base = \"250ms\", max = \"8s\")")?;
         check_named(&tokens)?;
         let what = "an option of `retry`";
         list::each(tokens, &RETRY, what, errors, |name, input, errors| {
             match name.to_string().as_str() {
-                "attempts" => retry.attempts = Some(attempts(input, errors)?),
+                "attempts" => {
+                    named = true;
+                    retry.attempts = Some(attempts(input, errors)?);
+                }
                 "base" => base = Some(value::<Time>(input, "base = \"250ms\"")?),
                 "max" => max = Some(value::<Time>(input, "max = \"8s\"")?),
                 _ => retry.when = Some(value(input, "when = is_worth_it")?),
             }
             input.parse::<Nothing>().map(drop)
         });
-        if retry.attempts.is_none() {
+        if !named {
             let message = "`retry` without `attempts` never retries\n\
                 help: say how often to try, the first try included: `retry(attempts = 4)`";
             errors.at(name.span(), message);
@@ -141,7 +144,7 @@ fn writes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Ident>
     let tokens = in_parens(input, "writes(field, …)")?;
     let fields = Punctuated::<Ident, Token![,]>::parse_terminated;
     let mut unique: Vec<Ident> = Vec::new();
-    for field in syn::parse::Parser::parse2(fields, tokens)? {
+    for field in parse::all(tokens, fields)? {
         if unique.contains(&field) {
             let message = format!("`{field}` is listed twice\nhelp: keep one of the two");
             errors.at(field.span(), message);
