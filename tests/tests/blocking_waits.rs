@@ -101,7 +101,7 @@ fn nor_does_one_whose_driver_was_kept_from_the_clock() {
         let (graph, engine) = impatient();
         let (release, is_released) = mpsc::channel::<()>();
         let stuck = spawn_blocking(move || is_released.recv());
-        let mut call = engine.run("run", Job::default()).into_future();
+        let mut call = Box::pin(engine.run("run", Job::default()));
         let polled = std::future::poll_fn(|task| call.as_mut().poll(task));
         tokio::select! {
             biased;

@@ -51,7 +51,7 @@ fn taken_over<G: Graph<State: Clone>>(
     let (engine, input) = (engine.clone(), input.clone());
     let waiter = thread::spawn(move || {
         on_one_thread().block_on(async {
-            let mut call = engine.run("run", input).into_future();
+            let mut call = Box::pin(engine.run("run", input));
             let polled = poll_fn(|task| Poll::Ready(call.as_mut().poll(task).is_ready()));
             assert!(!polled.await, "the node is under way");
             waits.send(()).unwrap();
@@ -186,7 +186,7 @@ fn a_blocking_node_starts_on_another_runtime() {
     let first = first.max_blocking_threads(1).enable_all().build().unwrap();
     let (release, is_released) = mpsc::channel::<()>();
     first.spawn_blocking(move || is_released.recv());
-    let mut call = engine.run("run", Job::default()).into_future();
+    let mut call = Box::pin(engine.run("run", Job::default()));
     first.block_on(async {
         let polled = poll_fn(|task| Poll::Ready(call.as_mut().poll(task).is_ready()));
         assert!(!polled.await);
@@ -268,12 +268,12 @@ fn a_turn_that_lost_its_runtime_is_not_the_one_after_it() {
         });
         let builder = lab.builder(&store).default_timeout(LONG);
         let here = builder.run_budget(LONG).build().unwrap();
-        let call = || here.turn("run", round(2)).token("first").into_future();
+        let call = || here.turn("run", round(2)).token("first");
         let first = pool();
         first.spawn(call());
         noted(&lab.outside.journal, 1);
         let run = usual.block_on(async {
-            let mut call = call();
+            let mut call = Box::pin(call());
             let polled = poll_fn(|task| Poll::Ready(call.as_mut().poll(task).is_ready()));
             assert!(!polled.await, "the node is under way");
             is_lost.store(true, Ordering::SeqCst);

@@ -17,6 +17,11 @@ fn sendable<F: IntoFuture<IntoFuture: Send>>(call: F) -> F {
     call
 }
 
+/// What `tokio::spawn` takes.
+fn spawnable<F: Future<Output: Send> + Send + 'static>(call: F) -> F {
+    call
+}
+
 /// Never run: that it compiles, for any graph, is what it shows.
 #[expect(dead_code, reason = "it is compiled, which is all")]
 fn all_calls<G: Graph<State: Clone>>(
@@ -26,12 +31,12 @@ fn all_calls<G: Graph<State: Clone>>(
     state: StateOf<G>,
     update: UpdateOf<G>,
 ) {
-    drop(sendable(engine.run("run", state.clone())));
-    drop(sendable(engine.run("run", state).seed(1)));
+    drop(spawnable(engine.run("run", state.clone())));
+    drop(spawnable(engine.run("run", state).seed(1)));
     drop(sendable(engine.resume("run")));
     drop(sendable(engine.get("run")));
-    drop(sendable(engine.turn("run", update.clone())));
-    drop(sendable(engine.turn("run", update.clone()).token("one")));
+    drop(spawnable(engine.turn("run", update.clone())));
+    drop(spawnable(engine.turn("run", update.clone()).token("one")));
     drop(sendable(engine.update("run", update)));
     drop(sendable(engine.answer(
         "run",
@@ -41,7 +46,7 @@ fn all_calls<G: Graph<State: Clone>>(
     drop(sendable(engine.history("run")));
     drop(sendable(engine.state_at("run", 1)));
     drop(sendable(engine.replay("run")));
-    drop(sendable(engine.fork("run", 1, "fork", |_| {})));
+    drop(spawnable(engine.fork("run", 1, "fork", |_| {})));
     drop(sendable(engine.label("run", 1, "label")));
     drop(sendable(engine.labels("run")));
     drop(sendable(engine.prune(Prune::runs())));
@@ -89,11 +94,12 @@ async fn add(_: &Sum, addend: Addend, cx: &Cx) -> Result<SumUpdate, NodeError> {
 struct Adder;
 
 #[tokio::test]
-async fn a_replay_can_be_spawned() {
+async fn a_run_and_its_replay_can_be_spawned() {
     for place in stores() {
         let engine = Engine::builder(Adder).store(place.store.clone());
         let engine = engine.build().unwrap();
-        let run = engine.run("run", Sum::default()).await.unwrap();
+        let run = tokio::spawn(engine.run("run", Sum::default()));
+        let run = run.await.unwrap().unwrap();
         let replayed = tokio::spawn(async move { engine.replay("run").await });
         let replayed = replayed.await.unwrap().unwrap();
         assert_eq!(replayed.state().total, 6);

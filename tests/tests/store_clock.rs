@@ -90,7 +90,7 @@ async fn a_turn_asks_the_stores_clock_who_drives() {
     for place in places() {
         let engine = place.engine();
         // Begun, and not continued.
-        let mut begun = engine.run("run", Tea::default()).into_future();
+        let mut begun = Box::pin(engine.run("run", Tea::default()));
         poll_fn(|cx| Poll::Ready(begun.as_mut().poll(cx).is_ready())).await;
         drop(begun);
         let turn = || engine.turn("run", Tea::update().cups(1)).into_future();

@@ -1,11 +1,15 @@
 //! Calls that take an option or two before they are awaited.
+//!
+//! Each is a future itself, so that it can be spawned as it is.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 use super::{At, Engine};
 use crate::encode::EncodeError;
@@ -15,94 +19,143 @@ use crate::machine::UpdateOf;
 use crate::run::Run;
 use crate::session::GivenResponse;
 
-type Driven<G> = Pin<Box<dyn Future<Output = Result<Run<<G as Graph>::State>, Error>> + Send>>;
+type Outcome<G> = Result<Run<<G as Graph>::State>, Error>;
+type Driven<'a, G> = Pin<Box<dyn Future<Output = Outcome<G>> + Send + 'a>>;
 
-/// A run to be started, by [`Engine::run`]; await it.
-#[must_use = "nothing happens until it is awaited"]
-pub struct RunCall<G: Graph> {
+/// What a call asks for, until it is polled, and then the future that does it.
+struct Call<'a, G: Graph, A> {
     engine: Engine<G>,
     run: String,
-    state: G::State,
-    seed: Option<u64>,
+    asked: Option<A>,
+    /// Never locked: it only makes the call `Sync`.
+    driven: Mutex<Option<Driven<'a, G>>>,
 }
 
-impl<G: Graph> RunCall<G> {
-    pub(super) const fn new(engine: Engine<G>, run: String, state: G::State) -> Self {
+impl<'a, G: Graph, A> Call<'a, G, A> {
+    const fn new(engine: Engine<G>, run: String, asked: A) -> Self {
         Self {
             engine,
             run,
-            state,
-            seed: None,
+            asked: Some(asked),
+            driven: Mutex::const_new(None),
         }
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        drive: impl FnOnce(Engine<G>, String, A) -> Driven<'a, G>,
+    ) -> Poll<Outcome<G>> {
+        let driven = self.driven.get_mut();
+        if let Some(asked) = self.asked.take() {
+            *driven = Some(drive(self.engine.clone(), self.run.clone(), asked));
+        }
+        match driven {
+            Some(driven) => driven.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// A run to be started, by [`Engine::run`]; await it, or spawn it.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use superstep::prelude::*;
+/// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+/// # struct Trip { packed: String }
+/// # #[node]
+/// # fn pack(_: &Trip) {}
+/// # #[graph(state = Trip, start -> pack -> end)]
+/// # struct Packing;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let engine = Engine::builder(Packing).build()?;
+/// let call = tokio::spawn(engine.run("trip", Trip::default()));
+/// // It is driven, whatever happens here.
+/// let run = call.await??;
+/// assert_eq!(run.status(), Status::Completed);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing happens until it is awaited"]
+pub struct RunCall<G: Graph>(Call<'static, G, (G::State, Option<u64>)>);
+
+impl<G: Graph> RunCall<G> {
+    pub(super) const fn new(engine: Engine<G>, run: String, state: G::State) -> Self {
+        Self(Call::new(engine, run, (state, None)))
     }
 
     /// Sets the run's seed. By default it is a hash of the run's id.
     pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
+        if let Some((_, given)) = &mut self.0.asked {
+            *given = Some(seed);
+        }
         self
     }
 }
 
-impl<G: Graph> IntoFuture for RunCall<G> {
+impl<G: Graph> Future for RunCall<G> {
     type Output = Result<Run<G::State>, Error>;
-    type IntoFuture = Driven<G>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.engine.start(self.run, self.state, self.seed))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |engine, run, (state, seed)| {
+            Box::pin(engine.start(run, state, seed))
+        })
     }
 }
 
+// What is asked for is moved, never polled.
+impl<G: Graph> Unpin for RunCall<G> {}
+
 impl<G: Graph> fmt::Debug for RunCall<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let asked = self.0.asked.as_ref();
         f.debug_struct("RunCall")
-            .field("run", &self.run)
-            .field("seed", &self.seed)
+            .field("run", &self.0.run)
+            .field("seed", &asked.and_then(|(_, seed)| *seed))
             .finish_non_exhaustive()
     }
 }
 
-/// A turn to be begun, by [`Engine::turn`]; await it.
+/// A turn to be begun, by [`Engine::turn`]; await it, or spawn it.
 #[must_use = "nothing happens until it is awaited"]
-pub struct TurnCall<G: Graph> {
-    engine: Engine<G>,
-    run: String,
-    update: UpdateOf<G>,
-    token: Option<String>,
-}
+pub struct TurnCall<G: Graph>(Call<'static, G, (UpdateOf<G>, Option<String>)>);
 
 impl<G: Graph> TurnCall<G> {
     pub(super) const fn new(engine: Engine<G>, run: String, update: UpdateOf<G>) -> Self {
-        Self {
-            engine,
-            run,
-            update,
-            token: None,
-        }
+        Self(Call::new(engine, run, (update, None)))
     }
 
     /// Names the turn, e.g. after the message that began it: a further call
     /// with the same token begins no turn and returns that one's result instead. At least 1
     /// and at most 1,024 bytes, else [`Error::InvalidToken`].
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        if let Some((_, given)) = &mut self.0.asked {
+            *given = Some(token.into());
+        }
         self
     }
 }
 
-impl<G: Graph> IntoFuture for TurnCall<G> {
+impl<G: Graph> Future for TurnCall<G> {
     type Output = Result<Run<G::State>, Error>;
-    type IntoFuture = Driven<G>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.engine.start_turn(self.run, self.update, self.token))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |engine, run, (update, token)| {
+            Box::pin(engine.start_turn(run, update, token))
+        })
     }
 }
 
+// As for a `RunCall`.
+impl<G: Graph> Unpin for TurnCall<G> {}
+
 impl<G: Graph> fmt::Debug for TurnCall<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let asked = self.0.asked.as_ref();
         f.debug_struct("TurnCall")
-            .field("run", &self.run)
-            .field("token", &self.token)
+            .field("run", &self.0.run)
+            .field("token", &asked.and_then(|(_, token)| token.as_ref()))
             .finish_non_exhaustive()
     }
 }
@@ -113,15 +166,16 @@ pub(super) type Edit<'a, G> = Box<dyn FnOnce(&mut <G as Graph>::State) + Send + 
 /// What calls are to have answered, or the first that cannot be stored, and why.
 pub(super) type Responses = Result<Vec<GivenResponse>, (String, EncodeError)>;
 
-/// A fork to be made, by [`Engine::fork`]; await it.
-#[must_use = "nothing happens until it is awaited"]
-pub struct ForkCall<'a, G: Graph> {
-    engine: Engine<G>,
+/// What is asked of a fork, beside its id.
+struct Fork<'a, G: Graph> {
     origin: (String, At),
-    run: String,
     edit: Edit<'a, G>,
     responses: Responses,
 }
+
+/// A fork to be made, by [`Engine::fork`]; await it, or spawn it.
+#[must_use = "nothing happens until it is awaited"]
+pub struct ForkCall<'a, G: Graph>(Call<'a, G, Fork<'a, G>>);
 
 impl<'a, G: Graph> ForkCall<'a, G> {
     pub(super) fn new(
@@ -130,13 +184,12 @@ impl<'a, G: Graph> ForkCall<'a, G> {
         run: &str,
         edit: Edit<'a, G>,
     ) -> Self {
-        Self {
-            engine,
+        let asked = Fork {
             origin: (origin.to_owned(), at),
-            run: run.to_owned(),
             edit,
             responses: Ok(Vec::new()),
-        }
+        };
+        Self(Call::new(engine, run.to_owned(), asked))
     }
 
     /// What if a call had answered this? In the step that follows the branch, call `n` of
@@ -196,12 +249,14 @@ impl<'a, G: Graph> ForkCall<'a, G> {
         n: u64,
         value: &T,
     ) -> Self {
-        if let Ok(responses) = &mut self.responses {
+        if let Some(Fork { responses, .. }) = &mut self.0.asked
+            && let Ok(given) = responses
+        {
             match GivenResponse::new((node, item), (effect, n), value) {
-                Ok(response) => responses.push(response),
+                Ok(response) => given.push(response),
                 Err(error) => {
                     let what = format!("the response given for effect `{effect}` of node `{node}`");
-                    self.responses = Err((what, error));
+                    *responses = Err((what, error));
                 }
             }
         }
@@ -209,31 +264,31 @@ impl<'a, G: Graph> ForkCall<'a, G> {
     }
 }
 
-impl<'a, G: Graph> IntoFuture for ForkCall<'a, G> {
+impl<G: Graph> Future for ForkCall<'_, G> {
     type Output = Result<Run<G::State>, Error>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
-    fn into_future(self) -> Self::IntoFuture {
-        let Self {
-            engine,
-            origin: (origin, at),
-            run,
-            edit,
-            responses,
-        } = self;
-        Box::pin(async move {
-            let made = engine.make_fork((&origin, at), &run, edit, responses);
-            made.await
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |engine, run, asked| {
+            let Fork {
+                origin: (origin, at),
+                edit,
+                responses,
+            } = asked;
+            Box::pin(async move {
+                let made = engine.make_fork((&origin, at), &run, edit, responses);
+                made.await
+            })
         })
     }
 }
 
 impl<G: Graph> fmt::Debug for ForkCall<'_, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let asked = self.0.asked.as_ref();
         f.debug_struct("ForkCall")
-            .field("origin", &self.origin)
-            .field("run", &self.run)
-            .field("responses", &self.responses)
+            .field("origin", &asked.map(|asked| &asked.origin))
+            .field("run", &self.0.run)
+            .field("responses", &asked.map(|asked| &asked.responses))
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! One run, from its start to its end, disturbed at one point.
 
-use std::future::{IntoFuture, poll_fn};
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -128,7 +128,7 @@ where
         last_poll: Option<u64>,
     ) -> (Driven<G::State>, u64) {
         let mut polls = 0;
-        let mut call = engine.run(RUN, (self.input)()).into_future();
+        let mut call = pin!(engine.run(RUN, (self.input)()));
         let mut died = pin!(process.store.died());
         let driven = poll_fn(|task| {
             if died.as_mut().poll(task).is_ready() {
