@@ -27,7 +27,12 @@ fn guides() -> Vec<String> {
 #[test]
 fn every_guide_is_on_the_map_and_its_code_is_compiled() {
     let map = read("docs/README.md");
-    let compiled = read("tests/src/doctests.rs") + &read("examples/guides.rs");
+    let places = [
+        "tests/src/doctests.rs",
+        "examples/guides.rs",
+        "ui-tests/tests/page.rs",
+    ];
+    let compiled: String = places.map(read).concat();
     for guide in guides() {
         assert!(
             map.contains(&format!("]({guide})")),

@@ -1,0 +1,26 @@
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Letter {
+    text: String,
+}
+
+#[node]
+fn write(_: &Letter) -> LetterUpdate {
+    Letter::update().text("Dear reader,")
+}
+
+#[node]
+fn review(_: &Letter) {}
+
+// Shown in docs/compile-errors.md:
+#[graph(
+    state = Letter,
+    start -> write -> reviwe,
+    review -> end,
+)]
+struct Writing;
+
+// Not shown:
+fn main() {}

@@ -1,0 +1,31 @@
+use serde::{Deserialize, Serialize};
+use superstep::prelude::*;
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Letter {
+    text: String,
+}
+
+#[node]
+fn write(_: &Letter) -> LetterUpdate {
+    Letter::update().text("Dear reader,")
+}
+
+#[node]
+fn review(_: &Letter) {}
+
+#[node]
+fn sign(_: &Letter) {}
+
+// Shown in docs/compile-errors.md:
+#[graph(
+    state = Letter,
+    start -> write,
+    write -> review,
+    write -> sign,
+    [review, sign] -> end,
+)]
+struct Writing;
+
+// Not shown:
+fn main() {}
