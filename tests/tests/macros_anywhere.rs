@@ -247,3 +247,77 @@ async fn a_reducer_may_be_a_function_of_a_trait() {
     let run = engine.run("run", tall).await.unwrap();
     assert_eq!(run.state().metres, 8);
 }
+
+/// Types of one's own that are called like the context.
+mod called_cx {
+    use super::*;
+
+    mod by_reference {
+        pub(super) struct Cx(pub(super) u32);
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Cx(u32);
+
+    #[derive(Route)]
+    enum Split {
+        Into(Vec<Cx>),
+    }
+
+    #[node]
+    fn split(_: &Visits, all: &by_reference::Cx) -> Split {
+        Split::Into((0..all.0).map(Cx).collect())
+    }
+
+    #[node]
+    fn number(_: &Visits, number: Cx, all: &by_reference::Cx, cx: &superstep::Cx) -> VisitsUpdate {
+        saw(format!("{} of {} in step {}", number.0, all.0, cx.step()))
+    }
+
+    #[graph(
+        state = Visits,
+        start -> split -> match { Split::Into(all) => each number(all) else end },
+        number -> end,
+    )]
+    struct Numbers {
+        all: by_reference::Cx,
+    }
+
+    #[tokio::test]
+    async fn they_are_not_the_context() {
+        let all = by_reference::Cx(2);
+        assert_eq!(
+            seen(Numbers { all }).await,
+            ["0 of 2 in step 2", "1 of 2 in step 2"]
+        );
+    }
+
+    mod state {
+        use superstep::prelude::{State, graph, node};
+
+        #[derive(State, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+        pub(super) struct Cx {
+            pub(super) steps: u64,
+        }
+
+        #[node]
+        fn once(_: &Cx, cx: &superstep::Cx) -> CxUpdate {
+            Cx::update().steps(cx.step())
+        }
+
+        #[node]
+        fn twice(state: &Cx) -> bool {
+            state.steps > 0
+        }
+
+        #[graph(state = Cx, start -> once -> twice -> match { true => end, false => once })]
+        pub(super) struct Counted;
+    }
+
+    #[tokio::test]
+    async fn a_state_may_be_called_like_it() {
+        let engine = Engine::builder(state::Counted).no_store().build().unwrap();
+        let run = engine.run("run", state::Cx::default()).await.unwrap();
+        assert_eq!(run.state().steps, 1);
+    }
+}

@@ -3,10 +3,11 @@
 use quote::ToTokens;
 use syn::{Error, FnArg, PatType, ReturnType, Safety, Type, TypeReference};
 
-use super::model::{Function, is_context, names_context, peel};
+use super::model::{Function, peel};
 use super::options::Options;
 use super::owned::what_is_borrowed;
 use crate::errors::Errors;
+use crate::text;
 
 pub(super) fn signature(function: &Function, options: &Options, errors: &mut Errors) {
     check_qualifiers(function, errors);
@@ -63,7 +64,7 @@ fn check_state(function: &Function, errors: &mut Errors) {
     };
     let ty = peel(&first.ty);
     let message = match ty {
-        _ if names_context(ty) => {
+        _ if function.begins_with_context() => {
             "the state comes first, then the context\nhelp: move this parameter after the state"
         }
         Type::Reference(TypeReference {
@@ -93,17 +94,12 @@ fn check_parameters(function: &Function, errors: &mut Errors) {
         }
         match peel(&arg.ty) {
             Type::Reference(reference) => check_dependency(reference, errors),
-            ty if is_context(ty) => {
-                let name = arg.pat.to_token_stream();
-                let message = format!(
-                    "take the context by reference\nhelp: write `{name}: &{}`",
-                    ty.to_token_stream().to_string().replace(' ', "")
-                );
-                errors.push(Error::new_spanned(ty, message));
-            }
             ty if input.is_some() => {
-                let message = "a task has one input, and this is the second by-value parameter\n\
-                    help: make one struct of the two, or take a dependency by reference: `&T`";
+                let written = text::joined(ty);
+                let message = format!(
+                    "a task has one input, and this is the second by-value parameter\n\
+                     help: make one struct of the two, or take a dependency by reference: `&{written}`"
+                );
                 errors.push(Error::new_spanned(ty, message));
             }
             ty => {

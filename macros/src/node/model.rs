@@ -1,6 +1,7 @@
 use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
+use syn::visit::Visit;
 use syn::{
     Attribute, FnArg, GenericParam, Generics, Ident, Pat, Path, ReturnType, Signature, Token, Type,
     TypeParamBound, Visibility, WherePredicate,
@@ -26,6 +27,15 @@ impl Function {
                 help: write `#[node] async fn name(state: &YourState, …) -> YourStateUpdate { … }`";
             syn::Error::new_spanned(head(whole), message)
         })
+    }
+
+    /// Whether the context stands where the state should. A state may be called `Cx`, too; a node
+    /// that returns another state's update is not over that one.
+    pub(super) fn begins_with_context(&self) -> bool {
+        let Some(FnArg::Typed(first)) = self.sig.inputs.first() else {
+            return false;
+        };
+        names_context(&first.ty) && returns_update_of_another(&self.sig.output)
     }
 
     /// The name of the `&Cx` parameter, if there is one; a guess by the type's
@@ -60,8 +70,22 @@ fn head(item: TokenStream) -> TokenStream {
         .collect()
 }
 
+/// Whether the type names an update, and not that of a state called `Cx`.
+fn returns_update_of_another(output: &ReturnType) -> bool {
+    struct Named(bool);
+    impl Visit<'_> for Named {
+        fn visit_ident(&mut self, ident: &Ident) {
+            let name = ident.to_string();
+            self.0 |= name.ends_with("Update") && name != "CxUpdate";
+        }
+    }
+    let mut found = Named(false);
+    found.visit_return_type(output);
+    found.0
+}
+
 /// Whether this is `&Cx`, judging by its spelling.
-pub(super) fn names_context(ty: &Type) -> bool {
+fn names_context(ty: &Type) -> bool {
     match peel(ty) {
         Type::Reference(reference) => is_context(&reference.elem),
         _ => false,
@@ -69,7 +93,7 @@ pub(super) fn names_context(ty: &Type) -> bool {
 }
 
 /// Whether this is `Cx` itself, judging by its spelling.
-pub(super) fn is_context(ty: &Type) -> bool {
+fn is_context(ty: &Type) -> bool {
     match peel(ty) {
         Type::Path(path) => {
             let last = path.path.segments.last();
@@ -125,7 +149,7 @@ impl Model {
         });
         let first = args.next()??;
         let state = Arg::new(first).ty().clone();
-        if names_context(first) || !is_owned(&state) {
+        if function.begins_with_context() || !is_owned(&state) {
             return None;
         }
         let args = args.flatten().map(Arg::new);
@@ -224,8 +248,6 @@ impl Arg {
     fn new(ty: &Type) -> Self {
         match peel(ty) {
             Type::Reference(reference) => Self::Provided(peel(&reference.elem).clone()),
-            // An error already; as an input it would be a second one.
-            other if is_context(other) => Self::Provided(other.clone()),
             other => Self::Input(other.clone()),
         }
     }
