@@ -63,3 +63,68 @@ pub fn node(options: TokenStream, item: TokenStream) -> TokenStream {
 pub fn graph(rows: TokenStream, item: TokenStream) -> TokenStream {
     graph::expand(rows.into(), item.into()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use crate::{graph, node, route, state};
+
+    /// A caller of a library's macro need not have a crate called `superstep`.
+    #[test]
+    fn with_a_path_to_the_crate_nothing_is_taken_from_elsewhere() {
+        let written = [
+            node::expand(
+                quote!(
+                    crate = my::engine,
+                    retry(attempts = 2),
+                    writes(total),
+                    blocking
+                ),
+                quote!(
+                    fn add(_: &Sum, by: u64, llm: &Llm, cx: &Cx) -> SumUpdate {}
+                ),
+            ),
+            node::expand(
+                quote!(crate = my::engine),
+                quote!(
+                    fn add(_: Sum) {}
+                ),
+            ),
+            graph::expand(
+                quote!(crate = my::engine, state = Sum, start -> each add(all()) else end, add -> end, add on error -> end),
+                quote!(
+                    struct Adding {
+                        llm: Llm,
+                    }
+                ),
+            ),
+            graph::expand(
+                quote!(crate = my::engine, state = Sum, start -> add),
+                quote!(
+                    struct Adding;
+                ),
+            ),
+            route::derive(quote!(
+                #[superstep(crate = my::engine)]
+                enum Next {
+                    More,
+                }
+            )),
+            state::derive(quote!(
+                #[superstep(crate = my::engine)]
+                struct Sum {
+                    #[reduce(sum)]
+                    total: u64,
+                    #[reduce(upsert = id)]
+                    parts: Vec<Part>,
+                }
+            )),
+        ];
+        for written in written {
+            let text = written.to_string().replace(' ', "");
+            assert!(!text.contains("superstep::"), "{text}");
+            assert!(text.contains("my::engine::"), "{text}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What the tests share. The tests themselves are in `tests`, next to this folder, one
 //! file per guarantee.
 
+pub mod counting;
 mod dice;
 #[cfg(all(doctest, feature = "sqlite"))]
 mod doctests;

@@ -321,3 +321,22 @@ mod called_cx {
         assert_eq!(run.state().steps, 1);
     }
 }
+
+/// A library's macro, which reaches the engine by `$crate`.
+mod behind_a_library {
+    #[derive(super::State, Debug, Clone, Default, super::Serialize, super::Deserialize)]
+    pub struct Counted {
+        #[reduce(sum)]
+        pub count: u64,
+    }
+
+    superstep_tests::counting!(Counting over Counted);
+
+    #[tokio::test]
+    async fn its_macros_find_the_engine_by_the_path_they_are_given() {
+        let counting = Counting { limit: 3 };
+        let engine = super::Engine::builder(counting).no_store().build().unwrap();
+        let run = engine.run("run", Counted::default()).await.unwrap();
+        assert_eq!(run.state().count, 3);
+    }
+}
