@@ -5,6 +5,7 @@ pub mod counting;
 mod dice;
 #[cfg(all(doctest, feature = "sqlite"))]
 mod doctests;
+pub mod every_lint;
 mod hooked;
 mod journal;
 pub mod lab;

@@ -19,7 +19,7 @@ pub(super) fn signature(function: &Function, options: &Options, errors: &mut Err
     check_blocking(function, options, errors);
 }
 
-/// A node is an ordinary function.
+/// A node is an ordinary function; that it could also run at compile time is no harm.
 fn check_qualifiers(function: &Function, errors: &mut Errors) {
     let sig = &function.sig;
     let mut refuse = |word: &dyn ToTokens, what: &str| {
@@ -28,9 +28,6 @@ fn check_qualifiers(function: &Function, errors: &mut Errors) {
         );
         errors.push(Error::new_spanned(word.to_token_stream(), message));
     };
-    if let Some(word) = &sig.constness {
-        refuse(word, "`const`");
-    }
     if let Safety::Unsafe(word) = &sig.safety {
         refuse(word, "`unsafe`");
     }

@@ -58,7 +58,7 @@ fn companion(model: &Model) -> TokenStream {
         #(#copied)*
         #[doc(hidden)]
         #silenced
-        #[allow(non_camel_case_types, dead_code)]
+        #[allow(non_camel_case_types, dead_code, clippy::exhaustive_structs)]
         #vis struct #name #generics #where_clause { #marker }
     }
 }

@@ -25,7 +25,7 @@ fn a_bare_node() {
                 Research::update()
             }
             #[doc(hidden)]
-            #[allow(non_camel_case_types, dead_code)]
+            #[allow(non_camel_case_types, dead_code, clippy::exhaustive_structs)]
             pub struct write {}
             const _: () = {
                 #[automatically_derived]
@@ -97,7 +97,7 @@ fn everything_at_once() {
             }
             #[cfg(feature = "web")]
             #[doc(hidden)]
-            #[allow(non_camel_case_types, dead_code)]
+            #[allow(non_camel_case_types, dead_code, clippy::exhaustive_structs)]
             struct search<T: Fetch>
             where
                 T: Clone,

@@ -22,6 +22,7 @@ fn a_field_that_combines() {
         &expect![[r#"
             ///A partial update of [`Run`]: what is not set stays as it is.
             #[must_use = "an update does nothing until a node returns it"]
+            #[allow(clippy::derive_partial_eq_without_eq)]
             pub struct RunUpdate {
                 notes: ::superstep::__private::Slot<Vec<Note>>,
                 replace_notes: ::superstep::__private::Slot<Vec<Note>>,
@@ -39,6 +40,7 @@ fn a_field_that_combines() {
                 #[allow(
                     clippy::should_implement_trait,
                     clippy::wrong_self_convention,
+                    clippy::impl_trait_in_params,
                     private_interfaces
                 )]
                 impl RunUpdate {

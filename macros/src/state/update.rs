@@ -76,6 +76,7 @@ pub(super) fn definition(state: &State<'_>) -> TokenStream {
     quote! {
         #[doc = #doc]
         #[must_use = "an update does nothing until a node returns it"]
+        #[allow(clippy::derive_partial_eq_without_eq)]
         #vis struct #update #generics #clause { #(#slots,)* }
     }
 }
@@ -102,7 +103,7 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
             }
         }
         // A field's name is the user's, and so is the visibility of its type.
-        #[allow(clippy::should_implement_trait, clippy::wrong_self_convention, private_interfaces)]
+        #[allow(clippy::should_implement_trait, clippy::wrong_self_convention, clippy::impl_trait_in_params, private_interfaces)]
         impl #impl_generics #update #ty_generics #clause {
             #(#setters)*
         }

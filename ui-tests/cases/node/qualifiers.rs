@@ -9,9 +9,6 @@ struct Research {
 }
 
 #[node]
-const fn plan(state: &Research) {}
-
-#[node]
 unsafe fn search(state: &Research) {}
 
 #[node]

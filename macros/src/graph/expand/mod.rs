@@ -28,9 +28,13 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let calls = calls::functions(&code);
     let implementation = implementation(&code);
     let silenced = silenced::of(&written.attrs);
+    // A graph's parameters are bounded by what every graph needs, whatever is written.
+    let is_generic = !code.generics.params.is_empty();
+    let repeated = is_generic.then(|| quote!(#[allow(clippy::trait_duplication_in_bounds)]));
     quote! {
         #written
         #silenced
+        #repeated
         const _: () = {
             #aliases
             #inputs
