@@ -254,9 +254,9 @@ fn the_row_of_a_match_sees_the_route_alone() {
                                 ::core::option::Option::None,
                                 __state,
                                 __cx,
-                                |__route| {
+                                |__given| {
                                     let __route = ::superstep::__private::glue::route(
-                                        ::core::convert::identity(__route),
+                                        ::core::convert::identity(__given),
                                     );
                                     let mut __hops = ::superstep::__private::Hops::none();
                                     match __route {

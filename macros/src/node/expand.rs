@@ -109,7 +109,7 @@ fn run(model: &Model, body: &TokenStream) -> TokenStream {
     let mut generics = model.generics.clone();
     generics.params.push(syn::parse_quote!(__G));
     let predicates = &mut generics.make_where_clause().predicates;
-    predicates.push(syn::parse_quote!(__G: ::core::marker::Sync));
+    predicates.push(syn::parse_quote!(__G: #runtime::Lends));
     for ty in model.provided() {
         predicates.push(syn::parse_quote!(__G: #runtime::Provides<#ty>));
     }

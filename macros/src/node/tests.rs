@@ -46,7 +46,7 @@ fn a_bare_node() {
                     },
                 > for write
                 where
-                    __G: ::superstep::__private::Graph,
+                    __G: ::superstep::__private::Lends,
                 {
                     fn run(
                         __call: ::superstep::__private::Call<'_, __G, Research, Self::Input>,
@@ -148,7 +148,7 @@ fn everything_at_once() {
                 > for search<T>
                 where
                     T: Clone,
-                    __G: crate::engine::__private::Graph,
+                    __G: crate::engine::__private::Lends,
                     __G: crate::engine::__private::Provides<dyn Web>,
                     __G: crate::engine::__private::Provides<Cx>,
                 {

@@ -10,8 +10,8 @@ use crate::cx::Cx;
 use crate::encode::{Draft, EncodeError};
 use crate::graph::{
     Call, Dependency, Done, Fails, Given, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is,
-    NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere, TakesInput,
-    TakesNoInput, TaskInput,
+    Lends, NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere,
+    TakesInput, TakesNoInput, TaskInput,
 };
 use crate::node_error::{Failure, NodeError};
 use crate::state::{State, StateInfo};
@@ -213,6 +213,8 @@ where
 /// Stands in for a graph with faults: it has whatever a node asks for.
 #[derive(Debug)]
 pub enum AnyGraph {}
+
+impl Lends for AnyGraph {}
 
 impl<T: ?Sized> Provides<T> for AnyGraph {
     fn provide<'a>(&'a self, _: &'a Cx) -> &'a T {

@@ -36,7 +36,7 @@ pub use self::{
     },
     node::{Call, Is},
     outcome::{Done, HasRoute, Hop, Hops, IntoNodeError, NoRoute, Returns, RoutesNowhere},
-    provides::Dependency,
+    provides::{Dependency, Lends},
     writes::Writers,
 };
 

@@ -2,7 +2,7 @@ use std::future::Future;
 
 use crate::cx::Cx;
 use crate::graph::input::TaskInput;
-use crate::graph::{NodeOptions, Returns};
+use crate::graph::{Lends, NodeOptions, Returns};
 use crate::node_error::NodeError;
 use crate::state::{FieldSet, State};
 
@@ -40,7 +40,7 @@ pub trait NodeFn {
     label = "not a node",
     note = "annotate the function with `#[node]`"
 )]
-pub trait Node<G: Sync, S, R, const OK: bool>: NodeFn {
+pub trait Node<G: Lends, S, R, const OK: bool>: NodeFn {
     /// Calls the function with what it asks for.
     fn run(call: Call<'_, G, S, Self::Input>) -> impl Future<Output = R> + Send;
 }

@@ -1,4 +1,5 @@
 use crate::cx::Cx;
+use crate::graph::Graph;
 
 /// Says that a graph's field can be lent to nodes on several threads.
 #[diagnostic::on_unimplemented(
@@ -11,6 +12,11 @@ pub trait Dependency {}
 // The trait's message says it all at once; the bounds would say it one by one.
 #[diagnostic::do_not_recommend]
 impl<T: Send + Sync + 'static> Dependency for T {}
+
+/// What nodes get their dependencies from: a graph, or what stands in for one.
+pub trait Lends: Sync {}
+
+impl<G: Graph> Lends for G {}
 
 /// Says that a graph can hand its nodes a `&T`: it has a field of that type.
 /// Written by `#[graph]`.
