@@ -24,9 +24,8 @@ type Driven<'a, G> = Pin<Box<dyn Future<Output = Outcome<G>> + Send + 'a>>;
 
 /// What a call asks for, until it is polled, and then the future that does it.
 struct Call<'a, G: Graph, A> {
-    engine: Engine<G>,
     run: String,
-    asked: Option<A>,
+    asked: Option<(Engine<G>, A)>,
     /// Never locked: it only makes the call `Sync`.
     driven: Mutex<Option<Driven<'a, G>>>,
 }
@@ -34,9 +33,8 @@ struct Call<'a, G: Graph, A> {
 impl<'a, G: Graph, A> Call<'a, G, A> {
     const fn new(engine: Engine<G>, run: String, asked: A) -> Self {
         Self {
-            engine,
             run,
-            asked: Some(asked),
+            asked: Some((engine, asked)),
             driven: Mutex::const_new(None),
         }
     }
@@ -47,8 +45,8 @@ impl<'a, G: Graph, A> Call<'a, G, A> {
         drive: impl FnOnce(Engine<G>, String, A) -> Driven<'a, G>,
     ) -> Poll<Outcome<G>> {
         let driven = self.driven.get_mut();
-        if let Some(asked) = self.asked.take() {
-            *driven = Some(drive(self.engine.clone(), self.run.clone(), asked));
+        if let Some((engine, asked)) = self.asked.take() {
+            *driven = Some(drive(engine, self.run.clone(), asked));
         }
         match driven {
             Some(driven) => driven.as_mut().poll(cx),
@@ -87,7 +85,7 @@ impl<G: Graph> RunCall<G> {
 
     /// Sets the run's seed. By default it is a hash of the run's id.
     pub const fn seed(mut self, seed: u64) -> Self {
-        if let Some((_, given)) = &mut self.0.asked {
+        if let Some((_, (_, given))) = &mut self.0.asked {
             *given = Some(seed);
         }
         self
@@ -112,7 +110,7 @@ impl<G: Graph> fmt::Debug for RunCall<G> {
         let asked = self.0.asked.as_ref();
         f.debug_struct("RunCall")
             .field("run", &self.0.run)
-            .field("seed", &asked.and_then(|(_, seed)| *seed))
+            .field("seed", &asked.and_then(|(_, (_, seed))| *seed))
             .finish_non_exhaustive()
     }
 }
@@ -130,7 +128,7 @@ impl<G: Graph> TurnCall<G> {
     /// with the same token begins no turn and returns that one's result instead. At least 1
     /// and at most 1,024 bytes, else [`Error::InvalidToken`].
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        if let Some((_, given)) = &mut self.0.asked {
+        if let Some((_, (_, given))) = &mut self.0.asked {
             *given = Some(token.into());
         }
         self
@@ -155,7 +153,7 @@ impl<G: Graph> fmt::Debug for TurnCall<G> {
         let asked = self.0.asked.as_ref();
         f.debug_struct("TurnCall")
             .field("run", &self.0.run)
-            .field("token", &asked.and_then(|(_, token)| token.as_ref()))
+            .field("token", &asked.and_then(|(_, (_, token))| token.as_ref()))
             .finish_non_exhaustive()
     }
 }
@@ -249,7 +247,7 @@ impl<'a, G: Graph> ForkCall<'a, G> {
         n: u64,
         value: &T,
     ) -> Self {
-        if let Some(Fork { responses, .. }) = &mut self.0.asked
+        if let Some((_, Fork { responses, .. })) = &mut self.0.asked
             && let Ok(given) = responses
         {
             match GivenResponse::new((node, item), (effect, n), value) {
@@ -286,9 +284,9 @@ impl<G: Graph> fmt::Debug for ForkCall<'_, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let asked = self.0.asked.as_ref();
         f.debug_struct("ForkCall")
-            .field("origin", &asked.map(|asked| &asked.origin))
+            .field("origin", &asked.map(|(_, asked)| &asked.origin))
             .field("run", &self.0.run)
-            .field("responses", &asked.map(|asked| &asked.responses))
+            .field("responses", &asked.map(|(_, asked)| &asked.responses))
             .finish_non_exhaustive()
     }
 }

@@ -23,7 +23,7 @@ impl<I: IntoIterator> ListOf<I::Item> for I {
 /// `String`s takes.
 ///
 /// Implemented for every type that iterates over values that become a `String`, and for
-/// nothing else.
+/// nothing else. An empty list has to say what it is empty of: `Vec::<String>::new()`, or `[""; 0]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a list of texts",
     label = "a list goes here, also one of a single text: `[text]`"
