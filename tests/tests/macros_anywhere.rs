@@ -340,3 +340,30 @@ mod behind_a_library {
         assert_eq!(run.state().count, 3);
     }
 }
+
+/// The runtime is where the crate of a macro says.
+mod elsewhere {
+    pub use superstep as runtime;
+
+    macro_rules! tally {
+        ($name:ident, $ty:ty) => {
+            #[derive(
+                superstep::State, Debug, Clone, Default, serde::Serialize, serde::Deserialize,
+            )]
+            #[superstep(crate = $crate::elsewhere::runtime)]
+            pub struct $name {
+                #[reduce(sum)]
+                count: $ty,
+            }
+        };
+    }
+
+    tally!(Tally, u64);
+}
+
+#[test]
+fn a_state_may_find_the_runtime_by_the_crate_of_a_macro() {
+    let update = elsewhere::Tally::update().count(1).count(2);
+    let json = superstep::encode::to_string(&update).unwrap();
+    assert_eq!(json, r#"{"count":3}"#);
+}

@@ -41,7 +41,8 @@ fn a_field_that_combines() {
                     clippy::should_implement_trait,
                     clippy::wrong_self_convention,
                     clippy::impl_trait_in_params,
-                    private_interfaces
+                    private_interfaces,
+                    dead_code
                 )]
                 impl RunUpdate {
                     /// What was found.

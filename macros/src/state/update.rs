@@ -102,8 +102,9 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
                 ::core::default::Default::default()
             }
         }
-        // A field's name is the user's, and so is the visibility of its type.
-        #[allow(clippy::should_implement_trait, clippy::wrong_self_convention, clippy::impl_trait_in_params, private_interfaces)]
+        // A field's name is the user's, and so is the visibility of its type; nobody has to call
+        // every setter, also where the name comes from a macro.
+        #[allow(clippy::should_implement_trait, clippy::wrong_self_convention, clippy::impl_trait_in_params, private_interfaces, dead_code)]
         impl #impl_generics #update #ty_generics #clause {
             #(#setters)*
         }
