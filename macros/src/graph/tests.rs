@@ -243,7 +243,7 @@ fn the_row_of_a_match_sees_the_route_alone() {
     let row = row.split("1u32 => {").next().unwrap();
     expect![[r#"
 
-                        ::superstep::__private::glue::step::<
+                        __rt::glue::step::<
                             G,
                             __N0,
                             _,
@@ -255,34 +255,32 @@ fn the_row_of_a_match_sees_the_route_alone() {
                                 __state,
                                 __cx,
                                 |__given| {
-                                    let __route = ::superstep::__private::glue::route(
+                                    let __route = __rt::glue::route(
                                         ::core::convert::identity(__given),
                                     );
-                                    let mut __hops = ::superstep::__private::Hops::none();
+                                    let mut __hops = __rt::Hops::none();
                                     match __route {
                                         Way::Many(xs) => {
-                                            if !::superstep::__private::glue::each::<
+                                            if !__rt::glue::each::<
                                                 __N1,
                                                 _,
                                             >(&mut __hops, 1u32, xs, __Input::N1) {
-                                                ::superstep::__private::Hops::to(&mut __hops, 2u32);
+                                                __rt::Hops::to(&mut __hops, 2u32);
                                             }
                                         }
                                         Way::One(x) if x > 0 => {
                                             {
-                                                let __item: ::superstep::__private::glue::InputOf<__N1> = x;
-                                                ::superstep::__private::Hops::with(
+                                                let __item: __rt::glue::InputOf<__N1> = x;
+                                                __rt::Hops::with(
                                                     &mut __hops,
                                                     3u32,
-                                                    __Input::N1(
-                                                        ::superstep::__private::glue::item::<__N1>(__item),
-                                                    ),
+                                                    __Input::N1(__rt::glue::item::<__N1>(__item)),
                                                 );
                                             }
-                                            ::superstep::__private::Hops::to(&mut __hops, 4u32);
+                                            __rt::Hops::to(&mut __hops, 4u32);
                                         }
                                         _ => {
-                                            ::superstep::__private::Hops::to(&mut __hops, 5u32);
+                                            __rt::Hops::to(&mut __hops, 5u32);
                                         }
                                     }
                                     __hops
@@ -306,6 +304,6 @@ fn a_graph_with_faults_still_is_a_graph() {
         ),
     );
     assert!(code.contains("compile_error!"));
-    assert!(code.contains("impl ::superstep::__private::Graph for G"));
+    assert!(code.contains("impl __rt::Graph for G"));
     assert!(code.contains("struct G {\n    x: u8,\n}"), "{code}");
 }

@@ -24,12 +24,13 @@ fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
     let node_fn = node_fn(model);
     let node = run(model, body);
     let writes = checked_writes(model);
-    let (cfgs, silenced) = (model.cfgs(), &model.silenced);
+    let (runtime, cfgs, silenced) = (&model.runtime, model.cfgs(), &model.silenced);
     quote! {
         #companion
         #(#cfgs)*
         #silenced
         const _: () = {
+            use #runtime as __rt;
             #node_fn
             #node
             #writes
@@ -65,7 +66,6 @@ fn companion(model: &Model) -> TokenStream {
 
 fn node_fn(model: &Model) -> TokenStream {
     let Model {
-        runtime,
         name,
         state,
         options,
@@ -81,13 +81,13 @@ fn node_fn(model: &Model) -> TokenStream {
     });
     let writes = options.writes.as_ref().map(|fields| {
         let fields = fields.iter().map(|field| field.unraw().to_string());
-        let set = quote!(<#state as #runtime::State>::INFO.set_of(&[#(#fields),*]));
+        let set = quote!(<#state as __rt::State>::INFO.set_of(&[#(#fields),*]));
         let set = optional(Some(set));
-        quote!(const WRITES: ::core::option::Option<#runtime::FieldSet> = #set;)
+        quote!(const WRITES: ::core::option::Option<__rt::FieldSet> = #set;)
     });
     quote! {
         #[automatically_derived]
-        impl #impl_generics #runtime::NodeFn for #name #ty_generics #where_clause {
+        impl #impl_generics __rt::NodeFn for #name #ty_generics #where_clause {
             #input
             const CLOSED: ::core::primitive::bool = #closed;
             #display_name
@@ -98,20 +98,15 @@ fn node_fn(model: &Model) -> TokenStream {
 }
 
 fn run(model: &Model, body: &TokenStream) -> TokenStream {
-    let Model {
-        runtime,
-        name,
-        state,
-        ..
-    } = model;
+    let Model { name, state, .. } = model;
     let output = output(model);
     let returns = returns(model, &output);
     let mut generics = model.generics.clone();
     generics.params.push(syn::parse_quote!(__G));
     let predicates = &mut generics.make_where_clause().predicates;
-    predicates.push(syn::parse_quote!(__G: #runtime::Lends));
+    predicates.push(syn::parse_quote!(__G: __rt::Lends));
     for ty in model.provided() {
-        predicates.push(syn::parse_quote!(__G: #runtime::Provides<#ty>));
+        predicates.push(syn::parse_quote!(__G: __rt::Provides<#ty>));
     }
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, ty_generics, _) = model.generics.split_for_impl();
@@ -121,8 +116,8 @@ fn run(model: &Model, body: &TokenStream) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        impl #impl_generics #runtime::Node<__G, #state, #output, #returns> for #name #ty_generics #where_clause {
-            fn run(__call: #runtime::Call<'_, __G, #state, Self::Input>) -> #future {
+        impl #impl_generics __rt::Node<__G, #state, #output, #returns> for #name #ty_generics #where_clause {
+            fn run(__call: __rt::Call<'_, __G, #state, Self::Input>) -> #future {
                 #body
             }
         }
@@ -131,40 +126,36 @@ fn run(model: &Model, body: &TokenStream) -> TokenStream {
 
 /// The call of the function, with what its parameters ask for.
 fn call(model: &Model) -> TokenStream {
-    let Model {
-        runtime,
-        name,
-        generics,
-        ..
-    } = model;
+    let Model { name, generics, .. } = model;
     let (_, ty_generics, _) = generics.split_for_impl();
     let turbofish = ty_generics.as_turbofish();
     let args = model.args.iter().map(|arg| match arg {
         Arg::Input(_) => quote!(__call.input.0),
         Arg::Provided(ty) => {
-            quote!(<__G as #runtime::Provides<#ty>>::provide(__call.graph, __call.cx))
+            quote!(<__G as __rt::Provides<#ty>>::provide(__call.graph, __call.cx))
         }
     });
     let call = quote!(#name #turbofish (__call.state #(, #args)*));
     match model.is_async {
         true => call,
-        false => quote!(#runtime::glue::now(__call, |__call| #call)),
+        false => quote!(__rt::glue::now(__call, |__call| #call)),
     }
 }
 
 /// Spanned at the type, where rustc reports what is wrong with it.
 fn input_type(model: &Model) -> TokenStream {
-    let runtime = &model.runtime;
     let Some(ty) = model.input() else {
-        return quote!(type Input = #runtime::NoInput;);
+        return quote!(
+            type Input = __rt::NoInput;
+        );
     };
     let span = ty.span();
-    let runtime = at(span, quote!(#runtime));
     let can = match model.generics.params.is_empty() {
-        true => quote_spanned!(span=> { let _ = #runtime::glue::input::<#ty>; true }),
+        true => quote_spanned!(span=> { let _ = __rt::glue::input::<#ty>; true }),
         false => quote!(true),
     };
-    quote_spanned!(span=> type Input = #runtime::Given<#ty, #can>;)
+    let given = quote!(__rt::Given);
+    quote_spanned!(span=> type Input = #given<#ty, #can>;)
 }
 
 /// Whether the function may return what it does: an error at that type, if not. Of a generic
@@ -178,9 +169,8 @@ fn returns(model: &Model, output: &TokenStream) -> TokenStream {
         Some(ty) => ty.span(),
         None => model.name.span(),
     };
-    let (runtime, state) = (&model.runtime, &model.state);
-    let runtime = at(span, quote!(#runtime));
-    quote_spanned!(span=> { let _ = #runtime::glue::returns::<#state, #output>; true })
+    let state = &model.state;
+    quote_spanned!(span=> { let _ = __rt::glue::returns::<#state, #output>; true })
 }
 
 fn output(model: &Model) -> TokenStream {
@@ -208,7 +198,6 @@ fn checked_writes(model: &Model) -> Option<TokenStream> {
 
 /// Nothing, if the defaults hold.
 fn node_options(model: &Model) -> Option<TokenStream> {
-    let runtime = &model.runtime;
     let Options {
         timeout, blocking, ..
     } = &model.options;
@@ -224,16 +213,15 @@ fn node_options(model: &Model) -> Option<TokenStream> {
     (!set.is_empty()).then(|| {
         quote! {
             #[allow(clippy::needless_update)] // if all of them are set
-            const OPTIONS: #runtime::NodeOptions = #runtime::NodeOptions {
+            const OPTIONS: __rt::NodeOptions = __rt::NodeOptions {
                 #(#set,)*
-                ..#runtime::NodeOptions::DEFAULT
+                ..__rt::NodeOptions::DEFAULT
             };
         }
     })
 }
 
 fn retry_options(model: &Model) -> Option<TokenStream> {
-    let runtime = &model.runtime;
     let retry = &model.options.retry;
     let attempts = retry.attempts?;
     let base = optional(retry.base.map(duration));
@@ -242,7 +230,7 @@ fn retry_options(model: &Model) -> Option<TokenStream> {
         Some(path) => at(path.span(), optional(Some(path))),
         None => optional(None::<TokenStream>),
     };
-    Some(quote!(#runtime::RetryOptions::of(#attempts, #base, #max, #when)))
+    Some(quote!(__rt::RetryOptions::of(#attempts, #base, #max, #when)))
 }
 
 fn duration(time: Duration) -> TokenStream {

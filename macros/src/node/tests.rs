@@ -28,32 +28,33 @@ fn a_bare_node() {
             #[allow(non_camel_case_types, dead_code, clippy::exhaustive_structs)]
             pub struct write {}
             const _: () = {
+                use ::superstep::__private as __rt;
                 #[automatically_derived]
-                impl ::superstep::__private::NodeFn for write {
-                    type Input = ::superstep::__private::NoInput;
+                impl __rt::NodeFn for write {
+                    type Input = __rt::NoInput;
                     const CLOSED: ::core::primitive::bool = true;
                 }
                 #[automatically_derived]
                 impl<
                     __G,
-                > ::superstep::__private::Node<
+                > __rt::Node<
                     __G,
                     Research,
                     ResearchUpdate,
                     {
-                        let _ = ::superstep::__private::glue::returns::<Research, ResearchUpdate>;
+                        let _ = __rt::glue::returns::<Research, ResearchUpdate>;
                         true
                     },
                 > for write
                 where
-                    __G: ::superstep::__private::Lends,
+                    __G: __rt::Lends,
                 {
                     fn run(
-                        __call: ::superstep::__private::Call<'_, __G, Research, Self::Input>,
+                        __call: __rt::Call<'_, __G, Research, Self::Input>,
                     ) -> impl ::core::future::Future<
                         Output = ResearchUpdate,
                     > + ::core::marker::Send {
-                        ::superstep::__private::glue::now(__call, |__call| write(__call.state))
+                        __rt::glue::now(__call, |__call| write(__call.state))
                     }
                 }
             };
@@ -106,22 +107,23 @@ fn everything_at_once() {
             }
             #[cfg(feature = "web")]
             const _: () = {
+                use crate::engine::__private as __rt;
                 #[automatically_derived]
-                impl<T: Fetch> crate::engine::__private::NodeFn for search<T>
+                impl<T: Fetch> __rt::NodeFn for search<T>
                 where
                     T: Clone,
                 {
-                    type Input = crate::engine::__private::Given<Question<T>, true>;
+                    type Input = __rt::Given<Question<T>, true>;
                     const CLOSED: ::core::primitive::bool = false;
                     const NAME: ::core::option::Option<&'static ::core::primitive::str> = ::core::option::Option::Some(
                         "web search",
                     );
                     #[allow(clippy::needless_update)]
-                    const OPTIONS: crate::engine::__private::NodeOptions = crate::engine::__private::NodeOptions {
+                    const OPTIONS: __rt::NodeOptions = __rt::NodeOptions {
                         timeout: ::core::option::Option::Some(
                             ::core::time::Duration::from_millis(30000u64),
                         ),
-                        retry: crate::engine::__private::RetryOptions::of(
+                        retry: __rt::RetryOptions::of(
                             4u32,
                             ::core::option::Option::Some(
                                 ::core::time::Duration::from_millis(250u64),
@@ -129,31 +131,25 @@ fn everything_at_once() {
                             ::core::option::Option::None,
                             ::core::option::Option::Some(worth_it),
                         ),
-                        ..crate::engine::__private::NodeOptions::DEFAULT
+                        ..__rt::NodeOptions::DEFAULT
                     };
-                    const WRITES: ::core::option::Option<crate::engine::__private::FieldSet> = ::core::option::Option::Some(
-                        <Research as crate::engine::__private::State>::INFO
-                            .set_of(&["notes", "type"]),
+                    const WRITES: ::core::option::Option<__rt::FieldSet> = ::core::option::Option::Some(
+                        <Research as __rt::State>::INFO.set_of(&["notes", "type"]),
                     );
                 }
                 #[automatically_derived]
                 impl<
                     T: Fetch,
                     __G,
-                > crate::engine::__private::Node<
-                    __G,
-                    Research,
-                    Result<ResearchUpdate, NodeError>,
-                    true,
-                > for search<T>
+                > __rt::Node<__G, Research, Result<ResearchUpdate, NodeError>, true> for search<T>
                 where
                     T: Clone,
-                    __G: crate::engine::__private::Lends,
-                    __G: crate::engine::__private::Provides<dyn Web>,
-                    __G: crate::engine::__private::Provides<Cx>,
+                    __G: __rt::Lends,
+                    __G: __rt::Provides<dyn Web>,
+                    __G: __rt::Provides<Cx>,
                 {
                     fn run(
-                        __call: crate::engine::__private::Call<'_, __G, Research, Self::Input>,
+                        __call: __rt::Call<'_, __G, Research, Self::Input>,
                     ) -> impl ::core::future::Future<
                         Output = Result<ResearchUpdate, NodeError>,
                     > + ::core::marker::Send {
@@ -162,12 +158,8 @@ fn everything_at_once() {
                         >(
                             __call.state,
                             __call.input.0,
-                            <__G as crate::engine::__private::Provides<
-                                dyn Web,
-                            >>::provide(__call.graph, __call.cx),
-                            <__G as crate::engine::__private::Provides<
-                                Cx,
-                            >>::provide(__call.graph, __call.cx),
+                            <__G as __rt::Provides<dyn Web>>::provide(__call.graph, __call.cx),
+                            <__G as __rt::Provides<Cx>>::provide(__call.graph, __call.cx),
                         )
                     }
                 }

@@ -55,12 +55,6 @@ impl Draft {
         self.text.extend_from_slice(json.as_bytes());
     }
 
-    /// Writes `json`, of which nobody knows how it was encoded.
-    pub(crate) fn doubted(&mut self, json: &str) {
-        self.raw(json);
-        self.doubtful = true;
-    }
-
     pub(crate) const fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use serde_json::Value;
 
 use crate::cx::Cx;
-use crate::encode::{Draft, EncodeError};
 use crate::graph::{
     Call, Dependency, Done, Fails, Given, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is,
     Lends, NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere,
@@ -71,16 +70,6 @@ impl<C, R> Future for Now<C, R> {
             None => Poll::Pending,
         }
     }
-}
-
-/// The encoding of a task's input.
-///
-/// # Errors
-/// A value that JSON cannot hold unchanged.
-pub fn input_text<G: Graph>(input: &G::Input) -> Result<String, EncodeError> {
-    let mut out = Draft::default();
-    G::write_input(input, &mut out)?;
-    out.finish()
 }
 
 /// Calls the function that `migrate = …` names.

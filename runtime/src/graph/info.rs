@@ -166,6 +166,25 @@ pub struct EdgeInfo {
     pub span: Span,
 }
 
+impl EdgeInfo {
+    /// An edge; used by `#[graph]`.
+    pub const fn of(
+        from: NodeId,
+        to: NodeId,
+        kind: EdgeKind,
+        label: Option<&'static str>,
+        span: Span,
+    ) -> Self {
+        Self {
+            from,
+            to,
+            kind,
+            label,
+            span,
+        }
+    }
+}
+
 /// What kind of arrow an edge is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EdgeKind {
@@ -217,6 +236,27 @@ pub struct Span {
     pub line: u32,
     /// The column, from 1.
     pub column: u32,
+}
+
+impl Span {
+    /// The beginning of a file.
+    pub const fn in_file(file: &'static str) -> Self {
+        Self {
+            file,
+            line: 1,
+            column: 1,
+        }
+    }
+
+    /// A place in the same file.
+    #[must_use]
+    pub const fn at(self, line: u32, column: u32) -> Self {
+        Self {
+            line,
+            column,
+            ..self
+        }
+    }
 }
 
 /// What `#[node(…)]` says about running the node.

@@ -85,22 +85,26 @@ pub trait Graph: Send + Sync + Sized + 'static {
         node: NodeId,
         failure: Failure,
         input: Option<&Self::Input>,
-    ) -> Option<Hops<Self::Input>>;
+    ) -> Option<Hops<Self::Input>> {
+        let _ = (node, failure, input);
+        None
+    }
 
     /// Encodes a task's input as canonical JSON.
     ///
     /// # Errors
     /// A value that JSON cannot hold unchanged.
-    fn encode_input(input: &Self::Input) -> Result<String, EncodeError>;
+    fn encode_input(input: &Self::Input) -> Result<String, EncodeError> {
+        let mut out = Draft::default();
+        Self::write_input(input, &mut out)?;
+        out.finish()
+    }
 
     /// The same behind what `out` holds.
     ///
     /// # Errors
     /// As [`encode_input`](Self::encode_input).
-    fn write_input(input: &Self::Input, out: &mut Draft) -> Result<(), EncodeError> {
-        out.doubted(&Self::encode_input(input)?);
-        Ok(())
-    }
+    fn write_input(input: &Self::Input, out: &mut Draft) -> Result<(), EncodeError>;
 
     /// Decodes the input of a task of `node`.
     ///

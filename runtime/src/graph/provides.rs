@@ -18,6 +18,12 @@ pub trait Lends: Sync {}
 
 impl<G: Graph> Lends for G {}
 
+impl<G: Graph> Provides<Cx> for G {
+    fn provide<'a>(&'a self, cx: &'a Cx) -> &'a Cx {
+        cx
+    }
+}
+
 /// Says that a graph can hand its nodes a `&T`: it has a field of that type.
 /// Written by `#[graph]`.
 #[diagnostic::on_unimplemented(

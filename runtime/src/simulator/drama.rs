@@ -7,7 +7,7 @@ use super::age::{TODAY, migrate};
 use super::nodes::View;
 use super::tale::Tale;
 use crate::cx::Cx;
-use crate::encode::{self, DecodeError, EncodeError};
+use crate::encode::{self, DecodeError, Draft, EncodeError};
 use crate::graph::{Done, EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, START};
 use crate::node_error::{Failure, NodeError};
 
@@ -109,8 +109,8 @@ impl Graph for Drama {
         has_row.then(|| hops(stage(), taken, |_| 0))
     }
 
-    fn encode_input(input: &u32) -> Result<String, EncodeError> {
-        encode::to_string(input)
+    fn write_input(input: &u32, out: &mut Draft) -> Result<(), EncodeError> {
+        out.value(input)
     }
 
     fn decode_input(_node: NodeId, json: &str) -> Result<u32, DecodeError> {

@@ -1,7 +1,7 @@
 //! A graph written by hand, so that these tests depend on `#[node]` alone.
 
 use serde::{Deserialize, Serialize};
-use superstep::encode::{DecodeError, EncodeError};
+use superstep::encode::{DecodeError, Draft, EncodeError};
 use superstep::graph::{Done, Graph, GraphInfo, Hops, NodeId, Provides};
 use superstep::prelude::*;
 use superstep::state::State;
@@ -72,12 +72,8 @@ impl Graph for Researcher {
         Err(NodeError::permanent("no nodes"))
     }
 
-    fn on_error(_: NodeId, _: Failure, _: Option<&()>) -> Option<Hops<()>> {
-        None
-    }
-
-    fn encode_input((): &()) -> Result<String, EncodeError> {
-        Ok("null".to_owned())
+    fn write_input((): &(), out: &mut Draft) -> Result<(), EncodeError> {
+        out.value(&())
     }
 
     fn decode_input(_: NodeId, _: &str) -> Result<(), DecodeError> {
@@ -94,11 +90,5 @@ impl Provides<Llm> for Researcher {
 impl Provides<dyn Search> for Researcher {
     fn provide<'a>(&'a self, _: &'a Cx) -> &'a (dyn Search + 'static) {
         &*self.web
-    }
-}
-
-impl Provides<Cx> for Researcher {
-    fn provide<'a>(&'a self, cx: &'a Cx) -> &'a Cx {
-        cx
     }
 }

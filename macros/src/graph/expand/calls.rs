@@ -38,9 +38,7 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
 
 /// Runs the node that has an arm for its number.
 fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream {
-    let Code {
-        rt, name: graph, ..
-    } = code;
+    let graph = code.name;
     let (params, ty, bounds) = code.generics.split_for_impl();
     let (state, input) = (&code.model.state, code.input());
     let given = Given::new();
@@ -48,14 +46,14 @@ fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream 
     quote! {
         async fn #name #params (
             #of: &#graph #ty,
-            __node: #rt::NodeId,
+            __node: __rt::NodeId,
             #task: ::core::option::Option<#input>,
             #read: &#state,
-            #cx: &#rt::Cx,
-        ) -> ::core::result::Result<#rt::Done<#graph #ty>, #rt::NodeError> #bounds {
+            #cx: &__rt::Cx,
+        ) -> ::core::result::Result<__rt::Done<#graph #ty>, __rt::NodeError> #bounds {
             match __node {
                 #(#arms)*
-                _ => #rt::glue::no_such_node(__node),
+                _ => __rt::glue::no_such_node(__node),
             }
         }
     }
@@ -63,24 +61,24 @@ fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream 
 
 /// Not `async` itself: a state that is none would be one error more.
 pub(super) fn call(code: &Code<'_>) -> TokenStream {
-    let (rt, turbofish) = (code.rt, code.turbofish());
+    let turbofish = code.turbofish();
     let (state, input) = (&code.model.state, code.input());
     // Where rustc reports that a graph that is not shared has no future that is `Send`.
     let future = spanned(
         Span::call_site().located_at(code.name.span()),
         quote! {
             impl ::core::future::Future<
-                Output = ::core::result::Result<#rt::Done<Self>, #rt::NodeError>,
+                Output = ::core::result::Result<__rt::Done<Self>, __rt::NodeError>,
             > + ::core::marker::Send
         },
     );
     quote! {
         fn call(
             &self,
-            __node: #rt::NodeId,
+            __node: __rt::NodeId,
             __input: ::core::option::Option<#input>,
             __state: &#state,
-            __cx: &#rt::Cx,
+            __cx: &__rt::Cx,
         ) -> #future {
             __call #turbofish (self, __node, __input, __state, __cx)
         }

@@ -120,7 +120,7 @@ fn siblings(code: &Code<'_>, steps: &[Step], fan_outs: &mut Vec<Vec<u32>>) {
 }
 
 fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
-    let Code { rt, model, .. } = code;
+    let model = code.model;
     let edges = edges.iter().map(|edge| &model.edges[*edge as usize]);
     let mut seen = std::collections::HashSet::new();
     let nodes: Vec<&Edge> = edges
@@ -134,12 +134,13 @@ fn writers_of(code: &Code<'_>, edges: &[u32]) -> TokenStream {
         let (node, name) = (code.node(edge.to, edge.at), model.name(edge.to));
         let writers = writers_at(edge.at);
         // The call is where rustc reports a conflict.
-        quote_spanned!(edge.at=> let #writers = #writers.and(#name, <#node as #rt::NodeFn>::WRITES);)
+        let declared = quote!(<#node as __rt::NodeFn>::WRITES);
+        quote_spanned!(edge.at=> let #writers = #writers.and(#name, #declared);)
     });
     let writers = writers_at(Span::mixed_site());
     quote! {
         const _: () = {
-            let #writers = #rt::Writers::<#count>::new(#rt::glue::state_info::<#graph>());
+            let #writers = __rt::Writers::<#count>::new(__rt::glue::state_info::<#graph>());
             #(#calls)*
             let _ = #writers;
         };

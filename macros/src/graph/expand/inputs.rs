@@ -33,13 +33,11 @@ pub(super) fn have_variants(code: &Code<'_>) -> Vec<bool> {
 /// `pub`, because an associated type must not be less visible than its trait;
 /// the name cannot be reached from outside the block.
 pub(super) fn definition(code: &Code<'_>) -> TokenStream {
-    let Code {
-        rt, name, generics, ..
-    } = code;
+    let Code { name, generics, .. } = code;
     let (params, ty, bounds) = generics.split_for_impl();
     let variants = taking(code).map(|(at, node)| {
         let (variant, node) = (variant(at), code.node(at, node.at.span()));
-        quote!(#variant(#rt::glue::ItemOf<#node>))
+        quote!(#variant(__rt::glue::ItemOf<#node>))
     });
     let clones = taking(code).map(|(at, _)| {
         let variant = variant(at);
@@ -83,12 +81,11 @@ pub(super) fn variant(node: u32) -> syn::Ident {
     format_ident!("N{node}")
 }
 
-/// `encode_input`, `write_input` and `decode_input`.
+/// `write_input` and `decode_input`.
 pub(super) fn codec(code: &Code<'_>) -> TokenStream {
-    let rt = code.rt;
     let encodings = taking(code).map(|(at, _)| {
         let variant = variant(at);
-        quote!(__Input::#variant(__item) => #rt::encode::Draft::value(__out, __item),)
+        quote!(__Input::#variant(__item) => __rt::encode::Draft::value(__out, __item),)
     });
     let generic = !code.generics.params.is_empty();
     let never = generic.then(|| quote!(__Input::__Never(__never, _) => match *__never {},));
@@ -98,30 +95,25 @@ pub(super) fn codec(code: &Code<'_>) -> TokenStream {
     };
     let decodings = taking(code).map(|(at, _)| {
         let variant = variant(at);
-        quote!(#at => ::core::result::Result::map(#rt::encode::from_str(__json), __Input::#variant),)
+        quote!(#at => ::core::result::Result::map(__rt::encode::from_str(__json), __Input::#variant),)
     });
     let input = code.input();
     quote! {
-        fn encode_input(
-            __input: &#input,
-        ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
-            #rt::glue::input_text::<Self>(__input)
-        }
         fn write_input(
             __input: &#input,
-            __out: &mut #rt::encode::Draft,
-        ) -> ::core::result::Result<(), #rt::encode::EncodeError> {
+            __out: &mut __rt::encode::Draft,
+        ) -> ::core::result::Result<(), __rt::encode::EncodeError> {
             let _ = &__out;
             #encode
         }
         fn decode_input(
-            __node: #rt::NodeId,
+            __node: __rt::NodeId,
             __json: &::core::primitive::str,
-        ) -> ::core::result::Result<#input, #rt::encode::DecodeError> {
+        ) -> ::core::result::Result<#input, __rt::encode::DecodeError> {
             let _ = __json;
             match __node {
                 #(#decodings)*
-                _ => ::core::result::Result::Err(#rt::glue::no_input(__node)),
+                _ => ::core::result::Result::Err(__rt::glue::no_input(__node)),
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let provides = provides::impls(&code);
     let calls = calls::functions(&code);
     let implementation = implementation(&code);
-    let silenced = silenced::of(&written.attrs);
+    let (runtime, silenced) = (&model.runtime, silenced::of(&written.attrs));
     // A graph's parameters are bounded by what every graph needs, whatever is written.
     let is_generic = !code.generics.params.is_empty();
     let repeated = is_generic.then(|| quote!(#[allow(clippy::trait_duplication_in_bounds)]));
@@ -36,6 +36,7 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
         #silenced
         #repeated
         const _: () = {
+            use #runtime as __rt;
             #aliases
             #inputs
             #demands
@@ -50,8 +51,6 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
 struct Code<'a> {
     model: &'a Model,
     item: &'a Item,
-    /// The path of the runtime's private module.
-    rt: &'a Path,
     name: &'a Ident,
     /// The graph's generics, with the bounds that every graph needs.
     generics: Generics,
@@ -62,7 +61,6 @@ impl<'a> Code<'a> {
         Self {
             model,
             item,
-            rt: &model.runtime,
             name: &item.item.ident,
             generics: bounded(&item.item.generics),
         }
@@ -95,8 +93,7 @@ impl<'a> Code<'a> {
     /// The path of a function or type of the runtime, spanned at `at` from end
     /// to end: errors about a partly spanned path are reported at the whole macro.
     fn path(&self, at: Span, rest: TokenStream) -> TokenStream {
-        let rt = self.rt;
-        spanned(at, quote!(#rt::#rest))
+        spanned(at, quote!(__rt::#rest))
     }
 
     /// The node's type, spanned where the rows mention it.

@@ -41,20 +41,22 @@ pub(super) fn around(
 
 /// `Graph::start`.
 pub(super) fn start(code: &Code<'_>) -> TokenStream {
-    let rt = code.rt;
     let start = code.model.rows.iter().find(|row| row.from == START);
     let body = body(code, start.map_or(&[][..], |row| &row.steps));
     let input = code.input();
     quote! {
-        fn start() -> #rt::Hops<#input> {
+        fn start() -> __rt::Hops<#input> {
             #body
         }
     }
 }
 
-/// `Graph::on_error`.
+/// `Graph::on_error`; without such rows it is the trait's own.
 pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
-    let (rt, hops) = (code.rt, hops());
+    if code.model.error_rows.is_empty() {
+        return TokenStream::new();
+    }
+    let hops = hops();
     let failure = Ident::new("__failure", Span::mixed_site());
     let input = Ident::new("__input", Span::mixed_site());
     let variants = inputs::have_variants(code);
@@ -63,7 +65,7 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
         let steps = row.edges.clone().map(|at| {
             let edge = &code.model.edges[at as usize];
             if edge.to == END {
-                return quote!(#rt::Hops::to(&mut #hops, #at););
+                return quote!(__rt::Hops::to(&mut #hops, #at););
             }
             let node = code.node(edge.to, edge.at);
             let variant = inputs::variant(edge.to);
@@ -77,7 +79,7 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
             true => inputs::carried(from, &input),
             false => {
                 let of = code.node(from, code.model.nodes[from as usize].at.span());
-                quote!(::core::option::Option::None::<&#rt::glue::ItemOf<#of>>)
+                quote!(::core::option::Option::None::<&__rt::glue::ItemOf<#of>>)
             }
         };
         quote!(#from => {
@@ -86,28 +88,19 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
             #(#steps)*
         })
     });
-    let body = match code.model.error_rows.is_empty() {
-        true => quote! {
-            let _ = (__node, #failure, #input);
-            ::core::option::Option::None
-        },
-        false => quote! {
-            let mut #hops = #rt::Hops::none();
+    let given = code.input();
+    quote! {
+        fn on_error(
+            __node: __rt::NodeId,
+            #failure: __rt::Failure,
+            #input: ::core::option::Option<&#given>,
+        ) -> ::core::option::Option<__rt::Hops<#given>> {
+            let mut #hops = __rt::Hops::none();
             match __node {
                 #(#arms)*
                 _ => return ::core::option::Option::None,
             }
             ::core::option::Option::Some(#hops)
-        },
-    };
-    let given = code.input();
-    quote! {
-        fn on_error(
-            __node: #rt::NodeId,
-            #failure: #rt::Failure,
-            #input: ::core::option::Option<&#given>,
-        ) -> ::core::option::Option<#rt::Hops<#given>> {
-            #body
         }
     }
 }
@@ -124,10 +117,10 @@ fn hops() -> Ident {
 }
 
 fn body(code: &Code<'_>, steps: &[Step]) -> TokenStream {
-    let (rt, hops) = (code.rt, hops());
+    let hops = hops();
     let steps = all(code, steps);
     quote! {
-        let mut #hops = #rt::Hops::none();
+        let mut #hops = __rt::Hops::none();
         #steps
         #hops
     }
@@ -138,23 +131,23 @@ fn all(code: &Code<'_>, steps: &[Step]) -> TokenStream {
 }
 
 fn step(code: &Code<'_>, step: &Step) -> TokenStream {
-    let (rt, hops) = (code.rt, hops());
+    let hops = hops();
     let target = |edge: &u32| {
         let edge = &code.model.edges[*edge as usize];
         (code.node(edge.to, edge.at), inputs::variant(edge.to))
     };
     match step {
-        Step::To { edge } => quote!(#rt::Hops::to(&mut #hops, #edge);),
+        Step::To { edge } => quote!(__rt::Hops::to(&mut #hops, #edge);),
         Step::Input { edge, expr } => {
             let (node, variant) = target(edge);
             let at = code.model.edges[*edge as usize].at;
             let item = Ident::new("__item", at);
             let ty = code.path(at, quote!(glue::InputOf));
-            let wrap = code.path(at, quote!(glue::item));
+            let (with, wrap) = (quote!(__rt::Hops::with), code.path(at, quote!(glue::item)));
             // In a block, where no other expression of the row sees the name.
             quote_spanned! {at=> {
                 let #item: #ty<#node> = #expr;
-                #rt::Hops::with(&mut #hops, #edge, __Input::#variant(#wrap::<#node>(#item)));
+                #with(&mut #hops, #edge, __Input::#variant(#wrap::<#node>(#item)));
             }}
         }
         Step::Each {

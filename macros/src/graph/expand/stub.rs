@@ -30,6 +30,7 @@ fn matches(code: &Code<'_>) -> TokenStream {
 fn matching(code: &Code<'_>, node: &Node, at: Span, arms: &[Arm]) -> TokenStream {
     let (params, _, bounds) = code.generics.split_for_impl();
     let (matching, node) = (code.path(at, quote!(glue::arms)), &node.path);
+    let runtime = &code.model.runtime;
     let arms = arms.iter().map(|arm| {
         let (pattern, body) = (&arm.pattern, rows::arm_body(arm, TokenStream::new()));
         // What a guard says may be a fault, and with any guard an arm does not take all.
@@ -41,8 +42,9 @@ fn matching(code: &Code<'_>, node: &Node, at: Span, arms: &[Arm]) -> TokenStream
     let taken = code.path(at, quote!(glue::route));
     let closure = rows::around(at, &quote!(mut #route), &taken, &body);
     quote! {
+        #[allow(unused)]
         const _: () = {
-            #[allow(unused)]
+            use #runtime as __rt;
             fn __row #params () #bounds {
                 #matching::<#node, _, _, _>(#closure);
             }
@@ -55,17 +57,19 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
     if code.generics.lifetimes().next().is_some() {
         return None;
     }
-    let Code { rt, name, .. } = code;
+    let name = code.name;
     let state = state(code, error);
     let (params, ty, bounds) = code.generics.split_for_impl();
+    let runtime = &code.model.runtime;
     let text = text::name(name);
     Some(quote! {
         const _: () = {
+            use #runtime as __rt;
             #[automatically_derived]
-            impl #params #rt::Graph for #name #ty #bounds {
+            impl #params __rt::Graph for #name #ty #bounds {
                 type State = #state;
                 type Input = ::core::convert::Infallible;
-                const INFO: &'static #rt::GraphInfo = &#rt::GraphInfo {
+                const INFO: &'static __rt::GraphInfo = &__rt::GraphInfo {
                     name: #text,
                     version: 1,
                     conflict: ::core::option::Option::None,
@@ -75,37 +79,31 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
                     nodes: &[],
                     edges: &[],
                     joins: &[],
-                    state: #rt::glue::state_info::<Self>(),
+                    state: __rt::glue::state_info::<Self>(),
                 };
-                fn start() -> #rt::Hops<Self::Input> {
-                    #rt::Hops::none()
+                fn start() -> __rt::Hops<Self::Input> {
+                    __rt::Hops::none()
                 }
                 async fn call(
                     &self,
-                    __node: #rt::NodeId,
+                    __node: __rt::NodeId,
                     _: ::core::option::Option<Self::Input>,
                     _: &Self::State,
-                    _: &#rt::Cx,
-                ) -> ::core::result::Result<#rt::Done<Self>, #rt::NodeError> {
-                    #rt::glue::no_such_node(__node)
+                    _: &__rt::Cx,
+                ) -> ::core::result::Result<__rt::Done<Self>, __rt::NodeError> {
+                    __rt::glue::no_such_node(__node)
                 }
-                fn on_error(
-                    _: #rt::NodeId,
-                    _: #rt::Failure,
-                    _: ::core::option::Option<&Self::Input>,
-                ) -> ::core::option::Option<#rt::Hops<Self::Input>> {
-                    ::core::option::Option::None
-                }
-                fn encode_input(
+                fn write_input(
                     __input: &Self::Input,
-                ) -> ::core::result::Result<::std::string::String, #rt::encode::EncodeError> {
+                    _: &mut __rt::encode::Draft,
+                ) -> ::core::result::Result<(), __rt::encode::EncodeError> {
                     match *__input {}
                 }
                 fn decode_input(
-                    __node: #rt::NodeId,
+                    __node: __rt::NodeId,
                     _: &::core::primitive::str,
-                ) -> ::core::result::Result<Self::Input, #rt::encode::DecodeError> {
-                    ::core::result::Result::Err(#rt::glue::no_input(__node))
+                ) -> ::core::result::Result<Self::Input, __rt::encode::DecodeError> {
+                    ::core::result::Result::Err(__rt::glue::no_input(__node))
                 }
             }
         };
@@ -115,13 +113,12 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
 /// The state as set, else a type that is one of the errors: rustc says nothing more of such a
 /// type, and shows the same error once.
 fn state(code: &Code<'_>, error: &syn::Error) -> TokenStream {
-    let rt = code.rt;
     if let Some(state) = &code.model.state {
         return state.to_token_stream();
     }
     let first = error.clone().into_iter().next();
     let first = first.map(|error| as_expression(error.to_compile_error()));
-    quote!(#rt::glue::Unknown<{ #first }>)
+    quote!(__rt::glue::Unknown<{ #first }>)
 }
 
 /// `compile_error!{…}` is a statement, `compile_error!(…)` is an expression.
