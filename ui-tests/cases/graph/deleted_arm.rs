@@ -51,4 +51,13 @@ struct Writing;
 )]
 struct Guarded;
 
+// The same where the `match` is one target of several.
+#[graph(
+    state = Letter,
+    start -> review,
+    review -> [write, match { Verdict::Good => end }],
+    fix -> write -> end,
+)]
+struct Beside;
+
 fn main() {}

@@ -20,9 +20,12 @@ pub(in crate::graph) fn stub(model: &Model, item: &Item, error: &syn::Error) -> 
 /// not reached, and rustc names it.
 fn matches(code: &Code<'_>) -> TokenStream {
     let nodes = code.model.nodes.iter().filter(|node| !node.doubtful);
-    let rows = nodes.filter_map(|node| match code.model.rows[node.row?].steps.first()? {
-        Step::Match(at, arms) => Some(matching(code, node, *at, arms)),
-        _ => None,
+    let rows = nodes.filter_map(|node| {
+        let mut steps = code.model.rows[node.row?].steps.iter();
+        steps.find_map(|step| match step {
+            Step::Match(at, arms) => Some(matching(code, node, *at, arms)),
+            _ => None,
+        })
     });
     rows.collect()
 }
