@@ -30,7 +30,7 @@ use crate::encode::EncodeError;
 use crate::graph::{END, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
 use crate::hash::Digest;
 use crate::options::ConflictPolicy;
-use crate::state::{ReduceError, State, Update, whole};
+use crate::state::{ReduceError, State, Update, Whole};
 use joins::Joins;
 use loops::LoopWatch;
 pub(crate) use loops::{Circles, closed_circles};
@@ -337,7 +337,7 @@ impl<G: Graph> Machine<G> {
             return Ok(());
         }
         self.loops.changed(ephemeral && !updates.is_empty());
-        whole::make_mut(&mut self.state)
+        <G::State as State>::Whole::make_mut(&mut self.state)
             .apply(updates)
             .map_err(|ReduceError { field, message }| StepError::Reduce {
                 field: self.field(field),

@@ -12,7 +12,7 @@ use crate::graph::{Graph, Hop, Hops};
 use crate::hash::{Digest, Hasher};
 use crate::machine::{DoneTask, Finished, Machine, StepError, Turn, UpdateOf};
 use crate::node_error::Failure;
-use crate::state::{FieldSet, State, Update, Whole, whole};
+use crate::state::{FieldSet, State, Update, Whole};
 
 /// In how many lists and objects an update is nested in its step's text.
 const AROUND_UPDATE: usize = 2;
@@ -303,7 +303,10 @@ impl<G: Graph> Machine<G> {
     /// After a snapshot was decoded: what its step left in fields that the
     /// state's own encoding skips.
     pub(crate) fn restore_skipped(&mut self, updates: &str) -> Result<(), DecodeError> {
-        restore_skipped::<G>(whole::make_mut(&mut self.state), updates)
+        restore_skipped::<G>(
+            <G::State as State>::Whole::make_mut(&mut self.state),
+            updates,
+        )
     }
 }
 

@@ -18,6 +18,9 @@ pub trait Whole<S> {
     /// The state once more.
     fn copy(state: &S) -> S;
 
+    /// As [`Arc::make_mut`].
+    fn make_mut(state: &mut Arc<S>) -> &mut S;
+
     /// Encodes the state.
     ///
     /// # Errors
@@ -49,6 +52,10 @@ impl<S: Clone + Debug + Serialize + DeserializeOwned> Whole<S> for S {
         state.clone()
     }
 
+    fn make_mut(state: &mut Arc<S>) -> &mut S {
+        Arc::make_mut(state)
+    }
+
     fn draft(state: &S) -> Result<Draft, EncodeError> {
         Draft::of(state)
     }
@@ -76,6 +83,10 @@ impl<S> Whole<S> for Unread {
         unreachable!()
     }
 
+    fn make_mut(_: &mut Arc<S>) -> &mut S {
+        unreachable!()
+    }
+
     fn draft(_: &S) -> Result<Draft, EncodeError> {
         unreachable!()
     }
@@ -96,17 +107,6 @@ impl<S> Whole<S> for Unread {
 /// `state` once more.
 pub(crate) fn copy<S: State>(state: &S) -> S {
     S::Whole::copy(state)
-}
-
-/// As [`Arc::make_mut`].
-pub(crate) fn make_mut<S: State>(state: &mut Arc<S>) -> &mut S {
-    if Arc::get_mut(state).is_none() {
-        *state = Arc::new(copy(&**state));
-    }
-    match Arc::get_mut(state) {
-        Some(state) => state,
-        None => unreachable!("nobody else has it"),
-    }
 }
 
 /// As [`encode::to_string`].
