@@ -173,6 +173,7 @@ fn a_field_that_combines() {
                 impl __rt::IntoOutcome<Run> for RunUpdate {
                     type Route = __rt::NoRoute;
                     type Error = ::core::convert::Infallible;
+                    #[inline]
                     fn into_outcome(
                         self,
                     ) -> ::core::result::Result<

@@ -262,6 +262,7 @@ fn into_outcome(state: &State<'_>) -> TokenStream {
         ),
     };
     quote! {
+        #[inline]
         fn into_outcome(self) -> ::core::result::Result<(::core::option::Option<#update>, #rt::NoRoute), Self::Error> #clause {
             ::core::result::Result::Ok((#own, #rt::NoRoute))
         }

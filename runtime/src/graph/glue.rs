@@ -51,6 +51,7 @@ pub struct Now<C, R> {
 }
 
 /// Calls a node's function once the future is polled.
+#[inline]
 pub const fn now<C, R>(call: C, function: fn(C) -> R) -> Now<C, R> {
     Now {
         call: Some(call),
@@ -64,6 +65,7 @@ impl<C, R> Unpin for Now<C, R> {}
 impl<C, R> Future for Now<C, R> {
     type Output = R;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
         match self.call.take() {
             Some(call) => Poll::Ready((self.function)(call)),
@@ -212,6 +214,7 @@ impl<T: ?Sized> Provides<T> for AnyGraph {
 }
 
 /// The row of a node whose edges are in the edge table.
+#[inline]
 pub fn along_row<R: RoutesNowhere<OK>, I, const OK: bool>(_: Routed<R, OK>) -> Hops<I> {
     Hops::Row
 }

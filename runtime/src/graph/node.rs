@@ -83,10 +83,12 @@ pub trait Is<S>: Sized {
 
 // Not for states alone: what is none is an error where the graph names it.
 impl<S> Is<S> for S {
+    #[inline]
     fn same(state: &S) -> &Self {
         state
     }
 
+    #[inline]
     fn outcome<R: Returns<S, OK>, const OK: bool>(
         returned: R,
     ) -> Result<(Option<S::Update>, R::Route), NodeError>

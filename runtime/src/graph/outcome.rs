@@ -52,6 +52,7 @@ pub trait Returns<S, const OK: bool>: Sized {
 impl<S, R: IntoOutcome<S, Error: IntoNodeError>, const OK: bool> Returns<S, OK> for R {
     type Route = R::Route;
 
+    #[inline]
     fn outcome(self) -> Result<(Option<S::Update>, R::Route), NodeError>
     where
         S: State,
@@ -64,6 +65,7 @@ impl<S> IntoOutcome<S> for () {
     type Route = NoRoute;
     type Error = Infallible;
 
+    #[inline]
     fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), Infallible>
     where
         S: State,
@@ -78,6 +80,7 @@ impl<S> IntoOutcome<S> for bool {
     type Route = Self;
     type Error = Infallible;
 
+    #[inline]
     fn into_outcome(self) -> Result<(Option<S::Update>, Self), Infallible>
     where
         S: State,
@@ -90,6 +93,7 @@ impl<S, U: Before<R, S>, R> IntoOutcome<S> for (U, R) {
     type Route = U::Route;
     type Error = Infallible;
 
+    #[inline]
     fn into_outcome(self) -> Result<(Option<S::Update>, U::Route), Infallible>
     where
         S: State,
@@ -119,6 +123,7 @@ pub trait Before<R, S>: Sized {
 impl<S: State<Update = U>, U, R: Route> Before<R, S> for U {
     type Route = R;
 
+    #[inline]
     fn pair(update: U, route: R) -> (U, R) {
         (update, route)
     }
@@ -129,6 +134,7 @@ impl<S, T: Absent<S>> IntoOutcome<S> for Option<T> {
     type Route = NoRoute;
     type Error = Infallible;
 
+    #[inline]
     fn into_outcome(self) -> Result<(Option<S::Update>, NoRoute), Infallible>
     where
         S: State,
@@ -152,6 +158,7 @@ where
     type Route = T::Route;
     type Error = E;
 
+    #[inline]
     fn into_outcome(self) -> Result<(Option<S::Update>, T::Route), E>
     where
         S: State,
