@@ -102,6 +102,22 @@ pub fn states(bench: &Bench) -> Outcome {
     Ok(())
 }
 
+/// What a program grows by that has two graphs in place of one.
+pub fn second(_: &Bench) -> Outcome {
+    let krate = Crate::create()?;
+    let (one, two) = (krate.size(&with_graphs(1))?, krate.size(&with_graphs(2))?);
+    let kilobytes = |bytes: u64| format!("{} kB", bytes / 1_000);
+    table::row(
+        "a second graph in a release build, stripped; limit: the program with one",
+        &kilobytes(one),
+        &kilobytes(two),
+        &format!("+{}", kilobytes(two.saturating_sub(one))),
+        "at most 120 kB",
+        two.saturating_sub(one) <= 120_000,
+    );
+    Ok(())
+}
+
 /// A crate that depends on this one, whose dependencies are built already.
 struct Crate {
     folder: tempfile::TempDir,
@@ -112,7 +128,9 @@ impl Crate {
         let folder = folder()?;
         let manifest = format!(
             "[package]\nname = \"large\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
-             serde = \"1\"\nsuperstep = {{ path = {PACKAGE:?}, default-features = false }}\n"
+             serde = \"1\"\ntokio = {{ version = \"1\", features = [\"rt\"] }}\n\
+             superstep = {{ path = {PACKAGE:?}, default-features = false }}\n\
+             [profile.release]\nstrip = true\n"
         );
         fs::write(folder.path().join("Cargo.toml"), manifest)?;
         let lock = PathBuf::from(PACKAGE).join("../Cargo.lock");
@@ -130,6 +148,15 @@ impl Crate {
         run(command)?;
         Ok(started.elapsed())
     }
+
+    /// The bytes of a program's release build.
+    fn size(&self, program: &str) -> Outcome<u64> {
+        fs::write(self.folder.path().join("src/main.rs"), program)?;
+        let target = self.folder.path().join("target");
+        let mut build = cargo(&["build", "--offline", "--release"], self.folder.path());
+        run(build.env("CARGO_TARGET_DIR", &target))?;
+        Ok(fs::metadata(target.join("release/large"))?.len())
+    }
 }
 
 fn cargo(arguments: &[&str], folder: &Path) -> Command {
@@ -144,6 +171,30 @@ fn run(command: &mut Command) -> Outcome {
         return Ok(());
     }
     Err(String::from_utf8_lossy(&output.stderr).into())
+}
+
+/// A program that runs as many graphs, each with a state of its own.
+fn with_graphs(graphs: usize) -> String {
+    let one = |at: usize| {
+        format!(
+            "mod g{at} {{ use superstep::prelude::*; use serde::{{Deserialize, Serialize}};\n\
+             #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]\n\
+             pub struct Trip {{ left: u64, #[reduce(append)] log: Vec<String> }}\n\
+             #[node] fn plan(trip: &Trip) -> bool {{ trip.left > {at} }}\n\
+             #[node] async fn go(_: &Trip, day: u32) -> TripUpdate {{ Trip::update().log([day.to_string()]) }}\n\
+             #[graph(state = Trip, start -> plan, plan -> match {{ true => each go([1, 2]) else end, false => end }}, go -> end)]\n\
+             pub struct Journey; }}\n\
+             async fn run{at}() -> Result<(), Error> {{\n\
+             let engine = Engine::builder(g{at}::Journey).store(MemoryStore::new()).build()?;\n\
+             println!(\"{{:?}}\", engine.run(\"trip\", g{at}::Trip::default()).await?.state()); Ok(()) }}\n"
+        )
+    };
+    let all: String = (0..graphs).map(one).collect();
+    let calls: String = (0..graphs).map(|at| format!("run{at}().await?;")).collect();
+    format!(
+        "use superstep::prelude::*;\n{all}\nfn main() -> Result<(), Box<dyn std::error::Error>> {{\n\
+         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {{ {calls} Ok(()) }}) }}\n"
+    )
 }
 
 /// A struct of eight kinds of fields, again and again.

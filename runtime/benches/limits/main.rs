@@ -73,11 +73,12 @@ const PARTS: [Part; 13] = [
     ("lists", lists::measure),
 ];
 
-const BUILD_PARTS: [Part; 4] = [
+const BUILD_PARTS: [Part; 5] = [
     ("crates", build::crates),
     ("core", build::core),
     ("graphs", build::graphs),
     ("states", build::states),
+    ("second", build::second),
 ];
 
 fn main() -> Outcome {
