@@ -181,6 +181,7 @@ pub fn shared<T: Dependency>() {}
 pub type Checked<T, const OK: bool> = <T as Same<OK>>::Type;
 
 /// See [`Checked`].
+#[doc(hidden)]
 pub trait Same<const OK: bool> {
     /// The type itself.
     type Type;

@@ -151,6 +151,7 @@ impl<const OK: bool> HandlesFailure for Given<Failure, OK> {
 /// Says that a node with the input `N` can be the target of `on error` of a node that takes
 /// this by value. Not a trait of `N`, since rustc shows no other message if `N` is the failed
 /// node's own input.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the failed node takes `{Self}`, so the node behind its `on error` takes `Failure`, `Failed<{Self}>` or no input",
     label = "takes none of these"

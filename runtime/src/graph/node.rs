@@ -61,6 +61,7 @@ pub struct Call<'a, G, S, I> {
 
 /// Says that a node's state is its graph's, so that a node over another state
 /// is one error, at its name.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "this node works on `{Self}`, and its graph on `{S}`",
     label = "its first parameter is `&{Self}`, not `&{S}`",

@@ -35,6 +35,7 @@ pub trait IntoOutcome<S> {
 }
 
 /// What a node over `S` may return. `OK` is that of [`Node`](crate::graph::Node).
+#[doc(hidden)]
 pub trait Returns<S, const OK: bool>: Sized {
     /// The route type, or [`NoRoute`].
     type Route;
@@ -104,6 +105,7 @@ impl<S, U: Before<R, S>, R> IntoOutcome<S> for (U, R) {
 }
 
 /// Says of a pair that it is the state's update and a route, in this order.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a node over `{S}` cannot return `({Self}, {R})`",
     label = "of two values, the first is `{S}`'s update and the second a route",
@@ -169,6 +171,7 @@ where
 }
 
 /// Says that a node's error type is one.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error that a node can return",
     label = "`{Self}` is neither `std::error::Error + Send + Sync` nor text",
@@ -192,6 +195,7 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> IntoNodeError for E {
 pub struct NoRoute;
 
 /// Says that a node returns no route, so that its row needs no `match`.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "this node returns a route, so its row needs a `match`",
     label = "returns the route `{Self}`; write `node -> match {{ pattern => target, … }}`"

@@ -2,6 +2,7 @@ use crate::cx::Cx;
 use crate::graph::Graph;
 
 /// Says that a graph's field can be lent to nodes on several threads.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a graph's dependency: nodes on several threads share it",
     label = "not `Send + Sync + 'static`",
@@ -14,6 +15,7 @@ pub trait Dependency {}
 impl<T: Send + Sync + 'static> Dependency for T {}
 
 /// What nodes get their dependencies from: a graph, or what stands in for one.
+#[doc(hidden)]
 pub trait Lends: Sync {}
 
 impl<G: Graph> Lends for G {}
@@ -26,6 +28,7 @@ impl<G: Graph> Provides<Cx> for G {
 
 /// Says that a graph can hand its nodes a `&T`: it has a field of that type.
 /// Written by `#[graph]`.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "the graph `{Self}` has no field of type `{T}`",
     label = "a node here asks for `&{T}`",

@@ -9,6 +9,7 @@ use crate::encode::{self, DecodeError, Draft, EncodeError};
 /// What every state of type `S` can do, as a whole; implemented for `S` itself.
 ///
 /// It is asked once, where the state is defined, and not of the state wherever that is mentioned.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a state needs more derives than `{Self}` has",
     label = "not all of `Clone`, `Debug`, `Serialize` and `Deserialize`",

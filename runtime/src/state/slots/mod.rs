@@ -34,6 +34,7 @@ pub struct Table {
 pub type Look<'a> = dyn FnMut(&[&dyn Shown]) + 'a;
 
 /// An update as its slots.
+#[doc(hidden)]
 pub trait Slots: Default {
     /// Its slots.
     const TABLE: &'static Table;
@@ -59,6 +60,7 @@ pub trait Slots: Default {
 }
 
 /// A slot, whatever its type.
+#[doc(hidden)]
 pub trait Shown {
     /// Whether the update sets it.
     fn is_set(&self) -> bool;

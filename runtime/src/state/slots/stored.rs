@@ -13,6 +13,7 @@ use crate::state::{FieldSet, Slot, State};
 ///
 /// The only place where generated code asks what a field's type can do: one that cannot is then
 /// one error, however often the field is mentioned.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a state",
     label = "not `Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static`",
