@@ -59,8 +59,8 @@ fn name(input: ParseStream<'_>) -> (Option<Ident>, bool) {
     (name, ends(input) || !has_colon)
 }
 
-/// Leaves the rest of a field unread.
-fn rest(input: ParseStream<'_>) -> syn::Result<()> {
+/// Leaves what comes before the next comma unread.
+pub(crate) fn rest(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         input.parse::<TokenTree>()?;
     }

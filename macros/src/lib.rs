@@ -14,6 +14,7 @@ mod optional;
 mod parse;
 mod route;
 mod silenced;
+mod spans;
 mod state;
 mod suggest;
 mod text;

@@ -88,7 +88,7 @@ impl Provided {
     }
 }
 
-fn cfgs(field: &Field) -> Vec<Attribute> {
+pub(super) fn cfgs(field: &Field) -> Vec<Attribute> {
     let attrs = field
         .attrs
         .iter()

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -8,6 +8,7 @@ use syn::spanned::Spanned;
 use super::model::{Arg, Model};
 use super::options::Options;
 use crate::optional::optional;
+use crate::spans;
 
 /// The type next to the function, and its impls.
 pub(super) fn node(model: &Model) -> TokenStream {
@@ -150,27 +151,22 @@ fn input_type(model: &Model) -> TokenStream {
         );
     };
     let span = ty.span();
-    let can = match model.generics.params.is_empty() {
-        true => quote_spanned!(span=> { let _ = __rt::glue::input::<#ty>; true }),
-        false => quote!(true),
-    };
+    let can = quote_spanned!(span=> __rt::glue::input::<#ty>);
+    let can = spans::holds(&model.generics, span, &can);
     let given = quote!(__rt::Given);
     quote_spanned!(span=> type Input = #given<#ty, #can>;)
 }
 
 /// Whether the function may return what it does: an error at that type, if not. Of a generic
-/// function this is known only where a graph uses it. Naming the function is enough to check
-/// its bounds, and rustc need not evaluate a call.
+/// function this is known only where a graph uses it.
 fn returns(model: &Model, output: &TokenStream) -> TokenStream {
-    if !model.generics.params.is_empty() {
-        return quote!(true);
-    }
     let span = match &model.output {
         Some(ty) => ty.span(),
         None => model.name.span(),
     };
     let state = &model.state;
-    quote_spanned!(span=> { let _ = __rt::glue::returns::<#state, #output>; true })
+    let may = quote_spanned!(span=> __rt::glue::returns::<#state, #output>);
+    spans::holds(&model.generics, span, &may)
 }
 
 fn output(model: &Model) -> TokenStream {
@@ -227,7 +223,7 @@ fn retry_options(model: &Model) -> Option<TokenStream> {
     let base = optional(retry.base.map(duration));
     let max = optional(retry.max.map(duration));
     let when = match &retry.when {
-        Some(path) => at(path.span(), optional(Some(path))),
+        Some(path) => spans::moved(path.span(), optional(Some(path))),
         None => optional(None::<TokenStream>),
     };
     Some(quote!(__rt::RetryOptions::of(#attempts, #base, #max, #when)))
@@ -236,13 +232,4 @@ fn retry_options(model: &Model) -> Option<TokenStream> {
 fn duration(time: Duration) -> TokenStream {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_millis(#millis))
-}
-
-/// The tokens, moved to where an error about them belongs.
-fn at(span: Span, tokens: TokenStream) -> TokenStream {
-    let moved = tokens.into_iter().map(|mut token| {
-        token.set_span(span);
-        token
-    });
-    moved.collect()
 }

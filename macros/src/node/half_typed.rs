@@ -7,6 +7,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, FnArg, Ident, Token, Visibility, parse2};
 
 use super::model::Function;
+use crate::half_typed::rest;
 
 /// Whether this is meant as a function: then rustc's parser has reported what is wrong with it.
 pub(super) fn is_function(item: TokenStream) -> bool {
@@ -50,11 +51,7 @@ fn parameters(input: ParseStream<'_>) -> syn::Result<Vec<TokenStream>> {
                 read.push(input.parse::<FnArg>()?.into_token_stream());
             }
             _ if is_first => return Err(input.error("no state")),
-            _ => {
-                while !input.is_empty() && !input.peek(Token![,]) {
-                    input.parse::<TokenTree>()?;
-                }
-            }
+            _ => rest(input)?,
         }
         is_first = false;
         input.parse::<Option<Token![,]>>()?;

@@ -3,8 +3,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use super::{Code, inputs, rows, spanned};
+use super::{Code, inputs, rows};
 use crate::graph::model::{Node, NodeId, OwnRow};
+use crate::spans;
 
 /// How many nodes share one function: the time that rustc takes for a function
 /// grows faster than its length.
@@ -64,7 +65,7 @@ pub(super) fn call(code: &Code<'_>) -> TokenStream {
     let turbofish = code.turbofish();
     let (state, input) = (&code.model.state, code.input());
     // Where rustc reports that a graph that is not shared has no future that is `Send`.
-    let future = spanned(
+    let future = spans::moved(
         Span::call_site().located_at(code.name.span()),
         quote! {
             impl ::core::future::Future<

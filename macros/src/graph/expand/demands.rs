@@ -2,12 +2,14 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-
+use syn::Generics;
 use syn::spanned::Spanned;
 
 use super::Code;
 use crate::graph::ast::Conflict;
+use crate::graph::item;
 use crate::graph::model::{END, Edge, Kind, Step};
+use crate::spans;
 
 pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     let plain = plain(code);
@@ -19,11 +21,9 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
 /// Whether the state is one: an error there, if not. Of a generic graph rustc says it where
 /// it finds it.
 pub(super) fn is_state(code: &Code<'_>, state: &syn::Type) -> TokenStream {
-    if !code.generics.params.is_empty() {
-        return quote!(true);
-    }
     let is_state = code.path(state.span(), quote!(glue::is_state));
-    quote_spanned!(state.span()=> { let _ = #is_state::<#state>; true })
+    let is_state = quote_spanned!(state.span()=> #is_state::<#state>);
+    spans::holds(&code.generics, state.span(), &is_state)
 }
 
 /// A node that may be none: one error where the rows first mention it.
@@ -31,7 +31,10 @@ pub(super) fn node(code: &Code<'_>, path: &syn::Path) -> TokenStream {
     let at = path.span();
     let checked = code.path(at, quote!(glue::Checked));
     let is_node = code.path(at, quote!(glue::is_node));
-    quote_spanned!(at=> #checked<#path, { let _ = #is_node::<#path>; true }>)
+    let is_node = quote_spanned!(at=> #is_node::<#path>);
+    // Such a node mentions no parameter of its graph.
+    let is_node = spans::holds(&Generics::default(), at, &is_node);
+    quote_spanned!(at=> #checked<#path, #is_node>)
 }
 
 /// That the fields can be shared: an error at that field, if not. Of a generic graph rustc
@@ -42,10 +45,7 @@ fn shared(code: &Code<'_>) -> TokenStream {
     }
     let fields = code.item.item.fields.iter().map(|field| {
         let ty = &field.ty;
-        let cfgs = field
-            .attrs
-            .iter()
-            .filter(|attr| attr.path().is_ident("cfg"));
+        let cfgs = item::cfgs(field);
         let shared = code.path(ty.span(), quote!(glue::shared));
         quote_spanned!(ty.span()=> #(#cfgs)* const _: fn() = #shared::<#ty>;)
     });

@@ -15,7 +15,7 @@ use syn::{GenericParam, Generics, Path, TypeParamBound, parse_quote};
 
 use super::item::Item;
 use super::model::{Model, NodeId};
-use crate::silenced;
+use crate::{silenced, spans};
 pub(super) use stub::stub;
 
 pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
@@ -93,7 +93,7 @@ impl<'a> Code<'a> {
     /// The path of a function or type of the runtime, spanned at `at` from end
     /// to end: errors about a partly spanned path are reported at the whole macro.
     fn path(&self, at: Span, rest: TokenStream) -> TokenStream {
-        spanned(at, quote!(__rt::#rest))
+        spans::moved(at, quote!(__rt::#rest))
     }
 
     /// The node's type, spanned where the rows mention it.
@@ -154,15 +154,6 @@ fn bounded(generics: &Generics) -> Generics {
     }
     generics.where_clause = clause;
     generics
-}
-
-/// The tokens, all of them moved to `at`.
-fn spanned(at: Span, tokens: TokenStream) -> TokenStream {
-    let moved = tokens.into_iter().map(|mut token| {
-        token.set_span(at);
-        token
-    });
-    moved.collect()
 }
 
 fn name_of(parameter: &GenericParam) -> &Ident {
