@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, Waker};
 
+use super::core::Core;
 use super::inside::{self, Inner};
 use super::pulse::{Abandon, Pulse};
 use crate::error::Error;
@@ -256,10 +257,10 @@ impl<G: Graph> Drop for Part<G> {
     }
 }
 
-/// Whether an execution is new. If not, what would have made it may be used later.
-pub(super) enum Entered<G: Graph, F> {
+/// Whether an execution is new. If not, what it would have driven may be used later.
+pub(super) enum Entered<G: Graph> {
     New(Part<G>),
-    UnderWay(Part<G>, F),
+    UnderWay(Part<G>, Driving<G>),
 }
 
 /// The executions of an engine, by run. Each has a number, so that one that
@@ -269,6 +270,20 @@ pub(super) struct Active<G: Graph>(Mutex<Executions<G>>);
 struct Executions<G: Graph> {
     started: u64,
     by_run: HashMap<String, (u64, Weak<Execution<G>>)>,
+}
+
+/// An execution's entry among the active ones; goes when the execution ends
+/// or is dropped.
+struct Entry<G: Graph> {
+    core: Arc<Core<G>>,
+    run: String,
+    number: u64,
+}
+
+impl<G: Graph> Drop for Entry<G> {
+    fn drop(&mut self) {
+        self.core.active.end(&self.run, self.number);
+    }
 }
 
 impl<G: Graph> Active<G> {
@@ -285,13 +300,14 @@ impl<G: Graph> Active<G> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The run's current execution, or else a new one that `drive` makes.
-    pub(super) fn enter<F: FnOnce(u64) -> Driving<G>>(
+    /// The current execution of the engine's `run`, or else a new one.
+    pub(super) fn enter(
         &self,
-        (owner, run): (&str, &str),
+        core: &Arc<Core<G>>,
+        run: &str,
         purpose: &Purpose,
-        drive: F,
-    ) -> Entered<G, F> {
+        driving: Driving<G>,
+    ) -> Entered<G> {
         let found;
         let mut executions = self.executions();
         let entry = executions.by_run.get(run);
@@ -301,14 +317,22 @@ impl<G: Graph> Active<G> {
         {
             let execution = Arc::clone(execution);
             drop(executions);
-            return Entered::UnderWay(Part::of(execution), drive);
+            return Entered::UnderWay(Part::of(execution), driving);
         }
         executions.started += 1;
         let number = executions.started;
-        let driving = drive(number);
+        let entry = Entry {
+            core: Arc::clone(core),
+            run: run.to_owned(),
+            number,
+        };
+        let driving: Driving<G> = Box::pin(async move {
+            let _entry = entry;
+            driving.await
+        });
         let execution = Arc::new_cyclic(|this: &Weak<Execution<G>>| Execution {
             purpose: purpose.clone(),
-            pulse: Pulse::new(owner, run, this.clone()),
+            pulse: Pulse::new(&core.identity.owner, run, this.clone()),
             progress: Mutex::new(Progress::Driving(driving)),
         });
         let entry = (number, Arc::downgrade(&execution));
@@ -317,7 +341,7 @@ impl<G: Graph> Active<G> {
     }
 
     /// Forgets execution `number` of `run`.
-    pub(super) fn end(&self, run: &str, number: u64) {
+    fn end(&self, run: &str, number: u64) {
         let mut executions = self.executions();
         let is_it = |(current, _): &(u64, _)| *current == number;
         if executions.by_run.get(run).is_some_and(is_it) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::active::Active;
-use super::core::{Core, new_owner};
+use super::core::{Core, EngineIdentity};
 use super::unhurried::Unhurried;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
@@ -187,11 +187,10 @@ impl<G: Graph> EngineBuilder<G> {
         };
         let core = Core {
             graph: Arc::new(self.graph),
+            identity: EngineIdentity::new(G::INFO, settings.lease),
             settings,
             store,
-            owner: new_owner(),
             blueprint,
-            identity: OnceLock::new(),
             active: Active::new(),
             recent: Recent::new(),
             rehearsal: OnceLock::new(),

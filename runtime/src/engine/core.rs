@@ -3,6 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -10,7 +11,7 @@ use super::active::Active;
 use super::step::Limits;
 use crate::cx::Rehearsal;
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::Blueprint;
 use crate::options::Settings;
@@ -21,11 +22,8 @@ pub(super) struct Core<G: Graph> {
     pub(super) graph: Arc<G>,
     pub(super) settings: Settings,
     pub(super) store: Option<Arc<dyn Store>>,
-    /// Who this engine is to a store's leases.
-    pub(super) owner: String,
+    pub(super) identity: Arc<EngineIdentity>,
     pub(super) blueprint: Blueprint,
-    /// The graph's canonical text and its fingerprint.
-    pub(super) identity: OnceLock<(String, Digest)>,
     pub(super) active: Active<G>,
     pub(super) recent: Recent<G>,
     /// Who stands in for the world outside, in a test.
@@ -33,15 +31,6 @@ pub(super) struct Core<G: Graph> {
 }
 
 impl<G: Graph> Core<G> {
-    fn identity(&self) -> &(String, Digest) {
-        self.identity
-            .get_or_init(|| (G::INFO.canonical(), G::INFO.fingerprint()))
-    }
-
-    pub(super) fn fingerprint(&self) -> Digest {
-        self.identity().1
-    }
-
     pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {
         let store = self.store.as_ref().ok_or(Error::NoStore { call })?;
         // Reported before anything is written: a lease could not be renewed.
@@ -49,13 +38,43 @@ impl<G: Graph> Core<G> {
             .map(|_| store)
             .map_err(|_| Error::NoRuntime { call })
     }
+}
+
+/// Who an engine is to its store: all that does not depend on the types of its graph.
+pub(super) struct EngineIdentity {
+    pub(super) graph: &'static GraphInfo,
+    /// Who it is to the store's leases, and for how long it takes one.
+    pub(super) owner: String,
+    pub(super) lease: Duration,
+    /// The graph's canonical text and its fingerprint, once they are asked for.
+    written: OnceLock<(String, Digest)>,
+}
+
+impl EngineIdentity {
+    pub(super) fn new(graph: &'static GraphInfo, lease: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            graph,
+            owner: new_owner(),
+            lease,
+            written: OnceLock::new(),
+        })
+    }
+
+    fn written(&self) -> &(String, Digest) {
+        self.written
+            .get_or_init(|| (self.graph.canonical(), self.graph.fingerprint()))
+    }
+
+    pub(super) fn fingerprint(&self) -> Digest {
+        self.written().1
+    }
 
     pub(super) fn creation(&self, seed: u64) -> Creation {
         Creation {
-            graph: G::INFO.name.to_owned(),
+            graph: self.graph.name.to_owned(),
             fingerprint: self.fingerprint(),
-            version: G::INFO.version,
-            description: self.identity().0.clone(),
+            version: self.graph.version,
+            description: self.written().0.clone(),
             seed,
             origin: None,
         }
@@ -66,7 +85,7 @@ impl<G: Graph> Core<G> {
     }
 
     pub(super) fn claim(&self) -> Claim {
-        Claim::new(&*self.owner, self.settings.lease)
+        Claim::new(&*self.owner, self.lease)
     }
 }
 
@@ -89,7 +108,7 @@ impl Settings {
 }
 
 /// A name for one engine of one process, for people and for leases.
-pub(super) fn new_owner() -> String {
+fn new_owner() -> String {
     let random = RandomState::new().build_hasher().finish();
     format!("process {}, engine {random:016x}", std::process::id())
 }

@@ -3,7 +3,6 @@
 use super::Engine;
 use super::active::RunResult;
 use super::call::{Edit, ForkCall, Responses};
-use super::compatible::graph_text;
 use super::handle::RunHandle;
 use super::of_run;
 use super::stored::{Stored, check_new_id};
@@ -13,7 +12,7 @@ use crate::machine::{Machine, is_end};
 use crate::panics::caught;
 use crate::run::Run;
 use crate::session::load::check_step;
-use crate::session::{Branch, GivenResponse, Graphs, WhatIf, check_version, is_branch};
+use crate::session::{Branch, GivenResponse, Graphs, WhatIf, is_branch};
 use crate::state::whole;
 use crate::store::{Commit, Creation, Head, Loaded, Origin, StepRecord, StoreError};
 
@@ -115,7 +114,7 @@ impl<G: Graph> Engine<G> {
     ) -> Result<Run<G::State>, Error> {
         let origin = self.handle("fork", id)?.patient();
         check_new_id(new_id)?;
-        let head = origin.head().await?;
+        let head = origin.at.head().await?;
         let step = step_at(&origin.at, &head, at).await?;
         let responses = responses.map_err(|(what, error)| {
             Error::not_round_trip(new_id, step.saturating_add(2), what)(error)
@@ -166,12 +165,12 @@ impl<G: Graph> RunHandle<G> {
             head,
             record: &record,
             graphs: &graphs,
-            turn: self.turn_at(head, step).await?,
+            turn: self.at.turn_at(head, step).await?,
             what_if: self.what_if(head, step, responses).await?,
         };
         let commit = self.branch(&branch, run, whole::copy(&state)).await?;
         match fork.at.commit(&commit).await {
-            Ok(_) => fork.look(fork.head().await?).await,
+            Ok(_) => fork.look(fork.at.head().await?).await,
             Err(error @ (StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. })) => {
                 let responses = &branch.what_if.responses;
                 match fork.made(head, step, &state, responses).await? {
@@ -181,7 +180,7 @@ impl<G: Graph> RunHandle<G> {
             }
             Err(error @ StoreError::NoSuchStep { .. }) => {
                 // It was removed while the fork was made, and this says how.
-                let head = self.head().await?;
+                let head = self.at.head().await?;
                 self.past(&head, step).await?;
                 Err(fork.at.said(error))
             }
@@ -198,7 +197,7 @@ impl<G: Graph> RunHandle<G> {
         state: &G::State,
         responses: &[GivenResponse],
     ) -> Result<Option<Head>, Error> {
-        let head = match self.at.head().await {
+        let head = match self.at.any_head().await {
             Err(Error::RunNotFound { .. }) => return Ok(None),
             head => head?,
         };
@@ -226,10 +225,10 @@ impl<G: Graph> RunHandle<G> {
     ) -> Result<(), Error> {
         let graph = graphs.at(record.step);
         match is_end(&record.frontier) {
-            true => self.check_fields(head, graph).await?,
-            false => self.check_from(head, graph).await?,
+            true => self.at.check_fields(head, graph).await?,
+            false => self.at.check_from(head, graph).await?,
         }
-        check_version::<G>(head, record.version)
+        self.at.check_version(head, record.version)
     }
 
     /// What is to be otherwise in the step after `step`.
@@ -277,7 +276,7 @@ impl<G: Graph> RunHandle<G> {
     ) -> Result<Commit, Error> {
         let Branch { head, record, .. } = branch;
         let create = Creation {
-            description: graph_text(&self.at, head, head.fingerprint).await?,
+            description: self.at.graph_text(head, head.fingerprint).await?,
             graph: head.graph.clone(),
             fingerprint: head.fingerprint,
             version: head.version,
@@ -287,7 +286,7 @@ impl<G: Graph> RunHandle<G> {
                 step: record.step,
             }),
         };
-        let (access, rules) = (self.core.take_lease(), self.core.settings.rules());
+        let (access, rules) = (self.core.identity.take_lease(), self.core.settings.rules());
         branch.commit::<G>(&self.core.blueprint, run, state, create, access, rules)
     }
 }

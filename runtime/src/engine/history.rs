@@ -2,53 +2,55 @@
 
 use serde_json::value::RawValue;
 
-use super::compatible::{graph_text, lived};
-use super::handle::RunHandle;
+use super::stored::{Asked, Stored};
 use crate::encode::{self, DecodeError};
 use crate::error::Error;
-use crate::graph::{Graph, StoredGraph};
+use crate::graph::StoredGraph;
 use crate::hash::Digest;
 use crate::machine::TaskText;
 use crate::run::{StepInfo, TaskInfo};
 use crate::session::load::{check_journal, check_step, corrupt, undecodable};
 use crate::store::{EffectRecord, Head, Pages, StepKind, StepRecord, TurnRecord};
 
-impl<G: Graph> RunHandle<G> {
+impl Stored {
     /// See [`Engine::history`](super::Engine::history).
-    pub(super) async fn history(&self) -> Result<Vec<StepInfo>, Error> {
-        let head = self.head().await?;
-        let graphs = lived(self.core.fingerprint(), &self.at, &head).await?;
-        let turns = self.at.turns().await?;
-        let mut known: Option<(Digest, StoredGraph)> = None;
-        let mut history = Vec::new();
-        let mut pages = Pages::largest();
-        while let Some(page) = pages.next() {
-            let steps = self.at.steps_on(0, head.step, page).await?;
-            for record in pages.turn(steps) {
-                let graph = graphs.at(record.step).fingerprint;
-                if known.as_ref().is_none_or(|(last, _)| *last != graph) {
-                    known = Some((graph, self.described(&head, graph).await?));
-                }
-                let dropped = match record.journal {
-                    Some(_) if record.kind == StepKind::Turn => {
-                        self.at.effects(record.step, record.step).await?
+    pub(super) fn history(&self) -> Asked<'_, Vec<StepInfo>> {
+        Box::pin(async {
+            let head = self.head().await?;
+            let graphs = self.lived(&head).await?;
+            let turns = self.turns().await?;
+            let mut known: Option<(Digest, StoredGraph)> = None;
+            let mut history = Vec::new();
+            let mut pages = Pages::largest();
+            while let Some(page) = pages.next() {
+                let steps = self.steps_on(0, head.step, page).await?;
+                for record in pages.turn(steps) {
+                    let graph = graphs.at(record.step).fingerprint;
+                    if known.as_ref().is_none_or(|(last, _)| *last != graph) {
+                        known = Some((graph, self.described(&head, graph).await?));
                     }
-                    _ => Vec::new(),
-                };
-                let turn = turn_of(&turns, record.step);
-                let graph = known.as_ref().map(|(_, graph)| graph);
-                history.push(step_info(&head, graph, turn, record, dropped)?);
+                    let dropped = match record.journal {
+                        Some(_) if record.kind == StepKind::Turn => {
+                            self.effects(record.step, record.step).await?
+                        }
+                        _ => Vec::new(),
+                    };
+                    let turn = turn_of(&turns, record.step);
+                    let graph = known.as_ref().map(|(_, graph)| graph);
+                    history.push(step_info(&head, graph, turn, record, dropped)?);
+                }
             }
-        }
-        Ok(history)
+            Ok(history)
+        })
     }
 
     /// A graph that wrote steps of the run.
     async fn described(&self, head: &Head, graph: Digest) -> Result<StoredGraph, Error> {
-        if graph == self.core.fingerprint() {
-            return Ok(StoredGraph::of(G::INFO));
+        let engine = self.engine();
+        if graph == engine.fingerprint() {
+            return Ok(StoredGraph::of(engine.graph));
         }
-        let text = graph_text(&self.at, head, graph).await?;
+        let text = self.graph_text(head, graph).await?;
         StoredGraph::read(&text)
             .map_err(|error| corrupt(head, "the graph".into(), error.to_string()))
     }

@@ -18,11 +18,11 @@ impl<G: Graph> Engine<G> {
     pub async fn label(&self, id: &str, step: u64, label: &str) -> Result<(), Error> {
         let run = self.handle("label", id)?;
         check_label(label)?;
-        run.head().await?;
+        run.at.head().await?;
         match run.at.store().label(id, step, label).await {
             Err(error @ StoreError::NoSuchStep { .. }) => {
-                let head = run.head().await?;
-                run.past(&head, step).await?;
+                let head = run.at.head().await?;
+                run.at.past(&head, step).await?;
                 Err(run.at.said(error))
             }
             labelled => labelled.map_err(|error| run.at.said(error)),
@@ -35,7 +35,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::RunNotFound`].
     pub async fn labels(&self, id: &str) -> Result<Vec<(String, u64)>, Error> {
         let run = self.handle("labels", id)?;
-        run.head().await?;
+        run.at.head().await?;
         run.at.labels().await
     }
 }

@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 use tokio::time::{self, sleep_until};
 
+use super::core::EngineIdentity;
 use super::patience::GoodUntil;
 use super::pulse::Pulse;
 use super::step::later;
-use super::stored::{Stored, Taken};
+use super::stored::{Asked, Stored, Taken};
 use super::{inside, keeper};
+use crate::error::Error;
 use crate::panics::{Caught, caught};
-use crate::store::{Claim, Commit, Lease, StoreError, StoreFuture};
+use crate::store::{Commit, Lease, StoreError, StoreFuture, clock};
 
 /// How many times a term a lease is renewed.
 const BEATS: u32 = 3;
@@ -32,7 +34,8 @@ pub(super) struct HeldLease {
 
 impl HeldLease {
     /// The lease of the run at `at`, which was requested at `asked`.
-    pub(super) fn new(at: &Stored, lease: &Lease, asked: Instant, term: Duration) -> Self {
+    pub(super) fn new(at: &Stored, lease: &Lease, asked: Instant) -> Self {
+        let term = at.engine().lease;
         let good = GoodUntil::new(asked, term);
         let renewal = Renewal {
             at: at.clone(),
@@ -68,12 +71,14 @@ impl HeldLease {
 
     /// Gives it back before the caller learns that the driving ended, so that
     /// another engine can continue at once. If the store refuses, it lapses.
-    pub(super) async fn give_back(&mut self) {
-        if self.held {
-            self.stop();
-            self.at.release(self.epoch).await;
-            self.held = false;
-        }
+    pub(super) fn give_back(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            if self.held {
+                self.stop();
+                self.at.release(self.epoch).await;
+                self.held = false;
+            }
+        })
     }
 
     fn stop(&self) {
@@ -96,20 +101,55 @@ impl Drop for HeldLease {
 
 type Call<T> = StoreFuture<'static, T>;
 
-/// Takes the lease of the run at `at`.
-pub(super) async fn acquire(at: &Stored, claim: Claim) -> Result<Lease, StoreError> {
-    let acquire = |at: Stored| async move { at.acquire(claim).await };
-    Taking::begin(at, acquire, Some).await
-}
+impl Stored {
+    /// Takes the lease of an existing run.
+    pub(super) fn hold(&self) -> Asked<'_, HeldLease> {
+        Box::pin(async {
+            let asked = Instant::now();
+            let claim = self.engine().claim();
+            let acquire = |at: Self| async move { at.acquire(claim).await };
+            let lease = Taking::begin(self, acquire, Some).await;
+            let lease = lease.map_err(|error| self.said(error))?;
+            Ok(HeldLease::new(self, &lease, asked))
+        })
+    }
 
-/// Makes a commit that takes its run's lease.
-pub(super) async fn commit(at: &Stored, commit: Commit) -> Result<Taken, StoreError> {
-    let commit = |at: Stored| async move { at.commit_taking(&commit).await };
-    Taking::begin(at, commit, |taken| match taken {
-        Taken::Held(lease) => Some(lease),
-        Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
-    })
-    .await
+    /// Makes a commit that takes its run's lease.
+    pub(super) fn commit_and_hold(&self, commit: Commit) -> Asked<'_, Taken, StoreError> {
+        let commit = |at: Self| async move { at.commit_taking(&commit).await };
+        Box::pin(Taking::begin(self, commit, |taken| match taken {
+            Taken::Held(lease) => Some(lease),
+            Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
+        }))
+    }
+
+    /// Another call of this engine drives the run.
+    pub(super) async fn lease_held(&self) -> Error {
+        let head = match self.head().await {
+            Ok(head) => head,
+            Err(error) => return error,
+        };
+        match head.lease {
+            Some(lease) => Error::lease_held(self.id(), lease),
+            // About to take its lease, or about to give it back.
+            None => self.driven_by(None).await,
+        }
+    }
+
+    /// This engine drives the run; the call may have been made inside one of its nodes.
+    /// The error shows the lease that it would take now.
+    pub(super) async fn driven_by(&self, node: Option<&'static str>) -> Error {
+        let EngineIdentity { owner, lease, .. } = self.engine();
+        match self.now().await {
+            Ok(now) => Error::LeaseHeld {
+                run: self.id().to_owned(),
+                owner: owner.clone(),
+                expires: clock::after(now, *lease),
+                node,
+            },
+            Err(error) => error,
+        }
+    }
 }
 
 /// A call to the store that takes a lease. If nobody waits for it any more it is not made

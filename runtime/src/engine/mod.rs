@@ -99,7 +99,7 @@ impl<G: Graph> fmt::Debug for Engine<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
             .field("graph", &G::INFO.name)
-            .field("owner", &self.core.owner)
+            .field("owner", &self.core.identity.owner)
             .field("settings", &self.core.settings)
             .finish_non_exhaustive()
     }
@@ -137,7 +137,7 @@ impl<G: Graph> Engine<G> {
         let handle = self.handle("resume", id)?.patient();
         let resumed = async {
             // Only a run that exists has an execution, so that `run` can tell whether it does.
-            let head = handle.head().await?;
+            let head = handle.at.head().await?;
             if head.status.is_final() {
                 let run = handle.look(head).await?;
                 // Another turn may have begun between the two reads.
@@ -145,7 +145,7 @@ impl<G: Graph> Engine<G> {
                     return Ok(run);
                 }
             } else {
-                handle.check_open(&head).await?;
+                handle.at.check_open(&head).await?;
             }
             self.go_on(handle, None).await
         };
@@ -160,7 +160,7 @@ impl<G: Graph> Engine<G> {
     /// written that no snapshot covers.
     pub async fn get(&self, id: &str) -> Result<Run<G::State>, Error> {
         let run = self.handle("get", id)?;
-        let head = run.head().await?;
+        let head = run.at.head().await?;
         of_run(id, run.look(head)).await
     }
 
@@ -207,7 +207,7 @@ impl<G: Graph> Engine<G> {
     /// if an unfinished task has effects on record.
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
         let run = self.handle("update", id)?.patient();
-        let write = || -> Driving<G> { Box::pin(async move { run.update(update).await }) };
+        let write = Box::pin(async move { run.update(update).await });
         self.execute(id, Purpose::Write("update"), write).await
     }
 
@@ -229,7 +229,7 @@ impl<G: Graph> Engine<G> {
         let run = self.handle("answer", id)?.patient();
         let text = encode::to_string(&answer);
         drop(answer);
-        run.answer(question, text).await
+        run.at.answer_question(question, text).await
     }
 
     /// Every committed step of run `id`, oldest first, including those of a fork's
@@ -238,7 +238,7 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::WrongGraph`], [`Error::Undecodable`].
     pub async fn history(&self, id: &str) -> Result<Vec<StepInfo>, Error> {
-        self.handle("history", id)?.history().await
+        self.handle("history", id)?.at.history().await
     }
 
     /// Executes every node of run `id` again, from step 0 on, with the recorded
@@ -265,7 +265,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::RunNotFound`], [`Error::Undecodable`].
     pub async fn state_at(&self, id: &str, step: u64) -> Result<G::State, Error> {
         let run = self.handle("state_at", id)?;
-        let head = run.head().await?;
+        let head = run.at.head().await?;
         let state = async {
             let (machine, ..) = run.past(&head, step).await?;
             Ok(whole::copy(&**machine.state()))
@@ -278,32 +278,17 @@ impl<G: Graph> Engine<G> {
         RunHandle::of(&self.core, call, run)
     }
 
-    /// Does what a call is for as the execution of `run`, or joins the
+    /// Does what a call is for, `driving`, as the execution of `run`, or joins the
     /// one that is under way. It awaits the end of one that only reads or
     /// writes; only one that drives is in the way.
-    async fn execute(
-        &self,
-        run: &str,
-        purpose: Purpose,
-        drive: impl FnOnce() -> Driving<G> + Send,
-    ) -> RunResult<G> {
+    async fn execute(&self, run: &str, purpose: Purpose, mut driving: Driving<G>) -> RunResult<G> {
         runtime::begin(purpose.call())?;
         let core = &self.core;
-        let mut begin = |number| {
-            let (core, run) = (Arc::clone(core), run.to_owned());
-            let driving = drive();
-            let entry = Entry { core, run, number };
-            let driving: Driving<G> = Box::pin(async move {
-                let _entry = entry;
-                driving.await
-            });
-            driving
-        };
         loop {
-            let ended = match core.active.enter((&core.owner, run), &purpose, begin) {
+            let ended = match core.active.enter(core, run, &purpose, driving) {
                 Entered::New(part) => part.join().await,
                 Entered::UnderWay(part, again) => {
-                    begin = again;
+                    driving = again;
                     match self.take_part(run, &purpose, &part).await? {
                         Some(ended) => ended,
                         None => continue,
@@ -318,7 +303,7 @@ impl<G: Graph> Engine<G> {
                 }
                 Ended::With(result) => result,
                 Ended::Within(inside::Inner { node }) => {
-                    Err(self.handle("resume", run)?.driven_by(node).await)
+                    Err(self.handle("resume", run)?.at.driven_by(node).await)
                 }
             };
         }
@@ -359,7 +344,7 @@ impl<G: Graph> Engine<G> {
         // Meanwhile it may have ended, and this turn begun elsewhere.
         match part.is_over() {
             true => Ok(None),
-            false => Err(handle.lease_held().await),
+            false => Err(handle.at.lease_held().await),
         }
     }
 
@@ -372,23 +357,8 @@ impl<G: Graph> Engine<G> {
             Some(_) => Purpose::Turn(token.clone()),
             None => Purpose::Resume,
         };
-        let drive =
-            || -> Driving<G> { Box::pin(async move { handle.resume(token.as_deref()).await }) };
+        let drive = Box::pin(async move { handle.resume(token.as_deref()).await });
         self.execute(&run, purpose, drive).await
-    }
-}
-
-/// An execution's entry among the active ones; goes when the execution ends
-/// or is dropped.
-struct Entry<G: Graph> {
-    core: Arc<Core<G>>,
-    run: String,
-    number: u64,
-}
-
-impl<G: Graph> Drop for Entry<G> {
-    fn drop(&mut self) {
-        self.core.active.end(&self.run, self.number);
     }
 }
 
@@ -409,7 +379,7 @@ impl<G: Graph> Engine<G> {
             seed: seed.unwrap_or_else(|| default_seed(&run)),
         };
         let own = origin.clone();
-        let drive = || -> Driving<G> { Box::pin(async move { handle.start(state, own).await }) };
+        let drive = Box::pin(async move { handle.start(state, own).await });
         self.execute(&run, Purpose::Run(origin), drive).await
     }
 
@@ -422,7 +392,7 @@ impl<G: Graph> Engine<G> {
         let handle = self.handle("turn", &run)?.patient();
         check_token(&run, token.as_deref())?;
         let own = token.clone();
-        let drive = || -> Driving<G> { Box::pin(async move { handle.turn(update, own).await }) };
+        let drive = Box::pin(async move { handle.turn(update, own).await });
         self.execute(&run, Purpose::Turn(token), drive).await
     }
 }

@@ -22,7 +22,8 @@ impl<G: Graph> Engine<G> {
         answer: String,
     ) -> Result<(), Error> {
         self.handle("answer", id)?
-            .answer(question, Ok(answer))
+            .at
+            .answer_question(question, Ok(answer))
             .await
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::active::{Driving, Purpose, RunResult};
-use super::compatible;
+use super::active::{Purpose, RunResult};
 use super::core::Core;
 use super::handle::RunHandle;
 use super::shown::run_at;
@@ -12,8 +11,8 @@ use super::start::state_text;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::snapshot_digest;
-use crate::session::{Tail, check_version};
-use crate::store::{Prune, Pruned, Snapshot, Store, clock};
+use crate::session::Tail;
+use crate::store::{Prune, Pruned, Snapshot, Store};
 
 impl<G: Graph> Engine<G> {
     /// Drops old runs of this graph, or the early steps of its runs: see
@@ -51,7 +50,7 @@ impl<G: Graph> Engine<G> {
     /// this one has a `migrate` function and an older version of it wrote that step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
         let run = self.handle("snapshot", id)?.patient();
-        let write = || -> Driving<G> { Box::pin(async move { run.snapshot().await }) };
+        let write = Box::pin(async move { run.snapshot().await });
         self.execute(id, Purpose::Write("snapshot"), write)
             .await
             .map(drop)
@@ -70,48 +69,21 @@ impl<G: Graph> Core<G> {
 }
 
 impl<G: Graph> RunHandle<G> {
-    /// Another call of this engine drives the run.
-    pub(super) async fn lease_held(&self) -> Error {
-        let head = match self.head().await {
-            Ok(head) => head,
-            Err(error) => return error,
-        };
-        match head.lease {
-            Some(lease) => Error::lease_held(self.at.id(), lease),
-            // About to take its lease, or about to give it back.
-            None => self.driven_by(None).await,
-        }
-    }
-
-    /// This engine drives the run; the call may have been made inside one of its nodes.
-    /// The error shows the lease that it would take now.
-    pub(super) async fn driven_by(&self, node: Option<&'static str>) -> Error {
-        match self.at.now().await {
-            Ok(now) => Error::LeaseHeld {
-                run: self.at.id().to_owned(),
-                owner: self.core.owner.clone(),
-                expires: clock::after(now, self.core.settings.lease),
-                node,
-            },
-            Err(error) => error,
-        }
-    }
-
     async fn snapshot(&self) -> RunResult<G> {
-        self.head().await?;
-        let mut held = self.hold().await?;
+        self.at.head().await?;
+        let mut held = self.at.hold().await?;
         let written = self.snapshot_held(held.epoch()).await;
         held.give_back().await;
         written
     }
 
     async fn snapshot_held(&self, epoch: u64) -> RunResult<G> {
-        let head = self.head().await?;
+        let head = self.at.head().await?;
         // It has the fields of today's graph, and its own program has to go on from it.
-        self.check_writable(&head).await?;
-        compatible::check_snapshot::<G>(&self.at, &head).await?;
+        self.at.check_writable(&head).await?;
+        self.at.check_snapshot(&head).await?;
         let (head, machine, _) = self.machine_at(head).await?;
-        check_version::<G>(&head, machine.made_by())?;
+        self.at.check_version(&head, machine.made_by())?;
         let state = state_text(&self.core, self.at.id(), head.step, machine.state())?;
         let tail = Tail::behind(head.step, state.len());
         let snapshot = Snapshot {

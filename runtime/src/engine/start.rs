@@ -11,7 +11,7 @@ use super::core::Core;
 use super::drive::{Drive, Writer};
 use super::handle::RunHandle;
 use super::inside;
-use super::lease;
+use super::lease::HeldLease;
 use super::runtime;
 use super::shown::{finished_run, interrupts, run_at};
 use super::step::later;
@@ -125,7 +125,10 @@ impl<G: Graph> RunHandle<G> {
         let state = as_stored::<G>(self.at.id(), state, &input)?;
         let identity = RunIdentity::new(self.at.id().to_owned(), Some(seed));
         let machine = self.core.blueprint.machine(identity, state);
-        let (create, access) = (self.core.creation(seed), self.core.take_lease());
+        let (create, access) = (
+            self.core.identity.creation(seed),
+            self.core.identity.take_lease(),
+        );
         let step = session::input(machine, input, create, access, self.core.settings.rules())?;
         let OutsideStep {
             machine,
@@ -134,9 +137,9 @@ impl<G: Graph> RunHandle<G> {
         } = step;
         let left = LeftOpen::nothing(commit.record.frontier.clone());
         let asked = std::time::Instant::now();
-        match lease::commit(&self.at, commit).await {
+        match self.at.commit_and_hold(commit).await {
             Ok(Taken::Held(lease)) => {
-                let writer = Writer::new(&self.at, self.held(&lease, asked));
+                let writer = Writer::new(&self.at, HeldLease::new(&self.at, &lease, asked));
                 let driven = Driven {
                     machine,
                     tail,
@@ -157,7 +160,7 @@ impl<G: Graph> RunHandle<G> {
     /// The run exists: it must have been started with this input and seed.
     pub(super) async fn check_started_with(&self, origin: &StartedWith) -> Result<(), Error> {
         let run = self.at.id();
-        let head = self.head().await?;
+        let head = self.at.head().await?;
         if head.origin.is_some() {
             return Err(Error::InputMismatch {
                 run: run.to_owned(),
@@ -194,7 +197,7 @@ impl<G: Graph> RunHandle<G> {
     /// The same if the run is in the turn with that token, or in any if there is none.
     async fn resume_turn(&self, token: Option<&str>) -> Result<Option<Run<G::State>>, Error> {
         let is_it = |now: Option<&str>| token.is_none() || token == now;
-        let head = self.head().await?;
+        let head = self.at.head().await?;
         if head.status.is_final() {
             let run = self.look(head).await?;
             // Another turn may have begun between the two reads.
@@ -202,9 +205,9 @@ impl<G: Graph> RunHandle<G> {
                 return Ok(is_it(run.token()).then_some(run));
             }
         } else {
-            self.check_open(&head).await?;
+            self.at.check_open(&head).await?;
         }
-        let mut lease = self.hold().await?;
+        let mut lease = self.at.hold().await?;
         let (loaded, graphs, machine, tail) = match self.load_held().await {
             Ok(held) => held,
             Err(error) => {
@@ -285,10 +288,10 @@ impl<G: Graph> RunHandle<G> {
 
     /// Commits a correction from outside as a step of its own.
     pub(super) async fn update(&self, update: UpdateOf<G>) -> RunResult<G> {
-        let head = self.head().await?;
-        self.check_open(&head).await?;
+        let head = self.at.head().await?;
+        self.at.check_open(&head).await?;
         // Taken before reading, so that no task can begin an effect meanwhile.
-        let mut held = self.hold().await?;
+        let mut held = self.at.hold().await?;
         let updated = self.update_held(update, held.epoch()).await;
         match updated {
             Ok(_) => held.ended(),
@@ -302,8 +305,8 @@ impl<G: Graph> RunHandle<G> {
         let (loaded, _, machine, tail) = self.load_held().await?;
         let head = loaded.head.clone();
         if head.status.is_final() {
-            self.check_fields(&head, head.last_graph()).await?;
-            session::check_version::<G>(&head, machine.made_by())?;
+            self.at.check_fields(&head, head.last_graph()).await?;
+            self.at.check_version(&head, machine.made_by())?;
         }
         let questions = loaded.questions.clone();
         let found = Found::held(loaded, machine, tail)?;

@@ -1,10 +1,15 @@
 //! A run in a store: what the engine's calls to the store are about, and their errors.
+//!
+//! Nothing here depends on the types of a graph, and every call is [boxed](Asked), so that it is
+//! compiled here, and not again for each graph.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use super::away::Away;
+use super::core::EngineIdentity;
 use super::keeper;
 use super::patience::{GoodUntil, Patience, commit_bytes, effects_bytes, park_bytes, within};
 use crate::error::Error;
@@ -15,6 +20,10 @@ use crate::store::{
     Lease, Listed, Loaded, Page, Pages, Park, Question, Recording, Snapshot, StepRecord, Store,
     StoreError, StoreFuture, TurnRecord,
 };
+
+/// What a call to the store comes to. An `async fn` would be compiled again in each crate that
+/// has a graph, in every future that awaits it.
+pub(super) type Asked<'a, T, E = Error> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 /// What became of a commit that takes the run's lease.
 pub(super) enum Taken {
@@ -28,26 +37,34 @@ pub(super) enum Taken {
     TokenSpent,
 }
 
-/// A run in a store.
+/// A run in the store of an engine.
 #[derive(Clone)]
 pub(super) struct Stored {
     store: Arc<dyn Store>,
     id: String,
     patience: Patience,
+    engine: Arc<EngineIdentity>,
 }
 
 impl Stored {
-    pub(super) fn new(store: &Arc<dyn Store>, id: &str, patience: Patience) -> Self {
+    pub(super) fn new(store: &Arc<dyn Store>, id: &str, engine: &Arc<EngineIdentity>) -> Self {
         Self {
             store: Arc::clone(store),
             id: id.to_owned(),
-            patience,
+            patience: Patience::once(),
+            engine: Arc::clone(engine),
         }
     }
 
     /// Another run in the same store.
     pub(super) fn beside(&self, id: &str) -> Self {
-        Self::new(&self.store, id, self.patience.clone())
+        let id = id.to_owned();
+        Self { id, ..self.clone() }
+    }
+
+    /// Whose calls these are.
+    pub(super) fn engine(&self) -> &EngineIdentity {
+        &self.engine
     }
 
     pub(super) fn with(self, patience: Patience) -> Self {
@@ -68,15 +85,25 @@ impl Stored {
     }
 
     /// A call that reads a little.
-    async fn look<'a, T>(&self, call: impl Fn() -> StoreFuture<'a, T>) -> Result<T, Error> {
-        let answer = self.patience.ask(0, call).await;
-        answer.map_err(|error| self.said(error))
+    fn look<'a, T>(&'a self, call: impl Fn() -> StoreFuture<'a, T> + Send + 'a) -> Asked<'a, T>
+    where
+        T: Send + 'a,
+    {
+        Box::pin(async move {
+            let answer = self.patience.ask(0, call).await;
+            answer.map_err(|error| self.said(error))
+        })
     }
 
     /// A call that reads as much as there is.
-    async fn read<'a, T>(&self, call: impl Fn() -> StoreFuture<'a, T>) -> Result<T, Error> {
-        let answer = self.patience.unhurried().ask(0, call).await;
-        answer.map_err(|error| self.said(error))
+    fn read<'a, T>(&'a self, call: impl Fn() -> StoreFuture<'a, T> + Send + 'a) -> Asked<'a, T>
+    where
+        T: Send + 'a,
+    {
+        Box::pin(async move {
+            let answer = self.patience.unhurried().ask(0, call).await;
+            answer.map_err(|error| self.said(error))
+        })
     }
 
     /// The engine's error for the store's.
@@ -91,89 +118,100 @@ impl Stored {
     }
 
     /// The store's time.
-    pub(super) async fn now(&self) -> Result<SystemTime, Error> {
-        self.look(|| self.store.now()).await
+    pub(super) fn now(&self) -> Asked<'_, SystemTime> {
+        self.look(|| self.store.now())
     }
 
-    pub(super) async fn head(&self) -> Result<Head, Error> {
-        let head = self.found(self.look(|| self.store.head(&self.id)).await?)?;
-        check_head(&head)?;
-        Ok(head)
+    /// The head of a run of whatever graph.
+    pub(super) fn any_head(&self) -> Asked<'_, Head> {
+        Box::pin(async {
+            let head = self.found(self.look(|| self.store.head(&self.id)).await?)?;
+            check_head(&head)?;
+            Ok(head)
+        })
     }
 
-    pub(super) async fn load(&self) -> Result<Loaded, Error> {
-        self.found(self.read(|| self.store.load(&self.id)).await?)
+    /// The head of a run of this engine's graph, in whatever version: enough to read it.
+    pub(super) fn head(&self) -> Asked<'_, Head> {
+        Box::pin(async {
+            let head = self.any_head().await?;
+            self.check_name(&head)?;
+            Ok(head)
+        })
     }
 
-    pub(super) async fn steps(&self, from: u64, to: u64) -> Result<Vec<StepRecord>, Error> {
-        Pages::whole(|page| self.steps_on(from, to, page)).await
+    pub(super) fn load(&self) -> Asked<'_, Loaded> {
+        Box::pin(async { self.found(self.read(|| self.store.load(&self.id)).await?) })
+    }
+
+    pub(super) fn steps(&self, from: u64, to: u64) -> Asked<'_, Vec<StepRecord>> {
+        Box::pin(Pages::whole(move |page| self.steps_on(from, to, page)))
     }
 
     /// One page of them.
-    pub(super) async fn steps_on(
+    pub(super) fn steps_on(
         &self,
         from: u64,
         to: u64,
         page: Page<u64>,
-    ) -> Result<Listed<StepRecord, u64>, Error> {
-        self.read(|| self.store.steps(&self.id, from, to, page.clone()))
-            .await
+    ) -> Asked<'_, Listed<StepRecord, u64>> {
+        self.read(move || self.store.steps(&self.id, from, to, page.clone()))
     }
 
-    pub(super) async fn effects(&self, from: u64, to: u64) -> Result<Vec<EffectRecord>, Error> {
-        let on = async |page: Page<EffectKey>| {
-            self.read(|| self.store.effects(&self.id, from, to, page.clone()))
-                .await
+    pub(super) fn effects(&self, from: u64, to: u64) -> Asked<'_, Vec<EffectRecord>> {
+        let on = move |page: Page<EffectKey>| {
+            self.read(move || self.store.effects(&self.id, from, to, page.clone()))
         };
-        Pages::whole(on).await
+        Box::pin(Pages::whole(on))
     }
 
-    pub(super) async fn questions(&self) -> Result<Vec<Question>, Error> {
-        self.read(|| self.store.questions(&self.id)).await
+    pub(super) fn questions(&self) -> Asked<'_, Vec<Question>> {
+        self.read(|| self.store.questions(&self.id))
     }
 
-    pub(super) async fn snapshot(&self, step: u64) -> Result<Option<Snapshot>, Error> {
-        self.read(|| self.store.snapshot(&self.id, step)).await
+    pub(super) fn snapshot(&self, step: u64) -> Asked<'_, Option<Snapshot>> {
+        self.read(move || self.store.snapshot(&self.id, step))
     }
 
-    pub(super) async fn labels(&self) -> Result<Vec<(String, u64)>, Error> {
-        self.read(|| self.store.labels(&self.id)).await
+    pub(super) fn labels(&self) -> Asked<'_, Vec<(String, u64)>> {
+        self.read(|| self.store.labels(&self.id))
     }
 
-    pub(super) async fn graph(&self, fingerprint: Digest) -> Result<Option<String>, Error> {
-        self.look(|| self.store.graph(fingerprint)).await
+    pub(super) fn graph(&self, fingerprint: Digest) -> Asked<'_, Option<String>> {
+        self.look(move || self.store.graph(fingerprint))
     }
 
-    pub(super) async fn graphs(&self) -> Result<Vec<GraphChange>, Error> {
-        self.look(|| self.store.graphs(&self.id)).await
+    pub(super) fn graphs(&self) -> Asked<'_, Vec<GraphChange>> {
+        self.look(|| self.store.graphs(&self.id))
     }
 
-    pub(super) async fn turns(&self) -> Result<Vec<TurnRecord>, Error> {
-        let on =
-            async |page: Page<u64>| self.read(|| self.store.turns(&self.id, page.clone())).await;
-        Pages::whole(on).await
+    pub(super) fn turns(&self) -> Asked<'_, Vec<TurnRecord>> {
+        let on = move |page: Page<u64>| self.read(move || self.store.turns(&self.id, page.clone()));
+        Box::pin(Pages::whole(on))
     }
 
     /// The first of its further turns that began after `step`.
-    pub(super) async fn turn_after(&self, step: u64) -> Result<Option<TurnRecord>, Error> {
-        let page = Page::first(1).after(step);
-        let found = self
-            .look(|| self.store.turns(&self.id, page.clone()))
-            .await?;
-        Ok(found.items.into_iter().next())
+    pub(super) fn turn_after(&self, step: u64) -> Asked<'_, Option<TurnRecord>> {
+        Box::pin(async move {
+            let page = Page::first(1).after(step);
+            let found = self.look(|| self.store.turns(&self.id, page.clone()));
+            Ok(found.await?.items.into_iter().next())
+        })
     }
 
-    pub(super) async fn turn(&self, token: &str) -> Result<Option<TurnRecord>, Error> {
-        self.look(|| self.store.turn(&self.id, token)).await
+    pub(super) fn turn<'a>(&'a self, token: &'a str) -> Asked<'a, Option<TurnRecord>> {
+        self.look(move || self.store.turn(&self.id, token))
     }
 
-    pub(super) async fn answer(&self, answer: Answer) -> Result<(), Error> {
-        self.look(|| self.store.answer(answer.clone())).await
+    pub(super) fn answer(&self, answer: Answer) -> Asked<'_, ()> {
+        self.look(move || self.store.answer(answer.clone()))
     }
 
-    pub(super) async fn acquire(&self, claim: Claim) -> Result<Lease, StoreError> {
-        let call = || self.store.acquire(&self.id, claim.clone());
-        self.patience.ask(0, call).await
+    pub(super) fn acquire(&self, claim: Claim) -> Asked<'_, Lease, StoreError> {
+        Box::pin(async move {
+            let call = || self.store.acquire(&self.id, claim.clone());
+            self.patience.ask(0, call).await
+        })
     }
 
     /// Nobody waits for a store that is away: it is retried in the background, until the
@@ -211,9 +249,11 @@ impl Stored {
         self.clone().with(patience)
     }
 
-    pub(super) async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
-        let call = || self.store.commit(commit.clone());
-        self.patience.ask(commit_bytes(commit), call).await
+    pub(super) fn commit<'a>(&'a self, commit: &'a Commit) -> Asked<'a, Committed, StoreError> {
+        Box::pin(async {
+            let call = || self.store.commit(commit.clone());
+            self.patience.ask(commit_bytes(commit), call).await
+        })
     }
 
     /// A commit that takes the run's lease.
@@ -236,15 +276,19 @@ impl Stored {
             .await
     }
 
-    pub(super) async fn park(&self, park: &Park) -> Result<(), StoreError> {
-        let call = || self.store.park(park.clone());
-        self.patience.ask(park_bytes(park), call).await
+    pub(super) fn park<'a>(&'a self, park: &'a Park) -> Asked<'a, (), StoreError> {
+        Box::pin(async {
+            let call = || self.store.park(park.clone());
+            self.patience.ask(park_bytes(park), call).await
+        })
     }
 
-    pub(super) async fn put_snapshot(&self, epoch: u64, snapshot: Snapshot) -> Result<(), Error> {
-        let call = || self.store.put_snapshot(&self.id, epoch, snapshot.clone());
-        let written = self.patience.ask(snapshot.state.len(), call).await;
-        written.map_err(|error| self.said(error))
+    pub(super) fn put_snapshot(&self, epoch: u64, snapshot: Snapshot) -> Asked<'_, ()> {
+        Box::pin(async move {
+            let call = || self.store.put_snapshot(&self.id, epoch, snapshot.clone());
+            let written = self.patience.ask(snapshot.state.len(), call).await;
+            written.map_err(|error| self.said(error))
+        })
     }
 }
 

@@ -1,20 +1,21 @@
 //! How a further turn begins: on a run that has ended, or on one that was left
 //! with a step open, which the turn drops.
 
+use std::convert::Infallible;
 use std::time::Instant;
 
 use super::active::RunResult;
 use super::drive::Writer;
 use super::handle::RunHandle;
-use super::lease::{self, HeldLease};
+use super::lease::HeldLease;
 use super::shown::{interrupts, run_of_turn};
 use super::start::Driven;
-use super::stored::Taken;
+use super::stored::{Asked, Stored, Taken};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::UpdateOf;
 use crate::run::Run;
-use crate::session::{Found, LeftOpen, OutsideStep, check_version, leaves_a_step_open};
+use crate::session::{Found, LeftOpen, OutsideStep, leaves_a_step_open};
 use crate::store::{Access, Head, Park, StoreError, TurnRecord};
 
 /// What became of a turn's first step.
@@ -54,22 +55,24 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The result of the turn with that token, if it is not the current one.
-    pub(super) async fn earlier_turn(
-        &self,
-        token: Option<&str>,
-    ) -> Result<Option<Run<G::State>>, Error> {
-        let Some(token) = token else {
-            return Ok(None);
-        };
-        match self.at.turn(token).await? {
-            Some(turn) => self.if_followed(&turn).await,
-            None => Ok(None),
-        }
+    pub(super) fn earlier_turn<'a>(
+        &'a self,
+        token: Option<&'a str>,
+    ) -> Asked<'a, Option<Run<G::State>>> {
+        Box::pin(async move {
+            let Some(token) = token else {
+                return Ok(None);
+            };
+            match self.at.turn(token).await? {
+                Some(turn) => self.if_followed(&turn).await,
+                None => Ok(None),
+            }
+        })
     }
 
     /// See [`Engine::turn_result`](super::Engine::turn_result).
     pub(super) async fn turn_result(&self, token: &str) -> RunResult<G> {
-        let head = self.head().await?;
+        let head = self.at.head().await?;
         let turn = self.at.turn(token).await?;
         let turn = turn.ok_or_else(|| Error::TurnNotFound {
             run: head.run,
@@ -78,7 +81,7 @@ impl<G: Graph> RunHandle<G> {
         if let Some(run) = self.if_followed(&turn).await? {
             return Ok(run);
         }
-        let run = self.look(self.head().await?).await?;
+        let run = self.look(self.at.head().await?).await?;
         if run.token() == Some(token) {
             return Ok(run);
         }
@@ -93,7 +96,7 @@ impl<G: Graph> RunHandle<G> {
             return Ok(None);
         };
         // Read when it has begun: the step before it is there.
-        let head = self.head().await?;
+        let head = self.at.head().await?;
         // Of pruned turns without a token a database of an older schema knows nothing.
         if next.turn > turn.turn.saturating_add(1) {
             return Err(Error::Pruned {
@@ -122,7 +125,7 @@ impl<G: Graph> RunHandle<G> {
         held: &mut Option<HeldLease>,
     ) -> Result<Begun<G>, Error> {
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
-        let head = self.head().await?;
+        let head = self.at.head().await?;
         if is_repeated(&head) {
             return Ok(Begun::Before);
         }
@@ -132,20 +135,22 @@ impl<G: Graph> RunHandle<G> {
             return Ok(Begun::Before);
         }
         if !found.takes_turn() {
-            return Err(self.not_finished(&found.head).await);
+            match self.at.not_finished(&found.head).await? {}
         }
-        self.check_fields(&found.head, found.head.last_graph())
+        self.at
+            .check_fields(&found.head, found.head.last_graph())
             .await?;
-        check_version::<G>(&found.head, found.machine.made_by())?;
+        self.at
+            .check_version(&found.head, found.machine.made_by())?;
         let access = match held {
             Some(held) => {
                 if let Some(asking) = found.to_ask(held.epoch()) {
-                    return Err(self.ask(&found.head, asking, held).await);
+                    match self.at.ask(&found.head, asking, held).await? {}
                 }
                 let epoch = held.epoch();
                 Access::Held { epoch }
             }
-            None => self.core.take_lease(),
+            None => self.core.identity.take_lease(),
         };
         let step = found.turn(update, token.clone(), access, self.core.settings.rules())?;
         let OutsideStep {
@@ -161,10 +166,10 @@ impl<G: Graph> RunHandle<G> {
             token,
         };
         let asked = Instant::now();
-        match lease::commit(&self.at, commit).await {
+        match self.at.commit_and_hold(commit).await {
             Ok(Taken::Held(lease)) => {
                 let begun = held.take();
-                let begun = begun.unwrap_or_else(|| self.held(&lease, asked));
+                let begun = begun.unwrap_or_else(|| HeldLease::new(&self.at, &lease, asked));
                 Ok(Begun::Now(Box::new(driven), begun))
             }
             Ok(Taken::Done | Taken::TokenSpent) => Ok(Begun::Before),
@@ -180,52 +185,59 @@ impl<G: Graph> RunHandle<G> {
     /// here on, so that nobody writes to that step any more; so is one that another owner
     /// drives, if the store knows that this owner is gone.
     async fn find(&self, head: Head, held: &mut Option<HeldLease>) -> Result<Found<G>, Error> {
-        if !self.is_to_be_held(&head).await? {
+        if !self.at.is_to_be_held(&head).await? {
             let (head, machine, tail) = self.machine_at(head).await?;
             // It may have moved between the two reads.
-            if !self.is_to_be_held(&head).await? {
+            if !self.at.is_to_be_held(&head).await? {
                 return Ok(Found::at_rest(head, machine, tail));
             }
         }
-        *held = Some(self.hold().await?);
+        *held = Some(self.at.hold().await?);
         let (loaded, machine, tail) = self.load().await?;
         Found::held(loaded, machine, tail)
     }
+}
 
+impl Stored {
     /// Asks, and reports that this has to be answered.
-    async fn ask(&self, head: &Head, asking: Park, held: &mut HeldLease) -> Error {
-        if asking.questions.is_empty() {
-            return self.not_finished(head).await;
-        }
-        match self.at.park(&asking).await {
-            Ok(()) => {
+    fn ask<'a>(
+        &'a self,
+        head: &'a Head,
+        asking: Park,
+        held: &'a mut HeldLease,
+    ) -> Asked<'a, Infallible> {
+        Box::pin(async move {
+            if !asking.questions.is_empty() {
+                let parked = self.park(&asking).await;
+                parked.map_err(|error| self.said(error))?;
                 held.ended();
-                self.not_finished(head).await
             }
-            Err(error) => self.at.said(error),
-        }
+            self.not_finished(head).await
+        })
     }
 
-    async fn is_to_be_held(&self, head: &Head) -> Result<bool, Error> {
-        let is_open = leaves_a_step_open(head.status);
-        match &head.lease {
-            // One that has lapsed is left to a call that goes on with the run.
-            Some(lease) if !head.status.is_final() && lease.owner != self.core.owner => {
-                Ok(is_open || lease.expires > self.at.now().await?)
+    fn is_to_be_held<'a>(&'a self, head: &'a Head) -> Asked<'a, bool> {
+        Box::pin(async {
+            let is_open = leaves_a_step_open(head.status);
+            match &head.lease {
+                // One that has lapsed is left to a call that goes on with the run.
+                Some(lease) if !head.status.is_final() && lease.owner != self.engine().owner => {
+                    Ok(is_open || lease.expires > self.now().await?)
+                }
+                _ => Ok(is_open),
             }
-            _ => Ok(is_open),
-        }
+        })
     }
 
     /// Why a run takes no further turn now, although nobody drives it.
-    async fn not_finished(&self, head: &Head) -> Error {
-        match self.questions(head).await {
-            Ok(questions) => Error::RunNotFinished {
+    fn not_finished<'a>(&'a self, head: &'a Head) -> Asked<'a, Infallible> {
+        Box::pin(async {
+            let questions = self.asked(head).await?;
+            Err(Error::RunNotFinished {
                 run: head.run.clone(),
                 status: head.status,
                 asks: !interrupts(questions).is_empty(),
-            },
-            Err(error) => error,
-        }
+            })
+        })
     }
 }

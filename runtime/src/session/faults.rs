@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::attempts::TaskError;
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphInfo};
 use crate::hash::Digest;
 use crate::machine::{Machine, StepError};
 use crate::panics::caught;
@@ -159,7 +159,8 @@ impl<G: Graph> Faults<'_, G> {
 }
 
 /// The graph differs from `stored`, under which the run or part of it stands.
-pub(crate) fn changed<G: Graph>(
+pub(crate) fn changed(
+    graph: &GraphInfo,
     head: &Head,
     stored: Digest,
     differences: Vec<String>,
@@ -167,7 +168,7 @@ pub(crate) fn changed<G: Graph>(
 ) -> Error {
     Error::GraphChanged {
         run: head.run.clone(),
-        graph: G::INFO.name,
+        graph: graph.name,
         stored,
         differences,
         help: help.into(),

@@ -3,7 +3,7 @@
 
 use super::faults::changed;
 use crate::error::Error;
-use crate::graph::{Differences, Graph, GraphInfo, StoredGraph};
+use crate::graph::{Differences, GraphInfo, StoredGraph};
 use crate::hash::Digest;
 use crate::machine::result_graph;
 use crate::store::{GraphChange, Head, PendingResult, Status, StepRecord};
@@ -146,14 +146,15 @@ impl Graphs {
 
     /// Refuses to apply the updates of `record` with other reducers than they were
     /// written for.
-    pub(crate) fn check_reducers<G: Graph>(
+    pub(crate) fn check_reducers(
         &self,
+        today: &GraphInfo,
         head: &Head,
         record: &StepRecord,
     ) -> Result<(), Error> {
         let graph = self.at(record.step);
         // Older programs did not note their graph when they continued a run.
-        let is_unnoted = record.version != graph.version && record.version == G::INFO.version;
+        let is_unnoted = record.version != graph.version && record.version == today.version;
         let mut changed_ones = self.reducers.iter();
         let Some((_, lines)) =
             changed_ones.find(|(other, _)| *other == graph.fingerprint && !is_unnoted)
@@ -166,19 +167,21 @@ impl Graphs {
             record.step,
             take_snapshot(head)
         );
-        Err(changed::<G>(head, graph.fingerprint, lines.to_vec(), help))
+        let lines = lines.to_vec();
+        Err(changed(today, head, graph.fingerprint, lines, help))
     }
 }
 
 /// Refuses to continue a run where the graph of its last step was `graph`, whose
 /// differences from today's these are, unless today's graph is compatible with that one.
-pub(crate) fn check_open<G: Graph>(
+pub(crate) fn check_open(
+    today: &GraphInfo,
     head: &Head,
     graph: GraphChange,
     differences: &Differences,
 ) -> Result<(), Error> {
-    let is_listed = lists(G::INFO, graph.fingerprint);
-    let is_newer = G::INFO.version > graph.version;
+    let is_listed = lists(today, graph.fingerprint);
+    let is_newer = today.version > graph.version;
     if differences.are_compatible() || is_listed && is_newer {
         return Ok(());
     }
@@ -196,7 +199,7 @@ pub(crate) fn check_open<G: Graph>(
     }
     help.extend(instead(head, differences).map(str::to_owned));
     let lines = differences.lines().to_vec();
-    Err(changed::<G>(head, stored, lines, help.join("; ")))
+    Err(changed(today, head, stored, lines, help.join("; ")))
 }
 
 /// What to do about each kind of difference, before the graphs are declared compatible.
@@ -240,14 +243,15 @@ fn instead(head: &Head, differences: &Differences) -> Option<&'static str> {
 
 /// Refuses to add a step to a run whose last graph was `graph` if that leaves out fields which
 /// are stored, unless today's version is higher and so means it.
-pub(crate) fn check_fields<G: Graph>(
+pub(crate) fn check_fields(
+    today: &GraphInfo,
     head: &Head,
     graph: GraphChange,
     differences: &Differences,
 ) -> Result<(), Error> {
     let gone = differences.gone_fields();
     let (stored, version) = (graph.fingerprint, graph.version);
-    if gone.is_empty() || G::INFO.version > version {
+    if gone.is_empty() || today.version > version {
         return Ok(());
     }
     let keep = differences.keep_gone_fields().unwrap_or_default();
@@ -255,14 +259,14 @@ pub(crate) fn check_fields<G: Graph>(
         "another step would lose what is stored there: if this program is the newer one, {keep} and raise the \
          graph's `version` above {version}; else go on with the program that has it"
     );
-    Err(changed::<G>(head, stored, gone, help))
+    Err(changed(today, head, stored, gone, help))
 }
 
 /// Refuses to add a step behind one that a newer `version` of this graph made, and to write its
 /// state again: what that stored need not read as anything here, even where the fingerprint is
 /// the same.
-pub(crate) fn check_version<G: Graph>(head: &Head, version: u32) -> Result<(), Error> {
-    let today = G::INFO.version;
+pub(crate) fn check_version(graph: &GraphInfo, head: &Head, version: u32) -> Result<(), Error> {
+    let today = graph.version;
     if version <= today {
         return Ok(());
     }
@@ -272,7 +276,7 @@ pub(crate) fn check_version<G: Graph>(head: &Head, version: u32) -> Result<(), E
         "go on with a program of version {version}; to go back for good to what this one does, give it a \
          version above that, and a `migrate` for what the newer one stored otherwise"
     );
-    Err(changed::<G>(head, stored, vec![line], help))
+    Err(changed(graph, head, stored, vec![line], help))
 }
 
 /// Whether the graph lists that one as compatible.

@@ -11,7 +11,7 @@ use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::DecodeError;
 use crate::error::Error;
-use crate::graph::{Graph, keep_name};
+use crate::graph::{Graph, GraphInfo, keep_name};
 use crate::hash::Digest;
 use crate::machine::{
     Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, node_gone, read_result,
@@ -97,20 +97,20 @@ pub(super) fn restore_frontier<G: Graph>(
     }
     if let Some(node) = node_gone(frontier, machine.info()).map_err(fail)? {
         let stored = graphs.at(record.step).fingerprint;
-        return Err(without_node::<G>(head, stored, &node));
+        return Err(without_node(machine.info(), head, stored, &node));
     }
     let restored = machine.restore_older_frontier(frontier, graphs.older(record.step));
     restored.map_err(fail)
 }
 
 /// Why the run cannot go on: today's graph has no such node.
-fn without_node<G: Graph>(head: &Head, stored: Digest, node: &str) -> Error {
+fn without_node(today: &GraphInfo, head: &Head, stored: Digest, node: &str) -> Error {
     let line = format!("node `{node}` is to run next or has arrived at a join, and is gone");
     let help = format!(
         "{}, or finish the run with the program that has it",
         keep_name(node, "path")
     );
-    changed::<G>(head, stored, vec![line], help)
+    changed(today, head, stored, vec![line], help)
 }
 
 /// Goes from the last whole state through the steps that follow it. That state is a
@@ -170,7 +170,7 @@ pub(crate) fn replay_steps<G: Graph>(
         {
             return Err(altered(head, record.step));
         }
-        graphs.check_reducers::<G>(head, record)?;
+        graphs.check_reducers(G::INFO, head, record)?;
         migrate::updates::<G>(record.version, &record.updates)
             .map_err(RedoError::Decode)
             .and_then(|today| machine.redo(&today, record.chain))
@@ -183,7 +183,7 @@ pub(crate) fn replay_steps<G: Graph>(
         .for_each(|record| tail.add(record.updates.len()));
     if steps
         .iter()
-        .any(|record| migrate::is_needed::<G>(record.version))
+        .any(|record| migrate::is_needed(G::INFO, record.version))
     {
         tail.be_outgrown();
     }

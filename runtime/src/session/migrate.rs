@@ -8,14 +8,14 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::encode::{self, DecodeError, EncodeError};
-use crate::graph::{Graph, Migrate, Part};
+use crate::graph::{Graph, GraphInfo, Migrate, Part};
 use crate::machine::UpdateOf;
 use crate::panics::caught;
 use crate::state::whole;
 
 /// The text of a state that graph version `from` wrote.
 pub(crate) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
-    match hook::<G>(from) {
+    match hook(G::INFO, from) {
         None => Ok(Cow::Borrowed(text)),
         Some(hook) => todays::<G::State>(
             hook,
@@ -31,7 +31,7 @@ pub(crate) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, Dec
 
 /// The text of a step's updates that graph version `from` wrote.
 pub(crate) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
-    let Some(hook) = hook::<G>(from) else {
+    let Some(hook) = hook(G::INFO, from) else {
         return Ok(Cow::Borrowed(text));
     };
     let mut tasks: Vec<BTreeMap<String, Box<RawValue>>> = encode::from_str(text)?;
@@ -52,14 +52,14 @@ pub(crate) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, D
 }
 
 /// Whether what graph version `from` wrote goes through `migrate`.
-pub(crate) fn is_needed<G: Graph>(from: u32) -> bool {
-    hook::<G>(from).is_some()
+pub(crate) fn is_needed(graph: &GraphInfo, from: u32) -> bool {
+    hook(graph, from).is_some()
 }
 
-fn hook<G: Graph>(from: u32) -> Option<Migrate> {
-    G::INFO
+fn hook(graph: &GraphInfo, from: u32) -> Option<Migrate> {
+    graph
         .migrate
-        .filter(|_| from < G::INFO.version && !mistake!(OlderTakenForTodays))
+        .filter(|_| from < graph.version && !mistake!(OlderTakenForTodays))
 }
 
 /// What `hook` makes of `text`, in the canonical form of a `T`.

@@ -112,12 +112,12 @@ impl<G: Graph> ReplayAll<'_, G> {
         let last = head.last_graph();
         if last.fingerprint != G::INFO.fingerprint() {
             let text = stored_graph(self.store, head, last.fingerprint).await?;
-            check_open::<G>(head, last, &G::INFO.differences(&text))?;
+            check_open(G::INFO, head, last, &G::INFO.differences(&text))?;
         }
         let steps = self.store.all_steps(&head.run, head.step, head.step).await;
         let steps = steps.map_err(|error| Error::from_store(&head.run, error))?;
         let newest = steps.iter().map(|record| record.version).max();
-        check_version::<G>(head, newest.unwrap_or_default())
+        check_version(G::INFO, head, newest.unwrap_or_default())
     }
 
     /// Whether the run gives the same as then, and can be read.

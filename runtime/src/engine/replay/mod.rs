@@ -23,7 +23,6 @@ use strict::Strict;
 use self::journal::RecordedJournal;
 use self::matching::Matching;
 use super::active::RunResult;
-use super::compatible::other_graph;
 use super::handle::RunHandle;
 use super::runtime;
 use super::shown::{interrupts, run_at, run_of_turn};
@@ -43,7 +42,7 @@ use crate::store::{Head, StepKind, StepRecord};
 impl<G: Graph> RunHandle<G> {
     /// See [`Engine::replay`](super::Engine::replay).
     pub(super) async fn replay(&self) -> RunResult<G> {
-        let head = self.head().await?;
+        let head = self.at.head().await?;
         let now = self.at.now().await?;
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
             return Err(Error::lease_held(self.at.id(), lease.clone()));
@@ -55,7 +54,7 @@ impl<G: Graph> RunHandle<G> {
         }
         match replayed {
             Some(run) => Ok(Run { skipped, ..run }),
-            None => Err(other_graph::<G>(&self.at, &head).await),
+            None => Err(self.at.other_graph(&head).await),
         }
     }
 
@@ -84,7 +83,7 @@ impl<G: Graph> RunHandle<G> {
         // The machine must not be held while the store is queried.
         let run = run_at(head, &machine, Vec::new());
         drop(machine);
-        let interrupts = interrupts(self.questions(head).await?);
+        let interrupts = interrupts(self.at.asked(head).await?);
         Ok(Run { interrupts, ..run })
     }
 }

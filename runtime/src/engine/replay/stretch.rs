@@ -1,6 +1,6 @@
 //! Which turns of a run are of this graph.
 
-use super::super::compatible::{lived, lived_in, stored_graph};
+use super::super::compatible::{lived_in, stored_graph};
 use super::super::handle::RunHandle;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -43,8 +43,8 @@ impl<G: Graph> RunHandle<G> {
         &self,
         head: &Head,
     ) -> Result<(Vec<Stretch>, Vec<SkippedTurn>), Error> {
-        let today = self.core.fingerprint();
-        let graphs = lived(today, &self.at, head).await?;
+        let today = self.at.engine().fingerprint();
+        let graphs = self.at.lived(head).await?;
         // A run that has had one graph all along is one stretch, whatever its turns.
         let turns = match head.changed {
             Some(_) => self.at.turns().await?,
