@@ -10,11 +10,12 @@
 mod node_support;
 
 use std::fmt::Display;
+use std::pin::Pin;
 use std::time::Duration;
 
 use node_support::{Llm, Research, ResearchUpdate, Researcher, Search};
 use serde::{Serialize, de::DeserializeOwned};
-use superstep::graph::{Call, Given, NoInput, Node, NodeFn};
+use superstep::graph::{Call, Given, NoInput, Node, NodeFn, Then};
 use superstep::prelude::*;
 use superstep::state::FieldSet;
 
@@ -117,17 +118,28 @@ fn written(update: &ResearchUpdate) -> String {
     state.status
 }
 
-async fn run<N, R, const OK: bool>(input: N::Input) -> R
+/// What a node returns, as it is.
+struct Itself;
+
+impl<'a, R: 'a> Then<'a, R> for Itself {
+    type Running = Pin<Box<dyn Future<Output = R> + Send + 'a>>;
+
+    fn when(self, returns: impl Future<Output = R> + Send + 'a) -> Self::Running {
+        Box::pin(returns)
+    }
+}
+
+async fn run<N, R: 'static, const OK: bool>(input: N::Input) -> R
 where
     N: Node<Researcher, Research, R, OK>,
 {
-    N::run(Call {
+    let call = Call {
         graph: &Researcher::new(),
         state: &topic("bees"),
         input,
         cx: &Cx::test(),
-    })
-    .await
+    };
+    N::run(call, Itself).await
 }
 
 #[tokio::test]
@@ -171,11 +183,11 @@ fn a_sync_node_runs_when_it_is_polled_not_when_it_is_called() {
     fn explodes(_: &Research) {
         panic!("polled");
     }
-    fn called<N, R, const OK: bool>(call: Call<'_, Researcher, Research, N::Input>)
+    fn called<N, R: 'static, const OK: bool>(call: Call<'_, Researcher, Research, N::Input>)
     where
         N: Node<Researcher, Research, R, OK>,
     {
-        drop(N::run(call));
+        drop(N::run(call, Itself));
     }
     called::<explodes, _, _>(Call {
         graph: &Researcher::new(),

@@ -367,3 +367,58 @@ fn a_state_may_find_the_runtime_by_the_crate_of_a_macro() {
     let json = superstep::encode::to_string(&update).unwrap();
     assert_eq!(json, r#"{"count":3}"#);
 }
+
+/// As what is generic elsewhere: nobody writes `'static` there.
+trait Guide: Send + Sync {
+    fn way(&self) -> impl Future<Output = String> + Send;
+}
+
+struct Local(&'static str);
+
+impl Guide for Local {
+    async fn way(&self) -> String {
+        tokio::task::yield_now().await;
+        self.0.to_owned()
+    }
+}
+
+struct Led<T>(T);
+
+#[node]
+async fn asked<T: Guide>(_: &Visits, guide: &T) -> VisitsUpdate {
+    saw(guide.way().await)
+}
+
+#[node]
+async fn led<T: Guide>(_: &Visits, guide: &Led<T>, stop: u8) -> VisitsUpdate {
+    saw(format!("{} {stop}", guide.0.way().await))
+}
+
+#[node]
+async fn carried<T>(_: &Visits, what: Vec<T>) -> VisitsUpdate
+where
+    T: ToString + Serialize + serde::de::DeserializeOwned + Clone + Send + Sync,
+{
+    saw(what[0].to_string())
+}
+
+#[graph(
+    state = Visits,
+    start -> asked<T>,
+    asked<T> -> led<T>(1),
+    led<T> -> carried<u8>(vec![2]),
+    carried<u8> -> end,
+)]
+struct Tour<T: Guide> {
+    guide: T,
+    leader: Led<T>,
+}
+
+#[tokio::test]
+async fn the_parameters_of_async_nodes_need_no_static() {
+    let tour = Tour {
+        guide: Local("here"),
+        leader: Led(Local("there")),
+    };
+    assert_eq!(seen(tour).await, ["here", "there 1", "2"]);
+}

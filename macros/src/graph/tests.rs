@@ -254,43 +254,42 @@ fn the_row_of_a_match_sees_the_route_alone() {
             _,
             _,
         >(
-                __graph,
-                ::core::option::Option::None,
-                __state,
-                __cx,
-                |__given| {
-                    let __route = __rt::glue::route(
-                        ::core::convert::identity(__given),
-                    );
-                    let mut __hops = __rt::Hops::none();
-                    match __route {
-                        Way::Many(xs) => {
-                            if !__rt::glue::each::<
-                                __N1,
-                                _,
-                            >(&mut __hops, 1u32, xs, __Input::N1) {
-                                __rt::Hops::to(&mut __hops, 2u32);
-                            }
-                        }
-                        Way::One(x) if x > 0 => {
-                            {
-                                let __item: __rt::glue::InputOf<__N1> = x;
-                                __rt::Hops::with(
-                                    &mut __hops,
-                                    3u32,
-                                    __Input::N1(__rt::glue::item::<__N1>(__item)),
-                                );
-                            }
-                            __rt::Hops::to(&mut __hops, 4u32);
-                        }
-                        _ => {
-                            __rt::Hops::to(&mut __hops, 5u32);
+            __graph,
+            ::core::option::Option::None,
+            __state,
+            __cx,
+            |__given| {
+                let __route = __rt::glue::route(
+                    ::core::convert::identity(__given),
+                );
+                let mut __hops = __rt::Hops::none();
+                match __route {
+                    Way::Many(xs) => {
+                        if !__rt::glue::each::<
+                            __N1,
+                            _,
+                        >(&mut __hops, 1u32, xs, __Input::N1) {
+                            __rt::Hops::to(&mut __hops, 2u32);
                         }
                     }
-                    __hops
-                },
-            )
-            .await
+                    Way::One(x) if x > 0 => {
+                        {
+                            let __item: __rt::glue::InputOf<__N1> = x;
+                            __rt::Hops::with(
+                                &mut __hops,
+                                3u32,
+                                __Input::N1(__rt::glue::item::<__N1>(__item)),
+                            );
+                        }
+                        __rt::Hops::to(&mut __hops, 4u32);
+                    }
+                    _ => {
+                        __rt::Hops::to(&mut __hops, 5u32);
+                    }
+                }
+                __hops
+            },
+        )
     "#]]
     .assert_eq(&row);
 }

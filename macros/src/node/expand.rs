@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{Generics, parse_quote};
 
 use super::model::{Arg, Model};
 use super::options::Options;
@@ -17,7 +18,10 @@ pub(super) fn node(model: &Model) -> TokenStream {
 
 /// The same for a function with errors, without the call.
 pub(super) fn stub(model: &Model) -> TokenStream {
-    with_run(model, &quote!(async { ::core::unreachable!() }))
+    with_run(
+        model,
+        &then(model, quote!(async { ::core::unreachable!() })),
+    )
 }
 
 fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
@@ -72,9 +76,14 @@ fn node_fn(model: &Model) -> TokenStream {
         options,
         ..
     } = model;
-    let (impl_generics, ty_generics, where_clause) = model.generics.split_for_impl();
+    let generics = bounded(&model.generics);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let input = input_type(model);
-    let closed = model.provided().next().is_none();
+    let open = model.provided().next().map(|_| {
+        quote!(
+            const CLOSED: ::core::primitive::bool = false;
+        )
+    });
     let node_options = node_options(model);
     let display_name = options.name.as_ref().map(|name| {
         let name = optional(Some(name));
@@ -90,7 +99,7 @@ fn node_fn(model: &Model) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics __rt::NodeFn for #name #ty_generics #where_clause {
             #input
-            const CLOSED: ::core::primitive::bool = #closed;
+            #open
             #display_name
             #node_options
             #writes
@@ -98,27 +107,36 @@ fn node_fn(model: &Model) -> TokenStream {
     }
 }
 
+/// With parameters that are `'static`, as those of graphs are.
+fn bounded(generics: &Generics) -> Generics {
+    let mut bounded = generics.clone();
+    for param in generics.type_params().map(|param| &param.ident) {
+        let clause = bounded.make_where_clause();
+        clause.predicates.push(parse_quote!(#param: 'static));
+    }
+    bounded
+}
+
 fn run(model: &Model, body: &TokenStream) -> TokenStream {
     let Model { name, state, .. } = model;
     let output = output(model);
     let returns = returns(model, &output);
-    let mut generics = model.generics.clone();
-    generics.params.push(syn::parse_quote!(__G));
+    let mut generics = bounded(&model.generics);
+    generics.params.push(parse_quote!(__G));
     let predicates = &mut generics.make_where_clause().predicates;
-    predicates.push(syn::parse_quote!(__G: __rt::Lends));
+    predicates.push(parse_quote!(__G: __rt::Lends));
     for ty in model.provided() {
-        predicates.push(syn::parse_quote!(__G: __rt::Provides<#ty>));
+        predicates.push(parse_quote!(__G: __rt::Provides<#ty>));
     }
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, ty_generics, _) = model.generics.split_for_impl();
-    // At the name, so that a future that is not `Send` is explained there.
-    let future = quote_spanned! {name.span()=>
-        impl ::core::future::Future<Output = #output> + ::core::marker::Send
-    };
     quote! {
         #[automatically_derived]
         impl #impl_generics __rt::Node<__G, #state, #output, #returns> for #name #ty_generics #where_clause {
-            fn run(__call: __rt::Call<'_, __G, #state, Self::Input>) -> #future {
+            fn run<'__a, __T: __rt::Then<'__a, #output>>(
+                __call: __rt::Call<'__a, __G, #state, Self::Input>,
+                __then: __T,
+            ) -> __T::Running {
                 #body
             }
         }
@@ -137,10 +155,18 @@ fn call(model: &Model) -> TokenStream {
         }
     });
     let call = quote!(#name #turbofish (__call.state #(, #args)*));
-    match model.is_async {
+    let future = match model.is_async {
         true => call,
         false => quote!(__rt::glue::now(__call, |__call| #call)),
-    }
+    };
+    then(model, future)
+}
+
+/// At the name, so that a future that is not `Send` is explained there.
+fn then(model: &Model, future: TokenStream) -> TokenStream {
+    let at = Span::call_site().located_at(model.name.span());
+    let future = spans::moved(at, future);
+    quote!(__T::when(__then, #future))
 }
 
 /// Spanned at the type, where rustc reports what is wrong with it.

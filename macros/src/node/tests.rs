@@ -32,7 +32,6 @@ fn a_bare_node() {
                 #[automatically_derived]
                 impl __rt::NodeFn for write {
                     type Input = __rt::NoInput;
-                    const CLOSED: ::core::primitive::bool = true;
                 }
                 #[automatically_derived]
                 impl<
@@ -49,12 +48,11 @@ fn a_bare_node() {
                 where
                     __G: __rt::Lends,
                 {
-                    fn run(
-                        __call: __rt::Call<'_, __G, Research, Self::Input>,
-                    ) -> impl ::core::future::Future<
-                        Output = ResearchUpdate,
-                    > + ::core::marker::Send {
-                        __rt::glue::now(__call, |__call| write(__call.state))
+                    fn run<'__a, __T: __rt::Then<'__a, ResearchUpdate>>(
+                        __call: __rt::Call<'__a, __G, Research, Self::Input>,
+                        __then: __T,
+                    ) -> __T::Running {
+                        __T::when(__then, __rt::glue::now(__call, |__call| write(__call.state)))
                     }
                 }
             };
@@ -112,6 +110,7 @@ fn everything_at_once() {
                 impl<T: Fetch> __rt::NodeFn for search<T>
                 where
                     T: Clone,
+                    T: 'static,
                 {
                     type Input = __rt::Given<Question<T>, true>;
                     const CLOSED: ::core::primitive::bool = false;
@@ -144,22 +143,25 @@ fn everything_at_once() {
                 > __rt::Node<__G, Research, Result<ResearchUpdate, NodeError>, true> for search<T>
                 where
                     T: Clone,
+                    T: 'static,
                     __G: __rt::Lends,
                     __G: __rt::Provides<dyn Web>,
                     __G: __rt::Provides<Cx>,
                 {
-                    fn run(
-                        __call: __rt::Call<'_, __G, Research, Self::Input>,
-                    ) -> impl ::core::future::Future<
-                        Output = Result<ResearchUpdate, NodeError>,
-                    > + ::core::marker::Send {
-                        search::<
-                            T,
-                        >(
-                            __call.state,
-                            __call.input.0,
-                            <__G as __rt::Provides<dyn Web>>::provide(__call.graph, __call.cx),
-                            <__G as __rt::Provides<Cx>>::provide(__call.graph, __call.cx),
+                    fn run<'__a, __T: __rt::Then<'__a, Result<ResearchUpdate, NodeError>>>(
+                        __call: __rt::Call<'__a, __G, Research, Self::Input>,
+                        __then: __T,
+                    ) -> __T::Running {
+                        __T::when(
+                            __then,
+                            search::<
+                                T,
+                            >(
+                                __call.state,
+                                __call.input.0,
+                                <__G as __rt::Provides<dyn Web>>::provide(__call.graph, __call.cx),
+                                <__G as __rt::Provides<Cx>>::provide(__call.graph, __call.cx),
+                            ),
                         )
                     }
                 }

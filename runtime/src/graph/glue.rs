@@ -1,6 +1,7 @@
 //! What the code that `#[graph]` writes calls, so that it can be short.
 
 use std::error::Error;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -9,8 +10,8 @@ use serde_json::Value;
 use crate::cx::Cx;
 use crate::graph::{
     Call, Dependency, Done, Fails, Given, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is,
-    Lends, NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere,
-    TakesInput, TakesNoInput, TaskInput,
+    Lends, NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere, Running,
+    TakesInput, TakesNoInput, TaskInput, Then,
 };
 use crate::node_error::{Failure, NodeError};
 use crate::state::{State, StateInfo};
@@ -91,43 +92,53 @@ where
 }
 
 /// Runs node `N` and expands its row by `row`.
-///
-/// # Errors
-/// The node's own error.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "rustc need not find out for every node that the future is `Send`"
-)]
-pub fn step<G, N, S, R, const OK: bool>(
-    graph: &G,
+pub fn step<'a, G, N, S, R, const OK: bool>(
+    graph: &'a G,
     input: Option<ItemOf<N>>,
-    state: &G::State,
-    cx: &Cx,
-    row: impl FnOnce(Routed<R::Route, OK>) -> Hops<G::Input> + Send,
-) -> impl Future<Output = Result<Done<G>, NodeError>> + Send
+    state: &'a G::State,
+    cx: &'a Cx,
+    row: impl FnOnce(Routed<R::Route, OK>) -> Hops<G::Input> + Send + 'a,
+) -> Running<'a, G>
 where
     G: Graph,
     N: Node<G, S, R, OK>,
-    S: Is<G::State> + Sync,
+    S: Is<G::State> + 'static,
     R: Returns<S, OK>,
 {
-    async move {
-        let Some(input) = N::Input::from_item(input) else {
-            // Only a record that was altered leads here.
-            return Err(NodeError::permanent("its task has no input on record"));
-        };
-        let state = S::same(state);
-        let call = Call {
-            graph,
-            state,
-            input,
-            cx,
-        };
-        let returned = N::run(call).await;
-        let (update, route) = S::outcome(returned)?;
-        Ok(Done {
-            update,
-            hops: row(Routed(route)),
+    let Some(input) = N::Input::from_item(input) else {
+        // Only a record that was altered leads here.
+        return Box::pin(async { Err(NodeError::permanent("its task has no input on record")) });
+    };
+    let state = S::same(state);
+    let call = Call {
+        graph,
+        state,
+        input,
+        cx,
+    };
+    N::run(call, Row::<G, S, OK, _>(row, PhantomData))
+}
+
+/// What follows from what a node of graph `G` returns.
+struct Row<G, S, const OK: bool, F>(F, PhantomData<fn() -> (G, S)>);
+
+impl<'a, G, S, R, F, const OK: bool> Then<'a, R> for Row<G, S, OK, F>
+where
+    G: Graph,
+    S: Is<G::State>,
+    R: Returns<S, OK>,
+    F: FnOnce(Routed<R::Route, OK>) -> Hops<G::Input> + Send + 'a,
+{
+    type Running = Running<'a, G>;
+
+    fn when(self, returns: impl Future<Output = R> + Send + 'a) -> Running<'a, G> {
+        let Self(row, _) = self;
+        Box::pin(async move {
+            let (update, route) = S::outcome(returns.await)?;
+            Ok(Done {
+                update,
+                hops: row(Routed(route)),
+            })
         })
     }
 }

@@ -167,20 +167,29 @@ pub struct EdgeInfo {
 }
 
 impl EdgeInfo {
-    /// An edge; used by `#[graph]`.
-    pub const fn of(
-        from: NodeId,
-        to: NodeId,
-        kind: EdgeKind,
-        label: Option<&'static str>,
-        span: Span,
-    ) -> Self {
+    /// A direct edge without a label; used by `#[graph]`.
+    pub const fn of(from: NodeId, to: NodeId, span: Span) -> Self {
         Self {
             from,
             to,
-            kind,
-            label,
+            kind: EdgeKind::Direct,
+            label: None,
             span,
+        }
+    }
+
+    /// The same as another kind of arrow.
+    #[must_use]
+    pub const fn of_kind(self, kind: EdgeKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same in a `match` arm.
+    #[must_use]
+    pub const fn labelled(self, label: &'static str) -> Self {
+        Self {
+            label: Some(label),
+            ..self
         }
     }
 }

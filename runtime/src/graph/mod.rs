@@ -13,8 +13,6 @@ mod provides;
 mod route;
 mod writes;
 
-use std::future::Future;
-
 pub use fingerprint::Differences;
 pub(crate) use fingerprint::StoredGraph;
 pub(crate) use fingerprint::keep_name;
@@ -34,7 +32,7 @@ pub use self::{
         Fails, Given, HandedTo, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput,
         TaskInput,
     },
-    node::{Call, Is},
+    node::{Call, Is, Running, Then},
     outcome::{Done, HasRoute, Hop, Hops, IntoNodeError, NoRoute, Returns, RoutesNowhere},
     provides::{Dependency, Lends},
     writes::Writers,
@@ -42,7 +40,7 @@ pub use self::{
 
 use crate::cx::Cx;
 use crate::encode::{DecodeError, Draft, EncodeError};
-use crate::node_error::{Failure, NodeError};
+use crate::node_error::Failure;
 use crate::state::State;
 
 /// A graph of nodes over one state: written by `#[graph]`, never by hand.
@@ -72,13 +70,13 @@ pub trait Graph: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// Whatever the node returns as its error.
-    fn call(
-        &self,
+    fn call<'a>(
+        &'a self,
         node: NodeId,
         input: Option<Self::Input>,
-        state: &Self::State,
-        cx: &Cx,
-    ) -> impl Future<Output = Result<Done<Self>, NodeError>> + Send;
+        state: &'a Self::State,
+        cx: &'a Cx,
+    ) -> Running<'a, Self>;
 
     /// The hops of `node`'s `on error` row for a task with that input; `None` if it has none.
     fn on_error(

@@ -1,8 +1,9 @@
 use std::future::Future;
+use std::pin::Pin;
 
 use crate::cx::Cx;
 use crate::graph::input::TaskInput;
-use crate::graph::{Lends, NodeOptions, Returns};
+use crate::graph::{Done, Lends, NodeOptions, Returns};
 use crate::node_error::NodeError;
 use crate::state::{FieldSet, State};
 
@@ -22,7 +23,7 @@ pub trait NodeFn {
     /// What `#[node(…)]` says.
     const OPTIONS: NodeOptions = NodeOptions::DEFAULT;
     /// Whether it takes no dependency and no `Cx`.
-    const CLOSED: bool;
+    const CLOSED: bool = true;
     /// `writes(…)`, if given.
     const WRITES: Option<FieldSet> = None;
 }
@@ -42,8 +43,22 @@ pub trait NodeFn {
 )]
 pub trait Node<G: Lends, S, R, const OK: bool>: NodeFn {
     /// Calls the function with what it asks for.
-    fn run(call: Call<'_, G, S, Self::Input>) -> impl Future<Output = R> + Send;
+    fn run<'a, T: Then<'a, R>>(call: Call<'a, G, S, Self::Input>, then: T) -> T::Running;
 }
+
+/// What follows from the `R` that a node returns. The node gives its future away, so that it
+/// need not say what that is: an opaque type costs rustc more than all the rest of a node.
+#[doc(hidden)]
+pub trait Then<'a, R> {
+    /// What becomes of the call.
+    type Running;
+
+    /// Goes on when the future is done.
+    fn when(self, returns: impl Future<Output = R> + Send + 'a) -> Self::Running;
+}
+
+/// A call of a node of graph `G`.
+pub type Running<'a, G> = Pin<Box<dyn Future<Output = Result<Done<G>, NodeError>> + Send + 'a>>;
 
 /// What a node can ask for. One lifetime for all, so that an `async` function's own future can
 /// be returned as it is.

@@ -8,8 +8,8 @@ use super::nodes::View;
 use super::tale::Tale;
 use crate::cx::Cx;
 use crate::encode::{self, DecodeError, Draft, EncodeError};
-use crate::graph::{Done, EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, START};
-use crate::node_error::{Failure, NodeError};
+use crate::graph::{EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, Running, START};
+use crate::node_error::Failure;
 
 thread_local! {
     static STAGE: Cell<&'static GraphInfo> = const { Cell::new(&GraphInfo::EMPTY) };
@@ -85,13 +85,13 @@ impl Graph for Drama {
         )
     }
 
-    async fn call(
-        &self,
+    fn call<'a>(
+        &'a self,
         node: NodeId,
         input: Option<u32>,
-        state: &Tale,
-        cx: &Cx,
-    ) -> Result<Done<Self>, NodeError> {
+        state: &'a Tale,
+        cx: &'a Cx,
+    ) -> Running<'a, Self> {
         let view = View {
             node,
             key: cx.order_key(),
@@ -100,7 +100,7 @@ impl Graph for Drama {
             step: cx.step(),
             attempt: cx.attempt(),
         };
-        view.act(cx).await
+        Box::pin(async move { view.act(cx).await })
     }
 
     fn on_error(node: NodeId, _: Failure, _: Option<&u32>) -> Option<Hops<u32>> {

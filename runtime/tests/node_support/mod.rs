@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use superstep::encode::{DecodeError, Draft, EncodeError};
-use superstep::graph::{Done, Graph, GraphInfo, Hops, NodeId, Provides};
+use superstep::graph::{Graph, GraphInfo, Hops, NodeId, Provides, Running};
 use superstep::prelude::*;
 use superstep::state::State;
 
@@ -62,14 +62,14 @@ impl Graph for Researcher {
         Hops::none()
     }
 
-    async fn call(
-        &self,
+    fn call<'a>(
+        &'a self,
         _: NodeId,
         _: Option<()>,
-        _: &Research,
-        _: &Cx,
-    ) -> Result<Done<Self>, NodeError> {
-        Err(NodeError::permanent("no nodes"))
+        _: &'a Research,
+        _: &'a Cx,
+    ) -> Running<'a, Self> {
+        Box::pin(async { Err(NodeError::permanent("no nodes")) })
     }
 
     fn write_input((): &(), out: &mut Draft) -> Result<(), EncodeError> {

@@ -2,10 +2,10 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::parse_quote;
 
 use super::{Code, inputs, rows};
 use crate::graph::model::{Node, NodeId, OwnRow};
-use crate::spans;
 
 /// How many nodes share one function: the time that rustc takes for a function
 /// grows faster than its length.
@@ -29,7 +29,7 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
         .map(|(at, arms)| {
             let part = format_ident!("__call_{at}");
             let end = ((at + 1) * TOGETHER) as u32;
-            let call = quote!(#part #turbofish (#graph, __node, #input, #state, #cx).await);
+            let call = quote!(#part #turbofish (#graph, __node, #input, #state, #cx));
             (function(code, &part, arms), quote!(..#end => #call,))
         })
         .unzip();
@@ -40,18 +40,21 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
 /// Runs the node that has an arm for its number.
 fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream {
     let graph = code.name;
-    let (params, ty, bounds) = code.generics.split_for_impl();
+    let mut generics = code.generics.clone();
+    generics.params.insert(0, parse_quote!('__a));
+    let (params, _, bounds) = generics.split_for_impl();
+    let (_, ty, _) = code.generics.split_for_impl();
     let (state, input) = (&code.model.state, code.input());
     let given = Given::new();
     let (of, task, read, cx) = (given.graph, given.input, given.state, given.cx);
     quote! {
-        async fn #name #params (
-            #of: &#graph #ty,
+        fn #name #params (
+            #of: &'__a #graph #ty,
             __node: __rt::NodeId,
             #task: ::core::option::Option<#input>,
-            #read: &#state,
-            #cx: &__rt::Cx,
-        ) -> ::core::result::Result<__rt::Done<#graph #ty>, __rt::NodeError> #bounds {
+            #read: &'__a #state,
+            #cx: &'__a __rt::Cx,
+        ) -> __rt::Running<'__a, #graph #ty> #bounds {
             match __node {
                 #(#arms)*
                 _ => __rt::glue::no_such_node(__node),
@@ -60,27 +63,17 @@ fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream 
     }
 }
 
-/// Not `async` itself: a state that is none would be one error more.
 pub(super) fn call(code: &Code<'_>) -> TokenStream {
     let turbofish = code.turbofish();
     let (state, input) = (&code.model.state, code.input());
-    // Where rustc reports that a graph that is not shared has no future that is `Send`.
-    let future = spans::moved(
-        Span::call_site().located_at(code.name.span()),
-        quote! {
-            impl ::core::future::Future<
-                Output = ::core::result::Result<__rt::Done<Self>, __rt::NodeError>,
-            > + ::core::marker::Send
-        },
-    );
     quote! {
-        fn call(
-            &self,
+        fn call<'__a>(
+            &'__a self,
             __node: __rt::NodeId,
             __input: ::core::option::Option<#input>,
-            __state: &#state,
-            __cx: &__rt::Cx,
-        ) -> #future {
+            __state: &'__a #state,
+            __cx: &'__a __rt::Cx,
+        ) -> __rt::Running<'__a, Self> {
             __call #turbofish (self, __node, __input, __state, __cx)
         }
     }
@@ -127,8 +120,7 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
         let arguments = quote!(#given, #input, #state, #cx, #row);
         // Spanned at the node, so that what rustc finds wrong is reported there, once.
         let step = code.path(node.at.span(), quote!(glue::step));
-        let call =
-            quote_spanned!(node.at.span()=> #step::<#name #graph, #ty, _, _, _>(#arguments).await);
+        let call = quote_spanned!(node.at.span()=> #step::<#name #graph, #ty, _, _, _>(#arguments));
         quote!(#at => #call,)
     });
     arms.collect()

@@ -68,18 +68,20 @@ fn node(code: &Code<'_>, at: u32, node: &Node) -> TokenStream {
 }
 
 fn edge(edge: &Edge) -> TokenStream {
-    let (from, to, label) = (edge.from, edge.to, optional(edge.label.as_ref()));
+    let (from, to) = (edge.from, edge.to);
     let kind = match edge.kind {
-        Kind::Direct => quote!(Direct),
-        Kind::Input => quote!(Input),
-        Kind::Each => quote!(Each),
-        Kind::Else => quote!(Else),
-        Kind::Defer => quote!(Defer),
-        Kind::Error => quote!(Error),
-        Kind::Join(join) => quote!(Join(#join)),
+        Kind::Direct => None,
+        Kind::Input => Some(quote!(Input)),
+        Kind::Each => Some(quote!(Each)),
+        Kind::Else => Some(quote!(Else)),
+        Kind::Defer => Some(quote!(Defer)),
+        Kind::Error => Some(quote!(Error)),
+        Kind::Join(join) => Some(quote!(Join(#join))),
     };
+    let kind = kind.map(|kind| quote!(.of_kind(__rt::EdgeKind::#kind)));
+    let label = edge.label.as_ref().map(|label| quote!(.labelled(#label)));
     let (line, column) = position(edge.at);
-    quote!(__rt::EdgeInfo::of(#from, #to, __rt::EdgeKind::#kind, #label, __AT.at(#line, #column)))
+    quote!(__rt::EdgeInfo::of(#from, #to, __AT.at(#line, #column)) #kind #label)
 }
 
 fn join(join: &Join) -> TokenStream {

@@ -87,13 +87,13 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
                 fn start() -> __rt::Hops<Self::Input> {
                     __rt::Hops::none()
                 }
-                async fn call(
-                    &self,
+                fn call<'__a>(
+                    &'__a self,
                     __node: __rt::NodeId,
                     _: ::core::option::Option<Self::Input>,
-                    _: &Self::State,
-                    _: &__rt::Cx,
-                ) -> ::core::result::Result<__rt::Done<Self>, __rt::NodeError> {
+                    _: &'__a Self::State,
+                    _: &'__a __rt::Cx,
+                ) -> __rt::Running<'__a, Self> {
                     __rt::glue::no_such_node(__node)
                 }
                 fn write_input(
