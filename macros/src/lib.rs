@@ -8,6 +8,7 @@
 mod errors;
 mod graph;
 mod half_typed;
+mod itself;
 mod lint;
 mod node;
 mod optional;

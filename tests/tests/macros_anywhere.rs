@@ -422,3 +422,133 @@ async fn the_parameters_of_async_nodes_need_no_static() {
     };
     assert_eq!(seen(tour).await, ["here", "there 1", "2"]);
 }
+
+/// What a `macro_rules!` carries is in an invisible group.
+macro_rules! with_names {
+    ($state:ident, $rename:literal, $alias:literal, $with:literal) => {
+        #[derive(State, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        struct $state {
+            #[serde(rename = $rename, default)]
+            total: u32,
+            #[serde(alias = $alias, default)]
+            lines: Vec<String>,
+            #[serde(with = $with, default)]
+            plain: Uncoded,
+        }
+    };
+}
+
+/// Has no encoding of its own.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Uncoded(u8);
+
+mod coded {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Uncoded;
+
+    pub(super) fn serialize<S: Serializer>(value: &Uncoded, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(value.0)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uncoded, D::Error> {
+        u8::deserialize(from).map(Uncoded)
+    }
+}
+
+with_names!(Bill, "sum", "rows", "coded");
+
+#[test]
+fn an_update_has_the_names_that_a_macro_gives_the_state() {
+    let update = Bill::update().total(1).plain(Uncoded(2));
+    let json = superstep::encode::to_string(&update).unwrap();
+    assert_eq!(json, r#"{"sum":1,"plain":2}"#);
+    let mut stored: BillUpdate = superstep::encode::from_str(r#"{"rows":["a"]}"#).unwrap();
+    let mut bill = Bill::default();
+    superstep::State::apply(&mut bill, std::slice::from_mut(&mut stored)).unwrap();
+    assert_eq!(bill.lines, ["a"]);
+}
+
+mod names_of_setters {
+    use super::*;
+
+    fn value(total: &mut u32, more: u32) {
+        *total += more;
+    }
+
+    fn key<S: serde::Serializer>(number: &u32, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u32(*number + 1)
+    }
+
+    #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+    struct Line {
+        id: u8,
+    }
+
+    /// Its setters call what they take `value` and `key`.
+    #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    struct Sums {
+        #[reduce(with = value)]
+        total: u32,
+        #[serde(serialize_with = "key")]
+        shown: u32,
+        #[reduce(upsert = id)]
+        lines: Vec<Line>,
+    }
+
+    #[test]
+    fn are_no_names_of_the_users() {
+        let update = Sums::update().total(1).total(2).shown(3).remove_lines(4);
+        let json = superstep::encode::to_string(&update).unwrap();
+        assert_eq!(json, r#"{"total":3,"shown":4,"remove_lines":["4"]}"#);
+    }
+}
+
+/// Tasks of tasks.
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Job {
+    name: String,
+    #[reduce(append)]
+    parts: Vec<Self>,
+}
+
+type Answer<'a> = std::pin::Pin<Box<dyn Future<Output = String> + Send + 'a>>;
+type Ask = dyn for<'a> Fn(&'a str) -> Answer<'a> + Send + Sync;
+
+#[node]
+async fn part(
+    _: &Job,
+    ask: &(dyn for<'a> Fn(&'a str) -> Answer<'a> + Send + Sync),
+    other: &Staff,
+) -> JobUpdate {
+    let name = ask("what").await + if other.next.is_some() { " again" } else { "" };
+    Job::update().parts([Job {
+        name,
+        parts: Vec::new(),
+    }])
+}
+
+#[graph(state = Job, start -> part -> end)]
+struct Office {
+    ask: Box<dyn for<'a> Fn(&'a str) -> Answer<'a> + Send + Sync>,
+    staff: Staff,
+    #[graph(skip)]
+    upstairs: Option<std::sync::Arc<Self>>,
+}
+
+struct Staff {
+    next: Option<std::sync::Arc<Ask>>,
+}
+
+#[tokio::test]
+async fn a_type_names_itself_and_lifetimes_of_its_own() {
+    let office = Office {
+        ask: Box::new(|what| Box::pin(async move { format!("{what}?") })),
+        staff: Staff { next: None },
+        upstairs: None,
+    };
+    assert!(office.upstairs.is_none());
+    let engine = Engine::builder(office).build().unwrap();
+    let run = engine.run("run", Job::default()).await.unwrap();
+    assert_eq!(run.state().parts[0].name, "what?");
+}

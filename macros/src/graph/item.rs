@@ -1,11 +1,11 @@
 //! The struct under `#[graph]` and what its fields provide.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Field, GenericArgument, Ident, ItemStruct, Member, PathArguments, Type, TypeParam,
-    WherePredicate, parse2,
+    Attribute, Field, GenericArgument, Ident, ItemStruct, Member, Meta, PathArguments, Type,
+    TypeParam, WherePredicate, parse2,
 };
 
 use crate::errors::Errors;
@@ -41,6 +41,7 @@ impl Item {
             Err(error) => half_typed(tokens, &error, errors)?,
         };
         lifetimes(&item, errors);
+        conditions(&mut item, errors);
         let mut fields = Vec::new();
         for (at, field) in item.fields.iter_mut().enumerate() {
             if !skipped(&mut field.attrs, errors) {
@@ -102,6 +103,38 @@ fn lifetimes(item: &ItemStruct, errors: &mut Errors) {
         let message = "a graph borrows nothing\nhelp: own the dependency, or share it in an `Arc`";
         errors.at(lifetime.lifetime.span(), message);
     }
+}
+
+/// What is not read in time to decide what the fields are: the indices of fields without a
+/// name, and a `cfg_attr`, which rustc leaves to whoever expands the struct.
+fn conditions(item: &mut ItemStruct, errors: &mut Errors) {
+    for field in &mut item.fields {
+        let is_named = field.ident.is_some();
+        field.attrs.retain(|attr| {
+            let message = match &attr.meta {
+                Meta::List(list) if attr.path().is_ident("cfg_attr") && decides(&list.tokens) => {
+                    "`#[graph]` cannot know whether this holds\n\
+                     help: write the field twice, under opposite `#[cfg(…)]`s"
+                }
+                _ if attr.path().is_ident("cfg") && !is_named => {
+                    "without it the fields behind it would have other numbers\n\
+                     help: give the fields names, or put the `cfg` on the whole graph and write it twice"
+                }
+                _ => return true,
+            };
+            errors.push(syn::Error::new_spanned(&attr.meta, message));
+            false
+        });
+    }
+}
+
+/// Whether a `cfg_attr` may add one of the attributes that are read here.
+fn decides(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "graph" || word == "cfg",
+        TokenTree::Group(group) => decides(&group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// Removes `#[graph(skip)]` from a field; returns whether it was there.

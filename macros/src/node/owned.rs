@@ -2,8 +2,8 @@ use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Lifetime, ParenthesizedGenericArguments, Type, TypeFnPtr, TypeImplTrait, TypeInfer,
-    TypeReference,
+    GenericParam, Ident, Lifetime, ParenthesizedGenericArguments, TraitBound, Type, TypeFnPtr,
+    TypeImplTrait, TypeInfer, TypeReference,
 };
 
 /// Why a type cannot be named outside the function's signature.
@@ -30,16 +30,21 @@ impl Fault {
 
 /// The first part of `ty` that has no name of its own or borrows.
 pub(super) fn what_is_borrowed(ty: &Type) -> Option<(Span, Fault)> {
-    let mut search = Search(None);
+    let mut search = Search::default();
     search.visit_type(ty);
-    search.0
+    search.first
 }
 
-struct Search(Option<(Span, Fault)>);
+#[derive(Default)]
+struct Search {
+    first: Option<(Span, Fault)>,
+    /// The lifetimes of each `for<…>` around.
+    bound: Vec<Ident>,
+}
 
 impl Search {
     fn found(&mut self, span: Span, fault: Fault) {
-        self.0.get_or_insert((span, fault));
+        self.first.get_or_insert((span, fault));
     }
 }
 
@@ -59,8 +64,19 @@ impl Visit<'_> for Search {
         visit::visit_type_reference(self, ty);
     }
 
+    fn visit_trait_bound(&mut self, of: &TraitBound) {
+        let around = self.bound.len();
+        let lifetimes = of.lifetimes.iter().flat_map(|bound| &bound.lifetimes);
+        self.bound.extend(lifetimes.filter_map(|param| match param {
+            GenericParam::Lifetime(own) => Some(own.lifetime.ident.clone()),
+            _ => None,
+        }));
+        visit::visit_trait_bound(self, of);
+        self.bound.truncate(around);
+    }
+
     fn visit_lifetime(&mut self, lifetime: &Lifetime) {
-        if lifetime.ident != "static" {
+        if lifetime.ident != "static" && !self.bound.contains(&lifetime.ident) {
             self.found(lifetime.span(), Fault::Borrowed);
         }
     }
@@ -83,6 +99,8 @@ mod tests {
             parse_quote!(&'static str),
             parse_quote!(Box<dyn Fn(&str) -> bool + 'static>),
             parse_quote!(fn(&str) -> &str),
+            parse_quote!(dyn for<'a> Fn(&'a str) -> Cow<'a, str> + Send),
+            parse_quote!(dyn for<'a> Read<'a, Item = &'a str>),
         ] {
             assert!(what_is_borrowed(&ty).is_none());
         }
@@ -94,6 +112,10 @@ mod tests {
             (parse_quote!(Vec<&str>), Fault::Borrowed),
             (parse_quote!(Cow<'a, str>), Fault::Borrowed),
             (parse_quote!(Cow<'_, str>), Fault::Borrowed),
+            (
+                parse_quote!((dyn for<'a> Read<'a>, &'a str)),
+                Fault::Borrowed,
+            ),
             (parse_quote!(Result<(), impl Error>), Fault::Opaque),
             (parse_quote!(_), Fault::Opaque),
         ] {

@@ -22,7 +22,7 @@ pub(super) fn of(state: &State<'_>) -> TokenStream {
     let infos = numbered().map(|(_, field)| info(state, field));
     let ephemeral = state.fields.iter().any(Field::is_ephemeral);
     let looks = numbered().map(|(position, field)| look(state, position, field));
-    let applies = numbered().map(|(position, field)| apply(position, field));
+    let applies = numbered().map(|(position, field)| apply(state, position, field));
     // What is missing is reported at the state's name.
     let whole = quote_spanned!(ident.span()=> Self);
     let check = check_reduced(state);
@@ -104,7 +104,7 @@ fn look(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     quote!(#replacement #own)
 }
 
-fn apply(position: usize, field: &Field<'_>) -> TokenStream {
+fn apply(state: &State<'_>, position: usize, field: &Field<'_>) -> TokenStream {
     let rt = super::rt();
     let apply = |reducer: &TokenStream, slot: &Ident| {
         let ident = field.ident;
@@ -124,8 +124,8 @@ fn apply(position: usize, field: &Field<'_>) -> TokenStream {
             field,
             quote!(#rt::reduce::ephemeral(&mut self.#ident, __updates, |__update| &mut __update.#ident);),
         ),
-        Reducer::With(path) => {
-            let function = reducer_type::function(field, path);
+        Reducer::With(_) => {
+            let function = reducer_type::function(state, field);
             quote!(#rt::reduce::apply_with(&mut self.#ident, __updates, #function, |__update| &mut __update.#ident);)
         }
         Reducer::Upsert(id) => {

@@ -30,7 +30,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::half_typed::{self, HalfTyped};
-use crate::{errors, silenced};
+use crate::{errors, itself, silenced};
 
 pub(crate) use parse::krate;
 
@@ -39,11 +39,18 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
         Ok(input) => input,
         Err(error) => return unread(item, &error),
     };
+    let input = without_self(item, input);
     let checked = parse::state(&input).and_then(|state| check::state(&state).map(|()| state));
     match checked {
         Ok(state) => expand::state(&state, &silenced_of(&input)),
         Err(error) => errors::beside(&error, &fallback::state(&input)),
     }
+}
+
+/// In the update and its impls `Self` would be the update.
+fn without_self(item: TokenStream, input: syn::DeriveInput) -> syn::DeriveInput {
+    let named = itself::named(item, &input.ident, &input.generics);
+    syn::parse2(named).unwrap_or(input)
 }
 
 /// Generated code mentions every field.

@@ -1,13 +1,13 @@
 //! The reducers as types and values of the runtime.
 
-use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::quote;
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+use syn::Type;
 use syn::spanned::Spanned;
-use syn::{ExprPath, Type};
 
-use super::model::Field;
-use super::reducer::{Combine, Pick};
-use super::types;
+use super::model::{Field, State};
+use super::reducer::{Combine, Pick, Reducer};
+use super::{generics, types};
 
 /// The type that picks one of the field's contributions.
 pub(super) fn pick(pick: &Pick) -> TokenStream {
@@ -43,9 +43,30 @@ pub(super) fn fit(field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
 }
 
 /// The user's function as a value.
-pub(super) fn function(field: &Field<'_>, path: &ExprPath) -> TokenStream {
-    let (rt, ty) = (super::rt(), field.ty);
-    quote!(#rt::reduce::function::<#ty>(#path))
+pub(super) fn function(state: &State<'_>, field: &Field<'_>) -> TokenStream {
+    let (name, (_, ty_generics, _)) = (function_name(field), state.generics.split_for_impl());
+    let turbofish = ty_generics.as_turbofish();
+    quote!(#name #turbofish())
+}
+
+/// What returns it: outside the setters, whose parameters may have its name.
+pub(super) fn function_of(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
+    let Reducer::With(path) = &field.reducer else {
+        return None;
+    };
+    let (rt, ty, name) = (super::rt(), field.ty, function_name(field));
+    let generics = state.generics;
+    let clause = generics::where_clause(state, []);
+    Some(quote! {
+        #[allow(non_snake_case)]
+        fn #name #generics() -> fn(&mut #ty, #ty) #clause {
+            #rt::reduce::function::<#ty>(#path)
+        }
+    })
+}
+
+fn function_name(field: &Field<'_>) -> Ident {
+    format_ident!("__with_{}", field.name)
 }
 
 /// The order of a type: that of `Ord`, but floats have none and `None` takes no part.

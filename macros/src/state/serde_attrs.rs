@@ -104,13 +104,19 @@ fn word(meta: &Meta) -> String {
 
 fn text(meta: &Meta) -> Option<LitStr> {
     match meta {
-        Meta::NameValue(pair) => match &pair.value {
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(text),
-                ..
-            }) => Some(text.clone()),
-            _ => None,
-        },
+        Meta::NameValue(pair) => literal(&pair.value),
+        _ => None,
+    }
+}
+
+/// A text that a `macro_rules!` carries is in an invisible group.
+fn literal(value: &Expr) -> Option<LitStr> {
+    match value {
+        Expr::Group(group) => literal(&group.expr),
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) => Some(text.clone()),
         _ => None,
     }
 }

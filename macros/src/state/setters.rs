@@ -61,8 +61,8 @@ fn say(state: &State<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream
             let removal = field.removal();
             quote!(#rt::reduce::join_records(&mut self.#ident, &mut self.#removal, #value, |__record| &__record.#id);)
         }
-        Reducer::With(path) => {
-            let function = reducer_type::function(field, path);
+        Reducer::With(_) => {
+            let function = reducer_type::function(state, field);
             quote!(#rt::reduce::join_with(&mut self.#ident, #value, #function);)
         }
     }

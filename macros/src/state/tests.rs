@@ -22,52 +22,55 @@ fn a_field_that_combines() {
         &expect![[r#"
             ///A partial update of [`Run`]: what is not set stays as it is.
             #[must_use = "an update does nothing until a node returns it"]
-            #[allow(clippy::derive_partial_eq_without_eq)]
+            #[allow(clippy::derive_partial_eq_without_eq, non_snake_case)]
             pub struct RunUpdate {
                 notes: ::superstep::__private::Slot<Vec<Note>>,
                 replace_notes: ::superstep::__private::Slot<Vec<Note>>,
             }
             const _: () = {
                 use ::superstep::__private as __rt;
-                #[allow(dead_code)]
-                fn value() {}
                 impl Run {
                     /// An update that sets nothing yet.
                     pub fn update() -> RunUpdate {
                         ::core::default::Default::default()
                     }
                 }
-                #[allow(
-                    clippy::should_implement_trait,
-                    clippy::wrong_self_convention,
-                    clippy::impl_trait_in_params,
-                    private_interfaces,
-                    dead_code
-                )]
-                impl RunUpdate {
-                    /// What was found.
-                    pub fn notes(mut self, value: impl __rt::ListOf<Note>) -> Self {
-                        __rt::reduce::join(
-                            __rt::reduce::fit::<__rt::reduce::Append, Vec<Note>>(),
-                            "Run.notes",
-                            &mut self.notes,
-                            ::core::iter::Iterator::collect::<
-                                Vec<Note>,
-                            >(__rt::ListOf::into_values(value)),
-                        );
-                        self
+                const _: () = {
+                    #[allow(dead_code)]
+                    fn value() {}
+                    #[allow(
+                        clippy::should_implement_trait,
+                        clippy::wrong_self_convention,
+                        clippy::impl_trait_in_params,
+                        private_interfaces,
+                        non_snake_case,
+                        dead_code
+                    )]
+                    impl RunUpdate {
+                        /// What was found.
+                        pub fn notes(mut self, value: impl __rt::ListOf<Note>) -> Self {
+                            __rt::reduce::join(
+                                __rt::reduce::fit::<__rt::reduce::Append, Vec<Note>>(),
+                                "Run.notes",
+                                &mut self.notes,
+                                ::core::iter::Iterator::collect::<
+                                    Vec<Note>,
+                                >(__rt::ListOf::into_values(value)),
+                            );
+                            self
+                        }
+                        ///Replaces `notes`; whatever else the step sets in it goes on top.
+                        pub fn replace_notes(mut self, value: impl __rt::ListOf<Note>) -> Self {
+                            __rt::Slot::set(
+                                &mut self.replace_notes,
+                                ::core::iter::Iterator::collect::<
+                                    Vec<Note>,
+                                >(__rt::ListOf::into_values(value)),
+                            );
+                            self
+                        }
                     }
-                    ///Replaces `notes`; whatever else the step sets in it goes on top.
-                    pub fn replace_notes(mut self, value: impl __rt::ListOf<Note>) -> Self {
-                        __rt::Slot::set(
-                            &mut self.replace_notes,
-                            ::core::iter::Iterator::collect::<
-                                Vec<Note>,
-                            >(__rt::ListOf::into_values(value)),
-                        );
-                        self
-                    }
-                }
+                };
                 #[automatically_derived]
                 impl ::core::default::Default for RunUpdate {
                     fn default() -> Self {

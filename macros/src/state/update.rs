@@ -61,7 +61,7 @@ fn all_slots<'a>(state: &'a State<'_>) -> Vec<SlotOf<'a>> {
 }
 
 /// The struct.
-pub(super) fn definition(state: &State<'_>) -> TokenStream {
+pub(super) fn definition(state: &State<'_>, silenced: &TokenStream) -> TokenStream {
     let rt = super::runtime(state);
     let State { vis, update, .. } = state;
     let generics = state.generics;
@@ -76,7 +76,9 @@ pub(super) fn definition(state: &State<'_>) -> TokenStream {
     quote! {
         #[doc = #doc]
         #[must_use = "an update does nothing until a node returns it"]
-        #[allow(clippy::derive_partial_eq_without_eq)]
+        #silenced
+        // `replace_` before a field that begins with `_`.
+        #[allow(clippy::derive_partial_eq_without_eq, non_snake_case)]
         #vis struct #update #generics #clause { #(#slots,)* }
     }
 }
@@ -94,20 +96,26 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
     let key = removes.then(|| quote!(key));
     let parameters = std::iter::once(quote!(value)).chain(key);
     quote! {
-        // A parameter cannot have the name of a static that is in scope, but that of a function.
-        #(#[allow(dead_code)] fn #parameters() {})*
         impl #impl_generics #ident #ty_generics #user_clause {
             /// An update that sets nothing yet.
             #vis fn update() -> #update #ty_generics {
                 ::core::default::Default::default()
             }
         }
-        // A field's name is the user's, and so is the visibility of its type; nobody has to call
-        // every setter, also where the name comes from a macro.
-        #[allow(clippy::should_implement_trait, clippy::wrong_self_convention, clippy::impl_trait_in_params, private_interfaces, dead_code)]
-        impl #impl_generics #update #ty_generics #clause {
-            #(#setters)*
-        }
+        const _: () = {
+            // A parameter cannot have the name of a static that is in scope, but that of a
+            // function. In a block, where the user's functions of that name are not called.
+            #(#[allow(dead_code)] fn #parameters() {})*
+            // A field's name is the user's, and so is the visibility of its type; nobody has to
+            // call every setter, also where the name comes from a macro.
+            #[allow(
+                clippy::should_implement_trait, clippy::wrong_self_convention,
+                clippy::impl_trait_in_params, private_interfaces, non_snake_case, dead_code
+            )]
+            impl #impl_generics #update #ty_generics #clause {
+                #(#setters)*
+            }
+        };
     }
 }
 

@@ -6,6 +6,8 @@ use crate::state::{FieldSet, StateInfo};
 pub struct Writers<const N: usize> {
     state: StateInfo,
     seen: [(&'static str, FieldSet); N],
+    /// What those write together: most write something of their own.
+    written: FieldSet,
     count: usize,
 }
 
@@ -15,6 +17,7 @@ impl<const N: usize> Writers<N> {
         Self {
             state,
             seen: [("", FieldSet::EMPTY); N],
+            written: FieldSet::EMPTY,
             count: 0,
         }
     }
@@ -29,25 +32,31 @@ impl<const N: usize> Writers<N> {
     pub const fn and(mut self, name: &'static str, writes: Option<FieldSet>) -> Self {
         let Some(writes) = writes else { return self };
         let writes = writes.and(self.state.conflicting());
-        let mut at = 0;
-        while at < self.count {
-            let (other, theirs) = self.seen[at];
-            if let Some(field) = theirs.and(writes).first() {
-                let text = Text::new()
-                    .and("`")
-                    .and(other)
-                    .and("` and `")
-                    .and(name)
-                    .and("` both write the field `")
-                    .and(self.state.fields[field].name)
-                    .and("` in one step\nhelp: give the field a reducer that combines, run one node after the other, or set `conflict = last_writer_wins`");
-                panic!("{}", text.as_str());
-            }
-            at += 1;
+        if let Some(field) = self.written.and(writes).first() {
+            let other = self.writer(field);
+            let text = Text::new()
+                .and("`")
+                .and(other)
+                .and("` and `")
+                .and(name)
+                .and("` both write the field `")
+                .and(self.state.fields[field].name)
+                .and("` in one step\nhelp: give the field a reducer that combines, run one node after the other, or set `conflict = last_writer_wins`");
+            panic!("{}", text.as_str());
         }
+        self.written = self.written.or(writes);
         self.seen[self.count] = (name, writes);
         self.count += 1;
         self
+    }
+
+    /// The first that writes the field.
+    const fn writer(&self, field: usize) -> &'static str {
+        let mut at = 0;
+        while !self.seen[at].1.contains(field) {
+            at += 1;
+        }
+        self.seen[at].0
     }
 }
 

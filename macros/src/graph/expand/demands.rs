@@ -1,7 +1,7 @@
 //! What rustc has to find true of the graph in addition to the calls themselves.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Generics;
 use syn::spanned::Spanned;
 
@@ -9,7 +9,7 @@ use super::Code;
 use crate::graph::ast::Conflict;
 use crate::graph::item;
 use crate::graph::model::{END, Edge, Kind, Step};
-use crate::spans;
+use crate::{itself, spans};
 
 pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     let plain = plain(code);
@@ -44,7 +44,8 @@ fn shared(code: &Code<'_>) -> TokenStream {
         return TokenStream::new();
     }
     let fields = code.item.item.fields.iter().map(|field| {
-        let ty = &field.ty;
+        let ty = field.ty.to_token_stream();
+        let ty = itself::named(ty, code.name, &code.generics);
         let cfgs = item::cfgs(field);
         let shared = code.path(ty.span(), quote!(glue::shared));
         quote_spanned!(ty.span()=> #(#cfgs)* const _: fn() = #shared::<#ty>;)

@@ -27,7 +27,9 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let provides = provides::impls(&code);
     let calls = calls::functions(&code);
     let implementation = implementation(&code);
-    let (runtime, silenced) = (&model.runtime, silenced::of(&written.attrs));
+    let of_fields = written.fields.iter().flat_map(|field| &field.attrs);
+    let silenced = silenced::of(written.attrs.iter().chain(of_fields));
+    let runtime = &model.runtime;
     // A graph's parameters are bounded by what every graph needs, whatever is written.
     let is_generic = !code.generics.params.is_empty();
     let repeated = is_generic.then(|| quote!(#[allow(clippy::trait_duplication_in_bounds)]));

@@ -18,7 +18,7 @@ pub(super) fn impls(code: &Code<'_>) -> TokenStream {
             #[doc(hidden)]
             #[automatically_derived]
             impl #params #head #bounds {
-                fn provide<'a>(&'a self, _: &'a __rt::Cx) -> &'a __rt::glue::Itself<#field> {
+                fn provide<'__a>(&'__a self, _: &'__a __rt::Cx) -> &'__a __rt::glue::Itself<#field> {
                     #expr
                 }
             }
