@@ -175,3 +175,47 @@ pub struct Over<M: Model + Send + Sync + 'static> {
     /// A dependency of any type.
     pub model: M,
 }
+
+/// Has had its day.
+#[deprecated]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Old;
+
+/// What is silenced where it is written is silenced where it is used.
+#[allow(
+    non_snake_case,
+    non_camel_case_types,
+    deprecated,
+    clippy::allow_attributes,
+    clippy::pub_underscore_fields,
+    reason = "names from elsewhere"
+)]
+#[derive(State, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct wire_format {
+    /// In another language's case.
+    pub userName: String,
+    /// Listed in that case.
+    #[reduce(append)]
+    pub allNames: Vec<String>,
+    /// Kept for others.
+    #[reduce(append)]
+    pub _log: Vec<u8>,
+    /// Of old.
+    pub old: Old,
+}
+
+/// Looks.
+#[node]
+pub const fn look(_: &wire_format) {}
+
+/// A field of old.
+#[graph(state = wire_format, start -> look -> end)]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Wire {
+    /// Of old.
+    #[allow(deprecated, clippy::allow_attributes, reason = "while it is there")]
+    pub old: Old,
+}
