@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::active::RunResult;
 use super::core::Core;
+use crate::run::Run;
 
 use super::patience::Patience;
 use super::shown::run_at;
-use super::stored::{Stored, check_id};
+use super::stored::{Asked, Stored, check_id};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::Machine;
@@ -63,17 +63,19 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// A run that is held, with what is to run next, unless it has ended.
-    pub(super) async fn load_held(&self) -> Result<(Loaded, Graphs, Machine<G>, Tail), Error> {
-        let (loaded, graphs) = self.at.loaded_held().await?;
-        let restored = match loaded.head.status.is_final() {
-            true => restore_state(&self.core.blueprint, &loaded, &graphs),
-            false => restore(&self.core.blueprint, &loaded, &graphs),
-        };
-        let (machine, tail) = restored?;
-        if !loaded.head.status.is_final() {
-            self.at.check_version(&loaded.head, machine.made_by())?;
-        }
-        Ok((loaded, graphs, machine, tail))
+    pub(super) fn load_held(&self) -> Asked<'_, (Loaded, Graphs, Machine<G>, Tail)> {
+        Box::pin(async {
+            let (loaded, graphs) = self.at.loaded_held().await?;
+            let restored = match loaded.head.status.is_final() {
+                true => restore_state(&self.core.blueprint, &loaded, &graphs),
+                false => restore(&self.core.blueprint, &loaded, &graphs),
+            };
+            let (machine, tail) = restored?;
+            if !loaded.head.status.is_final() {
+                self.at.check_version(&loaded.head, machine.made_by())?;
+            }
+            Ok((loaded, graphs, machine, tail))
+        })
     }
 
     /// The machine at `head`: from memory if it is there, else loaded,
@@ -87,17 +89,22 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// A run as it stands, without moving it.
-    pub(super) async fn look(&self, head: Head) -> RunResult<G> {
-        let (head, questions, machine, tail) = match self.core.recent.take(&head.run, head.chain) {
-            Some((machine, tail)) => (head.clone(), self.at.asked(&head).await?, machine, tail),
-            // The questions of that moment, at which it may stand elsewhere than at `head`.
-            None => {
-                let (loaded, machine, tail) = self.load().await?;
-                (loaded.head, loaded.questions, machine, tail)
-            }
-        };
-        let run = run_at(&head, &machine, questions);
-        self.core.recent.put(machine, tail);
-        Ok(run)
+    pub(super) fn look(&self, head: Head) -> Asked<'_, Run<G::State>> {
+        Box::pin(async move {
+            let (head, questions, machine, tail) =
+                match self.core.recent.take(&head.run, head.chain) {
+                    Some((machine, tail)) => {
+                        (head.clone(), self.at.asked(&head).await?, machine, tail)
+                    }
+                    // The questions of that moment, at which it may stand elsewhere than at `head`.
+                    None => {
+                        let (loaded, machine, tail) = self.load().await?;
+                        (loaded.head, loaded.questions, machine, tail)
+                    }
+                };
+            let run = run_at(&head, &machine, questions);
+            self.core.recent.put(machine, tail);
+            Ok(run)
+        })
     }
 }

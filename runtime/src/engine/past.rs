@@ -15,25 +15,27 @@ const PAGE: u64 = 256;
 impl<G: Graph> RunHandle<G> {
     /// The machine of a run after `step`, except for its frontier, which the
     /// record of that step has; and the graphs of the run.
-    pub(super) async fn past(
-        &self,
-        head: &Head,
+    pub(super) fn past<'a>(
+        &'a self,
+        head: &'a Head,
         step: u64,
-    ) -> Result<(Machine<G>, StepRecord, Graphs), Error> {
-        let Past {
-            snapshot,
-            steps,
-            last,
-            graphs,
-        } = self.at.past(head, step).await?;
-        let (machine, _) = replay_steps(
-            &self.core.blueprint,
-            head,
-            snapshot.as_ref(),
-            &steps,
-            &graphs,
-        )?;
-        Ok((machine, last, graphs))
+    ) -> Asked<'a, (Machine<G>, StepRecord, Graphs)> {
+        Box::pin(async move {
+            let Past {
+                snapshot,
+                steps,
+                last,
+                graphs,
+            } = self.at.past(head, step).await?;
+            let (machine, _) = replay_steps(
+                &self.core.blueprint,
+                head,
+                snapshot.as_ref(),
+                &steps,
+                &graphs,
+            )?;
+            Ok((machine, last, graphs))
+        })
     }
 }
 

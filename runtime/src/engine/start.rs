@@ -15,7 +15,7 @@ use super::lease::HeldLease;
 use super::runtime;
 use super::shown::{finished_run, interrupts, run_at};
 use super::step::later;
-use super::stored::Taken;
+use super::stored::{Asked, Taken};
 use crate::cx::RunIdentity;
 use crate::encode::{DecodeError, EncodeError};
 use crate::error::Error;
@@ -183,15 +183,17 @@ impl<G: Graph> RunHandle<G> {
 
     /// Continues a run where it stands, or returns the finished one. With a token it does so
     /// in the turn that began with it; if that is an earlier one by now, it returns its result.
-    pub(super) async fn resume(&self, token: Option<&str>) -> RunResult<G> {
-        if let Some(run) = self.earlier_turn(token).await? {
-            return Ok(run);
-        }
-        match self.resume_turn(token).await? {
-            Some(run) => Ok(run),
-            // Another one has begun since.
-            None => self.followed(self.earlier_turn(token).await?),
-        }
+    pub(super) fn resume<'a>(&'a self, token: Option<&'a str>) -> Asked<'a, Run<G::State>> {
+        Box::pin(async move {
+            if let Some(run) = self.earlier_turn(token).await? {
+                return Ok(run);
+            }
+            match self.resume_turn(token).await? {
+                Some(run) => Ok(run),
+                // Another one has begun since.
+                None => self.followed(self.earlier_turn(token).await?),
+            }
+        })
     }
 
     /// The same if the run is in the turn with that token, or in any if there is none.
@@ -240,50 +242,56 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// Drives a run that is held.
-    pub(super) async fn drive_stored(&self, driven: Driven<G>, mut writer: Writer) -> RunResult<G> {
-        let Driven {
-            machine,
-            tail,
-            left,
-            token,
-        } = driven;
-        if let Some(pulse) = inside::current() {
-            pulse.begin_driving(token.as_deref());
-        }
-        if let Some(rehearsal) = self.core.rehearsal.get() {
-            machine.keys().run().rehearse(Arc::clone(rehearsal));
-        }
-        let (rules, epoch) = (self.core.settings.rules(), writer.lease.epoch());
-        let at = writer.at.clone();
-        let write = move |journal| -> StoreFuture<'static, ()> {
-            let at = at.clone();
-            Box::pin(async move { at.journal(&journal).await })
-        };
-        let mut session = Session::stored(machine, rules, epoch, tail, left, Box::new(write));
-        let driven = self
-            .core
-            .drive(&mut session, Some(&mut writer), Instant::now());
-        let ending = match driven.await {
-            Ok(ending) => ending,
-            Err(error) => {
-                writer.lease.give_back().await;
-                return Err(error);
+    pub(super) fn drive_stored(
+        &self,
+        driven: Driven<G>,
+        mut writer: Writer,
+    ) -> Asked<'_, Run<G::State>> {
+        Box::pin(async move {
+            let Driven {
+                machine,
+                tail,
+                left,
+                token,
+            } = driven;
+            if let Some(pulse) = inside::current() {
+                pulse.begin_driving(token.as_deref());
             }
-        };
-        writer.lease.ended();
-        let machine = session.machine();
-        let finished = finished_run(machine, token, Some(machine.chain()));
-        if ending == Ending::Interrupted {
-            // One that waits has given its inputs away.
-            return Ok(Run {
-                status: Status::Interrupted,
-                interrupts: interrupts(session.questions()),
-                ..finished
-            });
-        }
-        let (machine, tail) = session.into_parts();
-        self.core.recent.put(machine, tail);
-        Ok(finished)
+            if let Some(rehearsal) = self.core.rehearsal.get() {
+                machine.keys().run().rehearse(Arc::clone(rehearsal));
+            }
+            let (rules, epoch) = (self.core.settings.rules(), writer.lease.epoch());
+            let at = writer.at.clone();
+            let write = move |journal| -> StoreFuture<'static, ()> {
+                let at = at.clone();
+                Box::pin(async move { at.journal(&journal).await })
+            };
+            let mut session = Session::stored(machine, rules, epoch, tail, left, Box::new(write));
+            let driven = self
+                .core
+                .drive(&mut session, Some(&mut writer), Instant::now());
+            let ending = match driven.await {
+                Ok(ending) => ending,
+                Err(error) => {
+                    writer.lease.give_back().await;
+                    return Err(error);
+                }
+            };
+            writer.lease.ended();
+            let machine = session.machine();
+            let finished = finished_run(machine, token, Some(machine.chain()));
+            if ending == Ending::Interrupted {
+                // One that waits has given its inputs away.
+                return Ok(Run {
+                    status: Status::Interrupted,
+                    interrupts: interrupts(session.questions()),
+                    ..finished
+                });
+            }
+            let (machine, tail) = session.into_parts();
+            self.core.recent.put(machine, tail);
+            Ok(finished)
+        })
     }
 
     /// Commits a correction from outside as a step of its own.

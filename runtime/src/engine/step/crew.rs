@@ -2,7 +2,7 @@
 //! calls the next.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
@@ -56,7 +56,7 @@ impl<G: Graph> Crew<G> {
 
     fn spawn(&self, worker: impl Future<Output = ()> + Send + 'static) {
         if let Some(workers) = &mut *self.workers() {
-            workers.spawn(carried(worker));
+            spawn(workers, Box::pin(worker));
         }
     }
 
@@ -146,4 +146,9 @@ impl<G: Graph> Crew<G> {
     pub(super) fn dismiss(&self) {
         drop(self.workers().take());
     }
+}
+
+/// Boxed, so that what a runtime does with a task is compiled once, and not for each graph.
+fn spawn(workers: &mut JoinSet<()>, worker: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    workers.spawn(carried(worker));
 }
