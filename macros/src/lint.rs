@@ -8,7 +8,9 @@ mod imports;
 
 use syn::parse::ParseStream;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprMethodCall, ExprPath, Ident, Item, Local, Pat, parenthesized, token};
+use syn::{
+    Block, Expr, ExprMethodCall, ExprPath, Ident, Item, Local, Pat, Type, parenthesized, token,
+};
 
 use crate::errors::Errors;
 use imports::Imports;
@@ -25,7 +27,7 @@ pub(crate) enum Place<'a> {
 /// The body of a node, whose context has that name.
 pub(crate) fn body(block: &Block, context: Option<&str>, errors: &mut Errors) {
     let mut lint = Lint {
-        imports: Imports::of(block),
+        imports: Imports::default(),
         effects: Vec::new(),
         place: Place::Node(context),
         errors,
@@ -75,9 +77,14 @@ struct Lint<'a> {
 }
 
 impl Visit<'_> for Lint<'_> {
+    fn visit_block(&mut self, block: &Block) {
+        self.imports.enter(block);
+        visit::visit_block(self, block);
+        self.imports.leave();
+    }
+
     fn visit_expr_path(&mut self, path: &ExprPath) {
-        let segments = path.path.segments.iter();
-        let segments: Vec<String> = segments.map(|part| part.ident.to_string()).collect();
+        let segments = segments(path);
         let resolved = self.imports.resolve(&segments);
         if let Some(call) = resolved.iter().find_map(|path| banned::find(path)) {
             let message = call.message(&segments.join("::"), self.place);
@@ -123,6 +130,19 @@ impl Lint<'_> {
             _ => false,
         }
     }
+}
+
+/// The path's words: of `<Type>::name` the type's, and then the name.
+fn segments(path: &ExprPath) -> Vec<String> {
+    let of_type = path.qself.as_ref().and_then(|qself| match &*qself.ty {
+        Type::Path(ty) => Some((ty, qself.position)),
+        _ => None,
+    });
+    let (ty, position) = of_type.map_or((None, 0), |(ty, position)| (Some(ty), position));
+    let of_type = ty.into_iter().flat_map(|ty| &ty.path.segments);
+    let own = path.path.segments.iter().skip(position);
+    let words = of_type.chain(own).map(|part| imports::text(&part.ident));
+    words.collect()
 }
 
 fn untyped(pat: &Pat) -> &Pat {

@@ -44,7 +44,8 @@ fn a_field_that_combines() {
                         clippy::impl_trait_in_params,
                         private_interfaces,
                         non_snake_case,
-                        dead_code
+                        dead_code,
+                        rustdoc::broken_intra_doc_links
                     )]
                     impl RunUpdate {
                         /// What was found.

@@ -107,10 +107,12 @@ pub(super) fn setters(state: &State<'_>) -> TokenStream {
             // function. In a block, where the user's functions of that name are not called.
             #(#[allow(dead_code)] fn #parameters() {})*
             // A field's name is the user's, and so is the visibility of its type; nobody has to
-            // call every setter, also where the name comes from a macro.
+            // call every setter, also where the name comes from a macro. In a copy of the field's
+            // text `Self` is the update.
             #[allow(
                 clippy::should_implement_trait, clippy::wrong_self_convention,
-                clippy::impl_trait_in_params, private_interfaces, non_snake_case, dead_code
+                clippy::impl_trait_in_params, private_interfaces, non_snake_case, dead_code,
+                rustdoc::broken_intra_doc_links
             )]
             impl #impl_generics #update #ty_generics #clause {
                 #(#setters)*

@@ -56,6 +56,24 @@ fn write(state: &Research) {
     let begun = std::time::Instant::now();
 }
 
+/// Written in another way.
+#[node]
+fn read(state: &Research) {
+    use std as s;
+    use s::env as e;
+    type Clock = std::time::Instant;
+
+    let begun = <std::time::SystemTime>::now();
+    let again = std::time::SystemTime::r#now();
+    let key = e::var("KEY");
+    let later = Clock::now();
+    {
+        use std::env::var;
+    }
+    let var = |name: &str| name.len();
+    let length = var("KEY");
+}
+
 #[node(allow(nondeterminism))]
 fn look(state: &Research) {
     let begun = std::time::Instant::now();
