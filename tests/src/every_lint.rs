@@ -194,7 +194,7 @@ pub struct Old;
 #[derive(State, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct wire_format {
-    /// In another language's case.
+    /// In another language's case: see [`Self::names`].
     pub userName: String,
     /// Listed in that case.
     #[reduce(append)]
@@ -204,6 +204,14 @@ pub struct wire_format {
     pub _log: Vec<u8>,
     /// Of old.
     pub old: Old,
+}
+
+impl wire_format {
+    /// All names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.allNames
+    }
 }
 
 /// Looks.
