@@ -4,9 +4,9 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
-use syn::{Data, DeriveInput, Visibility};
+use syn::{Data, DeriveInput, Field, Type, Visibility};
 
-use super::{parse, unfit};
+use super::{parse, setters, types, unfit};
 
 pub(super) fn state(input: &DeriveInput) -> TokenStream {
     if is_beyond(input) {
@@ -21,9 +21,11 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
         #[derive(::core::default::Default, ::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
         #vis struct #update;
         const _: () = {
+            use #rt as __rt;
             impl #ident {
                 #vis fn update() -> #update { #update }
             }
+            #[allow(private_interfaces)]
             impl #update { #setters }
             #codec
             #shared
@@ -110,14 +112,30 @@ fn setters(input: &DeriveInput, vis: &Visibility) -> TokenStream {
         .iter()
         .filter_map(|field| field.ident.clone())
         .collect();
-    let beside = |verb: &str| {
-        let named = taken
-            .iter()
-            .map(|ident| format_ident!("{verb}_{}", ident.unraw()));
-        named
-            .filter(|name| !taken.contains(name))
-            .collect::<Vec<_>>()
-    };
-    let all = [taken.clone(), beside("replace"), beside("remove")].concat();
-    quote!(#(#vis fn #all<__V>(self, _: __V) -> Self { self })*)
+    let setters = fields.iter().filter_map(|field| {
+        let (ident, argument) = (field.ident.as_ref()?, argument(field));
+        let [replace, remove] = ["replace", "remove"].map(|verb| {
+            let name = format_ident!("{verb}_{}", ident.unraw());
+            (!taken.contains(&name)).then_some(name)
+        });
+        let replace =
+            replace.map(|name| quote!(#vis fn #name(self, _: #argument) -> Self { self }));
+        let remove = remove.map(|name| quote!(#vis fn #name<__V>(self, _: __V) -> Self { self }));
+        Some(quote!(#vis fn #ident(self, _: #argument) -> Self { self } #replace #remove))
+    });
+    setters.collect()
+}
+
+/// What the real setter takes, so that types are inferred from it as before; anything, where
+/// that cannot be told.
+fn argument(field: &Field) -> TokenStream {
+    let is_reduced = field
+        .attrs
+        .iter()
+        .any(|attr| attr.path().is_ident("reduce"));
+    let is_unread = matches!(&field.ty, Type::Tuple(tuple) if tuple.elems.is_empty());
+    match is_unread || is_reduced && types::is_named(&field.ty, "String") {
+        true => quote!(impl ::core::marker::Sized),
+        false => setters::argument(&field.ty).0,
+    }
 }

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::Type;
 
 use super::model::{Field, State};
 use super::reducer::{Combine, Reducer};
@@ -27,7 +28,7 @@ fn plain(state: &State<'_>, field: &Field<'_>) -> TokenStream {
     let (argument, value) = if is_text && combine.is_some_and(Combine::takes_parts) {
         part()
     } else {
-        argument(field)
+        argument(field.ty)
     };
     let body = say(state, field, &value);
     let docs = docs(field);
@@ -72,7 +73,7 @@ fn say(state: &State<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream
 fn replacement(state: &State<'_>, field: &Field<'_>) -> Option<TokenStream> {
     let ident = field.replacement()?;
     let (rt, vis) = (super::rt(), state.vis);
-    let (argument, value) = argument(field);
+    let (argument, value) = argument(field.ty);
     let doc = format!(
         "Replaces `{}`; whatever else the step sets in it goes on top.",
         field.name
@@ -120,8 +121,8 @@ fn part() -> (TokenStream, TokenStream) {
 }
 
 /// The type that a setter takes and how `value` becomes the field's type.
-fn argument(field: &Field<'_>) -> (TokenStream, TokenStream) {
-    let (rt, ty) = (super::rt(), field.ty);
+pub(super) fn argument(ty: &Type) -> (TokenStream, TokenStream) {
+    let rt = super::rt();
     match types::shape(ty) {
         Shape::Plain => (quote!(#ty), quote!(value)),
         Shape::Text => (
@@ -137,7 +138,7 @@ fn argument(field: &Field<'_>) -> (TokenStream, TokenStream) {
     }
 }
 
-fn collected(ty: &syn::Type, item: &TokenStream) -> (TokenStream, TokenStream) {
+fn collected(ty: &Type, item: &TokenStream) -> (TokenStream, TokenStream) {
     let rt = super::rt();
     (
         quote!(impl #rt::ListOf<#item>),
