@@ -26,6 +26,7 @@ extern crate self as superstep;
 mod mistakes;
 
 mod as_json;
+mod const_text;
 mod cx;
 pub mod encode;
 mod engine;

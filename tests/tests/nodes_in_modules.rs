@@ -88,3 +88,46 @@ async fn public_nodes_work_on_what_their_crate_keeps_to_itself() -> Result<(), E
     assert_eq!(run.state().log, ["packed", "rode", "rode"]);
     Ok(())
 }
+
+mod parcels {
+    use superstep::prelude::*;
+
+    #[derive(State, Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+    pub(super) struct Label {
+        weight: u32,
+        // What a field is called needs no more to be visible than the field.
+        r#type: String,
+    }
+
+    impl Label {
+        pub(super) const fn weight(&self) -> u32 {
+            self.weight
+        }
+    }
+}
+
+use parcels::{Label, LabelUpdate};
+
+/// Like the setters, the names of fields are for whoever sees the state.
+#[node(writes(weight))]
+fn weigh(_: &Label) -> LabelUpdate {
+    Label::update().weight(3)
+}
+
+#[node(writes(r#type))]
+fn name<T: std::fmt::Display + Send + Sync + 'static>(_: &Label, name: &T) -> LabelUpdate {
+    Label::update().r#type(name.to_string())
+}
+
+#[graph(state = Label, start -> [weigh, name::<u8>] -> end)]
+struct Labels {
+    name: u8,
+}
+
+#[tokio::test]
+async fn nodes_say_what_they_write_of_a_state_of_another_module() -> Result<(), Error> {
+    let labels = Engine::builder(Labels { name: 1 }).build()?;
+    let run = labels.run("label", Label::default()).await?;
+    assert_eq!(run.state().weight(), 3);
+    Ok(())
+}

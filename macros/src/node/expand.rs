@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Ident;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Generics, parse_quote};
@@ -93,6 +94,13 @@ fn node_fn(model: &Model) -> TokenStream {
         let fields = fields.iter().map(|field| field.unraw().to_string());
         let set = quote!(<#state as __rt::State>::INFO.set_of(&[#(#fields),*]));
         let set = optional(Some(set));
+        let set = match model.generics.params.is_empty() {
+            true => set,
+            false => {
+                let checks = field_checks(model);
+                quote!({ #(#checks;)* #set })
+            }
+        };
         quote!(const WRITES: ::core::option::Option<__rt::FieldSet> = #set;)
     });
     quote! {
@@ -202,20 +210,24 @@ fn output(model: &Model) -> TokenStream {
     }
 }
 
-/// Naming the fields in an expression leaves it to rustc to know them.
+/// That the fields are there: an error at their names, if not. Of a generic node this is known
+/// only where a graph uses it.
 fn checked_writes(model: &Model) -> Option<TokenStream> {
-    let fields = model
-        .options
-        .writes
-        .as_ref()
-        .filter(|fields| !fields.is_empty())?;
+    let checks = field_checks(model);
+    model
+        .generics
+        .params
+        .is_empty()
+        .then(|| quote!(#(const _: () = #checks;)*))
+}
+
+fn field_checks(model: &Model) -> Vec<TokenStream> {
     let state = &model.state;
-    let (impl_generics, _, where_clause) = model.generics.split_for_impl();
-    Some(quote! {
-        fn __writes #impl_generics (__state: &#state) #where_clause {
-            #(_ = &__state.#fields;)*
-        }
-    })
+    let check = |field: &Ident| {
+        let name = field.unraw().to_string();
+        quote_spanned!(field.span()=> <#state as __rt::State>::INFO.has(#name))
+    };
+    model.options.writes.iter().flatten().map(check).collect()
 }
 
 /// Nothing, if the defaults hold.

@@ -132,9 +132,13 @@ fn everything_at_once() {
                         ),
                         ..__rt::NodeOptions::DEFAULT
                     };
-                    const WRITES: ::core::option::Option<__rt::FieldSet> = ::core::option::Option::Some(
-                        <Research as __rt::State>::INFO.set_of(&["notes", "type"]),
-                    );
+                    const WRITES: ::core::option::Option<__rt::FieldSet> = {
+                        <Research as __rt::State>::INFO.has("notes");
+                        <Research as __rt::State>::INFO.has("type");
+                        ::core::option::Option::Some(
+                            <Research as __rt::State>::INFO.set_of(&["notes", "type"]),
+                        )
+                    };
                 }
                 #[automatically_derived]
                 impl<
@@ -164,13 +168,6 @@ fn everything_at_once() {
                             ),
                         )
                     }
-                }
-                fn __writes<T: Fetch>(__state: &Research)
-                where
-                    T: Clone,
-                {
-                    _ = &__state.notes;
-                    _ = &__state.r#type;
                 }
             };
         "#]],

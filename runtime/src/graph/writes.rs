@@ -1,3 +1,4 @@
+use crate::const_text::Text;
 use crate::state::{FieldSet, StateInfo};
 
 /// Finds two direct siblings of one fan-out that declare, by `writes(…)`, the
@@ -57,38 +58,5 @@ impl<const N: usize> Writers<N> {
             at += 1;
         }
         self.seen[at].0
-    }
-}
-
-/// A message assembled in const evaluation, which cannot format.
-struct Text {
-    bytes: [u8; 1024],
-    len: usize,
-}
-
-impl Text {
-    const fn new() -> Self {
-        Self {
-            bytes: [0; 1024],
-            len: 0,
-        }
-    }
-
-    const fn and(mut self, part: &str) -> Self {
-        let part = part.as_bytes();
-        let mut i = 0;
-        while i < part.len() && self.len < self.bytes.len() {
-            self.bytes[self.len] = part[i];
-            self.len += 1;
-            i += 1;
-        }
-        self
-    }
-
-    const fn as_str(&self) -> &str {
-        match std::str::from_utf8(self.bytes.split_at(self.len).0) {
-            Ok(text) => text,
-            Err(_) => "two siblings of one fan-out write the same field",
-        }
     }
 }

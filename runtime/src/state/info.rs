@@ -1,5 +1,7 @@
 use std::ops::BitOr;
 
+use crate::const_text::{Text, distance};
+
 /// The table of a state's fields.
 #[derive(Clone, Copy, Debug)]
 pub struct StateInfo {
@@ -13,8 +15,53 @@ pub struct StateInfo {
 }
 
 impl StateInfo {
+    /// Says that there is a field called `name`, which is a compile error if there is none: rustc
+    /// itself would ask that the field be visible, too. Runs in const evaluation.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn has(&self, name: &str) {
+        // Of a state with faults nothing is known.
+        if self.name.is_empty() || !self.set_of(&[name]).is_empty() {
+            return;
+        }
+        let text = Text::new().and("`").and(self.name);
+        let text = text.and("` has no field `").and(name).and("`\nhelp: ");
+        let text = match self.nearest(name) {
+            Some(near) => text.and("did you mean `").and(near).and("`?"),
+            None => self.listed(text.and("the fields are ")),
+        };
+        panic!("{}", text.as_str());
+    }
+
+    /// The field that is called most like `name`, if one is at all.
+    const fn nearest(&self, name: &str) -> Option<&'static str> {
+        let (mut nearest, mut least) = (None, 2 + name.len() / 3);
+        let mut field = 0;
+        while field < self.fields.len() {
+            let near = distance(name, self.fields[field].name);
+            if near < least {
+                (nearest, least) = (Some(self.fields[field].name), near);
+            }
+            field += 1;
+        }
+        nearest
+    }
+
+    const fn listed(&self, mut text: Text) -> Text {
+        let mut field = 0;
+        while field < self.fields.len() {
+            let before = if field == 0 { "`" } else { ", `" };
+            text = text.and(before).and(self.fields[field].name).and("`");
+            field += 1;
+        }
+        text
+    }
+
     /// The set of the fields called `names`; unknown names are left out, since
-    /// rustc has refused them already. Runs in const evaluation.
+    /// [`has`](Self::has) refuses them. Runs in const evaluation.
     pub const fn set_of(&self, names: &[&str]) -> FieldSet {
         let mut set = FieldSet::EMPTY;
         let mut i = 0;

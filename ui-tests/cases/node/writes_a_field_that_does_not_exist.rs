@@ -13,4 +13,15 @@ fn plan(state: &Research) -> ResearchUpdate {
     ResearchUpdate::default()
 }
 
+#[node(writes(topic, page, r#type))]
+fn search(state: &Research) {}
+
+#[node(writes(topix))]
+fn write<T: Send + Sync + 'static>(state: &Research, _: &T) {}
+
+#[graph(state = Research, start -> plan -> search -> write::<u8> -> end)]
+struct Agent {
+    pages: u8,
+}
+
 fn main() {}

@@ -1,0 +1,71 @@
+//! Text in const evaluation, which cannot format.
+
+/// A message assembled of parts.
+pub(crate) struct Text {
+    bytes: [u8; 1024],
+    len: usize,
+}
+
+impl Text {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: [0; 1024],
+            len: 0,
+        }
+    }
+
+    /// What does not fit any more is left out.
+    pub(crate) const fn and(mut self, part: &str) -> Self {
+        let part = part.as_bytes();
+        if self.len + part.len() > self.bytes.len() {
+            return self;
+        }
+        let mut i = 0;
+        while i < part.len() {
+            self.bytes[self.len] = part[i];
+            self.len += 1;
+            i += 1;
+        }
+        self
+    }
+
+    pub(crate) const fn as_str(&self) -> &str {
+        match std::str::from_utf8(self.bytes.split_at(self.len).0) {
+            Ok(text) => text,
+            Err(_) => unreachable!(), // of whole texts
+        }
+    }
+}
+
+/// How many bytes have to be inserted, removed or changed; of a long word, more than any.
+pub(crate) const fn distance(one: &str, other: &str) -> usize {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut row = [0; 64];
+    if other.len() >= row.len() {
+        return usize::MAX;
+    }
+    let mut j = 0;
+    while j <= other.len() {
+        row[j] = j;
+        j += 1;
+    }
+    let mut i = 0;
+    while i < one.len() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        let mut j = 0;
+        while j < other.len() {
+            let changed = diagonal + (one[i] != other[j]) as usize;
+            diagonal = row[j + 1];
+            let moved = least(diagonal, row[j]) + 1;
+            row[j + 1] = least(changed, moved);
+            j += 1;
+        }
+        i += 1;
+    }
+    row[other.len()]
+}
+
+const fn least(one: usize, other: usize) -> usize {
+    if one < other { one } else { other }
+}
