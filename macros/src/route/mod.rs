@@ -29,6 +29,7 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
 fn check(input: &DeriveInput) -> syn::Result<Path> {
     let mut errors = Errors::new();
     let krate = errors.keep(crate::state::krate(&input.attrs));
+    no_options(&input.data, &mut errors);
     let not_an_enum = match &input.data {
         Data::Enum(_) => None,
         Data::Struct(data) => Some((data.struct_token.span, "a struct")),
@@ -53,6 +54,17 @@ fn check(input: &DeriveInput) -> syn::Result<Path> {
     }
     errors.finish()?;
     Ok(krate.unwrap_or_else(|| parse_quote!(::superstep)))
+}
+
+fn no_options(data: &Data, errors: &mut Errors) {
+    let Data::Enum(data) = data else { return };
+    let help = "write `#[superstep(crate = path)]` above the enum";
+    for variant in &data.variants {
+        crate::state::no_options(&variant.attrs, "a variant", help, errors);
+        for field in &variant.fields {
+            crate::state::no_options(&field.attrs, "a field", help, errors);
+        }
+    }
 }
 
 fn expand(input: &mut DeriveInput, krate: &Path) -> TokenStream {

@@ -32,7 +32,7 @@ use quote::quote;
 use crate::half_typed::{self, HalfTyped};
 use crate::{errors, itself, silenced};
 
-pub(crate) use parse::krate;
+pub(crate) use parse::{krate, no_options};
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
     let input: syn::DeriveInput = match syn::parse2(item.clone()) {
