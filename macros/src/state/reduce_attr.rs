@@ -1,9 +1,10 @@
 //! `#[reduce(…)]`: how the reducers are written.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Token};
+use syn::{Attribute, LitStr, Meta, Path, Token};
 
 use super::reducer::{Combine, Pick, Reducer};
 use crate::suggest;
@@ -22,15 +23,29 @@ const REDUCERS: [(&str, Read); 11] = [
     ("union", |_, _| Ok(Reducer::Combine(Combine::Union))),
     ("merge", |_, _| Ok(Reducer::Combine(Combine::Merge))),
     ("upsert = id", |name, input| {
-        let help = "write `upsert = id`, where `id` is the field that names a record";
-        argument(input, name, help).map(Reducer::Upsert)
+        argument(input, name, &UPSERT).map(Reducer::Upsert)
     }),
     ("with = path", |name, input| {
-        let help = "write `with = path`, the path of a `fn(&mut T, T)`";
-        argument(input, name, help).map(Reducer::With)
+        argument(input, name, &WITH).map(Reducer::With)
     }),
     ("ephemeral", |_, _| Ok(Reducer::Ephemeral)),
 ];
+
+/// What a reducer takes behind its `=`.
+struct Value {
+    what: &'static str,
+    help: &'static str,
+}
+
+const UPSERT: Value = Value {
+    what: "the name of a field",
+    help: "write `upsert = id`, where `id` is the field that names a record",
+};
+
+const WITH: Value = Value {
+    what: "the path of a function",
+    help: "write `with = path`, the path of a `fn(&mut T, T)`",
+};
 
 /// The reducer as written, for the table of fields.
 pub(super) fn text(reducer: &Reducer) -> String {
@@ -60,6 +75,10 @@ pub(super) fn read(attrs: &[Attribute]) -> syn::Result<Reducer> {
                 "a field has one reducer, and this is the second `#[reduce(…)]`\n\
                  help: remove one of them",
             ));
+        }
+        if !matches!(attr.meta, Meta::List(_)) {
+            let message = format!("a reducer stands in parentheses\n{}", list_of_reducers());
+            return Err(syn::Error::new_spanned(attr, message));
         }
         found = Some(attr.parse_args::<Reducer>()?);
     }
@@ -100,18 +119,39 @@ impl Parse for Reducer {
     }
 }
 
-fn argument<T: Parse>(input: ParseStream<'_>, name: &Ident, help: &str) -> syn::Result<T> {
-    let missing = |span| syn::Error::new(span, format!("`{name}` needs a value\nhelp: {help}"));
-    if !input.peek(Token![=]) {
-        return Err(missing(name.span()));
+fn argument<T: Parse>(input: ParseStream<'_>, name: &Ident, value: &Value) -> syn::Result<T> {
+    let Value { what, help } = value;
+    let has_value = input.parse::<Option<Token![=]>>()?.is_some() && !input.is_empty();
+    if !has_value {
+        let message = format!("`{name}` needs a value\nhelp: {help}");
+        return Err(syn::Error::new(name.span(), message));
     }
-    input.parse::<Token![=]>()?;
-    let span = if input.is_empty() {
-        name.span()
-    } else {
-        input.span()
-    };
-    input.parse().map_err(|_| missing(span))
+    let ahead = input.fork();
+    match ahead.parse() {
+        Ok(read) if ahead.is_empty() || ahead.peek(Token![,]) => {
+            input.advance_to(&ahead);
+            return Ok(read);
+        }
+        _ => {}
+    }
+    let written: TokenStream = input.parse()?;
+    let message = format!(
+        "`{name}` takes {what}\nhelp: {}",
+        unquoted(&written, name, help)
+    );
+    Err(syn::Error::new_spanned(written, message))
+}
+
+/// What was written with quotes, without them, if that helps.
+fn unquoted(written: &TokenStream, name: &Ident, help: &str) -> String {
+    let text = syn::parse2::<LitStr>(written.clone()).map(|text| text.value());
+    match text
+        .ok()
+        .filter(|text| syn::parse_str::<Path>(text).is_ok())
+    {
+        Some(text) => format!("write it without quotes: `{name} = {text}`"),
+        None => help.to_owned(),
+    }
 }
 
 /// The word of a reducer, without its value.
