@@ -21,6 +21,7 @@ pub(super) fn state(state: &State<'_>) -> syn::Result<()> {
     for field in &state.fields {
         no_random_order(field, &mut errors);
         unfit::no_references(state, field, &mut errors);
+        unfit::no_functions(field, &mut errors);
         unfit::no_single_thread(field, &mut errors);
         no_skipped_field(field, &mut errors);
         records_stand_in_a_vec(field, &mut errors);

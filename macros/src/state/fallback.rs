@@ -1,7 +1,7 @@
 //! What stands in for the derive's output when there are errors, so that they
 //! cause no others: an update that takes everything.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
 use syn::{Data, DeriveInput, Field, Type, Visibility};
@@ -13,16 +13,18 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
         return TokenStream::new();
     }
     let rt = runtime(input);
-    let (vis, ident, update) = (&input.vis, &input.ident, parse::update_ident(input));
+    let (vis, update, ident) = (&input.vis, parse::update_ident(input), lasting(input));
+    let (parameters, own, _) = input.generics.split_for_impl();
+    let name = &input.ident;
     let setters = setters(input, vis);
-    let codec = unreachable_codec(&rt, &update);
+    let codec = unreachable_codec(&rt, &quote!(#update));
     let shared = shared(input);
     quote! {
         #[derive(::core::default::Default, ::core::clone::Clone, ::core::fmt::Debug, ::core::cmp::PartialEq)]
         #vis struct #update;
         const _: () = {
             use #rt as __rt;
-            impl #ident {
+            impl #parameters #name #own {
                 #vis fn update() -> #update { #update }
             }
             #[allow(private_interfaces)]
@@ -58,14 +60,27 @@ pub(super) fn state(input: &DeriveInput) -> TokenStream {
 pub(super) fn codec(input: &DeriveInput) -> TokenStream {
     match is_beyond(input) {
         true => TokenStream::new(),
-        false => unreachable_codec(&runtime(input), &input.ident),
+        false => unreachable_codec(&runtime(input), &lasting(input)),
     }
 }
 
 /// A generic state is rare, and its bounds could be what is wrong; a union cannot be
 /// serialized at all.
 fn is_beyond(input: &DeriveInput) -> bool {
-    !input.generics.params.is_empty() || matches!(input.data, Data::Union(_))
+    let lifetimes = input.generics.lifetimes().count();
+    input.generics.params.len() > lifetimes || matches!(input.data, Data::Union(_))
+}
+
+/// The state that borrows for ever, if it borrows: lifetimes are refused, but what is said of
+/// the state stays true.
+fn lasting(input: &DeriveInput) -> TokenStream {
+    let ident = &input.ident;
+    let lifetimes = input.generics.lifetimes().map(|_| quote!('static));
+    let lifetimes: Vec<TokenStream> = lifetimes.collect();
+    match lifetimes.is_empty() {
+        true => quote!(#ident),
+        false => quote!(#ident<#(#lifetimes),*>),
+    }
 }
 
 fn runtime(input: &DeriveInput) -> TokenStream {
@@ -77,11 +92,9 @@ fn runtime(input: &DeriveInput) -> TokenStream {
 /// is not: nothing of this program will run.
 fn shared(input: &DeriveInput) -> Option<TokenStream> {
     let fields = parse::named_fields(input).unwrap_or_default();
-    let mut unshared = fields
-        .iter()
-        .flat_map(|field| unfit::single_threaded(&field.ty));
-    let ident = &input.ident;
-    unshared.next().map(|_| {
+    let is_unshared = fields.iter().any(|field| unfit::is_unshared(&field.ty));
+    let ident = lasting(input);
+    is_unshared.then(|| {
         quote! {
             unsafe impl ::core::marker::Send for #ident {}
             unsafe impl ::core::marker::Sync for #ident {}
@@ -89,7 +102,7 @@ fn shared(input: &DeriveInput) -> Option<TokenStream> {
     })
 }
 
-fn unreachable_codec(rt: &TokenStream, ident: &Ident) -> TokenStream {
+fn unreachable_codec(rt: &TokenStream, ident: &TokenStream) -> TokenStream {
     quote! {
         impl #rt::serde::Serialize for #ident {
             fn serialize<__S: #rt::serde::Serializer>(&self, _: __S) -> ::core::result::Result<__S::Ok, __S::Error> {

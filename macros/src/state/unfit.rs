@@ -3,7 +3,7 @@
 
 use proc_macro2::Ident;
 use quote::ToTokens;
-use syn::{Type, TypeReference};
+use syn::{PathArguments, Type, TypeParamBound};
 
 use super::model::{Field, State};
 use super::types;
@@ -17,7 +17,7 @@ pub(super) fn no_references(state: &State<'_>, field: &Field<'_>, errors: &mut E
     }
     for part in parts(field.ty) {
         if let Type::Reference(reference) = part {
-            let owned = owned(reference);
+            let owned = owned(&reference.elem);
             errors.push(syn::Error::new_spanned(
                 reference,
                 format!(
@@ -29,9 +29,10 @@ pub(super) fn no_references(state: &State<'_>, field: &Field<'_>, errors: &mut E
     }
 }
 
-fn owned(reference: &TypeReference) -> String {
+/// What holds a `ty`, which may have no size.
+fn owned(ty: &Type) -> String {
     let text = |ty: &dyn ToTokens| crate::text::joined(ty.to_token_stream());
-    match &*reference.elem {
+    match ty {
         Type::Slice(slice) => format!("Vec<{}>", text(&slice.elem)),
         ty if types::is_named(ty, "str") => "String".into(),
         ty if types::is_named(ty, "Path") => "PathBuf".into(),
@@ -41,12 +42,22 @@ fn owned(reference: &TypeReference) -> String {
 
 /// A state is read by tasks on several threads.
 pub(super) fn no_single_thread(field: &Field<'_>, errors: &mut Errors) {
+    // Of what holds a function no part would help.
+    if functions(field.ty).next().is_some() {
+        return;
+    }
     for (name, inner) in single_threaded(field.ty) {
-        let inner = crate::text::joined(inner);
-        let help = match name == "Rc" {
-            true => format!("write `{inner}`, or `Arc<{inner}>` with serde's feature `rc`"),
-            false => {
-                format!("write `{inner}`: a node returns an update in place of changing the state")
+        let owned = owned(inner);
+        let help = match name.to_string().as_str() {
+            "Rc" => format!(
+                "write `{owned}`, or `Arc<{}>` with serde's feature `rc`",
+                crate::text::joined(inner)
+            ),
+            "OnceCell" => format!(
+                "write `Option<{owned}>`: a node returns an update in place of changing the state"
+            ),
+            _ => {
+                format!("write `{owned}`: a node returns an update in place of changing the state")
             }
         };
         errors.at(
@@ -56,15 +67,54 @@ pub(super) fn no_single_thread(field: &Field<'_>, errors: &mut Errors) {
     }
 }
 
-/// Every `Rc<T>` and `RefCell<T>` in `ty`, with its `T`.
-pub(super) fn single_threaded(ty: &Type) -> impl Iterator<Item = (&Ident, &Type)> {
+/// Types with one argument that threads cannot share.
+const SINGLE_THREADED: [&str; 5] = ["Rc", "RefCell", "Cell", "OnceCell", "UnsafeCell"];
+
+/// Every `Rc<T>` and cell of a `T` in `ty`, with its `T`.
+fn single_threaded(ty: &Type) -> impl Iterator<Item = (&Ident, &Type)> {
     parts(ty).into_iter().filter_map(|part| {
         let (name, arguments) = types::last_segment(part)?;
         match arguments.as_slice() {
-            [inner] if name == "Rc" || name == "RefCell" => Some((name, *inner)),
+            [inner] if SINGLE_THREADED.iter().any(|it| name == it) => Some((name, *inner)),
             _ => None,
         }
     })
+}
+
+/// A state is stored: a function is not.
+pub(super) fn no_functions(field: &Field<'_>, errors: &mut Errors) {
+    if field.serde.has_codec() {
+        return;
+    }
+    for function in functions(field.ty) {
+        errors.push(syn::Error::new_spanned(
+            function,
+            "a state is stored and loaded again, and a function cannot be\n\
+             help: store what tells which one to call, e.g. an enum; what nodes call is a field of the graph",
+        ));
+    }
+}
+
+/// Every `fn(…)` and `dyn Fn(…)` in `ty`.
+fn functions(ty: &Type) -> impl Iterator<Item = &Type> {
+    parts(ty).into_iter().filter(|part| match part {
+        Type::FnPtr(_) => true,
+        Type::TraitObject(object) => object.bounds.iter().any(is_of_functions),
+        _ => false,
+    })
+}
+
+fn is_of_functions(bound: &TypeParamBound) -> bool {
+    let TypeParamBound::Trait(bound) = bound else {
+        return false;
+    };
+    let last = bound.path.segments.last();
+    last.is_some_and(|last| matches!(last.arguments, PathArguments::Parenthesized(_)))
+}
+
+/// Whether `ty` has a part that rustc would say of everywhere that threads cannot share it.
+pub(super) fn is_unshared(ty: &Type) -> bool {
+    single_threaded(ty).next().is_some() || functions(ty).next().is_some()
 }
 
 /// `ty` and the types in it whose values it holds.
@@ -83,4 +133,23 @@ fn parts(ty: &Type) -> Vec<&Type> {
     std::iter::once(ty)
         .chain(inner.into_iter().flat_map(parts))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_size_is_owned_by_what_has_one() {
+        for (ty, expected) in [
+            (parse_quote!(str), "String"),
+            (parse_quote!([Line]), "Vec<Line>"),
+            (parse_quote!(Path), "PathBuf"),
+            (parse_quote!(Option<u8>), "Option<u8>"),
+        ] {
+            assert_eq!(owned(&ty), expected);
+        }
+    }
 }
