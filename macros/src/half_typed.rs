@@ -41,6 +41,10 @@ fn fields(input: ParseStream<'_>) -> syn::Result<(Vec<TokenStream>, bool)> {
                 let (name, no_type) = name(input);
                 fields.extend(name.map(|name| quote!(#name: ())));
                 is_reported &= no_type;
+                // Without a comma behind it, too, the next field is one.
+                if no_type && input.fork().call(Field::parse_named).is_ok() {
+                    continue;
+                }
                 rest(input)?;
             }
         }

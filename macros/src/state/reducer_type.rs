@@ -1,7 +1,7 @@
 //! The reducers as types and values of the runtime.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote};
 use syn::Type;
 use syn::spanned::Spanned;
 
@@ -38,7 +38,7 @@ pub(super) fn combine(field: &Field<'_>, combine: &Combine) -> TokenStream {
 
 /// A reducer as a value, for this field.
 pub(super) fn fit(field: &Field<'_>, reducer: &TokenStream) -> TokenStream {
-    let (rt, ty) = (super::rt(), field.ty);
+    let (rt, ty) = (super::rt(), as_written(field.ty));
     quote!(#rt::reduce::fit::<#reducer, #ty>())
 }
 
@@ -81,6 +81,12 @@ fn rank(rt: &TokenStream, ty: &Type) -> TokenStream {
     }
 }
 
+/// The type in invisible brackets, in which nothing is moved: what is wrong with a part of it is
+/// reported at that part.
+fn as_written(ty: &Type) -> TokenTree {
+    Group::new(Delimiter::None, ty.to_token_stream()).into()
+}
+
 /// Moves tokens to the field's type, so that a reducer that does not fit is
 /// reported there, once; what their names resolve to stays the same.
 pub(super) fn at_type(field: &Field<'_>, tokens: TokenStream) -> TokenStream {
@@ -91,6 +97,9 @@ fn place(tokens: TokenStream, span: Span) -> TokenStream {
     let place = |mut token: TokenTree| {
         let span = span.resolved_at(token.span());
         if let TokenTree::Group(group) = &token {
+            if group.delimiter() == Delimiter::None {
+                return token;
+            }
             token = Group::new(group.delimiter(), place(group.stream(), span)).into();
         }
         token.set_span(span);

@@ -65,6 +65,9 @@ pub(super) fn definition(state: &State<'_>, silenced: &TokenStream) -> TokenStre
     let rt = super::runtime(state);
     let State { vis, update, .. } = state;
     let generics = state.generics;
+    // Behind a name alone rustc would propose a type that it does not know as a parameter, in an
+    // error of its own.
+    let none = generics.params.is_empty().then(|| quote!(<>));
     let clause = &generics.where_clause;
     let doc = format!(
         "A partial update of [`{}`]: what is not set stays as it is.",
@@ -79,7 +82,7 @@ pub(super) fn definition(state: &State<'_>, silenced: &TokenStream) -> TokenStre
         #silenced
         // `replace_` before a field that begins with `_`.
         #[allow(clippy::derive_partial_eq_without_eq, non_snake_case)]
-        #vis struct #update #generics #clause { #(#slots,)* }
+        #vis struct #update #none #generics #clause { #(#slots,)* }
     }
 }
 

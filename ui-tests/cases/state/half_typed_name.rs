@@ -15,4 +15,16 @@ fn plan(_: &Trip) -> TripUpdate {
 #[graph(state = Trip, start -> plan -> end)]
 struct Journey;
 
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Stay {
+    nam
+    #[reduce(append)]
+    nights: Vec<u64>,
+}
+
+#[node]
+fn sleep(_: &Stay) -> StayUpdate {
+    Stay::update().nights([1]).replace_nights([2])
+}
+
 fn main() {}
