@@ -17,7 +17,7 @@ use crate::state::{FieldSet, Slot, State};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of a state",
     label = "not `Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static`",
-    note = "add `#[derive(Clone, Debug, Serialize, Deserialize)]` to the type; one that serde does not know needs `#[serde(with = \"…\")]`"
+    note = "add `#[derive(Clone, Debug, Serialize, Deserialize)]` to the type; one that serde does not know needs `#[serde(with = \"…\")]`, and `Arc<T>` serde's feature `rc`"
 )]
 pub trait Stored<C = Plain>: Sized + 'static {
     /// Encodes the next slot of an update.
