@@ -20,7 +20,7 @@ pub struct Given<T, const OK: bool = true>(pub T);
 #[diagnostic::on_unimplemented(
     message = "the node's by-value parameter cannot be a task's input",
     label = "stored with the task, so it must be `Serialize + DeserializeOwned + Clone + Send + 'static`",
-    note = "a by-value parameter is the task's input; take a dependency by reference: `&Bank`"
+    note = "a by-value parameter is the task's input; take by reference what is lent: a dependency as `&Bank`, the context as `&Cx`"
 )]
 pub trait TaskInput: Send + Sized {
     /// The value; [`NoItem`] if the node takes none.

@@ -1,5 +1,6 @@
 use crate::cx::Cx;
 use crate::graph::Graph;
+use crate::node_error::{Failed, Failure};
 
 /// Says that a graph's field can be lent to nodes on several threads.
 #[doc(hidden)]
@@ -37,4 +38,25 @@ impl<G: Graph> Provides<Cx> for G {
 pub trait Provides<T: ?Sized> {
     /// The dependency.
     fn provide<'a>(&'a self, cx: &'a Cx) -> &'a T;
+}
+
+/// Never implemented: says that what an `on error` row gives is no dependency.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "what failed is a task's input, and no graph has a field of it",
+    label = "a node here asks for it by reference",
+    note = "take it by value: `failure: Failure`, or `failed: Failed<T>` with the failed node's input `T`"
+)]
+pub trait LendsFailures {}
+
+impl<G: Graph + LendsFailures> Provides<Failure> for G {
+    fn provide<'a>(&'a self, _: &'a Cx) -> &'a Failure {
+        unreachable!()
+    }
+}
+
+impl<G: Graph + LendsFailures, T> Provides<Failed<T>> for G {
+    fn provide<'a>(&'a self, _: &'a Cx) -> &'a Failed<T> {
+        unreachable!()
+    }
 }
