@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::{Nothing, Parse, ParseStream};
-use syn::punctuated::Punctuated;
 use syn::{Ident, LitInt, LitStr, Path, Token, parenthesized};
 
 use super::list;
@@ -142,7 +141,7 @@ fn attempts(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<u32> {
 
 fn writes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Ident>> {
     let tokens = in_parens(input, "writes(field, …)")?;
-    let fields = Punctuated::<Ident, Token![,]>::parse_terminated;
+    let fields = |input: ParseStream<'_>| input.parse_terminated(field, Token![,]);
     let mut unique: Vec<Ident> = Vec::new();
     for field in parse::all(tokens, fields)? {
         if unique.contains(&field) {
@@ -153,6 +152,15 @@ fn writes(input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Vec<Ident>
         }
     }
     Ok(unique)
+}
+
+fn field(input: ParseStream<'_>) -> syn::Result<Ident> {
+    let Some(text) = input.fork().parse::<LitStr>().ok() else {
+        return input.parse();
+    };
+    let help = "help: write the field's name without quotes";
+    let message = format!("expected a name\n{help}");
+    Err(syn::Error::new(text.span(), message))
 }
 
 fn display_name(input: ParseStream<'_>) -> syn::Result<LitStr> {

@@ -23,4 +23,7 @@ fn write(state: &Research) {}
 #[node(name = "end")]
 fn finish(state: &Research) {}
 
+#[node(writes("topic", topic))]
+fn list(state: &Research) {}
+
 fn main() {}
