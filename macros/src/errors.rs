@@ -32,6 +32,16 @@ impl Errors {
         result.map_err(|error| self.push(error)).ok()
     }
 
+    /// Whether `check` finds more.
+    pub(crate) fn more(&mut self, check: impl FnOnce(&mut Self)) -> bool {
+        let before = self.found.take();
+        check(self);
+        let more = std::mem::replace(&mut self.found, before);
+        let is_more = more.is_some();
+        more.into_iter().for_each(|error| self.push(error));
+        is_more
+    }
+
     /// Ends the collection: all errors as one, if there are any.
     pub(crate) fn finish(mut self) -> syn::Result<()> {
         self.read = true;

@@ -19,6 +19,7 @@ mod spans;
 mod state;
 mod suggest;
 mod text;
+mod unknown;
 
 use proc_macro::TokenStream;
 

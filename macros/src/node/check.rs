@@ -3,20 +3,29 @@
 use quote::ToTokens;
 use syn::{Error, FnArg, PatType, ReturnType, Safety, Type, TypeReference};
 
-use super::model::{Function, peel};
+use super::model::{Faults, Function, names, peel};
 use super::options::Options;
+use super::output;
 use super::owned::what_is_borrowed;
 use crate::errors::Errors;
 use crate::text;
 
-pub(super) fn signature(function: &Function, options: &Options, errors: &mut Errors) {
+pub(super) fn signature(function: &Function, options: &Options, errors: &mut Errors) -> Faults {
     check_qualifiers(function, errors);
-    if check_free(function, errors) {
-        check_state(function, errors);
-        check_parameters(function, errors);
-    }
-    check_output(function, errors);
+    let faults = faults(function, errors);
     check_blocking(function, options, errors);
+    faults
+}
+
+/// What of the signature is not as it must be.
+pub(super) fn faults(function: &Function, errors: &mut Errors) -> Faults {
+    let mut faults = Faults::default();
+    if check_free(function, errors) {
+        faults.state = errors.more(|errors| check_state(function, errors));
+        faults.parameters = errors.more(|errors| check_parameters(function, errors));
+    }
+    faults.output = errors.more(|errors| check_output(function, errors));
+    faults
 }
 
 /// A node is an ordinary function; that it could also run at compile time is no harm.
@@ -52,37 +61,47 @@ fn check_free(function: &Function, errors: &mut Errors) -> bool {
 
 /// The state comes first, and shared.
 fn check_state(function: &Function, errors: &mut Errors) {
-    let name = &function.sig.ident;
+    let state = function.state_by_output();
+    let state = state.as_deref().unwrap_or("S");
     let Some(FnArg::Typed(first)) = function.sig.inputs.first() else {
         let message = format!(
-            "a node takes the state first\nhelp: write `fn {name}(state: &S)` with `S` the graph's state"
+            "a node takes the state first\nhelp: write `fn {}(state: &{state})`{}",
+            function.sig.ident,
+            if state == "S" {
+                " with `S` the graph's state"
+            } else {
+                ""
+            },
         );
-        return errors.at(name.span(), message);
+        return errors.at(function.sig.ident.span(), message);
     };
-    let ty = peel(&first.ty);
-    let message = match ty {
+    let message = match peel(&first.ty) {
         _ if function.begins_with_context() => {
             "the state comes first, then the context\nhelp: move this parameter after the state"
+                .into()
+        }
+        _ if function.has_state_behind() => {
+            format!("the state comes first\nhelp: move this parameter after the state, `&{state}`")
         }
         Type::Reference(TypeReference {
             mutability: Some(_),
             ..
-        }) => {
+        }) => format!(
             "a node reads the state; it changes it by returning an update\n\
-             help: take `&S` and return `S::update().field(value)`"
-        }
+             help: take `&{state}` and return `{state}::update().field(value)`"
+        ),
         Type::Reference(reference) => return check_borrow(reference, errors),
-        _ => {
+        _ => format!(
             "the first parameter is the state, by reference\n\
-             help: write `&S` here; a task's input comes after the state"
-        }
+             help: write `&{state}` here; a task's input comes after the state"
+        ),
     };
     errors.push(Error::new_spanned(&first.ty, message));
 }
 
 /// After the state: `&T` for what the graph provides, at most one `T` for the input.
 fn check_parameters(function: &Function, errors: &mut Errors) {
-    let mut input: Option<&PatType> = None;
+    let mut inputs: Vec<&Type> = Vec::new();
     for (position, arg) in function.sig.inputs.iter().enumerate() {
         let FnArg::Typed(arg) = arg else { continue };
         check_attributes(arg, errors);
@@ -91,19 +110,30 @@ fn check_parameters(function: &Function, errors: &mut Errors) {
         }
         match peel(&arg.ty) {
             Type::Reference(reference) => check_dependency(reference, errors),
-            ty if input.is_some() => {
-                let written = text::joined(ty);
-                let message = format!(
-                    "a task has one input, and this is the second by-value parameter\n\
-                     help: make one struct of the two, or take a dependency by reference: `&{written}`"
-                );
-                errors.push(Error::new_spanned(ty, message));
-            }
-            ty => {
-                input = Some(arg);
-                check_owned(ty, "a task's input", errors);
-            }
+            ty => inputs.push(ty),
         }
+    }
+    match inputs.as_slice() {
+        [] => {}
+        [input] => check_owned(input, "a task's input", errors),
+        several => several_inputs(several, errors),
+    }
+}
+
+fn several_inputs(inputs: &[&Type], errors: &mut Errors) {
+    if let Some(context) = inputs.iter().find(|ty| names(ty, "Cx")) {
+        let written = text::joined(context);
+        let message =
+            format!("the context is lent to a node\nhelp: take it by reference: `&{written}`");
+        return errors.push(Error::new_spanned(context, message));
+    }
+    for ty in inputs.iter().skip(1) {
+        let written = text::joined(ty);
+        let message = format!(
+            "a task has one input, and this is the second by-value parameter\n\
+             help: make one struct of the two, or take a dependency by reference: `&{written}`"
+        );
+        errors.push(Error::new_spanned(ty, message));
     }
 }
 
@@ -141,9 +171,26 @@ fn check_borrow(reference: &TypeReference, errors: &mut Errors) {
 
 /// What a node returns outlives the call.
 fn check_output(function: &Function, errors: &mut Errors) {
-    if let ReturnType::Type(_, ty) = &function.sig.output {
-        check_owned(ty, "what a node returns", errors);
+    let ReturnType::Type(_, ty) = &function.sig.output else {
+        return;
+    };
+    if let Some(future) = output::future(ty) {
+        let message = format!(
+            "a node that awaits is an `async fn`\nhelp: write `async fn {}(…) -> {}`",
+            function.sig.ident,
+            text::joined(future),
+        );
+        return errors.push(Error::new_spanned(ty, message));
     }
+    if let Some(error) = output::unshared_error(ty) {
+        let message = format!(
+            "a node's error goes from thread to thread\n\
+             help: write `{}`, or return `NodeError`",
+            output::shared(error),
+        );
+        return errors.push(Error::new_spanned(error, message));
+    }
+    check_owned(ty, "what a node returns", errors);
 }
 
 fn check_owned(ty: &Type, what: &str, errors: &mut Errors) {

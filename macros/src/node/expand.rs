@@ -14,18 +14,17 @@ use crate::spans;
 
 /// The type next to the function, and its impls.
 pub(super) fn node(model: &Model) -> TokenStream {
-    with_run(model, &call(model))
+    with_run(model, &call(model), None)
 }
 
-/// The same for a function with errors, without the call.
-pub(super) fn stub(model: &Model) -> TokenStream {
-    with_run(
-        model,
-        &then(model, quote!(async { ::core::unreachable!() })),
-    )
+/// The same for a function with errors, without the call. What is at fault in it is `unknown`.
+pub(super) fn stub(model: &Model, unknown: Option<&TokenStream>) -> TokenStream {
+    let alias = unknown.map(|unknown| quote!(type __Unknown = #unknown;));
+    let never = quote!(async { ::core::unreachable!() });
+    with_run(model, &then(model, never), alias)
 }
 
-fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
+fn with_run(model: &Model, body: &TokenStream, unknown: Option<TokenStream>) -> TokenStream {
     let companion = companion(model);
     let node_fn = node_fn(model);
     let node = run(model, body);
@@ -37,6 +36,7 @@ fn with_run(model: &Model, body: &TokenStream) -> TokenStream {
         #silenced
         const _: () = {
             use #runtime as __rt;
+            #unknown
             #node_fn
             #node
             #writes

@@ -1,12 +1,13 @@
 //! A function that cannot be read, as an editor has it at every keystroke.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::ext::IdentExt;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, FnArg, Ident, Token, Visibility, parse2};
 
-use super::model::Function;
+use super::Read;
+use super::model::Faults;
 use crate::half_typed::rest;
 
 /// Whether this is meant as a function: then rustc's parser has reported what is wrong with it.
@@ -26,8 +27,8 @@ pub(super) fn is_function(item: TokenStream) -> bool {
     head.parse2(item).is_ok()
 }
 
-/// The function with the parameters that can be read; nothing if the state is not among them.
-pub(super) fn read(item: TokenStream) -> Option<Function> {
+/// The function with the parameters that can be read.
+pub(super) fn read(item: TokenStream) -> Option<Read> {
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     let word = tokens
         .iter()
@@ -36,36 +37,69 @@ pub(super) fn read(item: TokenStream) -> Option<Function> {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => Some(group),
         _ => None,
     })?;
-    let parameters = parameters.parse2(list.stream()).ok()?;
-    *list = Group::new(Delimiter::Parenthesis, quote!(#(#parameters),*));
-    parse2(tokens.into_iter().collect()).ok()
+    let parameters = Parameters::parse.parse2(list.stream()).ok()?;
+    let (unread, read) = (list.clone(), parameters.read);
+    *list = Group::new(Delimiter::Parenthesis, quote!(#(#read),*));
+    Some(Read {
+        function: parse2(tokens.into_iter().collect()).ok()?,
+        faults: Faults {
+            state: parameters.lacks_first,
+            parameters: parameters.lacks,
+            output: false,
+        },
+        unread: Some(unread),
+    })
 }
 
-fn parameters(input: ParseStream<'_>) -> syn::Result<Vec<TokenStream>> {
-    let mut read = Vec::new();
-    let mut is_first = true;
-    while !input.is_empty() {
-        let ahead = input.fork();
-        match ahead.parse::<FnArg>() {
-            Ok(_) if ahead.is_empty() || ahead.peek(Token![,]) => {
-                read.push(input.parse::<FnArg>()?.into_token_stream());
-            }
-            _ if is_first => return Err(input.error("no state")),
-            _ => rest(input)?,
+/// The parameters that can be read.
+#[derive(Default)]
+struct Parameters {
+    read: Vec<FnArg>,
+    /// Whether that is not all of them.
+    lacks: bool,
+    /// Whether the first is not among them.
+    lacks_first: bool,
+}
+
+impl Parse for Parameters {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut parameters = Self::default();
+        while !input.is_empty() {
+            parameters.next(input)?;
+            // What is missing between two is no fault of either.
+            input.parse::<Option<Token![,]>>()?;
+            input.parse::<Option<Token![;]>>()?;
         }
-        is_first = false;
-        input.parse::<Option<Token![,]>>()?;
+        Ok(parameters)
     }
-    Ok(read)
+}
+
+impl Parameters {
+    fn next(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        let ahead = input.fork();
+        if ahead.parse::<FnArg>().is_ok() {
+            self.read.push(input.parse()?);
+            // A default is refused, and the type is as written.
+            return match input.peek(Token![=]) {
+                true => rest(input),
+                false => Ok(()),
+            };
+        }
+        self.lacks = true;
+        self.lacks_first |= self.read.is_empty();
+        rest(input)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use quote::ToTokens;
+
     use super::*;
 
     fn names(item: TokenStream) -> Option<Vec<String>> {
-        let function = read(item)?;
-        let inputs = function.sig.inputs.iter();
+        let read = read(item)?;
+        let inputs = read.function.sig.inputs.iter();
         Some(
             inputs
                 .map(|input| crate::text::joined(input.to_token_stream()))
@@ -78,7 +112,11 @@ mod tests {
         let all = names(quote!(pub async fn a(s: &S, web: , n: u32, cx: &) -> SUpdate { s. }));
         assert_eq!(all.unwrap(), ["s:&S", "n:u32"]);
         assert_eq!(names(quote!(fn a(s: &S, web: Vec<) {})).unwrap(), ["s:&S"]);
-        assert_eq!(names(quote!(fn a(s: , n: u32) {})), None);
+        assert_eq!(names(quote!(fn a(s: , n: u32) {})).unwrap(), ["n:u32"]);
+        assert_eq!(
+            names(quote!(fn a(s: &S n: u32 = 3, web: &Web; cx: &Cx) {})).unwrap(),
+            ["s:&S", "n:u32", "web:&Web", "cx:&Cx"]
+        );
         assert_eq!(names(quote!(fn a {})), None);
     }
 

@@ -1,15 +1,15 @@
 use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::visit::Visit;
 use syn::{
     Attribute, FnArg, GenericParam, Generics, Ident, Pat, Path, ReturnType, Signature, Token, Type,
-    TypeParamBound, Visibility, WherePredicate,
+    TypeParamBound, Visibility, WherePredicate, parse_quote,
 };
 
 use super::options::Options;
-use super::owned::what_is_borrowed;
-use crate::silenced;
+use crate::{silenced, text};
 
 /// The function as written; its body stays tokens.
 pub(super) struct Function {
@@ -35,7 +35,25 @@ impl Function {
         let Some(FnArg::Typed(first)) = self.sig.inputs.first() else {
             return false;
         };
-        names_context(&first.ty) && returns_update_of_another(&self.sig.output)
+        let state = self.state_by_output();
+        names_context(&first.ty) && state.is_some_and(|state| state != "Cx")
+    }
+
+    /// What the state is called, if the function returns its update.
+    pub(super) fn state_by_output(&self) -> Option<String> {
+        state_of_update(&self.sig.output)
+    }
+
+    /// Whether the state whose update is returned comes by reference, but not first.
+    pub(super) fn has_state_behind(&self) -> bool {
+        let Some(state) = self.state_by_output() else {
+            return false;
+        };
+        let mut is_state = self.sig.inputs.iter().map(|arg| match arg {
+            FnArg::Typed(arg) => names_reference(&arg.ty, &state),
+            FnArg::Receiver(_) => false,
+        });
+        is_state.next() == Some(false) && is_state.any(|is_state| is_state)
     }
 
     /// The name of the `&Cx` parameter, if there is one; a guess by the type's
@@ -62,6 +80,18 @@ impl Parse for Function {
     }
 }
 
+impl ToTokens for Function {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        let Self {
+            attrs,
+            vis,
+            sig,
+            body,
+        } = self;
+        tokens.extend(quote!(#(#attrs)* #vis #sig #body));
+    }
+}
+
 /// The item's first line of tokens: what comes before its first block.
 fn head(item: TokenStream) -> TokenStream {
     item.into_iter()
@@ -70,34 +100,37 @@ fn head(item: TokenStream) -> TokenStream {
         .collect()
 }
 
-/// Whether the type names an update, and not that of a state called `Cx`.
-fn returns_update_of_another(output: &ReturnType) -> bool {
-    struct Named(bool);
+/// The state whose update the type names, judging by its spelling.
+fn state_of_update(output: &ReturnType) -> Option<String> {
+    struct Named(Option<String>);
     impl Visit<'_> for Named {
         fn visit_ident(&mut self, ident: &Ident) {
-            let name = ident.to_string();
-            self.0 |= name.ends_with("Update") && name != "CxUpdate";
+            let name = text::name(ident);
+            let state = name.strip_suffix("Update").filter(|it| !it.is_empty());
+            self.0 = self.0.take().or_else(|| state.map(str::to_owned));
         }
     }
-    let mut found = Named(false);
+    let mut found = Named(None);
     found.visit_return_type(output);
     found.0
 }
 
 /// Whether this is `&Cx`, judging by its spelling.
 fn names_context(ty: &Type) -> bool {
-    match peel(ty) {
-        Type::Reference(reference) => is_context(&reference.elem),
-        _ => false,
-    }
+    names_reference(ty, "Cx")
 }
 
-/// Whether this is `Cx` itself, judging by its spelling.
-fn is_context(ty: &Type) -> bool {
+/// Whether this is a reference to what is called `name`, judging by its spelling.
+fn names_reference(ty: &Type, name: &str) -> bool {
+    matches!(peel(ty), Type::Reference(reference) if names(&reference.elem, name))
+}
+
+/// Whether this is what is called `name`, judging by its spelling.
+pub(super) fn names(ty: &Type, name: &str) -> bool {
     match peel(ty) {
         Type::Path(path) => {
             let last = path.path.segments.last();
-            last.is_some_and(|last| last.ident == "Cx")
+            last.is_some_and(|last| last.ident == name)
         }
         _ => false,
     }
@@ -110,6 +143,30 @@ pub(super) fn peel(ty: &Type) -> &Type {
         Type::Group(group) => peel(&group.elem),
         Type::Paren(paren) => peel(&paren.elem),
         other => other,
+    }
+}
+
+/// What of a function's signature is not as it must be.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Faults {
+    pub(super) state: bool,
+    /// Those after the state.
+    pub(super) parameters: bool,
+    pub(super) output: bool,
+}
+
+impl Faults {
+    pub(super) const fn any(self) -> bool {
+        self.state || self.parameters || self.output
+    }
+
+    /// Both.
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            state: self.state || other.state,
+            parameters: self.parameters || other.parameters,
+            output: self.output || other.output,
+        }
     }
 }
 
@@ -140,20 +197,18 @@ pub(super) enum Arg {
 }
 
 impl Model {
-    /// `None` if not even the state is known, and for methods, next to which there
-    /// can be no type.
-    pub(super) fn new(function: Function, options: Options) -> Option<Self> {
-        let mut args = function.sig.inputs.iter().map(|arg| match arg {
-            FnArg::Typed(arg) => Some(&*arg.ty),
-            FnArg::Receiver(_) => None,
-        });
-        let first = args.next()??;
-        let state = Arg::new(first).ty().clone();
-        if function.begins_with_context() || !is_owned(&state) {
+    /// `None` for methods, next to which there can be no type.
+    pub(super) fn new(function: Function, options: Options, faults: Faults) -> Option<Self> {
+        if function.sig.receiver().is_some() {
             return None;
         }
-        let args = args.flatten().map(Arg::new);
-        let args = args.filter(|arg| is_owned(arg.ty())).collect();
+        let mut args = function.sig.inputs.iter().filter_map(Arg::of);
+        let first = args.next().filter(|_| !faults.state);
+        // Where the state is missing, anything else may be in its place.
+        let args = match faults.state || faults.parameters {
+            true => vec![Arg::Input(unknown())],
+            false => args.collect(),
+        };
         let silenced = silenced::of(&function.attrs);
         let copied = function.attrs.into_iter();
         Some(Self {
@@ -167,11 +222,12 @@ impl Model {
             name: function.sig.ident,
             generics: without_lifetimes(function.sig.generics),
             is_async: function.sig.asyncness.is_some(),
-            state,
+            state: first.map_or_else(unknown, |first| first.ty().clone()),
             args,
             output: match function.sig.output {
+                _ if faults.output => Some(unknown()),
                 ReturnType::Default => None,
-                ReturnType::Type(_, ty) => Some(*ty).filter(is_owned),
+                ReturnType::Type(_, ty) => Some(*ty),
             },
         })
     }
@@ -200,9 +256,9 @@ impl Model {
     }
 }
 
-/// What is left out here is an error already.
-fn is_owned(ty: &Type) -> bool {
-    what_is_borrowed(ty).is_none()
+/// What is at fault, as the stub names it.
+fn unknown() -> Type {
+    parse_quote!(__Unknown)
 }
 
 /// A node borrows for the time of the call, which the call itself knows.
@@ -245,10 +301,11 @@ impl Arg {
         }
     }
 
-    fn new(ty: &Type) -> Self {
-        match peel(ty) {
+    fn of(arg: &FnArg) -> Option<Self> {
+        let FnArg::Typed(arg) = arg else { return None };
+        Some(match peel(&arg.ty) {
             Type::Reference(reference) => Self::Provided(peel(&reference.elem).clone()),
             other => Self::Input(other.clone()),
-        }
+        })
     }
 }

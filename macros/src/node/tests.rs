@@ -194,7 +194,10 @@ fn faults_are_reported_together() {
             }
         },
     );
-    assert_eq!(expanded.matches("compile_error!").count(), 9, "{expanded}");
+    let reported = expanded.matches("compile_error! {").count();
+    assert_eq!(reported, 9, "{expanded}");
+    // The types of what is at fault are the first of them.
+    assert_eq!(expanded.matches("compile_error!(").count(), 1, "{expanded}");
 }
 
 #[test]
@@ -231,6 +234,17 @@ fn the_lint_finds_calls_and_function_values_outside_effects() {
         },
     );
     assert_eq!(expanded.matches("compile_error!").count(), 6, "{expanded}");
+}
+
+#[test]
+fn a_function_is_one_node_and_stays_as_it_is() {
+    let expanded = expansion(quote!(), quote! { #[node] #[inline] pub fn plan(_: &S) {} });
+    assert_eq!(
+        expanded.matches("compile_error! {").count(),
+        1,
+        "{expanded}"
+    );
+    assert!(expanded.contains("#[inline]\npub fn plan"), "{expanded}");
 }
 
 #[test]

@@ -202,7 +202,7 @@ impl<T> Same<true> for T {
     type Type = T;
 }
 
-/// A state that is an error, and so one about which rustc says nothing more.
+/// A type that is an error, and so one about which rustc says nothing more.
 pub type Unknown<const ERROR: bool> = <Routed<(), ERROR> as HasRoute>::Route;
 
 /// Checks the arms of node `N`'s row, whatever else is wrong with its graph.

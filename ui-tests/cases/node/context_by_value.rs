@@ -18,6 +18,11 @@ fn search(state: &Research, question: String, context: superstep::Cx) -> Researc
     ResearchUpdate::default()
 }
 
+#[node]
+fn write(state: &Research, cx: Cx, question: String) -> ResearchUpdate {
+    ResearchUpdate::default()
+}
+
 #[graph(state = Research, start -> plan -> end)]
 struct Agent;
 

@@ -25,7 +25,22 @@ pub fn write(trip: &Trip, web: &Web, pages: Vec<) {
     let _ = trip.;
 }
 
-#[graph(state = Trip, start -> plan -> search("a".to_owned()), search -> write -> end)]
+#[node]
+fn ask(_: &Trip, who: ) -> TripUpdate {
+    Trip::update().city(who)
+}
+
+#[node]
+fn tell(trip: , names: Vec<&str>, web: &Web) -> TripUpdate {
+    Trip::update()
+}
+
+#[graph(
+    state = Trip,
+    start -> plan -> search("a".to_owned()),
+    search -> write -> ask("b".to_owned()),
+    ask -> tell -> end,
+)]
 struct Journey {
     web: Web,
 }

@@ -20,4 +20,12 @@ fn plan(state: &Research) -> Result<ResearchUpdate, impl std::error::Error> {
     "x".parse::<u8>().map(|_| ResearchUpdate::default())
 }
 
+#[node]
+fn write(state: &Research) -> impl Future<Output = ResearchUpdate> + Send {
+    async { ResearchUpdate::default() }
+}
+
+#[graph(state = Research, start -> write -> end)]
+struct Agent;
+
 fn main() {}

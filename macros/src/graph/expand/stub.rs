@@ -1,12 +1,12 @@
 //! What stands in for a graph with faults, so that its uses cause no further errors.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 
 use super::{Code, rows};
 use crate::graph::item::Item;
 use crate::graph::model::{Arm, Model, Node, Step};
-use crate::text;
+use crate::{text, unknown};
 
 pub(in crate::graph) fn stub(model: &Model, item: &Item, error: &syn::Error) -> TokenStream {
     let written = &item.item;
@@ -113,26 +113,10 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
     })
 }
 
-/// The state as set, else a type that is one of the errors: rustc says nothing more of such a
-/// type, and shows the same error once.
+/// The state as set, else a type that is one of the errors.
 fn state(code: &Code<'_>, error: &syn::Error) -> TokenStream {
-    if let Some(state) = &code.model.state {
-        return state.to_token_stream();
+    match &code.model.state {
+        Some(state) => state.to_token_stream(),
+        None => unknown::because_of(error),
     }
-    let first = error.clone().into_iter().next();
-    let first = first.map(|error| as_expression(error.to_compile_error()));
-    quote!(__rt::glue::Unknown<{ #first }>)
-}
-
-/// `compile_error!{…}` is a statement, `compile_error!(…)` is an expression.
-fn as_expression(call: TokenStream) -> TokenStream {
-    let in_parens = |token| match token {
-        TokenTree::Group(group) => {
-            let mut parens = Group::new(Delimiter::Parenthesis, group.stream());
-            parens.set_span(group.span());
-            parens.into()
-        }
-        other => other,
-    };
-    call.into_iter().map(in_parens).collect()
 }
