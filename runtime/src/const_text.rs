@@ -69,3 +69,23 @@ pub(crate) const fn distance(one: &str, other: &str) -> usize {
 const fn least(one: usize, other: usize) -> usize {
     if one < other { one } else { other }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_counts_slips() {
+        for (one, other, slips) in [("", "", 0), ("topc", "topic", 1), ("sku", "skj", 1)] {
+            assert_eq!(distance(one, other), slips);
+        }
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("a", &"a".repeat(64)), usize::MAX);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_whole() {
+        let text = Text::new().and("a").and(&"ä".repeat(600)).and("b");
+        assert_eq!(text.as_str(), "ab");
+    }
+}
