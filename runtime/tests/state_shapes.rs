@@ -237,3 +237,26 @@ fn values_in_scope_do_not_get_in_the_way() {
         .unwrap();
     assert_eq!(state.list, [1]);
 }
+
+mod board {
+    use super::*;
+
+    #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+    pub struct Cell<T>(pub T);
+
+    /// Marked by a type, of which it holds nothing.
+    #[derive(Debug, Clone, Serialize, Deserialize)]
+    pub struct Id<T>(pub u64, #[serde(skip)] pub PhantomData<T>);
+}
+
+#[derive(State, Debug, Clone, Serialize, Deserialize)]
+struct Board {
+    cells: Vec<board::Cell<u8>>,
+    of: board::Id<fn() -> Board>,
+}
+
+#[test]
+fn types_of_ones_own_may_be_called_like_cells_and_be_marked_by_functions() {
+    is_a_state::<Board>();
+    let _ = Board::update().cells([board::Cell(1)]);
+}

@@ -56,6 +56,10 @@ pub(super) fn no_single_thread(field: &Field<'_>, errors: &mut Errors) {
             "OnceCell" => format!(
                 "write `Option<{owned}>`: a node returns an update in place of changing the state"
             ),
+            "Cell" => format!(
+                "write `{owned}`: a node returns an update in place of changing the state\n\
+                 note: a `Cell` of your own is told by its path: `self::Cell`"
+            ),
             _ => {
                 format!("write `{owned}`: a node returns an update in place of changing the state")
             }
@@ -67,7 +71,7 @@ pub(super) fn no_single_thread(field: &Field<'_>, errors: &mut Errors) {
     }
 }
 
-/// Types with one argument that threads cannot share.
+/// Types of the standard library with one argument that threads cannot share.
 const SINGLE_THREADED: [&str; 5] = ["Rc", "RefCell", "Cell", "OnceCell", "UnsafeCell"];
 
 /// Every `Rc<T>` and cell of a `T` in `ty`, with its `T`.
@@ -75,10 +79,21 @@ fn single_threaded(ty: &Type) -> impl Iterator<Item = (&Ident, &Type)> {
     parts(ty).into_iter().filter_map(|part| {
         let (name, arguments) = types::last_segment(part)?;
         match arguments.as_slice() {
-            [inner] if SINGLE_THREADED.iter().any(|it| name == it) => Some((name, *inner)),
+            [inner] if SINGLE_THREADED.iter().any(|it| name == it) && may_be_of_std(part) => {
+                Some((name, *inner))
+            }
             _ => None,
         }
     })
+}
+
+/// Whether the path is none, or one into a module of the standard library.
+fn may_be_of_std(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    match path.path.segments.iter().rev().nth(1) {
+        Some(module) => module.ident == "rc" || module.ident == "cell",
+        None => true,
+    }
 }
 
 /// A state is stored: a function is not.
@@ -95,9 +110,13 @@ pub(super) fn no_functions(field: &Field<'_>, errors: &mut Errors) {
     }
 }
 
-/// Every `fn(…)` and `dyn Fn(…)` in `ty`.
+/// What holds its arguments for certain; anything else may only be marked by them.
+const HOLDERS: [&str; 7] = ["Box", "Arc", "Rc", "Option", "Vec", "VecDeque", "BTreeMap"];
+
+/// Every `fn(…)` and `dyn Fn(…)` that `ty` holds.
 fn functions(ty: &Type) -> impl Iterator<Item = &Type> {
-    parts(ty).into_iter().filter(|part| match part {
+    let parts = parts_through(ty, |name| HOLDERS.iter().any(|it| name == it));
+    parts.into_iter().filter(|part| match part {
         Type::FnPtr(_) => true,
         Type::TraitObject(object) => object.bounds.iter().any(is_of_functions),
         _ => false,
@@ -119,20 +138,24 @@ pub(super) fn is_unshared(ty: &Type) -> bool {
 
 /// `ty` and the types in it whose values it holds.
 fn parts(ty: &Type) -> Vec<&Type> {
+    parts_through(ty, |name| name != "PhantomData")
+}
+
+/// `ty` and the types in it, but for the arguments of a type that is no holder.
+fn parts_through(ty: &Type, is_holder: fn(&Ident) -> bool) -> Vec<&Type> {
     let inner = match ty {
-        Type::Group(group) => return parts(&group.elem),
-        Type::Paren(paren) => return parts(&paren.elem),
+        Type::Group(group) => return parts_through(&group.elem, is_holder),
+        Type::Paren(paren) => return parts_through(&paren.elem, is_holder),
         Type::Array(array) => vec![&*array.elem],
         Type::Tuple(tuple) => tuple.elems.iter().collect(),
         _ => match types::last_segment(ty) {
-            Some((name, _)) if name == "PhantomData" => Vec::new(),
-            Some((_, arguments)) => arguments,
-            None => Vec::new(),
+            Some((name, arguments)) if is_holder(name) => arguments,
+            _ => Vec::new(),
         },
     };
-    std::iter::once(ty)
-        .chain(inner.into_iter().flat_map(parts))
-        .collect()
+    let inner = inner.into_iter();
+    let inner = inner.flat_map(|ty| parts_through(ty, is_holder));
+    std::iter::once(ty).chain(inner).collect()
 }
 
 #[cfg(test)]
