@@ -24,6 +24,20 @@ mod grasping {
         fn into_outcome(&self) {}
     }
     impl<T: ?::core::marker::Sized> Grab for T {}
+
+    /// The same by value, which comes before a method that takes a reference.
+    #[allow(dead_code)]
+    pub trait Take: ::core::marker::Sized {
+        fn set_of(self) {}
+        fn has(self) {}
+        fn conflicting(self) {}
+        fn contains(self) {}
+        fn look(self) {}
+        fn field(self) {}
+        fn found(self) {}
+        fn records(self) {}
+    }
+    impl<T> Take for T {}
 }
 
 /// Statics and types that would be taken for our locals and for what the prelude has.
@@ -70,7 +84,7 @@ mod tour {
     use ::core::fmt::Debug;
 
     #[allow(unused_imports)]
-    use super::grasping::Grab;
+    use super::grasping::{Grab, Take};
     #[allow(unused_imports)]
     use super::names::*;
     use super::{Clone, Default, derive};

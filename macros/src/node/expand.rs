@@ -92,7 +92,7 @@ fn node_fn(model: &Model) -> TokenStream {
     });
     let writes = options.writes.as_ref().map(|fields| {
         let fields = fields.iter().map(|field| field.unraw().to_string());
-        let set = quote!(<#state as __rt::State>::INFO.set_of(&[#(#fields),*]));
+        let set = quote!(__rt::StateInfo::set_of(&<#state as __rt::State>::INFO, &[#(#fields),*]));
         let set = optional(Some(set));
         let set = match model.generics.params.is_empty() {
             true => set,
@@ -225,7 +225,7 @@ fn field_checks(model: &Model) -> Vec<TokenStream> {
     let state = &model.state;
     let check = |field: &Ident| {
         let name = field.unraw().to_string();
-        quote_spanned!(field.span()=> <#state as __rt::State>::INFO.has(#name))
+        quote_spanned!(field.span()=> __rt::StateInfo::has(&<#state as __rt::State>::INFO, #name))
     };
     model.options.writes.iter().flatten().map(check).collect()
 }

@@ -126,7 +126,7 @@ fn setters(input: &DeriveInput, vis: &Visibility) -> TokenStream {
         .filter_map(|field| field.ident.clone())
         .collect();
     let setters = fields.iter().filter_map(|field| {
-        let (ident, argument) = (field.ident.as_ref()?, argument(field));
+        let (ident, argument) = (field.ident.as_ref()?, argument(input, field));
         let [replace, remove] = ["replace", "remove"].map(|verb| {
             let name = format_ident!("{verb}_{}", ident.unraw());
             (!taken.contains(&name)).then_some(name)
@@ -141,13 +141,14 @@ fn setters(input: &DeriveInput, vis: &Visibility) -> TokenStream {
 
 /// What the real setter takes, so that types are inferred from it as before; anything, where
 /// that cannot be told.
-fn argument(field: &Field) -> TokenStream {
+fn argument(input: &DeriveInput, field: &Field) -> TokenStream {
+    let borrows = input.generics.lifetimes().next().is_some();
     let is_reduced = field
         .attrs
         .iter()
         .any(|attr| attr.path().is_ident("reduce"));
     let is_unread = matches!(&field.ty, Type::Tuple(tuple) if tuple.elems.is_empty());
-    match is_unread || is_reduced && types::is_named(&field.ty, "String") {
+    match borrows || is_unread || is_reduced && types::is_named(&field.ty, "String") {
         true => quote!(impl ::core::marker::Sized),
         false => setters::argument(&field.ty).0,
     }
