@@ -1,7 +1,7 @@
 //! `#[derive(Route)]`: too small for folders of stages; it parses, checks and
 //! expands here.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Data, DeriveInput, Path, parse_quote};
 
@@ -9,9 +9,9 @@ use crate::errors::{self, Errors};
 use crate::silenced;
 
 pub(crate) fn derive(item: TokenStream) -> TokenStream {
-    let mut input: DeriveInput = match syn::parse2(item) {
+    let mut input: DeriveInput = match syn::parse2(item.clone()) {
         Ok(input) => input,
-        Err(error) => return error.to_compile_error(),
+        Err(error) => return unread(item).unwrap_or_else(|| error.to_compile_error()),
     };
     let krate = match check(&input) {
         Ok(krate) => krate,
@@ -24,6 +24,17 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
         }
     };
     expand(&mut input, &krate)
+}
+
+/// What an editor shows while a variant is being typed: rustc's parser has reported that, and
+/// the enum stays a route.
+fn unread(item: TokenStream) -> Option<TokenStream> {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    let body = tokens.last_mut()?;
+    *body = Group::new(Delimiter::Brace, TokenStream::new()).into();
+    let mut input: DeriveInput = syn::parse2(tokens.into_iter().collect()).ok()?;
+    let krate = check(&input).ok()?;
+    Some(expand(&mut input, &krate))
 }
 
 fn check(input: &DeriveInput) -> syn::Result<Path> {
