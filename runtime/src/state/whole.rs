@@ -13,7 +13,7 @@ use crate::encode::{self, DecodeError, Draft, EncodeError};
 #[diagnostic::on_unimplemented(
     message = "a state needs more derives than `{Self}` has",
     label = "not all of `Clone`, `Debug`, `Serialize` and `Deserialize`",
-    note = "write `#[derive(State, Clone, Debug, Serialize, Deserialize)]`"
+    note = "write `#[derive(State, Clone, Debug, Serialize, Deserialize)]`; a derive that reports an error itself writes nothing"
 )]
 pub trait Whole<S> {
     /// The state once more.
