@@ -7,7 +7,8 @@ use crate::node_error::{Failed, Failure};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a graph's dependency: nodes on several threads share it",
     label = "not `Send + Sync + 'static`",
-    note = "own what it borrows; use `Arc` for `Rc`, `Mutex` or an atomic for `RefCell` and `Cell`"
+    note = "own what it borrows; use `Arc` for `Rc`, `Mutex` or an atomic for `RefCell` and `Cell`",
+    note = "of a `dyn Trait`, let the trait be `trait Trait: Send + Sync`, or write `dyn Trait + Send + Sync`"
 )]
 pub trait Dependency {}
 

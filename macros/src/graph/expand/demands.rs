@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Generics;
 use syn::spanned::Spanned;
+use syn::{Field, Generics, parse_quote};
 
 use super::Code;
 use crate::graph::ast::Conflict;
@@ -14,8 +14,7 @@ use crate::{itself, spans};
 pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     let plain = plain(code);
     let writers = writers(code);
-    let shared = shared(code);
-    quote!(#plain #writers #shared)
+    quote!(#plain #writers)
 }
 
 /// Whether the state is one: an error there, if not. Of a generic graph rustc says it where
@@ -37,20 +36,28 @@ pub(super) fn node(code: &Code<'_>, path: &syn::Path) -> TokenStream {
     quote_spanned!(at=> #checked<#path, #is_node>)
 }
 
-/// That the fields can be shared: an error at that field, if not. Of a generic graph rustc
-/// says it of the whole.
-fn shared(code: &Code<'_>) -> TokenStream {
-    if !code.generics.params.is_empty() {
-        return TokenStream::new();
+/// The generics of `impl Graph`, which ask that the fields can be shared: an error at a field,
+/// if not, and then of a clause that everything which needs the graph depends on, so that rustc
+/// is silent about it. Of a field whose type mentions a parameter rustc says it of the whole.
+pub(super) fn sharing(code: &Code<'_>) -> Generics {
+    let mut generics = code.generics.clone();
+    let fields = code.item.item.fields.iter();
+    let plain = fields.filter(|field| code.used(&field.ty.to_token_stream()).is_empty());
+    let checks: TokenStream = plain.map(|field| shared(code, field)).collect();
+    if !checks.is_empty() {
+        let clause = parse_quote! {
+            __rt::glue::Checked<(), { #checks true }>: ::core::marker::Send + ::core::marker::Sync
+        };
+        generics.make_where_clause().predicates.push(clause);
     }
-    let fields = code.item.item.fields.iter().map(|field| {
-        let ty = field.ty.to_token_stream();
-        let ty = itself::named(ty, code.name, &code.generics);
-        let cfgs = item::cfgs(field);
-        let shared = code.path(ty.span(), quote!(glue::shared));
-        quote_spanned!(ty.span()=> #(#cfgs)* const _: fn() = #shared::<#ty>;)
-    });
-    fields.collect()
+    generics
+}
+
+fn shared(code: &Code<'_>, field: &Field) -> TokenStream {
+    let ty = itself::named(field.ty.to_token_stream(), code.name, &code.generics);
+    let cfgs = item::cfgs(field);
+    let shared = code.path(ty.span(), quote!(glue::shared));
+    quote_spanned!(ty.span()=> #(#cfgs)* let _ = #shared::<#ty>;)
 }
 
 /// Nodes that an edge gives no input take none.

@@ -177,7 +177,8 @@ fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
 
 fn implementation(code: &Code<'_>) -> TokenStream {
     let name = code.name;
-    let (params, ty, bounds) = code.generics.split_for_impl();
+    let generics = demands::sharing(code);
+    let (params, ty, bounds) = generics.split_for_impl();
     // Where rustc reports that the struct cannot be shared, and that the state is private.
     // As the macro's own code, which is not for lints of users'.
     let at = Span::call_site().located_at(name.span());

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
 
-use super::{Code, rows};
+use super::{Code, demands, rows};
 use crate::graph::item::Item;
 use crate::graph::model::{Arm, Model, Node, Step};
 use crate::{text, unknown};
@@ -62,7 +62,8 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
     }
     let name = code.name;
     let state = state(code, error);
-    let (params, ty, bounds) = code.generics.split_for_impl();
+    let generics = demands::sharing(code);
+    let (params, ty, bounds) = generics.split_for_impl();
     let runtime = &code.model.runtime;
     let text = text::name(name);
     Some(quote! {
