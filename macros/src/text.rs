@@ -29,6 +29,28 @@ fn join(tokens: TokenStream, out: &mut String) {
     }
 }
 
+/// The tokens of a type or a path, with white space where people write it.
+pub(crate) fn written(tokens: impl ToTokens) -> String {
+    let mut out = String::new();
+    for word in tokens.to_token_stream().to_string().split_whitespace() {
+        if is_spaced(&out, word) {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
+}
+
+fn is_spaced(before: &str, next: &str) -> bool {
+    let ends = |ends: &[&str]| ends.iter().any(|end| before.ends_with(end));
+    let starts = |starts: &[&str]| starts.iter().any(|start| next.starts_with(start));
+    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+    let words = next.starts_with(|c| in_word(c) || c == '\'')
+        && before.ends_with(|c| in_word(c) || c == '>');
+    let colon = ends(&[":"]) && !ends(&["::"]);
+    words || colon || ends(&[",", ";", "+", "=", "->", " mut"]) || starts(&["+", "=", "->"])
+}
+
 /// The source at `span`, if it is short and on one line.
 pub(crate) fn as_written(span: proc_macro2::Span) -> Option<String> {
     let source = span.source_text()?;
@@ -66,6 +88,25 @@ mod tests {
             joined(quote::quote!(Key("two words"))),
             "Key(\"two words\")"
         );
+    }
+
+    #[test]
+    fn types_read_as_people_write_them() {
+        let types = [
+            "std::sync::Arc<dyn Db + Send + 'static>",
+            "&'a mut [u8; 4]",
+            "&mut HashMap<String, Vec<(u8, u8)>>",
+            "Box<dyn Fn(&str, *const u8) -> String>",
+            "Box<dyn for<'a> Fn(&'a str)>",
+            "<T as Tr<u8>>::Item",
+            "Box<dyn Iterator<Item = u8> + ?Sized>",
+            "fetch<{ 3 }>",
+        ];
+        for ty in types {
+            let tokens: TokenStream = ty.parse().unwrap_or_default();
+            let ty = ty.replace("{ 3 }", "{3}");
+            assert_eq!(written(tokens), ty);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The struct under `#[graph]` and what its fields provide.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Field, GenericArgument, Ident, ItemStruct, Member, Meta, PathArguments, Type,
@@ -162,7 +162,7 @@ fn own(member: &Member, field: &Field) -> Provided {
         cfgs: cfgs(field),
         through: false,
         field: name(member),
-        written: text::joined(field.ty.to_token_stream()),
+        written: text::written(&field.ty),
     }
 }
 
@@ -189,7 +189,7 @@ fn through(member: &Member, field: &Field) -> Option<Provided> {
         cfgs: cfgs(field),
         through: true,
         field: name(member),
-        written: text::joined(field.ty.to_token_stream()),
+        written: text::written(&field.ty),
     })
 }
 
@@ -201,8 +201,10 @@ fn name(member: &Member) -> String {
 }
 
 /// Nodes ask by type, so each type is there once. A field's own type takes
-/// precedence over one that is seen through another field.
+/// precedence over one that is seen through another field. Of a field that provides
+/// several types, as `String` does, the first is told.
 fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
+    let mut told: Vec<&str> = Vec::new();
     for (at, second) in all.iter().enumerate() {
         let together = |one: &&Provided| one.cfgs.is_empty() && second.cfgs.is_empty();
         let before = all[..at].iter().filter(|one| one.through == second.through);
@@ -214,9 +216,10 @@ fn two_of_one_type(all: &[Provided], errors: &mut Errors) {
         let own = all
             .iter()
             .any(|one| !one.through && same(&one.ty, &second.ty).is_some());
-        if second.through && own {
+        if second.through && own || told.contains(&&*second.field) {
             continue;
         }
+        told.push(&second.field);
         let message = format!(
             "`{}` and `{}` both provide `{ty}`, and nodes ask by type\n\
              help: give each a type of its own, e.g. `struct {}({});`, or keep one from the nodes with `#[graph(skip)]`",
@@ -280,8 +283,8 @@ fn peel(ty: &Type) -> &Type {
 
 /// The type as text, if both are written in the same way.
 fn same(one: &Type, other: &Type) -> Option<String> {
-    let one = one.to_token_stream().to_string();
-    (one == other.to_token_stream().to_string()).then_some(one)
+    let one = text::written(one);
+    (one == text::written(other)).then_some(one)
 }
 
 /// `web_cache` as `WebCache`, to suggest a type's name.
