@@ -46,14 +46,14 @@ fn model(table: TokenStream, found: &mut Errors) -> Model {
         found.at(Span::call_site(), message);
         return build::model(table, found);
     }
-    if readable && table.settings.state.is_none() {
-        let message = "a graph needs a state\n\
-            help: add `state = YourState`, a struct that derives `State`";
-        found.at(Span::call_site(), message);
-    }
     let mut faults = Errors::new();
     expressions::check(&table, &mut faults);
     let mut model = build::model(table, &mut faults);
+    if model.state.is_none() {
+        let message = "a graph needs a state\n\
+            help: add `state = YourState`, a struct that derives `State`";
+        faults.at(Span::call_site(), message);
+    }
     check::graph(&mut model, &mut faults);
     // What an unreadable table lacks is not a fault of the graph.
     if let (Err(error), true) = (faults.finish(), readable) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use quote::ToTokens;
+use syn::{Type, parse_quote};
 
 use super::ast::{Instance, Place};
 use super::model::{Node, NodeId};
@@ -51,7 +51,7 @@ impl<'a> Names<'a> {
             (*used, named) = (true, true);
             path = &instance.path;
         }
-        let written = text::joined(path.to_token_stream());
+        let written = text::written(path);
         if let Some(node) = self.known.get(&(name.clone(), written.clone())) {
             self.nodes[*node as usize].mentions += 1;
             return *node;
@@ -81,11 +81,8 @@ impl<'a> Names<'a> {
 
     /// Every instance is mentioned in some row.
     pub(super) fn check_used(&self, written: &[Instance], errors: &mut Errors) {
-        for instance in written {
+        for instance in written.iter().filter(|one| !self.is_used(one)) {
             let name = text::name(&instance.name);
-            if self.instances.get(&name).is_some_and(|(_, used)| *used) {
-                continue;
-            }
             let help = match settings::closest(&instance.name) {
                 Some(known) => format!("did you mean the setting `{known}`?"),
                 None => format!("write a row for it, `{name} -> …`, or remove it"),
@@ -93,6 +90,19 @@ impl<'a> Names<'a> {
             let message = format!("no row mentions `{name}`\nhelp: {help}");
             errors.at(instance.name.span(), message);
         }
+    }
+
+    /// The value of what is reported as a misspelt `state`.
+    pub(super) fn misspelt_state(&self, written: &[Instance]) -> Option<Type> {
+        let mut unused = written.iter().filter(|one| !self.is_used(one));
+        let state = unused.find(|one| settings::closest(&one.name) == Some("state"))?;
+        let path = &state.path;
+        Some(parse_quote!(#path))
+    }
+
+    fn is_used(&self, instance: &Instance) -> bool {
+        let name = text::name(&instance.name);
+        self.instances.get(&name).is_some_and(|(_, used)| *used)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use syn::parse::ParseStream;
 use syn::punctuated::Punctuated;
-use syn::{Expr, ExprPath, Ident, LitStr, Token, bracketed};
+use syn::{Expr, ExprPath, Ident, LitStr, Token, Type, bracketed};
 
 use super::ast::{Conflict, Settings};
 
 use crate::errors::Errors;
-use crate::suggest;
+use crate::{suggest, text};
 
 const NAMES: [&str; 7] = [
     "state",
@@ -29,7 +29,7 @@ pub(super) fn read(
     let repeated = match name.to_string().as_str() {
         "state" => settings
             .state
-            .replace(value(name, input, "Type")?)
+            .replace(state(name, input, errors)?)
             .is_some(),
         "version" => settings
             .version
@@ -67,7 +67,22 @@ pub(super) fn unknown(name: &Ident) -> syn::Error {
 
 /// The setting that `name` may be a misspelling of.
 pub(super) fn closest(name: &Ident) -> Option<&'static str> {
-    suggest::nearest(&name.to_string(), &NAMES)
+    suggest::nearest(&name.to_string().to_lowercase(), &NAMES)
+}
+
+/// Nodes take the state by reference, which is no part of its type.
+fn state(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Type> {
+    match value(name, input, "Type")? {
+        Type::Reference(reference) => {
+            let ty = text::written(&reference.elem);
+            let message = format!(
+                "`state` is given by reference\nhelp: write the type without `&`: `state = {ty}`"
+            );
+            errors.at(reference.and_token.span, message);
+            Ok(*reference.elem)
+        }
+        ty => Ok(ty),
+    }
 }
 
 fn value<T: syn::parse::Parse>(

@@ -25,10 +25,11 @@ pub(super) fn model(table: Table, errors: &mut Errors) -> Model {
         builder.row(row);
     }
     builder.names.check_used(&table.instances, builder.errors);
+    let misspelt = builder.names.misspelt_state(&table.instances);
     let settings = table.settings;
     let mut model = Model {
         runtime: runtime(settings.krate),
-        state: settings.state,
+        state: settings.state.or(misspelt),
         version: settings.version.map_or(1, |number| parsed(&number)),
         conflict: settings.conflict,
         max_steps: settings.max_steps.map(|number| parsed(&number)),
