@@ -20,6 +20,8 @@ pub(super) struct Model {
     pub(super) compatible: Vec<LitStr>,
     pub(super) migrate: Option<ExprPath>,
     pub(super) nodes: Vec<Node>,
+    /// Nodes that were taken for others, together with an error.
+    pub(super) merged: Vec<Node>,
     pub(super) edges: Vec<Edge>,
     pub(super) rows: Vec<OwnRow>,
     pub(super) error_rows: Vec<ErrorRow>,
@@ -178,6 +180,7 @@ impl Model {
         let kept = &mut self.nodes[kept as usize];
         kept.mentions += gone.mentions;
         kept.doubtful = true;
+        self.merged.push(gone);
         self.link();
     }
 

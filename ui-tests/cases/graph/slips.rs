@@ -60,4 +60,16 @@ struct NoSlip;
 #[graph(state = Order, strat -> ship -> end)]
 struct Start;
 
+#[node]
+fn ask(_: &Order) {}
+
+#[graph(state = Order, start -> aks, ask -> end)]
+struct ThreeLetters;
+
+#[graph(state = Order, start -> ask -> End)]
+struct End;
+
+#[graph(state = Order, start -> ask -> END)]
+struct AllCapitals;
+
 fn main() {}

@@ -36,6 +36,7 @@ pub(super) fn model(table: Table, errors: &mut Errors) -> Model {
         compatible: settings.compatible.unwrap_or_default(),
         migrate: settings.migrate,
         nodes: builder.names.nodes,
+        merged: Vec::new(),
         edges: builder.edges,
         rows: builder.rows,
         error_rows: builder.error_rows,

@@ -136,7 +136,7 @@ impl Builder<'_> {
         let misplaced = matches!(context.kind, Kind::Join(_) | Kind::Error)
             || each.place.word() == Some(Word::End);
         if !misplaced {
-            let node = text::joined(&each.place.path);
+            let node = text::written(&each.place.path);
             let items = text::as_written(each.paren).unwrap_or_else(|| "(…)".to_owned());
             let message = format!(
                 "`each {node}` has no `else`\nhelp: say where to go when there are no items: `each {node}{items} else end`"

@@ -14,6 +14,7 @@ use super::model::Model;
 use crate::errors::Errors;
 
 pub(super) fn graph(model: &mut Model, errors: &mut Errors) {
+    spelling::unite(model);
     if model.has_start() {
         spelling::repair(model, errors);
     }

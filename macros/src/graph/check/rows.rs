@@ -40,9 +40,11 @@ fn every_node_goes_on(model: &Model, errors: &mut Errors) {
     for node in &model.nodes {
         if node.row.is_none() && node.joins.is_empty() {
             let name = &node.name;
-            let message = format!(
-                "no row says where `{name}` goes next\nhelp: add a row `{name} -> …`, or `{name} -> end`"
-            );
+            let help = match name.eq_ignore_ascii_case("end") {
+                true => format!("did you mean `end`? if not, add a row `{name} -> …`"),
+                false => format!("add a row `{name} -> …`, or `{name} -> end`"),
+            };
+            let message = format!("no row says where `{name}` goes next\nhelp: {help}");
             errors.at(node.at.span(), message);
         }
     }

@@ -4,7 +4,8 @@ use crate::errors::Errors;
 use crate::graph::model::{Model, Node, NodeId};
 use crate::suggest;
 
-/// For shorter names every other name is near.
+/// For shorter names every other name is near; of these only two letters that changed places
+/// are a slip.
 const LETTERS: usize = 4;
 
 /// Reports each slip once, and takes it for what was meant, so that what
@@ -16,6 +17,26 @@ pub(super) fn repair(model: &mut Model, errors: &mut Errors) {
     }
 }
 
+/// Two paths under one name are reported where they are written. If one goes nowhere, or
+/// nothing leads to it, they are most likely one function, and what each lacks is no error more.
+pub(super) fn unite(model: &mut Model) {
+    while let Some((other, kept)) = twins(model) {
+        model.merge(other as NodeId, kept as NodeId);
+    }
+}
+
+fn twins(model: &Model) -> Option<(usize, usize)> {
+    let led = led(model);
+    let nodes = &model.nodes;
+    let lacks = |at: usize| !goes_on(&nodes[at]) || !led[at];
+    let one_row = |one: usize, other: usize| nodes[one].row.is_none() || nodes[other].row.is_none();
+    (0..nodes.len()).find_map(|other| {
+        let twin = |kept: &usize| nodes[*kept].name == nodes[other].name;
+        let kept = (0..other).find(twin)?;
+        (one_row(kept, other) && (lacks(kept) || lacks(other))).then_some((other, kept))
+    })
+}
+
 struct Slip {
     /// The node at whose first mention it is reported.
     at: usize,
@@ -24,13 +45,19 @@ struct Slip {
     kept: usize,
 }
 
-fn next(model: &Model) -> Option<Slip> {
+/// Whether some row leads to each node.
+fn led(model: &Model) -> Vec<bool> {
     let mut led = vec![false; model.nodes.len()];
     for edge in &model.edges {
         if let Some(led) = led.get_mut(edge.to as usize) {
             *led = true;
         }
     }
+    led
+}
+
+fn next(model: &Model) -> Option<Slip> {
+    let led = led(model);
     let goes_on: Vec<bool> = model.nodes.iter().map(goes_on).collect();
     let all = 0..model.nodes.len();
     let pairs = all.clone().filter(|at| !goes_on[*at]).find_map(|open| {
@@ -113,8 +140,9 @@ fn written_once(node: &Node) -> bool {
 fn near(model: &Model, node: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
     let name = &model.nodes[node].name;
     let fitting = |other: &usize| {
-        let long = name.len().min(model.nodes[*other].name.len()) >= LETTERS;
-        *other != node && long && fits(*other)
+        let written = &model.nodes[*other].name;
+        let long = name.len().min(written.len()) >= LETTERS;
+        name != written && (long || letters(name) == letters(written)) && fits(*other)
     };
     let others: Vec<usize> = (0..model.nodes.len()).filter(fitting).collect();
     let names: Vec<&str> = others.iter().map(|at| &*model.nodes[*at].name).collect();
@@ -122,6 +150,12 @@ fn near(model: &Model, node: usize, fits: impl Fn(usize) -> bool) -> Option<usiz
     others
         .into_iter()
         .find(|at| model.nodes[*at].name == nearest)
+}
+
+fn letters(name: &str) -> Vec<char> {
+    let mut letters: Vec<char> = name.chars().collect();
+    letters.sort_unstable();
+    letters
 }
 
 /// Whether one list names both as targets, or one join as sources: then they
