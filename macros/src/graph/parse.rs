@@ -4,9 +4,8 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::ParseStream;
-use syn::punctuated::Punctuated;
-use syn::{Expr, Ident, Pat, Path, Token, braced, bracketed, parenthesized, token};
+use syn::parse::{Parse, ParseStream};
+use syn::{Expr, Ident, Lit, Pat, Path, Token, braced, bracketed, parenthesized, token};
 
 use super::ast::{Arm, Each, Instance, Match, Place, Row, Source, Table, Target};
 use super::settings;
@@ -158,7 +157,7 @@ fn second_arrow(first: &Target, input: ParseStream<'_>) -> syn::Error {
 
 fn written(target: &Target) -> String {
     match target {
-        Target::To(place) => text::joined(&place.path),
+        Target::To(place) => text::written(&place.path),
         Target::List(items, _) => {
             let items: Vec<String> = items.iter().map(written).collect();
             format!("[{}]", items.join(", "))
@@ -238,6 +237,10 @@ fn place(input: ParseStream<'_>) -> syn::Result<Place> {
             "expected a node, `start`, `end`, `each`, `defer`, `match` or a list `[a, b]`",
         ));
     }
+    if input.peek2(Token![<-]) && !input.peek3(Lit) {
+        input.call(Ident::parse_any)?;
+        return Err(input.error("`<-` is no arrow of a graph\nhelp: write the row from its source on: `source -> target`"));
+    }
     let path: Path = input.parse()?;
     if let Some(ident) = path.get_ident()
         && ident != "start"
@@ -259,8 +262,10 @@ fn input_of(place: &Place, input: ParseStream<'_>) -> syn::Result<(Expr, Span)> 
         );
         return Err(syn::Error::new(paren.span.join(), message));
     }
-    let exprs = Punctuated::<Expr, Token![,]>::parse_terminated(&content)?;
-    let mut exprs = exprs.into_iter();
+    let message = format!(
+        "the input is one expression\nhelp: write `{name}(value)`, or `each {name}(values) else end`"
+    );
+    let mut exprs = separated(&content, Parse::parse, &message)?.into_iter();
     match (exprs.next(), exprs.next()) {
         (Some(expr), None) => Ok((expr, paren.span.join())),
         (_, Some(second)) => {
@@ -271,6 +276,23 @@ fn input_of(place: &Place, input: ParseStream<'_>) -> syn::Result<(Expr, Span)> 
         }
         (None, None) => Err(content.error("expected an expression")),
     }
+}
+
+/// All of `input`, separated by commas; the message is that of another token in place of one.
+fn separated<T>(
+    input: ParseStream<'_>,
+    read: impl Fn(ParseStream<'_>) -> syn::Result<T>,
+    message: &str,
+) -> syn::Result<Vec<T>> {
+    let mut items = Vec::new();
+    while !input.is_empty() {
+        items.push(read(input)?);
+        if !input.is_empty() && !input.peek(Token![,]) {
+            return Err(input.error(message));
+        }
+        input.parse::<Option<Token![,]>>()?;
+    }
+    Ok(items)
 }
 
 fn each(input: ParseStream<'_>) -> syn::Result<Target> {
@@ -303,12 +325,16 @@ fn list(input: ParseStream<'_>) -> syn::Result<Target> {
     let content;
     let bracket = bracketed!(content in input);
     let span = bracket.span.open();
-    let items = Punctuated::<Target, Token![,]>::parse_terminated_with(&content, target)?;
+    let items = separated(
+        &content,
+        target,
+        "expected `,`\nhelp: write a comma between nodes: `[a, b]`",
+    )?;
     if items.is_empty() {
         let message = "an empty list\nhelp: name the nodes, or write `end`";
         return Err(syn::Error::new(bracket.span.join(), message));
     }
-    Ok(Target::List(items.into_iter().collect(), span))
+    Ok(Target::List(items, span))
 }
 
 fn matching(input: ParseStream<'_>) -> syn::Result<Match> {
@@ -319,15 +345,16 @@ fn matching(input: ParseStream<'_>) -> syn::Result<Match> {
     }
     let content;
     let brace = braced!(content in input);
-    let arms = Punctuated::<Arm, Token![,]>::parse_terminated_with(&content, arm)?;
+    let arms = separated(
+        &content,
+        arm,
+        "expected `,`\nhelp: arms end with a comma: `pattern => a, pattern => b`",
+    )?;
     if arms.is_empty() {
         let message = "a `match` without arms\nhelp: write `pattern => target` for every route";
         return Err(syn::Error::new(brace.span.join(), message));
     }
-    Ok(Match {
-        span,
-        arms: arms.into_iter().collect(),
-    })
+    Ok(Match { span, arms })
 }
 
 /// Numbers, checks and fingerprint depend on every row and arm.
@@ -352,6 +379,9 @@ fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
         }
         false => None,
     };
+    if !input.peek(Token![=>]) {
+        return Err(input.error("expected `=>`\nhelp: an arm goes `pattern => target`"));
+    }
     input.parse::<Token![=>]>()?;
     let ahead = input.fork();
     let target = target(input)?;

@@ -42,6 +42,14 @@ fn search(_: &Trip, question: String) {
     write -> match { true => plan -> write },
     write,
     3 -> write,
+    end <- write,
+    write -> plan <- search,
+    plan -> each search(line in lines) else end,
+    write -> search("a" "b"),
+    plan -> match { search(x) },
+    plan -> match { Plan::Write -> end },
+    plan -> match { Plan::Write => write _ => end },
+    write -> [plan write],
 )]
 struct Journey;
 
