@@ -11,7 +11,7 @@ use crate::cx::Cx;
 use crate::graph::{
     Call, Dependency, Done, Fails, Given, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is,
     Lends, NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere, Running,
-    TakesInput, TakesNoInput, TaskInput, Then,
+    TakesInput, TakesNoInput, TaskInput, Then, Waits,
 };
 use crate::node_error::{Failure, NodeError};
 use crate::state::{State, StateInfo};
@@ -260,6 +260,13 @@ where
 pub const fn plain<N: NodeFn>()
 where
     N::Input: TakesNoInput,
+{
+}
+
+/// Says that node `N`, which waits for others, can be given no input.
+pub const fn awaited<N: NodeFn>()
+where
+    N::Input: Waits,
 {
 }
 

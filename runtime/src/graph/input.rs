@@ -76,6 +76,16 @@ pub trait TakesNoInput {}
 
 impl TakesNoInput for NoInput {}
 
+/// The same of a node that waits for others: by a join or by `defer`.
+#[diagnostic::on_unimplemented(
+    message = "this node takes an input, and a join or `defer` gives none",
+    label = "waits for others, and then takes no input",
+    note = "let it read the state, or put a node between that gives the input: `[a, b] -> between, between -> node(value)`"
+)]
+pub trait Waits {}
+
+impl Waits for NoInput {}
+
 /// Says that a node takes an input, and of which type.
 #[diagnostic::on_unimplemented(
     message = "this node takes no input, and this edge gives one",

@@ -30,7 +30,7 @@ pub use route::Route;
 pub use self::{
     input::{
         Fails, Given, HandedTo, HandlesFailure, NoInput, NoItem, TakesInput, TakesNoInput,
-        TaskInput,
+        TaskInput, Waits,
     },
     node::{Call, Is, Running, Then},
     outcome::{Done, HasRoute, Hop, Hops, IntoNodeError, NoRoute, Returns, RoutesNowhere},

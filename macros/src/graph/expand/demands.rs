@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Field, Generics, parse_quote};
+use syn::{Field, Generics, Type, parse_quote};
 
 use super::Code;
 use crate::graph::ast::Conflict;
@@ -17,12 +17,15 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     quote!(#plain #writers)
 }
 
-/// Whether the state is one: an error there, if not. Of a generic graph rustc says it where
-/// it finds it.
-pub(super) fn is_state(code: &Code<'_>, state: &syn::Type) -> TokenStream {
-    let is_state = code.path(state.span(), quote!(glue::is_state));
-    let is_state = quote_spanned!(state.span()=> #is_state::<#state>);
-    spans::holds(&code.generics, state.span(), &is_state)
+/// The state, which is an error if it is none. Of a generic graph rustc says it where it
+/// finds it.
+pub(super) fn state(code: &Code<'_>, state: &Type) -> TokenStream {
+    let at = state.span();
+    let checked = code.path(at, quote!(glue::Checked));
+    let is_state = code.path(at, quote!(glue::is_state));
+    let is_state = quote_spanned!(at=> #is_state::<#state>);
+    let is_state = spans::holds(&code.generics, at, &is_state);
+    quote_spanned!(at=> #checked<#state, #is_state>)
 }
 
 /// A node that may be none: one error where the rows first mention it.
@@ -69,8 +72,12 @@ fn plain(code: &Code<'_>) -> TokenStream {
     };
     let demands = code.model.edges.iter().filter(is_plain).map(|edge| {
         let node = code.node(edge.to, edge.at);
-        let plain = code.path(edge.at, quote!(glue::plain));
-        quote_spanned!(edge.at=> #plain::<#node>();)
+        let check = match edge.kind {
+            Kind::Join(_) | Kind::Defer => quote!(glue::awaited),
+            _ => quote!(glue::plain),
+        };
+        let check = code.path(edge.at, check);
+        quote_spanned!(edge.at=> #check::<#node>();)
     });
     quote! {
         // Never called: it only needs to be type-checked.

@@ -104,7 +104,7 @@ impl<'a> Code<'a> {
         let path = &self.model.nodes[node as usize].path;
         let used = self.used(&path.to_token_stream());
         let names = used.iter().map(|parameter| name_of(parameter));
-        let arguments = (!used.is_empty()).then(|| quote!(<#(#names),*>));
+        let arguments = (!used.is_empty()).then(|| spans::moved(at, quote!(<#(#names),*>)));
         quote!(#name #arguments)
     }
 
@@ -184,9 +184,8 @@ fn implementation(code: &Code<'_>) -> TokenStream {
     let at = Span::call_site().located_at(name.span());
     let graph = code.path(at, quote!(Graph));
     let state = code.model.state.as_ref().map(|state| {
-        let checked = code.path(state.span(), quote!(glue::Checked));
-        let is = demands::is_state(code, state);
-        quote_spanned!(state.span()=> type State = #checked<#state, #is>;)
+        let checked = demands::state(code, state);
+        quote_spanned!(state.span()=> type State = #checked;)
     });
     let input = code.input();
     let info = info::constant(code);

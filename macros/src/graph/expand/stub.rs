@@ -1,7 +1,8 @@
 //! What stands in for a graph with faults, so that its uses cause no further errors.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{format_ident, quote};
+use syn::{Generics, Lifetime, parse_quote};
 
 use super::{Code, demands, rows};
 use crate::graph::item::Item;
@@ -13,7 +14,35 @@ pub(in crate::graph) fn stub(model: &Model, item: &Item, error: &syn::Error) -> 
     let code = Code::new(model, item);
     let implementation = implementation(&code, error);
     let matches = matches(&code);
-    quote!(#written #implementation #matches)
+    let mentions = mentions(model);
+    quote!(#written #implementation #matches #mentions)
+}
+
+/// Mentions the nodes that have a bare name, so that no import of one is reported as unused.
+/// A name that the module does not have is found in `__unknown`, and so is no error more.
+fn mentions(model: &Model) -> TokenStream {
+    let nodes = model.nodes.iter().chain(&model.merged);
+    let mut names: Vec<&Ident> = Vec::new();
+    for name in nodes.filter_map(|node| node.path.get_ident()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let aliases = (0..names.len()).map(|at| format_ident!("__N{at}"));
+    quote! {
+        #[allow(warnings)]
+        const _: () = {
+            mod __unknown {
+                #(pub enum #names {})*
+            }
+            use __unknown::*;
+            const _: () = {
+                // The module that the graph is in.
+                use self::*;
+                #(type #aliases = #names;)*
+            };
+        };
+    }
 }
 
 /// The table's `match`es without their targets: an arm that is missing may be why a node is
@@ -55,18 +84,14 @@ fn matching(code: &Code<'_>, node: &Node, at: Span, arms: &[Arm]) -> TokenStream
     }
 }
 
-/// Nothing, if the struct cannot be a graph.
-fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
-    if code.generics.lifetimes().next().is_some() {
-        return None;
-    }
+fn implementation(code: &Code<'_>, error: &syn::Error) -> TokenStream {
     let name = code.name;
     let state = state(code, error);
-    let generics = demands::sharing(code);
+    let generics = static_lifetimes(demands::sharing(code));
     let (params, ty, bounds) = generics.split_for_impl();
     let runtime = &code.model.runtime;
     let text = text::name(name);
-    Some(quote! {
+    quote! {
         const _: () = {
             use #runtime as __rt;
             #[automatically_derived]
@@ -111,13 +136,25 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> Option<TokenStream> {
                 }
             }
         };
-    })
+    }
+}
+
+/// A graph that borrows is reported as that, and is one for as long as it can be.
+fn static_lifetimes(mut generics: Generics) -> Generics {
+    let lifetimes: Vec<Lifetime> = (generics.lifetimes())
+        .map(|parameter| parameter.lifetime.clone())
+        .collect();
+    for lifetime in lifetimes {
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates.push(parse_quote!(#lifetime: 'static));
+    }
+    generics
 }
 
 /// The state as set, else a type that is one of the errors.
 fn state(code: &Code<'_>, error: &syn::Error) -> TokenStream {
     match &code.model.state {
-        Some(state) => state.to_token_stream(),
+        Some(state) => demands::state(code, state),
         None => unknown::because_of(error),
     }
 }
