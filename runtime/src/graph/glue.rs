@@ -191,6 +191,9 @@ pub fn shared<T: Dependency>() {}
 /// The type itself, or one that is an error and of which rustc says nothing more.
 pub type Checked<T, const OK: bool> = <T as Same<OK>>::Type;
 
+/// What a graph's fields are shared by: nothing, or an error of which rustc says nothing more.
+pub type Fields<const OK: bool> = Checked<(), OK>;
+
 /// See [`Checked`].
 #[doc(hidden)]
 pub trait Same<const OK: bool> {

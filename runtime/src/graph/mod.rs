@@ -55,12 +55,14 @@ pub trait Graph: Send + Sync + Sized + 'static {
 
     /// The inputs that tasks of this graph carry: one variant for each node
     /// that takes an input.
+    #[doc(hidden)]
     type Input: Clone + Send + 'static;
 
     /// The edge table.
     const INFO: &'static GraphInfo;
 
     /// Where `start` leads: the hops of the row `start -> …`.
+    #[doc(hidden)]
     fn start() -> Hops<Self::Input>;
 
     /// Runs one node and expands its row.
@@ -70,6 +72,7 @@ pub trait Graph: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// Whatever the node returns as its error.
+    #[doc(hidden)]
     fn call<'a>(
         &'a self,
         node: NodeId,
@@ -79,6 +82,7 @@ pub trait Graph: Send + Sync + Sized + 'static {
     ) -> Running<'a, Self>;
 
     /// The hops of `node`'s `on error` row for a task with that input; `None` if it has none.
+    #[doc(hidden)]
     fn on_error(
         node: NodeId,
         failure: Failure,
@@ -92,6 +96,7 @@ pub trait Graph: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// A value that JSON cannot hold unchanged.
+    #[doc(hidden)]
     fn encode_input(input: &Self::Input) -> Result<String, EncodeError> {
         let mut out = Draft::default();
         Self::write_input(input, &mut out)?;
@@ -102,11 +107,13 @@ pub trait Graph: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// As [`encode_input`](Self::encode_input).
+    #[doc(hidden)]
     fn write_input(input: &Self::Input, out: &mut Draft) -> Result<(), EncodeError>;
 
     /// Decodes the input of a task of `node`.
     ///
     /// # Errors
     /// Text that is not an input of that node, or an input where the node takes none.
+    #[doc(hidden)]
     fn decode_input(node: NodeId, json: &str) -> Result<Self::Input, DecodeError>;
 }

@@ -49,7 +49,7 @@ pub(super) fn sharing(code: &Code<'_>) -> Generics {
     let checks: TokenStream = plain.map(|field| shared(code, field)).collect();
     if !checks.is_empty() {
         let clause = parse_quote! {
-            __rt::glue::Checked<(), { #checks true }>: ::core::marker::Send + ::core::marker::Sync
+            __rt::glue::Fields<{ #checks true }>: ::core::marker::Send + ::core::marker::Sync
         };
         generics.make_where_clause().predicates.push(clause);
     }

@@ -185,7 +185,13 @@ fn implementation(code: &Code<'_>) -> TokenStream {
     let graph = code.path(at, quote!(Graph));
     let state = code.model.state.as_ref().map(|state| {
         let checked = demands::state(code, state);
-        quote_spanned!(state.span()=> type State = #checked;)
+        // What users read is the state's name.
+        quote_spanned!(state.span()=>
+            #[cfg(not(doc))]
+            type State = #checked;
+            #[cfg(doc)]
+            type State = #state;
+        )
     });
     let input = code.input();
     let info = info::constant(code);
