@@ -77,7 +77,12 @@ fn plain(code: &Code<'_>) -> TokenStream {
             _ => quote!(glue::plain),
         };
         let check = code.path(edge.at, check);
-        quote_spanned!(edge.at=> #check::<#node>();)
+        // A bound that the graph lacks is asked as elsewhere, or it would be one error more.
+        let is_node = code.has_parameters(edge.to).then(|| {
+            let is_node = code.path(edge.at, quote!(glue::is_node));
+            quote_spanned!(edge.at=> #is_node::<#node>();)
+        });
+        quote_spanned!(edge.at=> #is_node #check::<#node>();)
     });
     quote! {
         // Never called: it only needs to be type-checked.

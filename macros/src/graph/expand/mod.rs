@@ -108,6 +108,12 @@ impl<'a> Code<'a> {
         quote!(#name #arguments)
     }
 
+    /// Whether the node mentions parameters of its graph.
+    fn has_parameters(&self, node: NodeId) -> bool {
+        let path = &self.model.nodes[node as usize].path;
+        !self.used(&path.to_token_stream()).is_empty()
+    }
+
     /// The graph's parameters that `tokens` mention.
     fn used(&self, tokens: &TokenStream) -> Vec<&GenericParam> {
         let parameters = self.generics.params.iter();
