@@ -83,6 +83,44 @@ async fn fields_of_a_graph_may_be_under_cfg() {
     assert_eq!(seen(shared).await, ["8"]);
 }
 
+pub(crate) trait Scale: Send + Sync + 'static {
+    fn weigh(&self) -> u32;
+}
+
+impl Scale for u32 {
+    fn weigh(&self) -> u32 {
+        *self
+    }
+}
+
+#[node]
+fn weigh<S: Scale, const N: usize>(_: &Visits, scale: &S, sizes: &[u8; N]) -> VisitsUpdate {
+    saw(scale.weigh() as usize + sizes.len())
+}
+
+struct Hidden(std::sync::Arc<dyn Fn(&str) -> u32 + Send + Sync>);
+
+/// Of what the fields are is no matter as long as threads can share it.
+#[graph(state = Visits, start -> weigh<S, N> -> end)]
+pub(crate) struct Weighing<S: Scale, const N: usize> {
+    scale: S,
+    sizes: [u8; N],
+    hidden: Hidden,
+    marker: std::marker::PhantomData<fn() -> *const S>,
+}
+
+#[tokio::test]
+async fn fields_of_a_graph_may_be_of_any_type_that_is_shared() {
+    let weighing = Weighing {
+        scale: 4_u32,
+        sizes: [0; 3],
+        hidden: Hidden(std::sync::Arc::new(|text| text.len() as u32)),
+        marker: std::marker::PhantomData,
+    };
+    assert_eq!((weighing.hidden.0)("four"), 4);
+    assert_eq!(seen(weighing).await, ["7"]);
+}
+
 /// What is deprecated can be written, and used by who says so, without a warning.
 #[deny(warnings)]
 mod deprecations {
