@@ -51,6 +51,18 @@ mod repeated {
     pub struct Shop;
 }
 
+mod paths {
+    use super::Order;
+    use super::nodes;
+
+    #[superstep::graph(state = Order, start -> nodes::price -> nodes::tax, self::nodes::tax -> end)]
+    pub struct Shop;
+
+    #[superstep::graph(state = Order, start -> crate::nodes::price -> super::nodes::tax)]
+    pub struct Store;
+}
+
 fn main() {
+    let _ = (paths::Shop, paths::Store);
     let _ = (fault::Shop, syntax::Shop, misspelt::Shop, repeated::Shop);
 }

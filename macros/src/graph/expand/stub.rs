@@ -18,18 +18,27 @@ pub(in crate::graph) fn stub(model: &Model, item: &Item, error: &syn::Error) -> 
     quote!(#written #implementation #matches #mentions)
 }
 
-/// Mentions the nodes that have a bare name, so that no import of one is reported as unused.
-/// A name that the module does not have is found in `__unknown`, and so is no error more.
+/// Mentions the nodes that have a bare name, and the modules of others, so that no import of one
+/// is reported as unused. A name that the module does not have is found in `__unknown`, and so is
+/// no error more.
 fn mentions(model: &Model) -> TokenStream {
     let nodes = model.nodes.iter().chain(&model.merged);
-    let mut names: Vec<&Ident> = Vec::new();
-    for name in nodes.filter_map(|node| node.path.get_ident()) {
-        if !names.contains(&name) {
-            names.push(name);
+    let (mut names, mut modules) = (Vec::new(), Vec::new());
+    for path in nodes.map(|node| &node.path) {
+        match (path.get_ident(), path.segments.first()) {
+            (Some(name), _) if !names.contains(&name) => names.push(name),
+            (None, Some(first)) if path.segments.len() > 1 && path.leading_colon.is_none() => {
+                modules.push(&first.ident);
+            }
+            _ => {}
         }
     }
     let aliases = (0..names.len()).map(|at| format_ident!("__N{at}"));
     quote! {
+        #[allow(warnings)]
+        const _: () = {
+            #(use #modules::*;)*
+        };
         #[allow(warnings)]
         const _: () = {
             mod __unknown {
