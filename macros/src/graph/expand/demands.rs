@@ -1,15 +1,14 @@
 //! What rustc has to find true of the graph in addition to the calls themselves.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Field, Generics, Type, parse_quote};
+use syn::{Generics, Type};
 
 use super::Code;
 use crate::graph::ast::Conflict;
-use crate::graph::item;
 use crate::graph::model::{END, Edge, Kind, Step};
-use crate::{itself, spans};
+use crate::spans;
 
 pub(super) fn functions(code: &Code<'_>) -> TokenStream {
     let plain = plain(code);
@@ -37,30 +36,6 @@ pub(super) fn node(code: &Code<'_>, path: &syn::Path) -> TokenStream {
     // Such a node mentions no parameter of its graph.
     let is_node = spans::holds(&Generics::default(), at, &is_node);
     quote_spanned!(at=> #checked<#path, #is_node>)
-}
-
-/// The generics of `impl Graph`, which ask that the fields can be shared: an error at a field,
-/// if not, and then of a clause that everything which needs the graph depends on, so that rustc
-/// is silent about it. Of a field whose type mentions a parameter rustc says it of the whole.
-pub(super) fn sharing(code: &Code<'_>) -> Generics {
-    let mut generics = code.generics.clone();
-    let fields = code.item.item.fields.iter();
-    let plain = fields.filter(|field| code.used(&field.ty.to_token_stream()).is_empty());
-    let checks: TokenStream = plain.map(|field| shared(code, field)).collect();
-    if !checks.is_empty() {
-        let clause = parse_quote! {
-            __rt::glue::Fields<{ #checks true }>: ::core::marker::Send + ::core::marker::Sync
-        };
-        generics.make_where_clause().predicates.push(clause);
-    }
-    generics
-}
-
-fn shared(code: &Code<'_>, field: &Field) -> TokenStream {
-    let ty = itself::named(field.ty.to_token_stream(), code.name, &code.generics);
-    let cfgs = item::cfgs(field);
-    let shared = code.path(ty.span(), quote!(glue::shared));
-    quote_spanned!(ty.span()=> #(#cfgs)* let _ = #shared::<#ty>;)
 }
 
 /// Nodes that an edge gives no input take none.

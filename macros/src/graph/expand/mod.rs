@@ -6,6 +6,7 @@ mod info;
 mod inputs;
 mod provides;
 mod rows;
+mod shared;
 mod stub;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -24,6 +25,7 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let aliases = code.aliases();
     let inputs = inputs::definition(&code);
     let demands = demands::functions(&code);
+    let shared = shared::constants(&code);
     let provides = provides::impls(&code);
     let calls = calls::functions(&code);
     let implementation = implementation(&code);
@@ -42,6 +44,7 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
             #aliases
             #inputs
             #demands
+            #shared
             #provides
             #calls
             #implementation
@@ -183,7 +186,7 @@ fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
 
 fn implementation(code: &Code<'_>) -> TokenStream {
     let name = code.name;
-    let generics = demands::sharing(code);
+    let generics = shared::clause(code);
     let (params, ty, bounds) = generics.split_for_impl();
     // Where rustc reports that the struct cannot be shared, and that the state is private.
     // As the macro's own code, which is not for lints of users'.

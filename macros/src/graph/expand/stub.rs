@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::{Generics, Lifetime, parse_quote};
 
-use super::{Code, demands, rows};
+use super::{Code, demands, rows, shared};
 use crate::graph::item::Item;
 use crate::graph::model::{Arm, Model, Node, Step};
 use crate::{text, unknown};
@@ -96,7 +96,7 @@ fn matching(code: &Code<'_>, node: &Node, at: Span, arms: &[Arm]) -> TokenStream
 fn implementation(code: &Code<'_>, error: &syn::Error) -> TokenStream {
     let name = code.name;
     let state = state(code, error);
-    let generics = static_lifetimes(demands::sharing(code));
+    let generics = static_lifetimes(shared::clause(code));
     let (params, ty, bounds) = generics.split_for_impl();
     let runtime = &code.model.runtime;
     let text = text::name(name);
