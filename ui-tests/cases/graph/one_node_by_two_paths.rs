@@ -18,7 +18,7 @@ mod nodes {
     pub fn fetch<const N: usize>(_: &Order) {}
 }
 
-use nodes::price;
+use nodes::{fetch, price};
 
 #[graph(state = Order, start -> nodes::price, price -> end)]
 struct Shop;
@@ -26,6 +26,13 @@ struct Shop;
 #[graph(state = Order, start -> nodes::fetch<3>, nodes::fetch -> end)]
 struct Fetching;
 
+#[graph(state = Order, start -> fetch<3>, fetch -> end)]
+struct Bare;
+
+// Used by the rows alone.
+#[graph(state = Order, start -> fetch<4> -> end)]
+struct Right;
+
 fn main() {
-    let _ = (Shop, Fetching);
+    let _ = (Shop, Fetching, Bare, Right);
 }

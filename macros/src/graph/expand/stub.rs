@@ -22,11 +22,17 @@ pub(in crate::graph) fn stub(model: &Model, item: &Item, error: &syn::Error) -> 
 /// is reported as unused. A name that the module does not have is found in `__unknown`, and so is
 /// no error more.
 fn mentions(model: &Model) -> TokenStream {
-    let nodes = model.nodes.iter().chain(&model.merged);
+    let nodes = || model.nodes.iter().chain(&model.merged);
+    // Alone it would lack its arguments.
+    let is_generic = |name: &Ident| {
+        let mut segments = nodes().filter_map(|node| node.path.segments.last());
+        segments.any(|last| last.ident == *name && !last.arguments.is_none())
+    };
     let (mut names, mut modules) = (Vec::new(), Vec::new());
-    for path in nodes.map(|node| &node.path) {
+    for path in nodes().map(|node| &node.path) {
         match (path.get_ident(), path.segments.first()) {
-            (Some(name), _) if !names.contains(&name) => names.push(name),
+            (Some(name), _) if names.contains(&name) || is_generic(name) => {}
+            (Some(name), _) => names.push(name),
             (None, Some(first)) if path.segments.len() > 1 && path.leading_colon.is_none() => {
                 modules.push(&first.ident);
             }
