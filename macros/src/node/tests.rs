@@ -133,10 +133,13 @@ fn everything_at_once() {
                         ..__rt::NodeOptions::DEFAULT
                     };
                     const WRITES: ::core::option::Option<__rt::FieldSet> = {
-                        <Research as __rt::State>::INFO.has("notes");
-                        <Research as __rt::State>::INFO.has("type");
+                        __rt::StateInfo::has(&<Research as __rt::State>::INFO, "notes");
+                        __rt::StateInfo::has(&<Research as __rt::State>::INFO, "type");
                         ::core::option::Option::Some(
-                            <Research as __rt::State>::INFO.set_of(&["notes", "type"]),
+                            __rt::StateInfo::set_of(
+                                &<Research as __rt::State>::INFO,
+                                &["notes", "type"],
+                            ),
                         )
                     };
                 }

@@ -7,6 +7,7 @@ use syn::{Field, GenericArgument, Generics, PathArguments, Type, TypePath, parse
 
 use super::Code;
 use crate::graph::item;
+use crate::itself;
 
 /// The generics of `impl Graph`, with a clause that is an error if a field cannot be shared:
 /// everything that needs the graph depends on it, and rustc is silent about that.
@@ -47,7 +48,7 @@ fn fields<'a>(code: &'a Code<'_>) -> impl Iterator<Item = &'a Field> {
 }
 
 fn check(code: &Code<'_>, field: &Field) -> TokenStream {
-    let ty = &field.ty;
+    let ty = itself::named(field.ty.to_token_stream(), code.name, &code.generics);
     let shared = code.path(ty.span(), quote!(glue::shared));
     quote_spanned!(ty.span()=> #shared::<#ty>)
 }
