@@ -61,6 +61,16 @@ struct NoSlip;
 struct Start;
 
 #[node]
+fn merge(_: &Order) {}
+
+/// A forgotten `-> end`, behind names that are alike.
+#[graph(state = Order, start -> ship -> merge -> pack -> charge)]
+struct OpenEnd;
+
+#[graph(state = Order, start -> plan_a -> plan_b, plan_a = ship, plan_b = ship)]
+struct Numbered;
+
+#[node]
 fn ask(_: &Order) {}
 
 #[graph(state = Order, start -> aks, ask -> end)]

@@ -65,7 +65,7 @@ fn nodes_are_reached(
             false => "no path from `start` leads to",
         };
         let behind = arcs.forward([node], |_| true);
-        let example = example(model, &behind, name);
+        let example = example(model, reached, &behind, name);
         let message = format!(
             "{why} `{name}`\nhelp: name it as a target in some row, e.g. `{example}`, or remove its row"
         );
@@ -77,10 +77,11 @@ fn nodes_are_reached(
     }
 }
 
-/// A row that would lead to `name`. If what comes behind it decides by a `match`, that may
-/// have lost an arm.
-fn example(model: &Model, behind: &[bool], name: &str) -> String {
-    let decides = |row: &&OwnRow| row.matches() && behind.get(row.from as usize) == Some(&true);
+/// A row that would lead to `name`. If what comes behind it, and is reached otherwise, decides
+/// by a `match`, that may have lost an arm.
+fn example(model: &Model, reached: &[bool], behind: &[bool], name: &str) -> String {
+    let is = |nodes: &[bool], row: &OwnRow| nodes.get(row.from as usize) == Some(&true);
+    let decides = |row: &&OwnRow| row.matches() && is(behind, row) && is(reached, row);
     match model.rows.iter().find(decides) {
         Some(row) => format!(
             "{} -> match {{ …, pattern => {name} }}",

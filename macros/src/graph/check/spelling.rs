@@ -1,5 +1,6 @@
 //! A name that lacks something and is nearly another one is a slip of the pen.
 
+use super::arcs::Arcs;
 use crate::errors::Errors;
 use crate::graph::model::{Model, Node, NodeId};
 use crate::suggest;
@@ -57,7 +58,8 @@ fn led(model: &Model) -> Vec<bool> {
 }
 
 fn next(model: &Model) -> Option<Slip> {
-    let led = led(model);
+    let (led, arcs) = (led(model), Arcs::new(model));
+    let ends = arcs.backward([arcs.end]);
     let goes_on: Vec<bool> = model.nodes.iter().map(goes_on).collect();
     let all = 0..model.nodes.len();
     let pairs = all.clone().filter(|at| !goes_on[*at]).find_map(|open| {
@@ -69,6 +71,10 @@ fn next(model: &Model) -> Option<Slip> {
         let mut faulty = slips.filter(|at| !goes_on[*at] || !led[*at]);
         faulty.find_map(|slip| {
             let whole = |other: usize| {
+                // Else the two together would lead round and round.
+                if !ends[other] {
+                    return false;
+                }
                 let one_row = model.nodes[slip].row.is_none() || model.nodes[other].row.is_none();
                 goes_on[other] && led[other] && one_row && !side_by_side(model, slip, other)
             };
