@@ -124,31 +124,38 @@ impl Stored {
     }
 
     /// Another call of this engine drives the run.
-    pub(super) async fn lease_held(&self) -> Error {
-        let head = match self.head().await {
-            Ok(head) => head,
-            Err(error) => return error,
-        };
-        match head.lease {
-            Some(lease) => Error::lease_held(self.id(), lease),
-            // About to take its lease, or about to give it back.
-            None => self.driven_by(None).await,
-        }
+    pub(super) fn lease_held(&self) -> Pin<Box<dyn Future<Output = Error> + Send + '_>> {
+        Box::pin(async {
+            let head = match self.head().await {
+                Ok(head) => head,
+                Err(error) => return error,
+            };
+            match head.lease {
+                Some(lease) => Error::lease_held(self.id(), lease),
+                // About to take its lease, or about to give it back.
+                None => self.driven_by(None).await,
+            }
+        })
     }
 
     /// This engine drives the run; the call may have been made inside one of its nodes.
     /// The error shows the lease that it would take now.
-    pub(super) async fn driven_by(&self, node: Option<&'static str>) -> Error {
-        let EngineIdentity { owner, lease, .. } = self.engine();
-        match self.now().await {
-            Ok(now) => Error::LeaseHeld {
-                run: self.id().to_owned(),
-                owner: owner.clone(),
-                expires: clock::after(now, *lease),
-                node,
-            },
-            Err(error) => error,
-        }
+    pub(super) fn driven_by(
+        &self,
+        node: Option<&'static str>,
+    ) -> Pin<Box<dyn Future<Output = Error> + Send + '_>> {
+        Box::pin(async move {
+            let EngineIdentity { owner, lease, .. } = self.engine();
+            match self.now().await {
+                Ok(now) => Error::LeaseHeld {
+                    run: self.id().to_owned(),
+                    owner: owner.clone(),
+                    expires: clock::after(now, *lease),
+                    node,
+                },
+                Err(error) => error,
+            }
+        })
     }
 }
 

@@ -44,7 +44,7 @@ use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, Sta
 use self::core::Core;
 use self::handle::RunHandle;
 use self::start::state_text;
-use self::stored::{check_new_id, check_token};
+use self::stored::{Asked, check_new_id, check_token};
 use serde::Serialize;
 
 use crate::cx::default_seed;
@@ -281,32 +281,39 @@ impl<G: Graph> Engine<G> {
     /// Does what a call is for, `driving`, as the execution of `run`, or joins the
     /// one that is under way. It awaits the end of one that only reads or
     /// writes; only one that drives is in the way.
-    async fn execute(&self, run: &str, purpose: Purpose, mut driving: Driving<G>) -> RunResult<G> {
-        runtime::begin(purpose.call())?;
-        let core = &self.core;
-        loop {
-            let ended = match core.active.enter(core, run, &purpose, driving) {
-                Entered::New(part) => part.join().await,
-                Entered::UnderWay(part, again) => {
-                    driving = again;
-                    match self.take_part(run, &purpose, &part).await? {
-                        Some(ended) => ended,
-                        None => continue,
+    fn execute<'a>(
+        &'a self,
+        run: &'a str,
+        purpose: Purpose,
+        mut driving: Driving<G>,
+    ) -> Asked<'a, Run<G::State>> {
+        Box::pin(async move {
+            runtime::begin(purpose.call())?;
+            let core = &self.core;
+            loop {
+                let ended = match core.active.enter(core, run, &purpose, driving) {
+                    Entered::New(part) => part.join().await,
+                    Entered::UnderWay(part, again) => {
+                        driving = again;
+                        match self.take_part(run, &purpose, &part).await? {
+                            Some(ended) => ended,
+                            None => continue,
+                        }
                     }
-                }
-            };
-            return match ended {
-                // Where the run was begun, not where this call is.
-                Ended::With(Err(Error::RuntimeLost { .. })) if !runtime::is_gone_here() => {
-                    let handle = self.handle("resume", run)?.patient();
-                    Box::pin(self.go_on(handle, purpose.token())).await
-                }
-                Ended::With(result) => result,
-                Ended::Within(inside::Inner { node }) => {
-                    Err(self.handle("resume", run)?.at.driven_by(node).await)
-                }
-            };
-        }
+                };
+                return match ended {
+                    // Where the run was begun, not where this call is.
+                    Ended::With(Err(Error::RuntimeLost { .. })) if !runtime::is_gone_here() => {
+                        let handle = self.handle("resume", run)?.patient();
+                        Box::pin(self.go_on(handle, purpose.token())).await
+                    }
+                    Ended::With(result) => result,
+                    Ended::Within(inside::Inner { node }) => {
+                        Err(self.handle("resume", run)?.at.driven_by(node).await)
+                    }
+                };
+            }
+        })
     }
 
     /// The part of a call in an execution that another call began, until its

@@ -26,7 +26,7 @@ use crate::run::Run;
 use crate::session::load::{check_step, recorded_state};
 use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail};
 use crate::state::{State, whole};
-use crate::store::{Status, StoreError, StoreFuture};
+use crate::store::{Status, StoreError};
 
 /// Tells nodes that still run when the driving ends.
 struct WhileDriven(Arc<RunIdentity>);
@@ -79,25 +79,27 @@ fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::Sta
 
 impl<G: Graph> Core<G> {
     /// Drives a session to the end of its run.
-    async fn drive(
-        &self,
-        session: &mut Session<G>,
-        writer: Option<&mut Writer>,
+    fn drive<'a>(
+        &'a self,
+        session: &'a mut Session<G>,
+        writer: Option<&'a mut Writer>,
         now: Instant,
-    ) -> Result<Ending, Error> {
-        let _driven = WhileDriven(Arc::clone(session.machine().keys().run()));
-        let deadline = later(now, self.settings.run_budget);
-        let mut drive = Drive {
-            core: self,
-            session,
-            writer,
-            deadline,
-        };
-        let driven = Caught(pin!(drive.finish())).await;
-        match driven {
-            Ok(result) => result,
-            Err(message) => drive.panicked(message).await,
-        }
+    ) -> Asked<'a, Ending> {
+        Box::pin(async move {
+            let _driven = WhileDriven(Arc::clone(session.machine().keys().run()));
+            let deadline = later(now, self.settings.run_budget);
+            let mut drive = Drive {
+                core: self,
+                session,
+                writer,
+                deadline,
+            };
+            let driven = Caught(pin!(drive.finish())).await;
+            match driven {
+                Ok(result) => result,
+                Err(message) => drive.panicked(message).await,
+            }
+        })
     }
 
     /// Runs without a store.
@@ -262,10 +264,7 @@ impl<G: Graph> RunHandle<G> {
             }
             let (rules, epoch) = (self.core.settings.rules(), writer.lease.epoch());
             let at = writer.at.clone();
-            let write = move |journal| -> StoreFuture<'static, ()> {
-                let at = at.clone();
-                Box::pin(async move { at.journal(&journal).await })
-            };
+            let write = move |journal| at.clone().journal(journal);
             let mut session = Session::stored(machine, rules, epoch, tail, left, Box::new(write));
             let driven = self
                 .core

@@ -269,11 +269,13 @@ impl Stored {
         })
     }
 
-    pub(super) async fn journal(&self, recording: &Recording) -> Result<(), StoreError> {
-        let call = || self.store.journal(recording.clone());
-        self.patience
-            .ask(effects_bytes(&recording.effects), call)
-            .await
+    pub(super) fn journal(self, recording: Recording) -> Asked<'static, (), StoreError> {
+        Box::pin(async move {
+            let call = || self.store.journal(recording.clone());
+            self.patience
+                .ask(effects_bytes(&recording.effects), call)
+                .await
+        })
     }
 
     pub(super) fn park<'a>(&'a self, park: &'a Park) -> Asked<'a, (), StoreError> {
