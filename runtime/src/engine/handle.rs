@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::Core;
-use crate::run::Run;
-
 use super::patience::Patience;
 use super::shown::run_at;
 use super::stored::{Asked, Stored, check_id};
@@ -13,6 +11,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::Machine;
 use crate::options::Settings;
+use crate::run::Run;
 use crate::session::{Graphs, Tail, restore, restore_state};
 use crate::store::{Head, Loaded};
 

@@ -116,11 +116,14 @@ impl Stored {
 
     /// Makes a commit that takes its run's lease.
     pub(super) fn commit_and_hold(&self, commit: Commit) -> Asked<'_, Taken, StoreError> {
-        let commit = |at: Self| async move { at.commit_taking(&commit).await };
-        Box::pin(Taking::begin(self, commit, |taken| match taken {
-            Taken::Held(lease) => Some(lease),
-            Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
-        }))
+        Box::pin(async {
+            let commit = |at: Self| async move { at.commit_taking(&commit).await };
+            let taking = Taking::begin(self, commit, |taken| match taken {
+                Taken::Held(lease) => Some(lease),
+                Taken::Done | Taken::ByAnother | Taken::TokenSpent => None,
+            });
+            taking.await
+        })
     }
 
     /// Another call of this engine drives the run.
