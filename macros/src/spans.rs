@@ -1,6 +1,6 @@
 //! Tokens where an error about them belongs.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::Generics;
 
@@ -23,4 +23,13 @@ pub(crate) fn holds(generics: &Generics, at: Span, check: &TokenStream) -> Token
         true => quote_spanned!(at=> { let _ = #check; true }),
         false => quote!(true),
     }
+}
+
+/// Whether the tokens mention the name.
+pub(crate) fn mention(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(other) => other == *name,
+        TokenTree::Group(group) => mention(group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }

@@ -590,3 +590,76 @@ async fn a_type_names_itself_and_lifetimes_of_its_own() {
     let run = engine.run("run", Job::default()).await.unwrap();
     assert_eq!(run.state().parts[0].name, "what?");
 }
+
+/// What a field may have in it beside a dependency: the graph itself, and engines of it.
+#[graph(state = Visits, start -> asked<T> -> end)]
+struct Nested<T: Guide + 'static> {
+    guide: T,
+    fallback: Option<Box<Self>>,
+    #[graph(skip)]
+    hooks: Vec<Hook<T>>,
+    #[cfg_attr(docsrs, doc(cfg(feature = "search")))]
+    search: u8,
+}
+
+type Hook<T> = Box<dyn Fn(&Engine<Nested<T>>) + Send + Sync>;
+
+#[graph(state = Visits, start -> left -> end)]
+struct Watched {
+    built: Box<dyn Fn(&Engine<Watched>) + Send + Sync>,
+    #[graph(skip)]
+    later: Option<fn() -> Engine<Watched>>,
+}
+
+#[graph(state = Visits, start -> left -> end)]
+struct Last(u32, #[cfg(any())] u8);
+
+#[tokio::test]
+async fn a_graph_holds_itself_and_engines_of_itself() {
+    let inner = |fallback| Nested {
+        guide: Local("in"),
+        fallback,
+        hooks: Vec::new(),
+        search: 0,
+    };
+    let nested = inner(Some(Box::new(inner(None))));
+    let held = nested.fallback.as_ref().map(|held| held.hooks.len());
+    assert_eq!((held, nested.hooks.len(), nested.search), (Some(0), 0, 0));
+    assert_eq!(seen(nested).await, ["in"]);
+    let watched = Watched {
+        built: Box::new(|_| ()),
+        later: None,
+    };
+    assert!(watched.later.is_none());
+    (watched.built)(
+        &Engine::builder(Watched {
+            built: Box::new(|_| ()),
+            later: None,
+        })
+        .build()
+        .unwrap(),
+    );
+    assert_eq!(seen(watched).await, ["left"]);
+    let last = Last(1);
+    assert_eq!(last.0, 1);
+    assert_eq!(seen(last).await, ["left"]);
+}
+
+fn keep(kept: &mut u8, new: u8) {
+    *kept = new;
+}
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Kept<T = u8> {
+    #[reduce(with = keep)]
+    last: u8,
+    other: T,
+}
+
+#[test]
+fn a_parameter_of_a_state_has_a_default() {
+    let mut kept = <Kept>::default();
+    let mut update = <Kept>::update().last(1).last(2).other(3);
+    superstep::State::apply(&mut kept, std::slice::from_mut(&mut update)).unwrap();
+    assert_eq!((kept.last, kept.other), (2, 3));
+}

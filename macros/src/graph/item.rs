@@ -1,10 +1,11 @@
 //! The struct under `#[graph]` and what its fields provide.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Field, GenericArgument, Ident, ItemStruct, Member, Meta, PathArguments, Type,
+    Attribute, Field, GenericArgument, Ident, ItemStruct, Member, Meta, PathArguments, Token, Type,
     TypeParam, WherePredicate, parse2,
 };
 
@@ -108,15 +109,16 @@ fn lifetimes(item: &ItemStruct, errors: &mut Errors) {
 /// What is not read in time to decide what the fields are: the indices of fields without a
 /// name, and a `cfg_attr`, which rustc leaves to whoever expands the struct.
 fn conditions(item: &mut ItemStruct, errors: &mut Errors) {
-    for field in &mut item.fields {
-        let is_named = field.ident.is_some();
+    let last = item.fields.len().saturating_sub(1);
+    for (at, field) in item.fields.iter_mut().enumerate() {
+        let moves_others = field.ident.is_none() && at < last;
         field.attrs.retain(|attr| {
             let message = match &attr.meta {
-                Meta::List(list) if attr.path().is_ident("cfg_attr") && decides(&list.tokens) => {
+                meta if decides(meta) => {
                     "`#[graph]` cannot know whether this holds\n\
                      help: write the field twice, under opposite `#[cfg(…)]`s"
                 }
-                _ if attr.path().is_ident("cfg") && !is_named => {
+                _ if attr.path().is_ident("cfg") && moves_others => {
                     "without it the fields behind it would have other numbers\n\
                      help: give the fields names, or put the `cfg` on the whole graph and write it twice"
                 }
@@ -129,12 +131,15 @@ fn conditions(item: &mut ItemStruct, errors: &mut Errors) {
 }
 
 /// Whether a `cfg_attr` may add one of the attributes that are read here.
-fn decides(tokens: &TokenStream) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "graph" || word == "cfg",
-        TokenTree::Group(group) => decides(&group.stream()),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
+fn decides(attr: &Meta) -> bool {
+    let Meta::List(list) = attr else { return false };
+    if !list.path.is_ident("cfg_attr") {
+        return false;
+    }
+    let added = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+    let reads =
+        |meta: &Meta| meta.path().is_ident("graph") || meta.path().is_ident("cfg") || decides(meta);
+    added.is_ok_and(|added| added.iter().skip(1).any(reads))
 }
 
 /// Removes `#[graph(skip)]` from a field; returns whether it was there.

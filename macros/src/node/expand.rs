@@ -1,11 +1,10 @@
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::Ident;
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Generics, parse_quote};
+use syn::{GenericParam, Generics, Ident, parse_quote};
 
 use super::model::{Arg, Model};
 use super::options::Options;
@@ -94,9 +93,9 @@ fn node_fn(model: &Model) -> TokenStream {
         let fields = fields.iter().map(|field| field.unraw().to_string());
         let set = quote!(__rt::StateInfo::set_of(&<#state as __rt::State>::INFO, &[#(#fields),*]));
         let set = optional(Some(set));
-        let set = match model.generics.params.is_empty() {
-            true => set,
-            false => {
+        let set = match has_open_state(model) {
+            false => set,
+            true => {
                 let checks = field_checks(model);
                 quote!({ #(#checks;)* #set })
             }
@@ -210,15 +209,22 @@ fn output(model: &Model) -> TokenStream {
     }
 }
 
-/// That the fields are there: an error at their names, if not. Of a generic node this is known
-/// only where a graph uses it.
+/// That the fields are there: an error at their names, if not. Of a state that is known only
+/// where a graph uses the node, it is said there.
 fn checked_writes(model: &Model) -> Option<TokenStream> {
     let checks = field_checks(model);
-    model
-        .generics
-        .params
-        .is_empty()
-        .then(|| quote!(#(const _: () = #checks;)*))
+    (!has_open_state(model)).then(|| quote!(#(const _: () = #checks;)*))
+}
+
+/// Whether the state's type mentions a parameter of the node.
+fn has_open_state(model: &Model) -> bool {
+    let state = model.state.to_token_stream();
+    let mut params = model.generics.params.iter().map(|param| match param {
+        GenericParam::Type(param) => &param.ident,
+        GenericParam::Const(param) => &param.ident,
+        GenericParam::Lifetime(param) => &param.lifetime.ident,
+    });
+    params.any(|name| spans::mention(state.clone(), name))
 }
 
 fn field_checks(model: &Model) -> Vec<TokenStream> {

@@ -132,16 +132,9 @@ fn everything_at_once() {
                         ),
                         ..__rt::NodeOptions::DEFAULT
                     };
-                    const WRITES: ::core::option::Option<__rt::FieldSet> = {
-                        __rt::StateInfo::has(&<Research as __rt::State>::INFO, "notes");
-                        __rt::StateInfo::has(&<Research as __rt::State>::INFO, "type");
-                        ::core::option::Option::Some(
-                            __rt::StateInfo::set_of(
-                                &<Research as __rt::State>::INFO,
-                                &["notes", "type"],
-                            ),
-                        )
-                    };
+                    const WRITES: ::core::option::Option<__rt::FieldSet> = ::core::option::Option::Some(
+                        __rt::StateInfo::set_of(&<Research as __rt::State>::INFO, &["notes", "type"]),
+                    );
                 }
                 #[automatically_derived]
                 impl<
@@ -172,6 +165,8 @@ fn everything_at_once() {
                         )
                     }
                 }
+                const _: () = __rt::StateInfo::has(&<Research as __rt::State>::INFO, "notes");
+                const _: () = __rt::StateInfo::has(&<Research as __rt::State>::INFO, "type");
             };
         "#]],
     );

@@ -55,11 +55,11 @@ pub(super) fn function_of(state: &State<'_>, field: &Field<'_>) -> Option<TokenS
         return None;
     };
     let (rt, ty, name) = (super::rt(), field.ty, function_name(field));
-    let generics = state.generics;
+    let (impl_generics, _, _) = state.generics.split_for_impl();
     let clause = generics::where_clause(state, []);
     Some(quote! {
         #[allow(non_snake_case)]
-        fn #name #generics() -> fn(&mut #ty, #ty) #clause {
+        fn #name #impl_generics() -> fn(&mut #ty, #ty) #clause {
             #rt::reduce::function::<#ty>(#path)
         }
     })

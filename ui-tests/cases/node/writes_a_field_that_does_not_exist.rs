@@ -24,4 +24,9 @@ struct Agent {
     pages: u8,
 }
 
+trait Source: Send + Sync {}
+
+#[node(writes(topc))]
+fn ask<T: Source>(_: &Research, _: &T) {}
+
 fn main() {}

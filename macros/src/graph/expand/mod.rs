@@ -121,7 +121,7 @@ impl<'a> Code<'a> {
     fn used(&self, tokens: &TokenStream) -> Vec<&GenericParam> {
         let parameters = self.generics.params.iter();
         parameters
-            .filter(|parameter| mentions(tokens.clone(), name_of(parameter)))
+            .filter(|parameter| spans::mention(tokens.clone(), name_of(parameter)))
             .collect()
     }
 
@@ -173,15 +173,6 @@ fn name_of(parameter: &GenericParam) -> &Ident {
         GenericParam::Const(value) => &value.ident,
         GenericParam::Lifetime(lifetime) => &lifetime.lifetime.ident,
     }
-}
-
-/// Whether an identifier occurs in the tokens.
-fn mentions(tokens: TokenStream, ident: &Ident) -> bool {
-    tokens.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Ident(other) => other == *ident,
-        proc_macro2::TokenTree::Group(group) => mentions(group.stream(), ident),
-        _ => false,
-    })
 }
 
 fn implementation(code: &Code<'_>) -> TokenStream {

@@ -3,7 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Field, GenericArgument, Generics, PathArguments, Type, TypePath, parse_quote};
+use syn::{
+    Field, GenericArgument, Generics, PathArguments, PathSegment, Type, TypeParamBound, TypePath,
+    parse_quote,
+};
 
 use super::Code;
 use crate::graph::item;
@@ -44,19 +47,24 @@ pub(super) fn constants(code: &Code<'_>) -> TokenStream {
 /// Those whose types mention no parameter, which only rustc can judge.
 fn fields<'a>(code: &'a Code<'_>) -> impl Iterator<Item = &'a Field> {
     let fields = code.item.item.fields.iter();
-    fields.filter(|field| code.used(&field.ty.to_token_stream()).is_empty())
+    fields.filter(|field| code.used(&named(code, field)).is_empty())
+}
+
+fn named(code: &Code<'_>, field: &Field) -> TokenStream {
+    itself::named(field.ty.to_token_stream(), code.name, &code.generics)
 }
 
 fn check(code: &Code<'_>, field: &Field) -> TokenStream {
-    let ty = itself::named(field.ty.to_token_stream(), code.name, &code.generics);
+    let ty = named(code, field);
     let shared = code.path(ty.span(), quote!(glue::shared));
     quote_spanned!(ty.span()=> #shared::<#ty>)
 }
 
-/// Whether the type is made of nothing but trait objects and types of the standard library.
+/// Whether the type is made of nothing but traits without arguments and types of the standard
+/// library.
 fn is_known(ty: &Type) -> bool {
     match ty {
-        Type::TraitObject(_) | Type::FnPtr(_) => true,
+        Type::TraitObject(object) => object.bounds.iter().all(is_plain),
         Type::Path(path) => is_known_path(path),
         Type::Tuple(tuple) => tuple.elems.iter().all(is_known),
         Type::Array(array) => is_known(&array.elem),
@@ -69,7 +77,20 @@ fn is_known(ty: &Type) -> bool {
     }
 }
 
+fn is_plain(of: &TypeParamBound) -> bool {
+    match of {
+        TypeParamBound::Trait(of) => (of.path.segments.iter())
+            .all(|segment| matches!(segment.arguments, PathArguments::None)),
+        _ => true,
+    }
+}
+
 fn is_known_path(path: &TypePath) -> bool {
+    let segments = &path.path.segments;
+    let is_elsewhere = |first: &PathSegment| !HOMES.iter().any(|home| first.ident == home);
+    if segments.len() > 1 && segments.first().is_some_and(is_elsewhere) {
+        return false;
+    }
     let Some(last) = path.path.segments.last() else {
         return false;
     };
@@ -83,6 +104,8 @@ fn is_known_path(path: &TypePath) -> bool {
     };
     path.qself.is_none() && KNOWN.iter().any(|name| last.ident == name) && arguments_are
 }
+
+const HOMES: [&str; 3] = ["std", "core", "alloc"];
 
 const KNOWN: [&str; 38] = [
     "Arc",
