@@ -35,11 +35,15 @@ fn fields(input: ParseStream<'_>) -> syn::Result<(Vec<TokenStream>, bool)> {
         let ahead = input.fork();
         match ahead.call(Field::parse_named) {
             Ok(_) if ahead.is_empty() || ahead.peek(Token![,]) => {
-                fields.push(input.call(Field::parse_named)?.into_token_stream());
+                let field = input.call(Field::parse_named)?;
+                add(&mut fields, field.ident.clone(), field.into_token_stream());
             }
             _ => {
                 let (name, no_type) = name(input);
-                fields.extend(name.map(|name| quote!(#name: ())));
+                if let Some(name) = name {
+                    let unread = quote!(#name: ());
+                    add(&mut fields, Some(name), unread);
+                }
                 is_reported &= no_type;
                 // Without a comma behind it, too, the next field is one.
                 if no_type && input.fork().call(Field::parse_named).is_ok() {
@@ -50,7 +54,14 @@ fn fields(input: ParseStream<'_>) -> syn::Result<(Vec<TokenStream>, bool)> {
         }
         input.parse::<Option<Token![,]>>()?;
     }
-    Ok((fields, is_reported))
+    let fields = fields.into_iter().map(|(_, field)| field);
+    Ok((fields.collect(), is_reported))
+}
+
+/// Adds a field; while it is being written its name may stand there twice.
+fn add(fields: &mut Vec<(Option<Ident>, TokenStream)>, name: Option<Ident>, field: TokenStream) {
+    fields.retain(|(other, _)| *other != name);
+    fields.push((name, field));
 }
 
 /// The name of a field that cannot be read, and whether it has no type at all yet.

@@ -27,4 +27,15 @@ fn sleep(_: &Stay) -> StayUpdate {
     Stay::update().nights([1]).replace_nights([2])
 }
 
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Note {
+    text text: String,
+    read: bool,
+}
+
+#[node]
+fn open(_: &Note) -> NoteUpdate {
+    Note::update().read(true).text("twice")
+}
+
 fn main() {}
