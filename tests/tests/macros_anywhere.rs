@@ -606,6 +606,7 @@ type Hook<T> = Box<dyn Fn(&Engine<Nested<T>>) + Send + Sync>;
 
 #[graph(state = Visits, start -> left -> end)]
 struct Watched {
+    #[expect(clippy::type_complexity, reason = "an alias would not show it")]
     built: Box<dyn Fn(&Engine<Watched>) + Send + Sync>,
     #[graph(skip)]
     later: Option<fn() -> Engine<Watched>>,
