@@ -4,6 +4,8 @@ use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::quote_spanned;
 use syn::Generics;
 
+use crate::spans;
+
 /// The tokens with the type's own name for `Self`.
 pub(crate) fn named(tokens: TokenStream, name: &Ident, generics: &Generics) -> TokenStream {
     let (_, ty, _) = generics.split_for_impl();
@@ -20,7 +22,7 @@ pub(crate) fn named(tokens: TokenStream, name: &Ident, generics: &Generics) -> T
                 });
             }
             // A group that is made anew has lost where its brackets are.
-            TokenTree::Group(group) if is_in(&group.stream()) => {
+            TokenTree::Group(group) if spans::mention(group.stream(), "Self") => {
                 let inner = self::named(group.stream(), name, generics);
                 let mut outer = Group::new(group.delimiter(), inner);
                 outer.set_span(group.span());
@@ -30,14 +32,6 @@ pub(crate) fn named(tokens: TokenStream, name: &Ident, generics: &Generics) -> T
         }
     }
     named
-}
-
-fn is_in(tokens: &TokenStream) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "Self",
-        TokenTree::Group(group) => is_in(&group.stream()),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use syn::{
 };
 
 use crate::errors::Errors;
+use crate::text;
 use imports::Imports;
 
 /// What is read.
@@ -141,7 +142,7 @@ fn segments(path: &ExprPath) -> Vec<String> {
     let (ty, position) = of_type.map_or((None, 0), |(ty, position)| (Some(ty), position));
     let of_type = ty.into_iter().flat_map(|ty| &ty.path.segments);
     let own = path.path.segments.iter().skip(position);
-    let words = of_type.chain(own).map(|part| imports::text(&part.ident));
+    let words = of_type.chain(own).map(|part| text::name(&part.ident));
     words.collect()
 }
 

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
-use syn::Generics;
+use syn::{GenericParam, Generics};
 
 /// The tokens, moved to `at`; those in brackets stay.
 pub(crate) fn moved(at: Span, tokens: TokenStream) -> TokenStream {
@@ -26,10 +26,22 @@ pub(crate) fn holds(generics: &Generics, at: Span, check: &TokenStream) -> Token
 }
 
 /// Whether the tokens mention the name.
-pub(crate) fn mention(tokens: TokenStream, name: &Ident) -> bool {
+pub(crate) fn mention<N: ?Sized>(tokens: TokenStream, name: &N) -> bool
+where
+    Ident: PartialEq<N>,
+{
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(other) => other == *name,
         TokenTree::Group(group) => mention(group.stream(), name),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
+}
+
+/// What a parameter is called.
+pub(crate) fn name_of(parameter: &GenericParam) -> &Ident {
+    match parameter {
+        GenericParam::Type(ty) => &ty.ident,
+        GenericParam::Const(value) => &value.ident,
+        GenericParam::Lifetime(lifetime) => &lifetime.lifetime.ident,
+    }
 }

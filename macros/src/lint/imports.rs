@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 
-use syn::ext::IdentExt;
 use syn::{Block, Ident, Item, ItemType, Stmt, Type, UseTree};
+
+use crate::text;
 
 /// What the `use` and `type` items of the blocks around an expression bring into scope, the
 /// innermost last.
@@ -67,15 +68,15 @@ impl Scope {
     fn alias(&mut self, item: &ItemType) {
         if let Type::Path(path) = &*item.ty {
             let segments = path.path.segments.iter();
-            let full = segments.map(|part| text(&part.ident)).collect();
-            self.names.insert(text(&item.ident), full);
+            let full = segments.map(|part| text::name(&part.ident)).collect();
+            self.names.insert(text::name(&item.ident), full);
         }
     }
 
     fn add(&mut self, mut prefix: Vec<String>, tree: &UseTree) {
         match tree {
             UseTree::Path(path) => {
-                prefix.push(text(&path.ident));
+                prefix.push(text::name(&path.ident));
                 self.add(prefix, &path.tree);
             }
             UseTree::Name(name) => self.name(prefix, &name.ident, &name.ident),
@@ -93,19 +94,14 @@ impl Scope {
     fn name(&mut self, mut prefix: Vec<String>, name: &Ident, alias: &Ident) {
         let is_self = name == "self";
         if !is_self {
-            prefix.push(text(name));
+            prefix.push(text::name(name));
         }
         let alias = match (is_self && alias == "self", prefix.last()) {
             (true, Some(last)) => last.clone(),
-            _ => text(alias),
+            _ => text::name(alias),
         };
         self.names.insert(alias, prefix);
     }
-}
-
-/// The name, however it is written.
-pub(super) fn text(ident: &Ident) -> String {
-    ident.unraw().to_string()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{GenericParam, Generics, Ident, parse_quote};
+use syn::{Generics, Ident, parse_quote};
 
 use super::model::{Arg, Model};
 use super::options::Options;
@@ -219,11 +219,7 @@ fn checked_writes(model: &Model) -> Option<TokenStream> {
 /// Whether the state's type mentions a parameter of the node.
 fn has_open_state(model: &Model) -> bool {
     let state = model.state.to_token_stream();
-    let mut params = model.generics.params.iter().map(|param| match param {
-        GenericParam::Type(param) => &param.ident,
-        GenericParam::Const(param) => &param.ident,
-        GenericParam::Lifetime(param) => &param.lifetime.ident,
-    });
+    let mut params = model.generics.params.iter().map(spans::name_of);
     params.any(|name| spans::mention(state.clone(), name))
 }
 

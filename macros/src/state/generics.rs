@@ -3,7 +3,7 @@
 //! They are on the types of the fields and not on the type parameters: a
 //! `PhantomData<T>` or a `T::Item` then requires no more than it needs.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{GenericParam, Type};
 
@@ -11,32 +11,20 @@ use super::model::{Field, State};
 use super::reducer::Reducer;
 use super::types::{self, Shape};
 use super::{codec, reducer_type};
+use crate::spans;
 
 /// The fields whose types depend on a parameter of the struct.
 pub(super) fn open_fields<'a>(state: &'a State<'_>) -> Vec<&'a Field<'a>> {
-    let parameters: Vec<String> = state
-        .generics
-        .params
-        .iter()
-        .filter_map(|parameter| match parameter {
-            GenericParam::Type(parameter) => Some(parameter.ident.to_string()),
-            GenericParam::Const(parameter) => Some(parameter.ident.to_string()),
-            GenericParam::Lifetime(_) => None,
+    let is_open = |field: &&Field<'_>| {
+        let mut parameters = state.generics.params.iter();
+        parameters.any(|parameter| match parameter {
+            GenericParam::Type(_) | GenericParam::Const(_) => {
+                spans::mention(field.ty.to_token_stream(), spans::name_of(parameter))
+            }
+            GenericParam::Lifetime(_) => false,
         })
-        .collect();
-    state
-        .fields
-        .iter()
-        .filter(|field| mentions(field.ty.to_token_stream(), &parameters))
-        .collect()
-}
-
-fn mentions(tokens: TokenStream, names: &[String]) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Group(group) => mentions(group.stream(), names),
-        TokenTree::Ident(ident) => names.contains(&ident.to_string()),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
+    };
+    state.fields.iter().filter(is_open).collect()
 }
 
 /// The user's `where` clause and `predicates`.

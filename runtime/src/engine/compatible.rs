@@ -2,7 +2,7 @@
 
 use super::stored::{Asked, Stored};
 use crate::error::Error;
-use crate::graph::{Differences, StoredGraph};
+use crate::graph::{Differences, GraphInfo, StoredGraph};
 use crate::hash::Digest;
 use crate::session::load::undecodable;
 use crate::session::migrate::is_needed;
@@ -43,19 +43,23 @@ impl Stored {
 
     /// Checks that the run may be continued from where it stood under `graph`.
     pub(super) fn check_from<'a>(&'a self, head: &'a Head, graph: GraphChange) -> Asked<'a, ()> {
-        Box::pin(async move {
-            match self.differences(head, graph.fingerprint).await? {
-                Some(differences) => check_open(self.engine().graph, head, graph, &differences),
-                None => Ok(()),
-            }
-        })
+        self.check_against(head, graph, check_open)
     }
 
     /// Checks that a step may be added behind the last one, if that left nothing open.
     pub(super) fn check_fields<'a>(&'a self, head: &'a Head, graph: GraphChange) -> Asked<'a, ()> {
+        self.check_against(head, graph, check_fields)
+    }
+
+    fn check_against<'a>(
+        &'a self,
+        head: &'a Head,
+        graph: GraphChange,
+        check: fn(&GraphInfo, &Head, GraphChange, &Differences) -> Result<(), Error>,
+    ) -> Asked<'a, ()> {
         Box::pin(async move {
             match self.differences(head, graph.fingerprint).await? {
-                Some(differences) => check_fields(self.engine().graph, head, graph, &differences),
+                Some(differences) => check(self.engine().graph, head, graph, &differences),
                 None => Ok(()),
             }
         })

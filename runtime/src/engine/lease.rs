@@ -1,6 +1,7 @@
 //! The lease of a driven run: renewed while somebody polls its execution, given
 //! back when it is dropped.
 
+use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -127,14 +128,10 @@ impl Stored {
     }
 
     /// Another call of this engine drives the run.
-    pub(super) fn lease_held(&self) -> Pin<Box<dyn Future<Output = Error> + Send + '_>> {
+    pub(super) fn lease_held(&self) -> Asked<'_, Infallible> {
         Box::pin(async {
-            let head = match self.head().await {
-                Ok(head) => head,
-                Err(error) => return error,
-            };
-            match head.lease {
-                Some(lease) => Error::lease_held(self.id(), lease),
+            match self.head().await?.lease {
+                Some(lease) => Err(Error::lease_held(self.id(), lease)),
                 // About to take its lease, or about to give it back.
                 None => self.driven_by(None).await,
             }
@@ -143,21 +140,15 @@ impl Stored {
 
     /// This engine drives the run; the call may have been made inside one of its nodes.
     /// The error shows the lease that it would take now.
-    pub(super) fn driven_by(
-        &self,
-        node: Option<&'static str>,
-    ) -> Pin<Box<dyn Future<Output = Error> + Send + '_>> {
+    pub(super) fn driven_by(&self, node: Option<&'static str>) -> Asked<'_, Infallible> {
         Box::pin(async move {
             let EngineIdentity { owner, lease, .. } = self.engine();
-            match self.now().await {
-                Ok(now) => Error::LeaseHeld {
-                    run: self.id().to_owned(),
-                    owner: owner.clone(),
-                    expires: clock::after(now, *lease),
-                    node,
-                },
-                Err(error) => error,
-            }
+            Err(Error::LeaseHeld {
+                run: self.id().to_owned(),
+                owner: owner.clone(),
+                expires: clock::after(self.now().await?, *lease),
+                node,
+            })
         })
     }
 }

@@ -309,7 +309,7 @@ impl<G: Graph> Engine<G> {
                     }
                     Ended::With(result) => result,
                     Ended::Within(inside::Inner { node }) => {
-                        Err(self.handle("resume", run)?.at.driven_by(node).await)
+                        match self.handle("resume", run)?.at.driven_by(node).await? {}
                     }
                 };
             }
@@ -351,7 +351,7 @@ impl<G: Graph> Engine<G> {
         // Meanwhile it may have ended, and this turn begun elsewhere.
         match part.is_over() {
             true => Ok(None),
-            false => Err(handle.at.lease_held().await),
+            false => match handle.at.lease_held().await? {},
         }
     }
 

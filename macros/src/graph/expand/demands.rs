@@ -1,7 +1,7 @@
 //! What rustc has to find true of the graph in addition to the calls themselves.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Generics, Type};
 
@@ -19,23 +19,27 @@ pub(super) fn functions(code: &Code<'_>) -> TokenStream {
 /// The state, which is an error if it is none. Of a generic graph rustc says it where it
 /// finds it.
 pub(super) fn state(code: &Code<'_>, state: &Type) -> TokenStream {
-    let at = state.span();
-    let checked = code.path(at, quote!(glue::Checked));
-    let is_state = code.path(at, quote!(glue::is_state));
-    let is_state = quote_spanned!(at=> #is_state::<#state>);
-    let is_state = spans::holds(&code.generics, at, &is_state);
-    quote_spanned!(at=> #checked<#state, #is_state>)
+    checked(code, &code.generics, state, quote!(glue::is_state))
 }
 
 /// A node that may be none: one error where the rows first mention it.
 pub(super) fn node(code: &Code<'_>, path: &syn::Path) -> TokenStream {
-    let at = path.span();
-    let checked = code.path(at, quote!(glue::Checked));
-    let is_node = code.path(at, quote!(glue::is_node));
-    let is_node = quote_spanned!(at=> #is_node::<#path>);
     // Such a node mentions no parameter of its graph.
-    let is_node = spans::holds(&Generics::default(), at, &is_node);
-    quote_spanned!(at=> #checked<#path, #is_node>)
+    checked(code, &Generics::default(), path, quote!(glue::is_node))
+}
+
+/// The type, which is an error if the bounds of the function `is` do not hold for it.
+fn checked(
+    code: &Code<'_>,
+    generics: &Generics,
+    ty: &impl ToTokens,
+    is: TokenStream,
+) -> TokenStream {
+    let at = ty.span();
+    let (checked, is) = (code.path(at, quote!(glue::Checked)), code.path(at, is));
+    let is = quote_spanned!(at=> #is::<#ty>);
+    let holds = spans::holds(generics, at, &is);
+    quote_spanned!(at=> #checked<#ty, #holds>)
 }
 
 /// Nodes that an edge gives no input take none.

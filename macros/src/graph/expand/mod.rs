@@ -83,7 +83,7 @@ impl<'a> Code<'a> {
                     let (name, ty) = (&value.ident, &value.ty);
                     quote!(const #name: #ty)
                 }
-                other => name_of(other).to_token_stream(),
+                other => spans::name_of(other).to_token_stream(),
             });
             let parameters = (!used.is_empty()).then(|| quote!(<#(#bare),*>));
             let node = match used.is_empty() && looks_like_a_type(path) {
@@ -106,7 +106,7 @@ impl<'a> Code<'a> {
         let name = Ident::new(&format!("__N{node}"), at);
         let path = &self.model.nodes[node as usize].path;
         let used = self.used(&path.to_token_stream());
-        let names = used.iter().map(|parameter| name_of(parameter));
+        let names = used.iter().map(|parameter| spans::name_of(parameter));
         let arguments = (!used.is_empty()).then(|| spans::moved(at, quote!(<#(#names),*>)));
         quote!(#name #arguments)
     }
@@ -121,7 +121,7 @@ impl<'a> Code<'a> {
     fn used(&self, tokens: &TokenStream) -> Vec<&GenericParam> {
         let parameters = self.generics.params.iter();
         parameters
-            .filter(|parameter| spans::mention(tokens.clone(), name_of(parameter)))
+            .filter(|parameter| spans::mention(tokens.clone(), spans::name_of(parameter)))
             .collect()
     }
 
@@ -165,14 +165,6 @@ fn bounded(generics: &Generics) -> Generics {
     }
     generics.where_clause = clause;
     generics
-}
-
-fn name_of(parameter: &GenericParam) -> &Ident {
-    match parameter {
-        GenericParam::Type(ty) => &ty.ident,
-        GenericParam::Const(value) => &value.ident,
-        GenericParam::Lifetime(lifetime) => &lifetime.lifetime.ident,
-    }
 }
 
 fn implementation(code: &Code<'_>) -> TokenStream {
