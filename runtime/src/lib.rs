@@ -30,6 +30,7 @@ mod const_text;
 mod cx;
 pub mod encode;
 mod engine;
+mod erased;
 mod error;
 pub mod graph;
 mod hash;
@@ -79,6 +80,7 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::encode;
+    pub use crate::erased::{Input, Updates};
     pub use crate::graph::*;
     pub use crate::state::{
         Clash, FieldInfo, FieldSet, ListOf, ListOfTexts, ReduceError, Slot, State, StateInfo,

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::as_json;
+use crate::erased::{self, AnyState};
 use crate::error::Error;
 use crate::hash::Digest;
+use crate::state::State;
 use crate::store::{EffectRecord, Status, StepKind};
 
 /// A run as it stood when the call that returned it did.
@@ -35,7 +37,7 @@ use crate::store::{EffectRecord, Status, StepKind};
 /// ```
 #[derive(Debug, Serialize)]
 #[serde(bound = "S: Serialize")]
-pub struct Run<S> {
+pub struct Run<S: ?Sized> {
     pub(crate) id: String,
     pub(crate) status: Status,
     pub(crate) steps: u64,
@@ -54,7 +56,40 @@ pub struct Run<S> {
     pub(crate) skipped: Vec<SkippedTurn>,
 }
 
-impl<S> Clone for Run<S> {
+/// A run of any graph.
+pub(crate) type AnyRun = Run<dyn AnyState>;
+
+impl AnyRun {
+    /// The run of a graph whose states are `S`.
+    pub(crate) fn typed<S: State>(self) -> Run<S> {
+        let Self {
+            id,
+            status,
+            steps,
+            turn,
+            token,
+            state,
+            fingerprint,
+            interrupts,
+            error,
+            skipped,
+        } = self;
+        Run {
+            id,
+            status,
+            steps,
+            turn,
+            token,
+            state: erased::shared(state),
+            fingerprint,
+            interrupts,
+            error,
+            skipped,
+        }
+    }
+}
+
+impl<S: ?Sized> Clone for Run<S> {
     fn clone(&self) -> Self {
         Self {
             id: self.id.clone(),
@@ -72,7 +107,10 @@ impl<S> Clone for Run<S> {
 }
 
 /// Without a serde feature that all users of the crate would then get, too.
-fn shared<S: Serialize, Z: Serializer>(state: &Arc<S>, serializer: Z) -> Result<Z::Ok, Z::Error> {
+fn shared<S: Serialize + ?Sized, Z: Serializer>(
+    state: &Arc<S>,
+    serializer: Z,
+) -> Result<Z::Ok, Z::Error> {
     state.as_ref().serialize(serializer)
 }
 
@@ -159,7 +197,14 @@ impl Outcome<()> {
     }
 }
 
-impl<S> Run<S> {
+impl<S: Clone> Run<S> {
+    /// The state itself; cloned if it is still shared.
+    pub fn into_state(self) -> S {
+        Arc::unwrap_or_clone(self.state)
+    }
+}
+
+impl<S: ?Sized> Run<S> {
     /// The run's id.
     pub fn id(&self) -> &str {
         &self.id
@@ -170,14 +215,6 @@ impl<S> Run<S> {
     /// A further turn on the run clones the state once as long as this `Run` is held.
     pub fn state(&self) -> &S {
         &self.state
-    }
-
-    /// The state itself; cloned if it is still shared.
-    pub fn into_state(self) -> S
-    where
-        S: Clone,
-    {
-        Arc::unwrap_or_clone(self.state)
     }
 
     /// Where the run stands.

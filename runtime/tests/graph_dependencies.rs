@@ -33,9 +33,9 @@ impl Voice for Parrot {
     }
 }
 
-fn visits(done: superstep::graph::Done<impl Graph<State = Trail>>) -> Vec<String> {
+fn visits(done: superstep::graph::Done) -> Vec<String> {
     let mut state = Trail::default();
-    superstep::State::apply(&mut state, &mut [done.update.unwrap()]).unwrap();
+    superstep::State::apply(&mut state, &mut [done.update.unwrap().take::<Trail>()]).unwrap();
     state.visits
 }
 

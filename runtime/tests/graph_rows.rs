@@ -124,19 +124,19 @@ fn match_takes_the_arm_of_the_route() {
 #[test]
 fn inputs_reach_their_node_and_survive_their_encoding() {
     let input = with::<Reader>("read", "7");
-    assert_eq!(Reader::encode_input(&input).unwrap(), "7");
+    assert_eq!(input.to_text().unwrap(), "7");
     let done = run_node(&READER(), "read", Some(input), &Trail::default());
     let mut state = Trail::default();
-    superstep::State::apply(&mut state, &mut [done.update.unwrap()]).unwrap();
+    superstep::State::apply(&mut state, &mut [done.update.unwrap().take::<Trail>()]).unwrap();
     assert_eq!(state.visits, ["web/7/1"]);
 }
 
 #[test]
 fn a_stored_input_of_another_shape_is_refused() {
     let read = graph_support::number::<Reader>("read");
-    assert!(Reader::decode_input(read, "\"seven\"").is_err());
+    assert!(Reader::INFO.read_input(read, "\"seven\"").is_err());
     let write = graph_support::number::<Reader>("write");
-    let error = Reader::decode_input(write, "7").err().unwrap();
+    let error = Reader::INFO.read_input(write, "7").err().unwrap();
     assert!(error.to_string().contains("takes no input"), "{error}");
 }
 

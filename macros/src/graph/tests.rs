@@ -255,7 +255,7 @@ fn the_row_of_a_match_sees_the_route_alone() {
             _,
         >(
             __graph,
-            ::core::option::Option::None,
+            __input,
             __state,
             __cx,
             |__given| {
@@ -265,10 +265,7 @@ fn the_row_of_a_match_sees_the_route_alone() {
                 let mut __hops = __rt::Hops::none();
                 match __route {
                     Way::Many(xs) => {
-                        if !__rt::glue::each::<
-                            __N1,
-                            _,
-                        >(&mut __hops, 1u32, xs, __Input::N1) {
+                        if !__rt::glue::each::<__N1>(&mut __hops, 1u32, xs) {
                             __rt::Hops::to(&mut __hops, 2u32);
                         }
                     }
@@ -278,7 +275,7 @@ fn the_row_of_a_match_sees_the_route_alone() {
                             __rt::Hops::with(
                                 &mut __hops,
                                 3u32,
-                                __Input::N1(__rt::glue::item::<__N1>(__item)),
+                                __rt::glue::item::<__N1>(__item),
                             );
                         }
                         __rt::Hops::to(&mut __hops, 4u32);

@@ -18,7 +18,7 @@ use std::any::type_name;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use draft::Draft;
-pub(crate) use round_trip::{lost, read_back, same_text, same_value};
+pub(crate) use round_trip::{lost, lost_as, read_back, same_text, same_value};
 
 use crate::panics::caught;
 

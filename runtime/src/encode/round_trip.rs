@@ -38,7 +38,16 @@ pub(crate) fn same_value<T: Debug>(value: &T, back: &T) -> Result<(), EncodeErro
 
 /// A `T` that does not decode again.
 pub(crate) fn lost<T>(error: DecodeError) -> EncodeError {
-    fail::<T>("", format!("it does not decode again: {}", error.reason))
+    lost_as(type_name::<T>(), error)
+}
+
+/// The same of a type with that name.
+pub(crate) fn lost_as(ty: &'static str, error: DecodeError) -> EncodeError {
+    EncodeError {
+        ty,
+        path: ".".into(),
+        reason: format!("it does not decode again: {}", error.reason),
+    }
 }
 
 /// Checks that a `T`, decoded and encoded again, has the text that it had.

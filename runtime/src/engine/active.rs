@@ -12,14 +12,13 @@ use super::core::Core;
 use super::inside::{self, Inner};
 use super::pulse::{Abandon, Pulse};
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::panics::{caught, let_go};
-use crate::run::Run;
+use crate::run::AnyRun;
 
 /// What driving a run results in.
-pub(super) type RunResult<G> = Result<Run<<G as Graph>::State>, Error>;
+pub(super) type RunResult = Result<AnyRun, Error>;
 
-pub(super) type Driving<G> = Pin<Box<dyn Future<Output = RunResult<G>> + Send>>;
+pub(super) type Driving = Pin<Box<dyn Future<Output = RunResult> + Send>>;
 
 /// What a call is for.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,25 +66,25 @@ pub(super) struct StartedWith {
 /// One execution. None of the calls that wait for it owns it: whichever is
 /// polled drives, so that one that is dropped, or no longer polled, holds
 /// nobody up.
-pub(super) struct Execution<G: Graph> {
+pub(super) struct Execution {
     pub(super) purpose: Purpose,
     pulse: Arc<Pulse>,
-    progress: Mutex<Progress<G>>,
+    progress: Mutex<Progress>,
 }
 
-enum Progress<G: Graph> {
-    Driving(Driving<G>),
-    Done(Ended<G>),
+enum Progress {
+    Driving(Driving),
+    Done(Ended),
 }
 
 /// How an execution ended.
-pub(super) enum Ended<G: Graph> {
-    With(RunResult<G>),
+pub(super) enum Ended {
+    With(RunResult),
     /// It waits for the caller itself, which is inside the run.
     Within(Inner),
 }
 
-impl<G: Graph> Clone for Ended<G> {
+impl Clone for Ended {
     fn clone(&self) -> Self {
         match self {
             Self::With(result) => Self::With(result.clone()),
@@ -94,9 +93,9 @@ impl<G: Graph> Clone for Ended<G> {
     }
 }
 
-impl<G: Graph> Execution<G> {
+impl Execution {
     /// Whoever has held it calls [back](Pulse::call_back) those that came meanwhile.
-    fn progress(&self) -> Option<MutexGuard<'_, Progress<G>>> {
+    fn progress(&self) -> Option<MutexGuard<'_, Progress>> {
         match self.progress.try_lock() {
             Ok(progress) => Some(progress),
             Err(TryLockError::Poisoned(progress)) => Some(progress.into_inner()),
@@ -104,7 +103,7 @@ impl<G: Graph> Execution<G> {
         }
     }
 
-    fn poll(&self, call: u64, cx: &mut Context<'_>) -> Poll<Ended<G>> {
+    fn poll(&self, call: u64, cx: &mut Context<'_>) -> Poll<Ended> {
         if let Some(inner) = inside::place_in(&self.pulse) {
             return Poll::Ready(Ended::Within(inner));
         }
@@ -138,20 +137,20 @@ impl<G: Graph> Execution<G> {
     }
 
     /// Drops what was driven outside the lock, since that runs users' code too.
-    fn end(mut progress: MutexGuard<'_, Progress<G>>, ended: Ended<G>) {
+    fn end(mut progress: MutexGuard<'_, Progress>, ended: Ended) {
         let left = mem::replace(&mut *progress, Progress::Done(ended));
         drop(progress);
         let_go(left);
     }
 
     /// How the lost lease ends it.
-    fn lost(&self) -> Option<Ended<G>> {
+    fn lost(&self) -> Option<Ended> {
         let epoch = self.pulse.lost()?;
         let run = self.pulse.run.clone();
         Some(Ended::With(Err(Error::LeaseLost { run, epoch })))
     }
 
-    fn drive(&self, driving: &mut Driving<G>) -> Poll<Ended<G>> {
+    fn drive(&self, driving: &mut Driving) -> Poll<Ended> {
         if let Some(lost) = self.lost() {
             return Poll::Ready(lost);
         }
@@ -169,7 +168,7 @@ impl<G: Graph> Execution<G> {
     }
 }
 
-impl<G: Graph> Abandon for Execution<G> {
+impl Abandon for Execution {
     fn abandon(&self) {
         if let (Some(progress), Some(lost)) = (self.progress(), self.lost())
             && matches!(&*progress, Progress::Driving(_))
@@ -179,7 +178,7 @@ impl<G: Graph> Abandon for Execution<G> {
     }
 }
 
-impl<G: Graph> Drop for Execution<G> {
+impl Drop for Execution {
     /// Users' values are dropped with it, wherever the last call is.
     fn drop(&mut self) {
         let progress = self.progress.get_mut();
@@ -192,20 +191,20 @@ impl<G: Graph> Drop for Execution<G> {
 }
 
 /// One call's part in an execution.
-pub(super) struct Part<G: Graph> {
-    execution: Arc<Execution<G>>,
+pub(super) struct Part {
+    execution: Arc<Execution>,
     call: u64,
 }
 
 /// What is known of an execution before it has ended.
-pub(super) enum Known<G: Graph> {
+pub(super) enum Known {
     /// It holds the lease and runs tasks.
     Drives,
-    Ended(Ended<G>),
+    Ended(Ended),
 }
 
-impl<G: Graph> Part<G> {
-    fn of(execution: Arc<Execution<G>>) -> Self {
+impl Part {
+    fn of(execution: Arc<Execution>) -> Self {
         let call = execution.pulse.enrol();
         Self { execution, call }
     }
@@ -229,13 +228,13 @@ impl<G: Graph> Part<G> {
     }
 
     /// Drives until the end.
-    pub(super) async fn join(&self) -> Ended<G> {
+    pub(super) async fn join(&self) -> Ended {
         poll_fn(|cx| self.execution.poll(self.call, cx)).await
     }
 
     /// Drives until it is certain whether the execution moves the run or only
     /// reads it.
-    pub(super) async fn known(&self) -> Known<G> {
+    pub(super) async fn known(&self) -> Known {
         let pulse = &self.execution.pulse;
         poll_fn(|cx| {
             if pulse.is_driving() && inside::place_in(pulse).is_none() {
@@ -251,42 +250,42 @@ impl<G: Graph> Part<G> {
     }
 }
 
-impl<G: Graph> Drop for Part<G> {
+impl Drop for Part {
     fn drop(&mut self) {
         self.execution.pulse.leave(self.call);
     }
 }
 
 /// Whether an execution is new. If not, what it would have driven may be used later.
-pub(super) enum Entered<G: Graph> {
-    New(Part<G>),
-    UnderWay(Part<G>, Driving<G>),
+pub(super) enum Entered {
+    New(Part),
+    UnderWay(Part, Driving),
 }
 
 /// The executions of an engine, by run. Each has a number, so that one that
 /// was dropped cannot remove the entry of its successor.
-pub(super) struct Active<G: Graph>(Mutex<Executions<G>>);
+pub(super) struct Active(Mutex<Executions>);
 
-struct Executions<G: Graph> {
+struct Executions {
     started: u64,
-    by_run: HashMap<String, (u64, Weak<Execution<G>>)>,
+    by_run: HashMap<String, (u64, Weak<Execution>)>,
 }
 
 /// An execution's entry among the active ones; goes when the execution ends
 /// or is dropped.
-struct Entry<G: Graph> {
-    core: Arc<Core<G>>,
+struct Entry {
+    core: Arc<Core>,
     run: String,
     number: u64,
 }
 
-impl<G: Graph> Drop for Entry<G> {
+impl Drop for Entry {
     fn drop(&mut self) {
         self.core.active.end(&self.run, self.number);
     }
 }
 
-impl<G: Graph> Active<G> {
+impl Active {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Executions {
             started: 0,
@@ -296,18 +295,18 @@ impl<G: Graph> Active<G> {
 
     /// What is taken out of it must outlive the guard: the last call of an
     /// execution drops it, and that takes the lock again.
-    fn executions(&self) -> MutexGuard<'_, Executions<G>> {
+    fn executions(&self) -> MutexGuard<'_, Executions> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The current execution of the engine's `run`, or else a new one.
     pub(super) fn enter(
         &self,
-        core: &Arc<Core<G>>,
+        core: &Arc<Core>,
         run: &str,
         purpose: &Purpose,
-        driving: Driving<G>,
-    ) -> Entered<G> {
+        driving: Driving,
+    ) -> Entered {
         let found;
         let mut executions = self.executions();
         let entry = executions.by_run.get(run);
@@ -326,11 +325,11 @@ impl<G: Graph> Active<G> {
             run: run.to_owned(),
             number,
         };
-        let driving: Driving<G> = Box::pin(async move {
+        let driving: Driving = Box::pin(async move {
             let _entry = entry;
             driving.await
         });
-        let execution = Arc::new_cyclic(|this: &Weak<Execution<G>>| Execution {
+        let execution = Arc::new_cyclic(|this: &Weak<Execution>| Execution {
             purpose: purpose.clone(),
             pulse: Pulse::new(&core.identity.owner, run, this.clone()),
             progress: Mutex::new(Progress::Driving(driving)),

@@ -11,21 +11,22 @@ use tokio::time::Instant;
 
 use super::inside;
 use crate::cx::Cx;
-use crate::graph::{Done, Graph, NodeId};
+use crate::erased::{Input, Program, SharedState};
+use crate::graph::{Done, NodeId};
 use crate::session::AttemptError;
 
 /// Runs a `blocking` node where it may block, unless it would begin only after
 /// `due`. It cannot be dropped there: if nobody waits any more it is told so, and
 /// its late result is discarded.
-pub(super) async fn on_blocking_pool<G: Graph>(
-    graph: &Arc<G>,
+pub(super) async fn on_blocking_pool(
+    program: &Arc<dyn Program>,
     node: NodeId,
-    input: Option<G::Input>,
-    state: &Arc<G::State>,
+    input: Option<Input>,
+    state: &SharedState,
     leash: &Leash,
     due: Option<Instant>,
-) -> Result<Done<G>, AttemptError> {
-    let (graph, state, runtime) = (Arc::clone(graph), Arc::clone(state), Handle::current());
+) -> Result<Done, AttemptError> {
+    let (program, state, runtime) = (Arc::clone(program), Arc::clone(state), Handle::current());
     let cx = Arc::clone(&leash.0);
     let pulse = inside::current();
     let mut call = spawn_blocking(move || {
@@ -34,7 +35,7 @@ pub(super) async fn on_blocking_pool<G: Graph>(
         let _run = pulse.as_ref().map(inside::run);
         let _node = inside::node(cx.node());
         let _here = cx.run_here();
-        (!is_late).then(|| at_once(graph.call(node, input, &state, &cx), &runtime))
+        (!is_late).then(|| at_once(program.call(node, input, &*state, &cx), &runtime))
     });
     let ended = poll_fn(|task| {
         leash.cx().tell(task.waker());

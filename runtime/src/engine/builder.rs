@@ -181,12 +181,11 @@ impl<G: Graph> EngineBuilder<G> {
         };
         let store = store.map(|store| Arc::new(Unhurried(store)) as _);
         let blueprint = Blueprint {
-            info: G::INFO,
+            program: Arc::new(self.graph),
             circles: closed_circles(G::INFO),
             conflict: settings.conflict,
         };
         let core = Core {
-            graph: Arc::new(self.graph),
             identity: EngineIdentity::new(G::INFO, settings.lease),
             settings,
             store,
@@ -195,9 +194,7 @@ impl<G: Graph> EngineBuilder<G> {
             recent: Recent::new(),
             rehearsal: OnceLock::new(),
         };
-        Ok(Engine {
-            core: Arc::new(core),
-        })
+        Ok(Engine::over(Arc::new(core)))
     }
 }
 

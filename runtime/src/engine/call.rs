@@ -4,52 +4,57 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use super::{At, Engine};
+use super::At;
+use super::active::RunResult;
+use super::core::Core;
 use crate::encode::EncodeError;
+use crate::erased::{AnyState, SharedState, Updates};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::UpdateOf;
-use crate::run::Run;
+use crate::run::{AnyRun, Run};
 use crate::session::GivenResponse;
 
-type Outcome<G> = Result<Run<<G as Graph>::State>, Error>;
-type Driven<'a, G> = Pin<Box<dyn Future<Output = Outcome<G>> + Send + 'a>>;
+type Driven<'a> = Pin<Box<dyn Future<Output = RunResult> + Send + 'a>>;
 
 /// What a call asks for, until it is polled, and then the future that does it.
-struct Call<'a, G: Graph, A> {
+struct Call<'a, G, A> {
     run: String,
-    asked: Option<(Engine<G>, A)>,
+    asked: Option<(Arc<Core>, A)>,
     /// Never locked: it only makes the call `Sync`.
-    driven: Mutex<Option<Driven<'a, G>>>,
+    driven: Mutex<Option<Driven<'a>>>,
+    graph: PhantomData<fn() -> G>,
 }
 
 impl<'a, G: Graph, A> Call<'a, G, A> {
-    const fn new(engine: Engine<G>, run: String, asked: A) -> Self {
+    const fn new(core: Arc<Core>, run: String, asked: A) -> Self {
         Self {
             run,
-            asked: Some((engine, asked)),
+            asked: Some((core, asked)),
             driven: Mutex::const_new(None),
+            graph: PhantomData,
         }
     }
 
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        drive: impl FnOnce(Engine<G>, String, A) -> Driven<'a, G>,
-    ) -> Poll<Outcome<G>> {
+        drive: impl FnOnce(Arc<Core>, String, A) -> Driven<'a>,
+    ) -> Poll<Result<Run<G::State>, Error>> {
         let driven = self.driven.get_mut();
-        if let Some((engine, asked)) = self.asked.take() {
-            *driven = Some(drive(engine, self.run.clone(), asked));
+        if let Some((core, asked)) = self.asked.take() {
+            *driven = Some(drive(core, self.run.clone(), asked));
         }
         match driven {
-            Some(driven) => driven.as_mut().poll(cx),
+            Some(driven) => driven.as_mut().poll(cx).map_ok(AnyRun::typed),
             None => Poll::Pending,
         }
     }
@@ -76,11 +81,11 @@ impl<'a, G: Graph, A> Call<'a, G, A> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing happens until it is awaited"]
-pub struct RunCall<G: Graph>(Call<'static, G, (G::State, Option<u64>)>);
+pub struct RunCall<G: Graph>(Call<'static, G, (SharedState, Option<u64>)>);
 
 impl<G: Graph> RunCall<G> {
-    pub(super) const fn new(engine: Engine<G>, run: String, state: G::State) -> Self {
-        Self(Call::new(engine, run, (state, None)))
+    pub(super) const fn new(core: Arc<Core>, run: String, state: SharedState) -> Self {
+        Self(Call::new(core, run, (state, None)))
     }
 
     /// Sets the run's seed. By default it is a hash of the run's id.
@@ -96,8 +101,8 @@ impl<G: Graph> Future for RunCall<G> {
     type Output = Result<Run<G::State>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |engine, run, (state, seed)| {
-            Box::pin(engine.start(run, state, seed))
+        self.0.poll(cx, |core, run, (state, seed)| {
+            Box::pin(core.start(run, state, seed))
         })
     }
 }
@@ -117,11 +122,11 @@ impl<G: Graph> fmt::Debug for RunCall<G> {
 
 /// A turn to be begun, by [`Engine::turn`]; await it, or spawn it.
 #[must_use = "nothing happens until it is awaited"]
-pub struct TurnCall<G: Graph>(Call<'static, G, (UpdateOf<G>, Option<String>)>);
+pub struct TurnCall<G: Graph>(Call<'static, G, (Updates, Option<String>)>);
 
 impl<G: Graph> TurnCall<G> {
-    pub(super) const fn new(engine: Engine<G>, run: String, update: UpdateOf<G>) -> Self {
-        Self(Call::new(engine, run, (update, None)))
+    pub(super) const fn new(core: Arc<Core>, run: String, update: Updates) -> Self {
+        Self(Call::new(core, run, (update, None)))
     }
 
     /// Names the turn, e.g. after the message that began it: a further call
@@ -139,8 +144,8 @@ impl<G: Graph> Future for TurnCall<G> {
     type Output = Result<Run<G::State>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |engine, run, (update, token)| {
-            Box::pin(engine.start_turn(run, update, token))
+        self.0.poll(cx, |core, run, (update, token)| {
+            Box::pin(core.start_turn(run, update, token))
         })
     }
 }
@@ -159,35 +164,35 @@ impl<G: Graph> fmt::Debug for TurnCall<G> {
 }
 
 /// Edits the state that a fork begins with.
-pub(super) type Edit<'a, G> = Box<dyn FnOnce(&mut <G as Graph>::State) + Send + 'a>;
+pub(super) type Edit<'a> = Box<dyn FnOnce(&mut dyn AnyState) + Send + 'a>;
 
 /// What calls are to have answered, or the first that cannot be stored, and why.
 pub(super) type Responses = Result<Vec<GivenResponse>, (String, EncodeError)>;
 
 /// What is asked of a fork, beside its id.
-struct Fork<'a, G: Graph> {
+struct Fork<'a> {
     origin: (String, At),
-    edit: Edit<'a, G>,
+    edit: Edit<'a>,
     responses: Responses,
 }
 
 /// A fork to be made, by [`Engine::fork`]; await it, or spawn it.
 #[must_use = "nothing happens until it is awaited"]
-pub struct ForkCall<'a, G: Graph>(Call<'a, G, Fork<'a, G>>);
+pub struct ForkCall<'a, G: Graph>(Call<'a, G, Fork<'a>>);
 
 impl<'a, G: Graph> ForkCall<'a, G> {
     pub(super) fn new(
-        engine: Engine<G>,
+        core: Arc<Core>,
         (origin, at): (&str, At),
         run: &str,
-        edit: Edit<'a, G>,
+        edit: Edit<'a>,
     ) -> Self {
         let asked = Fork {
             origin: (origin.to_owned(), at),
             edit,
             responses: Ok(Vec::new()),
         };
-        Self(Call::new(engine, run.to_owned(), asked))
+        Self(Call::new(core, run.to_owned(), asked))
     }
 
     /// What if a call had answered this? In the step that follows the branch, call `n` of
@@ -266,16 +271,13 @@ impl<G: Graph> Future for ForkCall<'_, G> {
     type Output = Result<Run<G::State>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |engine, run, asked| {
+        self.0.poll(cx, |core, run, asked| {
             let Fork {
                 origin: (origin, at),
                 edit,
                 responses,
             } = asked;
-            Box::pin(async move {
-                let made = engine.make_fork((&origin, at), &run, edit, responses);
-                made.await
-            })
+            Box::pin(async move { core.make_fork((&origin, at), &run, edit, responses).await })
         })
     }
 }

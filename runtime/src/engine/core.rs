@@ -11,26 +11,25 @@ use super::active::Active;
 use super::step::Limits;
 use crate::cx::Rehearsal;
 use crate::error::Error;
-use crate::graph::{Graph, GraphInfo};
+use crate::graph::GraphInfo;
 use crate::hash::Digest;
 use crate::machine::Blueprint;
 use crate::options::Settings;
 use crate::session::{Recent, Rules};
 use crate::store::{Access, Claim, Creation, Store};
 
-pub(super) struct Core<G: Graph> {
-    pub(super) graph: Arc<G>,
+pub(super) struct Core {
     pub(super) settings: Settings,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) identity: Arc<EngineIdentity>,
     pub(super) blueprint: Blueprint,
-    pub(super) active: Active<G>,
-    pub(super) recent: Recent<G>,
+    pub(super) active: Active,
+    pub(super) recent: Recent,
     /// Who stands in for the world outside, in a test.
     pub(super) rehearsal: OnceLock<Arc<dyn Rehearsal>>,
 }
 
-impl<G: Graph> Core<G> {
+impl Core {
     pub(super) fn store(&self, call: &'static str) -> Result<&Arc<dyn Store>, Error> {
         let store = self.store.as_ref().ok_or(Error::NoStore { call })?;
         // Reported before anything is written: a lease could not be renewed.

@@ -14,7 +14,6 @@ use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext};
 use super::stored::Stored;
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::session::{Ending, Next, Session, Work};
 
 /// Where a driven run is written, under its lease.
@@ -33,15 +32,15 @@ impl Writer {
 }
 
 /// A run while it is being driven.
-pub(super) struct Drive<'a, G: Graph> {
-    pub(super) core: &'a Core<G>,
-    pub(super) session: &'a mut Session<G>,
+pub(super) struct Drive<'a> {
+    pub(super) core: &'a Core,
+    pub(super) session: &'a mut Session,
     /// None for a run that no store keeps.
     pub(super) writer: Option<&'a mut Writer>,
     pub(super) deadline: Instant,
 }
 
-impl<G: Graph> Drive<'_, G> {
+impl Drive<'_> {
     /// Drives until the run is done, or waits for somebody.
     pub(super) async fn finish(&mut self) -> Result<Ending, Error> {
         let next = self.session.begin();
@@ -85,7 +84,7 @@ impl<G: Graph> Drive<'_, G> {
         match self.session.start() {
             Work::One(task) => {
                 // An `.await` alone would copy the whole future into its place.
-                let result = pin!(step::run_one(self.context(), task)).await;
+                let result = pin!(step::run_task(&self.context(), task)).await;
                 self.session.one(result)
             }
             Work::All(finished) => {
@@ -100,10 +99,10 @@ impl<G: Graph> Drive<'_, G> {
         self.writer.as_ref().map(|writer| writer.at.away())
     }
 
-    fn context(&self) -> StepContext<'_, G> {
+    fn context(&self) -> StepContext<'_> {
         let machine = self.session.machine();
         StepContext {
-            graph: &self.core.graph,
+            program: &self.core.blueprint.program,
             state: machine.state(),
             keys: machine.keys(),
             clock: StepClock {

@@ -1,19 +1,21 @@
 //! Runs that branch off from others.
 
+use std::sync::Arc;
+
 use super::Engine;
 use super::active::RunResult;
 use super::call::{Edit, ForkCall, Responses};
+use super::core::Core;
 use super::handle::RunHandle;
 use super::of_run;
 use super::stored::{Stored, check_new_id};
+use crate::erased::{self, AnyState, SharedState, make_mut};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::machine::{Machine, is_end};
 use crate::panics::caught;
-use crate::run::Run;
 use crate::session::load::check_step;
 use crate::session::{Branch, GivenResponse, Graphs, WhatIf, is_branch};
-use crate::state::whole;
 use crate::store::{Commit, Creation, Head, Loaded, Origin, StepRecord, StoreError};
 
 /// A place in a run's history: a step by its number, or by a label.
@@ -101,17 +103,21 @@ impl<G: Graph> Engine<G> {
         new_id: &str,
         edit: impl FnOnce(&mut G::State) + Send + 'a,
     ) -> ForkCall<'a, G> {
-        ForkCall::new(self.clone(), (id, at.into()), new_id, Box::new(edit))
+        let edit = |state: &mut dyn AnyState| edit(erased::typed_mut(state));
+        let core = Arc::clone(&self.core);
+        ForkCall::new(core, (id, at.into()), new_id, Box::new(edit))
     }
+}
 
+impl Core {
     /// What a [`ForkCall`] does.
     pub(super) async fn make_fork(
-        &self,
+        self: Arc<Self>,
         (id, at): (&str, At),
         new_id: &str,
-        edit: Edit<'_, G>,
+        edit: Edit<'_>,
         responses: Responses,
-    ) -> Result<Run<G::State>, Error> {
+    ) -> RunResult {
         let origin = self.handle("fork", id)?.patient();
         check_new_id(new_id)?;
         let head = origin.at.head().await?;
@@ -141,15 +147,15 @@ pub(super) async fn step_at(at: &Stored, head: &Head, place: At) -> Result<u64, 
         })
 }
 
-impl<G: Graph> RunHandle<G> {
+impl RunHandle {
     async fn fork(
         &self,
         head: &Head,
         step: u64,
         run: &str,
-        edit: Edit<'_, G>,
+        edit: Edit<'_>,
         responses: Vec<GivenResponse>,
-    ) -> RunResult<G> {
+    ) -> RunResult {
         let fork = self.beside(run);
         let (machine, record, graphs) = self.past(head, step).await?;
         let state = edited(&machine, edit).map_err(|message| Error::EditPanicked {
@@ -157,7 +163,7 @@ impl<G: Graph> RunHandle<G> {
             message,
         })?;
         // First of all: what its origin has lost since, or may do by now, does not concern it.
-        if let Some(made) = fork.made(head, step, &state, &responses).await? {
+        if let Some(made) = fork.made(head, step, &*state, &responses).await? {
             return fork.look(made).await;
         }
         self.check_branch(head, &record, &graphs).await?;
@@ -168,12 +174,12 @@ impl<G: Graph> RunHandle<G> {
             turn: self.at.turn_at(head, step).await?,
             what_if: self.what_if(head, step, responses).await?,
         };
-        let commit = self.branch(&branch, run, whole::copy(&state)).await?;
+        let commit = self.branch(&branch, run, Arc::clone(&state)).await?;
         match fork.at.commit(&commit).await {
             Ok(_) => fork.look(fork.at.head().await?).await,
             Err(error @ (StoreError::IdempotencyViolation { .. } | StoreError::NotNext { .. })) => {
                 let responses = &branch.what_if.responses;
-                match fork.made(head, step, &state, responses).await? {
+                match fork.made(head, step, &*state, responses).await? {
                     Some(made) => fork.look(made).await,
                     None => Err(fork.at.said(error)),
                 }
@@ -194,7 +200,7 @@ impl<G: Graph> RunHandle<G> {
         &self,
         origin: &Head,
         step: u64,
-        state: &G::State,
+        state: &dyn AnyState,
         responses: &[GivenResponse],
     ) -> Result<Option<Head>, Error> {
         let head = match self.at.any_head().await {
@@ -208,7 +214,13 @@ impl<G: Graph> RunHandle<G> {
         };
         if let Some(first) = first {
             check_step(&head, &first)?;
-            if is_branch::<G>(&head, &first, state, responses)? {
+            if is_branch(
+                &*self.core.blueprint.program,
+                &head,
+                &first,
+                state,
+                responses,
+            )? {
                 return Ok(Some(head));
             }
         }
@@ -272,7 +284,7 @@ impl<G: Graph> RunHandle<G> {
         &self,
         branch: &Branch<'_>,
         run: &str,
-        state: G::State,
+        state: SharedState,
     ) -> Result<Commit, Error> {
         let Branch { head, record, .. } = branch;
         let create = Creation {
@@ -287,15 +299,15 @@ impl<G: Graph> RunHandle<G> {
             }),
         };
         let (access, rules) = (self.core.identity.take_lease(), self.core.settings.rules());
-        branch.commit::<G>(&self.core.blueprint, run, state, create, access, rules)
+        branch.commit(&self.core.blueprint, run, state, create, access, rules)
     }
 }
 
 /// The state as `edit` leaves it; the error is what its panic said.
-fn edited<G: Graph>(machine: &Machine<G>, edit: Edit<'_, G>) -> Result<G::State, String> {
+fn edited(machine: &Machine, edit: Edit<'_>) -> Result<SharedState, String> {
     caught(|| {
-        let mut state = whole::copy(&**machine.state());
-        edit(&mut state);
+        let mut state = machine.state().copy();
+        edit(make_mut(&mut state));
         state
     })
 }

@@ -8,10 +8,9 @@ use super::patience::Patience;
 use super::shown::run_at;
 use super::stored::{Asked, Stored, check_id};
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::machine::Machine;
 use crate::options::Settings;
-use crate::run::Run;
+use crate::run::AnyRun;
 use crate::session::{Graphs, Tail, restore, restore_state};
 use crate::store::{Head, Loaded};
 
@@ -19,14 +18,14 @@ use crate::store::{Head, Loaded};
 const SLACK: Duration = Duration::from_secs(5);
 
 /// See the module.
-pub(super) struct RunHandle<G: Graph> {
-    pub(super) core: Arc<Core<G>>,
+pub(super) struct RunHandle {
+    pub(super) core: Arc<Core>,
     pub(super) at: Stored,
 }
 
-impl<G: Graph> RunHandle<G> {
+impl RunHandle {
     /// The run that `call` is for.
-    pub(super) fn of(core: &Arc<Core<G>>, call: &'static str, run: &str) -> Result<Self, Error> {
+    pub(super) fn of(core: &Arc<Core>, call: &'static str, run: &str) -> Result<Self, Error> {
         let at = Stored::new(core.store(call)?, run, &core.identity);
         check_id(run)?;
         let core = Arc::clone(core);
@@ -55,14 +54,14 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// A run with its state, to be read.
-    pub(super) async fn load(&self) -> Result<(Loaded, Machine<G>, Tail), Error> {
+    pub(super) async fn load(&self) -> Result<(Loaded, Machine, Tail), Error> {
         let (loaded, graphs) = self.at.loaded().await?;
         let (machine, tail) = restore_state(&self.core.blueprint, &loaded, &graphs)?;
         Ok((loaded, machine, tail))
     }
 
     /// A run that is held, with what is to run next, unless it has ended.
-    pub(super) fn load_held(&self) -> Asked<'_, (Loaded, Graphs, Machine<G>, Tail)> {
+    pub(super) fn load_held(&self) -> Asked<'_, (Loaded, Graphs, Machine, Tail)> {
         Box::pin(async {
             let (loaded, graphs) = self.at.loaded_held().await?;
             let restored = match loaded.head.status.is_final() {
@@ -79,7 +78,7 @@ impl<G: Graph> RunHandle<G> {
 
     /// The machine at `head`: from memory if it is there, else loaded,
     /// with the head that was loaded.
-    pub(super) async fn machine_at(&self, head: Head) -> Result<(Head, Machine<G>, Tail), Error> {
+    pub(super) async fn machine_at(&self, head: Head) -> Result<(Head, Machine, Tail), Error> {
         if let Some((machine, tail)) = self.core.recent.take(&head.run, head.chain) {
             return Ok((head, machine, tail));
         }
@@ -88,7 +87,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// A run as it stands, without moving it.
-    pub(super) fn look(&self, head: Head) -> Asked<'_, Run<G::State>> {
+    pub(super) fn look(&self, head: Head) -> Asked<'_, AnyRun> {
         Box::pin(async move {
             let (head, questions, machine, tail) =
                 match self.core.recent.take(&head.run, head.chain) {

@@ -16,7 +16,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::InvalidLabel`], [`Error::StepNotFound`], [`Error::Pruned`],
     /// [`Error::RunNotFound`].
     pub async fn label(&self, id: &str, step: u64, label: &str) -> Result<(), Error> {
-        let run = self.handle("label", id)?;
+        let run = self.core.handle("label", id)?;
         check_label(label)?;
         run.at.head().await?;
         match run.at.store().label(id, step, label).await {
@@ -34,7 +34,7 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`].
     pub async fn labels(&self, id: &str) -> Result<Vec<(String, u64)>, Error> {
-        let run = self.handle("labels", id)?;
+        let run = self.core.handle("labels", id)?;
         run.at.head().await?;
         run.at.labels().await
     }

@@ -33,6 +33,7 @@ mod turn;
 mod unhurried;
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -49,11 +50,11 @@ use serde::Serialize;
 
 use crate::cx::default_seed;
 use crate::encode;
+use crate::erased::{self, SharedState, UpdateOf, Updates};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::machine::UpdateOf;
 use crate::panics::Caught;
-use crate::run::{Run, StepInfo};
+use crate::run::{AnyRun, Run, StepInfo};
 use crate::state::whole;
 
 /// Drives runs of one graph. Clones are cheap and share everything.
@@ -84,14 +85,13 @@ use crate::state::whole;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Engine<G: Graph> {
-    core: Arc<Core<G>>,
+    core: Arc<Core>,
+    graph: PhantomData<fn() -> G>,
 }
 
 impl<G: Graph> Clone for Engine<G> {
     fn clone(&self) -> Self {
-        Self {
-            core: Arc::clone(&self.core),
-        }
+        Self::over(Arc::clone(&self.core))
     }
 }
 
@@ -124,7 +124,7 @@ impl<G: Graph> Engine<G> {
     /// [`Error::InvalidRunId`], [`Error::InputMismatch`], [`Error::LeaseHeld`],
     /// and whatever stops the run.
     pub fn run(&self, id: impl Into<String>, state: G::State) -> RunCall<G> {
-        RunCall::new(self.clone(), id.into(), state)
+        RunCall::new(Arc::clone(&self.core), id.into(), Arc::new(state))
     }
 
     /// Continues run `id` after a crash, a failure or an answer; returns a
@@ -134,7 +134,8 @@ impl<G: Graph> Engine<G> {
     /// [`Error::RunNotFound`], [`Error::LeaseHeld`], [`Error::GraphChanged`], and
     /// whatever stops the run.
     pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let handle = self.handle("resume", id)?.patient();
+        let core = &self.core;
+        let handle = core.handle("resume", id)?.patient();
         let resumed = async {
             // Only a run that exists has an execution, so that `run` can tell whether it does.
             let head = handle.at.head().await?;
@@ -147,9 +148,9 @@ impl<G: Graph> Engine<G> {
             } else {
                 handle.at.check_open(&head).await?;
             }
-            self.go_on(handle, None).await
+            core.go_on(handle, None).await
         };
-        of_run(id, resumed).await
+        of_run(id, resumed).await.map(AnyRun::typed)
     }
 
     /// Reads run `id`, without advancing anything.
@@ -159,9 +160,9 @@ impl<G: Graph> Engine<G> {
     /// [`Error::GraphChanged`] if a field's reducer has changed since steps were
     /// written that no snapshot covers.
     pub async fn get(&self, id: &str) -> Result<Run<G::State>, Error> {
-        let run = self.handle("get", id)?;
+        let run = self.core.handle("get", id)?;
         let head = run.at.head().await?;
-        of_run(id, run.look(head)).await
+        of_run(id, run.look(head)).await.map(AnyRun::typed)
     }
 
     /// A further turn on a run that has ended or failed: `update` commits as a
@@ -177,7 +178,8 @@ impl<G: Graph> Engine<G> {
     /// effect; [`Error::LeaseHeld`] while somebody else drives it;
     /// and whatever stops the run.
     pub fn turn(&self, id: impl Into<String>, update: UpdateOf<G>) -> TurnCall<G> {
-        TurnCall::new(self.clone(), id.into(), update)
+        let update = Updates::of::<G::State>(update);
+        TurnCall::new(Arc::clone(&self.core), id.into(), update)
     }
 
     /// The result of the turn of run `id` that began with `token`: the run as it stood at
@@ -194,9 +196,9 @@ impl<G: Graph> Engine<G> {
     /// a fork does not inherit; [`Error::InvalidToken`] if none could;
     /// [`Error::Pruned`] if the steps of the turn are gone.
     pub async fn turn_result(&self, id: &str, token: &str) -> Result<Run<G::State>, Error> {
-        let run = self.handle("turn_result", id)?;
+        let run = self.core.handle("turn_result", id)?;
         check_token(id, Some(token))?;
-        of_run(id, run.turn_result(token)).await
+        of_run(id, run.turn_result(token)).await.map(AnyRun::typed)
     }
 
     /// An operator's correction: `update` commits as a step of its own, and
@@ -206,9 +208,8 @@ impl<G: Graph> Engine<G> {
     /// [`Error::LeaseHeld`] while somebody drives the run, [`Error::StepOpen`]
     /// if an unfinished task has effects on record.
     pub async fn update(&self, id: &str, update: UpdateOf<G>) -> Result<Run<G::State>, Error> {
-        let run = self.handle("update", id)?.patient();
-        let write = Box::pin(async move { run.update(update).await });
-        self.execute(id, Purpose::Write("update"), write).await
+        let update = Updates::of::<G::State>(update);
+        self.core.update(id, update).await.map(AnyRun::typed)
     }
 
     /// Answers an open question of run `id`; see [`Run::interrupts`]. Then
@@ -226,7 +227,7 @@ impl<G: Graph> Engine<G> {
         question: &str,
         answer: impl Serialize + Send,
     ) -> Result<(), Error> {
-        let run = self.handle("answer", id)?.patient();
+        let run = self.core.handle("answer", id)?.patient();
         let text = encode::to_string(&answer);
         drop(answer);
         run.at.answer_question(question, text).await
@@ -238,7 +239,7 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::WrongGraph`], [`Error::Undecodable`].
     pub async fn history(&self, id: &str) -> Result<Vec<StepInfo>, Error> {
-        self.handle("history", id)?.at.history().await
+        self.core.handle("history", id)?.at.history().await
     }
 
     /// Executes every node of run `id` again, from step 0 on, with the recorded
@@ -256,7 +257,8 @@ impl<G: Graph> Engine<G> {
     /// [`Error::LeaseHeld`] while somebody drives it, [`Error::Pruned`] if part
     /// of it is gone, [`Error::Corrupt`] if part of it is not what was written.
     pub async fn replay(&self, id: &str) -> Result<Run<G::State>, Error> {
-        self.handle("replay", id)?.replay().await
+        let replayed = self.core.handle("replay", id)?.replay().await;
+        replayed.map(AnyRun::typed)
     }
 
     /// The state of run `id` after `step`; step 0 is the input.
@@ -264,34 +266,43 @@ impl<G: Graph> Engine<G> {
     /// # Errors
     /// [`Error::StepNotFound`], [`Error::Pruned`], [`Error::RunNotFound`], [`Error::Undecodable`].
     pub async fn state_at(&self, id: &str, step: u64) -> Result<G::State, Error> {
-        let run = self.handle("state_at", id)?;
+        let run = self.core.handle("state_at", id)?;
         let head = run.at.head().await?;
         let state = async {
             let (machine, ..) = run.past(&head, step).await?;
-            Ok(whole::copy(&**machine.state()))
+            Ok(whole::copy(erased::typed(&**machine.state())))
         };
         of_run(id, state).await
     }
 
+    /// An engine with that core.
+    const fn over(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            graph: PhantomData,
+        }
+    }
+}
+
+impl Core {
     /// The run that `call` is for.
-    fn handle(&self, call: &'static str, run: &str) -> Result<RunHandle<G>, Error> {
-        RunHandle::of(&self.core, call, run)
+    fn handle(self: &Arc<Self>, call: &'static str, run: &str) -> Result<RunHandle, Error> {
+        RunHandle::of(self, call, run)
     }
 
     /// Does what a call is for, `driving`, as the execution of `run`, or joins the
     /// one that is under way. It awaits the end of one that only reads or
     /// writes; only one that drives is in the way.
     fn execute<'a>(
-        &'a self,
+        self: &'a Arc<Self>,
         run: &'a str,
         purpose: Purpose,
-        mut driving: Driving<G>,
-    ) -> Asked<'a, Run<G::State>> {
+        mut driving: Driving,
+    ) -> Asked<'a, AnyRun> {
         Box::pin(async move {
             runtime::begin(purpose.call())?;
-            let core = &self.core;
             loop {
-                let ended = match core.active.enter(core, run, &purpose, driving) {
+                let ended = match self.active.enter(self, run, &purpose, driving) {
                     Entered::New(part) => part.join().await,
                     Entered::UnderWay(part, again) => {
                         driving = again;
@@ -319,11 +330,11 @@ impl<G: Graph> Engine<G> {
     /// The part of a call in an execution that another call began, until its
     /// end; `None` if that one is over and did not do what this call is for.
     async fn take_part(
-        &self,
+        self: &Arc<Self>,
         run: &str,
         purpose: &Purpose,
-        part: &Part<G>,
-    ) -> Result<Option<Ended<G>>, Error> {
+        part: &Part,
+    ) -> Result<Option<Ended>, Error> {
         if purpose.is_one_with(part.purpose()) {
             return Ok(Some(part.join().await));
         }
@@ -357,7 +368,7 @@ impl<G: Graph> Engine<G> {
 
     /// Continues an existing run, unless it is finished; with a token in the turn that began
     /// with it.
-    async fn go_on(&self, handle: RunHandle<G>, token: Option<&str>) -> RunResult<G> {
+    async fn go_on(self: &Arc<Self>, handle: RunHandle, token: Option<&str>) -> RunResult {
         let run = handle.at.id().to_owned();
         let token = token.map(str::to_owned);
         let purpose = match &token {
@@ -367,22 +378,30 @@ impl<G: Graph> Engine<G> {
         let drive = Box::pin(async move { handle.resume(token.as_deref()).await });
         self.execute(&run, purpose, drive).await
     }
-}
 
-impl<G: Graph> Engine<G> {
-    async fn start(self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
+    async fn start(
+        self: Arc<Self>,
+        run: String,
+        state: SharedState,
+        seed: Option<u64>,
+    ) -> RunResult {
         check_new_id(&run)?;
-        if self.core.store.is_none() {
-            return self.core.run_unstored(run, state, seed).await;
+        if self.store.is_none() {
+            return self.run_unstored(run, state, seed).await;
         }
         let id = run.clone();
         of_run(&id, self.start_stored(run, state, seed)).await
     }
 
-    async fn start_stored(&self, run: String, state: G::State, seed: Option<u64>) -> RunResult<G> {
+    async fn start_stored(
+        self: &Arc<Self>,
+        run: String,
+        state: SharedState,
+        seed: Option<u64>,
+    ) -> RunResult {
         let handle = self.handle("run", &run)?.patient();
         let origin = StartedWith {
-            input: state_text(&self.core, &run, 0, &state)?,
+            input: state_text(self, &run, 0, &*state)?,
             seed: seed.unwrap_or_else(|| default_seed(&run)),
         };
         let own = origin.clone();
@@ -391,16 +410,22 @@ impl<G: Graph> Engine<G> {
     }
 
     async fn start_turn(
-        self,
+        self: Arc<Self>,
         run: String,
-        update: UpdateOf<G>,
+        update: Updates,
         token: Option<String>,
-    ) -> RunResult<G> {
+    ) -> RunResult {
         let handle = self.handle("turn", &run)?.patient();
         check_token(&run, token.as_deref())?;
         let own = token.clone();
         let drive = Box::pin(async move { handle.turn(update, own).await });
         self.execute(&run, Purpose::Turn(token), drive).await
+    }
+
+    async fn update(self: &Arc<Self>, run: &str, update: Updates) -> RunResult {
+        let handle = self.handle("update", run)?.patient();
+        let write = Box::pin(async move { handle.update(update).await });
+        self.execute(run, Purpose::Write("update"), write).await
     }
 }
 

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::blocking::{Leash, on_blocking_pool};
 use crate::cx::Cx;
-use crate::graph::{Done, Graph, NodeId, NodeInfo};
+use crate::erased::{Input, Program, SharedState};
+use crate::graph::{Done, NodeId, NodeInfo};
 use crate::session::AttemptError;
 
 /// The context that a node is given.
@@ -44,23 +45,23 @@ impl Given {
 
 /// Calls a node, on a thread where it may block if it is one that does; such a call is not
 /// begun after `timeout`.
-pub(super) async fn call<G: Graph>(
-    graph: &Arc<G>,
+pub(super) async fn call(
+    program: &Arc<dyn Program>,
     node: NodeId,
-    input: Option<G::Input>,
-    state: &Arc<G::State>,
+    input: Option<Input>,
+    state: &SharedState,
     given: &Given,
     timeout: Duration,
-) -> Result<Done<G>, AttemptError> {
+) -> Result<Done, AttemptError> {
     match given {
         Given::Lent(cx) => {
-            let done = graph.call(node, input, state, cx).await;
+            let done = program.call(node, input, &**state, cx).await;
             done.map_err(AttemptError::Failed)
         }
         Given::Leashed(leash) => {
             let due = Instant::now().checked_add(timeout);
             // Boxed, so that the rare case does not make every task's future larger.
-            Box::pin(on_blocking_pool(graph, node, input, state, leash, due)).await
+            Box::pin(on_blocking_pool(program, node, input, state, leash, due)).await
         }
     }
 }

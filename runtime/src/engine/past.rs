@@ -3,7 +3,6 @@
 use super::handle::RunHandle;
 use super::stored::{Asked, Stored};
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::machine::{Machine, Turn};
 use crate::session::Graphs;
 use crate::session::load::{corrupt, replay_steps, turn_of};
@@ -12,14 +11,14 @@ use crate::store::{Head, Snapshot, StepKind, StepRecord, TurnRecord};
 /// How many records are read at once when a run's history is walked through.
 const PAGE: u64 = 256;
 
-impl<G: Graph> RunHandle<G> {
+impl RunHandle {
     /// The machine of a run after `step`, except for its frontier, which the
     /// record of that step has; and the graphs of the run.
     pub(super) fn past<'a>(
         &'a self,
         head: &'a Head,
         step: u64,
-    ) -> Asked<'a, (Machine<G>, StepRecord, Graphs)> {
+    ) -> Asked<'a, (Machine, StepRecord, Graphs)> {
         Box::pin(async move {
             let Past {
                 snapshot,

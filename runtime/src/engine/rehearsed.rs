@@ -21,7 +21,8 @@ impl<G: Graph> Engine<G> {
         question: &str,
         answer: String,
     ) -> Result<(), Error> {
-        self.handle("answer", id)?
+        self.core
+            .handle("answer", id)?
             .at
             .answer_question(question, Ok(answer))
             .await

@@ -49,15 +49,14 @@ impl<G: Graph> Engine<G> {
     /// that wrote its last step, if that one has fields which this lacks or a higher version, or if
     /// this one has a `migrate` function and an older version of it wrote that step.
     pub async fn snapshot(&self, id: &str) -> Result<(), Error> {
-        let run = self.handle("snapshot", id)?.patient();
+        let run = self.core.handle("snapshot", id)?.patient();
         let write = Box::pin(async move { run.snapshot().await });
-        self.execute(id, Purpose::Write("snapshot"), write)
-            .await
-            .map(drop)
+        let written = self.core.execute(id, Purpose::Write("snapshot"), write);
+        written.await.map(drop)
     }
 }
 
-impl<G: Graph> Core<G> {
+impl Core {
     /// Forgets the state of a run that is gone.
     async fn forget_pruned(&self, store: &Arc<dyn Store>) {
         for run in self.recent.ids() {
@@ -68,8 +67,8 @@ impl<G: Graph> Core<G> {
     }
 }
 
-impl<G: Graph> RunHandle<G> {
-    async fn snapshot(&self) -> RunResult<G> {
+impl RunHandle {
+    async fn snapshot(&self) -> RunResult {
         self.at.head().await?;
         let mut held = self.at.hold().await?;
         let written = self.snapshot_held(held.epoch()).await;
@@ -77,14 +76,14 @@ impl<G: Graph> RunHandle<G> {
         written
     }
 
-    async fn snapshot_held(&self, epoch: u64) -> RunResult<G> {
+    async fn snapshot_held(&self, epoch: u64) -> RunResult {
         let head = self.at.head().await?;
         // It has the fields of today's graph, and its own program has to go on from it.
         self.at.check_writable(&head).await?;
         self.at.check_snapshot(&head).await?;
         let (head, machine, _) = self.machine_at(head).await?;
         self.at.check_version(&head, machine.made_by())?;
-        let state = state_text(&self.core, self.at.id(), head.step, machine.state())?;
+        let state = state_text(&self.core, self.at.id(), head.step, &**machine.state())?;
         let tail = Tail::behind(head.step, state.len());
         let snapshot = Snapshot {
             step: head.step,

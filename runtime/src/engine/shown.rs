@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use crate::as_json;
 use crate::encode;
-use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{Machine, is_end};
-use crate::run::{Interrupt, Run, RunError};
+use crate::run::{AnyRun, Interrupt, RunError};
 use crate::store::{Head, Question, Status, StepRecord, TurnRecord};
 
 /// A run that has ended.
-pub(super) fn finished_run<G: Graph>(
-    machine: &Machine<G>,
+pub(super) fn finished_run(
+    machine: &Machine,
     token: Option<String>,
     fingerprint: Option<Digest>,
-) -> Run<G::State> {
-    Run {
+) -> AnyRun {
+    AnyRun {
         id: machine.run().to_owned(),
         state: Arc::clone(machine.state()),
         status: Status::Completed,
@@ -31,16 +30,12 @@ pub(super) fn finished_run<G: Graph>(
 }
 
 /// A run as it stood after the step `last`, with which one of its turns ended.
-pub(super) fn run_of_turn<G: Graph>(
-    machine: &Machine<G>,
-    last: &StepRecord,
-    turn: TurnRecord,
-) -> Run<G::State> {
+pub(super) fn run_of_turn(machine: &Machine, last: &StepRecord, turn: TurnRecord) -> AnyRun {
     let status = match is_end(&last.frontier) {
         true => Status::Completed,
         false => Status::Failed,
     };
-    Run {
+    AnyRun {
         status,
         turn: turn.turn,
         error: turn.error.as_deref().and_then(stored_error).map(Box::new),
@@ -59,16 +54,12 @@ pub(super) const fn asks(status: Status) -> bool {
 }
 
 /// A run as it is in its store, with the questions of its open step.
-pub(super) fn run_at<G: Graph>(
-    head: &Head,
-    machine: &Machine<G>,
-    questions: Vec<Question>,
-) -> Run<G::State> {
+pub(super) fn run_at(head: &Head, machine: &Machine, questions: Vec<Question>) -> AnyRun {
     let interrupts = match asks(head.status) {
         true => interrupts(questions),
         false => Vec::new(),
     };
-    Run {
+    AnyRun {
         id: head.run.clone(),
         state: Arc::clone(machine.state()),
         status: head.status,

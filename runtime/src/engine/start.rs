@@ -17,15 +17,14 @@ use super::shown::{finished_run, interrupts, run_at};
 use super::step::later;
 use super::stored::{Asked, Taken};
 use crate::cx::RunIdentity;
-use crate::encode::{DecodeError, EncodeError};
+use crate::encode::{DecodeError, Draft, EncodeError};
+use crate::erased::{AnyState, Program, SharedState, Updates};
 use crate::error::Error;
-use crate::graph::Graph;
-use crate::machine::{self, Machine, UpdateOf};
+use crate::machine::{self, Machine};
 use crate::panics::{Caught, let_go};
-use crate::run::Run;
+use crate::run::AnyRun;
 use crate::session::load::{check_step, recorded_state};
 use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail};
-use crate::state::{State, whole};
 use crate::store::{Status, StoreError};
 
 /// Tells nodes that still run when the driving ends.
@@ -38,21 +37,21 @@ impl Drop for WhileDriven {
 }
 
 /// A run that is held, to be driven.
-pub(super) struct Driven<G: Graph> {
-    pub(super) machine: Machine<G>,
+pub(super) struct Driven {
+    pub(super) machine: Machine,
     pub(super) tail: Tail,
     /// What is left of its open step.
-    pub(super) left: LeftOpen<G>,
+    pub(super) left: LeftOpen,
     /// The token of its turn.
     pub(super) token: Option<String>,
 }
 
 /// The state that `step` of a run begins with, as text.
-pub(super) fn state_text<G: Graph>(
-    core: &Core<G>,
+pub(super) fn state_text(
+    core: &Core,
     run: &str,
     step: u64,
-    state: &G::State,
+    state: &dyn AnyState,
 ) -> Result<String, Error> {
     machine::state_text(state, core.settings.check_round_trip).map_err(Error::not_round_trip(
         run,
@@ -63,8 +62,13 @@ pub(super) fn state_text<G: Graph>(
 
 /// A fresh run sees what a resumed one would: nothing is left of fields that the
 /// encoding skips, which only ephemeral ones may be.
-fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::State, Error> {
-    if !G::State::INFO.ephemeral {
+fn as_stored(
+    program: &dyn Program,
+    run: &str,
+    state: SharedState,
+    input: &str,
+) -> Result<SharedState, Error> {
+    if !state.is_ephemeral() {
         return Ok(state);
     }
     let lost = |DecodeError { ty, reason }| EncodeError {
@@ -72,16 +76,16 @@ fn as_stored<G: Graph>(run: &str, state: G::State, input: &str) -> Result<G::Sta
         path: ".".into(),
         reason,
     };
-    whole::from_str(input)
+    (program.read_state(input))
         .map_err(lost)
         .map_err(Error::not_round_trip(run, 0, "the input"))
 }
 
-impl<G: Graph> Core<G> {
+impl Core {
     /// Drives a session to the end of its run.
     fn drive<'a>(
         &'a self,
-        session: &'a mut Session<G>,
+        session: &'a mut Session,
         writer: Option<&'a mut Writer>,
         now: Instant,
     ) -> Asked<'a, Ending> {
@@ -106,9 +110,9 @@ impl<G: Graph> Core<G> {
     pub(super) async fn run_unstored(
         &self,
         run: String,
-        state: G::State,
+        state: SharedState,
         seed: Option<u64>,
-    ) -> RunResult<G> {
+    ) -> RunResult {
         let now = runtime::begin("run")?;
         let mut machine = self.blueprint.machine(RunIdentity::new(run, seed), state);
         machine.begin();
@@ -120,11 +124,12 @@ impl<G: Graph> Core<G> {
     }
 }
 
-impl<G: Graph> RunHandle<G> {
+impl RunHandle {
     /// Creates a run, or continues the existing one.
-    pub(super) async fn start(&self, state: G::State, origin: StartedWith) -> RunResult<G> {
+    pub(super) async fn start(&self, state: SharedState, origin: StartedWith) -> RunResult {
         let StartedWith { input, seed } = origin.clone();
-        let state = as_stored::<G>(self.at.id(), state, &input)?;
+        let program = &*self.core.blueprint.program;
+        let state = as_stored(program, self.at.id(), state, &input)?;
         let identity = RunIdentity::new(self.at.id().to_owned(), Some(seed));
         let machine = self.core.blueprint.machine(identity, state);
         let (create, access) = (
@@ -175,9 +180,13 @@ impl<G: Graph> RunHandle<G> {
             return Ok(());
         };
         check_step(&head, first)?;
-        let stored = recorded_state::<G>(&head, first)?;
+        let stored = recorded_state(&*self.core.blueprint.program, &head, first)?;
         let stored = StartedWith {
-            input: whole::to_string(&stored).map_err(Error::not_round_trip(run, 0, "the input"))?,
+            input: (stored.draft().and_then(Draft::finish)).map_err(Error::not_round_trip(
+                run,
+                0,
+                "the input",
+            ))?,
             seed: head.seed,
         };
         origin.is_same(&stored, run)
@@ -185,7 +194,7 @@ impl<G: Graph> RunHandle<G> {
 
     /// Continues a run where it stands, or returns the finished one. With a token it does so
     /// in the turn that began with it; if that is an earlier one by now, it returns its result.
-    pub(super) fn resume<'a>(&'a self, token: Option<&'a str>) -> Asked<'a, Run<G::State>> {
+    pub(super) fn resume<'a>(&'a self, token: Option<&'a str>) -> Asked<'a, AnyRun> {
         Box::pin(async move {
             if let Some(run) = self.earlier_turn(token).await? {
                 return Ok(run);
@@ -199,7 +208,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The same if the run is in the turn with that token, or in any if there is none.
-    async fn resume_turn(&self, token: Option<&str>) -> Result<Option<Run<G::State>>, Error> {
+    async fn resume_turn(&self, token: Option<&str>) -> Result<Option<AnyRun>, Error> {
         let is_it = |now: Option<&str>| token.is_none() || token == now;
         let head = self.at.head().await?;
         if head.status.is_final() {
@@ -226,7 +235,7 @@ impl<G: Graph> RunHandle<G> {
             let run = run_at(&head, &machine, Vec::new());
             return Ok(is_it(run.token()).then_some(run));
         }
-        let left = match LeftOpen::of(loaded, &graphs) {
+        let left = match LeftOpen::of(&*self.core.blueprint.program, loaded, &graphs) {
             Ok(left) => left,
             Err(error) => {
                 lease.give_back().await;
@@ -244,11 +253,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// Drives a run that is held.
-    pub(super) fn drive_stored(
-        &self,
-        driven: Driven<G>,
-        mut writer: Writer,
-    ) -> Asked<'_, Run<G::State>> {
+    pub(super) fn drive_stored(&self, driven: Driven, mut writer: Writer) -> Asked<'_, AnyRun> {
         Box::pin(async move {
             let Driven {
                 machine,
@@ -281,7 +286,7 @@ impl<G: Graph> RunHandle<G> {
             let finished = finished_run(machine, token, Some(machine.chain()));
             if ending == Ending::Interrupted {
                 // One that waits has given its inputs away.
-                return Ok(Run {
+                return Ok(AnyRun {
                     status: Status::Interrupted,
                     interrupts: interrupts(session.questions()),
                     ..finished
@@ -294,7 +299,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// Commits a correction from outside as a step of its own.
-    pub(super) async fn update(&self, update: UpdateOf<G>) -> RunResult<G> {
+    pub(super) async fn update(&self, update: Updates) -> RunResult {
         let head = self.at.head().await?;
         self.at.check_open(&head).await?;
         // Taken before reading, so that no task can begin an effect meanwhile.
@@ -308,7 +313,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The same under a lease, which goes back with the commit.
-    async fn update_held(&self, update: UpdateOf<G>, epoch: u64) -> RunResult<G> {
+    async fn update_held(&self, update: Updates, epoch: u64) -> RunResult {
         let (loaded, _, machine, tail) = self.load_held().await?;
         let head = loaded.head.clone();
         if head.status.is_final() {

@@ -57,14 +57,10 @@ impl<G: Graph> Engine<G> {
 
     /// The state at that place, as it is stored.
     async fn state_text(&self, id: &str, place: At) -> Result<String, Error> {
-        let run = self.handle("diff_states", id)?;
+        let run = self.core.handle("diff_states", id)?;
         let head = run.at.head().await?;
         let step = step_at(&run.at, &head, place).await?;
         let (machine, ..) = run.past(&head, step).await?;
-        state_text::<G::State>(machine.state(), false).map_err(Error::not_round_trip(
-            id,
-            step,
-            "the state",
-        ))
+        state_text(&**machine.state(), false).map_err(Error::not_round_trip(id, step, "the state"))
     }
 }

@@ -11,16 +11,15 @@ use super::lease::HeldLease;
 use super::shown::{interrupts, run_of_turn};
 use super::start::Driven;
 use super::stored::{Asked, Stored, Taken};
+use crate::erased::Updates;
 use crate::error::Error;
-use crate::graph::Graph;
-use crate::machine::UpdateOf;
-use crate::run::Run;
+use crate::run::AnyRun;
 use crate::session::{Found, LeftOpen, OutsideStep, leaves_a_step_open};
 use crate::store::{Access, Head, Park, StoreError, TurnRecord};
 
 /// What became of a turn's first step.
-enum Begun<G: Graph> {
-    Now(Box<Driven<G>>, HeldLease),
+enum Begun {
+    Now(Box<Driven>, HeldLease),
     /// It is over, or its token has had its turn.
     Before,
     /// Another engine's turn came first, perhaps an equal one: this one begins
@@ -28,10 +27,10 @@ enum Begun<G: Graph> {
     Overtaken,
 }
 
-impl<G: Graph> RunHandle<G> {
+impl RunHandle {
     /// Begins a further turn and drives it. If the token has had its turn, that one is
     /// continued, or its result returned.
-    pub(super) async fn turn(&self, update: UpdateOf<G>, token: Option<String>) -> RunResult<G> {
+    pub(super) async fn turn(&self, update: Updates, token: Option<String>) -> RunResult {
         loop {
             let mut held = None;
             let asked = (update.clone(), token.clone());
@@ -55,10 +54,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The result of the turn with that token, if it is not the current one.
-    pub(super) fn earlier_turn<'a>(
-        &'a self,
-        token: Option<&'a str>,
-    ) -> Asked<'a, Option<Run<G::State>>> {
+    pub(super) fn earlier_turn<'a>(&'a self, token: Option<&'a str>) -> Asked<'a, Option<AnyRun>> {
         Box::pin(async move {
             let Some(token) = token else {
                 return Ok(None);
@@ -71,7 +67,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// See [`Engine::turn_result`](super::Engine::turn_result).
-    pub(super) async fn turn_result(&self, token: &str) -> RunResult<G> {
+    pub(super) async fn turn_result(&self, token: &str) -> RunResult {
         let head = self.at.head().await?;
         let turn = self.at.turn(token).await?;
         let turn = turn.ok_or_else(|| Error::TurnNotFound {
@@ -91,7 +87,7 @@ impl<G: Graph> RunHandle<G> {
 
     /// The run as it stood before the next turn began, if one has. If that dropped a step,
     /// this one has failed.
-    async fn if_followed(&self, turn: &TurnRecord) -> Result<Option<Run<G::State>>, Error> {
+    async fn if_followed(&self, turn: &TurnRecord) -> Result<Option<AnyRun>, Error> {
         let Some(next) = self.at.turn_after(turn.step).await? else {
             return Ok(None);
         };
@@ -110,7 +106,7 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The result of a turn that is not the current one: another must have followed it.
-    pub(super) fn followed(&self, result: Option<Run<G::State>>) -> RunResult<G> {
+    pub(super) fn followed(&self, result: Option<AnyRun>) -> RunResult {
         result.ok_or_else(|| Error::Corrupt {
             run: self.at.id().to_owned(),
             place: "the list of its turns".into(),
@@ -121,9 +117,9 @@ impl<G: Graph> RunHandle<G> {
     /// Commits the turn's first step, under a lease that is then held.
     async fn begin_turn(
         &self,
-        (update, token): (UpdateOf<G>, Option<String>),
+        (update, token): (Updates, Option<String>),
         held: &mut Option<HeldLease>,
-    ) -> Result<Begun<G>, Error> {
+    ) -> Result<Begun, Error> {
         let is_repeated = |head: &Head| token.is_some() && token == head.token;
         let head = self.at.head().await?;
         if is_repeated(&head) {
@@ -184,7 +180,7 @@ impl<G: Graph> RunHandle<G> {
     /// The run as it stands. One that was left with a step open is held from
     /// here on, so that nobody writes to that step any more; so is one that another owner
     /// drives, if the store knows that this owner is gone.
-    async fn find(&self, head: Head, held: &mut Option<HeldLease>) -> Result<Found<G>, Error> {
+    async fn find(&self, head: Head, held: &mut Option<HeldLease>) -> Result<Found, Error> {
         if !self.at.is_to_be_held(&head).await? {
             let (head, machine, tail) = self.machine_at(head).await?;
             // It may have moved between the two reads.

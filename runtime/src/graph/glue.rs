@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use serde_json::Value;
 
 use crate::cx::Cx;
+use crate::encode::{self, DecodeError};
+use crate::erased::{Input, Updates};
 use crate::graph::{
     Call, Dependency, Done, Fails, Given, Graph, HasRoute, Hops, IntoNodeError, IntoOutcome, Is,
     Lends, NoRoute, Node, NodeFn, NodeId, Part, Provides, Returns, Route, RoutesNowhere, Running,
@@ -94,18 +96,18 @@ where
 /// Runs node `N` and expands its row by `row`.
 pub fn step<'a, G, N, S, R, const OK: bool>(
     graph: &'a G,
-    input: Option<ItemOf<N>>,
+    input: Option<Input>,
     state: &'a G::State,
     cx: &'a Cx,
-    row: impl FnOnce(Routed<R::Route, OK>) -> Hops<G::Input> + Send + 'a,
-) -> Running<'a, G>
+    row: impl FnOnce(Routed<R::Route, OK>) -> Hops + Send + 'a,
+) -> Running<'a>
 where
     G: Graph,
     N: Node<G, S, R, OK>,
     S: Is<G::State> + 'static,
     R: Returns<S, OK>,
 {
-    let Some(input) = N::Input::from_item(input) else {
+    let Some(input) = N::Input::from_item(input.map(Input::take)) else {
         // Only a record that was altered leads here.
         return Box::pin(async { Err(NodeError::permanent("its task has no input on record")) });
     };
@@ -127,16 +129,16 @@ where
     G: Graph,
     S: Is<G::State>,
     R: Returns<S, OK>,
-    F: FnOnce(Routed<R::Route, OK>) -> Hops<G::Input> + Send + 'a,
+    F: FnOnce(Routed<R::Route, OK>) -> Hops + Send + 'a,
 {
-    type Running = Running<'a, G>;
+    type Running = Running<'a>;
 
-    fn when(self, returns: impl Future<Output = R> + Send + 'a) -> Running<'a, G> {
+    fn when(self, returns: impl Future<Output = R> + Send + 'a) -> Running<'a> {
         let Self(row, _) = self;
         Box::pin(async move {
             let (update, route) = S::outcome(returns.await)?;
             Ok(Done {
-                update,
+                update: update.map(Updates::of::<G::State>),
                 hops: row(Routed(route)),
             })
         })
@@ -230,33 +232,32 @@ impl<T: ?Sized> Provides<T> for AnyGraph {
 
 /// The row of a node whose edges are in the edge table.
 #[inline]
-pub fn along_row<R: RoutesNowhere<OK>, I, const OK: bool>(_: Routed<R, OK>) -> Hops<I> {
+pub fn along_row<R: RoutesNowhere<OK>, const OK: bool>(_: Routed<R, OK>) -> Hops {
     Hops::Row
 }
 
 /// Goes along the edge of an `each` once for each item; returns whether there
 /// were any.
-pub fn each<N, I>(
-    hops: &mut Hops<I>,
-    edge: u32,
-    items: impl IntoIterator<Item = InputOf<N>>,
-    wrap: fn(ItemOf<N>) -> I,
-) -> bool
+pub fn each<N>(hops: &mut Hops, edge: u32, items: impl IntoIterator<Item = InputOf<N>>) -> bool
 where
     N: NodeFn,
     N::Input: TakesInput,
 {
-    let items = items.into_iter().map(N::Input::carried);
-    hops.each(edge, items.map(wrap))
+    hops.each(edge, Input::all(items.into_iter().map(N::Input::carried)))
 }
 
 /// The input of one task.
-pub fn item<N>(value: InputOf<N>) -> ItemOf<N>
+pub fn item<N>(value: InputOf<N>) -> Input
 where
     N: NodeFn,
     N::Input: TakesInput,
 {
-    N::Input::carried(value)
+    Input::of(N::Input::carried(value))
+}
+
+/// Reads the input of a task of node `N`.
+pub(crate) fn read_input<N: NodeFn>(json: &str) -> Result<Input, DecodeError> {
+    encode::from_str::<ItemOf<N>>(json).map(Input::of)
 }
 
 /// Says that an edge gives node `N` no input.
@@ -275,18 +276,19 @@ where
 
 /// Goes along the edge of an `on error` row from node `F`, whose task had that input, to
 /// node `N`.
-pub fn failed<F, N, I>(
-    hops: &mut Hops<I>,
-    edge: u32,
-    (failure, input): (&Failure, Option<&ItemOf<F>>),
-    wrap: fn(ItemOf<N>) -> I,
-) where
+pub fn failed<F, N>(hops: &mut Hops, edge: u32, failure: &Failure, input: Option<&Input>)
+where
     F: NodeFn,
     N: NodeFn,
     F::Input: Fails<N::Input>,
 {
-    match F::Input::item(failure.clone(), input) {
-        Some(item) => hops.with(edge, wrap(item)),
+    let handed = |item: Option<&ItemOf<F>>| F::Input::item(failure.clone(), item);
+    let item = match input {
+        Some(input) => input.lend(|item| handed(Some(item))),
+        None => handed(None),
+    };
+    match item {
+        Some(item) => hops.with(edge, Input::of(item)),
         None => hops.to(edge),
     }
 }
@@ -295,13 +297,4 @@ pub fn failed<F, N, I>(
 #[cold]
 pub fn no_such_node<T>(node: NodeId) -> T {
     unreachable!("node {node} is not in this graph")
-}
-
-/// The error for a stored input of a node that takes none.
-#[cold]
-pub fn no_input(node: NodeId) -> crate::encode::DecodeError {
-    crate::encode::DecodeError {
-        ty: "no input",
-        reason: format!("node {node} takes no input"),
-    }
 }

@@ -3,6 +3,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::encode::DecodeError;
+use crate::erased::{Input, ReadInput};
+use crate::graph::glue;
 use crate::graph::node::NodeFn;
 use crate::node_error::NodeError;
 use crate::options::ConflictPolicy;
@@ -70,6 +73,15 @@ impl GraphInfo {
             Some((edge.to, *deferred))
         })
     }
+
+    /// The input of a task of `node` that `json` is.
+    ///
+    /// # Errors
+    /// Text that is not an input of that node, or any input where the node takes none.
+    #[doc(hidden)]
+    pub fn read_input(&self, node: NodeId, json: &str) -> Result<Input, DecodeError> {
+        (self.nodes[node as usize].read_input)(json)
+    }
 }
 
 /// One node of a graph.
@@ -90,6 +102,9 @@ pub struct NodeInfo {
     pub handled: bool,
     /// The fields that `writes(…)` declares, if it is given.
     pub writes: Option<FieldSet>,
+    /// Reads the input of one of its tasks.
+    #[doc(hidden)]
+    pub read_input: ReadInput,
     /// Where the graph first mentions it.
     pub span: Span,
 }
@@ -115,6 +130,7 @@ impl NodeInfo {
             closed: N::CLOSED,
             handled: false,
             writes: N::WRITES,
+            read_input: glue::read_input::<N>,
             span,
         }
     }

@@ -39,7 +39,7 @@ pub use self::{
 };
 
 use crate::cx::Cx;
-use crate::encode::{DecodeError, Draft, EncodeError};
+use crate::erased::Input;
 use crate::node_error::Failure;
 use crate::state::State;
 
@@ -53,17 +53,12 @@ pub trait Graph: Send + Sync + Sized + 'static {
     /// The state that the graph's nodes read and update.
     type State: State;
 
-    /// The inputs that tasks of this graph carry: one variant for each node
-    /// that takes an input.
-    #[doc(hidden)]
-    type Input: Clone + Send + 'static;
-
     /// The edge table.
     const INFO: &'static GraphInfo;
 
     /// Where `start` leads: the hops of the row `start -> …`.
     #[doc(hidden)]
-    fn start() -> Hops<Self::Input>;
+    fn start() -> Hops;
 
     /// Runs one node and expands its row.
     ///
@@ -76,44 +71,15 @@ pub trait Graph: Send + Sync + Sized + 'static {
     fn call<'a>(
         &'a self,
         node: NodeId,
-        input: Option<Self::Input>,
+        input: Option<Input>,
         state: &'a Self::State,
         cx: &'a Cx,
-    ) -> Running<'a, Self>;
+    ) -> Running<'a>;
 
     /// The hops of `node`'s `on error` row for a task with that input; `None` if it has none.
     #[doc(hidden)]
-    fn on_error(
-        node: NodeId,
-        failure: Failure,
-        input: Option<&Self::Input>,
-    ) -> Option<Hops<Self::Input>> {
+    fn on_error(node: NodeId, failure: Failure, input: Option<&Input>) -> Option<Hops> {
         let _ = (node, failure, input);
         None
     }
-
-    /// Encodes a task's input as canonical JSON.
-    ///
-    /// # Errors
-    /// A value that JSON cannot hold unchanged.
-    #[doc(hidden)]
-    fn encode_input(input: &Self::Input) -> Result<String, EncodeError> {
-        let mut out = Draft::default();
-        Self::write_input(input, &mut out)?;
-        out.finish()
-    }
-
-    /// The same behind what `out` holds.
-    ///
-    /// # Errors
-    /// As [`encode_input`](Self::encode_input).
-    #[doc(hidden)]
-    fn write_input(input: &Self::Input, out: &mut Draft) -> Result<(), EncodeError>;
-
-    /// Decodes the input of a task of `node`.
-    ///
-    /// # Errors
-    /// Text that is not an input of that node, or an input where the node takes none.
-    #[doc(hidden)]
-    fn decode_input(node: NodeId, json: &str) -> Result<Self::Input, DecodeError>;
 }

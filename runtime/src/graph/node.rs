@@ -57,8 +57,8 @@ pub trait Then<'a, R> {
     fn when(self, returns: impl Future<Output = R> + Send + 'a) -> Self::Running;
 }
 
-/// A call of a node of graph `G`.
-pub type Running<'a, G> = Pin<Box<dyn Future<Output = Result<Done<G>, NodeError>> + Send + 'a>>;
+/// A call of a node.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Done, NodeError>> + Send + 'a>>;
 
 /// What a node can ask for. One lifetime for all, so that an `async` function's own future can
 /// be returned as it is.

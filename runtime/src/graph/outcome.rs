@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 
-use crate::graph::{Graph, Route};
+use crate::erased::{Input, Updates};
+use crate::graph::Route;
 use crate::node_error::NodeError;
 use crate::state::State;
 
@@ -217,40 +218,41 @@ pub trait HasRoute {
 
 /// The result of running one task: the update it wants and where it goes.
 #[derive(Debug)]
-pub struct Done<G: Graph> {
+pub struct Done {
     /// The update, if the node returned one.
-    pub update: Option<<G::State as State>::Update>,
+    pub update: Option<Updates>,
     /// The hops of the node's row.
-    pub hops: Hops<G::Input>,
+    pub hops: Hops,
 }
 
 /// Where a finished task goes, in declared order.
 #[derive(Clone, Debug)]
-pub enum Hops<I> {
+pub enum Hops {
     /// Along its row's [static edges](crate::graph::RowInfo::Static).
     Row,
     /// Along these.
-    Taken(Vec<Hop<I>>),
+    Taken(Vec<Hop>),
 }
 
 /// One hop: an edge, which of its items, and the input for the target.
 #[derive(Clone, Debug)]
-pub struct Hop<I> {
+pub struct Hop {
     /// The edge's position in [`GraphInfo::edges`](crate::graph::GraphInfo::edges).
     pub edge: u32,
     /// The item's position under `each`, else 0.
     pub item: u32,
     /// The input, for a target that takes one.
-    pub input: Option<I>,
+    pub input: Option<Input>,
 }
 
-impl<I> Hops<I> {
+impl Hops {
     /// No hop yet; what generated code starts a dynamic row with.
     pub const fn none() -> Self {
         Self::Taken(Vec::new())
     }
 
     /// Goes along `edge` without an input.
+    #[inline]
     pub fn to(&mut self, edge: u32) {
         self.push(Hop {
             edge,
@@ -260,7 +262,8 @@ impl<I> Hops<I> {
     }
 
     /// Goes along `edge` with `input`.
-    pub fn with(&mut self, edge: u32, input: I) {
+    #[inline]
+    pub fn with(&mut self, edge: u32, input: Input) {
         self.push(Hop {
             edge,
             item: 0,
@@ -269,7 +272,7 @@ impl<I> Hops<I> {
     }
 
     /// Goes along `edge` once for each of `inputs`; returns whether there were any.
-    pub fn each(&mut self, edge: u32, inputs: impl IntoIterator<Item = I>) -> bool {
+    pub fn each(&mut self, edge: u32, inputs: impl IntoIterator<Item = Input>) -> bool {
         let mut items = 0;
         for input in inputs {
             self.push(Hop {
@@ -289,7 +292,8 @@ impl<I> Hops<I> {
         }
     }
 
-    fn push(&mut self, hop: Hop<I>) {
+    #[inline]
+    fn push(&mut self, hop: Hop) {
         if let Self::Taken(hops) = self {
             hops.push(hop);
         }

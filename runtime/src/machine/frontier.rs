@@ -18,7 +18,8 @@ use serde_json::value::RawValue;
 
 use crate::cx::{KeyId, order_key};
 use crate::encode::{self, DecodeError, Draft, EncodeError, quoted};
-use crate::graph::{EdgeKind, Graph, GraphInfo, NodeId, StoredGraph};
+use crate::erased::Input;
+use crate::graph::{EdgeKind, GraphInfo, NodeId, StoredGraph};
 use crate::hash::{Digest, Hasher};
 use crate::machine::joins::Joins;
 use crate::machine::loops::Shape;
@@ -63,7 +64,7 @@ struct ArrivalText {
     key: Digest,
 }
 
-impl<G: Graph> Machine<G> {
+impl Machine {
     /// The frontier's canonical text.
     pub(crate) fn frontier_text(&self) -> Result<String, EncodeError> {
         self.frontier_draft()?.finish()
@@ -77,7 +78,7 @@ impl<G: Graph> Machine<G> {
 
     fn frontier_draft(&self) -> Result<Draft, EncodeError> {
         let mut text = Text::default();
-        text.tasks::<G>(self, &self.frontier)?;
+        text.tasks(self, &self.frontier)?;
         text.joins(self);
         text.deferred(self);
         Ok(text.finish())
@@ -95,7 +96,7 @@ impl<G: Graph> Machine<G> {
     fn read_each_input_back(&mut self) -> Result<(), EncodeError> {
         for task in &mut self.frontier {
             if let Some(input) = &mut task.input {
-                *input = read_input_back::<G>(task.node, input)?;
+                *input = read_input_back(self.info, task.node, input)?;
             }
         }
         Ok(())
@@ -106,7 +107,7 @@ impl<G: Graph> Machine<G> {
         let mut inputs = self.frontier.iter();
         let lost = inputs.find(|task| {
             let input = task.input.as_ref();
-            input.is_some_and(|input| read_input_back::<G>(task.node, input).is_err())
+            input.is_some_and(|input| read_input_back(self.info, task.node, input).is_err())
         });
         match lost {
             Some(task) => format!("the input of node `{}`", self.info.node_name(task.node)),
@@ -126,7 +127,7 @@ impl<G: Graph> Machine<G> {
         for task in &self.frontier {
             hasher = hasher.number(u64::from(task.node));
             if let Some(input) = &task.input {
-                hasher = hasher.part(G::encode_input(input)?);
+                hasher = hasher.part(input.to_text()?);
             }
         }
         for (join, arrivals) in self.joins.waiting() {
@@ -236,6 +237,7 @@ impl<G: Graph> Machine<G> {
     }
 
     fn restore_group(&mut self, group: &GroupText<'_>, of_each: bool) -> Result<(), DecodeError> {
+        let graph = self.info;
         let (node, parent) = self.place(group)?;
         let edge = group.edge;
         let mut push = |item, input| {
@@ -252,7 +254,7 @@ impl<G: Graph> Machine<G> {
             None => push(0, None),
             Some(inputs) => {
                 for (item, input) in (0..).zip(inputs) {
-                    push(item, Some(G::decode_input(node, input.get())?));
+                    push(item, Some(graph.read_input(node, input.get())?));
                 }
             }
         }
@@ -294,10 +296,12 @@ impl<G: Graph> Machine<G> {
 }
 
 /// The input of a task of `node` as it comes back from its text.
-fn read_input_back<G: Graph>(node: NodeId, input: &G::Input) -> Result<G::Input, EncodeError> {
-    let json = G::encode_input(input)?;
-    let back = G::decode_input(node, &json).map_err(encode::lost::<G::Input>)?;
-    encode::same_text::<G::Input>(&json, &G::encode_input(&back)?)?;
+fn read_input_back(info: &GraphInfo, node: NodeId, input: &Input) -> Result<Input, EncodeError> {
+    let json = input.to_text()?;
+    let back = info
+        .read_input(node, &json)
+        .map_err(encode::lost::<Input>)?;
+    encode::same_text::<Input>(&json, &back.to_text()?)?;
     Ok(back)
 }
 
@@ -463,16 +467,12 @@ impl Text {
         );
     }
 
-    fn tasks<G: Graph>(
-        &mut self,
-        machine: &Machine<G>,
-        tasks: &[Task<G::Input>],
-    ) -> Result<(), EncodeError> {
+    fn tasks(&mut self, machine: &Machine, tasks: &[Task]) -> Result<(), EncodeError> {
         // One parent may have several ids, as after reading an open run.
         let siblings = |one: KeyId, next: KeyId| {
             one == next || machine.keys.get(one) == machine.keys.get(next)
         };
-        let same = |one: &Task<G::Input>, next: &Task<G::Input>| {
+        let same = |one: &Task, next: &Task| {
             next.arrow.item > 0
                 && one.arrow.edge == next.arrow.edge
                 && siblings(one.arrow.parent, next.arrow.parent)
@@ -498,7 +498,7 @@ impl Text {
                     if item > 0 {
                         self.out.raw(",");
                     }
-                    G::write_input(input, &mut self.out)?;
+                    input.write(&mut self.out)?;
                 }
                 self.out.raw("]");
             }
@@ -508,7 +508,7 @@ impl Text {
         Ok(())
     }
 
-    fn joins<G: Graph>(&mut self, machine: &Machine<G>) {
+    fn joins(&mut self, machine: &Machine) {
         let mut any = false;
         for (join, arrivals) in machine.joins.waiting() {
             self.item("joins", !any);
@@ -527,7 +527,7 @@ impl Text {
         self.close(any);
     }
 
-    fn deferred<G: Graph>(&mut self, machine: &Machine<G>) {
+    fn deferred(&mut self, machine: &Machine) {
         for (position, (node, arrow)) in machine.deferred.iter().enumerate() {
             self.item("deferred", position == 0);
             self.group(

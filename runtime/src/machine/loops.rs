@@ -5,10 +5,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::encode::EncodeError;
+use crate::erased::AnyState;
 use crate::graph::{GraphInfo, NodeId};
 use crate::hash::{Digest, Hasher};
 use crate::machine::Task;
-use crate::state::{State, whole};
 
 /// This many first recurrences compare states. Later ones do so around powers
 /// of two, so that a long loop that does change the state stays cheap.
@@ -87,7 +87,7 @@ impl LoopWatch {
 
     /// Whether `frontier` could be part of an endless loop at all. If a task
     /// in it is not closed, what was seen before proves nothing any more.
-    pub(crate) fn is_watching<I>(&mut self, frontier: &[Task<I>]) -> bool {
+    pub(crate) fn is_watching(&mut self, frontier: &[Task]) -> bool {
         let Some(circles) = &self.circles else {
             return false;
         };
@@ -106,7 +106,7 @@ impl LoopWatch {
         &mut self,
         frontier: Shape,
         has_inputs: bool,
-        state: &impl State,
+        state: &dyn AnyState,
     ) -> Result<bool, EncodeError> {
         let changes = self.changes;
         let Some(seen) = self.seen.get_mut(&frontier) else {
@@ -135,7 +135,7 @@ impl LoopWatch {
         &mut self,
         frontier: Shape,
         has_inputs: bool,
-        state: &impl State,
+        state: &dyn AnyState,
     ) -> Result<(), EncodeError> {
         let states = if has_inputs {
             if self.with_inputs.len() == WITH_INPUTS
@@ -158,8 +158,8 @@ impl LoopWatch {
     }
 }
 
-fn digest(state: &impl State) -> Result<Digest, EncodeError> {
-    Ok(Hasher::new().part(whole::to_string(state)?).finish())
+fn digest(state: &dyn AnyState) -> Result<Digest, EncodeError> {
+    Ok(Hasher::new().part(state.draft()?.finish()?).finish())
 }
 
 /// For each node, whether it lies on a cycle of closed nodes, or between two.

@@ -27,16 +27,14 @@ pub(crate) use task::{Arrow, DoneTask, Finished, Gathered, Task};
 
 use crate::cx::{KeyId, Keyring, RunIdentity};
 use crate::encode::EncodeError;
-use crate::graph::{END, EdgeKind, Graph, GraphInfo, Hops, NodeId, RowInfo, START};
+use crate::erased::{Input, Program, SharedState, Updates, make_mut};
+use crate::graph::{END, EdgeKind, GraphInfo, Hops, NodeId, RowInfo, START};
 use crate::hash::Digest;
 use crate::options::ConflictPolicy;
-use crate::state::{ReduceError, State, Update, Whole};
+use crate::state::ReduceError;
 use joins::Joins;
 use loops::LoopWatch;
 pub(crate) use loops::{Circles, closed_circles};
-
-/// The update of a graph's state.
-pub(crate) type UpdateOf<G> = <<G as Graph>::State as State>::Update;
 
 /// Frontiers below this many tasks are searched instead of indexed.
 const SMALL: usize = 16;
@@ -88,10 +86,11 @@ pub(crate) struct Turn {
 
 /// A run between two steps.
 #[derive(Debug)]
-pub(crate) struct Machine<G: Graph> {
+pub(crate) struct Machine {
+    program: Arc<dyn Program>,
     info: &'static GraphInfo,
     policy: ConflictPolicy,
-    state: Arc<G::State>,
+    state: SharedState,
     /// The last step that happened.
     step: u64,
     chain: Digest,
@@ -102,7 +101,7 @@ pub(crate) struct Machine<G: Graph> {
     kept_under: Option<Digest>,
     turn: Turn,
     keys: Keyring,
-    frontier: Vec<Task<G::Input>>,
+    frontier: Vec<Task>,
     /// How long the frontier's text was when it was last written or read.
     frontier_bytes: usize,
     joins: Joins,
@@ -111,7 +110,7 @@ pub(crate) struct Machine<G: Graph> {
     loops: LoopWatch,
     /// The frontier is built here and then replaces the old one, so that
     /// a run does not allocate for each step.
-    next: Vec<Task<G::Input>>,
+    next: Vec<Task>,
     /// For each node, the last round in which it was reached without an input;
     /// used by frontiers of at least [`SMALL`] tasks.
     reached: Vec<u64>,
@@ -120,16 +119,18 @@ pub(crate) struct Machine<G: Graph> {
     round: u64,
 }
 
-impl<G: Graph> Machine<G> {
+impl Machine {
     /// A run that has its input and has not started.
     pub(crate) fn new(
-        info: &'static GraphInfo,
+        program: Arc<dyn Program>,
         circles: Option<Circles>,
         policy: ConflictPolicy,
-        state: Arc<G::State>,
+        state: SharedState,
         run: Arc<RunIdentity>,
     ) -> Self {
+        let info = program.info();
         Self {
+            program,
             info,
             policy,
             state,
@@ -152,11 +153,15 @@ impl<G: Graph> Machine<G> {
         }
     }
 
+    pub(crate) fn program(&self) -> &dyn Program {
+        &*self.program
+    }
+
     pub(crate) const fn info(&self) -> &'static GraphInfo {
         self.info
     }
 
-    pub(crate) const fn state(&self) -> &Arc<G::State> {
+    pub(crate) const fn state(&self) -> &SharedState {
         &self.state
     }
 
@@ -193,7 +198,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// The tasks of the next step, in order.
-    pub(crate) fn frontier(&self) -> &[Task<G::Input>] {
+    pub(crate) fn frontier(&self) -> &[Task] {
         &self.frontier
     }
 
@@ -204,7 +209,7 @@ impl<G: Graph> Machine<G> {
 
     /// The same, to [start](Task::start) them. A machine that gave its inputs away
     /// must be advanced or given up.
-    pub(crate) fn frontier_mut(&mut self) -> &mut [Task<G::Input>] {
+    pub(crate) fn frontier_mut(&mut self) -> &mut [Task] {
         &mut self.frontier
     }
 
@@ -216,12 +221,12 @@ impl<G: Graph> Machine<G> {
         self.loops.reset();
         self.round += 1;
         let parent = self.keys.turn(self.turn.number);
-        self.hop(START, parent, G::start());
+        self.hop(START, parent, self.program.start());
         self.close_expansion();
     }
 
     /// A further turn: its update is a step of its own, then the run continues from `start`.
-    pub(crate) fn next_turn(&mut self, update: UpdateOf<G>) -> Result<(), StepError> {
+    pub(crate) fn next_turn(&mut self, update: Option<Updates>) -> Result<(), StepError> {
         self.correct(update)?;
         self.turn.number += 1;
         self.turn.step = self.step;
@@ -231,8 +236,8 @@ impl<G: Graph> Machine<G> {
 
     /// A correction from outside, as a step of its own; the frontier stays, and
     /// the count of steps starts again.
-    pub(crate) fn correct(&mut self, mut update: UpdateOf<G>) -> Result<(), StepError> {
-        self.apply(std::slice::from_mut(&mut update))?;
+    pub(crate) fn correct(&mut self, mut update: Option<Updates>) -> Result<(), StepError> {
+        self.apply(update.as_mut())?;
         self.turn.counted_from = self.step;
         self.loops.reset();
         Ok(())
@@ -240,23 +245,19 @@ impl<G: Graph> Machine<G> {
 
     /// The run branches off: another state replaces this one, as
     /// a step of its own; the frontier stays.
-    pub(crate) fn branch(&mut self, state: G::State) {
-        self.state = Arc::new(state);
+    pub(crate) fn branch(&mut self, state: SharedState) {
+        self.state = state;
         self.step += 1;
         self.loops.reset();
     }
 
     /// Checks, before anything changes, that the update of the task at
     /// `position` sets no fields that its node does not declare.
-    pub(crate) fn check_writes(
-        &self,
-        position: usize,
-        update: &UpdateOf<G>,
-    ) -> Result<(), StepError> {
+    pub(crate) fn check_writes(&self, position: usize, update: &Updates) -> Result<(), StepError> {
         let node = &self.info.nodes[self.frontier[position].node as usize];
         let undeclared = node
             .writes
-            .and_then(|writes| update.fields().without(writes).first());
+            .and_then(|writes| update.first().fields().without(writes).first());
         match undeclared {
             None => Ok(()),
             Some(field) => Err(StepError::Undeclared {
@@ -268,21 +269,29 @@ impl<G: Graph> Machine<G> {
 
     /// Takes the updates out of the tasks' results, and checks, before
     /// anything changes, that they can be merged.
-    pub(crate) fn gather(
-        &self,
-        finished: &mut [Option<Finished<G>>],
-    ) -> Result<Gathered<UpdateOf<G>>, StepError> {
-        let mut gathered = Gathered::with_capacity(finished.len());
+    pub(crate) fn gather(&self, finished: &mut [Option<Finished>]) -> Result<Gathered, StepError> {
+        let mut updates = Vec::with_capacity(finished.len());
+        let mut writers = Vec::with_capacity(finished.len());
         for (position, done) in finished.iter_mut().enumerate() {
             if let Some(update) = done.as_mut().and_then(|done| done.update.take()) {
                 self.check_writes(position, &update)?;
-                gathered.push(position, update);
+                updates.push(update);
+                writers.push(position);
             }
         }
-        if self.policy == ConflictPolicy::LastWriterWins || gathered.updates.len() < 2 {
+        let gathered = Gathered {
+            updates: Updates::merged(updates.into_iter()),
+            writers,
+        };
+        if self.policy == ConflictPolicy::LastWriterWins || gathered.writers.len() < 2 {
             return Ok(gathered);
         }
-        let Some(clash) = G::State::conflict(&gathered.updates)? else {
+        let clash = gathered
+            .updates
+            .as_ref()
+            .map(Updates::conflict)
+            .transpose()?;
+        let Some(clash) = clash.flatten() else {
             return Ok(gathered);
         };
         let writer = |update: usize| {
@@ -302,23 +311,20 @@ impl<G: Graph> Machine<G> {
     /// A reducer that refuses; the machine is then of no further use.
     pub(crate) fn advance(
         &mut self,
-        mut gathered: Gathered<UpdateOf<G>>,
-        finished: Vec<Option<Finished<G>>>,
+        mut gathered: Gathered,
+        finished: Vec<Option<Finished>>,
     ) -> Result<(), StepError> {
-        if mistake!(MergedBackwards) {
-            gathered.updates.reverse();
-        }
         #[cfg(test)]
-        gathered.merge_again(&finished);
-        self.apply(&mut gathered.updates)?;
+        gathered.mistake(&*self.program, &finished);
+        self.apply(gathered.updates.as_mut())?;
         self.expand(finished.into_iter().flatten());
         Ok(())
     }
 
     /// The same for a frontier of one task, the usual case, which is spared
     /// the lists.
-    pub(crate) fn advance_one(&mut self, done: &mut Finished<G>) -> Result<(), StepError> {
-        self.apply(done.update.as_mut_slice())?;
+    pub(crate) fn advance_one(&mut self, done: &mut Finished) -> Result<(), StepError> {
+        self.apply(done.update.as_mut())?;
         self.round += 1;
         let (node, key) = (self.frontier[0].node, self.frontier[0].key);
         self.frontier.clear();
@@ -330,19 +336,22 @@ impl<G: Graph> Machine<G> {
         Ok(())
     }
 
-    fn apply(&mut self, updates: &mut [UpdateOf<G>]) -> Result<(), StepError> {
+    fn apply(&mut self, updates: Option<&mut Updates>) -> Result<(), StepError> {
         self.step += 1;
-        let ephemeral = G::State::INFO.ephemeral;
-        if updates.is_empty() && !ephemeral {
+        let ephemeral = self.state.is_ephemeral();
+        if updates.is_none() && !ephemeral {
             return Ok(());
         }
-        self.loops.changed(ephemeral && !updates.is_empty());
-        <G::State as State>::Whole::make_mut(&mut self.state)
-            .apply(updates)
-            .map_err(|ReduceError { field, message }| StepError::Reduce {
-                field: self.field(field),
-                message,
-            })
+        self.loops.changed(ephemeral && updates.is_some());
+        let state = make_mut(&mut self.state);
+        let applied = match updates {
+            Some(updates) => updates.apply(state),
+            None => state.apply_none(),
+        };
+        applied.map_err(|ReduceError { field, message }| StepError::Reduce {
+            field: self.field(field),
+            message,
+        })
     }
 
     fn field(&self, position: usize) -> &'static str {
@@ -351,7 +360,7 @@ impl<G: Graph> Machine<G> {
 
     /// The next frontier: the finished tasks in their order, each task's
     /// targets in declared order, a node's own row before the joins it is in.
-    fn expand(&mut self, finished: impl Iterator<Item = Finished<G>>) {
+    fn expand(&mut self, finished: impl Iterator<Item = Finished>) {
         self.round += 1;
         let mut tasks = std::mem::take(&mut self.frontier);
         let mut arrived: Vec<NodeId> = Vec::new();
@@ -385,7 +394,7 @@ impl<G: Graph> Machine<G> {
         }
     }
 
-    fn hop(&mut self, node: NodeId, parent: KeyId, hops: Hops<G::Input>) {
+    fn hop(&mut self, node: NodeId, parent: KeyId, hops: Hops) {
         match hops {
             Hops::Row => {
                 if let RowInfo::Static { from, to } = self.info.nodes[node as usize].row {
@@ -436,7 +445,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// Follows one arrow into the next frontier.
-    fn reach(&mut self, arrow: Arrow, input: Option<G::Input>) {
+    fn reach(&mut self, arrow: Arrow, input: Option<Input>) {
         let edge = &self.info.edges[arrow.edge as usize];
         if edge.to == END {
             return;
@@ -463,7 +472,7 @@ impl<G: Graph> Machine<G> {
     /// Whether `node` is already in the next frontier without an input; from now on
     /// it is.
     fn is_reached(&mut self, node: NodeId) -> bool {
-        let plain = |task: &&Task<G::Input>| task.input.is_none();
+        let plain = |task: &&Task| task.input.is_none();
         if self.next.len() < SMALL {
             return self.next.iter().filter(plain).any(|task| task.node == node);
         }

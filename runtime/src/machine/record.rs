@@ -5,14 +5,16 @@ use std::iter::once;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError, Draft, EncodeError};
-use crate::graph::{Graph, Hop, Hops};
+use crate::erased::{AnyState, Program, SharedState, UpdateRef, Updates, make_mut};
+use crate::graph::{GraphInfo, Hop, Hops};
 use crate::hash::{Digest, Hasher};
-use crate::machine::{DoneTask, Finished, Machine, StepError, Turn, UpdateOf};
+use crate::machine::{DoneTask, Finished, Machine, StepError, Turn};
 use crate::node_error::Failure;
-use crate::state::{FieldSet, State, Update, Whole};
+use crate::state::FieldSet;
 
 /// In how many lists and objects an update is nested in its step's text.
 const AROUND_UPDATE: usize = 2;
@@ -110,11 +112,11 @@ pub(crate) fn snapshot_digest(state: &str) -> Digest {
     Hasher::new().part(state).finish()
 }
 
-impl<G: Graph> Machine<G> {
+impl Machine {
     /// The canonical text of what the open step's tasks did, in merge order.
     pub(crate) fn updates_text(
         &self,
-        done: &[DoneTask<'_, G>],
+        done: &[DoneTask<'_>],
         check: bool,
     ) -> Result<String, EncodeError> {
         let mut out = Draft::default();
@@ -132,14 +134,15 @@ impl<G: Graph> Machine<G> {
 
     /// The text of the state as a snapshot of the step whose text is `updates`.
     pub(crate) fn snapshot_text(&self, updates: &str, check: bool) -> Result<String, EncodeError> {
-        let state = <G::State as State>::Whole::draft(&self.state)?;
-        state.checked(check, |text| {
-            let mut back = <G::State as State>::Whole::read_back(text)?;
+        let state = &self.state;
+        state.draft()?.checked(check, |text| {
+            let mut back = state.read_back(text)?;
             if !check {
                 return Ok(());
             }
-            restore_skipped::<G>(&mut back, updates).map_err(encode::lost::<G::State>)?;
-            <G::State as State>::Whole::same_value(&self.state, &back)
+            restore_skipped(&*self.program, &mut back, updates)
+                .map_err(|error| encode::lost_as(state.name(), error))?;
+            state.same_value(&*back)
         })
     }
 
@@ -153,7 +156,7 @@ impl<G: Graph> Machine<G> {
     }
 
     /// Of what a value is that keeps what the open step's tasks did from being stored.
-    pub(crate) fn lost_update(&self, done: &[DoneTask<'_, G>], check: bool) -> String {
+    pub(crate) fn lost_update(&self, done: &[DoneTask<'_>], check: bool) -> String {
         let mut tasks = done.iter().zip(&self.frontier);
         let lost = tasks.find(|((update, _), _)| {
             update.is_some_and(|update| outside_text(update, check).is_err())
@@ -292,10 +295,9 @@ impl<G: Graph> Machine<G> {
     /// Applies the updates of a committed step to the state again, as they would
     /// be written today; `chain` is the step's chain value.
     pub(crate) fn redo(&mut self, today: &str, chain: Digest) -> Result<(), RedoError> {
-        let tasks: Vec<TaskText<UpdateOf<G>>> =
-            encode::from_str(today).map_err(RedoError::Decode)?;
-        let mut applied: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
-        self.apply(&mut applied).map_err(RedoError::Step)?;
+        let updates = self.program.read_updates(today);
+        let mut updates = updates.map_err(RedoError::Decode)?;
+        self.apply(updates.as_mut()).map_err(RedoError::Step)?;
         self.chain = chain;
         Ok(())
     }
@@ -303,61 +305,54 @@ impl<G: Graph> Machine<G> {
     /// After a snapshot was decoded: what its step left in fields that the
     /// state's own encoding skips.
     pub(crate) fn restore_skipped(&mut self, updates: &str) -> Result<(), DecodeError> {
-        restore_skipped::<G>(
-            <G::State as State>::Whole::make_mut(&mut self.state),
-            updates,
-        )
+        restore_skipped(&*self.program, &mut self.state, updates)
     }
 }
 
-fn restore_skipped<G: Graph>(state: &mut G::State, updates: &str) -> Result<(), DecodeError> {
-    if !G::State::INFO.ephemeral {
-        return Ok(());
+fn restore_skipped(
+    program: &dyn Program,
+    state: &mut SharedState,
+    updates: &str,
+) -> Result<(), DecodeError> {
+    if state.is_ephemeral()
+        && let Some(mut updates) = program.read_updates(updates)?
+    {
+        updates.restore_skipped(make_mut(state));
     }
-    let tasks: Vec<TaskText<UpdateOf<G>>> = encode::from_str(updates)?;
-    let mut updates: Vec<_> = tasks.into_iter().filter_map(|task| task.update).collect();
-    state.restore_skipped(&mut updates);
     Ok(())
 }
 
 /// Reads the text of a step as a loader will, and compares its updates with
 /// the originals.
-fn compare_updates<'a, U: Update>(
+fn compare_updates<'a>(
     text: &str,
-    said: impl Iterator<Item = &'a U>,
+    said: impl Iterator<Item = UpdateRef<'a>>,
     check: bool,
 ) -> Result<(), EncodeError> {
-    let tasks: Vec<TaskText<U>> = encode::from_str(text).map_err(encode::lost::<U>)?;
-    let back = tasks.iter().filter_map(|task| task.update.as_ref());
-    said.zip(back).try_for_each(|(said, back)| {
-        encode::same_text::<U>(&encode::to_string(said)?, &encode::to_string(back)?)?;
-        if check {
-            encode::same_value(said, back)
-        } else {
-            Ok(())
-        }
-    })
+    let tasks: Vec<TaskText<Box<RawValue>>> =
+        encode::from_str(text).map_err(encode::lost::<Updates>)?;
+    let texts = tasks.iter().filter_map(|task| task.update.as_ref());
+    let mut updates = said.zip(texts);
+    updates.try_for_each(|(said, text)| said.survives(text.get(), check))
 }
 
 /// The text of a state that does not come from a step. Ephemeral fields that
 /// its encoding skips are not kept, and so are not compared.
-pub(crate) fn state_text<S: State>(state: &S, check: bool) -> Result<String, EncodeError> {
-    S::Whole::draft(state)?.checked(check, |text| {
-        let back = S::Whole::read_back(text)?;
-        match (check, S::INFO.ephemeral) {
+pub(crate) fn state_text(state: &dyn AnyState, check: bool) -> Result<String, EncodeError> {
+    state.draft()?.checked(check, |text| {
+        let back = state.read_back(text)?;
+        match (check, state.is_ephemeral()) {
             (false, _) => Ok(()),
-            (true, false) => S::Whole::same_value(state, &back),
-            (true, true) => {
-                S::Whole::same_value(&without_ephemeral(state), &without_ephemeral(&back))
-            }
+            (true, false) => state.same_value(&*back),
+            (true, true) => without_ephemeral(state).same_value(&*without_ephemeral(&*back)),
         }
     })
 }
 
-fn without_ephemeral<S: State>(state: &S) -> S {
-    let mut state = S::Whole::copy(state);
+fn without_ephemeral(state: &dyn AnyState) -> SharedState {
+    let mut state = state.copy();
     // Without an update there is nothing that could fail to be merged.
-    let _ = state.apply(&mut []);
+    let _ = make_mut(&mut state).apply_none();
     state
 }
 
@@ -368,17 +363,17 @@ pub(crate) enum RedoError {
     Step(StepError),
 }
 
-fn push_task<G: Graph>(
+fn push_task(
     out: &mut Draft,
     node: &str,
-    update: Option<&UpdateOf<G>>,
-    done: &Finished<G>,
+    update: Option<UpdateRef<'_>>,
+    done: &Finished,
 ) -> Result<(), EncodeError> {
     out.raw("{\"node\":");
     out.value(node)?;
     if let Some(update) = update {
         out.raw(",\"update\":");
-        out.nested(AROUND_UPDATE, update)?;
+        update.write(AROUND_UPDATE, out)?;
     }
     if let Hops::Taken(hops) = &done.hops {
         out.raw(",\"to\":");
@@ -393,41 +388,44 @@ fn push_task<G: Graph>(
 }
 
 /// Hops as edges with the number of their items; the inputs are in the frontier.
-pub(crate) fn taken<I>(hops: &[Hop<I>]) -> Vec<(u32, u64)> {
+pub(crate) fn taken(hops: &[Hop]) -> Vec<(u32, u64)> {
     hops.chunk_by(|one, next| one.edge == next.edge && next.item > 0)
         .map(|group| (group[0].edge, group.len() as u64))
         .collect()
 }
 
 /// The text of an update from outside, as the only entry of its step.
-pub(crate) fn outside_text<U: Update>(update: &U, check: bool) -> Result<String, EncodeError> {
+pub(crate) fn outside_text(update: UpdateRef<'_>, check: bool) -> Result<String, EncodeError> {
     let mut out = Draft::default();
     out.raw("[{\"update\":");
-    out.nested(AROUND_UPDATE, update)?;
+    update.write(AROUND_UPDATE, &mut out)?;
     out.raw("}]");
     out.checked(check, |text| compare_updates(text, once(update), check))
 }
 
 /// The kept result of one task, with its inputs, so that the task need not run
 /// again; `graph` is the one whose edges it numbers, if the run began under another.
-pub(crate) fn result_text<G: Graph>(
-    done: &Finished<G>,
+pub(crate) fn result_text(
+    program: &dyn Program,
+    done: &Finished,
     graph: Option<Digest>,
     check: bool,
 ) -> Result<String, EncodeError> {
     result_draft(done, graph)?.checked(check, |text| {
-        let back = read_result::<G>(text, |_, edge| Some(edge));
-        let (back, _) = back.map_err(encode::lost::<UpdateOf<G>>)?;
-        encode::same_text::<Finished<G>>(text, &result_draft(&back, graph)?.finish()?)?;
+        let back = read_result(program, text, |_, edge| Some(edge));
+        let (back, _) = back.map_err(encode::lost::<Finished>)?;
+        encode::same_text::<Finished>(text, &result_draft(&back, graph)?.finish()?)?;
         match (&done.update, &back.update) {
-            (Some(update), Some(back)) if check => encode::same_value(update, back),
+            (Some(update), Some(back)) if check => {
+                update.first().survives(&back.first().to_text()?, check)
+            }
             _ => Ok(()),
         }
     })
 }
 
 /// Its update must not be deeper than its step will be able to hold.
-fn result_draft<G: Graph>(done: &Finished<G>, graph: Option<Digest>) -> Result<Draft, EncodeError> {
+fn result_draft(done: &Finished, graph: Option<Digest>) -> Result<Draft, EncodeError> {
     let mut out = Draft::default();
     let mut separator = "{";
     let mut field = |out: &mut Draft, name: &str| {
@@ -438,11 +436,11 @@ fn result_draft<G: Graph>(done: &Finished<G>, graph: Option<Digest>) -> Result<D
     };
     if let Some(update) = &done.update {
         field(&mut out, "update");
-        out.nested(AROUND_UPDATE, update)?;
+        update.first().write(AROUND_UPDATE, &mut out)?;
     }
     if let Hops::Taken(hops) = &done.hops {
         field(&mut out, "hops");
-        push_hops::<G>(&mut out, hops)?;
+        push_hops(&mut out, hops)?;
     }
     if let Some(failure) = &done.failure {
         field(&mut out, "failed");
@@ -463,14 +461,14 @@ fn result_draft<G: Graph>(done: &Finished<G>, graph: Option<Digest>) -> Result<D
     Ok(out)
 }
 
-fn push_hops<G: Graph>(out: &mut Draft, hops: &[Hop<G::Input>]) -> Result<(), EncodeError> {
+fn push_hops(out: &mut Draft, hops: &[Hop]) -> Result<(), EncodeError> {
     out.raw("[");
     for (position, hop) in hops.iter().enumerate() {
         let comma = if position > 0 { "," } else { "" };
         out.raw(&format!("{comma}[{},{}", hop.edge, hop.item));
         if let Some(input) = &hop.input {
             out.raw(",");
-            G::write_input(input, out)?;
+            input.write(out)?;
         }
         out.raw("]");
     }
@@ -480,9 +478,9 @@ fn push_hops<G: Graph>(out: &mut Draft, hops: &[Hop<G::Input>]) -> Result<(), En
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ResultText<'a, U> {
-    #[serde(default = "none")]
-    update: Option<U>,
+struct ResultText<'a> {
+    #[serde(default, borrow)]
+    update: Option<&'a RawValue>,
     #[serde(default, borrow)]
     hops: Option<Vec<HopText<'a>>>,
     #[serde(default)]
@@ -530,7 +528,7 @@ const fn is_first(attempt: &u32) -> bool {
 
 /// What is unusual about a finished task that was at position `task` in the frontier of
 /// the step after `last`.
-pub(crate) fn task_note<G: Graph>(task: u64, last: u64, done: &Finished<G>) -> Option<TaskNote> {
+pub(crate) fn task_note(task: u64, last: u64, done: &Finished) -> Option<TaskNote> {
     let saw = done.saw.filter(|saw| *saw != last);
     let Finished { attempt, .. } = *done;
     (attempt > 1 || saw.is_some()).then_some(TaskNote { task, attempt, saw })
@@ -538,30 +536,32 @@ pub(crate) fn task_note<G: Graph>(task: u64, last: u64, done: &Finished<G>) -> O
 
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct HopText<'a>(#[serde(borrow)] Vec<&'a serde_json::value::RawValue>);
+struct HopText<'a>(#[serde(borrow)] Vec<&'a RawValue>);
 
 /// Reads what [`result_text`] wrote, and which graph that was. The edges keep their numbers;
 /// `today` gives what one of that graph has become.
-pub(crate) fn read_result<G: Graph>(
+pub(crate) fn read_result(
+    program: &dyn Program,
     json: &str,
     today: impl Fn(Option<Digest>, u32) -> Option<u32>,
-) -> Result<(Finished<G>, Option<Digest>), DecodeError> {
+) -> Result<(Finished, Option<Digest>), DecodeError> {
     let fail = |reason: String| DecodeError {
         ty: "task result",
         reason,
     };
-    let text: ResultText<'_, UpdateOf<G>> =
+    let text: ResultText<'_> =
         serde_json::from_str(json).map_err(|error| fail(error.to_string()))?;
+    let update = text.update.map(|json| program.read_update(json.get()));
     let hops = match text.hops {
         None => Hops::Row,
         Some(hops) => Hops::Taken(
             hops.iter()
-                .map(|hop| read_hop::<G>(&hop.0, |edge| today(text.graph, edge)))
+                .map(|hop| read_hop(program.info(), &hop.0, |edge| today(text.graph, edge)))
                 .collect::<Result<_, _>>()?,
         ),
     };
     let finished = Finished {
-        update: text.update,
+        update: update.transpose()?,
         hops,
         failure: text.failed.map(Box::new),
         attempt: text.attempt,
@@ -570,10 +570,11 @@ pub(crate) fn read_result<G: Graph>(
     Ok((finished, text.graph))
 }
 
-fn read_hop<G: Graph>(
-    parts: &[&serde_json::value::RawValue],
+fn read_hop(
+    graph: &GraphInfo,
+    parts: &[&RawValue],
     today: impl Fn(u32) -> Option<u32>,
-) -> Result<Hop<G::Input>, DecodeError> {
+) -> Result<Hop, DecodeError> {
     let fail = |reason: &str| DecodeError {
         ty: "task result",
         reason: reason.to_owned(),
@@ -587,11 +588,11 @@ fn read_hop<G: Graph>(
     };
     let edge = number(0)?;
     let info = today(edge)
-        .and_then(|edge| G::INFO.edges.get(edge as usize))
+        .and_then(|edge| graph.edges.get(edge as usize))
         .ok_or_else(|| fail("a hop's edge is not in this graph"))?;
     let input = parts
         .get(2)
-        .map(|json| G::decode_input(info.to, json.get()))
+        .map(|json| graph.read_input(info.to, json.get()))
         .transpose()?;
     if input.is_none() && info.kind.gives_input() {
         return Err(fail("a hop lacks its input"));

@@ -1,28 +1,30 @@
 use crate::cx::KeyId;
-use crate::graph::{Graph, Hops, NodeId};
-use crate::machine::UpdateOf;
+#[cfg(test)]
+use crate::erased::Program;
+use crate::erased::{Input, UpdateRef, Updates};
+use crate::graph::{Hops, NodeId};
 use crate::node_error::Failure;
 
 /// A task of the frontier: one node, to be run once.
 #[derive(Clone, Debug)]
-pub(crate) struct Task<I> {
+pub(crate) struct Task {
     pub(crate) node: NodeId,
     /// Its own order key.
     pub(crate) key: KeyId,
     pub(crate) arrow: Arrow,
     /// Whether its arrow is an `each` of the graph that sent it here.
     pub(crate) of_each: bool,
-    pub(crate) input: Option<I>,
+    pub(crate) input: Option<Input>,
 }
 
-impl<I> Task<I> {
+impl Task {
     /// Which of the items of an `each` it has.
     pub(crate) fn item(&self) -> Option<u64> {
         self.of_each.then_some(u64::from(self.arrow.item))
     }
 
     /// The task as it is to be run, with its input.
-    pub(crate) const fn start(&mut self) -> Self {
+    pub(crate) fn start(&mut self) -> Self {
         Self {
             node: self.node,
             key: self.key,
@@ -43,9 +45,9 @@ pub(crate) struct Arrow {
 
 /// The result of one task.
 #[derive(Debug)]
-pub(crate) struct Finished<G: Graph> {
-    pub(crate) update: Option<UpdateOf<G>>,
-    pub(crate) hops: Hops<G::Input>,
+pub(crate) struct Finished {
+    pub(crate) update: Option<Updates>,
+    pub(crate) hops: Hops,
     /// Why it failed, if its `on error` row took over.
     pub(crate) failure: Option<Box<Failure>>,
     /// The attempt that gave this result, from 1.
@@ -56,54 +58,23 @@ pub(crate) struct Finished<G: Graph> {
 
 /// The updates of one step in merge order, apart from their tasks.
 #[derive(Debug)]
-pub(crate) struct Gathered<U> {
-    pub(crate) updates: Vec<U>,
+pub(crate) struct Gathered {
+    pub(crate) updates: Option<Updates>,
     /// For each update the position of its task in the frontier.
     pub(crate) writers: Vec<usize>,
 }
 
-impl<U> Gathered<U> {
-    pub(crate) fn with_capacity(tasks: usize) -> Self {
-        Self {
-            updates: Vec::with_capacity(tasks),
-            writers: Vec::with_capacity(tasks),
-        }
-    }
-
-    pub(crate) fn push(&mut self, position: usize, update: U) {
-        self.updates.push(update);
-        self.writers.push(position);
-    }
-}
-
 /// What one task did: its update, which may have been gathered, and the rest.
-pub(crate) type DoneTask<'a, G> = (Option<&'a UpdateOf<G>>, &'a Finished<G>);
+pub(crate) type DoneTask<'a> = (Option<UpdateRef<'a>>, &'a Finished);
 
-#[cfg(test)]
-impl<U: Clone> Gathered<U> {
-    /// A mistake: the updates of retried tasks are there twice.
-    pub(super) fn merge_again<G: Graph>(&mut self, finished: &[Option<Finished<G>>]) {
-        let is_retried = |writer: &usize| {
-            let done = finished[*writer].as_ref();
-            done.is_some_and(|done| done.attempt > 1 && mistake!(MergedTwice))
-        };
-        let writers = self.writers.iter().zip(&self.updates);
-        let again = writers.filter(|(writer, _)| is_retried(writer));
-        let again: Vec<U> = again.map(|(_, update)| update.clone()).collect();
-        self.updates.extend(again);
-    }
-}
-
-impl<U> Gathered<U> {
+impl Gathered {
     /// The finished tasks, each paired with its update again.
-    pub(crate) fn beside<'a, G: Graph>(
+    pub(crate) fn beside<'a>(
         &'a self,
-        finished: &'a [Option<Finished<G>>],
-    ) -> impl Iterator<Item = DoneTask<'a, G>>
-    where
-        G::State: crate::state::State<Update = U>,
-    {
-        let mut updates = self.writers.iter().zip(&self.updates).peekable();
+        finished: &'a [Option<Finished>],
+    ) -> impl Iterator<Item = DoneTask<'a>> {
+        let updates = self.updates.iter().flat_map(Updates::iter);
+        let mut updates = self.writers.iter().zip(updates).peekable();
         finished
             .iter()
             .flatten()
@@ -112,5 +83,26 @@ impl<U> Gathered<U> {
                 let update = updates.next_if(|(writer, _)| **writer == position);
                 (update.map(|(_, update)| update), done)
             })
+    }
+
+    /// Mistakes: the updates of retried tasks are there twice; the order is the wrong way round.
+    #[cfg(test)]
+    pub(super) fn mistake(&mut self, program: &dyn Program, finished: &[Option<Finished>]) {
+        let is_retried = |(_, done): &DoneTask<'_>| done.attempt > 1 && mistake!(MergedTwice);
+        let done = self.beside(finished);
+        let again: Vec<_> = done
+            .filter(is_retried)
+            .filter_map(|(update, _)| update)
+            .collect();
+        let all = self.updates.iter().flat_map(Updates::iter);
+        let mut all: Vec<_> = all.chain(again).collect();
+        if mistake!(MergedBackwards) {
+            all.reverse();
+        }
+        let copy = |update: UpdateRef<'_>| {
+            let text = update.to_text().expect("it was written before");
+            program.read_update(&text).expect("it was read before")
+        };
+        self.updates = Updates::merged(all.into_iter().map(copy));
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::backoff;
 use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
+use crate::erased::{Program, Updates};
 use crate::error::{Error, with_causes};
-use crate::graph::{Graph, Hops, NodeInfo};
-use crate::machine::{Finished, Task, UpdateOf};
+use crate::graph::{Hops, NodeInfo};
+use crate::machine::{Finished, Task};
 use crate::node_error::{Failure, FailureKind, NodeError, excerpt};
 use crate::panics::caught;
 
@@ -56,16 +57,16 @@ pub(crate) enum TaskError {
 }
 
 /// The result of one task.
-pub(crate) type TaskResult<G> = Result<Finished<G>, TaskError>;
+pub(crate) type TaskResult = Result<Finished, TaskError>;
 
 /// The results of a step's tasks, in frontier order, and which of them
 /// failed, with their positions.
-pub(crate) struct StepResults<G: Graph> {
-    pub(crate) finished: Vec<Option<Finished<G>>>,
+pub(crate) struct StepResults {
+    pub(crate) finished: Vec<Option<Finished>>,
     pub(crate) failed: Vec<(usize, TaskError)>,
 }
 
-impl<G: Graph> StepResults<G> {
+impl StepResults {
     /// The first failure in frontier order that ends the step, and how many further tasks
     /// failed.
     pub(super) fn failure(&mut self) -> Option<(usize, TaskError, u64)> {
@@ -113,11 +114,7 @@ impl Attempts {
 
     /// The task succeeded.
     #[inline]
-    pub(crate) fn succeed<G: Graph>(
-        &self,
-        update: Option<UpdateOf<G>>,
-        hops: Hops<G::Input>,
-    ) -> Finished<G> {
+    pub(crate) fn succeed(&self, update: Option<Updates>, hops: Hops) -> Finished {
         finished(update, hops, None, self.number)
     }
 
@@ -147,11 +144,12 @@ impl Attempts {
 
     /// The task failed for good: its error row takes it, if it has one.
     #[cold]
-    pub(crate) fn fail<G: Graph>(
+    pub(crate) fn fail(
         &self,
+        program: &dyn Program,
         error: AttemptError,
-        task: &Task<G::Input>,
-    ) -> TaskResult<G> {
+        task: &Task,
+    ) -> TaskResult {
         let attempts = self.number;
         let (error, message, kind) = match error {
             AttemptError::Budget => return Err(TaskError::Budget),
@@ -183,10 +181,10 @@ impl Attempts {
             kind,
             item: task.item(),
             input: (task.input.as_ref())
-                .and_then(|input| G::encode_input(input).ok())
+                .and_then(|input| input.to_text().ok())
                 .map(|json| excerpt(&json)),
         };
-        let row = G::on_error(task.node, failure.clone(), task.input.as_ref());
+        let row = program.on_error(task.node, failure.clone(), task.input.as_ref());
         match row.filter(|_| !mistake!(ErrorRowPassedOver)) {
             Some(hops) => Ok(finished(None, hops, Some(Box::new(failure)), attempts)),
             None => Err(error),
@@ -194,12 +192,12 @@ impl Attempts {
     }
 }
 
-fn finished<G: Graph>(
-    update: Option<UpdateOf<G>>,
-    hops: Hops<G::Input>,
+fn finished(
+    update: Option<Updates>,
+    hops: Hops,
     failure: Option<Box<Failure>>,
     attempt: u32,
-) -> Finished<G> {
+) -> Finished {
     Finished {
         update,
         hops,

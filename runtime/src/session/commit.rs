@@ -8,11 +8,10 @@ use super::effects::OpenEffects;
 use super::snapshots::SnapshotRule;
 use crate::encode::{self, EncodeError};
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine, Sealed, StepError, TaskNote, task_note};
 use crate::run::RunError;
-use crate::state::{FieldSet, Update};
+use crate::state::FieldSet;
 use crate::store::{Access, Commit, Committed, Park, PendingResult, Status, StepKind, StepRecord};
 
 /// What the tasks of a step did, noted while it can be read: before it is merged.
@@ -28,9 +27,9 @@ pub(super) struct Noted {
 impl Noted {
     /// Notes what the tasks of the open step of `machine` did; with `check` also
     /// whether that survives its encoding.
-    pub(super) fn of<G: Graph>(
-        machine: &Machine<G>,
-        done: &[DoneTask<'_, G>],
+    pub(super) fn of(
+        machine: &Machine,
+        done: &[DoneTask<'_>],
         check: bool,
     ) -> Result<Self, EncodeError> {
         let updates = done.iter().filter_map(|(update, _)| *update);
@@ -50,9 +49,9 @@ impl Noted {
     }
 
     /// The commit of the step, which `machine` has merged, under the lease with `epoch`.
-    pub(super) fn commit<G: Graph>(
+    pub(super) fn commit(
         self,
-        machine: &mut Machine<G>,
+        machine: &mut Machine,
         effects: &OpenEffects,
         snapshots: &mut SnapshotRule,
         status: Status,
@@ -77,8 +76,8 @@ impl Noted {
 }
 
 /// The commit of the step that `machine` has just sealed.
-pub(super) fn step_commit<G: Graph>(
-    machine: &Machine<G>,
+pub(super) fn step_commit(
+    machine: &Machine,
     sealed: Sealed,
     kind: StepKind,
     status: Status,
@@ -130,7 +129,7 @@ pub(super) fn is_held_after(committed: &Committed) -> bool {
 }
 
 /// The results of tasks of the open step that need not run again, by order key.
-pub(crate) type Pending<G> = HashMap<Digest, Finished<G>>;
+pub(crate) type Pending = HashMap<Digest, Finished>;
 
 /// The result of one task as text, to be kept while its step is open.
 #[derive(Debug)]

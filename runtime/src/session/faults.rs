@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::attempts::TaskError;
 use crate::error::Error;
-use crate::graph::{Graph, GraphInfo};
+use crate::graph::GraphInfo;
 use crate::hash::Digest;
 use crate::machine::{Machine, StepError};
 use crate::panics::caught;
@@ -60,9 +60,9 @@ pub(super) struct FailedTask {
 }
 
 /// Names what stops the run of a machine.
-pub(super) struct Faults<'a, G: Graph>(pub(super) &'a Machine<G>);
+pub(super) struct Faults<'a>(pub(super) &'a Machine);
 
-impl<G: Graph> Faults<'_, G> {
+impl Faults<'_> {
     fn run(&self) -> String {
         self.0.run().to_owned()
     }

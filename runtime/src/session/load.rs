@@ -10,14 +10,14 @@ use super::migrate;
 use super::snapshots::Tail;
 use crate::cx::RunIdentity;
 use crate::encode::DecodeError;
+use crate::erased::{Program, SharedState};
 use crate::error::Error;
-use crate::graph::{Graph, GraphInfo, keep_name};
+use crate::graph::{GraphInfo, keep_name};
 use crate::hash::Digest;
 use crate::machine::{
     Blueprint, Finished, Machine, RedoError, StepText, Turn, first_chain, node_gone, read_result,
     result_text, snapshot_digest,
 };
-use crate::state::whole;
 use crate::store::{EffectRecord, Head, Loaded, PendingResult, Snapshot, StepKind, StepRecord};
 
 /// A head whose numbers do not fit together is not what was written.
@@ -44,11 +44,11 @@ pub(crate) const fn turn_of(head: &Head) -> Turn {
 }
 
 /// The machine of a run as it stands at its head, except for what is to run next.
-pub(crate) fn restore_state<G: Graph>(
+pub(crate) fn restore_state(
     blueprint: &Blueprint,
     loaded: &Loaded,
     graphs: &Graphs,
-) -> Result<(Machine<G>, Tail), Error> {
+) -> Result<(Machine, Tail), Error> {
     let head = &loaded.head;
     check_head(head)?;
     let Loaded {
@@ -69,11 +69,11 @@ pub(crate) fn restore_state<G: Graph>(
 }
 
 /// The machine of a run as it stands at its head, to be continued.
-pub(crate) fn restore<G: Graph>(
+pub(crate) fn restore(
     blueprint: &Blueprint,
     loaded: &Loaded,
     graphs: &Graphs,
-) -> Result<(Machine<G>, Tail), Error> {
+) -> Result<(Machine, Tail), Error> {
     let (mut machine, tail) = restore_state(blueprint, loaded, graphs)?;
     if let Some(last) = loaded.steps.last() {
         #[cfg(test)]
@@ -84,8 +84,8 @@ pub(crate) fn restore<G: Graph>(
 }
 
 /// Puts what `record` says is to run next into a machine that stands there.
-pub(super) fn restore_frontier<G: Graph>(
-    machine: &mut Machine<G>,
+pub(super) fn restore_frontier(
+    machine: &mut Machine,
     head: &Head,
     record: &StepRecord,
     graphs: &Graphs,
@@ -115,13 +115,14 @@ fn without_node(today: &GraphInfo, head: &Head, stored: Digest, node: &str) -> E
 
 /// Goes from the last whole state through the steps that follow it. That state is a
 /// snapshot, the input, or the first step of a fork, whose record is the state.
-pub(crate) fn replay_steps<G: Graph>(
+pub(crate) fn replay_steps(
     blueprint: &Blueprint,
     head: &Head,
     snapshot: Option<&Snapshot>,
     steps: &[StepRecord],
     graphs: &Graphs,
-) -> Result<(Machine<G>, Tail), Error> {
+) -> Result<(Machine, Tail), Error> {
+    let program = &*blueprint.program;
     let base = snapshot.map_or(0, |snapshot| snapshot.step);
     let fork = steps
         .iter()
@@ -170,8 +171,8 @@ pub(crate) fn replay_steps<G: Graph>(
         {
             return Err(altered(head, record.step));
         }
-        graphs.check_reducers(G::INFO, head, record)?;
-        migrate::updates::<G>(record.version, &record.updates)
+        graphs.check_reducers(program.info(), head, record)?;
+        migrate::updates(program, record.version, &record.updates)
             .map_err(RedoError::Decode)
             .and_then(|today| machine.redo(&today, record.chain))
             .map_err(|error| redo_error(head, record.step, error))?;
@@ -183,27 +184,27 @@ pub(crate) fn replay_steps<G: Graph>(
         .for_each(|record| tail.add(record.updates.len()));
     if steps
         .iter()
-        .any(|record| migrate::is_needed(G::INFO, record.version))
+        .any(|record| migrate::is_needed(program.info(), record.version))
     {
         tail.be_outgrown();
     }
     Ok((machine, tail))
 }
 
-fn from_snapshot<G: Graph>(
+fn from_snapshot(
     blueprint: &Blueprint,
     head: &Head,
     snapshot: &Snapshot,
     record: &StepRecord,
-) -> Result<Machine<G>, Error> {
+) -> Result<Machine, Error> {
     let place = || format!("the snapshot of step {}", snapshot.step);
     check_snapshot(head, snapshot)?;
-    let state: G::State = migrate::state::<G>(record.version, &snapshot.state)
-        .and_then(|today| whole::from_str(&today))
+    let program = &*blueprint.program;
+    let state = migrate::state(program, record.version, &snapshot.state)
         .map_err(|error| undecodable(head, place(), error))?;
     let mut machine = blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state);
     if !is_state(record) && !mistake!(EphemeralFieldLost) {
-        migrate::updates::<G>(record.version, &record.updates)
+        migrate::updates(program, record.version, &record.updates)
             .and_then(|today| machine.restore_skipped(&today))
             .map_err(|error| undecodable(head, format!("step {}", record.step), error))?;
     }
@@ -211,31 +212,27 @@ fn from_snapshot<G: Graph>(
 }
 
 /// From a step whose record is the whole state.
-fn from_record<G: Graph>(
-    blueprint: &Blueprint,
-    head: &Head,
-    record: &StepRecord,
-) -> Result<Machine<G>, Error> {
+fn from_record(blueprint: &Blueprint, head: &Head, record: &StepRecord) -> Result<Machine, Error> {
     if record.kind == StepKind::Input
         && first_chain(head.fingerprint, head.seed, &record.updates) != record.chain
     {
         return Err(altered(head, 0));
     }
-    let state = recorded_state::<G>(head, record)?;
+    let state = recorded_state(&*blueprint.program, head, record)?;
     Ok(blueprint.machine(RunIdentity::new(head.run.clone(), Some(head.seed)), state))
 }
 
 /// What a record that [is the state](is_state) decodes into today.
-pub(crate) fn recorded_state<G: Graph>(
+pub(crate) fn recorded_state(
+    program: &dyn Program,
     head: &Head,
     record: &StepRecord,
-) -> Result<G::State, Error> {
+) -> Result<SharedState, Error> {
     let place = || match record.kind {
         StepKind::Input => "the input".into(),
         _ => format!("step {}", record.step),
     };
-    migrate::state::<G>(record.version, &record.updates)
-        .and_then(|today| whole::from_str(&today))
+    migrate::state(program, record.version, &record.updates)
         .map_err(|error| undecodable(head, place(), error))
 }
 
@@ -286,10 +283,11 @@ pub(crate) fn check_journal(
 
 /// The kept results of the open step. They do not go through `migrate`: those of another
 /// graph must be what today's would have written, except for the numbers of the edges.
-pub(crate) fn read_pending<G: Graph>(
+pub(crate) fn read_pending(
+    program: &dyn Program,
     loaded: &Loaded,
     graphs: &Graphs,
-) -> Result<Pending<G>, Error> {
+) -> Result<Pending, Error> {
     let Loaded { head, pending, .. } = loaded;
     if mistake!(KeptResultsForgotten) {
         return Ok(Pending::new());
@@ -301,8 +299,8 @@ pub(crate) fn read_pending<G: Graph>(
             let help = "finish the step with the program that kept it";
             undecodable_with(head, place, error, help.into())
         };
-        let (mut finished, graph) = read_result(&kept.result, today).map_err(fail)?;
-        let again = || result_text(&finished, graph, false);
+        let (mut finished, graph) = read_result(program, &kept.result, today).map_err(fail)?;
+        let again = || result_text(program, &finished, graph, false);
         if !graphs.is_today(graph) && !again().is_ok_and(|again| again == kept.result) {
             return Err(fail(older_result()));
         }

@@ -1,6 +1,5 @@
 //! What older versions of a graph wrote, as today's would have written it.
 
-use std::any::type_name;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -8,46 +7,45 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::encode::{self, DecodeError, EncodeError};
-use crate::graph::{Graph, GraphInfo, Migrate, Part};
-use crate::machine::UpdateOf;
+use crate::erased::{Program, SharedState, Updates};
+use crate::graph::{GraphInfo, Migrate, Part};
 use crate::panics::caught;
-use crate::state::whole;
 
-/// The text of a state that graph version `from` wrote.
-pub(crate) fn state<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
-    match hook(G::INFO, from) {
-        None => Ok(Cow::Borrowed(text)),
-        Some(hook) => todays::<G::State>(
-            hook,
-            from,
-            Part::State,
-            text,
-            whole::from_str,
-            whole::to_string,
-        )
-        .map(Cow::Owned),
-    }
+/// The state whose text graph version `from` wrote.
+pub(crate) fn state(
+    program: &dyn Program,
+    from: u32,
+    text: &str,
+) -> Result<SharedState, DecodeError> {
+    let Some(hook) = hook(program.info(), from) else {
+        return program.read_state(text);
+    };
+    let encode = |state: &SharedState| state.draft()?.finish();
+    let read = |json: &str| program.read_state(json);
+    let ty = program.name_of(Part::State);
+    let today = todays((hook, from), (Part::State, ty), text, read, encode)?;
+    program.read_state(&today)
 }
 
 /// The text of a step's updates that graph version `from` wrote.
-pub(crate) fn updates<G: Graph>(from: u32, text: &str) -> Result<Cow<'_, str>, DecodeError> {
-    let Some(hook) = hook(G::INFO, from) else {
+pub(crate) fn updates<'a>(
+    program: &dyn Program,
+    from: u32,
+    text: &'a str,
+) -> Result<Cow<'a, str>, DecodeError> {
+    let Some(hook) = hook(program.info(), from) else {
         return Ok(Cow::Borrowed(text));
     };
     let mut tasks: Vec<BTreeMap<String, Box<RawValue>>> = encode::from_str(text)?;
     let updates = tasks.iter_mut().filter_map(|task| task.get_mut("update"));
+    let encode = |update: &Updates| update.first().to_text();
+    let read = |json: &str| program.read_update(json);
+    let ty = program.name_of(Part::Update);
     for update in updates {
-        let today = todays::<UpdateOf<G>>(
-            hook,
-            from,
-            Part::Update,
-            update.get(),
-            encode::from_str,
-            encode::to_string,
-        )?;
-        *update = RawValue::from_string(today).map_err(unreadable::<UpdateOf<G>>)?;
+        let today = todays((hook, from), (Part::Update, ty), update.get(), read, encode)?;
+        *update = RawValue::from_string(today).map_err(unreadable(ty))?;
     }
-    let text = serde_json::to_string(&tasks).map_err(unreadable::<UpdateOf<G>>)?;
+    let text = serde_json::to_string(&tasks).map_err(unreadable(ty))?;
     Ok(Cow::Owned(text))
 }
 
@@ -62,25 +60,21 @@ fn hook(graph: &GraphInfo, from: u32) -> Option<Migrate> {
         .filter(|_| from < graph.version && !mistake!(OlderTakenForTodays))
 }
 
-/// What `hook` makes of `text`, in the canonical form of a `T`.
+/// What `hook` makes of `text`, in the canonical form of a value of type `ty`.
 fn todays<T>(
-    hook: Migrate,
-    from: u32,
-    part: Part,
+    (hook, from): (Migrate, u32),
+    (part, ty): (Part, &'static str),
     text: &str,
-    decode: fn(&str) -> Result<T, DecodeError>,
-    encode: fn(&T) -> Result<String, EncodeError>,
+    decode: impl Fn(&str) -> Result<T, DecodeError>,
+    encode: impl Fn(&T) -> Result<String, EncodeError>,
 ) -> Result<String, DecodeError> {
-    let fail = |reason: String| DecodeError {
-        ty: type_name::<T>(),
-        reason,
-    };
+    let fail = |reason: String| DecodeError { ty, reason };
     if let Some(number) = too_large(text) {
         return Err(fail(format!(
             "graph version {from} wrote the number {number}, which cannot be passed to `migrate` unchanged"
         )));
     }
-    let json: Value = serde_json::from_str(text).map_err(unreadable::<T>)?;
+    let json: Value = serde_json::from_str(text).map_err(unreadable(ty))?;
     let json = caught(|| hook(from, part, json).map_err(|error| error.to_string()))
         .map_err(|panic| {
             fail(format!(
@@ -101,9 +95,9 @@ fn todays<T>(
     encode(&value).map_err(|error| after(&error))
 }
 
-fn unreadable<T>(error: serde_json::Error) -> DecodeError {
-    DecodeError {
-        ty: type_name::<T>(),
+fn unreadable(ty: &'static str) -> impl FnOnce(serde_json::Error) -> DecodeError {
+    move |error| DecodeError {
+        ty,
         reason: error.to_string(),
     }
 }

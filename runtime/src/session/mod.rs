@@ -25,8 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cx::{KeyId, RunIdentity};
+use crate::erased::Updates;
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::machine::{DoneTask, Finished, Machine, StepError, Task, result_text, stored_input};
 use crate::store::{Commit, Committed, Park, Question, StoreError};
 
@@ -78,20 +78,20 @@ impl Rules {
 const CLOCK_EVERY: u64 = 32;
 
 /// An open run. It is told what happened and says what is [next](Next).
-pub(crate) struct Session<G: Graph> {
-    machine: Machine<G>,
+pub(crate) struct Session {
+    machine: Machine,
     rules: Rules,
     /// `None` for a run that no store keeps.
-    book: Option<Book<G>>,
+    book: Option<Book>,
     stage: Stage,
 }
 
 /// What is written of a run.
-struct Book<G: Graph> {
+struct Book {
     journal: Arc<RunJournal>,
     snapshots: SnapshotRule,
     /// The results of the open step that need not be computed again.
-    pending: Pending<G>,
+    pending: Pending,
     /// The text of the frontier, if its tasks have inputs: a failed task has given its own away.
     frontier: String,
 }
@@ -129,17 +129,17 @@ pub(crate) enum Ending {
 }
 
 /// The tasks that are to run.
-pub(crate) enum Work<G: Graph> {
+pub(crate) enum Work {
     /// A single one: its result is told to [`Session::one`].
-    One(Task<G::Input>),
+    One(Task),
     /// Those of the frontier, except these, in its order, that need not run: the results of
     /// all are told to [`Session::all`].
-    All(Vec<Option<Finished<G>>>),
+    All(Vec<Option<Finished>>),
 }
 
-impl<G: Graph> Session<G> {
+impl Session {
     /// The session of a run that no store keeps.
-    pub(crate) const fn unstored(machine: Machine<G>, rules: Rules) -> Self {
+    pub(crate) const fn unstored(machine: Machine, rules: Rules) -> Self {
         Self {
             machine,
             rules,
@@ -151,11 +151,11 @@ impl<G: Graph> Session<G> {
     /// The session of a run that is driven under the lease with `epoch`; `left` is
     /// what an earlier session left of its open step.
     pub(crate) fn stored(
-        machine: Machine<G>,
+        machine: Machine,
         rules: Rules,
         epoch: u64,
         tail: Tail,
-        left: LeftOpen<G>,
+        left: LeftOpen,
         write: WriteJournal,
     ) -> Self {
         let LeftOpen {
@@ -178,12 +178,12 @@ impl<G: Graph> Session<G> {
         }
     }
 
-    pub(crate) const fn machine(&self) -> &Machine<G> {
+    pub(crate) const fn machine(&self) -> &Machine {
         &self.machine
     }
 
     /// The tasks of the open step, to be started.
-    pub(crate) fn frontier_mut(&mut self) -> &mut [Task<G::Input>] {
+    pub(crate) fn frontier_mut(&mut self) -> &mut [Task] {
         self.machine.frontier_mut()
     }
 
@@ -195,7 +195,7 @@ impl<G: Graph> Session<G> {
 
     /// The run as it stands when the driving has ended; what its contexts had to know
     /// for this drive goes with them.
-    pub(crate) fn into_parts(self) -> (Machine<G>, Tail) {
+    pub(crate) fn into_parts(self) -> (Machine, Tail) {
         let Self {
             mut machine, book, ..
         } = self;
@@ -212,7 +212,7 @@ impl<G: Graph> Session<G> {
         self.machine.step() + 1
     }
 
-    const fn faults(&self) -> Faults<'_, G> {
+    const fn faults(&self) -> Faults<'_> {
         Faults(&self.machine)
     }
 
@@ -236,7 +236,7 @@ impl<G: Graph> Session<G> {
     }
 
     /// The tasks of the open step that are to run now.
-    pub(crate) fn start(&mut self) -> Work<G> {
+    pub(crate) fn start(&mut self) -> Work {
         let pending = self.book.as_mut().map(|book| mem::take(&mut book.pending));
         let pending = pending.unwrap_or_default();
         match self.machine.frontier_mut() {
@@ -246,7 +246,7 @@ impl<G: Graph> Session<G> {
     }
 
     /// The kept results at their tasks' places in the frontier.
-    fn in_place(&self, mut pending: Pending<G>) -> Vec<Option<Finished<G>>> {
+    fn in_place(&self, mut pending: Pending) -> Vec<Option<Finished>> {
         if pending.is_empty() {
             return Vec::new();
         }
@@ -267,7 +267,7 @@ impl<G: Graph> Session<G> {
     }
 
     /// Told the result of the step's only task.
-    pub(crate) fn one(&mut self, result: TaskResult<G>) -> Next {
+    pub(crate) fn one(&mut self, result: TaskResult) -> Next {
         told!(self, transitions::one(&result));
         let mut done = match result {
             Ok(done) => done,
@@ -279,7 +279,9 @@ impl<G: Graph> Session<G> {
             Some(update) => self.machine.check_writes(0, update),
             None => Ok(()),
         };
-        match checked.and_then(|()| self.note(once((done.update.as_ref(), &done)))) {
+        match checked
+            .and_then(|()| self.note(once((done.update.as_ref().map(Updates::first), &done))))
+        {
             Ok(noted) => self.merge(noted, |machine| machine.advance_one(&mut done)),
             Err(error) => self.refuse(self.open_step(), error),
         }
@@ -287,7 +289,7 @@ impl<G: Graph> Session<G> {
 
     /// Told the results of all tasks of the step. If one failed, the results of the
     /// others are kept and the first failure in frontier order is the error.
-    pub(crate) fn all(&mut self, mut results: StepResults<G>) -> Next {
+    pub(crate) fn all(&mut self, mut results: StepResults) -> Next {
         told!(self, transitions::all(&results));
         if let Some(failure) = results.failure() {
             let results = self.results(&results.finished);
@@ -407,12 +409,12 @@ impl<G: Graph> Session<G> {
     /// What the tasks did, while it can be read.
     fn note<'a>(
         &self,
-        done: impl Iterator<Item = DoneTask<'a, G>>,
+        done: impl Iterator<Item = DoneTask<'a>>,
     ) -> Result<Option<Box<Noted>>, StepError> {
         let Some(book) = &self.book else {
             return Ok(None);
         };
-        let done: Vec<DoneTask<'a, G>> = done.collect();
+        let done: Vec<DoneTask<'a>> = done.collect();
         let check = book.snapshots.checks();
         let noted = Noted::of(&self.machine, &done, check);
         noted.map(Box::new).map(Some).map_err(|error| {
@@ -426,7 +428,7 @@ impl<G: Graph> Session<G> {
     fn merge(
         &mut self,
         noted: Option<Box<Noted>>,
-        advance: impl FnOnce(&mut Machine<G>) -> Result<(), StepError>,
+        advance: impl FnOnce(&mut Machine) -> Result<(), StepError>,
     ) -> Next {
         let step = self.open_step();
         match catch_reducers(|| advance(&mut self.machine)) {
@@ -458,7 +460,7 @@ impl<G: Graph> Session<G> {
         );
         match commit {
             Ok(commit) => {
-                let has_input = |task: &Task<G::Input>| task.input.is_some();
+                let has_input = |task: &Task| task.input.is_some();
                 book.frontier.clear();
                 if self.machine.frontier().iter().any(has_input) {
                     book.frontier.push_str(&commit.record.frontier);
@@ -516,15 +518,16 @@ impl<G: Graph> Session<G> {
     /// The results of a step that is left, as text, each with the step whose state it saw,
     /// except those that are kept already. One that has no encoding is not kept:
     /// its task runs again.
-    fn results(&self, finished: &[Option<Finished<G>>]) -> Vec<PendingText> {
+    fn results(&self, finished: &[Option<Finished>]) -> Vec<PendingText> {
         let Some(book) = self.book.as_ref().filter(|_| !mistake!(OneFailureIsAll)) else {
             return Vec::new();
         };
         let (check, graph) = (book.snapshots.checks(), self.machine.kept_under());
+        let program = self.machine.program();
         let tasks = self.machine.frontier().iter().zip(finished);
         let news = tasks.filter_map(|(task, done)| {
-            let is_news = |done: &&Finished<G>| done.saw.is_none() || mistake!(KeptTwice);
-            let result = result_text(done.as_ref().filter(is_news)?, graph, check).ok()?;
+            let is_news = |done: &&Finished| done.saw.is_none() || mistake!(KeptTwice);
+            let result = result_text(program, done.as_ref().filter(is_news)?, graph, check).ok()?;
             Some(PendingText {
                 task: self.machine.keys().get(task.key),
                 node: self.machine.info().node_name(task.node),

@@ -14,37 +14,36 @@ use super::snapshots::Tail;
 use super::standing::Standing;
 use super::what_if::{GivenResponse, WhatIf, key_with};
 use crate::cx::{RunIdentity, UNRECORDED};
-use crate::encode;
+use crate::encode::{self, Draft};
+use crate::erased::{AnyState, Program, SharedState, Updates};
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::{
-    Blueprint, Machine, Turn, UpdateOf, idempotency_key, is_end, outside_text, state_text,
-    stored_tasks,
+    Blueprint, Machine, Turn, idempotency_key, is_end, outside_text, state_text, stored_tasks,
 };
 use crate::node_error::NodeError;
-use crate::state::{FieldSet, Update, whole};
+use crate::state::FieldSet;
 use crate::store::{
     Access, Commit, Creation, EffectKind, EffectRecord, Head, Loaded, Park, PendingResult,
     Question, Status, StepKind, StepRecord,
 };
 
 /// A step from outside, merged and ready to be committed.
-pub(crate) struct OutsideStep<G: Graph> {
-    pub(crate) machine: Machine<G>,
+pub(crate) struct OutsideStep {
+    pub(crate) machine: Machine,
     pub(crate) tail: Tail,
     pub(crate) commit: Commit,
 }
 
 /// What an earlier session left of the open step.
-pub(crate) struct LeftOpen<G: Graph> {
-    pub(super) pending: Pending<G>,
+pub(crate) struct LeftOpen {
+    pub(super) pending: Pending,
     pub(super) effects: OpenEffects,
     /// The frontier's text, from which the inputs of failed tasks can be told.
     pub(super) frontier: String,
 }
 
-impl<G: Graph> LeftOpen<G> {
+impl LeftOpen {
     /// Nothing: the step is new, behind one that left this frontier.
     pub(crate) fn nothing(frontier: String) -> Self {
         Self {
@@ -55,8 +54,12 @@ impl<G: Graph> LeftOpen<G> {
     }
 
     /// What is stored of it.
-    pub(crate) fn of(loaded: Loaded, graphs: &Graphs) -> Result<Self, Error> {
-        let pending = read_pending(&loaded, graphs)?;
+    pub(crate) fn of(
+        program: &dyn Program,
+        loaded: Loaded,
+        graphs: &Graphs,
+    ) -> Result<Self, Error> {
+        let pending = read_pending(program, &loaded, graphs)?;
         let effects = OpenEffects::new(loaded.effects, loaded.questions);
         let last = loaded.steps.into_iter().next_back();
         Ok(Self {
@@ -74,9 +77,9 @@ impl<G: Graph> LeftOpen<G> {
 }
 
 /// A run as somebody from outside finds it.
-pub(crate) struct Found<G: Graph> {
+pub(crate) struct Found {
     pub(crate) head: Head,
-    pub(crate) machine: Machine<G>,
+    pub(crate) machine: Machine,
     pub(crate) tail: Tail,
     /// What is on record of the open step, if one may be open; then the run is held.
     open: Option<OpenRecords>,
@@ -96,9 +99,9 @@ impl OpenRecords {
     }
 }
 
-impl<G: Graph> Found<G> {
+impl Found {
     /// A run that is between two steps.
-    pub(crate) const fn at_rest(head: Head, machine: Machine<G>, tail: Tail) -> Self {
+    pub(crate) const fn at_rest(head: Head, machine: Machine, tail: Tail) -> Self {
         Self {
             head,
             machine,
@@ -108,7 +111,7 @@ impl<G: Graph> Found<G> {
     }
 
     /// A run that is held, with what its open step has come to.
-    pub(crate) fn held(loaded: Loaded, machine: Machine<G>, tail: Tail) -> Result<Self, Error> {
+    pub(crate) fn held(loaded: Loaded, machine: Machine, tail: Tail) -> Result<Self, Error> {
         let frontier = loaded.steps.last().map(|last| stored_tasks(&last.frontier));
         let tasks = frontier.transpose().map_err(|error| {
             let place = format!("the frontier of step {}", loaded.head.step);
@@ -160,11 +163,11 @@ impl<G: Graph> Found<G> {
     /// The first step of a further turn; what is open is dropped, and on record.
     pub(crate) fn turn(
         self,
-        update: UpdateOf<G>,
+        update: Updates,
         token: Option<String>,
         access: Access,
         rules: Rules,
-    ) -> Result<OutsideStep<G>, Error> {
+    ) -> Result<OutsideStep, Error> {
         let dropped = self.open.as_ref();
         let dropped = dropped.and_then(|open| journal_digest(None, open.effects.iter()));
         let mut step = self.step(update, StepKind::Turn, access, rules)?;
@@ -178,10 +181,10 @@ impl<G: Graph> Found<G> {
     /// what it saw.
     pub(crate) fn correction(
         self,
-        update: UpdateOf<G>,
+        update: Updates,
         epoch: u64,
         rules: Rules,
-    ) -> Result<OutsideStep<G>, Error> {
+    ) -> Result<OutsideStep, Error> {
         let is_answered = |open: &OpenRecords| {
             let mut effects = open.effects.iter();
             effects.all(|effect| open.is_finished(effect.task))
@@ -199,11 +202,11 @@ impl<G: Graph> Found<G> {
     /// Merges an update from outside and seals it as a step of its own.
     fn step(
         self,
-        update: UpdateOf<G>,
+        update: Updates,
         kind: StepKind,
         access: Access,
         rules: Rules,
-    ) -> Result<OutsideStep<G>, Error> {
+    ) -> Result<OutsideStep, Error> {
         let Self {
             head,
             mut machine,
@@ -213,13 +216,13 @@ impl<G: Graph> Found<G> {
         let run = &head.run;
         let step = machine.step() + 1;
         let cannot_store = |what| Error::not_round_trip(run, step, what);
-        let updates = outside_text(&update, rules.check_round_trip);
+        let updates = outside_text(update.first(), rules.check_round_trip);
         let updates = updates.map_err(cannot_store("the update"))?;
-        let said = update.fields();
+        let said = update.first().fields();
         let merged = catch_reducers(|| match kind {
-            StepKind::Turn if !mistake!(TurnGoesOnAsBefore) => machine.next_turn(update),
-            StepKind::Update if mistake!(CorrectionBeginsAnew) => machine.next_turn(update),
-            _ => machine.correct(update),
+            StepKind::Turn if !mistake!(TurnGoesOnAsBefore) => machine.next_turn(Some(update)),
+            StepKind::Update if mistake!(CorrectionBeginsAnew) => machine.next_turn(Some(update)),
+            _ => machine.correct(Some(update)),
         });
         merged.map_err(|error| step_error(run, step, error))?;
         check_merged(&mut machine, said, rules)?;
@@ -251,13 +254,13 @@ pub(crate) const fn leaves_a_step_open(status: Status) -> bool {
 }
 
 /// The first step of a run: its input, whose text is `input`.
-pub(crate) fn input<G: Graph>(
-    mut machine: Machine<G>,
+pub(crate) fn input(
+    mut machine: Machine,
     input: String,
     create: Creation,
     access: Access,
     rules: Rules,
-) -> Result<OutsideStep<G>, Error> {
+) -> Result<OutsideStep, Error> {
     machine.begin();
     let tail = Tail::behind(0, input.len());
     check_merged(&mut machine, FieldSet::EMPTY, rules)?;
@@ -276,11 +279,7 @@ pub(crate) fn input<G: Graph>(
 }
 
 /// See [`Machine::check_merged`].
-fn check_merged<G: Graph>(
-    machine: &mut Machine<G>,
-    said: FieldSet,
-    rules: Rules,
-) -> Result<(), Error> {
+fn check_merged(machine: &mut Machine, said: FieldSet, rules: Rules) -> Result<(), Error> {
     if !rules.check_round_trip {
         return Ok(());
     }
@@ -304,11 +303,11 @@ impl Branch<'_> {
     /// The first step of fork `run`: its state, and the frontier as its origin has it, which
     /// is not read unless another graph wrote it. Nothing runs until it is resumed, so the
     /// lease goes back with it.
-    pub(crate) fn commit<G: Graph>(
+    pub(crate) fn commit(
         &self,
         blueprint: &Blueprint,
         run: &str,
-        state: G::State,
+        state: SharedState,
         create: Creation,
         access: Access,
         rules: Rules,
@@ -322,10 +321,10 @@ impl Branch<'_> {
         } = self;
         let step = record.step + 1;
         let cannot_store = |what| Error::not_round_trip(run, step, what);
-        let text = state_text(&state, rules.check_round_trip);
+        let text = state_text(&*state, rules.check_round_trip);
         let text = text.map_err(cannot_store("the edited state"))?;
         let identity = RunIdentity::new(run.to_owned(), Some(head.seed));
-        let mut machine: Machine<G> = blueprint.machine(identity, state);
+        let mut machine = blueprint.machine(identity, state);
         machine.restore(step, record.chain, self.turn);
         let other = graphs.next(record.step);
         machine.change_graph(other);
@@ -361,22 +360,24 @@ impl Branch<'_> {
 /// Whether `record`, the first step of a fork with this head, is what a call would write that
 /// gives it `state` and those responses. States are compared in today's types, so that an added
 /// field with a default is no difference.
-pub(crate) fn is_branch<G: Graph>(
+pub(crate) fn is_branch(
+    program: &dyn Program,
     head: &Head,
     record: &StepRecord,
-    state: &G::State,
+    state: &dyn AnyState,
     responses: &[GivenResponse],
 ) -> Result<bool, Error> {
-    let text = |state| {
-        whole::to_string(state).map_err(Error::not_round_trip(
+    let text = |state: &dyn AnyState| {
+        let text = state.draft().and_then(Draft::finish);
+        text.map_err(Error::not_round_trip(
             &head.run,
             record.step,
             "the edited state",
         ))
     };
-    let stored: G::State = recorded_state::<G>(head, record)?;
+    let stored = recorded_state(program, head, record)?;
     let key = idempotency_key(&head.run, record.step, &[], record.chain);
-    Ok(key_with(responses, key) == record.key && text(&stored)? == text(state)?)
+    Ok(key_with(responses, key) == record.key && text(&*stored)? == text(state)?)
 }
 
 /// An [`Outcome`](crate::Outcome) whose response stays text.

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::snapshots::Tail;
-use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Machine;
 use crate::panics::let_go;
@@ -17,39 +16,39 @@ const RUNS: usize = 64;
 const BYTES: u64 = 32 << 20;
 
 /// The newest is at the back.
-pub(crate) struct Recent<G: Graph>(Mutex<VecDeque<RecentRun<G>>>);
+pub(crate) struct Recent(Mutex<VecDeque<RecentRun>>);
 
 /// One run.
-struct RecentRun<G: Graph> {
-    machine: Machine<G>,
+struct RecentRun {
+    machine: Machine,
     tail: Tail,
 }
 
-impl<G: Graph> RecentRun<G> {
+impl RecentRun {
     /// What it would take in a store: its state, and what is to run next.
     fn bytes(&self) -> u64 {
         self.tail.bytes() + self.machine.frontier_bytes()
     }
 }
 
-impl<G: Graph> Recent<G> {
+impl Recent {
     pub(crate) fn new() -> Self {
         Self(Mutex::new(VecDeque::new()))
     }
 
     // None of the user's values is dropped under the lock.
-    fn runs(&self) -> MutexGuard<'_, VecDeque<RecentRun<G>>> {
+    fn runs(&self) -> MutexGuard<'_, VecDeque<RecentRun>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remove(&self, run: &str) -> Option<RecentRun<G>> {
+    fn remove(&self, run: &str) -> Option<RecentRun> {
         let mut runs = self.runs();
         let position = runs.iter().position(|kept| kept.machine.run() == run)?;
         runs.remove(position)
     }
 
     /// Takes a run out, if it is here and stands where the store says.
-    pub(crate) fn take(&self, run: &str, chain: Digest) -> Option<(Machine<G>, Tail)> {
+    pub(crate) fn take(&self, run: &str, chain: Digest) -> Option<(Machine, Tail)> {
         let kept = self.remove(run)?;
         if kept.machine.chain() == chain {
             return Some((kept.machine, kept.tail));
@@ -59,7 +58,7 @@ impl<G: Graph> Recent<G> {
     }
 
     /// Keeps a run that nobody drives, unless it is too large.
-    pub(crate) fn put(&self, machine: Machine<G>, tail: Tail) {
+    pub(crate) fn put(&self, machine: Machine, tail: Tail) {
         let before = self.remove(machine.run());
         let kept = RecentRun { machine, tail };
         if kept.bytes() <= BYTES {
@@ -71,11 +70,11 @@ impl<G: Graph> Recent<G> {
     }
 
     /// Returns what there is no more room for.
-    fn push(&self, kept: RecentRun<G>) -> Vec<RecentRun<G>> {
+    fn push(&self, kept: RecentRun) -> Vec<RecentRun> {
         let mut runs = self.runs();
         runs.push_back(kept);
         let mut bytes = 0_u64;
-        let fits = |kept: &&RecentRun<G>| {
+        let fits = |kept: &&RecentRun| {
             bytes += kept.bytes();
             bytes <= BYTES
         };

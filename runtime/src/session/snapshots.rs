@@ -1,7 +1,6 @@
 //! When the whole state is written along with a step.
 
 use crate::encode::EncodeError;
-use crate::graph::Graph;
 use crate::machine::{Machine, snapshot_digest};
 use crate::store::Snapshot;
 
@@ -70,9 +69,9 @@ impl SnapshotRule {
 
     /// The snapshot to commit with the machine's step, whose text is `updates`,
     /// if it is time for one.
-    pub(crate) fn after<G: Graph>(
+    pub(crate) fn after(
         &mut self,
-        machine: &Machine<G>,
+        machine: &Machine,
         updates: &str,
     ) -> Result<Option<Snapshot>, EncodeError> {
         let step = machine.step();

@@ -1,6 +1,5 @@
 //! Where a run stands, in one place.
 
-use crate::graph::Graph;
 use crate::machine::Machine;
 use crate::store::Status;
 
@@ -17,7 +16,7 @@ pub(crate) enum Standing {
 
 impl Standing {
     /// Where the run of `machine` stands, judging by what it still has to do.
-    pub(crate) fn of<G: Graph>(machine: &Machine<G>) -> Self {
+    pub(crate) fn of(machine: &Machine) -> Self {
         if !machine.is_done() {
             return Self::Open;
         }

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::{Left, Stage, Standing, StepResults, TaskError, TaskResult};
-use crate::graph::Graph;
 use crate::store::{Committed, StoreError};
 
 /// Where a session stands, and what it is told.
@@ -97,7 +96,7 @@ pub(super) const fn begun(standing: &Standing) -> &'static str {
     }
 }
 
-pub(super) const fn one<G: Graph>(result: &TaskResult<G>) -> &'static str {
+pub(super) const fn one(result: &TaskResult) -> &'static str {
     match result {
         Ok(_) => "the only task is done",
         Err(TaskError::Suspended) => "the only task waits",
@@ -107,7 +106,7 @@ pub(super) const fn one<G: Graph>(result: &TaskResult<G>) -> &'static str {
 }
 
 /// What counts is the first failure that ends the step.
-pub(super) fn all<G: Graph>(results: &StepResults<G>) -> &'static str {
+pub(super) fn all(results: &StepResults) -> &'static str {
     let mut errors = results.failed.iter().map(|(_, error)| error);
     let ends = |error: &TaskError| !matches!(error, TaskError::Suspended | TaskError::Lost);
     if errors.clone().any(ends) {

@@ -11,7 +11,8 @@ use super::desk::{Desk, Grant, Wish, sit_at};
 use super::drama::Drama;
 use super::world::Stage;
 use crate::cx::Cx;
-use crate::graph::{Done, Graph};
+use crate::erased::Program;
+use crate::graph::Done;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, Task};
 use crate::node_error::NodeError;
@@ -30,13 +31,13 @@ pub(super) struct Crew {
 
 /// How far one task has come.
 enum Slot {
-    Waiting(Task<u32>),
+    Waiting(Task),
     Running(Box<Running>),
-    Came(Box<TaskResult<Drama>>),
+    Came(Box<TaskResult>),
 }
 
 struct Running {
-    task: Task<u32>,
+    task: Task,
     attempts: Attempts,
     /// How often it was tried before.
     tries: u32,
@@ -45,7 +46,7 @@ struct Running {
 
 /// One attempt at a task.
 struct Attempt {
-    node: Pin<Box<dyn Future<Output = Result<Done<Drama>, NodeError>> + Send>>,
+    node: Pin<Box<dyn Future<Output = Result<Done, NodeError>> + Send>>,
     cx: Arc<Cx>,
     desk: Desk,
     /// Its node has come to an end.
@@ -56,12 +57,12 @@ struct Attempt {
 pub(super) enum Moved {
     On,
     /// All have a result.
-    Over(Vec<TaskResult<Drama>>),
+    Over(Vec<TaskResult>),
 }
 
 impl Crew {
     /// The only task of a step.
-    pub(super) fn lone(machine: &Machine<Drama>, task: Task<u32>) -> Self {
+    pub(super) fn lone(machine: &Machine, task: Task) -> Self {
         Self {
             keys: machine.frontier_keys(),
             slots: vec![Slot::Waiting(task)],
@@ -73,8 +74,8 @@ impl Crew {
     /// The tasks of a step, except those that are `finished`.
     pub(super) fn of(
         keys: Vec<Digest>,
-        tasks: &mut [Task<u32>],
-        finished: Vec<Option<Finished<Drama>>>,
+        tasks: &mut [Task],
+        finished: Vec<Option<Finished>>,
     ) -> Self {
         let mut finished = finished.into_iter();
         let slots = tasks
@@ -102,12 +103,7 @@ impl Crew {
     }
 
     /// One move in the step: a task starts, continues, or ends.
-    pub(super) fn go_on(
-        &mut self,
-        stage: &mut Stage,
-        machine: &Machine<Drama>,
-        epoch: u64,
-    ) -> Moved {
+    pub(super) fn go_on(&mut self, stage: &mut Stage, machine: &Machine, epoch: u64) -> Moved {
         let running = self.running();
         let waiting = self.waiting().filter(|_| running.len() < stage.concurrency);
         let moves = running.len() + usize::from(waiting.is_some());
@@ -129,7 +125,7 @@ impl Crew {
         Moved::On
     }
 
-    fn start(&mut self, stage: &mut Stage, machine: &Machine<Drama>, epoch: u64, at: usize) {
+    fn start(&mut self, stage: &mut Stage, machine: &Machine, epoch: u64, at: usize) {
         stage.shelf.watch.started(epoch, self.keys[at]);
         stage.tally.tasks += 1;
         let Slot::Waiting(task) = &self.slots[at] else {
@@ -141,7 +137,7 @@ impl Crew {
         self.slots[at] = begin(stage, machine, task, (attempts, 0));
     }
 
-    fn move_task(&mut self, stage: &mut Stage, machine: &Machine<Drama>, epoch: u64, at: usize) {
+    fn move_task(&mut self, stage: &mut Stage, machine: &Machine, epoch: u64, at: usize) {
         let Slot::Running(running) = &mut self.slots[at] else {
             unreachable!("only what runs is moved");
         };
@@ -187,11 +183,11 @@ impl Crew {
                 stage.shelf.watch.tried_again(self.keys[at], may_be_tried);
                 begin(stage, machine, task, (attempts, tries + 1))
             }
-            Err(error) => came(attempts.fail(error, &task)),
+            Err(error) => came(attempts.fail(machine.program(), error, &task)),
         };
     }
 
-    fn results(&mut self) -> Vec<TaskResult<Drama>> {
+    fn results(&mut self) -> Vec<TaskResult> {
         let results = self.slots.drain(..).map(|slot| match slot {
             Slot::Came(result) => *result,
             Slot::Waiting(_) | Slot::Running(_) => Err(TaskError::Lost),
@@ -201,7 +197,7 @@ impl Crew {
 }
 
 /// The tasks' results, as a session is told them.
-pub(super) fn step_results(results: Vec<TaskResult<Drama>>) -> StepResults<Drama> {
+pub(super) fn step_results(results: Vec<TaskResult>) -> StepResults {
     let mut failed = Vec::new();
     let finished = results.into_iter().enumerate().map(|(at, result)| {
         let failure = |error| failed.push((at, error));
@@ -213,26 +209,27 @@ pub(super) fn step_results(results: Vec<TaskResult<Drama>>) -> StepResults<Drama
     }
 }
 
-fn came(result: TaskResult<Drama>) -> Slot {
+fn came(result: TaskResult) -> Slot {
     Slot::Came(Box::new(result))
 }
 
 /// The next attempt at a task.
 fn begin(
     stage: &mut Stage,
-    machine: &Machine<Drama>,
-    task: Task<u32>,
+    machine: &Machine,
+    task: Task,
     (attempts, tries): (Attempts, u32),
 ) -> Slot {
     let step = machine.step() + 1;
     let Some(cx) = attempts.begin(machine.keys(), task.key, step) else {
-        return came(attempts.fail(AttemptError::Suspended, &task));
+        return came(attempts.fail(machine.program(), AttemptError::Suspended, &task));
     };
     let is_blocking = stage.graph.info.nodes[task.node as usize].options.blocking;
     let cx = Arc::new(if is_blocking { cx.outliving() } else { cx });
-    let (node, input) = (task.node, task.input);
+    let (node, input) = (task.node, task.input.clone());
     let (state, at) = (Arc::clone(machine.state()), Arc::clone(&cx));
-    let call = async move { Drama.call(node, input, &state, &at).await };
+    let drama = Drama(machine.info());
+    let call = async move { drama.call(node, input, &*state, &at).await };
     let desk = Desk {
         fate: fate(stage),
         ..Desk::default()
@@ -267,7 +264,7 @@ const BY_CHANCE: &str = "as the dice would have it";
 
 impl Attempt {
     /// One move: what it wishes for is granted, or its node is polled.
-    fn poll(&mut self, stage: &mut Stage, epoch: u64) -> Poll<Result<Done<Drama>, AttemptError>> {
+    fn poll(&mut self, stage: &mut Stage, epoch: u64) -> Poll<Result<Done, AttemptError>> {
         if let Some(wish) = self.desk.wish.take() {
             match grant(stage, epoch, wish) {
                 Ok(grant) => self.desk.grant = Some(grant),

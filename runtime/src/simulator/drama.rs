@@ -1,45 +1,32 @@
 //! The graph as the machine sees it: an executor over a table that each seed
 //! chooses.
 
-use std::cell::Cell;
+use std::sync::Arc;
 
-use super::age::{TODAY, migrate};
 use super::nodes::View;
-use super::tale::Tale;
+use super::tale::{Tale, TaleUpdate};
 use crate::cx::Cx;
-use crate::encode::{self, DecodeError, Draft, EncodeError};
-use crate::graph::{EdgeInfo, EdgeKind, Graph, GraphInfo, Hops, NodeId, Running, START};
+use crate::encode::{self, DecodeError};
+use crate::erased::{AnyState, Input, Program, SharedState, Updates, typed};
+use crate::graph::{EdgeInfo, EdgeKind, GraphInfo, Hops, NodeId, Part, Running, START};
+use crate::machine::{Machine, TaskText};
 use crate::node_error::Failure;
-
-thread_local! {
-    static STAGE: Cell<&'static GraphInfo> = const { Cell::new(&GraphInfo::EMPTY) };
-}
-
-/// The graph that this thread's machines run on.
-pub(super) fn set_stage(info: &'static GraphInfo) {
-    STAGE.set(info);
-}
-
-/// That graph.
-pub(super) fn stage() -> &'static GraphInfo {
-    STAGE.get()
-}
 
 /// The hops along the edges that are `taken`, in declared order.
 pub(super) fn hops(
     info: &GraphInfo,
     taken: impl Fn(&EdgeInfo) -> bool,
     items: impl Fn(u32) -> u64,
-) -> Hops<u32> {
+) -> Hops {
     let mut hops = Hops::none();
     let mut was_empty = false;
     for (index, edge) in (0..).zip(info.edges).filter(|(_, edge)| taken(edge)) {
         match edge.kind {
             EdgeKind::Each => {
                 let items = 0..items(index) as u32;
-                was_empty = !hops.each(index, items.map(|item| item + index));
+                was_empty = !hops.each(index, items.map(|item| Input::of(item + index)));
             }
-            EdgeKind::Input => hops.with(index, index),
+            EdgeKind::Input => hops.with(index, Input::of(index)),
             EdgeKind::Else if !was_empty => {}
             EdgeKind::Join(_) => {}
             EdgeKind::Direct | EdgeKind::Defer | EdgeKind::Else | EdgeKind::Error => hops.to(index),
@@ -48,72 +35,71 @@ pub(super) fn hops(
     hops
 }
 
-/// The graph whose table is the thread's [stage](set_stage).
+/// The graph with that table.
 #[derive(Debug)]
-pub(super) struct Drama;
+pub(super) struct Drama(pub(super) &'static GraphInfo);
 
-/// More edges than any drawn graph has.
-const EDGES: [EdgeInfo; 128] = [EdgeInfo {
-    from: START,
-    to: 0,
-    kind: EdgeKind::Direct,
-    label: None,
-    span: crate::graph::Span {
-        file: "simulator",
-        line: 0,
-        column: 0,
-    },
-}; 128];
+impl Program for Drama {
+    fn info(&self) -> &'static GraphInfo {
+        self.0
+    }
 
-impl Graph for Drama {
-    type State = Tale;
-    type Input = u32;
-
-    /// Used only to find whose input is decoded, and here all inputs are numbers.
-    const INFO: &'static GraphInfo = &GraphInfo {
-        edges: &EDGES,
-        version: TODAY,
-        migrate: Some(migrate),
-        ..GraphInfo::EMPTY
-    };
-
-    fn start() -> Hops<u32> {
-        hops(
-            stage(),
-            |edge| edge.from == START,
-            |edge| u64::from(edge % 3),
-        )
+    fn start(&self) -> Hops {
+        let taken = |edge: &EdgeInfo| edge.from == START;
+        hops(self.0, taken, |edge| u64::from(edge % 3))
     }
 
     fn call<'a>(
         &'a self,
         node: NodeId,
-        input: Option<u32>,
-        state: &'a Tale,
+        input: Option<Input>,
+        state: &'a dyn AnyState,
         cx: &'a Cx,
-    ) -> Running<'a, Self> {
+    ) -> Running<'a> {
         let view = View {
+            graph: self.0,
             node,
             key: cx.order_key(),
-            input,
-            state,
+            input: input.map(Input::take),
+            state: typed(state),
             step: cx.step(),
             attempt: cx.attempt(),
         };
         Box::pin(async move { view.act(cx).await })
     }
 
-    fn on_error(node: NodeId, _: Failure, _: Option<&u32>) -> Option<Hops<u32>> {
+    fn on_error(&self, node: NodeId, _: Failure, _: Option<&Input>) -> Option<Hops> {
         let taken = |edge: &EdgeInfo| edge.from == node && edge.kind == EdgeKind::Error;
-        let has_row = stage().edges.iter().any(taken);
-        has_row.then(|| hops(stage(), taken, |_| 0))
+        let has_row = self.0.edges.iter().any(taken);
+        has_row.then(|| hops(self.0, taken, |_| 0))
     }
 
-    fn write_input(input: &u32, out: &mut Draft) -> Result<(), EncodeError> {
-        out.value(input)
+    fn name_of(&self, _: Part) -> &'static str {
+        "a tale"
     }
 
-    fn decode_input(_node: NodeId, json: &str) -> Result<u32, DecodeError> {
-        encode::from_str(json)
+    fn read_state(&self, json: &str) -> Result<SharedState, DecodeError> {
+        let tale: Tale = encode::from_str(json)?;
+        Ok(Arc::new(tale))
     }
+
+    fn read_update(&self, json: &str) -> Result<Updates, DecodeError> {
+        encode::from_str(json).map(Updates::of::<Tale>)
+    }
+
+    fn read_updates(&self, step: &str) -> Result<Option<Updates>, DecodeError> {
+        let tasks: Vec<TaskText<TaleUpdate>> = encode::from_str(step)?;
+        let updates = tasks.into_iter().filter_map(|task| task.update);
+        Ok(Updates::all::<Tale>(updates.collect()))
+    }
+}
+
+/// The input of a task.
+pub(super) fn read_input(json: &str) -> Result<Input, DecodeError> {
+    encode::from_str::<u32>(json).map(Input::of)
+}
+
+/// The state of a run.
+pub(super) fn tale_of(machine: &Machine) -> &Tale {
+    typed(&**machine.state())
 }

@@ -3,7 +3,6 @@
 
 use super::bugs::Bug;
 use super::crew::{Crew, Moved, step_results};
-use super::drama::Drama;
 use super::owner::Phase;
 use super::stored;
 use super::world::Stage;
@@ -19,7 +18,7 @@ pub(super) const MOST_TASKS: usize = 32;
 
 /// A run in an owner's memory.
 pub(super) struct Drive {
-    session: Session<Drama>,
+    session: Session,
     epoch: u64,
     doing: Doing,
     /// The finished tasks of the open step, and how it is to be left.
@@ -46,10 +45,10 @@ impl Drive {
     /// Begins to drive a run under the lease with `epoch`.
     pub(super) fn begin(
         stage: &Stage,
-        machine: Machine<Drama>,
+        machine: Machine,
         epoch: u64,
         tail: Tail,
-        left: LeftOpen<Drama>,
+        left: LeftOpen,
     ) -> Phase {
         let write = Box::new(|journal| -> crate::store::StoreFuture<'static, ()> {
             Box::pin(super::desk::write(journal))
@@ -137,7 +136,7 @@ impl Drive {
     }
 
     /// What has to be kept if the step cannot be committed, and how it is to be left.
-    fn note(&mut self, crew: &Crew, results: &[TaskResult<Drama>]) {
+    fn note(&mut self, crew: &Crew, results: &[TaskResult]) {
         let finished = crew.keys.iter().zip(results);
         let finished = finished.filter(|(_, result)| result.is_ok());
         self.finished = finished.map(|(key, _)| *key).collect();

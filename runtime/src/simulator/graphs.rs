@@ -7,8 +7,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use super::age::TODAY;
+use super::age::{TODAY, migrate};
 use super::dice::Dice;
+use super::drama::read_input;
 use super::tale::Tale;
 use crate::graph::{
     END, EdgeInfo, EdgeKind, GraphInfo, JoinInfo, NodeId, NodeInfo, NodeOptions, RetryOptions,
@@ -111,6 +112,7 @@ impl Draft {
             joins: self.joins.leak(),
             state: Tale::INFO,
             version: TODAY,
+            migrate: Some(migrate),
             ..GraphInfo::EMPTY
         }))
     }
@@ -139,6 +141,7 @@ impl Draft {
             closed: false,
             handled: false,
             writes: None,
+            read_input,
             span: SPAN,
         }
     }

@@ -7,10 +7,11 @@
 use super::age::Plain;
 use super::desk;
 use super::dice::mix;
-use super::drama::{Drama, hops, stage};
+use super::drama::hops;
 use super::graphs::ARMS;
-use super::tale::{Card, Tale, TaleUpdate};
+use super::tale::{Card, Tale};
 use crate::cx::{Cx, Request};
+use crate::erased::Updates;
 use crate::graph::{Done, EdgeInfo, EdgeKind, GraphInfo, Hops, NodeId, RowInfo};
 use crate::hash::Digest;
 use crate::node_error::NodeError;
@@ -26,6 +27,7 @@ pub(super) type Call = (&'static str, u64);
 
 /// What a task may see.
 pub(super) struct View<'a> {
+    pub(super) graph: &'static GraphInfo,
     pub(super) node: NodeId,
     pub(super) key: Digest,
     pub(super) input: Option<u32>,
@@ -87,7 +89,7 @@ impl View<'_> {
 
     /// Whether the task fails whatever happens, so that its error row takes over.
     pub(super) fn is_doomed(&self) -> bool {
-        let has_error_row = (stage().edges.iter())
+        let has_error_row = (self.graph.edges.iter())
             .any(|edge| edge.from == self.node && edge.kind == EdgeKind::Error);
         has_error_row && !self.stops() && fate(self.key, FAILS, 3) == 0
     }
@@ -98,7 +100,7 @@ impl View<'_> {
     }
 
     /// The node's function.
-    pub(super) async fn act(&self, cx: &Cx) -> Result<Done<Drama>, NodeError> {
+    pub(super) async fn act(&self, cx: &Cx) -> Result<Done, NodeError> {
         if self.is_doomed() {
             return Err(NodeError::permanent("as foreseen"));
         }
@@ -126,11 +128,10 @@ impl View<'_> {
     }
 
     /// The task's result if nothing goes wrong.
-    pub(super) fn done(&self, answers: &Answers) -> Done<Drama> {
-        let info = stage();
-        let hops = match info.nodes[self.node as usize].row {
+    pub(super) fn done(&self, answers: &Answers) -> Done {
+        let hops = match self.graph.nodes[self.node as usize].row {
             RowInfo::Dynamic if self.stops() => Hops::none(),
-            RowInfo::Dynamic => self.route(info),
+            RowInfo::Dynamic => self.route(),
             RowInfo::Static { .. } | RowInfo::None => Hops::Row,
         };
         let update = self.update(answers);
@@ -138,18 +139,18 @@ impl View<'_> {
     }
 
     /// One of the row's arms, or none.
-    fn route(&self, info: &GraphInfo) -> Hops<u32> {
+    fn route(&self) -> Hops {
         let arm = ARMS.get(fate(self.key, ARM, ARMS.len() as u64 + 1) as usize);
         let Some(arm) = arm else { return Hops::none() };
         let taken = |edge: &EdgeInfo| edge.from == self.node && edge.label == Some(arm);
         // Few items later on, or runs would grow without end.
         let most = if self.step < 4 { 4 } else { 2 };
-        hops(info, taken, |edge| {
+        hops(self.graph, taken, |edge| {
             fate(self.key, ITEMS + u64::from(edge), most)
         })
     }
 
-    fn update(&self, answers: &Answers) -> Option<TaleUpdate> {
+    fn update(&self, answers: &Answers) -> Option<Updates> {
         let fields = fate(self.key, WRITES, 1 << 12);
         let state = self.state;
         let seen = state.blend ^ state.whisper ^ state.last ^ state.log.len() as u64;
@@ -187,7 +188,7 @@ impl View<'_> {
         if writes(9) && !state.agree {
             update = update.whisper(value);
         }
-        (!fields.is_multiple_of(16)).then_some(update)
+        (!fields.is_multiple_of(16)).then(|| Updates::of::<Tale>(update))
     }
 }
 

@@ -3,8 +3,10 @@
 //! For a correction they take the lease before they read what it is based on: else an
 //! owner whose lease has lapsed could journal an effect in between.
 
+use std::sync::Arc;
+
 use super::bugs::Bug;
-use super::drama::Drama;
+use super::drama::tale_of;
 use super::drive::rules;
 use super::otherwise::otherwise;
 use super::owner::creation;
@@ -76,7 +78,7 @@ fn decide(stage: &mut Stage, epoch: u64) -> Option<Box<Commit>> {
         ..
     } = restore(stage)?;
     let update = correction(machine.step() + 1);
-    let found: Found<Drama> = readable(stage, Found::held(loaded, machine, tail))?;
+    let found: Found = readable(stage, Found::held(loaded, machine, tail))?;
     let step = found.correction(update, epoch, rules(stage)).ok()?;
     Some(Box::new(step.commit))
 }
@@ -122,12 +124,19 @@ fn branch_off(stage: &mut Stage) {
         what_if,
     };
     let state = match is_told {
-        true => annotated(machine.state(), record.step + 1),
-        false => edited(machine.state(), record.step + 1),
+        true => annotated(tale_of(&machine), record.step + 1),
+        false => edited(tale_of(&machine), record.step + 1),
     };
     let fork = format!("fork {}", stage.forks);
     let blueprint = blueprint(stage);
-    let commit = branch.commit::<Drama>(&blueprint, &fork, state, create, access, rules(stage));
+    let commit = branch.commit(
+        &blueprint,
+        &fork,
+        Arc::new(state),
+        create,
+        access,
+        rules(stage),
+    );
     let Some(commit) = readable(stage, commit) else {
         return;
     };

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::dice::Dice;
-use super::drama::Drama;
 use super::nodes::ONCE;
 use super::outside::is_readable;
 use crate::hash::Digest;
@@ -22,11 +21,7 @@ pub(super) struct Otherwise {
 
 /// One of the calls on record, with another answer; none if a task has an effect that answers
 /// to another state than the fork's tasks see.
-pub(super) fn otherwise(
-    loaded: &Loaded,
-    machine: &Machine<Drama>,
-    dice: &mut Dice,
-) -> Option<Otherwise> {
+pub(super) fn otherwise(loaded: &Loaded, machine: &Machine, dice: &mut Dice) -> Option<Otherwise> {
     let saw_older = |saw: u64| saw != loaded.head.step;
     if loaded.pending.iter().any(|kept| saw_older(kept.saw)) {
         return None;
@@ -76,7 +71,7 @@ fn is_answered(record: &&EffectRecord) -> bool {
 }
 
 /// The node that made the call, and which of its tasks.
-fn place_of(machine: &Machine<Drama>, call: &EffectRecord) -> Option<(&'static str, u64)> {
+fn place_of(machine: &Machine, call: &EffectRecord) -> Option<(&'static str, u64)> {
     let tasks = machine.frontier();
     let is_it = |key| machine.keys().get(key) == call.task;
     let at = tasks.iter().position(|task| is_it(task.key))?;

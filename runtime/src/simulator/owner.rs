@@ -2,7 +2,6 @@
 //! and may die at any moment. Each call of [`Owner::act`] is one atomic action.
 
 use super::bugs::Bug;
-use super::drama::Drama;
 use super::drive::{Drive, rules};
 use super::reference::new_machine;
 use super::shelf::TERM;
@@ -17,7 +16,7 @@ use crate::store::{Access, Claim, Committed, Creation, Head, Status};
 pub(super) struct Owner {
     name: String,
     phase: Phase,
-    recent: Recent<Drama>,
+    recent: Recent,
 }
 
 /// What an owner knows of the run.
@@ -28,11 +27,11 @@ pub(super) enum Phase {
     Granted(u64),
     Driving(Box<Drive>),
     /// Has driven it to its end.
-    Done(Box<(Machine<Drama>, Tail)>),
+    Done(Box<(Machine, Tail)>),
     /// Has the lease of a run that failed, to begin a turn on it.
     Turning(u64),
     /// Is about to commit the first step of the run or of a turn.
-    Begins(Box<OutsideStep<Drama>>),
+    Begins(Box<OutsideStep>),
     /// Has loaded and has no lease: only [`Bug::LoadedBeforeLease`]
     /// leads here.
     Looked(Box<Stored>),
@@ -187,7 +186,7 @@ pub(super) fn creation(stage: &Stage) -> Creation {
 }
 
 /// The run with its open step.
-fn find(stage: &mut Stage) -> Option<Found<Drama>> {
+fn find(stage: &mut Stage) -> Option<Found> {
     let Stored {
         loaded,
         machine,
@@ -212,7 +211,7 @@ fn turn_held(stage: &mut Stage, epoch: u64) -> Option<Phase> {
 }
 
 /// A further turn on the run as it is, if nobody drives it.
-fn turn(stage: &mut Stage, found: Found<Drama>, access: Access) -> Option<Phase> {
+fn turn(stage: &mut Stage, found: Found, access: Access) -> Option<Phase> {
     if !found.takes_turn() {
         return None;
     }
@@ -230,7 +229,7 @@ fn turn(stage: &mut Stage, found: Found<Drama>, access: Access) -> Option<Phase>
 }
 
 /// Commits the first step of a run or of a turn, and drives it if it is new.
-fn begin(stage: &mut Stage, step: OutsideStep<Drama>) -> Phase {
+fn begin(stage: &mut Stage, step: OutsideStep) -> Phase {
     let OutsideStep {
         machine,
         tail,
@@ -268,7 +267,7 @@ fn drive(stage: &mut Stage, epoch: u64, stored: Stored) -> Phase {
         let _ = stage.shelf.release(epoch);
         return Phase::Away;
     }
-    let left = LeftOpen::of(loaded, &graphs);
+    let left = LeftOpen::of(machine.program(), loaded, &graphs);
     let Some(left) = readable(stage, left) else {
         return Phase::Away;
     };

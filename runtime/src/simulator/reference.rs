@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use super::age::become_version;
-use super::drama::Drama;
+use super::drama::{Drama, tale_of};
 use super::drive::{MOST_STEPS, MOST_TASKS};
 use super::graphs::Drawn;
 use super::nodes::{Answers, View};
@@ -19,7 +19,8 @@ use super::shelf::RUN;
 use super::tale::{Tale, annotated, correction, edited, further_turn};
 use crate::cx::RunIdentity;
 use crate::encode;
-use crate::graph::{Done, Graph};
+use crate::erased::{SharedState, typed};
+use crate::graph::Done;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, Sealed, TaskNote, TaskText, outside_text};
 use crate::node_error::Failure;
@@ -50,7 +51,7 @@ impl End {
 }
 
 /// How a machine's run ends, if it cannot continue.
-fn end_of(machine: &Machine<Drama>) -> Option<End> {
+fn end_of(machine: &Machine) -> Option<End> {
     if machine.is_done() {
         let starves = machine.starved().is_some();
         return Some(if starves {
@@ -66,22 +67,23 @@ fn end_of(machine: &Machine<Drama>) -> Option<End> {
 }
 
 /// A machine over a graph at the beginning of `run`.
-pub(super) fn new_machine(graph: &Drawn, run: &str, seed: u64, state: Tale) -> Machine<Drama> {
+pub(super) fn new_machine(graph: &Drawn, run: &str, seed: u64, state: Tale) -> Machine {
     let run = RunIdentity::new(run.into(), Some(seed));
     let policy = state.policy();
-    Machine::new(graph.info, None, policy, Arc::new(state), run)
+    let program = Arc::new(Drama(graph.info));
+    Machine::new(program, None, policy, Arc::new(state), run)
 }
 
 #[derive(Debug)]
 pub(super) struct Reference {
-    machine: Machine<Drama>,
+    machine: Machine,
     /// As the two versions of the program have it.
     graphs: [Drawn; 2],
     /// The graph of the last step.
     graph: Digest,
     first: Option<Sealed>,
     /// The state after each step.
-    states: Vec<Arc<Tale>>,
+    states: Vec<SharedState>,
 }
 
 impl Reference {
@@ -100,7 +102,7 @@ impl Reference {
         }
     }
 
-    pub(super) const fn machine(&self) -> &Machine<Drama> {
+    pub(super) const fn machine(&self) -> &Machine {
         &self.machine
     }
 
@@ -171,16 +173,17 @@ impl Reference {
         let keys = self.machine.frontier_keys();
         let texts: Vec<TaskText<IgnoredAny>> = read(&record.updates)?;
         let notes: Vec<TaskNote> = record.notes.as_deref().map_or(Ok(Vec::new()), read)?;
-        let mut finished: Vec<Option<Finished<Drama>>> = Vec::with_capacity(keys.len());
+        let mut finished: Vec<Option<Finished>> = Vec::with_capacity(keys.len());
         for (at, (task, key)) in self.machine.frontier().iter().zip(&keys).enumerate() {
             let saw = kept.get(key).copied().unwrap_or(self.machine.step());
             let note = notes.iter().find(|note| note.task == at as u64);
             let attempt = note.map_or(1, |note| note.attempt);
             let view = View {
+                graph: self.machine.info(),
                 node: task.node,
                 key: *key,
-                input: task.input,
-                state: &self.states[saw as usize],
+                input: task.input.as_ref().map(|input| input.lend(|item| *item)),
+                state: typed(&*self.states[saw as usize]),
                 step: saw + 1,
                 attempt,
             };
@@ -205,10 +208,10 @@ impl Reference {
         view: &View<'_>,
         failed: Option<Failure>,
         effects: &[EffectRecord],
-    ) -> Result<Finished<Drama>, String> {
+    ) -> Result<Finished, String> {
         let attempt = view.attempt;
         if let Some(failure) = failed {
-            let hops = Drama::on_error(view.node, failure.clone(), None);
+            let hops = (self.machine.program()).on_error(view.node, failure.clone(), None);
             return Ok(Finished {
                 update: None,
                 hops: hops.ok_or("a task failed that has no error row")?,
@@ -234,13 +237,13 @@ impl Reference {
     /// which came from outside, its key says so.
     fn branch(&mut self, run: &str, record: &StepRecord) -> Sealed {
         let seed = self.machine.keys().run().seed();
-        let (before, step) = (self.machine.state(), self.machine.step() + 1);
+        let (before, step) = (tale_of(&self.machine), self.machine.step() + 1);
         let text = |state: &Tale| encode::to_string(state).expect("a tale has an encoding");
         let told = annotated(before, step);
         let is_told = text(&told) == record.updates;
         let state = if is_told { told } else { edited(before, step) };
         let text = text(&state);
-        self.machine.branch(state);
+        self.machine.branch(Arc::new(state));
         (self.machine).belong_to(RunIdentity::new(run.to_owned(), Some(seed)));
         let sealed = self.machine.seal(&[], text);
         let sealed = sealed.expect("a tale has an encoding");
@@ -258,13 +261,13 @@ impl Reference {
         let (update, merged);
         if kind == StepKind::Turn {
             update = further_turn(step);
-            merged = self.machine.next_turn(update.clone());
+            merged = self.machine.next_turn(Some(update.clone()));
         } else {
             update = correction(step);
-            merged = self.machine.correct(update.clone());
+            merged = self.machine.correct(Some(update.clone()));
         }
         merged.map_err(|error| format!("{error:?}"))?;
-        let updates = outside_text(&update, false).expect("a tale has an encoding");
+        let updates = outside_text(update.first(), false).expect("a tale has an encoding");
         let sealed = self.machine.seal(&[], updates);
         Ok(sealed.expect("a tale has an encoding"))
     }

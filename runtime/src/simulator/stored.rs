@@ -1,6 +1,8 @@
 //! How everybody reads the run back from the store: as any program does.
 
-use super::drama::Drama;
+use std::sync::Arc;
+
+use super::drama::{Drama, tale_of};
 use super::world::Stage;
 use crate::encode;
 use crate::error::Error;
@@ -13,7 +15,7 @@ use crate::store::Loaded;
 pub(super) struct Stored {
     pub(super) loaded: Loaded,
     pub(super) graphs: Graphs,
-    pub(super) machine: Machine<Drama>,
+    pub(super) machine: Machine,
     pub(super) tail: Tail,
 }
 
@@ -38,7 +40,7 @@ pub(super) fn restore(stage: &mut Stage) -> Option<Stored> {
 
 pub(super) fn blueprint(stage: &Stage) -> Blueprint {
     Blueprint {
-        info: stage.graph.info,
+        program: Arc::new(Drama(stage.graph.info)),
         circles: None,
         conflict: stage.input.policy(),
     }
@@ -52,7 +54,7 @@ pub(super) fn readable<T>(stage: &mut Stage, read: Result<T, Error>) -> Option<T
 }
 
 /// What was acknowledged is stored, and comes back as it was.
-pub(super) fn compare(stage: &mut Stage, machine: &Machine<Drama>) {
+pub(super) fn compare(stage: &mut Stage, machine: &Machine) {
     let Some(Stored {
         loaded,
         machine: restored,
@@ -65,12 +67,12 @@ pub(super) fn compare(stage: &mut Stage, machine: &Machine<Drama>) {
         return; // somebody else is ahead by now
     }
     let texts = [&restored, machine].map(|machine| {
-        let state = encode::to_string(&**machine.state()).expect("a tale has an encoding");
+        let state = encode::to_string(tale_of(machine)).expect("a tale has an encoding");
         let frontier = machine.frontier_text().expect("a tale has an encoding");
         let (step, chain) = (machine.step(), machine.chain());
         format!("step {step}\n{chain}\n{state}\n{frontier}")
     });
-    if texts[0] != texts[1] || restored.state() != machine.state() {
+    if texts[0] != texts[1] || tale_of(&restored) != tale_of(machine) {
         let details = format!("restored: {}\nin memory: {}", texts[0], texts[1]);
         let claim = "what was acknowledged comes back as it was";
         stage.shelf.watch.report(claim, details);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::age::Plain;
 use super::dice::mix;
 use crate::State;
+use crate::erased::Updates;
 use crate::options::ConflictPolicy;
 
 /// One field for each way in which updates combine.
@@ -72,13 +73,13 @@ impl Tale {
 }
 
 /// An operator's correction that becomes step `step`.
-pub(super) fn correction(step: u64) -> TaleUpdate {
-    Tale::update().log([step]).blend(step)
+pub(super) fn correction(step: u64) -> Updates {
+    Updates::of::<Tale>(Tale::update().log([step]).blend(step))
 }
 
 /// With what step `step` begins a further turn.
-pub(super) fn further_turn(step: u64) -> TaleUpdate {
-    Tale::update().log([step]).until(step + 4)
+pub(super) fn further_turn(step: u64) -> Updates {
+    Updates::of::<Tale>(Tale::update().log([step]).until(step + 4))
 }
 
 /// What a fork whose first step is `step` begins with.

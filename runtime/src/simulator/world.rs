@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::age::become_version;
 use super::bugs::Bug;
 use super::dice::Dice;
-use super::drama::set_stage;
+use super::drama::tale_of;
 use super::graphs::{Drawn, graphs_of};
 use super::invariants::{Violation, Watch};
 
@@ -74,7 +74,6 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
     // Some runs begin under a program that is replaced on the way.
     let graph = if dice.one_in(2) { before } else { today };
     become_version(graph.info.version);
-    set_stage(graph.info);
     let input = Tale::begin(dice.within(2, 6), dice.one_in(2));
     let mut watch = Watch::new(Reference::new(graphs, &graph, seed, &input));
     // Some seeds are wild and some are quiet.
@@ -201,7 +200,6 @@ impl World {
         owners.iter_mut().for_each(|owner| owner.crash(stage));
         *operator = Operator::Away;
         stage.graph = stage.today;
-        set_stage(stage.today.info);
         become_version(stage.today.info.version);
         stage.tally.deploys += 1;
     }
@@ -233,7 +231,7 @@ impl World {
         if let Some(Stored { machine, .. }) = restore(&mut self.stage) {
             let watch = &mut self.stage.shelf.watch;
             let right = watch.reference().machine();
-            let same = (right.state(), right.chain()) == (machine.state(), machine.chain());
+            let same = (tale_of(right), right.chain()) == (tale_of(&machine), machine.chain());
             if !same {
                 let details = format!("{:?}\nnot {:?}", machine.state(), right.state());
                 watch.report("the last state is the reference's", details);

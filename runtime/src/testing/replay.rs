@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, stored_graph};
+use crate::erased::Program;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::session::load::check_head;
@@ -57,18 +59,20 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// A store that cannot be read. What is wrong with one run is in the report.
 pub fn replay_all<G: Graph>(graph: G, store: &dyn Store) -> ReplayAll<'_, G> {
     ReplayAll {
-        graph: Arc::new(graph),
+        program: Arc::new(graph),
         store,
         with_ended: false,
+        graph: PhantomData,
     }
 }
 
 /// Runs to be replayed, by [`replay_all`]; await it.
 #[must_use = "nothing happens until it is awaited"]
 pub struct ReplayAll<'a, G: Graph> {
-    graph: Arc<G>,
+    program: Arc<dyn Program>,
     store: &'a dyn Store,
     with_ended: bool,
+    graph: PhantomData<fn() -> G>,
 }
 
 impl<G: Graph> ReplayAll<'_, G> {
@@ -124,7 +128,7 @@ impl<G: Graph> ReplayAll<'_, G> {
     async fn agrees(&self, head: Head) -> Result<(), Error> {
         check_head(&head)?;
         self.replay(head.clone()).await?;
-        let read = state_after::<G>(self.store, &head, head.step).await;
+        let read = state_after(&self.program, self.store, &head, head.step).await;
         read.map(drop)
     }
 
@@ -137,7 +141,7 @@ impl<G: Graph> ReplayAll<'_, G> {
                 .replay_from(Recorded::what_is_left(store, head).await?)
                 .await;
         }
-        let state = match state_after::<G>(store, &head, head.turn_step - 1).await {
+        let state = match state_after(&self.program, store, &head, head.turn_step - 1).await {
             Ok(state) => state,
             // What a reducer merged that has changed since lies behind a whole state.
             Err(Error::GraphChanged { .. }) => {
@@ -147,14 +151,14 @@ impl<G: Graph> ReplayAll<'_, G> {
         };
         let recorded = Recorded::open_turn(store, head).await?;
         let matching = self.matching(&recorded).await?;
-        let replay = Replay::behind(&self.graph, &recorded, matching, TIMEOUT, state)?;
+        let replay = Replay::behind(&self.program, &recorded, matching, TIMEOUT, state)?;
         replay.finish().await.map(drop)
     }
 
     /// From the whole state that the record begins with.
     async fn replay_from(&self, recorded: Recorded) -> Result<(), Error> {
         let matching = self.matching(&recorded).await?;
-        let replay = Replay::new(&self.graph, &recorded, matching, TIMEOUT)?;
+        let replay = Replay::new(&self.program, &recorded, matching, TIMEOUT)?;
         replay.finish().await.map(drop)
     }
 
@@ -165,7 +169,7 @@ impl<G: Graph> ReplayAll<'_, G> {
         for graph in graphs.of(recorded.first_step(), head.step) {
             texts.push((graph, stored_graph(self.store, head, graph).await?));
         }
-        ByName::new(G::INFO, graphs, &texts).map_err(|error| Error::Corrupt {
+        ByName::new(Arc::clone(&self.program), graphs, &texts).map_err(|error| Error::Corrupt {
             run: head.run.clone(),
             place: "the graph".into(),
             reason: error.to_string(),

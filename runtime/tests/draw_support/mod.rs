@@ -165,6 +165,7 @@ fn node(name: &'static str) -> NodeInfo {
         closed: false,
         handled: false,
         writes: None,
+        read_input: |_| panic!("nothing runs"),
         span: SPAN,
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use serde::{Deserialize, Serialize};
+use superstep::__private::Input;
 use superstep::graph::{Done, END, Graph, Hops};
 use superstep::prelude::*;
 
@@ -28,35 +29,27 @@ pub fn number<G: Graph>(name: &str) -> u32 {
 }
 
 /// The input of `node` that `json` encodes.
-pub fn with<G: Graph>(node: &str, json: &str) -> G::Input {
-    G::decode_input(number::<G>(node), json).unwrap()
+pub fn with<G: Graph>(node: &str, json: &str) -> Input {
+    G::INFO.read_input(number::<G>(node), json).unwrap()
 }
 
-pub fn run_node<G: Graph>(
-    graph: &G,
-    node: &str,
-    input: Option<G::Input>,
-    state: &G::State,
-) -> Done<G> {
+pub fn run_node<G: Graph>(graph: &G, node: &str, input: Option<Input>, state: &G::State) -> Done {
     let cx = Cx::test();
     block_on(graph.call(number::<G>(node), input, state, &cx)).unwrap()
 }
 
 /// The hops as text: `node(input)#item`.
-pub fn to<G: Graph>(hops: &Hops<G::Input>) -> Vec<String> {
+pub fn to<G: Graph>(hops: &Hops) -> Vec<String> {
     let Hops::Taken(hops) = hops else {
         panic!("along its row")
     };
-    let hop = |hop: &superstep::graph::Hop<G::Input>| {
+    let hop = |hop: &superstep::graph::Hop| {
         let edge = &G::INFO.edges[hop.edge as usize];
         let name = match edge.to {
             END => "end",
             node => G::INFO.nodes[node as usize].name,
         };
-        let input = hop
-            .input
-            .as_ref()
-            .map(|input| G::encode_input(input).unwrap());
+        let input = hop.input.as_ref().map(|input| input.to_text().unwrap());
         let input = input.map(|json| format!("({json})")).unwrap_or_default();
         let item = match edge.kind {
             superstep::graph::EdgeKind::Each => format!("#{}", hop.item),

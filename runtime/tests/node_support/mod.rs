@@ -1,7 +1,7 @@
 //! A graph written by hand, so that these tests depend on `#[node]` alone.
 
 use serde::{Deserialize, Serialize};
-use superstep::encode::{DecodeError, Draft, EncodeError};
+use superstep::__private::Input;
 use superstep::graph::{Graph, GraphInfo, Hops, NodeId, Provides, Running};
 use superstep::prelude::*;
 use superstep::state::State;
@@ -43,7 +43,6 @@ impl Researcher {
 
 impl Graph for Researcher {
     type State = Research;
-    type Input = ();
 
     const INFO: &'static GraphInfo = &GraphInfo {
         name: "Researcher",
@@ -58,26 +57,12 @@ impl Graph for Researcher {
         state: Research::INFO,
     };
 
-    fn start() -> Hops<()> {
+    fn start() -> Hops {
         Hops::none()
     }
 
-    fn call<'a>(
-        &'a self,
-        _: NodeId,
-        _: Option<()>,
-        _: &'a Research,
-        _: &'a Cx,
-    ) -> Running<'a, Self> {
+    fn call<'a>(&'a self, _: NodeId, _: Option<Input>, _: &'a Research, _: &'a Cx) -> Running<'a> {
         Box::pin(async { Err(NodeError::permanent("no nodes")) })
-    }
-
-    fn write_input((): &(), out: &mut Draft) -> Result<(), EncodeError> {
-        out.value(&())
-    }
-
-    fn decode_input(_: NodeId, _: &str) -> Result<(), DecodeError> {
-        Ok(())
     }
 }
 

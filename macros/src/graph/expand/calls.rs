@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::parse_quote;
 
-use super::{Code, inputs, rows};
+use super::{Code, rows};
 use crate::graph::model::{Node, NodeId, OwnRow};
 
 /// How many nodes share one function: the time that rustc takes for a function
@@ -44,17 +44,17 @@ fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream 
     generics.params.insert(0, parse_quote!('__a));
     let (params, _, bounds) = generics.split_for_impl();
     let (_, ty, _) = code.generics.split_for_impl();
-    let (state, input) = (&code.model.state, code.input());
+    let state = &code.model.state;
     let given = Given::new();
     let (of, task, read, cx) = (given.graph, given.input, given.state, given.cx);
     quote! {
         fn #name #params (
             #of: &'__a #graph #ty,
             __node: __rt::NodeId,
-            #task: ::core::option::Option<#input>,
+            #task: ::core::option::Option<__rt::Input>,
             #read: &'__a #state,
             #cx: &'__a __rt::Cx,
-        ) -> __rt::Running<'__a, #graph #ty> #bounds {
+        ) -> __rt::Running<'__a> #bounds {
             match __node {
                 #(#arms)*
                 _ => __rt::glue::no_such_node(__node),
@@ -65,15 +65,15 @@ fn function(code: &Code<'_>, name: &Ident, arms: &[TokenStream]) -> TokenStream 
 
 pub(super) fn call(code: &Code<'_>) -> TokenStream {
     let turbofish = code.turbofish();
-    let (state, input) = (&code.model.state, code.input());
+    let state = &code.model.state;
     quote! {
         fn call<'__a>(
             &'__a self,
             __node: __rt::NodeId,
-            __input: ::core::option::Option<#input>,
+            __input: ::core::option::Option<__rt::Input>,
             __state: &'__a #state,
             __cx: &'__a __rt::Cx,
-        ) -> __rt::Running<'__a, Self> {
+        ) -> __rt::Running<'__a> {
             __call #turbofish (self, __node, __input, __state, __cx)
         }
     }
@@ -103,7 +103,6 @@ impl Given {
 fn arms(code: &Code<'_>) -> Vec<TokenStream> {
     let (_, graph, _) = code.generics.split_for_impl();
     let name = code.name;
-    let variants = inputs::have_variants(code);
     let arms = (0..).zip(&code.model.nodes).map(|(at, node)| {
         let ty = called(code, at, node);
         let Given {
@@ -112,10 +111,6 @@ fn arms(code: &Code<'_>) -> Vec<TokenStream> {
             state,
             cx,
         } = Given::new();
-        let input = match variants[at as usize] {
-            true => inputs::carried(at, &input),
-            false => quote_spanned!(node.at.span()=> ::core::option::Option::None),
-        };
         let row = row(code, at, node.row.map(|row| &code.model.rows[row]));
         let arguments = quote!(#given, #input, #state, #cx, #row);
         // Spanned at the node, so that what rustc finds wrong is reported there, once.

@@ -3,7 +3,6 @@
 mod calls;
 mod demands;
 mod info;
-mod inputs;
 mod provides;
 mod rows;
 mod shared;
@@ -23,7 +22,6 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
     let code = Code::new(model, item);
     let written = &item.item;
     let aliases = code.aliases();
-    let inputs = inputs::definition(&code);
     let demands = demands::functions(&code);
     let shared = shared::constants(&code);
     let provides = provides::impls(&code);
@@ -42,7 +40,6 @@ pub(super) fn graph(model: &Model, item: &Item) -> TokenStream {
         const _: () = {
             use #runtime as __rt;
             #aliases
-            #inputs
             #demands
             #shared
             #provides
@@ -130,13 +127,6 @@ impl<'a> Code<'a> {
         let (_, ty, _) = self.generics.split_for_impl();
         ty.as_turbofish().to_token_stream()
     }
-
-    /// The enum of inputs with the graph's parameters. As `Self::Input` it would be one error
-    /// more, wherever it is named, of a struct that cannot be shared.
-    fn input(&self) -> TokenStream {
-        let (_, ty, _) = self.generics.split_for_impl();
-        quote!(__Input #ty)
-    }
 }
 
 /// Functions are not written like this.
@@ -185,23 +175,18 @@ fn implementation(code: &Code<'_>) -> TokenStream {
             type State = #state;
         )
     });
-    let input = code.input();
     let info = info::constant(code);
     let start = rows::start(code);
     let call = calls::call(code);
     let on_error = rows::on_error(code);
-    let codec = inputs::codec(code);
     quote! {
         #[automatically_derived]
         impl #params #graph for #name #ty #bounds {
             #state
-            #[doc(hidden)]
-            type Input = #input;
             #info
             #start
             #call
             #on_error
-            #codec
         }
     }
 }

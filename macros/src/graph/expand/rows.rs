@@ -4,7 +4,7 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
-use super::{Code, inputs};
+use super::Code;
 use crate::graph::model::{Arm, END, OwnRow, START, Step};
 
 /// A row that is more than a list of edges, as a closure: the type of the route may be private
@@ -43,9 +43,8 @@ pub(super) fn around(
 pub(super) fn start(code: &Code<'_>) -> TokenStream {
     let start = code.model.rows.iter().find(|row| row.from == START);
     let body = body(code, start.map_or(&[][..], |row| &row.steps));
-    let input = code.input();
     quote! {
-        fn start() -> __rt::Hops<#input> {
+        fn start() -> __rt::Hops {
             #body
         }
     }
@@ -59,7 +58,6 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
     let hops = hops();
     let failure = Ident::new("__failure", Span::mixed_site());
     let input = Ident::new("__input", Span::mixed_site());
-    let variants = inputs::have_variants(code);
     let arms = code.model.error_rows.iter().map(|row| {
         let from = row.from;
         let steps = row.edges.clone().map(|at| {
@@ -68,34 +66,22 @@ pub(super) fn on_error(code: &Code<'_>) -> TokenStream {
                 return quote!(__rt::Hops::to(&mut #hops, #at););
             }
             let node = code.node(edge.to, edge.at);
-            let variant = inputs::variant(edge.to);
             let failed = code.path(edge.at, quote!(glue::failed));
             let of = code.node(from, edge.at);
             quote_spanned! {edge.at=>
-                #failed::<#of, #node, _>(&mut #hops, #at, (&#failure, #input), __Input::#variant);
+                #failed::<#of, #node>(&mut #hops, #at, &#failure, #input);
             }
         });
-        let item = match variants[from as usize] {
-            true => inputs::carried(from, &input),
-            false => {
-                let of = code.node(from, code.model.nodes[from as usize].at.span());
-                quote!(::core::option::Option::None::<&__rt::glue::ItemOf<#of>>)
-            }
-        };
-        quote!(#from => {
-            let #input = #item;
-            let _ = #input;
-            #(#steps)*
-        })
+        quote!(#from => { #(#steps)* })
     });
-    let given = code.input();
     quote! {
         fn on_error(
             __node: __rt::NodeId,
             #failure: __rt::Failure,
-            #input: ::core::option::Option<&#given>,
-        ) -> ::core::option::Option<__rt::Hops<#given>> {
+            #input: ::core::option::Option<&__rt::Input>,
+        ) -> ::core::option::Option<__rt::Hops> {
             let mut #hops = __rt::Hops::none();
+            let _ = (&#failure, #input);
             match __node {
                 #(#arms)*
                 _ => return ::core::option::Option::None,
@@ -134,20 +120,19 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
     let hops = hops();
     let target = |edge: &u32| {
         let edge = &code.model.edges[*edge as usize];
-        (code.node(edge.to, edge.at), inputs::variant(edge.to))
+        (code.node(edge.to, edge.at), edge.at)
     };
     match step {
         Step::To { edge } => quote!(__rt::Hops::to(&mut #hops, #edge);),
         Step::Input { edge, expr } => {
-            let (node, variant) = target(edge);
-            let at = code.model.edges[*edge as usize].at;
+            let (node, at) = target(edge);
             let item = Ident::new("__item", at);
             let ty = code.path(at, quote!(glue::InputOf));
             let (with, wrap) = (quote!(__rt::Hops::with), code.path(at, quote!(glue::item)));
             // In a block, where no other expression of the row sees the name.
             quote_spanned! {at=> {
                 let #item: #ty<#node> = #expr;
-                #with(&mut #hops, #edge, __Input::#variant(#wrap::<#node>(#item)));
+                #with(&mut #hops, #edge, #wrap::<#node>(#item));
             }}
         }
         Step::Each {
@@ -155,11 +140,10 @@ fn step(code: &Code<'_>, step: &Step) -> TokenStream {
             items,
             otherwise,
         } => {
-            let (node, variant) = target(edge);
+            let (node, at) = target(edge);
             let otherwise = all(code, otherwise);
-            let at = code.model.edges[*edge as usize].at;
             let each = code.path(at, quote!(glue::each));
-            let any = quote_spanned!(at=> #each::<#node, _>(&mut #hops, #edge, #items, __Input::#variant));
+            let any = quote_spanned!(at=> #each::<#node>(&mut #hops, #edge, #items));
             quote!(if !#any { #otherwise })
         }
         Step::Match(at, arms) => {

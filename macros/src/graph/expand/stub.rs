@@ -112,7 +112,6 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> TokenStream {
             #[automatically_derived]
             impl #params __rt::Graph for #name #ty #bounds {
                 type State = #state;
-                type Input = ::core::convert::Infallible;
                 const INFO: &'static __rt::GraphInfo = &__rt::GraphInfo {
                     name: #text,
                     version: 1,
@@ -125,29 +124,17 @@ fn implementation(code: &Code<'_>, error: &syn::Error) -> TokenStream {
                     joins: &[],
                     state: __rt::glue::state_info::<Self>(),
                 };
-                fn start() -> __rt::Hops<Self::Input> {
+                fn start() -> __rt::Hops {
                     __rt::Hops::none()
                 }
                 fn call<'__a>(
                     &'__a self,
                     __node: __rt::NodeId,
-                    _: ::core::option::Option<Self::Input>,
+                    _: ::core::option::Option<__rt::Input>,
                     _: &'__a Self::State,
                     _: &'__a __rt::Cx,
-                ) -> __rt::Running<'__a, Self> {
+                ) -> __rt::Running<'__a> {
                     __rt::glue::no_such_node(__node)
-                }
-                fn write_input(
-                    __input: &Self::Input,
-                    _: &mut __rt::encode::Draft,
-                ) -> ::core::result::Result<(), __rt::encode::EncodeError> {
-                    match *__input {}
-                }
-                fn decode_input(
-                    __node: __rt::NodeId,
-                    _: &::core::primitive::str,
-                ) -> ::core::result::Result<Self::Input, __rt::encode::DecodeError> {
-                    ::core::result::Result::Err(__rt::glue::no_input(__node))
                 }
             }
         };

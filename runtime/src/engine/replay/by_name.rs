@@ -1,15 +1,19 @@
 //! The graph may have changed since: nodes and targets are found by their names.
 
+use std::sync::Arc;
+
 use super::matching::{Matching, Other};
 use super::strict::route_text;
-use crate::encode::{self, DecodeError, EncodeError};
-use crate::graph::{Graph, GraphInfo, NodeId, StoredGraph};
+use crate::encode::{DecodeError, EncodeError};
+use crate::erased::Program;
+use crate::graph::{GraphInfo, NodeId, StoredGraph};
 use crate::hash::Digest;
-use crate::machine::{Machine, UpdateOf, differing_parent, frontier_by_name};
+use crate::machine::{Machine, differing_parent, frontier_by_name};
 use crate::session::Graphs;
 use crate::store::StepRecord;
 
 pub(crate) struct ByName {
+    program: Arc<dyn Program>,
     today: &'static GraphInfo,
     graphs: Graphs,
     /// The descriptions of the steps' graphs.
@@ -19,14 +23,15 @@ pub(crate) struct ByName {
 impl ByName {
     /// `texts` are the canonical texts of all the graphs that wrote the steps.
     pub(crate) fn new(
-        today: &'static GraphInfo,
+        program: Arc<dyn Program>,
         graphs: Graphs,
         texts: &[(Digest, String)],
     ) -> Result<Self, DecodeError> {
         let read = |(graph, text): &(Digest, String)| Ok((*graph, StoredGraph::read(text)?));
         let stored = texts.iter().map(read).collect::<Result<_, _>>()?;
         Ok(Self {
-            today,
+            today: program.info(),
+            program,
             graphs,
             stored,
         })
@@ -47,12 +52,12 @@ impl ByName {
 
 impl ByName {
     /// A recorded input as today's program would write it.
-    fn recorded_input<G: Graph>(&self, node: &str, input: &str) -> Result<String, DecodeError> {
+    fn recorded_input(&self, node: &str, input: &str) -> Result<String, DecodeError> {
         let known = self.today.nodes.iter().position(|known| known.name == node);
         match known.and_then(|known| NodeId::try_from(known).ok()) {
             Some(node) => {
-                let input = G::decode_input(node, input)?;
-                G::encode_input(&input).map_err(unwritten)
+                let input = self.today.read_input(node, input)?;
+                input.to_text().map_err(unwritten)
             }
             None => Ok(input.to_owned()),
         }
@@ -66,16 +71,16 @@ fn unwritten(error: EncodeError) -> DecodeError {
     }
 }
 
-impl<G: Graph> Matching<G> for ByName {
-    fn prepare(&self, machine: &mut Machine<G>, before: &StepRecord) -> Result<(), DecodeError> {
+impl Matching for ByName {
+    fn prepare(&self, machine: &mut Machine, before: &StepRecord) -> Result<(), DecodeError> {
         machine.restore_by_name(&before.frontier, self.stored(before)?)
     }
 
     /// Through today's type: a field that is new there, with a default, is not
     /// the node's doing.
     fn recorded_update(&self, update: &str) -> Result<String, DecodeError> {
-        let update: UpdateOf<G> = encode::from_str(update)?;
-        encode::to_string(&update).map_err(unwritten)
+        let update = self.program.read_update(update)?;
+        update.first().to_text().map_err(unwritten)
     }
 
     fn recorded_route(&self, record: &StepRecord, to: &[(u32, u64)]) -> String {
@@ -97,14 +102,14 @@ impl<G: Graph> Matching<G> for ByName {
 
     fn follows(
         &self,
-        machine: &mut Machine<G>,
+        machine: &mut Machine,
         record: &StepRecord,
     ) -> Result<Option<Other>, DecodeError> {
         let today = StoredGraph::of(self.today);
         let text = machine.frontier_text().map_err(unwritten)?;
         let found = frontier_by_name(&text, &today, |_, input| Ok(input.to_owned()))?;
         let expected = frontier_by_name(&record.frontier, self.stored(record)?, |node, input| {
-            self.recorded_input::<G>(node, input)
+            self.recorded_input(node, input)
         })?;
         machine.stand_at(record.chain);
         if found == expected {

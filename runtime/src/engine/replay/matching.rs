@@ -1,7 +1,6 @@
 //! How a record and today's graph are matched.
 
 use crate::encode::DecodeError;
-use crate::graph::Graph;
 use crate::hash::Digest;
 use crate::machine::Machine;
 use crate::store::StepRecord;
@@ -15,10 +14,10 @@ pub(crate) struct Other {
 }
 
 /// By number where the graph is the same, by name where it may have changed.
-pub(crate) trait Matching<G: Graph>: Send + Sync {
+pub(crate) trait Matching: Send + Sync {
     /// Before a step: makes the machine's frontier that after the step `before`, if it
     /// is not there by itself.
-    fn prepare(&self, machine: &mut Machine<G>, before: &StepRecord) -> Result<(), DecodeError>;
+    fn prepare(&self, machine: &mut Machine, before: &StepRecord) -> Result<(), DecodeError>;
 
     /// A recorded update as today's program would write it.
     fn recorded_update(&self, update: &str) -> Result<String, DecodeError>;
@@ -32,7 +31,7 @@ pub(crate) trait Matching<G: Graph>: Send + Sync {
     /// After a step: what comes next, if it is not what `record` says.
     fn follows(
         &self,
-        machine: &mut Machine<G>,
+        machine: &mut Machine,
         record: &StepRecord,
     ) -> Result<Option<Other>, DecodeError>;
 }

@@ -28,20 +28,19 @@ use super::runtime;
 use super::shown::{interrupts, run_at, run_of_turn};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
+use crate::erased::{Program, SharedState, Updates};
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::hash::Digest;
-use crate::machine::{Finished, Machine, RedoError, StepError, TaskNote, TaskText, Turn, UpdateOf};
+use crate::machine::{Finished, Machine, RedoError, StepError, TaskNote, TaskText, Turn};
 use crate::options::ConflictPolicy;
 use crate::run::Run;
 use crate::session::load::{is_state, undecodable};
 use crate::session::{catch_reducers, migrate, step_error};
-use crate::state::whole;
 use crate::store::{Head, StepKind, StepRecord};
 
-impl<G: Graph> RunHandle<G> {
+impl RunHandle {
     /// See [`Engine::replay`](super::Engine::replay).
-    pub(super) async fn replay(&self) -> RunResult<G> {
+    pub(super) async fn replay(&self) -> RunResult {
         let head = self.at.head().await?;
         let now = self.at.now().await?;
         if let Some(lease) = head.lease.as_ref().filter(|lease| lease.expires > now) {
@@ -59,20 +58,20 @@ impl<G: Graph> RunHandle<G> {
     }
 
     /// The run as it stood at the end of the stretch.
-    async fn replay_stretch(&self, head: &Head, stretch: Stretch) -> RunResult<G> {
+    async fn replay_stretch(&self, head: &Head, stretch: Stretch) -> RunResult {
         let recorded = Recorded::stretch(&**self.at.store(), head, &stretch).await?;
         let timeout = self.core.settings.default_timeout;
         let strict = Strict {
-            info: G::INFO,
+            info: self.core.blueprint.program.info(),
             as_stored: self.core.settings.check_round_trip,
         };
-        let graph = &self.core.graph;
+        let program = &self.core.blueprint.program;
         let replay = match stretch.before() {
-            None => Replay::new(graph, &recorded, strict, timeout)?,
+            None => Replay::new(program, &recorded, strict, timeout)?,
             Some(step) => {
                 let (machine, ..) = self.past(head, step).await?;
-                let state = whole::copy(&**machine.state());
-                Replay::behind(graph, &recorded, strict, timeout, state)?
+                let state = Arc::clone(machine.state());
+                Replay::behind(program, &recorded, strict, timeout, state)?
             }
         };
         let machine = replay.finish().await?;
@@ -92,26 +91,26 @@ impl<G: Graph> RunHandle<G> {
 type RecordedTask = TaskText<Box<serde_json::value::RawValue>>;
 
 /// A run on its way through its record.
-pub(crate) struct Replay<'a, G: Graph, M> {
-    graph: &'a Arc<G>,
+pub(crate) struct Replay<'a, M> {
+    program: &'a Arc<dyn Program>,
     recorded: &'a Recorded,
     matching: M,
     default_timeout: Duration,
     journal: Arc<RecordedJournal>,
-    machine: Machine<G>,
+    machine: Machine,
     /// The keys of the tasks of the last step, and their nodes.
     ran: Vec<(Digest, &'static str)>,
     /// States that kept results may have seen: those before updates from outside.
-    older: Vec<(u64, Arc<G::State>)>,
+    older: Vec<(u64, SharedState)>,
 }
 
-impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
+impl<'a, M: Matching> Replay<'a, M> {
     /// At the first recorded step.
     ///
     /// # Errors
     /// A base that does not decode.
     pub(crate) fn new(
-        graph: &'a Arc<G>,
+        program: &'a Arc<dyn Program>,
         recorded: &'a Recorded,
         matching: M,
         default_timeout: Duration,
@@ -125,12 +124,11 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
             ),
             None => ("the input".to_owned(), &first.updates),
         };
-        let state = migrate::state::<G>(first.version, text)
-            .and_then(|today| whole::from_str(&today))
+        let state = migrate::state(&**program, first.version, text)
             .map_err(|error| undecodable(head, place, error))?;
-        let mut replay = Self::at(graph, recorded, matching, default_timeout, state);
+        let mut replay = Self::at(program, recorded, matching, default_timeout, state);
         if recorded.base.is_some() && !is_state(first) {
-            migrate::updates::<G>(first.version, &first.updates)
+            migrate::updates(&**program, first.version, &first.updates)
                 .and_then(|today| replay.machine.restore_skipped(&today))
                 .map_err(|error| undecodable(head, format!("step {}", first.step), error))?;
         }
@@ -144,23 +142,23 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
     /// # Errors
     /// A graph whose `start` leads nowhere.
     pub(crate) fn behind(
-        graph: &'a Arc<G>,
+        program: &'a Arc<dyn Program>,
         recorded: &'a Recorded,
         matching: M,
         default_timeout: Duration,
-        state: G::State,
+        state: SharedState,
     ) -> Result<Self, Error> {
-        let mut replay = Self::at(graph, recorded, matching, default_timeout, state);
+        let mut replay = Self::at(program, recorded, matching, default_timeout, state);
         replay.begin(&recorded.steps[0])?;
         Ok(replay)
     }
 
     fn at(
-        graph: &'a Arc<G>,
+        program: &'a Arc<dyn Program>,
         recorded: &'a Recorded,
         matching: M,
         default_timeout: Duration,
-        state: G::State,
+        state: SharedState,
     ) -> Self {
         let (head, first) = (&recorded.head, &recorded.steps[0]);
         let journal = RecordedJournal::new(&recorded.effects);
@@ -169,12 +167,12 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         // The policy decided before the commit; what is committed resolves in merge order.
         let policy = ConflictPolicy::LastWriterWins;
         Self {
-            graph,
+            program,
             recorded,
             matching,
             default_timeout,
             journal,
-            machine: Machine::new(G::INFO, None, policy, Arc::new(state), identity),
+            machine: Machine::new(Arc::clone(program), None, policy, state, identity),
             ran: Vec::new(),
             older: Vec::new(),
         }
@@ -198,7 +196,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
     ///
     /// # Errors
     /// The first difference, and what does not decode.
-    pub(crate) async fn finish(mut self) -> Result<Machine<G>, Error> {
+    pub(crate) async fn finish(mut self) -> Result<Machine, Error> {
         runtime::begin("replay")?;
         let recorded = self.recorded;
         for (before, record) in recorded.steps.iter().zip(&recorded.steps[1..]) {
@@ -225,8 +223,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
                     self.outside(record, Machine::correct)?;
                 }
                 StepKind::Input | StepKind::Fork => {
-                    let state = migrate::state::<G>(record.version, &record.updates)
-                        .and_then(|today| whole::from_str(&today))
+                    let state = migrate::state(&**self.program, record.version, &record.updates)
                         .map_err(|error| self.undecodable(record, error))?;
                     self.machine.branch(state);
                 }
@@ -248,7 +245,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
 
     /// The results of a step's tasks, and what else has to be known of them.
     fn tasks(&self, record: &StepRecord) -> Result<(Vec<RecordedTask>, Vec<TaskNote>), Error> {
-        let tasks = migrate::updates::<G>(record.version, &record.updates)
+        let tasks = migrate::updates(&**self.program, record.version, &record.updates)
             .and_then(|today| encode::from_str(&today))
             .map_err(|error| self.undecodable(record, error))?;
         let notes = match &record.notes {
@@ -268,7 +265,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
 
     /// A step that cannot be executed again: its recorded result is accepted.
     fn take_as_given(&mut self, record: &StepRecord) -> Result<(), Error> {
-        let today = migrate::updates::<G>(record.version, &record.updates)
+        let today = migrate::updates(&**self.program, record.version, &record.updates)
             .map_err(|error| self.undecodable(record, error))?;
         let machine = &mut self.machine;
         let mut undecoded = None;
@@ -296,7 +293,7 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
         notes: Vec<TaskNote>,
     ) -> Result<(), Error> {
         let mut notes = notes.into_iter().peekable();
-        let mut finished: Vec<Option<Finished<G>>> = Vec::with_capacity(tasks.len());
+        let mut finished: Vec<Option<Finished>> = Vec::with_capacity(tasks.len());
         for (position, task) in tasks.iter().enumerate() {
             let note = notes.next_if(|note| note.task == position as u64);
             finished.push(Some(self.task(record, position, task, note).await?));
@@ -316,16 +313,13 @@ impl<'a, G: Graph, M: Matching<G>> Replay<'a, G, M> {
     fn outside(
         &mut self,
         record: &StepRecord,
-        take: impl FnOnce(&mut Machine<G>, UpdateOf<G>) -> Result<(), StepError>,
+        take: impl FnOnce(&mut Machine, Option<Updates>) -> Result<(), StepError>,
     ) -> Result<(), Error> {
-        let tasks: Vec<TaskText<UpdateOf<G>>> =
-            migrate::updates::<G>(record.version, &record.updates)
-                .and_then(|today| encode::from_str(&today))
-                .map_err(|error| self.undecodable(record, error))?;
-        let update = tasks.into_iter().find_map(|task| task.update);
+        let update = migrate::updates(&**self.program, record.version, &record.updates)
+            .and_then(|today| self.program.read_updates(&today))
+            .map_err(|error| self.undecodable(record, error))?;
         let machine = &mut self.machine;
-        catch_reducers(|| take(machine, update.unwrap_or_default()))
-            .map_err(|error| self.step_error(record, error))
+        catch_reducers(|| take(machine, update)).map_err(|error| self.step_error(record, error))
     }
 
     /// Compares what comes next.

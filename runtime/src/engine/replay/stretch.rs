@@ -1,14 +1,15 @@
 //! Which turns of a run are of this graph.
 
+use std::sync::Arc;
+
 use super::super::compatible::{lived_in, stored_graph};
 use super::super::handle::RunHandle;
+use crate::erased::{Program, SharedState};
 use crate::error::Error;
-use crate::graph::Graph;
 use crate::machine::Blueprint;
 use crate::options::ConflictPolicy;
 use crate::run::SkippedTurn;
 use crate::session::load::replay_steps;
-use crate::state::whole;
 use crate::store::{Head, Store, StoreExt, TurnRecord};
 
 /// Consecutive turns, all of whose steps are of this graph.
@@ -37,7 +38,7 @@ impl Stretch {
     }
 }
 
-impl<G: Graph> RunHandle<G> {
+impl RunHandle {
     /// The turns of a run that are of this graph, and the others.
     pub(super) async fn stretches(
         &self,
@@ -83,11 +84,12 @@ impl<G: Graph> RunHandle<G> {
 }
 
 /// The state of a run after `step`, without an engine.
-pub(crate) async fn state_after<G: Graph>(
+pub(crate) async fn state_after(
+    program: &Arc<dyn Program>,
     store: &dyn Store,
     head: &Head,
     step: u64,
-) -> Result<G::State, Error> {
+) -> Result<SharedState, Error> {
     let said = |error| Error::from_store(&head.run, error);
     let snapshot = store.snapshot(&head.run, step).await.map_err(said)?;
     let own = head.first_own_step();
@@ -95,16 +97,16 @@ pub(crate) async fn state_after<G: Graph>(
     let snapshot = snapshot.filter(|snapshot| snapshot.step >= start);
     let from = snapshot.as_ref().map_or(start, |snapshot| snapshot.step);
     let steps = store.all_steps(&head.run, from, step).await.map_err(said)?;
-    let mut graphs = lived_in(store, G::INFO.fingerprint(), head).await?;
+    let mut graphs = lived_in(store, program.info().fingerprint(), head).await?;
     for graph in graphs.others(from) {
         let text = stored_graph(store, head, graph).await?;
-        graphs.compare(graph, &G::INFO.differences(&text));
+        graphs.compare(graph, &program.info().differences(&text));
     }
     let blueprint = Blueprint {
-        info: G::INFO,
+        program: Arc::clone(program),
         circles: None,
         conflict: ConflictPolicy::LastWriterWins,
     };
-    let (machine, _) = replay_steps::<G>(&blueprint, head, snapshot.as_ref(), &steps, &graphs)?;
-    Ok(whole::copy(&**machine.state()))
+    let (machine, _) = replay_steps(&blueprint, head, snapshot.as_ref(), &steps, &graphs)?;
+    Ok(Arc::clone(machine.state()))
 }

@@ -3,7 +3,7 @@
 
 use super::matching::{Matching, Other};
 use crate::encode::DecodeError;
-use crate::graph::{Graph, GraphInfo};
+use crate::graph::GraphInfo;
 use crate::machine::{Machine, differing_parent};
 use crate::store::StepRecord;
 
@@ -13,8 +13,8 @@ pub(crate) struct Strict {
     pub(crate) as_stored: bool,
 }
 
-impl<G: Graph> Matching<G> for Strict {
-    fn prepare(&self, _: &mut Machine<G>, _: &StepRecord) -> Result<(), DecodeError> {
+impl Matching for Strict {
+    fn prepare(&self, _: &mut Machine, _: &StepRecord) -> Result<(), DecodeError> {
         Ok(())
     }
 
@@ -23,7 +23,7 @@ impl<G: Graph> Matching<G> for Strict {
     }
 
     fn recorded_route(&self, _: &StepRecord, to: &[(u32, u64)]) -> String {
-        Matching::<G>::route(self, to)
+        self.route(to)
     }
 
     fn route(&self, to: &[(u32, u64)]) -> String {
@@ -36,7 +36,7 @@ impl<G: Graph> Matching<G> for Strict {
 
     fn follows(
         &self,
-        machine: &mut Machine<G>,
+        machine: &mut Machine,
         record: &StepRecord,
     ) -> Result<Option<Other>, DecodeError> {
         let found = machine.frontier_text().map_err(|error| DecodeError {

@@ -8,15 +8,14 @@ use super::journal::Drift;
 use super::matching::Matching;
 use super::{RecordedTask, Replay};
 use crate::cx::Cx;
-use crate::encode;
 use crate::engine::node::{self, Given};
 use crate::engine::runtime::is_gone_here;
 use crate::error::Error;
-use crate::graph::{Done, Graph, Hops};
+use crate::graph::{Done, Hops};
 use crate::machine::{Finished, Task, TaskNote, taken};
 use crate::session::AttemptError;
 use crate::store::StepRecord;
-impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
+impl<M: Matching> Replay<'_, M> {
     /// Today's result of the task at `position`; an error if that is not
     /// the recorded one.
     ///
@@ -28,7 +27,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         position: usize,
         recorded: &RecordedTask,
         note: Option<TaskNote>,
-    ) -> Result<Finished<G>, Error> {
+    ) -> Result<Finished, Error> {
         let recorded_node = recorded.node.as_deref().unwrap_or("?");
         let run = &self.recorded.head.run;
         let differs = |Drift {
@@ -53,7 +52,9 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let finished = match &recorded.failed {
             // As far as anybody knows, it failed because of the outside world.
             Some(failure) => {
-                let hops = G::on_error(task.node, failure.clone(), task.input.as_ref());
+                let hops = self
+                    .program
+                    .on_error(task.node, failure.clone(), task.input.as_ref());
                 let hops = hops.ok_or_else(|| {
                     differs(drift("the error row", &failure.message, "no such row"))
                 })?;
@@ -92,11 +93,14 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         &self,
         record: &StepRecord,
         recorded: &RecordedTask,
-        finished: &Finished<G>,
+        finished: &Finished,
     ) -> Result<Option<Drift>, Error> {
         let run = &self.recorded.head.run;
         let not_round_trip = Error::not_round_trip(run, record.step, "the update of a task");
-        let update = finished.update.as_ref().map(encode::to_string);
+        let update = finished
+            .update
+            .as_ref()
+            .map(|update| update.first().to_text());
         let update = update.transpose().map_err(not_round_trip)?;
         let expected = recorded.update.as_ref();
         let expected = expected.map(|update| self.matching.recorded_update(update.get()));
@@ -123,7 +127,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         Ok(Some(drift("the route", &expected, &found)))
     }
 
-    async fn run(&mut self, task: Task<G::Input>, note: Option<TaskNote>) -> Result<Done<G>, Stop> {
+    async fn run(&mut self, task: Task, note: Option<TaskNote>) -> Result<Done, Stop> {
         let last = self.machine.step();
         let saw = note.and_then(|note| note.saw).unwrap_or(last);
         let older = self.older.iter().find(|(step, _)| *step == saw);
@@ -146,7 +150,7 @@ impl<G: Graph, M: Matching<G>> Replay<'_, G, M> {
         let timeout = info.options.timeout.unwrap_or(self.default_timeout);
         let cx = Given::to(info, cx);
         let result = {
-            let call = node::call(self.graph, task.node, task.input, &state, &cx, timeout);
+            let call = node::call(self.program, task.node, task.input, &state, &cx, timeout);
             replayed(pin!(call), cx.cx(), stop, timeout).await
         };
         let fault = cx.let_go().take_fault();

@@ -7,40 +7,40 @@ use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
 use crate::cx::Keyring;
 use crate::engine::away::Away;
-use crate::graph::Graph;
+use crate::erased::{Program, SharedState};
 use crate::machine::{Finished, Task};
 use crate::session::{StepResults, TaskError, TaskResult};
 
-pub(super) struct Board<G: Graph> {
-    graph: Arc<G>,
-    state: Arc<G::State>,
+pub(super) struct Board {
+    program: Arc<dyn Program>,
+    state: SharedState,
     keys: Keyring,
     clock: StepClock,
     away: Option<Arc<Away>>,
     queue: Queue,
     /// One for each task of the frontier; each is touched by one worker.
-    slots: Vec<Mutex<Slot<G>>>,
+    slots: Vec<Mutex<Slot>>,
 }
 
 /// Where one task stands.
-enum Slot<G: Graph> {
-    Open(Task<G::Input>),
+enum Slot {
+    Open(Task),
     Running,
-    Finished(Finished<G>),
+    Finished(Finished),
     Failed(TaskError),
 }
 
 /// A started task.
-pub(super) struct Job<G: Graph> {
+pub(super) struct Job {
     pub(super) at: Started,
-    pub(super) task: Task<G::Input>,
+    pub(super) task: Task,
 }
 
-impl<G: Graph> Board<G> {
+impl Board {
     /// A board without tasks.
-    pub(super) fn new(context: StepContext<'_, G>) -> Self {
+    pub(super) fn new(context: StepContext<'_>) -> Self {
         Self {
-            graph: Arc::clone(context.graph),
+            program: Arc::clone(context.program),
             state: Arc::clone(context.state),
             keys: context.keys.clone(),
             clock: context.clock,
@@ -54,8 +54,8 @@ impl<G: Graph> Board<G> {
     /// there is only one copy of what is to be done.
     pub(super) fn fill(
         &mut self,
-        tasks: &mut [Task<G::Input>],
-        finished: Vec<Option<Finished<G>>>,
+        tasks: &mut [Task],
+        finished: Vec<Option<Finished>>,
         max_per_node: Option<usize>,
     ) {
         let open = (0..)
@@ -72,9 +72,9 @@ impl<G: Graph> Board<G> {
         self.slots = slots.collect();
     }
 
-    pub(super) fn context(&self) -> StepContext<'_, G> {
+    pub(super) fn context(&self) -> StepContext<'_> {
         let Self {
-            graph,
+            program,
             state,
             keys,
             clock,
@@ -82,7 +82,7 @@ impl<G: Graph> Board<G> {
             ..
         } = self;
         StepContext {
-            graph,
+            program,
             state,
             keys,
             clock: *clock,
@@ -90,7 +90,7 @@ impl<G: Graph> Board<G> {
         }
     }
 
-    fn slot(&self, position: usize) -> MutexGuard<'_, Slot<G>> {
+    fn slot(&self, position: usize) -> MutexGuard<'_, Slot> {
         // No user code runs under the lock.
         self.slots[position]
             .lock()
@@ -98,7 +98,7 @@ impl<G: Graph> Board<G> {
     }
 
     /// Starts the next task.
-    pub(super) fn start(&self) -> Option<Job<G>> {
+    pub(super) fn start(&self) -> Option<Job> {
         let at = self.queue.start()?;
         let slot = std::mem::replace(&mut *self.slot(at.position), Slot::Running);
         let Slot::Open(task) = slot else {
@@ -112,7 +112,7 @@ impl<G: Graph> Board<G> {
         self.queue.len()
     }
 
-    pub(super) fn finish(&self, at: Started, result: TaskResult<G>) {
+    pub(super) fn finish(&self, at: Started, result: TaskResult) {
         *self.slot(at.position) = match result {
             Ok(done) => Slot::Finished(done),
             Err(error) => Slot::Failed(error),
@@ -121,7 +121,7 @@ impl<G: Graph> Board<G> {
     }
 
     /// The tasks' results, when all workers have ended.
-    pub(super) fn results(&self) -> StepResults<G> {
+    pub(super) fn results(&self) -> StepResults {
         let mut failed = Vec::new();
         let finished = (0..self.slots.len()).map(|position| {
             let error = match std::mem::replace(&mut *self.slot(position), Slot::Running) {

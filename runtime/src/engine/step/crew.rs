@@ -13,23 +13,22 @@ use tokio::task::{JoinSet, coop::consume_budget};
 use super::board::{Board, Job};
 use super::task::run_task;
 use crate::engine::inside::carried;
-use crate::graph::Graph;
 
 /// At least this many workers begin, or as many as the runtime has threads. What
 /// is ready needs no others; a worker whose task pends calls one in its place.
 const AT_FIRST: usize = 8;
 
 /// The workers of a step, each with one task at a time.
-pub(super) struct Crew<G: Graph> {
-    pub(super) board: Board<G>,
+pub(super) struct Crew {
+    pub(super) board: Board,
     max_concurrency: usize,
     working: AtomicUsize,
     /// `None` when the step was given up: nobody is called any more.
     workers: Mutex<Option<JoinSet<()>>>,
 }
 
-impl<G: Graph> Crew<G> {
-    pub(super) fn new(board: Board<G>, max_concurrency: usize) -> Arc<Self> {
+impl Crew {
+    pub(super) fn new(board: Board, max_concurrency: usize) -> Arc<Self> {
         Arc::new(Self {
             board,
             max_concurrency,
@@ -106,9 +105,10 @@ impl<G: Graph> Crew<G> {
     }
 
     /// Goes from task to task until none is left.
-    async fn work_on(self: &Arc<Self>, mut first: Option<Job<G>>) {
+    async fn work_on(self: &Arc<Self>, mut first: Option<Job>) {
         while let Some(Job { at, task }) = first.take().or_else(|| self.board.start()) {
-            let mut running = pin!(run_task(self.board.context(), task));
+            let context = self.board.context();
+            let mut running = pin!(run_task(&context, task));
             let mut is_alone = true;
             let result = poll_fn(|cx| {
                 let polled = running.as_mut().poll(cx);

@@ -22,16 +22,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-pub(super) use task::{StepClock, StepContext};
+pub(super) use task::{StepClock, StepContext, run_task};
 pub(super) use timer::{NoClock, Timer, later};
 
-use crate::graph::Graph;
 use crate::machine::{Finished, Task};
-use crate::session::{StepResults, TaskResult};
+use crate::session::StepResults;
 use board::{Board, Job};
 use crew::Crew;
 use slice::Slice;
-use task::run_task;
 
 /// How many tasks work at once.
 #[derive(Clone, Copy, Debug)]
@@ -40,22 +38,14 @@ pub(super) struct Limits {
     pub(super) max_per_node: Option<usize>,
 }
 
-/// Runs a step's only task.
-pub(super) fn run_one<'a, G: Graph>(
-    context: StepContext<'a, G>,
-    task: Task<G::Input>,
-) -> impl Future<Output = TaskResult<G>> + Send + use<'a, G> {
-    run_task(context, task)
-}
-
 /// Runs the tasks of a step.
-pub(super) struct Fanout<G: Graph> {
-    board: Board<G>,
+pub(super) struct Fanout {
+    board: Board,
     limits: Limits,
 }
 
-impl<G: Graph> Fanout<G> {
-    pub(super) fn new(context: StepContext<'_, G>, limits: Limits) -> Self {
+impl Fanout {
+    pub(super) fn new(context: StepContext<'_>, limits: Limits) -> Self {
         let board = Board::new(context);
         Self { board, limits }
     }
@@ -63,15 +53,15 @@ impl<G: Graph> Fanout<G> {
     /// Starts `tasks`, except those that are already in `finished`.
     pub(super) fn run(
         self,
-        tasks: &mut [Task<G::Input>],
-        finished: Vec<Option<Finished<G>>>,
-    ) -> impl Future<Output = StepResults<G>> + Send + use<G> {
+        tasks: &mut [Task],
+        finished: Vec<Option<Finished>>,
+    ) -> impl Future<Output = StepResults> + Send + use<> {
         let Self { mut board, limits } = self;
         board.fill(tasks, finished, limits.max_per_node);
         Self::work_off(Crew::new(board, limits.max_concurrency))
     }
 
-    async fn work_off(crew: Arc<Crew<G>>) -> StepResults<G> {
+    async fn work_off(crew: Arc<Crew>) -> StepResults {
         let _dismissed = Dismissed(&crew);
         let mut slice = Slice::begin();
         let mut spare = None;
@@ -100,9 +90,9 @@ impl<G: Graph> Fanout<G> {
 }
 
 /// Whoever drives the step is gone, or the step is done.
-struct Dismissed<'a, G: Graph>(&'a Crew<G>);
+struct Dismissed<'a>(&'a Crew);
 
-impl<G: Graph> Drop for Dismissed<'_, G> {
+impl Drop for Dismissed<'_> {
     fn drop(&mut self) {
         self.0.dismiss();
     }
@@ -138,8 +128,8 @@ fn poll_place<F: Future<Output = ()>>(
 }
 
 /// Runs one task and puts its result on the board.
-async fn run_job<G: Graph>(crew: Arc<Crew<G>>, job: Job<G>) {
+async fn run_job(crew: Arc<Crew>, job: Job) {
     // An `.await` alone would copy the whole future into its place.
-    let result = pin!(run_task(crew.board.context(), job.task)).await;
+    let result = pin!(run_task(&crew.board.context(), job.task)).await;
     crew.board.finish(job.at, result);
 }

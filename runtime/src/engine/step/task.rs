@@ -13,15 +13,17 @@ use crate::cx::Keyring;
 use crate::engine::away::{Away, put_off, time_away};
 use crate::engine::node::{self, Given};
 use crate::engine::runtime::is_gone_here;
-use crate::graph::{Done, Graph};
+use crate::erased::{Program, SharedState};
+use crate::graph::Done;
 use crate::machine::Task;
 use crate::panics::Caught;
 use crate::session::{AttemptError, Attempts, TaskError, TaskResult, concluded};
 
 /// What all tasks of a step share, borrowed.
-pub(in crate::engine) struct StepContext<'a, G: Graph> {
-    pub(in crate::engine) graph: &'a Arc<G>,
-    pub(in crate::engine) state: &'a Arc<G::State>,
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct StepContext<'a> {
+    pub(in crate::engine) program: &'a Arc<dyn Program>,
+    pub(in crate::engine) state: &'a SharedState,
     pub(in crate::engine) keys: &'a Keyring,
     pub(in crate::engine) clock: StepClock,
     /// None for a run that no store keeps.
@@ -37,33 +39,20 @@ pub(in crate::engine) struct StepClock {
     pub(in crate::engine) deadline: Instant,
 }
 
-impl<G: Graph> Clone for StepContext<'_, G> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<G: Graph> Copy for StepContext<'_, G> {}
-
 /// Runs a task until it succeeds, its retries are exhausted, or its `on error`
 /// row takes over.
-pub(super) async fn run_task<G: Graph>(
-    context: StepContext<'_, G>,
-    mut task: Task<G::Input>,
-) -> TaskResult<G> {
+pub(in crate::engine) async fn run_task(context: &StepContext<'_>, mut task: Task) -> TaskResult {
     // In addition to the node itself, users' values are cloned and dropped on the way.
-    let task = Caught(pin!(try_task(&context, &mut task)));
+    let task = Caught(pin!(try_task(context, &mut task)));
     task.await.unwrap_or_else(|panic| match is_gone_here() {
         true => Err(TaskError::Lost),
         false => Err(TaskError::Panicked(panic)),
     })
 }
 
-async fn try_task<G: Graph>(
-    context: &StepContext<'_, G>,
-    task: &mut Task<G::Input>,
-) -> TaskResult<G> {
-    let info = &G::INFO.nodes[task.node as usize];
+async fn try_task(context: &StepContext<'_>, task: &mut Task) -> TaskResult {
+    let program = &**context.program;
+    let info = &program.info().nodes[task.node as usize];
     let StepClock {
         step,
         default_timeout,
@@ -78,13 +67,20 @@ async fn try_task<G: Graph>(
             false => task.input.clone(),
         };
         let Some(cx) = attempts.begin(context.keys, task.key, step) else {
-            return attempts.fail(AttemptError::Suspended, task);
+            return attempts.fail(program, AttemptError::Suspended, task);
         };
         cx.start();
         let cx = Given::to(info, cx);
         // The node is gone, and what it left is noted, before that is examined.
         let result = {
-            let call = node::call(context.graph, task.node, input, context.state, &cx, timeout);
+            let call = node::call(
+                context.program,
+                task.node,
+                input,
+                context.state,
+                &cx,
+                timeout,
+            );
             let limits = Limits {
                 timeout,
                 deadline,
@@ -99,11 +95,11 @@ async fn try_task<G: Graph>(
         };
         let delay = match attempts.after(error, cx) {
             Ok(delay) => delay,
-            Err(error) => return attempts.fail(error, task),
+            Err(error) => return attempts.fail(program, error, task),
         };
         let deadline = put_off(deadline, time_away(context.away));
         if let Err(error) = wait(delay, deadline).await {
-            return attempts.fail(error, task);
+            return attempts.fail(program, error, task);
         }
     }
 }
