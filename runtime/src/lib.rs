@@ -50,7 +50,7 @@ pub mod store;
 pub mod testing;
 
 pub use cx::{AtMostOnce, Cx, Effect, TaskRng, ok};
-pub use engine::{At, Engine, EngineBuilder, ForkCall, RunCall, TurnCall};
+pub use engine::{At, Drained, Engine, EngineBuilder, ForkCall, RunCall, TurnCall};
 pub use error::Error;
 pub use graph::{Graph, Part, Route};
 pub use hash::Digest;

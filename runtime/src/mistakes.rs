@@ -88,6 +88,8 @@ mod made {
         OneFailureIsAll: "the others' results are not kept when a task fails",
         WaitIsFailure: "a run that waits for an answer is left as failed",
         StoreFaultIsFailure: "a run fails because its store was away",
+        DrainIsFailure: "a run fails because its engine drains",
+        DrainedResultsLost: "the results of the others are not kept when an engine drains",
         SnapshotTooEarly: "a snapshot is of the state before its step",
         // From outside.
         TurnRefused: "a run that failed takes no further turn",

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::core::Core;
+use super::drain::draining;
 use super::inside::{self, Inner};
 use super::pulse::{Abandon, Pulse};
 use crate::error::Error;
@@ -40,6 +41,11 @@ impl Purpose {
             Self::Turn(_) => "turn",
             Self::Write(call) => call,
         }
+    }
+
+    /// Whether the run moves by it.
+    pub(super) const fn drives(&self) -> bool {
+        !matches!(self, Self::Write(_))
     }
 
     /// The token of the turn that the call is for, if it has one.
@@ -141,6 +147,16 @@ impl Execution {
         let left = mem::replace(&mut *progress, Progress::Done(ended));
         drop(progress);
         let_go(left);
+    }
+
+    /// Ends it unless somebody polls it at this moment.
+    fn drop_it(&self) {
+        if let Some(progress) = self.progress()
+            && matches!(&*progress, Progress::Driving(_))
+        {
+            Self::end(progress, Ended::With(Err(draining(&self.pulse.run))));
+            self.pulse.wake();
+        }
     }
 
     /// How the lost lease ends it.
@@ -325,9 +341,13 @@ impl Active {
             run: run.to_owned(),
             number,
         };
+        let drives = purpose.drives();
         let driving: Driving = Box::pin(async move {
-            let _entry = entry;
-            driving.await
+            let Entry { core, run, .. } = &entry;
+            match drives {
+                true => core.drain.driven(run, driving).await,
+                false => driving.await,
+            }
         });
         let execution = Arc::new_cyclic(|this: &Weak<Execution>| Execution {
             purpose: purpose.clone(),
@@ -337,6 +357,19 @@ impl Active {
         let entry = (number, Arc::downgrade(&execution));
         executions.by_run.insert(run.to_owned(), entry);
         Entered::New(Part::of(execution))
+    }
+
+    /// Ends those that nobody polls, and that drive.
+    pub(super) fn drop_all(&self) {
+        let all = |executions: &Executions| -> Vec<_> {
+            let executions = executions.by_run.values();
+            let all = executions.filter_map(|(_, execution)| execution.upgrade());
+            all.collect()
+        };
+        // Whoever ends takes the lock.
+        let all = all(&self.executions());
+        let driving = all.iter().filter(|execution| execution.purpose.drives());
+        driving.for_each(|execution| execution.drop_it());
     }
 
     /// Forgets execution `number` of `run`.

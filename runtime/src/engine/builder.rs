@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Engine;
 use super::active::Active;
 use super::core::{Core, EngineIdentity};
+use super::drain::Drain;
 use super::unhurried::Unhurried;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
@@ -191,6 +192,7 @@ impl<G: Graph> EngineBuilder<G> {
             store,
             blueprint,
             active: Active::new(),
+            drain: Drain::new(),
             recent: Recent::new(),
             rehearsal: OnceLock::new(),
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::active::Active;
+use super::drain::Drain;
 use super::step::Limits;
 use crate::cx::Rehearsal;
 use crate::error::Error;
@@ -24,6 +25,7 @@ pub(super) struct Core {
     pub(super) identity: Arc<EngineIdentity>,
     pub(super) blueprint: Blueprint,
     pub(super) active: Active,
+    pub(super) drain: Arc<Drain>,
     pub(super) recent: Recent,
     /// Who stands in for the world outside, in a test.
     pub(super) rehearsal: OnceLock<Arc<dyn Rehearsal>>,

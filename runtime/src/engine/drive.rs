@@ -9,12 +9,13 @@ use tokio::time::Instant;
 
 use super::away::{Away, put_off, time_away};
 use super::core::Core;
+use super::drain::until;
 use super::lease::HeldLease;
 use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext};
 use super::stored::Stored;
 use crate::error::Error;
-use crate::session::{Ending, Next, Session, Work};
+use crate::session::{Ending, Next, Session, TaskError, Work};
 
 /// Where a driven run is written, under its lease.
 pub(super) struct Writer {
@@ -50,6 +51,10 @@ impl Drive<'_> {
     async fn go_on(&mut self, mut next: Next) -> Result<Ending, Error> {
         loop {
             next = match next {
+                // What no store keeps cannot be given back.
+                Next::Run if self.writer.is_some() && self.core.drain.has_begun() => {
+                    self.session.drain()
+                }
                 Next::Run => self.run_step().await,
                 Next::End(ending) => return ending,
                 Next::Commit(commit) => {
@@ -83,9 +88,13 @@ impl Drive<'_> {
         }
         match self.session.start() {
             Work::One(task) => {
-                // An `.await` alone would copy the whole future into its place.
-                let result = pin!(step::run_task(&self.context(), task)).await;
-                self.session.one(result)
+                let result = {
+                    let context = self.context();
+                    // An `.await` alone would copy the whole future into its place.
+                    let work = pin!(step::run_task(&context, task));
+                    until(work, self.core.drain.until_over()).await
+                };
+                self.session.one(result.unwrap_or(Err(TaskError::Dropped)))
             }
             Work::All(finished) => {
                 let fanout = Fanout::new(self.context(), self.core.settings.limits());
@@ -111,6 +120,7 @@ impl Drive<'_> {
                 deadline: self.deadline,
             },
             away: self.away(),
+            drain: &self.core.drain,
         }
     }
 

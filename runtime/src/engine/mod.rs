@@ -8,6 +8,7 @@ mod builder;
 mod call;
 mod compatible;
 mod core;
+mod drain;
 mod drive;
 mod fork;
 mod handle;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 
 pub use builder::EngineBuilder;
 pub use call::{ForkCall, RunCall, TurnCall};
+pub use drain::Drained;
 pub use fork::At;
 
 use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, StartedWith};
@@ -136,6 +138,7 @@ impl<G: Graph> Engine<G> {
     pub async fn resume(&self, id: &str) -> Result<Run<G::State>, Error> {
         let core = &self.core;
         let handle = core.handle("resume", id)?.patient();
+        core.drain.check(id)?;
         let resumed = async {
             // Only a run that exists has an execution, so that `run` can tell whether it does.
             let head = handle.at.head().await?;
@@ -301,6 +304,9 @@ impl Core {
     ) -> Asked<'a, AnyRun> {
         Box::pin(async move {
             runtime::begin(purpose.call())?;
+            if purpose.drives() {
+                self.drain.check(run)?;
+            }
             loop {
                 let ended = match self.active.enter(self, run, &purpose, driving) {
                     Entered::New(part) => part.join().await,
@@ -386,10 +392,11 @@ impl Core {
         seed: Option<u64>,
     ) -> RunResult {
         check_new_id(&run)?;
-        if self.store.is_none() {
-            return self.run_unstored(run, state, seed).await;
-        }
         let id = run.clone();
+        if self.store.is_none() {
+            let driving = self.run_unstored(run, state, seed);
+            return self.drain.driven(&id, driving).await;
+        }
         of_run(&id, self.start_stored(run, state, seed)).await
     }
 

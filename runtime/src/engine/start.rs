@@ -281,7 +281,10 @@ impl RunHandle {
                     return Err(error);
                 }
             };
-            writer.lease.ended();
+            match ending {
+                Ending::Drained => writer.lease.give_back().await,
+                Ending::Done | Ending::Interrupted => writer.lease.ended(),
+            }
             let machine = session.machine();
             let finished = finished_run(machine, token, Some(machine.chain()));
             if ending == Ending::Interrupted {
@@ -289,6 +292,12 @@ impl RunHandle {
                 return Ok(AnyRun {
                     status: Status::Interrupted,
                     interrupts: interrupts(session.questions()),
+                    ..finished
+                });
+            }
+            if ending == Ending::Drained {
+                return Ok(AnyRun {
+                    status: Status::Running,
                     ..finished
                 });
             }

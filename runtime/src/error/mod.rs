@@ -662,6 +662,19 @@ pub enum Error {
         /// The step that stays open.
         step: u64,
     },
+    /// The engine [drains](crate::Engine::drain): it begins nothing any more, and has dropped what
+    /// took too long.
+    #[error(
+        "run `{run}`{}: the engine drains, and drives nothing any more; what is stored stays, and a new engine goes on \
+         with it: resume the run there",
+        of_step(*step)
+    )]
+    Draining {
+        /// The run.
+        run: String,
+        /// The step that was dropped, and stays open; none if nothing was begun.
+        step: Option<u64>,
+    },
     /// The engine keeps nothing, so there is nothing to ask for.
     #[error(
         "`{call}`: this engine has no store, so there is nothing to work on; build it without `.no_store()`"
@@ -866,6 +879,11 @@ fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> S
     });
     let places = places.collect::<Vec<_>>().join("; ");
     format!("step {step}, node `{node}`: the replay differs in {what}: {places}")
+}
+
+/// The step, if there is one.
+fn of_step(step: Option<u64>) -> String {
+    step.map_or_else(String::new, |step| format!(", step {step}"))
 }
 
 /// Until when it is driven, and what to do.

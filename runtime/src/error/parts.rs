@@ -52,6 +52,7 @@ impl Error {
             | Self::LeaseLost { run, .. }
             | Self::IdempotencyViolation { run, .. }
             | Self::RuntimeLost { run, .. }
+            | Self::Draining { run, .. }
             | Self::Store { run, .. } => Some(run),
             Self::InvalidLabel { .. }
             | Self::NoRuntime { .. }
@@ -89,6 +90,7 @@ impl Error {
             | Self::NotRoundTrip { step, .. }
             | Self::IdempotencyViolation { step, .. }
             | Self::RuntimeLost { step, .. } => Some(*step),
+            Self::Draining { step, .. } => *step,
             _ => None,
         }
     }
@@ -127,12 +129,13 @@ impl Error {
     }
 
     /// Whether the same call may succeed another time without anybody doing anything: a
-    /// store that is away, a run that another process drives, a runtime that was shut down.
+    /// store that is away, a run that another process drives, a runtime that was shut down, an
+    /// engine that drains, in whose place another comes.
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Store { source, .. } | Self::PruneFailed { source } => source.is_transient(),
             Self::LeaseHeld { node, .. } => node.is_none(),
-            Self::LeaseLost { .. } | Self::RuntimeLost { .. } => true,
+            Self::LeaseLost { .. } | Self::RuntimeLost { .. } | Self::Draining { .. } => true,
             _ => false,
         }
     }
@@ -209,6 +212,7 @@ codes! {
     NoRuntime: "no_runtime",
     NoTimeDriver: "no_time_driver",
     RuntimeLost: "runtime_lost",
+    Draining: "draining",
     NoStore: "no_store",
     DuplicateNode: "duplicate_node",
     InvalidOption: "invalid_option",

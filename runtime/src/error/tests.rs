@@ -249,6 +249,10 @@ fn every() -> Vec<Error> {
         Error::NoRuntime { call: "resume" },
         Error::NoTimeDriver { call: "resume" },
         Error::RuntimeLost { run: run(), step },
+        Error::Draining {
+            run: run(),
+            step: Some(step),
+        },
         Error::NoStore { call: "resume" },
         Error::DuplicateNode {
             graph: "Shop",

@@ -22,6 +22,8 @@ pub(crate) enum AttemptError {
     Budget,
     /// It waits for an answer.
     Suspended,
+    /// Its engine drains, and it would only have waited to begin.
+    Drained,
     /// The runtime that it began on was shut down, or has no clock.
     Lost,
     /// An effect has to stop the run.
@@ -50,10 +52,24 @@ pub(crate) enum TaskError {
     Budget,
     /// It waits for an answer.
     Suspended,
+    /// Its engine drains, and it would only have waited to begin again.
+    Drained,
+    /// Its engine drains, and it took longer than there was time.
+    Dropped,
     /// The runtime that it ran on was shut down: it must run again.
     Lost,
     /// An effect has to stop the run.
     Fault(Box<Error>),
+}
+
+impl TaskError {
+    /// Whether its step has failed with it; else it runs again.
+    pub(crate) const fn ends_step(&self) -> bool {
+        !matches!(
+            self,
+            Self::Suspended | Self::Drained | Self::Dropped | Self::Lost
+        )
+    }
 }
 
 /// The result of one task.
@@ -70,9 +86,7 @@ impl StepResults {
     /// The first failure in frontier order that ends the step, and how many further tasks
     /// failed.
     pub(super) fn failure(&mut self) -> Option<(usize, TaskError, u64)> {
-        let ends = |(_, error): &&(usize, TaskError)| {
-            !matches!(error, TaskError::Suspended | TaskError::Lost)
-        };
+        let ends = |(_, error): &&(usize, TaskError)| error.ends_step();
         let first = self.failed.iter().position(|failed| ends(&failed))?;
         let further = self.failed[first + 1..].iter().filter(ends).count() as u64;
         let (position, error) = self.failed.swap_remove(first);
@@ -81,8 +95,21 @@ impl StepResults {
 
     /// Whether some tasks were lost with the runtime that they ran on.
     pub(super) fn is_lost(&self) -> bool {
-        let lost = |(_, error): &(usize, TaskError)| matches!(error, TaskError::Lost);
-        self.failed.iter().any(lost)
+        self.has(|error| matches!(error, TaskError::Lost))
+    }
+
+    /// Whether some have not run to their end because their engine drains.
+    pub(super) fn is_drained(&self) -> bool {
+        self.has(|error| matches!(error, TaskError::Drained))
+    }
+
+    /// The same of tasks that were dropped.
+    pub(super) fn is_dropped(&self) -> bool {
+        self.has(|error| matches!(error, TaskError::Dropped))
+    }
+
+    fn has(&self, is_it: fn(&TaskError) -> bool) -> bool {
+        self.failed.iter().any(|(_, error)| is_it(error))
     }
 }
 
@@ -154,6 +181,7 @@ impl Attempts {
         let (error, message, kind) = match error {
             AttemptError::Budget => return Err(TaskError::Budget),
             AttemptError::Suspended => return Err(TaskError::Suspended),
+            AttemptError::Drained => return Err(TaskError::Drained),
             AttemptError::Lost => return Err(TaskError::Lost),
             AttemptError::Fault(fault) => return Err(TaskError::Fault(fault)),
             AttemptError::Failed(source) => {
@@ -233,7 +261,12 @@ fn overruled(error: Option<&AttemptError>, cx: &Cx) -> Option<AttemptError> {
         return Some(AttemptError::Fault(Box::new(fault)));
     }
     match error {
-        Some(AttemptError::Suspended | AttemptError::Budget | AttemptError::Lost) => None,
+        Some(
+            AttemptError::Suspended
+            | AttemptError::Drained
+            | AttemptError::Budget
+            | AttemptError::Lost,
+        ) => None,
         // A replay calls no closure, so it would not see a panic that the node
         // swallowed.
         _ => cx.take_panic().map(AttemptError::Panicked),

@@ -147,6 +147,10 @@ pub(super) enum Left {
     Failed(Error),
     /// It waits for answers.
     Interrupted,
+    /// Its engine drains.
+    Drained,
+    /// The same, and tasks of it were dropped.
+    Dropped(Error),
     /// The store said this, which is not the run's fault: it stays as it was.
     Away(Error),
 }
@@ -169,7 +173,8 @@ pub(super) fn park(
     let (status, error) = match why {
         Left::Failed(error) => (Status::Failed, Some(failure_text(error))),
         Left::Interrupted => (Status::Interrupted, None),
-        Left::Away(_) => (Status::Running, None),
+        Left::Drained if mistake!(DrainIsFailure) => (Status::Failed, None),
+        Left::Away(_) | Left::Drained | Left::Dropped(_) => (Status::Running, None),
     };
     let (effects, questions) = effects.leave();
     Park {

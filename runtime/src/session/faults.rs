@@ -96,6 +96,13 @@ impl Faults<'_> {
         }
     }
 
+    pub(super) fn draining(&self) -> Error {
+        Error::Draining {
+            run: self.run(),
+            step: Some(self.step()),
+        }
+    }
+
     pub(super) fn runtime_lost(&self) -> Error {
         Error::RuntimeLost {
             run: self.run(),
@@ -153,7 +160,9 @@ impl Faults<'_> {
             TaskError::Budget => self.budget_exceeded(budget),
             TaskError::Fault(fault) => *fault,
             TaskError::Lost => self.runtime_lost(),
-            TaskError::Suspended => unreachable!("who waits for an answer has not failed"),
+            TaskError::Suspended | TaskError::Drained | TaskError::Dropped => {
+                unreachable!("who has to run again has not failed")
+            }
         }
     }
 }

@@ -126,6 +126,8 @@ pub(crate) enum Ending {
     Done,
     /// The open step waits for answers.
     Interrupted,
+    /// Its engine drains: anybody can go on.
+    Drained,
 }
 
 /// The tasks that are to run.
@@ -272,6 +274,8 @@ impl Session {
         let mut done = match result {
             Ok(done) => done,
             Err(TaskError::Suspended) => return self.wait(Vec::new()),
+            Err(TaskError::Drained) => return self.leave(Left::Drained, Vec::new()),
+            Err(TaskError::Dropped) => return self.drop_step(Vec::new()),
             Err(TaskError::Lost) => return self.lose(),
             Err(error) => return self.leave(self.left_by((0, error, 0)), Vec::new()),
         };
@@ -297,6 +301,14 @@ impl Session {
         }
         if results.is_lost() {
             return self.lose();
+        }
+        if results.is_dropped() {
+            let results = self.results(&results.finished);
+            return self.drop_step(results);
+        }
+        if results.is_drained() {
+            let results = self.results(&results.finished);
+            return self.leave(Left::Drained, results);
         }
         let StepResults {
             mut finished,
@@ -352,10 +364,19 @@ impl Session {
             // Without what no store takes: its task runs again.
             (Err(StoreError::TooLarge { .. }), why) if has_results => self.leave(why, Vec::new()),
             (Err(error @ StoreError::LeaseLost { .. }), _) => self.end(Err(self.said(error))),
-            (_, Left::Failed(error) | Left::Away(error)) => self.end(Err(error)),
+            (_, Left::Failed(error) | Left::Away(error) | Left::Dropped(error)) => {
+                self.end(Err(error))
+            }
             (Ok(()), Left::Interrupted) => self.end(Ok(Ending::Interrupted)),
-            (Err(error), Left::Interrupted) => self.end(Err(self.said(error))),
+            (Ok(()), Left::Drained) => self.end(Ok(Ending::Drained)),
+            (Err(error), Left::Interrupted | Left::Drained) => self.end(Err(self.said(error))),
         }
+    }
+
+    /// Told, before it starts the open step, that the run is to be given back.
+    pub(crate) fn drain(&mut self) -> Next {
+        told!(self, "its engine drains");
+        self.end(Ok(Ending::Drained))
     }
 
     /// Told that users' code panicked outside a node and a reducer.
@@ -499,12 +520,22 @@ impl Session {
         self.leave(Left::Interrupted, results)
     }
 
+    /// Leaves the open step without the tasks that were dropped.
+    fn drop_step(&mut self, mut results: Vec<PendingText>) -> Next {
+        if mistake!(DrainedResultsLost) {
+            results.clear();
+        }
+        let draining = self.faults().draining();
+        self.leave(Left::Dropped(draining), results)
+    }
+
     /// Leaves the open step with the results it has.
     fn leave(&mut self, why: Left, results: Vec<PendingText>) -> Next {
         let Some(book) = &self.book else {
             return self.end(match why {
-                Left::Failed(error) | Left::Away(error) => Err(error),
+                Left::Failed(error) | Left::Away(error) | Left::Dropped(error) => Err(error),
                 Left::Interrupted => Ok(Ending::Interrupted),
+                Left::Drained => Ok(Ending::Drained),
             });
         };
         let has_results = !results.is_empty();

@@ -20,7 +20,7 @@ pub(crate) fn taken() -> BTreeSet<Transition> {
 }
 
 /// Where a session can stand.
-pub(crate) const STAGES: [&str; 11] = [
+pub(crate) const STAGES: [&str; 15] = [
     "its tasks run",
     "it commits, and goes on",
     "it commits, and is done",
@@ -31,11 +31,15 @@ pub(crate) const STAGES: [&str; 11] = [
     "it is left without results, and waits",
     "it is left with results, as it stands",
     "it is left without results, as it stands",
+    "it is left with results, and drained",
+    "it is left without results, and drained",
+    "it is left with results, and dropped",
+    "it is left without results, and dropped",
     "it has ended",
 ];
 
 /// What a session can be told.
-pub(crate) const TOLD: [&str; 25] = [
+pub(crate) const TOLD: [&str; 30] = [
     "it begins, with tasks",
     "it begins, with nothing to do",
     "it begins, stuck",
@@ -43,10 +47,14 @@ pub(crate) const TOLD: [&str; 25] = [
     "the only task is done",
     "the only task failed",
     "the only task waits",
+    "the only task is drained",
+    "the only task is dropped",
     "the only task is lost",
     "all tasks are done",
     "a task failed",
     "a task waits",
+    "a task is drained",
+    "a task is dropped",
     "a task is lost",
     "committed",
     "committed before, and still held",
@@ -61,6 +69,7 @@ pub(crate) const TOLD: [&str; 25] = [
     "the park failed",
     "a panic",
     "the runtime is lost",
+    "its engine drains",
 ];
 
 pub(super) fn note(stage: &Stage, told: &'static str) {
@@ -83,8 +92,12 @@ const fn name(stage: &Stage) -> &'static str {
             (Left::Interrupted, false) => STAGES[7],
             (Left::Away(_), true) => STAGES[8],
             (Left::Away(_), false) => STAGES[9],
+            (Left::Drained, true) => STAGES[10],
+            (Left::Drained, false) => STAGES[11],
+            (Left::Dropped(_), true) => STAGES[12],
+            (Left::Dropped(_), false) => STAGES[13],
         },
-        Stage::Ended => STAGES[10],
+        Stage::Ended => STAGES[14],
     }
 }
 
@@ -100,6 +113,8 @@ pub(super) const fn one(result: &TaskResult) -> &'static str {
     match result {
         Ok(_) => "the only task is done",
         Err(TaskError::Suspended) => "the only task waits",
+        Err(TaskError::Drained) => "the only task is drained",
+        Err(TaskError::Dropped) => "the only task is dropped",
         Err(TaskError::Lost) => "the only task is lost",
         Err(_) => "the only task failed",
     }
@@ -108,11 +123,14 @@ pub(super) const fn one(result: &TaskResult) -> &'static str {
 /// What counts is the first failure that ends the step.
 pub(super) fn all(results: &StepResults) -> &'static str {
     let mut errors = results.failed.iter().map(|(_, error)| error);
-    let ends = |error: &TaskError| !matches!(error, TaskError::Suspended | TaskError::Lost);
-    if errors.clone().any(ends) {
+    if errors.clone().any(TaskError::ends_step) {
         "a task failed"
     } else if errors.any(|error| matches!(error, TaskError::Lost)) {
         "a task is lost"
+    } else if results.is_dropped() {
+        "a task is dropped"
+    } else if results.is_drained() {
+        "a task is drained"
     } else if results.failed.is_empty() {
         "all tasks are done"
     } else {

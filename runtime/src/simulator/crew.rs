@@ -187,6 +187,23 @@ impl Crew {
         };
     }
 
+    /// Its engine drains: what runs is dropped, or was about to be tried again.
+    pub(super) fn cut(&mut self, stage: &mut Stage) {
+        for slot in &mut self.slots {
+            if let Slot::Came(_) = slot {
+                continue;
+            }
+            stage.tally.drained += 1;
+            let cut = match stage.dice.one_in(2) {
+                true => TaskError::Drained,
+                false => TaskError::Dropped,
+            };
+            if let Slot::Running(mut running) = std::mem::replace(slot, came(Err(cut))) {
+                running.attempt.cut_short(stage);
+            }
+        }
+    }
+
     fn results(&mut self) -> Vec<TaskResult> {
         let results = self.slots.drain(..).map(|slot| match slot {
             Slot::Came(result) => *result,

@@ -85,8 +85,19 @@ impl Drive {
             (self.finished, self.leaves) = (Vec::new(), None);
             return self.on(next);
         }
+        let is_drained = stage.dice.one_in(stage.rates.dropped);
         match std::mem::replace(&mut self.doing, Doing::Next(Next::Run)) {
-            Doing::Step(crew) => self.work(stage, crew),
+            Doing::Step(mut crew) => {
+                if is_drained {
+                    crew.cut(stage);
+                }
+                self.work(stage, crew)
+            }
+            Doing::Next(Next::Run) if is_drained => {
+                stage.tally.drained += 1;
+                let next = self.session.drain();
+                self.on(next)
+            }
             Doing::Next(Next::Run) => self.start(stage),
             Doing::Next(Next::Commit(commit)) => self.commit(stage, *commit),
             Doing::Next(Next::Park(park)) => self.park(stage, *park),
@@ -141,9 +152,12 @@ impl Drive {
         let finished = finished.filter(|(_, result)| result.is_ok());
         self.finished = finished.map(|(key, _)| *key).collect();
         let mut errors = results.iter().filter_map(|result| result.as_ref().err());
-        let ends = |error: &&TaskError| !matches!(error, TaskError::Suspended | TaskError::Lost);
+        let ends = |error: &&TaskError| error.ends_step();
         let has_errors = errors.clone().next().is_some();
+        let is_cut = |error| matches!(error, &TaskError::Drained | &TaskError::Dropped);
+        let is_cut = errors.clone().any(is_cut);
         self.leaves = has_errors.then(|| match errors.find(ends) {
+            None if is_cut => Status::Running,
             None => Status::Interrupted,
             Some(TaskError::Fault(fault)) if fault.is_of_store() => Status::Running,
             Some(_) => Status::Failed,
@@ -209,7 +223,7 @@ impl Drive {
             }
             Ok(Ending::Interrupted) => {}
             // A lease that the last write has not given back.
-            Err(_) => drop(stage.shelf.release(self.epoch)),
+            Ok(Ending::Drained) | Err(_) => drop(stage.shelf.release(self.epoch)),
         }
         Phase::Away
     }

@@ -49,6 +49,7 @@ tally! {
     parked: "steps parked",
     kept: "results kept",
     older: "of them merged after a correction",
+    drained: "tasks and runs that were given back by an engine that drains",
     crashes: "crashes of an owner that was driving",
     takeovers: "leases taken over from another owner",
     lost_leases: "owners that found out that they had lost the run",

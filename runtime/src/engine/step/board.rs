@@ -7,6 +7,7 @@ use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
 use crate::cx::Keyring;
 use crate::engine::away::Away;
+use crate::engine::drain::Drain;
 use crate::erased::{Program, SharedState};
 use crate::machine::{Finished, Task};
 use crate::session::{StepResults, TaskError, TaskResult};
@@ -17,6 +18,7 @@ pub(super) struct Board {
     keys: Keyring,
     clock: StepClock,
     away: Option<Arc<Away>>,
+    drain: Arc<Drain>,
     queue: Queue,
     /// One for each task of the frontier; each is touched by one worker.
     slots: Vec<Mutex<Slot>>,
@@ -45,6 +47,7 @@ impl Board {
             keys: context.keys.clone(),
             clock: context.clock,
             away: context.away.cloned(),
+            drain: Arc::clone(context.drain),
             queue: Queue::new(std::iter::empty(), None),
             slots: Vec::new(),
         }
@@ -79,6 +82,7 @@ impl Board {
             keys,
             clock,
             away,
+            drain,
             ..
         } = self;
         StepContext {
@@ -87,6 +91,7 @@ impl Board {
             keys,
             clock: *clock,
             away: away.as_ref(),
+            drain,
         }
     }
 
@@ -120,15 +125,14 @@ impl Board {
         self.queue.finish(at);
     }
 
-    /// The tasks' results, when all workers have ended.
-    pub(super) fn results(&self) -> StepResults {
+    /// The tasks' results, when all workers have ended; of one that has none they are `without`.
+    pub(super) fn results(&self, without: fn() -> TaskError) -> StepResults {
         let mut failed = Vec::new();
         let finished = (0..self.slots.len()).map(|position| {
             let error = match std::mem::replace(&mut *self.slot(position), Slot::Running) {
                 Slot::Finished(done) => return Some(done),
                 Slot::Failed(error) => error,
-                // A worker is only lost with the runtime that it ran on.
-                Slot::Open(..) | Slot::Running => TaskError::Lost,
+                Slot::Open(..) | Slot::Running => without(),
             };
             failed.push((position, error));
             None

@@ -25,8 +25,10 @@ use std::task::Poll;
 pub(super) use task::{StepClock, StepContext, run_task};
 pub(super) use timer::{NoClock, Timer, later};
 
+use super::drain::until;
+
 use crate::machine::{Finished, Task};
-use crate::session::StepResults;
+use crate::session::{StepResults, TaskError};
 use board::{Board, Job};
 use crew::Crew;
 use slice::Slice;
@@ -84,8 +86,15 @@ impl Fanout {
         }
         drop(spare);
         crew.call_first(pended, polled);
-        crew.join().await;
-        crew.board.results()
+        let drain = Arc::clone(crew.board.context().drain);
+        match until(crew.join(), drain.until_over()).await {
+            // A worker is only lost with the runtime that it ran on.
+            Some(()) => crew.board.results(|| TaskError::Lost),
+            None => {
+                crew.dismiss();
+                crew.board.results(|| TaskError::Dropped)
+            }
+        }
     }
 }
 

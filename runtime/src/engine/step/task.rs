@@ -1,5 +1,6 @@
 //! One task from its first attempt to its last.
 
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::limits::Limits;
 use super::timer::{NoClock, Timer};
 use crate::cx::Keyring;
 use crate::engine::away::{Away, put_off, time_away};
+use crate::engine::drain::{Drain, until};
 use crate::engine::node::{self, Given};
 use crate::engine::runtime::is_gone_here;
 use crate::erased::{Program, SharedState};
@@ -28,6 +30,7 @@ pub(in crate::engine) struct StepContext<'a> {
     pub(in crate::engine) clock: StepClock,
     /// None for a run that no store keeps.
     pub(in crate::engine) away: Option<&'a Arc<Away>>,
+    pub(in crate::engine) drain: &'a Arc<Drain>,
 }
 
 /// The number of the open step, and the time its tasks have.
@@ -98,21 +101,33 @@ async fn try_task(context: &StepContext<'_>, task: &mut Task) -> TaskResult {
             Err(error) => return attempts.fail(program, error, task),
         };
         let deadline = put_off(deadline, time_away(context.away));
-        if let Err(error) = wait(delay, deadline).await {
+        if let Err(error) = wait(context, delay, deadline).await {
             return attempts.fail(program, error, task);
         }
     }
 }
 
-/// Waits before the next attempt, as long as the budget lasts.
-async fn wait(delay: Duration, deadline: Instant) -> Result<(), AttemptError> {
+/// Waits before the next attempt, as long as the budget lasts and its engine does not drain.
+async fn wait(
+    context: &StepContext<'_>,
+    delay: Duration,
+    deadline: Instant,
+) -> Result<(), AttemptError> {
     let due = Instant::now().checked_add(delay);
     let (timer, after) = match due.filter(|due| *due < deadline) {
         Some(due) => (Timer::until(due), Ok(())),
         None => (Timer::until(deadline), Err(AttemptError::Budget)),
     };
-    match timer.await {
-        Ok(()) => after,
-        Err(NoClock) => Err(AttemptError::Lost),
+    let drained = async {
+        match context.away {
+            Some(_) => context.drain.until_begun().await,
+            // What no store keeps cannot be given back.
+            None => pending().await,
+        }
+    };
+    match until(timer, drained).await {
+        Some(Ok(())) => after,
+        Some(Err(NoClock)) => Err(AttemptError::Lost),
+        None => Err(AttemptError::Drained),
     }
 }

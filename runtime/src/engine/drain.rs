@@ -1,0 +1,254 @@
+//! The end of an engine: what it drives is brought to rest and given back.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Engine;
+use super::active::RunResult;
+use super::step::{Timer, later};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::store::Status;
+
+/// Calls that nobody polls are ended this long after those that are had to be.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// What became of the runs that an engine drove when it was [drained](Engine::drain).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Drained {
+    /// They came to rest by themselves: completed, failed, or waiting for an answer.
+    pub finished: u64,
+    /// They were given back after a step, and can be resumed by any engine.
+    pub given_back: u64,
+    /// They were dropped in the middle of a step, since the grace was over or their callers
+    /// were gone. They can be resumed, too.
+    pub dropped: u64,
+}
+
+impl<G: Graph> Engine<G> {
+    /// Ends this engine, with all its clones: what it drives goes on to the end of its open step,
+    /// commits, and is given back; its driving calls return `Ok` with [`Status::Running`]. What
+    /// still runs after `grace` is dropped as if its caller had gone, with the results of the tasks
+    /// that have finished kept, and its calls return [`Error::Draining`]. A run in a back-off is
+    /// given back at once.
+    ///
+    /// That is for good: from now on every driving call of this engine ([`run`](Self::run),
+    /// [`resume`](Self::resume), [`turn`](Self::turn)) is [`Error::Draining`]. Looking, answering
+    /// and correcting still work. A new engine over the same store drives on, in this process or
+    /// another.
+    ///
+    /// A run that no store keeps cannot be given back: it goes on until the grace is over.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// use std::time::Duration;
+    /// use superstep::prelude::*;
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Trip { packed: String }
+    /// # #[node]
+    /// # fn pack(_: &Trip) -> TripUpdate { Trip::update().packed("a hat") }
+    /// # #[graph(state = Trip, start -> pack -> end)]
+    /// # struct Packing;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let engine = Engine::builder(Packing).build()?;
+    /// engine.run("trip", Trip::default()).await?;
+    /// // The program is told to stop.
+    /// let drained = engine.drain(Duration::from_secs(30)).await;
+    /// assert_eq!(drained.dropped, 0);
+    ///
+    /// let late = engine.run("late", Trip::default()).await.unwrap_err();
+    /// assert_eq!(late.code(), "draining");
+    /// # Ok::<(), Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Called again, it waits for the same end, with the shorter grace.
+    pub async fn drain(&self, grace: Duration) -> Drained {
+        let core = &self.core;
+        let end = later(core.drain.begin(grace), SLACK);
+        let late = async { drop(Timer::until(end).await) };
+        if until(core.drain.until_idle(), late).await.is_none() {
+            core.active.drop_all();
+        }
+        let drained = *core.drain.drained();
+        drained
+    }
+}
+
+/// What `work` comes to, unless it is `over` first.
+pub(super) async fn until<T>(
+    work: impl Future<Output = T>,
+    over: impl Future<Output = ()>,
+) -> Option<T> {
+    let (mut work, mut over) = (pin!(work), pin!(over));
+    poll_fn(|task| match work.as_mut().poll(task) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => over.as_mut().poll(task).map(|()| None),
+    })
+    .await
+}
+
+/// Whether an engine drains, what it drives, and what has become of that since.
+pub(super) struct Drain {
+    begun: AtomicBool,
+    /// When the grace is over, once it has begun.
+    end: watch::Sender<Option<Instant>>,
+    /// How many runs are driven.
+    driving: AtomicUsize,
+    /// Told when there are none any more.
+    idle: Notify,
+    drained: Mutex<Drained>,
+}
+
+impl Drain {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            begun: AtomicBool::new(false),
+            end: watch::Sender::new(None),
+            driving: AtomicUsize::new(0),
+            idle: Notify::new(),
+            drained: Mutex::new(Drained::default()),
+        })
+    }
+
+    /// Returns when the grace is over.
+    fn begin(&self, grace: Duration) -> Instant {
+        let mut end = later(Instant::now(), grace);
+        self.begun.store(true, Ordering::SeqCst);
+        self.end.send_modify(|known| {
+            end = known.map_or(end, |known| known.min(end));
+            *known = Some(end);
+        });
+        end
+    }
+
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Refuses to drive, once it has begun.
+    pub(super) fn check(&self, run: &str) -> Result<(), Error> {
+        match self.has_begun() {
+            true => Err(draining(run)),
+            false => Ok(()),
+        }
+    }
+
+    /// Until it begins.
+    pub(super) async fn until_begun(&self) {
+        // What tells lives as long as this does.
+        let _ = self.end.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Until the grace is over.
+    pub(super) async fn until_over(&self) {
+        let mut end = self.end.subscribe();
+        loop {
+            let known = end
+                .wait_for(Option::is_some)
+                .await
+                .map_or(None, |known| *known);
+            let timer = async { drop(Timer::until(known.unwrap_or_else(Instant::now)).await) };
+            // It may be over sooner, by a second call.
+            let sooner = async { drop(end.changed().await) };
+            if until(timer, sooner).await.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Until nothing is driven.
+    async fn until_idle(&self) {
+        loop {
+            let idle = self.idle.notified();
+            if self.driving.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            idle.await;
+        }
+    }
+
+    /// Drives a run, unless it has begun.
+    pub(super) async fn driven(
+        &self,
+        run: &str,
+        driving: impl Future<Output = RunResult>,
+    ) -> RunResult {
+        let mut driven = Driven::of(self);
+        self.check(run)
+            .inspect_err(|_| driven.came_to = CameTo::Refused)?;
+        let result = driving.await;
+        driven.came_to = CameTo::of(&result);
+        result
+    }
+
+    fn drained(&self) -> MutexGuard<'_, Drained> {
+        self.drained.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A run while it is driven.
+struct Driven<'a> {
+    drain: &'a Drain,
+    came_to: CameTo,
+}
+
+enum CameTo {
+    Refused,
+    Rest,
+    GivenBack,
+    Dropped,
+}
+
+impl CameTo {
+    fn of(result: &RunResult) -> Self {
+        match result {
+            Ok(run) if run.status() == Status::Running => Self::GivenBack,
+            Err(Error::Draining { .. }) => Self::Dropped,
+            _ => Self::Rest,
+        }
+    }
+}
+
+impl<'a> Driven<'a> {
+    fn of(drain: &'a Drain) -> Self {
+        drain.driving.fetch_add(1, Ordering::SeqCst);
+        // Unless it says otherwise, its callers are gone.
+        let came_to = CameTo::Dropped;
+        Self { drain, came_to }
+    }
+}
+
+impl Drop for Driven<'_> {
+    fn drop(&mut self) {
+        if self.drain.has_begun() {
+            let mut drained = self.drain.drained();
+            match self.came_to {
+                CameTo::Refused => {}
+                CameTo::Rest => drained.finished += 1,
+                CameTo::GivenBack => drained.given_back += 1,
+                CameTo::Dropped => drained.dropped += 1,
+            }
+        }
+        if self.drain.driving.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.drain.idle.notify_waiters();
+        }
+    }
+}
+
+/// Nothing was begun.
+pub(super) fn draining(run: &str) -> Error {
+    Error::Draining {
+        run: run.to_owned(),
+        step: None,
+    }
+}
