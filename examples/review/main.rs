@@ -1,11 +1,12 @@
-//! Reviews a tree of Rust files and writes a report. Killed and started again,
-//! it continues from its last commit.
+//! Reviews a tree of Rust files and writes a report. Stopped or killed, and started
+//! again, it continues from its last commit.
 
 mod graph;
 mod measure;
 mod report;
 mod request;
 mod reviewer;
+mod stop;
 mod tree;
 
 use std::io::Write;
@@ -26,6 +27,9 @@ const HEAD: usize = 18;
 
 /// Deeply nested code is parsed by recursion.
 const STACK: usize = 16 << 20;
+
+/// How long the open step may take when the program is to end.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A large tree takes a while.
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -97,12 +101,34 @@ async fn review(request: Request) -> Result<(), Failed> {
         .build()?;
 
     say_where_it_stands(&engine, &id, files.paths.len(), &progress).await?;
-    let run = engine.run(&id, input).await?;
+    let run = unless_stopped(&engine, &id, input).await?;
     progress.finish_and_clear();
+    if !run.status().is_final() {
+        say(format!(
+            "run {id}: stopped after step {}; the same command goes on",
+            run.steps()
+        ));
+        return Ok(());
+    }
 
     std::fs::write(request.report(), &run.state().report)?;
     show(&run.state().report, &request);
     Ok(())
+}
+
+/// Drives the run to its end, or to the end of its open step.
+async fn unless_stopped(
+    engine: &Engine<Reviewing>,
+    id: &str,
+    input: Review,
+) -> Result<Run<Review>, Failed> {
+    let mut call = tokio::spawn(engine.run(id, input));
+    tokio::select! {
+        run = &mut call => return Ok(run??),
+        () = stop::asked() => {}
+    }
+    engine.drain(GRACE).await;
+    Ok(call.await??)
 }
 
 async fn say_where_it_stands(

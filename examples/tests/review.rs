@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use superstep::SqliteStore;
@@ -72,10 +72,17 @@ impl Place {
 
     /// Starts a slow review and kills it when `steps` are committed.
     async fn kill_after(&self, out: &str, steps: u64) {
+        let mut child = self.started(out, steps).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts a slow review, of which `steps` are committed then.
+    async fn started(&self, out: &str, steps: u64) -> Child {
         let mut command = self.command(out);
         let mut child = command
             .args(["--pause-ms", "150"])
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let database = self.out(out).join("review.db");
@@ -92,8 +99,7 @@ impl Place {
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child
     }
 }
 
@@ -131,6 +137,25 @@ async fn a_killed_review_goes_on_from_its_last_commit_to_the_same_report() {
     let reviewed: usize = reviewed.parse().unwrap();
     assert!((32..FILES).contains(&reviewed), "{said}");
     assert_eq!(place.report("killed"), place.report("undisturbed"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_review_that_is_told_to_stop_finishes_its_step_and_goes_on_when_it_is_started_again() {
+    let place = Place::full();
+    place.review("undisturbed");
+    for signal in ["INT", "TERM"] {
+        let child = place.started(signal, 2).await;
+        let told = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status();
+        assert!(told.unwrap().success());
+        let said = said(child.wait_with_output().unwrap());
+        assert!(said.contains("the same command goes on"), "{said}");
+        let said = place.review(signal);
+        assert!(said.contains("going on from step "), "{said}");
+        assert_eq!(place.report(signal), place.report("undisturbed"));
+    }
 }
 
 #[test]

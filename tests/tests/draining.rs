@@ -119,7 +119,11 @@ struct Blocks {
 
 fn over<G: Graph>(place: &Place, graph: G) -> Engine<G> {
     let engine = Engine::builder(graph).store(Arc::clone(&place.store));
-    engine.default_timeout(LONG).run_budget(LONG).build().unwrap()
+    engine
+        .default_timeout(LONG)
+        .run_budget(LONG)
+        .build()
+        .unwrap()
 }
 
 fn work(how: How) -> Work {

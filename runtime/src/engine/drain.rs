@@ -79,8 +79,7 @@ impl<G: Graph> Engine<G> {
         if until(core.drain.until_idle(), late).await.is_none() {
             core.active.drop_all();
         }
-        let drained = *core.drain.drained();
-        drained
+        *core.drain.drained()
     }
 }
 
