@@ -344,10 +344,13 @@ impl Active {
         let drives = purpose.drives();
         let driving: Driving = Box::pin(async move {
             let Entry { core, run, .. } = &entry;
-            match drives {
-                true => core.drain.driven(run, driving).await,
-                false => driving.await,
+            if !drives {
+                return driving.await;
             }
+            let mut driven = core.drain.enter(run)?;
+            let result = driving.await;
+            driven.came_to(&result);
+            result
         });
         let execution = Arc::new_cyclic(|this: &Weak<Execution>| Execution {
             purpose: purpose.clone(),

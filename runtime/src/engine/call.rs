@@ -60,7 +60,7 @@ impl<'a, G: Graph, A> Call<'a, G, A> {
     }
 }
 
-/// A run to be started, by [`Engine::run`]; await it, or spawn it.
+/// A run to be started, by [`Engine::run`](super::Engine::run); await it, or spawn it.
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -120,7 +120,7 @@ impl<G: Graph> fmt::Debug for RunCall<G> {
     }
 }
 
-/// A turn to be begun, by [`Engine::turn`]; await it, or spawn it.
+/// A turn to be begun, by [`Engine::turn`](super::Engine::turn); await it, or spawn it.
 #[must_use = "nothing happens until it is awaited"]
 pub struct TurnCall<G: Graph>(Call<'static, G, (Updates, Option<String>)>);
 
@@ -176,7 +176,7 @@ struct Fork<'a> {
     responses: Responses,
 }
 
-/// A fork to be made, by [`Engine::fork`]; await it, or spawn it.
+/// A fork to be made, by [`Engine::fork`](super::Engine::fork); await it, or spawn it.
 #[must_use = "nothing happens until it is awaited"]
 pub struct ForkCall<'a, G: Graph>(Call<'a, G, Fork<'a>>);
 

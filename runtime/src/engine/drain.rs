@@ -1,10 +1,10 @@
 //! The end of an engine: what it drives is brought to rest and given back.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,6 +16,7 @@ use super::active::RunResult;
 use super::step::{Timer, later};
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::session::{TaskError, TaskResult};
 use crate::store::Status;
 
 /// Calls that nobody polls are ended this long after those that are had to be.
@@ -94,6 +95,40 @@ pub(super) async fn until<T>(
         Poll::Pending => over.as_mut().poll(task).map(|()| None),
     })
     .await
+}
+
+/// A step's only task, which is dropped when the grace is over.
+pub(super) struct InTime<'a, F> {
+    task: Pin<&'a mut F>,
+    drain: &'a Drain,
+    /// Made when the task waits: most never do.
+    over: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
+}
+
+impl<'a, F> InTime<'a, F> {
+    pub(super) fn new(task: Pin<&'a mut F>, drain: &'a Drain) -> Self {
+        Self {
+            task,
+            drain,
+            over: None,
+        }
+    }
+}
+
+impl<F: Future<Output = TaskResult>> Future for InTime<'_, F> {
+    type Output = TaskResult;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskResult> {
+        let this = self.get_mut();
+        if let Poll::Ready(result) = this.task.as_mut().poll(cx) {
+            return Poll::Ready(result);
+        }
+        let drain = this.drain;
+        let over = this
+            .over
+            .get_or_insert_with(|| Box::pin(drain.until_over()));
+        over.as_mut().poll(cx).map(|()| Err(TaskError::Dropped))
+    }
 }
 
 /// Whether an engine drains, what it drives, and what has become of that since.
@@ -176,18 +211,22 @@ impl Drain {
         }
     }
 
-    /// Drives a run, unless it has begun.
-    pub(super) async fn driven(
-        &self,
-        run: &str,
-        driving: impl Future<Output = RunResult>,
-    ) -> RunResult {
-        let mut driven = Driven::of(self);
-        self.check(run)
-            .inspect_err(|_| driven.came_to = CameTo::Refused)?;
-        let result = driving.await;
-        driven.came_to = CameTo::of(&result);
-        result
+    /// A run is about to be driven; refused once it has begun.
+    pub(super) fn enter(&self, run: &str) -> Result<Driven<'_>, Error> {
+        self.driving.fetch_add(1, Ordering::SeqCst);
+        // Unless it says otherwise, its callers are gone.
+        let came_to = CameTo::Dropped;
+        let mut driven = Driven {
+            drain: self,
+            came_to,
+        };
+        match self.check(run) {
+            Ok(()) => Ok(driven),
+            Err(draining) => {
+                driven.came_to = CameTo::Refused;
+                Err(draining)
+            }
+        }
     }
 
     fn drained(&self) -> MutexGuard<'_, Drained> {
@@ -196,7 +235,7 @@ impl Drain {
 }
 
 /// A run while it is driven.
-struct Driven<'a> {
+pub(super) struct Driven<'a> {
     drain: &'a Drain,
     came_to: CameTo,
 }
@@ -208,22 +247,13 @@ enum CameTo {
     Dropped,
 }
 
-impl CameTo {
-    fn of(result: &RunResult) -> Self {
-        match result {
-            Ok(run) if run.status() == Status::Running => Self::GivenBack,
-            Err(Error::Draining { .. }) => Self::Dropped,
-            _ => Self::Rest,
-        }
-    }
-}
-
-impl<'a> Driven<'a> {
-    fn of(drain: &'a Drain) -> Self {
-        drain.driving.fetch_add(1, Ordering::SeqCst);
-        // Unless it says otherwise, its callers are gone.
-        let came_to = CameTo::Dropped;
-        Self { drain, came_to }
+impl Driven<'_> {
+    pub(super) fn came_to(&mut self, result: &RunResult) {
+        self.came_to = match result {
+            Ok(run) if run.status() == Status::Running => CameTo::GivenBack,
+            Err(Error::Draining { .. }) => CameTo::Dropped,
+            _ => CameTo::Rest,
+        };
     }
 }
 
@@ -238,7 +268,8 @@ impl Drop for Driven<'_> {
                 CameTo::Dropped => drained.dropped += 1,
             }
         }
-        if self.drain.driving.fetch_sub(1, Ordering::SeqCst) == 1 {
+        let was = self.drain.driving.fetch_sub(1, Ordering::SeqCst);
+        if was == 1 && self.drain.has_begun() {
             self.drain.idle.notify_waiters();
         }
     }

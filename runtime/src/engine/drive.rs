@@ -9,13 +9,13 @@ use tokio::time::Instant;
 
 use super::away::{Away, put_off, time_away};
 use super::core::Core;
-use super::drain::until;
+use super::drain::InTime;
 use super::lease::HeldLease;
 use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext};
 use super::stored::Stored;
 use crate::error::Error;
-use crate::session::{Ending, Next, Session, TaskError, Work};
+use crate::session::{Ending, Next, Session, Work};
 
 /// Where a driven run is written, under its lease.
 pub(super) struct Writer {
@@ -92,9 +92,9 @@ impl Drive<'_> {
                     let context = self.context();
                     // An `.await` alone would copy the whole future into its place.
                     let work = pin!(step::run_task(&context, task));
-                    until(work, self.core.drain.until_over()).await
+                    InTime::new(work, &self.core.drain).await
                 };
-                self.session.one(result.unwrap_or(Err(TaskError::Dropped)))
+                self.session.one(result)
             }
             Work::All(finished) => {
                 let fanout = Fanout::new(self.context(), self.core.settings.limits());

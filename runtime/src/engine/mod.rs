@@ -392,11 +392,13 @@ impl Core {
         seed: Option<u64>,
     ) -> RunResult {
         check_new_id(&run)?;
-        let id = run.clone();
         if self.store.is_none() {
-            let driving = self.run_unstored(run, state, seed);
-            return self.drain.driven(&id, driving).await;
+            let mut driven = self.drain.enter(&run)?;
+            let result = self.run_unstored(run, state, seed).await;
+            driven.came_to(&result);
+            return result;
         }
+        let id = run.clone();
         of_run(&id, self.start_stored(run, state, seed)).await
     }
 
