@@ -37,6 +37,11 @@ impl Text {
     }
 }
 
+/// From this [`distance`] on a word is not like `name` any more.
+pub(crate) const fn too_far(name: &str) -> usize {
+    2 + name.len() / 3
+}
+
 /// How many bytes have to be inserted, removed or changed; of a long word, more than any.
 pub(crate) const fn distance(one: &str, other: &str) -> usize {
     let (one, other) = (one.as_bytes(), other.as_bytes());

@@ -1,10 +1,14 @@
 //! What can be set, in one place.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::const_text::{distance, too_far};
 use crate::error::Error;
+use crate::graph::{GraphInfo, NodeId};
+use crate::session::Pauses;
 
 /// What happens when two tasks of one step write different values to a field
 /// whose reducer does not combine them.
@@ -64,6 +68,12 @@ pub struct Options {
     /// being stored, and tasks get their inputs decoded. Default: only in builds
     /// with debug assertions; run your tests with it on.
     pub check_round_trip: Option<bool>,
+    /// The names of nodes before which a run stops for a look: see
+    /// [`EngineBuilder::pause_before`](crate::EngineBuilder::pause_before). Default: none.
+    pub pause_before: Option<Vec<String>>,
+    /// The names of nodes after which a run stops for a look: see
+    /// [`EngineBuilder::pause_after`](crate::EngineBuilder::pause_after). Default: none.
+    pub pause_after: Option<Vec<String>>,
 }
 
 /// Options with every default filled in.
@@ -79,6 +89,7 @@ pub(crate) struct Settings {
     pub(crate) store_timeout: Duration,
     pub(crate) snapshot_every: Option<u64>,
     pub(crate) check_round_trip: bool,
+    pub(crate) pauses: Pauses,
 }
 
 const DEFAULT_CONCURRENCY: usize = 8;
@@ -92,13 +103,14 @@ const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(10);
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 impl Options {
-    /// The settings of an engine: these options over what its graph says, `max_steps` and
-    /// `conflict`, over the defaults.
-    pub(crate) fn settle(
-        &self,
-        max_steps: Option<u64>,
-        conflict: Option<ConflictPolicy>,
-    ) -> Result<Settings, Error> {
+    /// The settings of an engine: these options over what its graph says over the defaults.
+    /// Whether a store keeps its runs is `is_stored`.
+    pub(crate) fn settle(&self, graph: &GraphInfo, is_stored: bool) -> Result<Settings, Error> {
+        let pauses = |option, nodes: &Option<Vec<String>>| {
+            let nodes = nodes.iter().flatten();
+            let nodes = nodes.map(|node| pause_at(option, node, graph, is_stored));
+            nodes.collect::<Result<Arc<[NodeId]>, Error>>()
+        };
         Ok(Settings {
             max_concurrency: at_least_one("max_concurrency", self.max_concurrency)?
                 .unwrap_or(DEFAULT_CONCURRENCY),
@@ -106,14 +118,18 @@ impl Options {
             default_timeout: longer_than_zero("default_timeout", self.default_timeout)?
                 .unwrap_or(DEFAULT_TIMEOUT),
             run_budget: longer_than_zero("run_budget", self.run_budget)?.unwrap_or(DEFAULT_BUDGET),
-            max_steps: at_least_one("max_steps", self.max_steps.or(max_steps))?
+            max_steps: at_least_one("max_steps", self.max_steps.or(graph.max_steps))?
                 .unwrap_or(DEFAULT_MAX_STEPS),
-            conflict: self.conflict.or(conflict).unwrap_or_default(),
+            conflict: self.conflict.or(graph.conflict).unwrap_or_default(),
             lease: long_enough(self.lease)?.unwrap_or(DEFAULT_LEASE),
             store_timeout: longer_than_zero("store_timeout", self.store_timeout)?
                 .unwrap_or(DEFAULT_STORE_TIMEOUT),
             snapshot_every: at_least_one("snapshot_every", self.snapshot_every)?,
             check_round_trip: self.check_round_trip.unwrap_or(cfg!(debug_assertions)),
+            pauses: Pauses {
+                before: pauses("pause_before", &self.pause_before)?,
+                after: pauses("pause_after", &self.pause_after)?,
+            },
         })
     }
 }
@@ -126,7 +142,7 @@ fn at_least_one<T: PartialEq + Default>(
         return Err(Error::InvalidOption {
             option,
             value: "0".into(),
-            reason: "it must be at least 1",
+            reason: "it must be at least 1".into(),
         });
     }
     Ok(value)
@@ -140,7 +156,7 @@ fn longer_than_zero(
         return Err(Error::InvalidOption {
             option,
             value: "0s".into(),
-            reason: "nothing could ever finish in it",
+            reason: "nothing could ever finish in it".into(),
         });
     }
     Ok(value)
@@ -152,10 +168,42 @@ fn long_enough(lease: Option<Duration>) -> Result<Option<Duration>, Error> {
         return Err(Error::InvalidOption {
             option: "lease",
             value: format!("{short:?}"),
-            reason,
+            reason: reason.into(),
         });
     }
     Ok(lease)
+}
+
+/// The node called `name`, at which runs are to stop.
+fn pause_at(
+    option: &'static str,
+    name: &str,
+    graph: &GraphInfo,
+    is_stored: bool,
+) -> Result<NodeId, Error> {
+    let refuse = |reason: Box<str>| Error::InvalidOption {
+        option,
+        value: format!("`{name}`"),
+        reason,
+    };
+    if !is_stored {
+        let reason = "without a store nothing could continue the run; give the engine one";
+        return Err(refuse(reason.into()));
+    }
+    let nodes = || (0..).zip(graph.nodes);
+    let named = nodes().find(|(_, node)| node.name == name);
+    named.map(|(node, _)| node).ok_or_else(|| {
+        let alike = nodes().map(|(_, node)| (distance(name, node.name), node.name));
+        let nearest = alike.min().filter(|(far, _)| *far < too_far(name));
+        let help = match nearest {
+            Some((_, near)) => format!("did you mean `{near}`?"),
+            None => {
+                let names: Vec<_> = graph.nodes.iter().map(|node| node.name).collect();
+                format!("its nodes are `{}`", names.join("`, `"))
+            }
+        };
+        refuse(format!("graph `{}` has no such node; {help}", graph.name).into())
+    })
 }
 
 /// The guide states the defaults.

@@ -84,6 +84,8 @@ impl<G: Graph> EngineBuilder<G> {
             store_timeout,
             snapshot_every,
             check_round_trip,
+            pause_before,
+            pause_after,
         } = options;
         let own = &mut self.options;
         own.max_concurrency = max_concurrency.or(own.max_concurrency);
@@ -96,6 +98,8 @@ impl<G: Graph> EngineBuilder<G> {
         own.store_timeout = store_timeout.or(own.store_timeout);
         own.snapshot_every = snapshot_every.or(own.snapshot_every);
         own.check_round_trip = check_round_trip.or(own.check_round_trip);
+        own.pause_before = pause_before.or(own.pause_before.take());
+        own.pause_after = pause_after.or(own.pause_after.take());
         self
     }
 
@@ -167,6 +171,91 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
+    /// The names of nodes before which a run stops for a look. Default: none.
+    ///
+    /// A run stops between two steps: if one of these is to run in the next one, that step waits
+    /// as a whole. The driving call returns `Ok` with [`Status::Paused`](crate::Status::Paused)
+    /// and gives the lease back. Look, correct the run with [`update`](Engine::update) if need
+    /// be, and [`resume`](Engine::resume) it, or repeat [`run`](Engine::run): it goes on from
+    /// there, and stops again the next time that such a node is to run, in another round of a loop
+    /// or in a further turn. A step that has failed, or waits for an answer, was begun: the run
+    /// does not stop before it again.
+    ///
+    /// Whoever drives decides: an engine over the same store without this setting goes on.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// use superstep::prelude::*;
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Post { text: String, is_published: bool }
+    /// # #[node]
+    /// # fn draft(_: &Post) -> PostUpdate { Post::update().text("Helo") }
+    /// # #[node]
+    /// # fn publish(_: &Post) -> PostUpdate { Post::update().is_published(true) }
+    ///
+    /// #[graph(state = Post, start -> draft -> publish -> end)]
+    /// struct Blog;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let engine = Engine::builder(Blog).pause_before(["publish"]).build()?;
+    ///
+    /// let run = engine.run("post-7", Post::default()).await?;
+    /// assert_eq!(run.status(), Status::Paused);
+    ///
+    /// engine.update("post-7", Post::update().text("Hello")).await?;
+    /// let run = engine.resume("post-7").await?;
+    /// assert_eq!(run.status(), Status::Completed);
+    /// assert_eq!(run.state().text, "Hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A later call replaces the names of an earlier one; none switches it off.
+    ///
+    /// # Errors
+    /// [`build`](Self::build) refuses a name that no node of the graph has, and any name
+    /// together with [`no_store`](Self::no_store), since nothing could continue the run.
+    pub fn pause_before(mut self, nodes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.options.pause_before = Some(names(nodes));
+        self
+    }
+
+    /// The names of nodes after which a run stops for a look: after the commit of a step in
+    /// which one of these ran. Default: none.
+    ///
+    /// Everything else is as with [`pause_before`](Self::pause_before); where both apply the
+    /// run stops once. After its last step a run is
+    /// [`Completed`](crate::Status::Completed), whatever ran in it.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// use superstep::prelude::*;
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Post { text: String, is_published: bool }
+    /// # #[node]
+    /// # fn draft(_: &Post) -> PostUpdate { Post::update().text("Hello") }
+    /// # #[node]
+    /// # fn publish(_: &Post) -> PostUpdate { Post::update().is_published(true) }
+    ///
+    /// #[graph(state = Post, start -> draft -> publish -> end)]
+    /// struct Blog;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let engine = Engine::builder(Blog).pause_after(["draft"]).build()?;
+    ///
+    /// let run = engine.run("post-7", Post::default()).await?;
+    /// assert_eq!((run.status(), run.steps()), (Status::Paused, 1));
+    /// assert_eq!(run.state().text, "Hello");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pause_after(mut self, nodes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.options.pause_after = Some(names(nodes));
+        self
+    }
+
     /// The engine.
     ///
     /// # Errors
@@ -174,7 +263,8 @@ impl<G: Graph> EngineBuilder<G> {
     /// [`Error::DuplicateNode`] for two nodes of one name.
     pub fn build(self) -> Result<Engine<G>, Error> {
         check_names(G::INFO)?;
-        let settings = self.options.settle(G::INFO.max_steps, G::INFO.conflict)?;
+        let is_stored = !matches!(self.store, Place::Nowhere);
+        let settings = self.options.settle(G::INFO, is_stored)?;
         let store: Option<Arc<dyn Store>> = match self.store {
             Place::Memory => Some(Arc::new(MemoryStore::new())),
             Place::Store(store) => Some(store),
@@ -198,6 +288,10 @@ impl<G: Graph> EngineBuilder<G> {
         };
         Ok(Engine::over(Arc::new(core)))
     }
+}
+
+fn names(nodes: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
+    nodes.into_iter().map(Into::into).collect()
 }
 
 /// A node's name is its identity in stored runs. The macro checks the names

@@ -91,12 +91,13 @@ impl EngineIdentity {
 }
 
 impl Settings {
-    pub(super) const fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> Rules {
         Rules {
             max_steps: self.max_steps,
             run_budget: self.run_budget,
             snapshot_every: self.snapshot_every,
             check_round_trip: self.check_round_trip,
+            pauses: self.pauses.clone(),
         }
     }
 

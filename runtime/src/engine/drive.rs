@@ -42,7 +42,7 @@ pub(super) struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    /// Drives until the run is done, or waits for somebody.
+    /// Drives until the run is done, stops for a look, or waits for somebody.
     pub(super) async fn finish(&mut self) -> Result<Ending, Error> {
         let next = self.session.begin();
         self.go_on(next).await

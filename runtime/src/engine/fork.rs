@@ -299,7 +299,7 @@ impl RunHandle {
             }),
         };
         let (access, rules) = (self.core.identity.take_lease(), self.core.settings.rules());
-        branch.commit(&self.core.blueprint, run, state, create, access, rules)
+        branch.commit(&self.core.blueprint, run, state, create, access, &rules)
     }
 }
 

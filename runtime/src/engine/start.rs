@@ -136,7 +136,7 @@ impl RunHandle {
             self.core.identity.creation(seed),
             self.core.identity.take_lease(),
         );
-        let step = session::input(machine, input, create, access, self.core.settings.rules())?;
+        let step = session::input(machine, input, create, access, &self.core.settings.rules())?;
         let OutsideStep {
             machine,
             tail,
@@ -283,27 +283,27 @@ impl RunHandle {
             };
             match ending {
                 Ending::Drained => writer.lease.give_back().await,
-                Ending::Done | Ending::Interrupted => writer.lease.ended(),
+                Ending::Done | Ending::Paused | Ending::Interrupted => writer.lease.ended(),
             }
             let machine = session.machine();
-            let finished = finished_run(machine, token, Some(machine.chain()));
-            if ending == Ending::Interrupted {
-                // One that waits has given its inputs away.
-                return Ok(AnyRun {
-                    status: Status::Interrupted,
-                    interrupts: interrupts(session.questions()),
-                    ..finished
-                });
-            }
-            if ending == Ending::Drained {
-                return Ok(AnyRun {
-                    status: Status::Running,
-                    ..finished
-                });
+            let mut run = finished_run(machine, token, Some(machine.chain()));
+            match ending {
+                Ending::Done => {}
+                Ending::Paused => run.status = Status::Paused,
+                // The inputs of its tasks may be given away.
+                Ending::Drained => {
+                    run.status = Status::Running;
+                    return Ok(run);
+                }
+                Ending::Interrupted => {
+                    run.status = Status::Interrupted;
+                    run.interrupts = interrupts(session.questions());
+                    return Ok(run);
+                }
             }
             let (machine, tail) = session.into_parts();
             self.core.recent.put(machine, tail);
-            Ok(finished)
+            Ok(run)
         })
     }
 
@@ -331,7 +331,7 @@ impl RunHandle {
         }
         let questions = loaded.questions.clone();
         let found = Found::held(loaded, machine, tail)?;
-        let step = found.correction(update, epoch, self.core.settings.rules())?;
+        let step = found.correction(update, epoch, &self.core.settings.rules())?;
         let committed = self.at.commit(&step.commit).await;
         committed.map_err(|error| self.at.said(error))?;
         let result = run_at(&head, &step.machine, questions);

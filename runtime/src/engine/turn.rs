@@ -148,7 +148,7 @@ impl RunHandle {
             }
             None => self.core.identity.take_lease(),
         };
-        let step = found.turn(update, token.clone(), access, self.core.settings.rules())?;
+        let step = found.turn(update, token.clone(), access, &self.core.settings.rules())?;
         let OutsideStep {
             machine,
             tail,

@@ -702,7 +702,7 @@ pub enum Error {
         /// What it was set to.
         value: String,
         /// What it may be.
-        reason: &'static str,
+        reason: Box<str>,
     },
     /// The store failed while it pruned.
     #[error("`prune`: the store failed: {source}; prune again when it is well")]

@@ -261,7 +261,7 @@ fn every() -> Vec<Error> {
         Error::InvalidOption {
             option: "max_steps",
             value: "0".into(),
-            reason: "give at least 1",
+            reason: "give at least 1".into(),
         },
         Error::PruneFailed { source: away() },
         Error::Store {

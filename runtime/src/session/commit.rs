@@ -87,7 +87,7 @@ pub(super) fn step_commit(
         run: machine.run().to_owned(),
         create: None,
         access,
-        release: status.is_final() && !mistake!(FinalStepKeepsLease),
+        release: gives_back(status),
         previous: sealed.previous,
         description: sealed.graph.map(|_| machine.info().canonical()),
         record: StepRecord {
@@ -121,6 +121,15 @@ pub(super) fn step_commit(
     }
 }
 
+/// Whether a commit that leaves the run with that status gives the lease back: nobody goes on
+/// from there.
+fn gives_back(status: Status) -> bool {
+    match status {
+        Status::Paused => !mistake!(PauseKeepsLease),
+        status => status.is_final() && !mistake!(FinalStepKeepsLease),
+    }
+}
+
 /// Whether the run is still the driver's after the commit of a step that did not give
 /// the lease back. A step that is there already may be the work of whoever has the run
 /// now: continuing would call what that owner calls.
@@ -151,6 +160,8 @@ pub(super) enum Left {
     Drained,
     /// The same, and tasks of it were dropped.
     Dropped(Error),
+    /// It was stopped before it began.
+    Paused,
     /// The store said this, which is not the run's fault: it stays as it was.
     Away(Error),
 }
@@ -173,6 +184,7 @@ pub(super) fn park(
     let (status, error) = match why {
         Left::Failed(error) => (Status::Failed, Some(failure_text(error))),
         Left::Interrupted => (Status::Interrupted, None),
+        Left::Paused => (Status::Paused, None),
         Left::Drained if mistake!(DrainIsFailure) => (Status::Failed, None),
         Left::Away(_) | Left::Drained | Left::Dropped(_) => (Status::Running, None),
     };

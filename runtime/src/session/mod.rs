@@ -12,6 +12,7 @@ mod journal;
 pub(crate) mod load;
 pub(crate) mod migrate;
 mod outside;
+mod pauses;
 mod recent;
 mod snapshots;
 mod standing;
@@ -42,6 +43,7 @@ pub(crate) use load::{restore, restore_state};
 pub(crate) use outside::{
     Branch, Found, LeftOpen, OutsideStep, input, is_branch, leaves_a_step_open, outcome,
 };
+pub(crate) use pauses::Pauses;
 pub(crate) use recent::Recent;
 use snapshots::SnapshotRule;
 pub(crate) use snapshots::Tail;
@@ -57,7 +59,7 @@ macro_rules! told {
 }
 
 /// What an engine's settings say about its sessions.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
     /// How many steps a turn may take.
     pub(crate) max_steps: u64,
@@ -66,6 +68,7 @@ pub(crate) struct Rules {
     pub(crate) snapshot_every: Option<u64>,
     /// Whether new values are checked for the round trip through their text.
     pub(crate) check_round_trip: bool,
+    pub(crate) pauses: Pauses,
 }
 
 impl Rules {
@@ -83,6 +86,8 @@ pub(crate) struct Session {
     rules: Rules,
     /// `None` for a run that no store keeps.
     book: Option<Book>,
+    /// Whether nobody has begun the open step, or stopped before it, as far as the store knows.
+    is_new: bool,
     stage: Stage,
 }
 
@@ -128,6 +133,8 @@ pub(crate) enum Ending {
     Interrupted,
     /// Its engine drains: anybody can go on.
     Drained,
+    /// It stopped before the open step for a look.
+    Paused,
 }
 
 /// The tasks that are to run.
@@ -146,6 +153,7 @@ impl Session {
             machine,
             rules,
             book: None,
+            is_new: true,
             stage: Stage::Open,
         }
     }
@@ -164,6 +172,7 @@ impl Session {
             pending,
             effects,
             frontier,
+            is_new,
         } = left;
         let check = rules.check_round_trip;
         let journal = RunJournal::new((machine.run(), epoch), check, effects, write);
@@ -176,6 +185,7 @@ impl Session {
         };
         Self {
             book: Some(book),
+            is_new,
             ..Self::unstored(machine, rules)
         }
     }
@@ -221,8 +231,14 @@ impl Session {
     /// Told that somebody drives the run.
     pub(crate) fn begin(&mut self) -> Next {
         let standing = Standing::of(&self.machine);
+        // A run that was stopped here is not stopped here again.
+        let is_new = self.is_new || mistake!(PausedForEver);
+        let standing = standing.paused_if(is_new && self.pauses_before());
         told!(self, transitions::begun(&standing));
-        self.go_on(standing)
+        match standing {
+            Standing::Paused => self.leave(Left::Paused, Vec::new()),
+            standing => self.go_on(standing),
+        }
     }
 
     /// Whether the driver has to check that its budget is not used up, before it starts
@@ -368,8 +384,11 @@ impl Session {
                 self.end(Err(error))
             }
             (Ok(()), Left::Interrupted) => self.end(Ok(Ending::Interrupted)),
+            (Ok(()), Left::Paused) => self.end(Ok(Ending::Paused)),
             (Ok(()), Left::Drained) => self.end(Ok(Ending::Drained)),
-            (Err(error), Left::Interrupted | Left::Drained) => self.end(Err(self.said(error))),
+            (Err(error), Left::Interrupted | Left::Paused | Left::Drained) => {
+                self.end(Err(self.said(error)))
+            }
         }
     }
 
@@ -412,6 +431,7 @@ impl Session {
                 self.fail(self.faults().max_steps_exceeded(self.rules.max_steps))
             }
             Standing::Open => Next::Run,
+            Standing::Paused => self.end(Ok(Ending::Paused)),
             Standing::Done => self.end(Ok(Ending::Done)),
             Standing::Stuck(reason) => self.fail(self.faults().no_progress(reason)),
         }
@@ -452,8 +472,9 @@ impl Session {
         advance: impl FnOnce(&mut Machine) -> Result<(), StepError>,
     ) -> Next {
         let step = self.open_step();
+        let pauses_after = self.rules.pauses.is_after(self.machine.frontier());
         match catch_reducers(|| advance(&mut self.machine)) {
-            Ok(()) => self.settle(noted),
+            Ok(()) => self.settle(noted, pauses_after),
             Err(error) => self.refuse(step, error),
         }
     }
@@ -463,9 +484,9 @@ impl Session {
         self.fail(step_error(self.machine.run(), step, error))
     }
 
-    fn settle(&mut self, noted: Option<Box<Noted>>) -> Next {
+    fn settle(&mut self, noted: Option<Box<Noted>>, pauses_after: bool) -> Next {
         let standing = match self.standing() {
-            Ok(standing) => standing,
+            Ok(standing) => standing.paused_if(pauses_after || self.pauses_before()),
             Err(error) => return self.fail(error),
         };
         let (Some(book), Some(noted)) = (&mut self.book, noted) else {
@@ -492,6 +513,11 @@ impl Session {
             }
             Err(error) => self.refuse(self.machine.step(), error),
         }
+    }
+
+    /// Whether the run is to be stopped before its open step.
+    fn pauses_before(&self) -> bool {
+        self.rules.pauses.is_before(self.machine.frontier())
     }
 
     /// Where the run stands after the step that is merged.
@@ -536,6 +562,7 @@ impl Session {
                 Left::Failed(error) | Left::Away(error) | Left::Dropped(error) => Err(error),
                 Left::Interrupted => Ok(Ending::Interrupted),
                 Left::Drained => Ok(Ending::Drained),
+                Left::Paused => Ok(Ending::Paused),
             });
         };
         let has_results = !results.is_empty();

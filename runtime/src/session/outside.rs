@@ -41,6 +41,8 @@ pub(crate) struct LeftOpen {
     pub(super) effects: OpenEffects,
     /// The frontier's text, from which the inputs of failed tasks can be told.
     pub(super) frontier: String,
+    /// Whether nobody has begun the step, or stopped before it, as far as the store knows.
+    pub(super) is_new: bool,
 }
 
 impl LeftOpen {
@@ -50,6 +52,7 @@ impl LeftOpen {
             pending: Pending::new(),
             effects: OpenEffects::default(),
             frontier,
+            is_new: true,
         }
     }
 
@@ -60,12 +63,14 @@ impl LeftOpen {
         graphs: &Graphs,
     ) -> Result<Self, Error> {
         let pending = read_pending(program, &loaded, graphs)?;
+        let is_new = loaded.head.status == Status::Running;
         let effects = OpenEffects::new(loaded.effects, loaded.questions);
         let last = loaded.steps.into_iter().next_back();
         Ok(Self {
             pending,
             effects,
             frontier: last.map_or_else(String::new, |last| last.frontier),
+            is_new,
         })
     }
 
@@ -166,7 +171,7 @@ impl Found {
         update: Updates,
         token: Option<String>,
         access: Access,
-        rules: Rules,
+        rules: &Rules,
     ) -> Result<OutsideStep, Error> {
         let dropped = self.open.as_ref();
         let dropped = dropped.and_then(|open| journal_digest(None, open.effects.iter()));
@@ -183,7 +188,7 @@ impl Found {
         self,
         update: Updates,
         epoch: u64,
-        rules: Rules,
+        rules: &Rules,
     ) -> Result<OutsideStep, Error> {
         let is_answered = |open: &OpenRecords| {
             let mut effects = open.effects.iter();
@@ -205,7 +210,7 @@ impl Found {
         update: Updates,
         kind: StepKind,
         access: Access,
-        rules: Rules,
+        rules: &Rules,
     ) -> Result<OutsideStep, Error> {
         let Self {
             head,
@@ -259,7 +264,7 @@ pub(crate) fn input(
     input: String,
     create: Creation,
     access: Access,
-    rules: Rules,
+    rules: &Rules,
 ) -> Result<OutsideStep, Error> {
     machine.begin();
     let tail = Tail::behind(0, input.len());
@@ -279,7 +284,7 @@ pub(crate) fn input(
 }
 
 /// See [`Machine::check_merged`].
-fn check_merged(machine: &mut Machine, said: FieldSet, rules: Rules) -> Result<(), Error> {
+fn check_merged(machine: &mut Machine, said: FieldSet, rules: &Rules) -> Result<(), Error> {
     if !rules.check_round_trip {
         return Ok(());
     }
@@ -310,7 +315,7 @@ impl Branch<'_> {
         state: SharedState,
         create: Creation,
         access: Access,
-        rules: Rules,
+        rules: &Rules,
     ) -> Result<Commit, Error> {
         let Self {
             head,

@@ -20,15 +20,17 @@ pub(crate) fn taken() -> BTreeSet<Transition> {
 }
 
 /// Where a session can stand.
-pub(crate) const STAGES: [&str; 15] = [
+pub(crate) const STAGES: [&str; 17] = [
     "its tasks run",
     "it commits, and goes on",
+    "it commits, and pauses",
     "it commits, and is done",
     "it commits, and is stuck",
     "it is left with results, as failed",
     "it is left without results, as failed",
     "it is left with results, and waits",
     "it is left without results, and waits",
+    "it is left without results, and pauses",
     "it is left with results, as it stands",
     "it is left without results, as it stands",
     "it is left with results, and drained",
@@ -39,8 +41,9 @@ pub(crate) const STAGES: [&str; 15] = [
 ];
 
 /// What a session can be told.
-pub(crate) const TOLD: [&str; 30] = [
+pub(crate) const TOLD: [&str; 31] = [
     "it begins, with tasks",
+    "it begins, and pauses",
     "it begins, with nothing to do",
     "it begins, stuck",
     "the budget is used up",
@@ -82,28 +85,31 @@ const fn name(stage: &Stage) -> &'static str {
         Stage::Open => STAGES[0],
         Stage::Committing { standing, .. } => match standing {
             Standing::Open => STAGES[1],
-            Standing::Done => STAGES[2],
-            Standing::Stuck(_) => STAGES[3],
+            Standing::Paused => STAGES[2],
+            Standing::Done => STAGES[3],
+            Standing::Stuck(_) => STAGES[4],
         },
         Stage::Leaving { why, has_results } => match (why, has_results) {
-            (Left::Failed(_), true) => STAGES[4],
-            (Left::Failed(_), false) => STAGES[5],
-            (Left::Interrupted, true) => STAGES[6],
-            (Left::Interrupted, false) => STAGES[7],
-            (Left::Away(_), true) => STAGES[8],
-            (Left::Away(_), false) => STAGES[9],
-            (Left::Drained, true) => STAGES[10],
-            (Left::Drained, false) => STAGES[11],
-            (Left::Dropped(_), true) => STAGES[12],
-            (Left::Dropped(_), false) => STAGES[13],
+            (Left::Failed(_), true) => STAGES[5],
+            (Left::Failed(_), false) => STAGES[6],
+            (Left::Interrupted, true) => STAGES[7],
+            (Left::Interrupted, false) => STAGES[8],
+            (Left::Paused, _) => STAGES[9],
+            (Left::Away(_), true) => STAGES[10],
+            (Left::Away(_), false) => STAGES[11],
+            (Left::Drained, true) => STAGES[12],
+            (Left::Drained, false) => STAGES[13],
+            (Left::Dropped(_), true) => STAGES[14],
+            (Left::Dropped(_), false) => STAGES[15],
         },
-        Stage::Ended => STAGES[14],
+        Stage::Ended => STAGES[16],
     }
 }
 
 pub(super) const fn begun(standing: &Standing) -> &'static str {
     match standing {
         Standing::Open => "it begins, with tasks",
+        Standing::Paused => "it begins, and pauses",
         Standing::Done => "it begins, with nothing to do",
         Standing::Stuck(_) => "it begins, stuck",
     }

@@ -38,6 +38,7 @@ pub(super) fn rules(stage: &Stage) -> Rules {
         run_budget: std::time::Duration::from_secs(60),
         snapshot_every: Some(stage.snapshot_every),
         check_round_trip: false,
+        pauses: stage.pauses.clone(),
     }
 }
 
@@ -165,7 +166,8 @@ impl Drive {
     }
 
     fn commit(mut self: Box<Self>, stage: &mut Stage, commit: Commit) -> Phase {
-        let (step, is_final) = (commit.record.step, commit.release);
+        let (step, is_last) = (commit.record.step, commit.release);
+        let is_paused = commit.status == Status::Paused;
         let answer = stage.shelf.commit(commit.clone());
         let is_unwell = matches!(answer, Err(StoreError::Backend { .. }));
         if is_unwell && stage.dice.one_in(2) {
@@ -184,8 +186,9 @@ impl Drive {
                 stage.shelf.watch.report(claim, "a step's was spent");
             }
             Ok(committed) => {
+                stage.tally.paused += u64::from(is_paused);
                 stored::compare(stage, self.session.machine());
-                if *committed == Committed::Already(None) && !is_final {
+                if *committed == Committed::Already(None) && !is_last {
                     stage.shelf.watch.told(self.epoch);
                     stage.tally.lost_leases += 1;
                 }
@@ -201,6 +204,7 @@ impl Drive {
         let parked = stage.shelf.park(park.clone());
         if parked.is_ok() {
             stage.tally.parked += 1;
+            stage.tally.paused += u64::from(park.status == Status::Paused);
             stage.tally.kept += park.results.len() as u64;
             stage.tally.asked += park.questions.len() as u64;
             stage
@@ -214,7 +218,7 @@ impl Drive {
 
     fn end(self: Box<Self>, stage: &mut Stage, ending: Result<Ending, Error>) -> Phase {
         match ending {
-            Ok(Ending::Done) => {
+            Ok(Ending::Done | Ending::Paused) => {
                 let lease = stage.shelf.head().and_then(|head| head.lease);
                 let own = lease.filter(|lease| lease.epoch == self.epoch);
                 stage.shelf.watch.left(own);

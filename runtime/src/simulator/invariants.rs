@@ -10,13 +10,14 @@ use std::time::SystemTime;
 
 use super::nodes::ONCE;
 use super::outside::{EffectId, id_of, is_readable};
+use super::pauses;
 use super::reference::{End, Reference};
 use super::shelf::RUN;
 use crate::encode;
 use crate::hash::Digest;
 use crate::machine::TaskNote;
 use crate::mistakes;
-use crate::session::{journal_digest, refusal};
+use crate::session::{Pauses, journal_digest, refusal};
 use crate::store::{
     Access, EffectKind, EffectRecord, Head, Lease, Park, PendingResult, Status, StepKind,
     StepRecord,
@@ -46,6 +47,12 @@ pub(super) struct Watch {
     kept: HashMap<Digest, u64>,
     /// Epochs of owners that were told that they have lost the run.
     told: HashSet<u64>,
+    /// Where the run is to stop.
+    pauses: Pauses,
+    /// What the store says of the run.
+    status: Status,
+    /// Whether it said anything but that the run goes on since the open step is open.
+    is_stopped: bool,
     /// The successful effects that were journaled.
     recorded: HashMap<EffectId, EffectRecord>,
     /// Calls that must not be repeated and, as far as is known, happened.
@@ -62,7 +69,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(reference: Reference) -> Self {
+    pub(super) fn new(reference: Reference, pauses: Pauses) -> Self {
         Self {
             reference,
             history: Vec::new(),
@@ -72,6 +79,9 @@ impl Watch {
             done: HashSet::new(),
             kept: HashMap::new(),
             told: HashSet::new(),
+            pauses,
+            status: Status::Running,
+            is_stopped: false,
             recorded: HashMap::new(),
             made: HashSet::new(),
             is_due: false,
@@ -141,8 +151,9 @@ impl Watch {
         });
     }
 
-    /// The store has written a step.
-    pub(super) fn committed(&mut self, step: u64, access: &Access, lease: u64) {
+    /// The store has written a step, and that the run has this status now.
+    pub(super) fn committed(&mut self, (step, status): (u64, Status), access: &Access, lease: u64) {
+        self.status = status;
         match access {
             Access::Held { epoch } => self.accepted(*epoch, "a commit"),
             Access::Take(_) => self.granted(lease),
@@ -180,6 +191,26 @@ impl Watch {
         }
     }
 
+    /// The store has written that the run, which has moved no further, has this status now.
+    pub(super) fn stands(&mut self, status: Status) {
+        if status == Status::Paused {
+            let before = self.status;
+            let once = before == Status::Running;
+            self.claim(once, "a run is stopped once before a step", || {
+                format!("it was {before:?}")
+            });
+            let is_listed = self.is_listed();
+            self.claim(is_listed, "a run stops only where it is to", String::new);
+        }
+        self.status = status;
+        self.is_stopped |= status != Status::Running;
+    }
+
+    /// Whether the run is to stop before its open step.
+    fn is_listed(&self) -> bool {
+        pauses::is_open(&self.pauses.before, self.reference.machine())
+    }
+
     /// An owner left the run with its last write; `lease` is what is there now.
     pub(super) fn left(&mut self, lease: Option<Lease>) {
         self.claim(
@@ -201,6 +232,10 @@ impl Watch {
             return;
         }
         let (done, kept) = (self.done.contains(&task), self.kept.contains_key(&task));
+        let passes = self.is_listed() && !self.is_stopped;
+        self.claim(!passes, "no run goes past where it is to stop", || {
+            task.to_string()
+        });
         self.claim(!done, "tasks of committed steps never start again", || {
             task.to_string()
         });
@@ -289,6 +324,7 @@ impl Watch {
         let Some(head) = head else { return };
         self.run.clone_from(&head.run);
         self.epoch = 1;
+        (self.status, self.is_stopped) = (head.status, false);
         self.commits.clear();
         self.tokens.clear();
         self.kept.clear();
@@ -377,6 +413,8 @@ impl Watch {
     }
 
     fn follow(&mut self, record: &StepRecord, effects: &[EffectRecord]) {
+        let stops_after = record.kind == StepKind::Step
+            && pauses::is_open(&self.pauses.after, self.reference.machine());
         if record.kind == StepKind::Step {
             for key in self.reference.machine().frontier_keys() {
                 let fresh = self.done.insert(key);
@@ -419,6 +457,7 @@ impl Watch {
             let details = format!("step {}\n{difference}", record.step);
             self.report("every step is the reference's", details);
         }
+        self.check_status(record.kind, stops_after);
         if record.kind == StepKind::Update {
             // What the open step has recorded then belongs to the next number.
             let open = self.recorded.values_mut();
@@ -427,6 +466,25 @@ impl Watch {
         } else {
             self.kept.clear();
         }
+    }
+
+    /// A commit says how the run stands behind it, and stops it only behind a step of its own.
+    fn check_status(&mut self, kind: StepKind, stops_after: bool) {
+        if kind == StepKind::Update {
+            return;
+        }
+        let stops = kind == StepKind::Step && (stops_after || self.is_listed());
+        let machine = self.reference.machine();
+        let right = match (machine.is_done(), machine.starved()) {
+            (true, None) => Status::Completed,
+            (false, _) if stops => Status::Paused,
+            _ => Status::Running,
+        };
+        let said = self.status;
+        self.claim(said == right, "a commit says how the run stands", || {
+            format!("{said:?}, not {right:?}")
+        });
+        self.is_stopped = said == Status::Paused;
     }
 
     /// A replay has to know which tasks of a step saw an older state than the others.

@@ -32,6 +32,7 @@ mod operator;
 mod otherwise;
 mod outside;
 mod owner;
+mod pauses;
 mod person;
 mod reference;
 mod shelf;
@@ -169,9 +170,10 @@ fn cannot_be(stage: &str, told: &str) -> Option<&'static str> {
         _ if of_park && !leaves => Some("nothing is parked that it has not asked for"),
         _ if !of_commit && commits => Some("no task runs while a step is committed"),
         _ if !of_park && leaves => Some("no task runs while a step is left"),
-        ("it commits, and is done", "committed before, and still held") => {
-            Some("the last commit has given the lease back")
-        }
+        (
+            "it commits, and is done" | "it commits, and pauses",
+            "committed before, and still held",
+        ) => Some("such a commit has given the lease back"),
         (_, "its token is spent") => Some("only the first step of a turn has a token"),
         (stage, "what is kept is too large") if stage.contains("without results") => {
             Some("an error and a question have a size that every store takes")

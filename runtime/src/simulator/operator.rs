@@ -79,7 +79,7 @@ fn decide(stage: &mut Stage, epoch: u64) -> Option<Box<Commit>> {
     } = restore(stage)?;
     let update = correction(machine.step() + 1);
     let found: Found = readable(stage, Found::held(loaded, machine, tail))?;
-    let step = found.correction(update, epoch, rules(stage)).ok()?;
+    let step = found.correction(update, epoch, &rules(stage)).ok()?;
     Some(Box::new(step.commit))
 }
 
@@ -135,7 +135,7 @@ fn branch_off(stage: &mut Stage) {
         Arc::new(state),
         create,
         access,
-        rules(stage),
+        &rules(stage),
     );
     let Some(commit) = readable(stage, commit) else {
         return;

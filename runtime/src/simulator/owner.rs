@@ -135,7 +135,7 @@ impl Owner {
         );
         let input = encode::to_string(&stage.input).expect("a tale has an encoding");
         let create = creation(stage);
-        let step = session::input(machine, input, create, self.take(), rules(stage));
+        let step = session::input(machine, input, create, self.take(), &rules(stage));
         let step = readable(stage, step).map(Box::new);
         step.map_or(Phase::Away, Phase::Begins)
     }
@@ -219,7 +219,7 @@ fn turn(stage: &mut Stage, found: Found, access: Access) -> Option<Phase> {
     let turn = stage.dice.within(1, found.head.turn + 1);
     let token = Some(format!("turn {turn}"));
     let update = further_turn(found.machine.step() + 1);
-    let step = found.turn(update, token.clone(), access, rules(stage));
+    let step = found.turn(update, token.clone(), access, &rules(stage));
     let step = readable(stage, step)?;
     if step.commit.token != token {
         let claim = "a turn has the token of its request";

@@ -187,6 +187,7 @@ impl Shelf {
         self.disturbed(|shelf| {
             let (step, access) = (commit.record.step, commit.access.clone());
             let (token, release) = (commit.token.clone(), commit.release);
+            let status = commit.status;
             let before = shelf.lease();
             let answer = shelf.deliver(commit);
             shelf.watch.wrote();
@@ -197,7 +198,7 @@ impl Shelf {
                 if let Access::Take(claim) = &access {
                     shelf.watch.taken(before, &claim.owner, shelf.now());
                 }
-                shelf.watch.committed(step, &access, lease.epoch);
+                shelf.watch.committed((step, status), &access, lease.epoch);
                 let lease = shelf.lease().filter(|_| release);
                 shelf.watch.left(lease);
                 token
@@ -248,12 +249,13 @@ impl Shelf {
             return Err(too_large(&park.run));
         }
         self.disturbed(|shelf| {
-            let (epoch, results) = (park.epoch, park.results.clone());
-            let effects = park.effects.clone();
+            let (epoch, status) = (park.epoch, park.status);
+            let (results, effects) = (park.results.clone(), park.effects.clone());
             ready(shelf.store.park(park))?;
             shelf.watch.wrote();
             shelf.watch.journaled(epoch, &effects);
             shelf.watch.parked(epoch, &results);
+            shelf.watch.stands(status);
             let lease = shelf.lease();
             shelf.watch.left(lease);
             Ok(())

@@ -50,6 +50,7 @@ tally! {
     kept: "results kept",
     older: "of them merged after a correction",
     drained: "tasks and runs that were given back by an engine that drains",
+    paused: "stops for a look",
     crashes: "crashes of an owner that was driving",
     takeovers: "leases taken over from another owner",
     lost_leases: "owners that found out that they had lost the run",
@@ -78,6 +79,7 @@ impl Tally {
             && self.deploys > 0
             && self.pruned > 0
             && self.recent > 0
+            && self.paused > 0
             && self.cut_short > 0;
         ends && outside && mishaps && owners && effects && others
     }

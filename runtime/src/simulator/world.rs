@@ -12,12 +12,14 @@ use super::invariants::{Violation, Watch};
 use super::operator::Operator;
 use super::outside::Outside;
 use super::owner::Owner;
+use super::pauses::pauses_of;
 use super::person;
 use super::reference::{End, Reference};
 use super::shelf::{Shelf, TERM, Weather};
 use super::stored::{Stored, restore};
 use super::tale::Tale;
 use super::tally::Tally;
+use crate::session::Pauses;
 
 /// After this many moves nothing goes wrong any more ...
 const CALM_AFTER: u64 = 600;
@@ -39,6 +41,7 @@ pub(super) struct Stage {
     /// How many tasks an owner runs at once.
     pub(super) concurrency: usize,
     pub(super) snapshot_every: u64,
+    pub(super) pauses: Pauses,
     /// How many further turns the run has.
     pub(super) turns: u64,
     /// How often it may still branch off.
@@ -75,7 +78,9 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
     let graph = if dice.one_in(2) { before } else { today };
     become_version(graph.info.version);
     let input = Tale::begin(dice.within(2, 6), dice.one_in(2));
-    let mut watch = Watch::new(Reference::new(graphs, &graph, seed, &input));
+    let pauses = pauses_of(seed, graph.info);
+    let reference = Reference::new(graphs, &graph, seed, &input);
+    let mut watch = Watch::new(reference, pauses.clone());
     // Some seeds are wild and some are quiet.
     let mut often = |seldom: u64| [0, seldom, seldom * 4][dice.index(3)];
     let weather = Weather {
@@ -103,6 +108,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         rates,
         concurrency: dice.within(1, 6) as usize,
         snapshot_every: dice.within(1, 6),
+        pauses,
         turns: dice.below(4).saturating_sub(1),
         forks: dice.below(4).saturating_sub(2),
         bug,

@@ -1,6 +1,6 @@
 use std::ops::BitOr;
 
-use crate::const_text::{Text, distance};
+use crate::const_text::{Text, distance, too_far};
 
 /// The table of a state's fields.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl StateInfo {
 
     /// The field that is called most like `name`, if one is at all.
     const fn nearest(&self, name: &str) -> Option<&'static str> {
-        let (mut nearest, mut least) = (None, 2 + name.len() / 3);
+        let (mut nearest, mut least) = (None, too_far(name));
         let mut field = 0;
         while field < self.fields.len() {
             let near = distance(name, self.fields[field].name);

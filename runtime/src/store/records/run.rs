@@ -18,8 +18,8 @@ pub enum Status {
     Interrupted,
     /// It waits for a timer. Not used yet: no run sleeps so far.
     Sleeping,
-    /// It was stopped for inspection, or because its queue did not move. Not used yet: no run is
-    /// paused so far.
+    /// It stopped between two steps for a look, where its engine was
+    /// [told to](crate::EngineBuilder::pause_before), and stays there until it is resumed.
     Paused,
     /// Somebody cancelled it. Final. Not used yet: no run can be cancelled so far.
     Cancelled,

@@ -47,6 +47,9 @@ use play::Play;
 /// call without a response in the first run, e.g. the loser of a `select!`, or with one that
 /// cannot be encoded, is made each time.
 ///
+/// A run that stops for a look, as [`pause_before`](crate::EngineBuilder::pause_before) has it, is
+/// driven on at once.
+///
 /// The first run may end in an error or wait for an answer: then all others have to, and
 /// [`CrashReport::status`] says so.
 ///

@@ -15,11 +15,11 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::run::Run;
-use crate::store::{Store, StoreError};
+use crate::store::{Status, Store, StoreError};
 use crate::testing::StoreCall;
 
 /// After this many driving calls a run counts as endless. A crash or a lost answer takes a second
-/// one, and what one step asks a third.
+/// one, what one step asks a third, and each stop for a look another one.
 const MOST_CALLS: u32 = 100;
 
 /// What is run: what builds an engine over a store, and what gives the input.
@@ -99,7 +99,8 @@ where
                     continue;
                 }
             };
-            if self.answer(&stage).await? {
+            let is_paused = matches!(&result, Ok(run) if run.status() == Status::Paused);
+            if is_paused || self.answer(&stage).await? {
                 continue;
             }
             let reader = (self.engine)(Arc::new(stage.store().clone()));
