@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep::store::{RunFilter, StoreExt};
 use superstep::testing::crash_everywhere;
-use superstep::{EngineBuilder, Graph};
+use superstep::{EngineBuilder, Graph, Outcome};
 use superstep_tests::{Journal, Place, memory, stores};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
@@ -36,6 +36,8 @@ enum Press {
     Works,
     Jams,
     Hangs,
+    /// Nobody knows whether it was printed.
+    Doubtful,
 }
 
 /// What nodes reach outside the run.
@@ -75,7 +77,7 @@ fn review(post: &Post, world: &World) -> Verdict {
 }
 
 #[node]
-async fn publish(_: &Post, world: &World) -> Result<PostUpdate, NodeError> {
+async fn publish(_: &Post, cx: &Cx, world: &World) -> Result<PostUpdate, NodeError> {
     let press = *world.press.lock().unwrap();
     match press {
         Press::Works => {}
@@ -83,6 +85,11 @@ async fn publish(_: &Post, world: &World) -> Result<PostUpdate, NodeError> {
         Press::Hangs => {
             world.prints.notify_one();
             pending::<()>().await;
+        }
+        Press::Doubtful => {
+            let print = cx.effect("print", &"post").at_most_once();
+            let broken = || async { Err::<u64, _>(NodeError::transient("the line went dead")) };
+            print.run(broken).await?;
         }
     }
     world.journal.note("publish");
@@ -392,6 +399,26 @@ async fn a_step_that_failed_is_not_stopped_before_again() {
         }
         blog.world.set(Press::Works);
         assert_eq!(at(before().resume("post").await), (Status::Completed, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_asks_is_not_stopped_before_again() {
+    for place in stores() {
+        let blog = Blog::default();
+        let before = || engine(&blog, &place, |builder| builder.pause_before(["publish"]));
+        assert_eq!(at(before().run("post", post(1)).await), (Status::Paused, 2));
+        blog.world.set(Press::Doubtful);
+        let asks = before().resume("post").await.unwrap();
+        assert_eq!(asks.status(), Status::Interrupted);
+        assert_eq!(at(before().resume("post").await), (Status::Interrupted, 2));
+        let [asked] = asks.interrupts() else {
+            panic!("{asks:?}");
+        };
+        let printed = Outcome::Happened(1_u64);
+        before().answer("post", &asked.id, printed).await.unwrap();
+        assert_eq!(at(before().resume("post").await), (Status::Completed, 3));
+        assert_eq!(blog.ran(), ["draft", "review", "publish"]);
     }
 }
 

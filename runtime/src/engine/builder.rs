@@ -65,7 +65,8 @@ impl<G: Graph> EngineBuilder<G> {
     }
 
     /// Keeps nothing and encodes nothing: no history, no resume, no
-    /// fingerprint. For graphs whose runs live only as long as their call.
+    /// fingerprint. For graphs whose runs live only as long as their call, and so never stop for a
+    /// look: [`build`](Self::build) refuses [`pause_before`](Self::pause_before) with it.
     pub fn no_store(mut self) -> Self {
         self.store = Place::Nowhere;
         self
@@ -179,7 +180,7 @@ impl<G: Graph> EngineBuilder<G> {
     /// be, and [`resume`](Engine::resume) it, or repeat [`run`](Engine::run): it goes on from
     /// there, and stops again the next time that such a node is to run, in another round of a loop
     /// or in a further turn. A step that has failed, or waits for an answer, was begun: the run
-    /// does not stop before it again.
+    /// does not stop before it again, unless its driver lost its process or its store in it.
     ///
     /// Whoever drives decides: an engine over the same store without this setting goes on.
     ///
@@ -211,7 +212,7 @@ impl<G: Graph> EngineBuilder<G> {
     /// # }
     /// ```
     ///
-    /// A later call replaces the names of an earlier one; none switches it off.
+    /// A later call replaces the names of an earlier one; an empty list switches the stops off.
     ///
     /// # Errors
     /// [`build`](Self::build) refuses a name that no node of the graph has, and any name

@@ -129,8 +129,8 @@ impl<G: Graph> Engine<G> {
         RunCall::new(Arc::clone(&self.core), id.into(), Arc::new(state))
     }
 
-    /// Continues run `id` after a crash, a failure or an answer; returns a
-    /// finished run as it is.
+    /// Continues run `id` after a crash, a failure, an answer or a [stop for a
+    /// look](EngineBuilder::pause_before); returns a finished run as it is.
     ///
     /// # Errors
     /// [`Error::RunNotFound`], [`Error::LeaseHeld`], [`Error::GraphChanged`], and
