@@ -236,17 +236,20 @@ pub enum FailureKind {
     Refused,
     /// It took longer than its timeout.
     Timeout,
+    /// It showed no sign of life for as long as its `idle` says.
+    Idle,
     /// It panicked.
     Panic,
 }
 
 impl FailureKind {
-    /// The word for it, as in a record: `error`, `refused`, `timeout` or `panic`.
+    /// The word for it, as in a record: `error`, `refused`, `timeout`, `idle` or `panic`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Refused => "refused",
             Self::Timeout => "timeout",
+            Self::Idle => "idle",
             Self::Panic => "panic",
         }
     }
@@ -386,8 +389,8 @@ mod tests {
 
     #[test]
     fn a_kind_of_failure_has_one_word() {
-        use FailureKind::{Error, Panic, Refused, Timeout};
-        for kind in [Error, Refused, Timeout, Panic] {
+        use FailureKind::{Error, Idle, Panic, Refused, Timeout};
+        for kind in [Error, Refused, Timeout, Idle, Panic] {
             assert_eq!(
                 encode::to_string(&kind).unwrap(),
                 format!("\"{}\"", kind.as_str())

@@ -42,7 +42,7 @@ pub struct Options {
     /// How many tasks of one node of a run work at once. Default: as many as
     /// `max_concurrency` allows.
     pub max_per_node: Option<usize>,
-    /// The timeout of one attempt of a node that has none of its own. Default 30 s.
+    /// The timeout of one attempt of a node that has none of its own, and no `idle`. Default 30 s.
     #[serde(with = "duration")]
     pub default_timeout: Option<Duration>,
     /// The wall-clock time of one driving call. Default 10 min.

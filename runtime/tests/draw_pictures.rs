@@ -140,12 +140,14 @@ fn a_long_label_is_cut_and_kept_as_its_tooltip() {
 
 #[test]
 fn json_holds_the_whole_table() {
-    let info = researcher().writes("search", 1).info();
+    let info = researcher().idle("search", 5).writes("search", 1).info();
+    assert!(info.svg().contains("30s · 5s idle · 4 tries"));
     let json: serde_json::Value = serde_json::from_str(&info.json()).unwrap();
     assert_eq!(json["name"], "Researcher");
     let search = &json["nodes"][1];
     assert_eq!(search["name"], "search");
     assert_eq!(search["timeout_ms"], 30_000);
+    assert_eq!(search["idle_ms"], 5_000);
     assert_eq!(search["retry"]["attempts"], 4);
     assert_eq!(search["writes"], serde_json::json!(["notes"]));
     assert_eq!(search["at"]["file"], "src/main.rs");

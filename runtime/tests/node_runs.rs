@@ -28,6 +28,7 @@ async fn plan(state: &Research, llm: &Llm, cx: &Cx) -> Result<(ResearchUpdate, b
 /// Documented, like nodes should be.
 #[node(
     timeout = "30s",
+    idle = "5s",
     retry(attempts = 4, base = "250ms", max = "8s", when = worth_it),
     name = "web search",
     writes(status)
@@ -201,6 +202,7 @@ fn a_sync_node_runs_when_it_is_polled_not_when_it_is_called() {
 fn options_arrive_as_written() {
     let options = search::OPTIONS;
     assert_eq!(options.timeout, Some(Duration::from_secs(30)));
+    assert_eq!(options.idle, Some(Duration::from_secs(5)));
     assert_eq!(options.retry.attempts, 4);
     assert_eq!(options.retry.base, Duration::from_millis(250));
     assert_eq!(options.retry.max, Duration::from_secs(8));
@@ -216,7 +218,7 @@ fn options_arrive_as_written() {
 #[test]
 fn without_options_a_node_is_tried_once() {
     let options = plan::OPTIONS;
-    assert_eq!(options.timeout, None);
+    assert_eq!((options.timeout, options.idle), (None, None));
     assert_eq!(options.retry.attempts, 1);
     assert!(!options.blocking);
 }

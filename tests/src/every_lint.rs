@@ -101,6 +101,7 @@ pub fn plan(trip: &Trip) -> Plan {
 /// Never.
 #[node(
     timeout = "3s",
+    idle = "1s",
     retry(attempts = 2, base = "1s", max = "2s"),
     writes(notes)
 )]

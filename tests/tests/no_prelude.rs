@@ -138,7 +138,7 @@ mod tour {
         use super::super::primitives::*;
         use super::*;
 
-        #[::superstep::node(timeout = "3s", retry(attempts = 3), writes(last, list))]
+        #[::superstep::node(timeout = "3s", idle = "1s", retry(attempts = 3), writes(last, list))]
         pub fn plan(tour: &Tour, days: &Number) -> (TourUpdate, Way) {
             let way = match tour.last {
                 0 => Way::Many(::std::vec![1, 2, *days]),

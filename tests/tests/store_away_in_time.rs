@@ -1,5 +1,5 @@
-//! The time a store is away counts towards no limit of a run: neither a node's timeout
-//! nor the budget of the call that drives it.
+//! The time a store is away counts towards no limit of a run: neither a node's timeout or idle
+//! limit nor the budget of the call that drives it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,6 +48,17 @@ fn pay_here(_: &Order, cx: &Cx, bank: &Bank) -> Result<OrderUpdate, NodeError> {
     Ok(Order::update().paid(paid))
 }
 
+#[node(idle = "200ms")]
+async fn pay_slowly(_: &Order, cx: &Cx, bank: &Bank) -> Result<OrderUpdate, NodeError> {
+    let paid = cx.effect("pay", &()).at_most_once();
+    let paid = paid.run(|| async {
+        // What was away before is no silence of the node's.
+        sleep(MOMENT).await;
+        bank.pay()
+    });
+    Ok(Order::update().paid(paid.await?))
+}
+
 #[node]
 fn refund(_: &Order, _failure: Failure) -> OrderUpdate {
     Order::update().refunded(true)
@@ -63,6 +74,14 @@ struct Shop {
     start -> pay_here -> end, pay_here on error -> refund, refund -> end
 )]
 struct BlockingShop {
+    bank: Bank,
+}
+
+#[graph(
+    state = Order,
+    start -> pay_slowly -> end, pay_slowly on error -> refund, refund -> end
+)]
+struct SlowShop {
     bank: Bank,
 }
 
@@ -99,6 +118,11 @@ async fn of_a_timeout() {
     is_paid(|bank| Shop { bank }).await;
 }
 
+#[tokio::test]
+async fn of_an_idle_limit() {
+    is_paid(|bank| SlowShop { bank }).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_timeout_of_a_node_that_blocks() {
     is_paid(|bank| BlockingShop { bank }).await;
@@ -111,16 +135,25 @@ async fn of_a_timeout_by_a_paused_clock() {
 }
 
 /// Nobody knows how long a store that has not answered yet is away.
-#[tokio::test]
-async fn of_a_timeout_while_it_hangs() {
+async fn is_paid_although_it_hangs<G: Graph<State = Order>>(graph: impl Fn(Bank) -> G) {
     let store = FaultyStore::new(Arc::new(MemoryStore::new()));
     store.fail_call(StoreCall::Journal, 2, Fault::Hang);
     let bank = Bank::default();
-    let engine = Engine::builder(Shop { bank: bank.clone() }).store(store);
+    let engine = Engine::builder(graph(bank.clone())).store(store);
     let engine = engine.store_timeout(SECOND).build().unwrap();
     let run = engine.run("order", Order::default()).await.unwrap();
     assert_eq!((run.state().paid, run.state().refunded), (7, false));
     assert_eq!(bank.0.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn of_a_timeout_while_it_hangs() {
+    is_paid_although_it_hangs(|bank| Shop { bank }).await;
+}
+
+#[tokio::test]
+async fn of_an_idle_limit_while_it_hangs() {
+    is_paid_although_it_hangs(|bank| SlowShop { bank }).await;
 }
 
 /// Polls its payment once, and then waits for something else.

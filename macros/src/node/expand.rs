@@ -235,13 +235,15 @@ fn field_checks(model: &Model) -> Vec<TokenStream> {
 /// Nothing, if the defaults hold.
 fn node_options(model: &Model) -> Option<TokenStream> {
     let Options {
-        timeout, blocking, ..
+        timeout,
+        idle,
+        blocking,
+        ..
     } = &model.options;
+    let limit = |time| optional(Some(duration(time)));
     let set = [
-        timeout.map(|time| {
-            let time = optional(Some(duration(time)));
-            quote!(timeout: #time)
-        }),
+        timeout.map(limit).map(|time| quote!(timeout: #time)),
+        idle.map(limit).map(|time| quote!(idle: #time)),
         retry_options(model).map(|retry| quote!(retry: #retry)),
         blocking.map(|_| quote!(blocking: true)),
     ];

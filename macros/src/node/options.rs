@@ -9,8 +9,8 @@ use super::time::Time;
 use crate::errors::Errors;
 use crate::{lint, parse};
 
-const NODE: [&str; 7] = [
-    "timeout", "retry", "blocking", "writes", "name", "allow", "crate",
+const NODE: [&str; 8] = [
+    "timeout", "idle", "retry", "blocking", "writes", "name", "allow", "crate",
 ];
 const RETRY: [&str; 4] = ["attempts", "base", "max", "when"];
 
@@ -19,6 +19,7 @@ const RETRY: [&str; 4] = ["attempts", "base", "max", "when"];
 pub(super) struct Options {
     crate_path: Option<Path>,
     pub(super) timeout: Option<Duration>,
+    pub(super) idle: Option<Duration>,
     pub(super) retry: Retry,
     pub(super) blocking: Option<Span>,
     pub(super) writes: Option<Vec<Ident>>,
@@ -43,6 +44,7 @@ impl Options {
         list::each(tokens, &NODE, what, errors, |name, input, errors| {
             match name.to_string().as_str() {
                 "timeout" => options.timeout = Some(timeout(input)?),
+                "idle" => options.idle = Some(idle(input)?),
                 "retry" => options.retry = Retry::parse(name, input, errors)?,
                 "blocking" => options.blocking = Some(name.span()),
                 "writes" => options.writes = Some(writes(input, errors)?),
@@ -123,6 +125,16 @@ fn timeout(input: ParseStream<'_>) -> syn::Result<Duration> {
     if time.value.is_zero() {
         let message = "a timeout of zero leaves the node no time\n\
             help: give it some, or leave `timeout` out for the engine's default";
+        return Err(syn::Error::new(time.span, message));
+    }
+    Ok(time.value)
+}
+
+fn idle(input: ParseStream<'_>) -> syn::Result<Duration> {
+    let time: Time = value(input, "idle = \"30s\"")?;
+    if time.value.is_zero() {
+        let message = "an idle limit of zero leaves the node no time\n\
+            help: give it some, or leave `idle` out: then the node may be silent until its timeout";
         return Err(syn::Error::new(time.span, message));
     }
     Ok(time.value)

@@ -64,7 +64,7 @@ fn a_bare_node() {
 fn everything_at_once() {
     check(
         quote! {
-            timeout = "30s", retry(attempts = 4, base = "250ms", when = worth_it),
+            timeout = "30s", idle = "5s", retry(attempts = 4, base = "250ms", when = worth_it),
             writes(notes, r#type), name = "web search", crate = crate::engine
         },
         quote! {
@@ -121,6 +121,9 @@ fn everything_at_once() {
                     const OPTIONS: __rt::NodeOptions = __rt::NodeOptions {
                         timeout: ::core::option::Option::Some(
                             ::core::time::Duration::from_millis(30000u64),
+                        ),
+                        idle: ::core::option::Option::Some(
+                            ::core::time::Duration::from_millis(5000u64),
                         ),
                         retry: __rt::RetryOptions::of(
                             4u32,

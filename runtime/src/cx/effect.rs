@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::yield_now;
 
-use super::journal::{Asks, Call, EffectJournal, Found, Request};
+use super::journal::{Asks, Call, EffectJournal, Found, Request, Written};
 use super::place::{Place, Visit};
 use super::rehearsal::{Line, Said};
 use super::{APART, AttemptLog, Cx};
@@ -204,6 +204,7 @@ impl<'a> Effect<'a> {
     /// The node gets its outcome.
     fn saw(&self) {
         if self.refusal.is_none() {
+            self.cx.heartbeat();
             self.log().saw(&self.name, self.position);
         }
     }
@@ -403,13 +404,25 @@ impl<'a> Effect<'a> {
         journal: &Arc<dyn EffectJournal>,
         record: EffectRecord,
     ) -> Result<(), NodeError> {
+        let is_outcome = record.kind != EffectKind::Intent;
         let mut records = self.log().take_buffered();
         records.push(record);
         let Some(written) = journal.write(self.cx, records) else {
             return Err(self.too_late());
         };
+        self.written(written, is_outcome).await
+    }
+
+    /// Waits until something is on disk, perhaps the outcome; meanwhile no limit of the attempt
+    /// is reached.
+    async fn written(&self, written: Written<'_>, is_outcome: bool) -> Result<(), NodeError> {
         let _writing = self.log().write();
-        written.await.map_err(|error| self.fault(error))
+        let written = written.await;
+        if is_outcome {
+            // Before whoever watches the limits is told that nothing is written any more.
+            self.cx.heartbeat();
+        }
+        written.map_err(|error| self.fault(error))
     }
 
     /// A call that is made at most once is not made while one that is on record before it has
@@ -442,10 +455,8 @@ impl<'a> Effect<'a> {
         journal: &Arc<dyn EffectJournal>,
         result: Result<T, NodeError>,
     ) -> Result<T, NodeError> {
-        let writing = self.log().write();
-        let settled = journal.settle(self.cx.order_key(), self.cx.attempt()).await;
-        drop(writing);
-        settled.map_err(|error| self.fault(error))?;
+        let settled = journal.settle(self.cx.order_key(), self.cx.attempt());
+        self.written(settled, true).await?;
         result
     }
 

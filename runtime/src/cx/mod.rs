@@ -9,6 +9,7 @@ mod log;
 mod place;
 mod random;
 mod rehearsal;
+mod signs;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use std::task::Waker;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -35,6 +37,7 @@ use place::Place;
 pub(crate) use place::Visit;
 pub use random::TaskRng;
 pub(crate) use rehearsal::{Cue, Line, Rehearsal, Said};
+use signs::Signs;
 
 /// The context of one attempt of one task; a node that takes `&Cx` gets it.
 ///
@@ -61,6 +64,8 @@ pub struct Cx {
     has_ended: AtomicBool,
     /// Created when something has to be noted, so that other tasks do not pay for it.
     log: OnceLock<Box<AttemptLog>>,
+    /// Kept if anybody wants to know.
+    signs: OnceLock<Box<Signs>>,
 }
 
 impl Cx {
@@ -82,6 +87,7 @@ impl Cx {
             is_run: true,
             has_ended: AtomicBool::new(false),
             log: OnceLock::new(),
+            signs: OnceLock::new(),
         }
     }
 
@@ -211,13 +217,58 @@ impl Cx {
     }
 
     /// Whether nobody waits for this attempt any more: its run is no longer
-    /// driven, or its timeout is over. Async nodes are dropped then and need
+    /// driven, or it has reached a limit. Async nodes are dropped then and need
     /// not ask; a `blocking` node in a long loop should. Whatever such a node does
     /// from then on does not reach the run: what it waits for in an effect ends
     /// with an error, it begins no other, and the outcome of a late call is not
     /// recorded.
     pub fn cancelled(&self) -> bool {
         self.is_given_up() || self.keys.run().dropped.load(Ordering::Relaxed)
+    }
+
+    /// Shows a sign of life: the time for which `idle = "…"` in `#[node]` lets the attempt be
+    /// silent begins anew. A finished [effect](Self::effect) is a sign, too; work that takes
+    /// longer, in the closure of an effect or outside of any, calls this now and then.
+    ///
+    /// It costs next to nothing, is recorded nowhere, and may be called anywhere: in nodes that
+    /// are not `async`, in closures of effects, and on threads and in tasks that the node starts.
+    /// In a node without an `idle` it does nothing.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use superstep::prelude::*;
+    ///
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Scan { pages: Vec<Vec<u8>>, #[reduce(sum)] ink: u64 }
+    /// # fn ink(page: &[u8]) -> u64 { page.len() as u64 }
+    /// #[node(blocking, idle = "30s")]
+    /// fn measure(scan: &Scan, cx: &Cx) -> ScanUpdate {
+    ///     let mut sum = 0;
+    ///     for page in &scan.pages {
+    ///         sum += ink(page); // each takes a few seconds, and there may be a thousand
+    ///         cx.heartbeat();
+    ///     }
+    ///     Scan::update().ink(sum)
+    /// }
+    /// # let scan = Scan { pages: vec![vec![1, 2]], ..Default::default() };
+    /// # let _ = measure(&scan, &Cx::test());
+    /// ```
+    #[inline]
+    pub fn heartbeat(&self) {
+        if let Some(signs) = self.signs.get() {
+            signs.give();
+        }
+    }
+
+    /// From now on signs of life are kept.
+    pub(crate) fn keep_signs(&self) {
+        self.signs.get_or_init(Box::default);
+    }
+
+    /// When the last sign of life came, if they are kept.
+    #[inline]
+    pub(crate) fn last_sign(&self) -> Option<Instant> {
+        self.signs.get().map(|signs| signs.last())
     }
 
     /// Runs `f` and returns its value. It tells readers, and the check in

@@ -117,7 +117,7 @@ impl<G: Graph> EngineBuilder<G> {
         self
     }
 
-    /// The timeout of one attempt of a node that has none of its own. Default 30 s.
+    /// The timeout of one attempt of a node that has none of its own, and no `idle`. Default 30 s.
     pub fn default_timeout(mut self, timeout: Duration) -> Self {
         self.options.default_timeout = Some(timeout);
         self

@@ -44,14 +44,14 @@ impl Given {
 }
 
 /// Calls a node, on a thread where it may block if it is one that does; such a call is not
-/// begun after `timeout`.
+/// begun after `start`.
 pub(super) async fn call(
     program: &Arc<dyn Program>,
     node: NodeId,
     input: Option<Input>,
     state: &SharedState,
     given: &Given,
-    timeout: Duration,
+    start: Option<Duration>,
 ) -> Result<Done, AttemptError> {
     match given {
         Given::Lent(cx) => {
@@ -59,7 +59,7 @@ pub(super) async fn call(
             done.map_err(AttemptError::Failed)
         }
         Given::Leashed(leash) => {
-            let due = Instant::now().checked_add(timeout);
+            let due = start.and_then(|start| Instant::now().checked_add(start));
             // Boxed, so that the rare case does not make every task's future larger.
             Box::pin(on_blocking_pool(program, node, input, state, leash, due)).await
         }

@@ -107,6 +107,31 @@ pub enum Error {
         /// How many further tasks of the step failed.
         further: u64,
     },
+    /// A node showed no sign of life for as long as its `idle` says, in its last attempt: no
+    /// effect finished, and nobody called [`Cx::heartbeat`](crate::Cx::heartbeat).
+    #[error(
+        "run `{run}`, step {step}, node `{node}`{}: showed no sign of life for {idle:?}, its idle limit, at attempt {attempts}; \
+         resume the run, call `cx.heartbeat()` where the node works for long, or raise its `idle`{}",
+        which(*item, input.as_deref()), others(*further)
+    )]
+    NodeIdle {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// The longest silence of one attempt.
+        idle: Duration,
+        /// How often it was tried, the first try included.
+        attempts: u32,
+        /// Of a task of an `each`, which of the items it had, from 0.
+        item: Option<u64>,
+        /// The task's input, as in [`NodeFailed`](Self::NodeFailed).
+        input: Option<Box<str>>,
+        /// How many further tasks of the step failed.
+        further: u64,
+    },
     /// A node panicked.
     #[error(
         "run `{run}`, step {step}, node `{node}`{}: panicked: {message}; \

@@ -12,6 +12,7 @@ impl Error {
             Self::NodeFailed { run, .. }
             | Self::NodeRefused { run, .. }
             | Self::NodeTimeout { run, .. }
+            | Self::NodeIdle { run, .. }
             | Self::NodePanicked { run, .. }
             | Self::Panicked { run, .. }
             | Self::MergeConflict { run, .. }
@@ -70,6 +71,7 @@ impl Error {
             Self::NodeFailed { step, .. }
             | Self::NodeRefused { step, .. }
             | Self::NodeTimeout { step, .. }
+            | Self::NodeIdle { step, .. }
             | Self::NodePanicked { step, .. }
             | Self::MergeConflict { step, .. }
             | Self::MergeFailed { step, .. }
@@ -114,6 +116,7 @@ impl Error {
             Self::NodeFailed { node, .. }
             | Self::NodeRefused { node, .. }
             | Self::NodeTimeout { node, .. }
+            | Self::NodeIdle { node, .. }
             | Self::NodePanicked { node, .. }
             | Self::UndeclaredWrite { node, .. }
             | Self::EffectChanged { node, .. }
@@ -169,6 +172,7 @@ codes! {
     NodeFailed: "node_failed",
     NodeRefused: "node_refused",
     NodeTimeout: "node_timeout",
+    NodeIdle: "node_idle",
     NodePanicked: "node_panicked",
     Panicked: "panicked",
     MergeConflict: "merge_conflict",

@@ -42,6 +42,16 @@ fn every() -> Vec<Error> {
             input: None,
             further: 1,
         },
+        Error::NodeIdle {
+            run: run(),
+            step,
+            node,
+            idle: Duration::from_secs(1),
+            attempts: 1,
+            item: None,
+            input: None,
+            further: 0,
+        },
         Error::NodePanicked {
             run: run(),
             step,

@@ -289,6 +289,8 @@ impl Span {
 pub struct NodeOptions {
     /// `timeout = "30s"`, per attempt.
     pub timeout: Option<Duration>,
+    /// `idle = "30s"`: the longest silence of an attempt.
+    pub idle: Option<Duration>,
     /// `retry(…)`.
     pub retry: RetryOptions,
     /// `blocking`: runs on the blocking pool.
@@ -299,6 +301,7 @@ impl NodeOptions {
     /// What a bare `#[node]` says.
     pub const DEFAULT: Self = Self {
         timeout: None,
+        idle: None,
         retry: RetryOptions::DEFAULT,
         blocking: false,
     };

@@ -17,6 +17,8 @@ use crate::panics::caught;
 pub(crate) enum AttemptError {
     Failed(NodeError),
     TimedOut(Duration),
+    /// It showed no sign of life for so long.
+    Idle(Duration),
     Panicked(String),
     /// The driving call's budget is used up.
     Budget,
@@ -45,6 +47,10 @@ pub(crate) enum TaskError {
     },
     TimedOut {
         timeout: Duration,
+        attempts: u32,
+    },
+    Idle {
+        idle: Duration,
         attempts: u32,
     },
     Panicked(String),
@@ -158,7 +164,7 @@ impl Attempts {
             AttemptError::Failed(error) if !error.is_permanent() || mistake!(PermanentRetried) => {
                 worth_it(error).map_err(AttemptError::Panicked)?
             }
-            AttemptError::TimedOut(_) => true,
+            AttemptError::TimedOut(_) | AttemptError::Idle(_) => true,
             _ => false,
         };
         if !is_retried {
@@ -196,6 +202,14 @@ impl Attempts {
                 let message = format!("took longer than {timeout:?}");
                 let error = TaskError::TimedOut { timeout, attempts };
                 (error, message, FailureKind::Timeout)
+            }
+            AttemptError::Idle(idle) => {
+                let message = format!("showed no sign of life for {idle:?}");
+                (
+                    TaskError::Idle { idle, attempts },
+                    message,
+                    FailureKind::Idle,
+                )
             }
             AttemptError::Panicked(panic) => {
                 let message = format!("panicked: {panic}");
@@ -279,6 +293,7 @@ fn asks(error: &AttemptError, cx: &Cx) -> bool {
     let reason = match error {
         AttemptError::Failed(error) => format!("its node failed: {error}"),
         AttemptError::TimedOut(timeout) => format!("its node took longer than {timeout:?}"),
+        AttemptError::Idle(idle) => format!("its node showed no sign of life for {idle:?}"),
         AttemptError::Panicked(panic) => format!("its node panicked: {panic}"),
         _ => return false,
     };

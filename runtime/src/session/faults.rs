@@ -148,6 +148,16 @@ impl Faults<'_> {
                 input,
                 further,
             },
+            TaskError::Idle { idle, attempts } => Error::NodeIdle {
+                run,
+                step,
+                node,
+                idle,
+                attempts,
+                item,
+                input,
+                further,
+            },
             TaskError::Panicked(message) => Error::NodePanicked {
                 run,
                 step,

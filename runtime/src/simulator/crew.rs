@@ -323,6 +323,7 @@ impl Attempt {
             0 => AttemptError::Budget,
             1 => AttemptError::Lost,
             2 => AttemptError::Panicked(BY_CHANCE.into()),
+            3 | 4 => AttemptError::Idle(Duration::from_secs(1)),
             _ => AttemptError::TimedOut(Duration::from_secs(1)),
         }
     }

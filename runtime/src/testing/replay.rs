@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::engine::replay::{ByName, Recorded, Replay, lived_in, state_after, stored_graph};
+use crate::engine::replay::{
+    ByName, NodeLimits, Recorded, Replay, lived_in, state_after, stored_graph,
+};
 use crate::erased::Program;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -18,7 +20,10 @@ use crate::session::{check_open, check_version};
 use crate::store::{Head, Pages, RunFilter, Store, StoreExt};
 
 /// A node that waits for something that is not on record is given up after this.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const LIMITS: NodeLimits = NodeLimits {
+    timeout: Duration::from_secs(30),
+    budget: Duration::from_secs(600),
+};
 
 /// Replays the open runs of `graph` in `store` with today's program, and
 /// tells which of them give another result than they did then.
@@ -151,14 +156,14 @@ impl<G: Graph> ReplayAll<'_, G> {
         };
         let recorded = Recorded::open_turn(store, head).await?;
         let matching = self.matching(&recorded).await?;
-        let replay = Replay::behind(&self.program, &recorded, matching, TIMEOUT, state)?;
+        let replay = Replay::behind(&self.program, &recorded, matching, LIMITS, state)?;
         replay.finish().await.map(drop)
     }
 
     /// From the whole state that the record begins with.
     async fn replay_from(&self, recorded: Recorded) -> Result<(), Error> {
         let matching = self.matching(&recorded).await?;
-        let replay = Replay::new(&self.program, &recorded, matching, TIMEOUT)?;
+        let replay = Replay::new(&self.program, &recorded, matching, LIMITS)?;
         replay.finish().await.map(drop)
     }
 

@@ -125,8 +125,14 @@ impl Table {
         self.nodes[id].options = NodeOptions {
             timeout: Some(Duration::from_secs(timeout)),
             retry: RetryOptions::of(attempts, None, None, None),
-            blocking: false,
+            ..NodeOptions::DEFAULT
         };
+        self
+    }
+
+    pub fn idle(mut self, name: &str, idle: u64) -> Self {
+        let id = self.id(name) as usize;
+        self.nodes[id].options.idle = Some(Duration::from_secs(idle));
         self
     }
 

@@ -12,6 +12,9 @@ fn a(_: &Trip) {}
 #[node(timeout =)]
 fn b(_: &Trip) {}
 
+#[node(idle)]
+fn k(_: &Trip) {}
+
 #[node(retry)]
 fn c(_: &Trip) {}
 

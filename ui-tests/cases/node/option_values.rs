@@ -17,6 +17,12 @@ fn search(state: &Research) {}
 #[node(timeout = "0s")]
 fn read(state: &Research) {}
 
+#[node(idle = "0s")]
+fn listen(state: &Research) {}
+
+#[node(idle = "a while")]
+fn wait(state: &Research) {}
+
 #[node(timeout("30s"), name = "", writes = topic)]
 fn write(state: &Research) {}
 

@@ -11,4 +11,7 @@ struct Research {
 #[node(timeout = "30s", timeout = "1m", writes(topic, topic))]
 fn plan(state: &Research) {}
 
+#[node(idle = "30s", timeout = "2m", idle = "1m")]
+fn search(state: &Research) {}
+
 fn main() {}

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
 use crate::cx::Cx;
-use crate::engine::step::Timer;
+use crate::engine::step::{AttemptLimits, Watch};
 use crate::panics::caught;
+use crate::session::AttemptError;
 
 /// What became of a node in a replay.
 pub(super) enum Replayed<T> {
@@ -18,20 +18,21 @@ pub(super) enum Replayed<T> {
     Stopped,
     /// Nothing will ever wake it.
     Stuck,
-    Late,
+    /// It has reached this limit.
+    Late(AttemptError),
     Panicked(String),
 }
 
 /// Runs a node until it finishes, `stop` says so, nothing can wake it any more,
-/// or `timeout` is over.
+/// or a limit is reached.
 pub(super) async fn replayed<F: Future>(
     mut node: Pin<&mut F>,
     cx: &Cx,
     stop: impl Fn() -> bool,
-    timeout: Duration,
+    limits: AttemptLimits<'_>,
 ) -> Replayed<F::Output> {
     let relay = Arc::new(Relay::default());
-    let mut timer = None;
+    let mut watch = None;
     poll_fn(|task| {
         relay.pass_on_to(task.waker());
         let waker = Waker::from(Arc::clone(&relay));
@@ -47,8 +48,8 @@ pub(super) async fn replayed<F: Future>(
             Ok(Poll::Pending) if relay.is_forgotten() => return Poll::Ready(Replayed::Stuck),
             Ok(Poll::Pending) => {}
         }
-        let timer = timer.get_or_insert_with(|| Timer::after(timeout));
-        Pin::new(timer).poll(task).map(|_| Replayed::Late)
+        let watch = watch.get_or_insert_with(|| Watch::begin(&limits, cx));
+        watch.poll(&limits, cx, task).map(Replayed::Late)
     })
     .await
 }

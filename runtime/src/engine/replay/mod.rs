@@ -13,6 +13,8 @@ mod task;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 pub(crate) use super::compatible::{lived_in, stored_graph};
 pub(crate) use by_name::ByName;
 pub(crate) use recorded::Recorded;
@@ -26,10 +28,12 @@ use super::active::RunResult;
 use super::handle::RunHandle;
 use super::runtime;
 use super::shown::{interrupts, run_at, run_of_turn};
+use super::step::{AttemptLimits, later};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
 use crate::erased::{Program, SharedState, Updates};
 use crate::error::Error;
+use crate::graph::NodeOptions;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, RedoError, StepError, TaskNote, TaskText, Turn};
 use crate::options::ConflictPolicy;
@@ -60,18 +64,22 @@ impl RunHandle {
     /// The run as it stood at the end of the stretch.
     async fn replay_stretch(&self, head: &Head, stretch: Stretch) -> RunResult {
         let recorded = Recorded::stretch(&**self.at.store(), head, &stretch).await?;
-        let timeout = self.core.settings.default_timeout;
+        let settings = &self.core.settings;
+        let limits = NodeLimits {
+            timeout: settings.default_timeout,
+            budget: settings.run_budget,
+        };
         let strict = Strict {
             info: self.core.blueprint.program.info(),
-            as_stored: self.core.settings.check_round_trip,
+            as_stored: settings.check_round_trip,
         };
         let program = &self.core.blueprint.program;
         let replay = match stretch.before() {
-            None => Replay::new(program, &recorded, strict, timeout)?,
+            None => Replay::new(program, &recorded, strict, limits)?,
             Some(step) => {
                 let (machine, ..) = self.past(head, step).await?;
                 let state = Arc::clone(machine.state());
-                Replay::behind(program, &recorded, strict, timeout, state)?
+                Replay::behind(program, &recorded, strict, limits, state)?
             }
         };
         let machine = replay.finish().await?;
@@ -90,12 +98,31 @@ impl RunHandle {
 /// The result of a task of a step.
 type RecordedTask = TaskText<Box<serde_json::value::RawValue>>;
 
+/// How long a node may take in a replay.
+#[derive(Clone, Copy)]
+pub(crate) struct NodeLimits {
+    /// The timeout of one that has none of its own.
+    pub(crate) timeout: Duration,
+    /// The timeout of one that had none when it ran, but only the budget of the run.
+    pub(crate) budget: Duration,
+}
+
+impl NodeLimits {
+    /// Those of a node with these options.
+    fn of(self, options: &NodeOptions) -> AttemptLimits<'static> {
+        let never = later(Instant::now(), Duration::MAX);
+        let mut limits = AttemptLimits::of(options, self.timeout, never, None);
+        limits.timeout.get_or_insert(self.budget);
+        limits
+    }
+}
+
 /// A run on its way through its record.
 pub(crate) struct Replay<'a, M> {
     program: &'a Arc<dyn Program>,
     recorded: &'a Recorded,
     matching: M,
-    default_timeout: Duration,
+    limits: NodeLimits,
     journal: Arc<RecordedJournal>,
     machine: Machine,
     /// The keys of the tasks of the last step, and their nodes.
@@ -113,7 +140,7 @@ impl<'a, M: Matching> Replay<'a, M> {
         program: &'a Arc<dyn Program>,
         recorded: &'a Recorded,
         matching: M,
-        default_timeout: Duration,
+        limits: NodeLimits,
     ) -> Result<Self, Error> {
         let head = &recorded.head;
         let first = &recorded.steps[0];
@@ -126,7 +153,7 @@ impl<'a, M: Matching> Replay<'a, M> {
         };
         let state = migrate::state(&**program, first.version, text)
             .map_err(|error| undecodable(head, place, error))?;
-        let mut replay = Self::at(program, recorded, matching, default_timeout, state);
+        let mut replay = Self::at(program, recorded, matching, limits, state);
         if recorded.base.is_some() && !is_state(first) {
             migrate::updates(&**program, first.version, &first.updates)
                 .and_then(|today| replay.machine.restore_skipped(&today))
@@ -145,10 +172,10 @@ impl<'a, M: Matching> Replay<'a, M> {
         program: &'a Arc<dyn Program>,
         recorded: &'a Recorded,
         matching: M,
-        default_timeout: Duration,
+        limits: NodeLimits,
         state: SharedState,
     ) -> Result<Self, Error> {
-        let mut replay = Self::at(program, recorded, matching, default_timeout, state);
+        let mut replay = Self::at(program, recorded, matching, limits, state);
         replay.begin(&recorded.steps[0])?;
         Ok(replay)
     }
@@ -157,7 +184,7 @@ impl<'a, M: Matching> Replay<'a, M> {
         program: &'a Arc<dyn Program>,
         recorded: &'a Recorded,
         matching: M,
-        default_timeout: Duration,
+        limits: NodeLimits,
         state: SharedState,
     ) -> Self {
         let (head, first) = (&recorded.head, &recorded.steps[0]);
@@ -170,7 +197,7 @@ impl<'a, M: Matching> Replay<'a, M> {
             program,
             recorded,
             matching,
-            default_timeout,
+            limits,
             journal,
             machine: Machine::new(Arc::clone(program), None, policy, state, identity),
             ran: Vec::new(),

@@ -147,11 +147,12 @@ impl<M: Matching> Replay<'_, M> {
         let journal = Arc::clone(&self.journal);
         journal.begin_task();
         let stop = || journal.drift().is_some();
-        let timeout = info.options.timeout.unwrap_or(self.default_timeout);
+        let limits = self.limits.of(&info.options);
         let cx = Given::to(info, cx);
         let result = {
-            let call = node::call(self.program, task.node, task.input, &state, &cx, timeout);
-            replayed(pin!(call), cx.cx(), stop, timeout).await
+            let start = limits.start();
+            let call = node::call(self.program, task.node, task.input, &state, &cx, start);
+            replayed(pin!(call), cx.cx(), stop, limits).await
         };
         let fault = cx.let_go().take_fault();
         if let Some(drift) = journal.drift() {
@@ -176,9 +177,13 @@ impl<M: Matching> Replay<'_, M> {
             Replayed::Finished(Err(_)) => return Err(Stop::Fault(lost())),
             Replayed::Panicked(panic) => format!("a panic: {panic}"),
             Replayed::Stopped | Replayed::Stuck => self.in_vain()?,
-            Replayed::Late => {
+            Replayed::Late(limit) => {
                 self.in_vain()?;
-                format!("it is not done after {timeout:?}")
+                match limit {
+                    AttemptError::TimedOut(timeout) => format!("it is not done after {timeout:?}"),
+                    AttemptError::Idle(idle) => format!("it shows no sign of life for {idle:?}"),
+                    _ => return Err(Stop::Fault(lost())),
+                }
             }
         };
         Err(Stop::Differs(drift("the result", "success", &instead)))

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-use super::limits::{Limits, Watch};
+use super::limits::{AttemptLimits, Watch};
 use crate::cx::Cx;
 use crate::engine::inside;
 use crate::engine::runtime::{is_gone, is_gone_here};
@@ -18,7 +18,7 @@ use crate::session::AttemptError;
 pub(super) struct Attempt<'a, F> {
     /// Pinned where it was made: moving a large future costs more than a small node.
     node: Pin<&'a mut F>,
-    limits: Limits<'a>,
+    limits: AttemptLimits<'a>,
     timer: Option<Watch>,
     /// Where it began, once it has waited: its timers and sockets live there.
     home: Option<Handle>,
@@ -27,7 +27,7 @@ pub(super) struct Attempt<'a, F> {
 }
 
 impl<'a, F> Attempt<'a, F> {
-    pub(super) fn new(node: Pin<&'a mut F>, limits: Limits<'a>, cx: &'a Cx) -> Self {
+    pub(super) fn new(node: Pin<&'a mut F>, limits: AttemptLimits<'a>, cx: &'a Cx) -> Self {
         Self {
             node,
             limits,
@@ -68,12 +68,12 @@ where
 
 impl<F> Attempt<'_, F> {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<AttemptError> {
-        let limits = &self.limits;
-        let watch = self.timer.get_or_insert_with(|| Watch::begin(limits));
+        let (limits, node) = (&self.limits, self.cx);
+        let watch = self.timer.get_or_insert_with(|| Watch::begin(limits, node));
         if self.home.is_none() {
             self.home = Handle::try_current().ok();
         }
-        watch.poll(limits, |driver| self.cx.is_writing(driver), cx)
+        watch.poll(limits, node, cx)
     }
 
     /// A node whose timers, sockets and tasks were lost with a runtime fails in one way
@@ -82,7 +82,10 @@ impl<F> Attempt<'_, F> {
     fn unless_lost(&self, error: AttemptError) -> AttemptError {
         let may_be_lost = matches!(
             error,
-            AttemptError::Failed(_) | AttemptError::TimedOut(_) | AttemptError::Panicked(_)
+            AttemptError::Failed(_)
+                | AttemptError::TimedOut(_)
+                | AttemptError::Idle(_)
+                | AttemptError::Panicked(_)
         );
         let is_lost = || self.home.as_ref().map_or_else(is_gone_here, is_gone);
         if may_be_lost && is_lost() {

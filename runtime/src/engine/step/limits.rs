@@ -1,47 +1,97 @@
-//! How long an attempt may take.
+//! How long an attempt may take, and how long it may be silent.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::timer::{NoClock, Timer};
+use crate::cx::Cx;
 use crate::engine::away::{Away, put_off, time_away};
+use crate::graph::NodeOptions;
 use crate::session::AttemptError;
 
 /// The limits of one attempt; the time the store is away counts towards none.
-pub(super) struct Limits<'a> {
-    pub(super) timeout: Duration,
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct AttemptLimits<'a> {
+    /// None if only the budget limits it as a whole.
+    pub(in crate::engine) timeout: Option<Duration>,
+    /// The longest time without a sign of life.
+    pub(in crate::engine) idle: Option<Duration>,
     /// When the driving call's budget is used up.
-    pub(super) deadline: Instant,
+    pub(in crate::engine) deadline: Instant,
     /// None for a run that no store keeps.
-    pub(super) away: Option<&'a Arc<Away>>,
+    pub(in crate::engine) away: Option<&'a Arc<Away>>,
+}
+
+impl<'a> AttemptLimits<'a> {
+    /// Those of a node with these options. One that has to show signs of life may take as long
+    /// as it does, unless it has a timeout of its own.
+    pub(in crate::engine) fn of(
+        options: &NodeOptions,
+        default_timeout: Duration,
+        deadline: Instant,
+        away: Option<&'a Arc<Away>>,
+    ) -> Self {
+        let NodeOptions { timeout, idle, .. } = *options;
+        let default = idle.is_none().then_some(default_timeout);
+        Self {
+            timeout: timeout.or(default),
+            idle,
+            deadline,
+            away,
+        }
+    }
+
+    /// How long it may take to begin.
+    pub(in crate::engine) fn start(&self) -> Option<Duration> {
+        self.timeout.into_iter().chain(self.idle).min()
+    }
+}
+
+/// A point in time, and how long the store had been away by then.
+#[derive(Clone, Copy)]
+struct Moment {
+    at: Instant,
+    away: Duration,
+}
+
+impl Moment {
+    /// When `limit` is over that began then, if the store has been away for `away` by now;
+    /// `None` if the clock cannot count that far.
+    fn end(self, limit: Duration, away: Duration) -> Option<Instant> {
+        let end = self.at.checked_add(limit)?;
+        Some(put_off(end, away.saturating_sub(self.away)))
+    }
 }
 
 /// Watches them. It is made when a node waits for the first time: most never do.
-pub(super) struct Watch {
+pub(in crate::engine) struct Watch {
     timer: Timer,
     due: Instant,
-    /// When its own time is over, not counting the time the store is away.
-    timeout: Instant,
-    away_before: Duration,
+    began: Moment,
+    /// Its last sign of life; the store had been away for that long at least.
+    sign: Moment,
     /// A limit is reached while a write is under way, and nobody knows yet whether the store
     /// is away.
     is_held: bool,
 }
 
 impl Watch {
-    pub(super) fn begin(limits: &Limits<'_>) -> Self {
-        let now = Instant::now();
-        let timeout = now.checked_add(limits.timeout).unwrap_or(limits.deadline);
-        let due = timeout.min(limits.deadline);
+    pub(in crate::engine) fn begin(limits: &AttemptLimits<'_>, cx: &Cx) -> Self {
+        if limits.idle.is_some() {
+            cx.keep_signs();
+        }
+        let at = Instant::now();
+        let away = time_away(limits.away);
+        let began = Moment { at, away };
         let mut watch = Self {
-            timer: Timer::until(due),
-            due,
-            timeout,
-            away_before: time_away(limits.away),
+            timer: Timer::until(at),
+            due: at,
+            began,
+            sign: began,
             is_held: false,
         };
         watch.look(limits);
@@ -49,14 +99,23 @@ impl Watch {
     }
 
     /// Which limit is nearest by now; sets the timer if that is a different time than before.
-    fn look(&mut self, limits: &Limits<'_>) -> AttemptError {
+    fn look(&mut self, limits: &AttemptLimits<'_>) -> AttemptError {
         let away = time_away(limits.away);
-        let timeout = put_off(self.timeout, away.saturating_sub(self.away_before));
-        let deadline = put_off(limits.deadline, away);
-        let (due, limit) = match timeout < deadline {
-            true => (timeout, AttemptError::TimedOut(limits.timeout)),
-            false => (deadline, AttemptError::Budget),
-        };
+        let timeout = limits.timeout.and_then(|timeout| {
+            let due = self.began.end(timeout, away)?;
+            Some((due, AttemptError::TimedOut(timeout)))
+        });
+        let idle = limits.idle.and_then(|idle| {
+            let due = self.sign.end(idle, away)?;
+            Some((due, AttemptError::Idle(idle)))
+        });
+        let mut nearest = (put_off(limits.deadline, away), AttemptError::Budget);
+        for limit in timeout.into_iter().chain(idle) {
+            if limit.0 < nearest.0 {
+                nearest = limit;
+            }
+        }
+        let (due, limit) = nearest;
         if due != self.due {
             (self.due, self.timer) = (due, Timer::until(due));
             self.is_held = false;
@@ -64,15 +123,26 @@ impl Watch {
         limit
     }
 
-    /// The limit that is reached; `is_writing` says whether the store has something to write,
-    /// and wakes when it no longer has.
-    pub(super) fn poll(
+    /// Notes the newest sign of life; the timer may go off early, and then looks again.
+    fn listen(&mut self, limits: &AttemptLimits<'_>, cx: &Cx) {
+        let Some(at) = cx.last_sign().filter(|at| *at > self.sign.at) else {
+            return;
+        };
+        // The store may have been away all the time since then, and not for longer.
+        let away = time_away(limits.away).saturating_sub(at.elapsed());
+        let away = away.max(self.sign.away);
+        self.sign = Moment { at, away };
+    }
+
+    /// The limit that the attempt of `cx` has reached.
+    pub(in crate::engine) fn poll(
         &mut self,
-        limits: &Limits<'_>,
-        is_writing: impl Fn(&Waker) -> bool,
+        limits: &AttemptLimits<'_>,
+        cx: &Cx,
         task: &mut Context<'_>,
     ) -> Poll<AttemptError> {
-        if self.is_held && !is_writing(task.waker()) {
+        self.listen(limits, cx);
+        if self.is_held && !cx.is_writing(task.waker()) {
             self.is_held = false;
             self.timer = Timer::until(self.due);
         }
@@ -87,7 +157,7 @@ impl Watch {
             if self.due > was_due {
                 continue;
             }
-            if self.is_held || !is_writing(task.waker()) {
+            if self.is_held || !cx.is_writing(task.waker()) {
                 return Poll::Ready(limit);
             }
             // A write that nobody polls any more never ends.

@@ -22,6 +22,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
+pub(super) use limits::{AttemptLimits, Watch};
 pub(super) use task::{StepClock, StepContext, run_task};
 pub(super) use timer::{NoClock, Timer, later};
 

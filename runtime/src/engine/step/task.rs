@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::attempt::Attempt;
-use super::limits::Limits;
+use super::limits::AttemptLimits;
 use super::timer::{NoClock, Timer};
 use crate::cx::Keyring;
 use crate::engine::away::{Away, put_off, time_away};
@@ -61,7 +61,7 @@ async fn try_task(context: &StepContext<'_>, task: &mut Task) -> TaskResult {
         default_timeout,
         deadline,
     } = context.clock;
-    let timeout = info.options.timeout.unwrap_or(default_timeout);
+    let limits = AttemptLimits::of(&info.options, default_timeout, deadline, context.away);
     let mut attempts = Attempts::at(info);
     loop {
         // An error row may want it.
@@ -82,13 +82,8 @@ async fn try_task(context: &StepContext<'_>, task: &mut Task) -> TaskResult {
                 input,
                 context.state,
                 &cx,
-                timeout,
+                limits.start(),
             );
-            let limits = Limits {
-                timeout,
-                deadline,
-                away: context.away,
-            };
             Attempt::new(pin!(call), limits, cx.cx()).await
         };
         let cx = cx.let_go();

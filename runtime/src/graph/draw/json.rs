@@ -25,6 +25,7 @@ struct Graph {
 struct Node {
     name: &'static str,
     timeout_ms: Option<u128>,
+    idle_ms: Option<u128>,
     retry: Retry,
     blocking: bool,
     closed: bool,
@@ -121,6 +122,7 @@ impl Node {
         Self {
             name: node.name,
             timeout_ms: node.options.timeout.map(|time| time.as_millis()),
+            idle_ms: node.options.idle.map(|time| time.as_millis()),
             retry: Retry {
                 attempts: retry.attempts,
                 base_ms: retry.base.as_millis(),

@@ -13,7 +13,7 @@ pub(super) enum Vertex {
     End,
     Node {
         name: String,
-        /// Timeout, attempts and pool, if they are not the defaults.
+        /// Timeout, idle limit, attempts and pool, if they are not the defaults.
         details: String,
     },
     /// The bar where the sources of a join meet.
@@ -120,10 +120,11 @@ impl Vertex {
     fn of(node: &NodeInfo) -> Self {
         let options = &node.options;
         let timeout = options.timeout.map(human);
+        let idle = options.idle.map(|time| format!("{} idle", human(time)));
         let attempts =
             (options.retry.attempts > 1).then(|| format!("{} tries", options.retry.attempts));
         let blocking = options.blocking.then(|| "blocking".to_owned());
-        let details: Vec<String> = [timeout, attempts, blocking]
+        let details: Vec<String> = [timeout, idle, attempts, blocking]
             .into_iter()
             .flatten()
             .collect();

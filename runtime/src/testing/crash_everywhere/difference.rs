@@ -94,6 +94,7 @@ impl Place {
             Error::NodeFailed { step, node, .. }
             | Error::NodeRefused { step, node, .. }
             | Error::NodeTimeout { step, node, .. }
+            | Error::NodeIdle { step, node, .. }
             | Error::NodePanicked { step, node, .. } => Self {
                 step: Some(*step),
                 node: Some((*node).to_owned()),
