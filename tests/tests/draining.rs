@@ -1,7 +1,10 @@
 //! An engine that is drained brings what it drives to rest, gives it back, and begins nothing
 //! any more; whoever comes next goes on, and repeats nothing that was finished.
 
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Waker};
+use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -106,7 +109,7 @@ struct Short {
 fn blocks(_: &Work, shop: &Shop, cx: &Cx) {
     shop.entered.add_permits(1);
     while !cx.cancelled() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     shop.journal.note("told");
     shop.entered.add_permits(1);
@@ -377,4 +380,70 @@ async fn draining_unstored(
         tokio::task::yield_now().await;
     }
     drained
+}
+
+#[tokio::test]
+async fn without_a_clock_or_a_runtime_there_is_as_much_time() {
+    let poll_once = |mut drain: Pin<Box<dyn Future<Output = Drained> + Send>>, flavor| {
+        let poll = move || {
+            let mut task = Context::from_waker(Waker::noop());
+            assert!(drain.as_mut().poll(&mut task).is_pending());
+            drain
+        };
+        let elsewhere = thread::spawn(move || match flavor {
+            "no clock" => {
+                let runtime = tokio::runtime::Builder::new_current_thread().build();
+                let runtime = runtime.unwrap();
+                let _inside = runtime.enter();
+                poll()
+            }
+            _ => poll(),
+        });
+        elsewhere.join().unwrap()
+    };
+    for place in stores() {
+        for flavor in ["no clock", "no runtime"] {
+            let shop = Shop::new();
+            let engine = over(&place, Chain { shop: shop.clone() });
+            let call = tokio::spawn(engine.run(flavor, work(How::Waits)));
+            shop.entered().await;
+            let own = engine.clone();
+            let drain = poll_once(Box::pin(async move { own.drain(LONG).await }), flavor);
+            shop.open.add_permits(1);
+            assert_eq!(call.await.unwrap().unwrap().status(), Status::Running);
+            assert_eq!(seen(drain.await), drained(0, 1, 0), "{flavor}");
+        }
+    }
+}
+
+type Own = Arc<OnceLock<Engine<Stops>>>;
+
+#[node]
+async fn stop(_: &Work, own: &Own) -> WorkUpdate {
+    let engine = own.get().unwrap();
+    let mut drain = pin!(engine.drain(Duration::ZERO));
+    let mut task = Context::from_waker(Waker::noop());
+    assert!(drain.as_mut().poll(&mut task).is_pending());
+    Work::update().done(["stop"])
+}
+
+#[graph(state = Work, start -> stop -> [beside, last] -> end)]
+struct Stops {
+    shop: Shop,
+    own: Own,
+}
+
+#[tokio::test]
+async fn what_no_store_keeps_ends_with_the_grace_although_its_nodes_never_wait() {
+    let (shop, own) = (Shop::new(), Own::default());
+    let graph = Stops {
+        shop: shop.clone(),
+        own: Arc::clone(&own),
+    };
+    let engine = Engine::builder(graph).no_store().build().unwrap();
+    assert!(own.set(engine.clone()).is_ok());
+    let error = engine.run("run", Work::default()).await.unwrap_err();
+    assert_eq!((error.code(), error.step()), ("draining", Some(2)));
+    assert_eq!(seen(engine.drain(LONG).await), drained(0, 0, 1));
+    assert_eq!(shop.journal.lines(), [""; 0]);
 }

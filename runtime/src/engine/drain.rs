@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::Engine;
 use super::active::RunResult;
 use super::step::{Timer, later};
+use super::{keeper, runtime};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::session::{TaskError, TaskResult};
@@ -76,7 +77,14 @@ impl<G: Graph> Engine<G> {
     pub async fn drain(&self, grace: Duration) -> Drained {
         let core = &self.core;
         let end = later(core.drain.begin(grace), SLACK);
-        let late = async { drop(Timer::until(end).await) };
+        let late = async {
+            // A caller without a clock, or without a runtime, waits by the wall clock: its grace
+            // is not over only because nobody here can tell when it is.
+            let has_clock = runtime::begin("drain").is_ok();
+            if !has_clock || Timer::until(end).await.is_err() {
+                keeper::sleep(end.saturating_duration_since(Instant::now())).await;
+            }
+        };
         if until(core.drain.until_idle(), late).await.is_none() {
             core.active.drop_all();
         }
@@ -167,6 +175,12 @@ impl Drain {
 
     pub(super) fn has_begun(&self) -> bool {
         self.begun.load(Ordering::SeqCst)
+    }
+
+    /// Whether the grace is over.
+    pub(super) fn is_over(&self) -> bool {
+        let is_past = |end: Instant| Instant::now() >= end;
+        self.has_begun() && self.end.borrow().is_some_and(is_past)
     }
 
     /// Refuses to drive, once it has begun.

@@ -15,7 +15,7 @@ use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext};
 use super::stored::Stored;
 use crate::error::Error;
-use crate::session::{Ending, Next, Session, Work};
+use crate::session::{Ending, Next, Session, TaskError, Work};
 
 /// Where a driven run is written, under its lease.
 pub(super) struct Writer {
@@ -51,10 +51,12 @@ impl Drive<'_> {
     async fn go_on(&mut self, mut next: Next) -> Result<Ending, Error> {
         loop {
             next = match next {
-                // What no store keeps cannot be given back.
                 Next::Run if self.writer.is_some() && self.core.drain.has_begun() => {
                     self.session.drain()
                 }
+                // What no store keeps cannot be given back, and goes on as long as there is time;
+                // its tasks may all be ready at once, so that they never wait until it is over.
+                Next::Run if self.core.drain.is_over() => self.session.one(Err(TaskError::Dropped)),
                 Next::Run => self.run_step().await,
                 Next::End(ending) => return ending,
                 Next::Commit(commit) => {
