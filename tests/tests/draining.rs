@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use superstep::Drained;
 use superstep::prelude::*;
-use superstep_tests::{Journal, Place, memory, stores};
+use superstep_tests::{Journal, Moment, Place, memory, stores};
 use tokio::sync::Semaphore;
 
 const LONG: Duration = Duration::from_secs(3_600);
@@ -446,4 +446,48 @@ async fn what_no_store_keeps_ends_with_the_grace_although_its_nodes_never_wait()
     assert_eq!((error.code(), error.step()), ("draining", Some(2)));
     assert_eq!(seen(engine.drain(LONG).await), drained(0, 0, 1));
     assert_eq!(shop.journal.lines(), [""; 0]);
+}
+
+/// Each way in which a run can stand still, and how it is told of.
+#[tokio::test]
+async fn a_run_that_was_not_gone_on_with_is_as_it_was_and_its_caller_knows() {
+    for place in stores() {
+        let shop = Shop::new();
+        let chain = || Engine::builder(Chain { shop: shop.clone() });
+        let at = || chain().store(Arc::clone(&place.store));
+        let paused = at().pause_before(["last"]).build().unwrap();
+        let run = paused.run("paused", work(How::Quick)).await.unwrap();
+        assert_eq!(run.status(), Status::Paused);
+        let failed = at().max_steps(1).build().unwrap();
+        let error = failed.run("failed", work(How::Quick)).await.unwrap_err();
+        assert_eq!(error.code(), "max_steps_exceeded");
+
+        for (run, status) in [("paused", Status::Paused), ("failed", Status::Failed)] {
+            // The store has given it the run, and says so only when it drains.
+            let (held, says) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+            let (is_held, may_say) = (Arc::clone(&held), Arc::clone(&says));
+            let store = place.hooked(move |moment, call| {
+                let (is_held, may_say) = (Arc::clone(&is_held), Arc::clone(&may_say));
+                Box::pin(async move {
+                    if (moment, call) == (Moment::After, "acquire") {
+                        is_held.add_permits(1);
+                        may_say.acquire().await.unwrap().forget();
+                    }
+                    Ok(())
+                })
+            });
+            let engine = chain().store(store).build().unwrap();
+            let own = engine.clone();
+            let call = tokio::spawn(async move { own.resume(run).await });
+            held.acquire().await.unwrap().forget();
+            let drain = draining(&engine, LONG).await;
+            says.add_permits(1);
+            let error = call.await.unwrap().unwrap_err();
+            assert_eq!((error.code(), error.step()), ("draining", None), "{run}");
+            assert_eq!(seen(drain.await.unwrap()), drained(0, 1, 0));
+            let head = place.store.head(run).await.unwrap().unwrap();
+            assert_eq!((head.status, head.lease), (status, None), "{run}");
+        }
+        assert_eq!(shop.journal.lines(), ["first", "first"]);
+    }
 }

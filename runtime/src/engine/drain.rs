@@ -41,7 +41,8 @@ impl<G: Graph> Engine<G> {
     /// commits, and is given back; its driving calls return `Ok` with [`Status::Running`]. What
     /// still runs after `grace` is dropped as if its caller had gone, with the results of the tasks
     /// that have finished kept, and its calls return [`Error::Draining`]. A run in a back-off is
-    /// given back at once.
+    /// given back at once. One that had stopped, failed or asked, and that was about to go on, stays
+    /// as it was, and the call that would have driven it is [`Error::Draining`], too.
     ///
     /// That is for good: from now on every driving call of this engine ([`run`](Self::run),
     /// [`resume`](Self::resume), [`turn`](Self::turn)) is [`Error::Draining`]. Looking, answering
@@ -265,6 +266,8 @@ impl Driven<'_> {
     pub(super) fn came_to(&mut self, result: &RunResult) {
         self.came_to = match result {
             Ok(run) if run.status() == Status::Running => CameTo::GivenBack,
+            // Nothing was begun.
+            Err(Error::Draining { step: None, .. }) => CameTo::GivenBack,
             Err(Error::Draining { .. }) => CameTo::Dropped,
             _ => CameTo::Rest,
         };

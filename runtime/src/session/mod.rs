@@ -358,6 +358,7 @@ impl Session {
                 if let Some(book) = &self.book {
                     book.journal.begin_step();
                 }
+                self.is_new = true;
                 self.go_on(standing)
             }
             Ok(_) => self.end(Err(self.lease_lost())),
@@ -392,10 +393,16 @@ impl Session {
         }
     }
 
-    /// Told, before it starts the open step, that the run is to be given back.
+    /// Told, before it starts the open step, that the run is to be given back. If nothing was
+    /// done since the run had stopped, failed or asked, the store still says so, and whoever
+    /// had it go on has to know that it did not.
     pub(crate) fn drain(&mut self) -> Next {
         told!(self, "its engine drains");
-        self.end(Ok(Ending::Drained))
+        let run = self.run();
+        self.end(match self.is_new {
+            true => Ok(Ending::Drained),
+            false => Err(Error::Draining { run, step: None }),
+        })
     }
 
     /// Told that users' code panicked outside a node and a reducer.
