@@ -51,6 +51,11 @@ impl<G: Graph> Engine<G> {
     ///
     /// A run that no store keeps cannot be given back: it goes on until the grace is over.
     ///
+    /// A node that keeps its thread and never awaits cannot be dropped, unless it is `blocking`. A
+    /// second after the grace it is no longer waited for: its run is in none of the counts, and is
+    /// given back when the node lets go. A node that drains its own engine waits for itself, until
+    /// the grace is over.
+    ///
     /// ```
     /// # use serde::{Deserialize, Serialize};
     /// use std::time::Duration;

@@ -697,7 +697,8 @@ pub enum Error {
     Draining {
         /// The run.
         run: String,
-        /// The step that was dropped, and stays open; none if nothing was begun.
+        /// The step that was dropped, and stays open; none if nothing was begun, or if it was
+        /// dropped while nobody polled it or its store was away.
         step: Option<u64>,
     },
     /// The engine keeps nothing, so there is nothing to ask for.
