@@ -87,6 +87,9 @@ async fn all_cases<F: Future<Output = Damaged>>(
     for seed in seed..seed.saturating_add(scale("SUPERSTEP_CASES", cases)) {
         let dice = Dice::new(seed);
         let class = Class::of(&dice);
+        watch.case(&format!(
+            "SUPERSTEP_SEED={seed}: {class:?}, before any call"
+        ));
         let Damaged {
             store,
             what,

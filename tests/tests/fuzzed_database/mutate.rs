@@ -269,23 +269,37 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
 
 /// The fields `"key":value` of all objects, by their places.
 fn fields(text: &str, tokens: &[Range<usize>]) -> Vec<Range<usize>> {
+    let ends = ends(text, tokens);
     let mut fields = Vec::new();
     for (place, pair) in tokens.windows(2).enumerate() {
-        if &text[pair[1].clone()] != ":" {
-            continue;
-        }
-        let mut depth = 0_i64;
-        for token in &tokens[place + 2..] {
-            match text.as_bytes()[token.start] {
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-            if depth <= 0 {
-                fields.push(pair[0].start..token.end);
-                break;
-            }
+        let end = ends.get(place + 2).copied().flatten();
+        if let Some(end) = end
+            && &text[pair[1].clone()] == ":"
+        {
+            fields.push(pair[0].start..end);
         }
     }
     fields
+}
+
+/// Where the value that begins with each token ends, if it does. In one pass: a text may be
+/// nested a hundred thousand times.
+fn ends(text: &str, tokens: &[Range<usize>]) -> Vec<Option<usize>> {
+    let mut ends: Vec<_> = tokens.iter().map(|token| Some(token.end)).collect();
+    let mut open = Vec::new();
+    for (place, token) in tokens.iter().enumerate() {
+        match text.as_bytes()[token.start] {
+            b'{' | b'[' => {
+                ends[place] = None;
+                open.push(place);
+            }
+            b'}' | b']' => {
+                if let Some(opened) = open.pop() {
+                    ends[opened] = Some(token.end);
+                }
+            }
+            _ => {}
+        }
+    }
+    ends
 }

@@ -1,6 +1,7 @@
 //! Sees what a case must not do: panic on any thread, go on for ever, or take
 //! memory without bound.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,9 @@ impl Watch {
                 if let Some((since, case)) = &*lock(&running)
                     && since.elapsed() > LONG
                 {
-                    eprintln!("this case does not end: {case}");
+                    // Past what keeps a test's output back, which is lost with the process.
+                    let line = format!("this case does not end: {case}\n");
+                    let _ = std::io::stderr().write_all(line.as_bytes());
                     std::process::abort();
                 }
                 std::thread::sleep(Duration::from_millis(200));
