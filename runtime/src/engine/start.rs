@@ -17,7 +17,7 @@ use super::shown::{finished_run, interrupts, run_at};
 use super::step::later;
 use super::stored::{Asked, Taken};
 use crate::cx::RunIdentity;
-use crate::encode::{DecodeError, Draft, EncodeError};
+use crate::encode::{DecodeError, EncodeError};
 use crate::erased::{AnyState, Program, SharedState, Updates};
 use crate::error::Error;
 use crate::machine::{self, Machine};
@@ -182,11 +182,9 @@ impl RunHandle {
         check_step(&head, first)?;
         let stored = recorded_state(&*self.core.blueprint.program, &head, first)?;
         let stored = StartedWith {
-            input: (stored.draft().and_then(Draft::finish)).map_err(Error::not_round_trip(
-                run,
-                0,
-                "the input",
-            ))?,
+            input: stored
+                .to_text()
+                .map_err(Error::not_round_trip(run, 0, "the input"))?,
             seed: head.seed,
         };
         origin.is_same(&stored, run)

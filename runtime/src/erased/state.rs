@@ -85,6 +85,13 @@ impl<S: State> AnyState for S {
     }
 }
 
+impl dyn AnyState {
+    /// Its canonical JSON, for whoever does not store it.
+    pub(crate) fn to_text(&self) -> Result<String, EncodeError> {
+        self.draft()?.finish()
+    }
+}
+
 impl fmt::Debug for dyn AnyState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

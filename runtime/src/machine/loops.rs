@@ -159,7 +159,7 @@ impl LoopWatch {
 }
 
 fn digest(state: &dyn AnyState) -> Result<Digest, EncodeError> {
-    Ok(Hasher::new().part(state.draft()?.finish()?).finish())
+    Ok(Hasher::new().part(state.to_text()?).finish())
 }
 
 /// For each node, whether it lies on a cycle of closed nodes, or between two.

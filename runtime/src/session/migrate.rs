@@ -20,7 +20,7 @@ pub(crate) fn state(
     let Some(hook) = hook(program.info(), from) else {
         return program.read_state(text);
     };
-    let encode = |state: &SharedState| state.draft()?.finish();
+    let encode = |state: &SharedState| state.to_text();
     let read = |json: &str| program.read_state(json);
     let ty = program.name_of(Part::State);
     let today = todays((hook, from), (Part::State, ty), text, read, encode)?;

@@ -14,7 +14,7 @@ use super::snapshots::Tail;
 use super::standing::Standing;
 use super::what_if::{GivenResponse, WhatIf, key_with};
 use crate::cx::{RunIdentity, UNRECORDED};
-use crate::encode::{self, Draft};
+use crate::encode;
 use crate::erased::{AnyState, Program, SharedState, Updates};
 use crate::error::Error;
 use crate::hash::Digest;
@@ -373,8 +373,7 @@ pub(crate) fn is_branch(
     responses: &[GivenResponse],
 ) -> Result<bool, Error> {
     let text = |state: &dyn AnyState| {
-        let text = state.draft().and_then(Draft::finish);
-        text.map_err(Error::not_round_trip(
+        state.to_text().map_err(Error::not_round_trip(
             &head.run,
             record.step,
             "the edited state",
