@@ -15,6 +15,13 @@ pub(crate) fn time<Z: Serializer>(time: &SystemTime, to: Z) -> Result<Z::Ok, Z::
     to.serialize_str(&rfc3339::text(*time))
 }
 
+pub(crate) fn optional_time<Z: Serializer>(
+    time: &Option<SystemTime>,
+    to: Z,
+) -> Result<Z::Ok, Z::Error> {
+    time.map(rfc3339::text).serialize(to)
+}
+
 /// Under a key that ends with `_ms`.
 #[cfg(feature = "sqlite")]
 pub(crate) fn millis<Z: Serializer>(time: &Option<Duration>, to: Z) -> Result<Z::Ok, Z::Error> {

@@ -49,15 +49,17 @@ pub mod state;
 pub mod store;
 pub mod testing;
 
-pub use cx::{AtMostOnce, Cx, Effect, TaskRng, ok};
-pub use engine::{At, Drained, Engine, EngineBuilder, ForkCall, RunCall, TurnCall};
+pub use cx::{AtMostOnce, Cx, Effect, Sleep, TaskRng, Wait, Within, WithinOr, ok};
+pub use engine::{At, Drained, Engine, EngineBuilder, ForkCall, RunCall, SignalCall, TurnCall};
 pub use error::Error;
 pub use graph::{Graph, Part, Route};
 pub use hash::Digest;
 pub use json_diff::Difference;
 pub use node_error::{Failed, Failure, FailureKind, NodeError};
 pub use options::{ConflictPolicy, Options};
-pub use run::{Interrupt, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo};
+pub use run::{
+    Interrupt, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo, WaitInfo, WaitKind,
+};
 pub use run_diff::{Diff, Divergence, Divergences, RunRef, TaskDivergence, diff};
 pub use state::{Merge, State};
 #[cfg(feature = "sqlite")]

@@ -71,6 +71,14 @@ mod made {
         BufferedRecordsLost: "the failures that a task lived with are not recorded",
         ParkedEffectsLost: "what was not journaled is not kept with a parked step",
         UncalledKeptInPlace: "a record of an earlier attempt stands as if the last had called it",
+        // Waits.
+        AnswerPassedOver: "an answer that comes while the run is driven does not wake it when it is left",
+        SignalTakenTwice: "a signal that was received stays first in the queue",
+        MailLost: "a signal that comes while the run is driven is not noticed",
+        ReceivedUnwritten: "the world outside is called before what was received is recorded",
+        ShownOutOfOrder: "a task that starts again gets what it got in any order",
+        WaitsNotParked: "what tasks wait for is not written when the run is left",
+        RestlessWaits: "a task starts again although nothing has come for it",
         // Attempts.
         TriedForEver: "a task is tried more often than allowed",
         PermanentRetried: "a failure that is permanent is tried again",

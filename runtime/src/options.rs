@@ -74,6 +74,9 @@ pub struct Options {
     /// The names of nodes after which a run stops for a look: see
     /// [`EngineBuilder::pause_after`](crate::EngineBuilder::pause_after). Default: none.
     pub pause_after: Option<Vec<String>>,
+    /// How many signals a run may have that it has not received; 0 refuses every signal.
+    /// Default 10,000.
+    pub max_signals: Option<u64>,
 }
 
 /// Options with every default filled in.
@@ -90,6 +93,7 @@ pub(crate) struct Settings {
     pub(crate) snapshot_every: Option<u64>,
     pub(crate) check_round_trip: bool,
     pub(crate) pauses: Pauses,
+    pub(crate) max_signals: u64,
 }
 
 const DEFAULT_CONCURRENCY: usize = 8;
@@ -97,6 +101,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_BUDGET: Duration = Duration::from_secs(600);
 const DEFAULT_MAX_STEPS: u64 = 1_000;
 const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+const DEFAULT_MAX_SIGNALS: u64 = 10_000;
 const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A lease has to outlive a slow disk and a late timer.
@@ -130,6 +135,7 @@ impl Options {
                 before: pauses("pause_before", &self.pause_before)?,
                 after: pauses("pause_after", &self.pause_after)?,
             },
+            max_signals: self.max_signals.unwrap_or(DEFAULT_MAX_SIGNALS),
         })
     }
 }
@@ -223,6 +229,10 @@ fn the_limits_are_told() {
         ),
         ("lease", seconds(DEFAULT_LEASE)),
         ("store_timeout", seconds(DEFAULT_STORE_TIMEOUT)),
+        (
+            "max_signals",
+            format!("{},000", DEFAULT_MAX_SIGNALS / 1_000),
+        ),
     ];
     for (option, value) in told {
         let row = format!("| `{option}` | {value} |");

@@ -16,7 +16,7 @@ use crate::store::{EffectRecord, Status, StepKind};
 /// A run as it stood when the call that returned it did.
 ///
 /// As JSON it is `id`, `status`, `steps`, `turn` and `state`, and, if there is one, `token`,
-/// `fingerprint`, `interrupts`, `error` and `skipped`:
+/// `fingerprint`, `interrupts`, `waits`, `wakes`, `error` and `skipped`:
 ///
 /// ```
 /// # use serde::{Deserialize, Serialize};
@@ -50,6 +50,13 @@ pub struct Run<S: ?Sized> {
     pub(crate) fingerprint: Option<Digest>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) interrupts: Vec<Interrupt>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waits: Vec<WaitInfo>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::optional_time"
+    )]
+    pub(crate) wakes: Option<SystemTime>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Box<RunError>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -71,6 +78,8 @@ impl AnyRun {
             state,
             fingerprint,
             interrupts,
+            waits,
+            wakes,
             error,
             skipped,
         } = self;
@@ -83,6 +92,8 @@ impl AnyRun {
             state: erased::shared(state),
             fingerprint,
             interrupts,
+            waits,
+            wakes,
             error,
             skipped,
         }
@@ -100,6 +111,8 @@ impl<S: ?Sized> Clone for Run<S> {
             state: Arc::clone(&self.state),
             fingerprint: self.fingerprint,
             interrupts: self.interrupts.clone(),
+            waits: self.waits.clone(),
+            wakes: self.wakes,
             error: self.error.clone(),
             skipped: self.skipped.clone(),
         }
@@ -160,6 +173,44 @@ pub struct Interrupt {
     /// The question, as JSON to the last digit: `question.get()` is its text, from which
     /// `serde_json::from_str` makes whatever type is wanted.
     pub question: Box<RawValue>,
+}
+
+/// Something that a run waits for, from [`Run::waits`].
+///
+/// As JSON it is `kind`, `node` and `since`, `name` for what has one, and `due` if it ends at some
+/// time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WaitInfo {
+    /// What kind of thing.
+    pub kind: WaitKind,
+    /// The signal's name, or that of the effect whose outcome is asked for; empty for a time.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The node that waits.
+    pub node: String,
+    /// Since when, by the store's clock.
+    #[serde(serialize_with = "as_json::time")]
+    pub since: SystemTime,
+    /// Until when, by the store's clock; `None` for as long as it takes.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::optional_time"
+    )]
+    pub due: Option<SystemTime>,
+}
+
+/// What kind of thing a run waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WaitKind {
+    /// Somebody says what became of an effect: see [`Run::interrupts`].
+    Outcome,
+    /// A signal comes: see [`Cx::receive`](crate::Cx::receive).
+    Signal,
+    /// A time comes: see [`Cx::sleep`](crate::Cx::sleep).
+    Time,
 }
 
 impl PartialEq for Interrupt {
@@ -240,6 +291,17 @@ impl<S: ?Sized> Run<S> {
     /// The open questions, by id: what the run waits for.
     pub fn interrupts(&self) -> &[Interrupt] {
         &self.interrupts
+    }
+
+    /// All that the run waits for, open questions included.
+    pub fn waits(&self) -> &[WaitInfo] {
+        &self.waits
+    }
+
+    /// When the run wakes, by the store's clock: what it waits for is there then, or its time is over. In
+    /// the past if it is there already; `None` if nobody knows when, or if it does not wait.
+    pub const fn wakes(&self) -> Option<SystemTime> {
+        self.wakes
     }
 
     /// Why the run failed, if it did: what the call that drove it was told.

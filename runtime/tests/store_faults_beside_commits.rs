@@ -187,7 +187,7 @@ async fn prune(store: &SqliteStore, what: Pruning) -> Result<(), StoreError> {
 async fn perform(store: &SqliteStore, call: &str, epoch: u64) -> Result<(), StoreError> {
     match call {
         "journal" => store.journal(journal("run", epoch, 7)).await,
-        "park" => store.park(park(epoch, 7, "another")).await,
+        "park" => store.park(park(epoch, 7, "another")).await.map(drop),
         "answer" => {
             let answer = with!(answer("run", "q"), effect = Some(effect(7, "pay")));
             store.answer(answer).await

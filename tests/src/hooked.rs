@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 use superstep::Digest;
 use superstep::store::{
     Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
-    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
-    StepRecord, Store, StoreError, StoreFuture, TurnRecord,
+    Listed, Loaded, Mail, NewSignal, Page, Park, Parked, Prune, Pruned, Question, Recording,
+    Registration, RunFilter, Snapshot, StepRecord, Store, StoreError, StoreFuture, TurnRecord,
 };
 
 /// When a hook is called.
@@ -213,7 +213,19 @@ impl Store for Hooked {
         self.around("journal", self.inner.journal(recording))
     }
 
-    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Mail> {
+        self.around("register", self.inner.register(registration))
+    }
+
+    fn mail<'a>(&'a self, run: &'a str, known: u64) -> StoreFuture<'a, Mail> {
+        self.around("mail", self.inner.mail(run, known))
+    }
+
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, ()> {
+        self.around("signal", self.inner.signal(signal))
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, Parked> {
         self.around("park", self.inner.park(park))
     }
 

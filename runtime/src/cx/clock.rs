@@ -1,9 +1,9 @@
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::place::Place;
 use super::{Call, Cx};
 use crate::hash::Digest;
-use crate::store::{EffectKind, EffectRecord, clock};
+use crate::store::{EffectClass, EffectKind, EffectRecord, clock};
 
 /// The name under which readings of the clock are recorded: no effect has it.
 pub(super) const CLOCK: &str = "";
@@ -25,10 +25,16 @@ pub(super) fn now(cx: &Cx) -> SystemTime {
     let Some((n, position)) = cx.log().call(CLOCK) else {
         return read_clock();
     };
-    cx.log().saw(CLOCK, position);
+    cx.log().read(position);
     let task = cx.order_key();
     let name = CLOCK.to_owned();
-    let call = Call { task, name, n };
+    let class = EffectClass::Effect;
+    let call = Call {
+        task,
+        class,
+        name,
+        n,
+    };
     if let Some(time) = journal.clock(&call, position) {
         return time;
     }
@@ -37,18 +43,17 @@ pub(super) fn now(cx: &Cx) -> SystemTime {
         None => read_clock(),
     };
     cx.log().buffer(EffectRecord {
-        step: cx.step(),
-        task,
-        name: call.name,
-        n,
-        kind: EffectKind::Clock,
         call: Some(position),
         attempt: cx.attempt(),
-        request: Digest::default(),
-        excerpt: String::new(),
         response: Some(clock::to_millis(time).to_string()),
-        error: None,
-        recorded: UNIX_EPOCH,
+        ..EffectRecord::new(
+            cx.step(),
+            task,
+            call.name,
+            n,
+            EffectKind::Clock,
+            Digest::default(),
+        )
     });
     time
 }

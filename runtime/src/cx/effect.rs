@@ -6,13 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::UNIX_EPOCH;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::yield_now;
 
 use super::journal::{Asks, Call, EffectJournal, Found, Request, Written};
+use super::order::CallId;
 use super::place::{Place, Visit};
 use super::rehearsal::{Line, Said};
 use super::{APART, AttemptLog, Cx};
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
 use crate::panics;
-use crate::store::{EffectKind, EffectRecord, LONGEST_NAME};
+use crate::store::{EffectClass, EffectKind, EffectRecord, LONGEST_NAME};
 
 /// `Ok(value)` with [`NodeError`] as its error, so that a closure that cannot
 /// fail needs no types.
@@ -155,6 +155,7 @@ impl<'a> Effect<'a> {
             Look::Known(result) => self.settled(journal, result).await,
             Look::New => {
                 let _flight = self.log().fly();
+                self.flush(journal).await?;
                 match self.made(&request, false, f).await {
                     Ok(value) => self.succeed(journal, &request, value).await,
                     Err(error) if error.is_refused() => {
@@ -287,11 +288,11 @@ impl<'a> Effect<'a> {
     }
 
     fn call(&self) -> Call {
-        Call {
-            task: self.cx.order_key(),
-            name: self.name.clone(),
-            n: self.n,
-        }
+        Call::with(self.cx.order_key(), self.id())
+    }
+
+    fn id(&self) -> CallId {
+        (EffectClass::Effect, self.name.clone(), self.n)
     }
 
     fn request(&self) -> Result<Request, NodeError> {
@@ -324,6 +325,7 @@ impl<'a> Effect<'a> {
         let asks = Asks {
             request,
             at_most_once,
+            attempt: self.cx.attempt(),
             reads,
         };
         match journal.find(&self.call(), self.position, &asks) {
@@ -413,6 +415,14 @@ impl<'a> Effect<'a> {
         self.written(written, is_outcome).await
     }
 
+    /// What the node has received is written before anybody outside can know of it.
+    async fn flush(&self, journal: &Arc<dyn EffectJournal>) -> Result<(), NodeError> {
+        match journal.flush(self.cx) {
+            Some(written) => self.written(written, false).await,
+            None => Ok(()),
+        }
+    }
+
     /// Waits until something is on disk, perhaps the outcome; meanwhile no limit of the attempt
     /// is reached.
     async fn written(&self, written: Written<'_>, is_outcome: bool) -> Result<(), NodeError> {
@@ -457,7 +467,21 @@ impl<'a> Effect<'a> {
     ) -> Result<T, NodeError> {
         let settled = journal.settle(self.cx.order_key(), self.cx.attempt());
         self.written(settled, true).await?;
+        self.in_turn().await;
         result
+    }
+
+    /// Until what the node got before this, when it began last, has been shown to it.
+    async fn in_turn(&self) {
+        if self.position == APART {
+            return;
+        }
+        let asking = Asking(self.log(), self.id());
+        poll_fn(|task| match asking.0.shows(&asking.1, task.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 
     /// Whoever is asked what became of the call is told which type is expected.
@@ -480,20 +504,13 @@ impl<'a> Effect<'a> {
     }
 
     fn record(&self, request: &Request, kind: EffectKind) -> EffectRecord {
-        let Call { task, name, n } = self.call();
+        let Call { task, name, n, .. } = self.call();
         EffectRecord {
-            step: self.cx.step(),
-            task,
-            name,
-            n,
-            kind,
             call: Some(self.position),
+            seen: (kind != EffectKind::Intent).then(|| self.log().next_seen()),
             attempt: self.cx.attempt(),
-            request: request.digest,
             excerpt: request.excerpt.clone(),
-            response: None,
-            error: None,
-            recorded: UNIX_EPOCH,
+            ..EffectRecord::new(self.cx.step(), task, name, n, kind, request.digest)
         }
     }
 
@@ -593,6 +610,15 @@ impl AtMostOnce<'_> {
         }
         drop(flight);
         effect.ask(journal, &request, &error.to_string()).await
+    }
+}
+
+/// What is asked of the log until it is shown, or nobody asks any more.
+struct Asking<'a>(&'a AttemptLog, CallId);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asks_no_more(&self.1);
     }
 }
 

@@ -9,21 +9,27 @@
 //! after giving it up. So each record of an attempt either stands before the
 //! engine decides whether to ask, retry or continue, or never comes.
 
+use std::collections::BTreeSet;
 use std::future::{Future, ready};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::SystemTime;
 
 use super::Cx;
+use super::order::CallId;
 use crate::encode::DecodeError;
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
-use crate::store::EffectRecord;
+use crate::store::{Deadline, EffectClass, EffectRecord};
 
-/// The identity of a call: which task, under which name, and which call of that name.
+/// The identity of a call: which task, of which class, under which name, and which call of that
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Call {
     pub(crate) task: Digest,
-    /// Empty for a reading of the clock.
+    pub(crate) class: EffectClass,
+    /// Empty for a reading of the clock, and for a time.
     pub(crate) name: String,
     pub(crate) n: u64,
 }
@@ -32,21 +38,37 @@ impl Call {
     pub(crate) fn of(record: &EffectRecord) -> Self {
         Self {
             task: record.task,
+            class: record.class,
             name: record.name.clone(),
             n: record.n,
         }
     }
+
+    pub(crate) fn with(task: Digest, (class, name, n): CallId) -> Self {
+        Self {
+            task,
+            class,
+            name,
+            n,
+        }
+    }
+
+    /// The same without its task.
+    pub(crate) fn id(&self) -> CallId {
+        (self.class, self.name.clone(), self.n)
+    }
 }
 
 /// A call as its attempt knows it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MadeCall {
+    pub(crate) class: EffectClass,
     pub(crate) name: String,
     pub(crate) n: u64,
     /// Its place among the calls of its attempt, or [`APART`].
     pub(crate) position: u32,
-    /// Whether the node got its outcome.
-    pub(crate) seen: bool,
+    /// As the how-manieth of its attempt the node got its outcome, if it did.
+    pub(crate) seen: Option<u32>,
 }
 
 /// The place of a call that a thread other than the node's own made: when it was
@@ -91,6 +113,8 @@ pub(crate) struct Asks<'a> {
     pub(crate) request: &'a Request,
     /// Whether it must not be made a second time.
     pub(crate) at_most_once: bool,
+    /// By which attempt it would be made.
+    pub(crate) attempt: u32,
     pub(crate) reads: Reads,
 }
 
@@ -133,6 +157,38 @@ impl Found {
 /// How much is shown of an answer that does not decode.
 const ANSWER: usize = 200;
 
+/// What a task begins to wait for, or waits for on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) deadline: Deadline,
+    /// Its place among the calls of its attempt.
+    pub(crate) position: u32,
+    /// As the how-manieth the node would see it.
+    pub(crate) seen: u32,
+}
+
+/// What is known of a wait.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    /// It has come: this is its record.
+    Came(Box<EffectRecord>),
+    /// It has not; with `true` the store has to be told that the task waits, or asked whether the
+    /// time is over.
+    NotYet(bool),
+}
+
+/// What an attempt leaves when it stops to wait.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub(crate) calls: Vec<MadeCall>,
+    pub(crate) buffered: Vec<EffectRecord>,
+    /// The waits that it left pending.
+    pub(crate) open: BTreeSet<CallId>,
+}
+
+/// Resolves when waits are registered.
+pub(crate) type Registered = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
 /// Resolves when what was written is on disk.
 pub(crate) type Written<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
@@ -173,8 +229,45 @@ pub(crate) trait EffectJournal: Send + Sync {
     /// Asks what became of `call`, which attempt `by` made, because of `reason`.
     fn ask(&self, by: &Cx, call: &Call, request: &Request, reason: &str);
 
-    /// Whether nothing is recorded for the open step.
+    /// Whether nothing is recorded for the open step, and nobody waits in it.
     fn is_empty(&self) -> bool;
+
+    /// What `task` has on record in the order in which it got it, if it has waited.
+    fn order(&self, _task: Digest) -> Vec<CallId> {
+        Vec::new()
+    }
+
+    /// The record of a wait, if it has come to something; `position` is its place among the calls
+    /// of its attempt.
+    fn came(&self, _call: &Call, _position: u32) -> Option<EffectRecord> {
+        None
+    }
+
+    /// Attempt `by` waits for `call`: takes what is there.
+    fn want(&self, by: &Cx, call: &Call, waiting: Waiting) -> Wanted;
+
+    /// `waker` is woken when `call` has come.
+    fn attend(&self, _call: &Call, _waker: &Waker) {}
+
+    /// Tells the store what attempt `by` waits for, and asks what is there.
+    fn register(self: Arc<Self>, by: &Cx) -> Registered;
+
+    /// What has to be written before attempt `by` calls the outside world, if it has waited.
+    fn flush(&self, _by: &Cx) -> Option<Written<'_>> {
+        None
+    }
+
+    /// The attempt that `task` has to be continued with, if it has stopped to wait, and whether it
+    /// still has nothing to do.
+    fn rests(&self, _task: Digest) -> Option<(u32, bool)> {
+        None
+    }
+
+    /// The attempt stops to wait.
+    fn stop(&self, _by: &Cx, _stopped: Stopped) {}
+
+    /// The task is tried again: what it saw is no longer in any order.
+    fn retry(&self, _task: Digest) {}
 
     /// A task is done: `calls` are those of its last attempt, in order, and
     /// `buffered` what is not recorded yet. Whatever else earlier attempts recorded

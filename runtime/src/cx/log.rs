@@ -1,11 +1,12 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use super::order::{CallId, Order};
 use super::place::Place;
 use super::{APART, MadeCall};
 use crate::error::Error;
-use crate::store::EffectRecord;
+use crate::store::{EffectClass, EffectRecord};
 
 /// What one attempt of a task did besides its work.
 #[derive(Debug, Default)]
@@ -16,13 +17,23 @@ struct Entries {
     /// Every call, in the order of calling.
     calls: Vec<MadeCall>,
     counts: HashMap<String, u64>,
+    /// The same of waits, for each class.
+    wait_counts: BTreeMap<(EffectClass, String), u64>,
+    /// How many outcomes the node has got.
+    seen: u32,
+    order: Order,
+    /// The waits that are pending, or were when the attempt stopped.
+    open: BTreeSet<CallId>,
+    is_stopped: bool,
+    /// Whether the store has to know about one of them.
+    is_to_register: bool,
     /// Records to be written with the next effect, or with the result.
     buffered: Vec<EffectRecord>,
     /// Calls that were made and are not recorded yet.
     in_flight: usize,
     /// Records that the store has not confirmed yet.
     writing: usize,
-    /// Whether a call waits for an answer.
+    /// Whether a call waits for an answer, or the run has to stop.
     waits: bool,
     /// Who waits in an effect of an attempt that may be given up.
     waiting: Vec<Waker>,
@@ -33,8 +44,8 @@ struct Entries {
     /// What an effect panicked with.
     panic: Option<String>,
     /// Names of effects that threads other than the node's own have made, and
-    /// whether the node got their outcome.
-    apart: BTreeMap<String, bool>,
+    /// as the how-manieth the node got their outcome.
+    apart: BTreeMap<String, Option<u32>>,
     streams: Streams,
     /// What closures have drawn so far, by where their streams begin.
     drawn_inside: HashMap<u64, Streams>,
@@ -50,12 +61,29 @@ struct Streams {
 
 impl Entries {
     fn is_suspended(&self) -> bool {
-        self.waits && self.in_flight == 0
+        self.in_flight == 0 && (self.waits || !self.open.is_empty())
+    }
+
+    fn is_to_be_examined(&self) -> bool {
+        self.is_to_register || self.is_suspended()
     }
 
     /// Who has to examine the attempt now.
     fn driver_if_suspended(&self) -> Option<Waker> {
-        self.driver.clone().filter(|_| self.is_suspended())
+        self.driver.clone().filter(|_| self.is_to_be_examined())
+    }
+
+    /// Notes a call; returns its place among all.
+    fn made(&mut self, class: EffectClass, name: &str, n: u64) -> u32 {
+        let position = u32::try_from(self.calls.len()).unwrap_or(APART - 1);
+        self.calls.push(MadeCall {
+            class,
+            name: name.to_owned(),
+            n,
+            position,
+            seen: None,
+        });
+        position
     }
 
     /// The streams that are counted at `place`, and the number of the first one. A
@@ -71,6 +99,13 @@ impl Entries {
 }
 
 impl AttemptLog {
+    /// Of an attempt that gets what is on record in that order.
+    pub(super) fn in_order(calls: Vec<CallId>) -> Self {
+        let log = Self::default();
+        log.entries().order = Order::of(calls);
+        log
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         // Every change is complete in itself.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,14 +124,19 @@ impl AttemptLog {
         };
         let n = *count;
         *count += 1;
-        let position = u32::try_from(entries.calls.len()).unwrap_or(APART - 1);
-        entries.calls.push(MadeCall {
-            name: name.to_owned(),
-            n,
-            position,
-            seen: false,
-        });
+        let position = entries.made(EffectClass::Effect, name, n);
         Some((n, position))
+    }
+
+    /// Notes a wait of the node, in the same way.
+    pub(super) fn call_wait(&self, class: EffectClass, name: &str) -> (u64, u32) {
+        let mut entries = self.entries();
+        let count = entries.wait_counts.entry((class, name.to_owned()));
+        let count = count.or_default();
+        let n = *count;
+        *count += 1;
+        let position = entries.made(class, name, n);
+        (n, position)
     }
 
     /// Notes the only call under `name`, by a thread other than the node's own; it
@@ -105,21 +145,123 @@ impl AttemptLog {
         let mut entries = self.entries();
         let is_new = !entries.counts.contains_key(name) && !entries.apart.contains_key(name);
         if is_new {
-            entries.apart.insert(name.to_owned(), false);
+            entries.apart.insert(name.to_owned(), None);
         }
         is_new
     }
 
-    /// The node gets the outcome of the call of `name` at `position`.
+    /// The node gets the outcome of the effect of `name` at `position`.
     pub(super) fn saw(&self, name: &str, position: u32) {
         let mut entries = self.entries();
+        let nth = entries.seen;
         let seen = match position {
             APART => entries.apart.get_mut(name),
             position => (entries.calls.get_mut(position as usize)).map(|call| &mut call.seen),
         };
-        if let Some(seen) = seen {
-            *seen = true;
+        if let Some(seen) = seen
+            && seen.is_none()
+        {
+            *seen = Some(nth);
+            entries.seen += 1;
         }
+    }
+
+    /// The node gets the reading of the clock at `position`, which has no place in the order.
+    pub(super) fn read(&self, position: u32) {
+        if let Some(call) = self.entries().calls.get_mut(position as usize) {
+            call.seen = Some(0);
+        }
+    }
+
+    /// As the how-manieth the node gets an outcome that is new.
+    pub(super) fn next_seen(&self) -> u32 {
+        let entries = self.entries();
+        entries.seen.saturating_add(entries.order.len())
+    }
+
+    /// Every call so far but those that are still to be shown, since this start has not come to them.
+    pub(super) fn calls_so_far(&self) -> Vec<MadeCall> {
+        let mut calls = self.calls();
+        let entries = self.entries();
+        calls.retain(|call| !(entries.order).has(&(call.class, call.name.clone(), call.n)));
+        calls
+    }
+
+    /// Whether what `call` came to is shown now: see [`Order`].
+    pub(super) fn shows(&self, call: &CallId, waker: &Waker) -> bool {
+        self.entries().order.shows(call, waker)
+    }
+
+    /// See [`Order::holds_back`].
+    pub(super) fn holds_back(&self, call: &CallId, waker: &Waker) -> bool {
+        self.entries().order.holds_back(call, waker)
+    }
+
+    /// Nobody asks for what is on record of `call`.
+    pub(super) fn asks_no_more(&self, call: &CallId) {
+        self.entries().order.forget(call);
+    }
+
+    /// See [`Order::let_one_go`].
+    pub(super) fn let_one_go(&self) -> bool {
+        self.entries().order.let_one_go()
+    }
+
+    /// A wait is pending; with `is_news` the store has to know about it.
+    pub(super) fn is_pending(&self, call: &CallId, is_news: bool) {
+        let driver = {
+            let mut entries = self.entries();
+            entries.open.insert(call.clone());
+            entries.is_to_register |= is_news;
+            entries.driver_if_suspended()
+        };
+        wake(driver);
+    }
+
+    /// A wait is over, or nobody waits any more.
+    pub(super) fn is_pending_no_more(&self, call: &CallId) {
+        let mut entries = self.entries();
+        entries.order.forget(call);
+        if !entries.is_stopped {
+            entries.open.remove(call);
+        }
+    }
+
+    /// The attempt stops with the waits that are pending now: its node is about to be dropped.
+    pub(super) fn stop(&self) {
+        self.entries().is_stopped = true;
+    }
+
+    /// The waits that are pending, or were when the attempt stopped.
+    pub(super) fn open(&self) -> BTreeSet<CallId> {
+        self.entries().open.clone()
+    }
+
+    /// Whether the store has to know about a wait; asked once.
+    pub(super) fn takes_registration(&self) -> bool {
+        std::mem::take(&mut self.entries().is_to_register)
+    }
+
+    /// The store writes for the attempt as a whole, or has done so.
+    pub(super) fn registers(&self, is_writing: bool) {
+        let mut entries = self.entries();
+        match is_writing {
+            true => entries.writing += 1,
+            false => entries.writing -= 1,
+        }
+    }
+
+    /// Every call so far, in the order of calling; then those without a place in it.
+    pub(super) fn calls(&self) -> Vec<MadeCall> {
+        let entries = self.entries();
+        let apart = entries.apart.iter().map(|(name, seen)| MadeCall {
+            class: EffectClass::Effect,
+            name: name.clone(),
+            n: 0,
+            position: APART,
+            seen: *seen,
+        });
+        entries.calls.iter().cloned().chain(apart).collect()
     }
 
     /// Whether call `n` under `name` was made.
@@ -159,20 +301,6 @@ impl AttemptLog {
     /// Takes what was buffered.
     pub(crate) fn take_buffered(&self) -> Vec<EffectRecord> {
         std::mem::take(&mut self.entries().buffered)
-    }
-
-    /// Every call so far, in the order of calling; then those without a place in it.
-    pub(crate) fn take_calls(&self) -> Vec<MadeCall> {
-        let mut entries = self.entries();
-        let mut calls = std::mem::take(&mut entries.calls);
-        let apart = std::mem::take(&mut entries.apart).into_iter();
-        calls.extend(apart.map(|(name, seen)| MadeCall {
-            name,
-            n: 0,
-            position: APART,
-            seen,
-        }));
-        calls
     }
 
     /// Counts a call that is under way until the guard is dropped.
@@ -245,6 +373,12 @@ impl AttemptLog {
     /// The run has to stop because of `error`; the first one counts.
     pub(super) fn fault(&self, error: Error) {
         self.entries().fault.get_or_insert(error);
+    }
+
+    /// Whether something that it has begun is under way, or being written.
+    pub(super) fn is_in_flight(&self) -> bool {
+        let entries = self.entries();
+        entries.in_flight > 0 || entries.writing > 0
     }
 
     /// Whether the run has to stop.

@@ -6,38 +6,47 @@ mod identity;
 mod journal;
 mod keys;
 mod log;
+mod order;
 mod place;
 mod random;
 mod rehearsal;
 mod signs;
+mod tested;
+mod wait;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::graph::GraphInfo;
 use crate::hash::{Digest, Hasher};
+use crate::store::{Deadline, EffectClass, EffectRecord};
 
 pub(crate) use clock::recorded_time;
 pub use effect::{AtMostOnce, Effect, ok};
 pub(crate) use identity::{RunIdentity, default_seed};
 pub(crate) use journal::{
-    APART, Asks, Call, EffectJournal, Found, MadeCall, Request, UNRECORDED, Written,
+    APART, Asks, Call, EffectJournal, Found, MadeCall, Registered, Request, Stopped, UNRECORDED,
+    Waiting, Wanted, Written,
 };
 pub(crate) use keys::{KeyId, Keyring, order_key};
 use log::AttemptLog;
+pub(crate) use order::CallId;
 use place::Place;
 pub(crate) use place::Visit;
 pub use random::TaskRng;
 pub(crate) use rehearsal::{Cue, Line, Rehearsal, Said};
 use signs::Signs;
+use tested::Tested;
+pub use wait::{Sleep, Wait, Within, WithinOr};
 
 /// The context of one attempt of one task; a node that takes `&Cx` gets it.
 ///
@@ -66,6 +75,18 @@ pub struct Cx {
     log: OnceLock<Box<AttemptLog>>,
     /// Kept if anybody wants to know.
     signs: OnceLock<Box<Signs>>,
+    /// What it receives in a unit test.
+    tested: Option<Box<Tested>>,
+}
+
+/// What becomes of an attempt whose node is pending.
+pub(crate) enum Rest {
+    /// It goes on when something wakes it.
+    Busy,
+    /// The store has to be told something; then it is asked again.
+    Register(Registered),
+    /// It stops until something comes from outside.
+    Suspended,
 }
 
 impl Cx {
@@ -88,6 +109,7 @@ impl Cx {
             has_ended: AtomicBool::new(false),
             log: OnceLock::new(),
             signs: OnceLock::new(),
+            tested: None,
         }
     }
 
@@ -103,8 +125,40 @@ impl Cx {
         let key = keys.known(Hasher::new().part("test").finish());
         Self {
             is_run: false,
+            tested: Some(Box::default()),
             ..Self::new(keys, key, 1, "test", 1)
         }
+    }
+
+    /// For unit tests of a node: it receives a signal with that name. Several of one name are
+    /// received in the order in which they are given here.
+    ///
+    /// In a test no time passes: a [`sleep`](Self::sleep) is over at once, and so is a wait with a deadline
+    /// for which there is no signal. One without a deadline panics and says which signal is
+    /// missing.
+    ///
+    /// # Panics
+    /// If the value has no JSON, and on any context but one from [`test`](Self::test).
+    #[must_use]
+    pub fn with_signal(self, name: &str, value: &(impl Serialize + ?Sized)) -> Self {
+        let tested = self.tested.as_ref();
+        let tested = tested.unwrap_or_else(|| panic!("`with_signal` is for `Cx::test()`"));
+        tested.send(name, value);
+        self
+    }
+
+    /// What a wait comes to in a unit test; `None` in a run.
+    fn tested(&self, class: EffectClass, name: &str, deadline: Deadline) -> Option<Option<String>> {
+        let tested = self.tested.as_ref()?;
+        if class == EffectClass::Time {
+            return Some(None);
+        }
+        let signal = tested.receive(name);
+        assert!(
+            signal.is_some() || deadline != Deadline::Never,
+            "the node waits for signal `{name}`: give it one with `Cx::test().with_signal({name:?}, &value)`"
+        );
+        Some(signal)
     }
 
     /// The run's id.
@@ -180,6 +234,89 @@ impl Cx {
     /// ```
     pub fn now(&self) -> SystemTime {
         clock::now(self)
+    }
+
+    /// Waits for a signal with that name, sent with [`Engine::signal`](crate::Engine::signal), and
+    /// gives its value. A signal that came before counts; of several the oldest is received, and nobody
+    /// receives it again.
+    ///
+    /// While a task waits it costs nothing: when nothing of it is in flight any more, its node is
+    /// **dropped**, with all its futures, and if nothing else runs the run is given back to the
+    /// store, as [`Interrupted`](crate::Status::Interrupted). When the signal comes the node starts again
+    /// from its top, as the same attempt: what it had read is on record and reads the
+    /// same, effects are not made again. Waiting counts for no timeout and no budget. See
+    /// [waiting](crate::guide) in the guides for what `select!` does.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use superstep::prelude::*;
+    ///
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Order { receipt: String }
+    /// #[node]
+    /// async fn payment(_: &Order, cx: &Cx) -> OrderUpdate {
+    ///     let receipt: String = cx.receive("paid").await;
+    ///     Order::update().receipt(receipt)
+    /// }
+    ///
+    /// #[graph(state = Order, start -> payment -> end)]
+    /// struct Shop;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let engine = Engine::builder(Shop).build()?;
+    /// let run = engine.run("order-7", Order::default()).await?;
+    /// assert_eq!(run.status(), Status::Interrupted);
+    ///
+    /// engine.signal("order-7", "paid", "no. 7").await?;
+    /// assert_eq!(engine.resume("order-7").await?.state().receipt, "no. 7");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// It never gives an error. What stops the run: [`Error::WaitRefused`] in a node that is not
+    /// `async`, inside an effect's closure, on another thread, or with an empty name;
+    /// [`Error::NoStore`] without a store; [`Error::Undecodable`] for a signal that is no `T`, which then
+    /// stays first in the queue.
+    pub fn receive<T: DeserializeOwned>(&self, name: &str) -> Wait<'_, T> {
+        Wait::signal(self, name)
+    }
+
+    /// Waits for that time, by the store's clock, from its first poll on; a restart does not begin
+    /// anew. A run that only sleeps is given back to the store, as
+    /// [`Sleeping`](crate::Status::Sleeping), and [`wakes`](crate::Run::wakes) says until when: whoever
+    /// resumes it then goes on. As with [`receive`](Self::receive) the node is dropped meanwhile.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use std::time::Duration;
+    /// use superstep::prelude::*;
+    ///
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Trial { reminded: bool }
+    /// #[node]
+    /// async fn remind(_: &Trial, cx: &Cx) -> TrialUpdate {
+    ///     cx.sleep(Duration::from_secs(14 * 24 * 3_600)).await;
+    ///     Trial::update().reminded(true)
+    /// }
+    /// # #[graph(state = Trial, start -> remind -> end)]
+    /// # struct Reminder;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let engine = Engine::builder(Reminder).build()?;
+    /// let run = engine.run("ada", Trial::default()).await?;
+    /// assert_eq!(run.status(), Status::Sleeping);
+    /// assert!(run.wakes() > Some(std::time::SystemTime::now()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sleep(&self, time: Duration) -> Sleep<'_> {
+        Sleep::call(self, Deadline::In(time))
+    }
+
+    /// Waits until then, in the same way; a time in the past is over at once.
+    pub fn sleep_until(&self, time: SystemTime) -> Sleep<'_> {
+        Sleep::call(self, Deadline::At(time))
     }
 
     /// Random numbers that follow from the run's seed and the task's order key:
@@ -345,12 +482,74 @@ impl Cx {
 
     /// What this attempt did besides its work, from now on.
     fn log(&self) -> &AttemptLog {
-        self.log.get_or_init(Box::default)
+        self.log.get_or_init(|| {
+            let journal = self.journal().filter(|journal| !journal.is_empty());
+            let order = journal.map(|journal| journal.order(self.order_key()));
+            Box::new(AttemptLog::in_order(order.unwrap_or_default()))
+        })
     }
 
-    /// Whether the node must be dropped until it gets an answer.
-    pub(crate) fn is_suspended(&self) -> bool {
-        self.log.get().is_some_and(|log| log.is_suspended())
+    /// What becomes of the attempt, whose node is pending.
+    pub(crate) fn rest(&self) -> Rest {
+        let Some(log) = self.log.get() else {
+            return Rest::Busy;
+        };
+        if log.takes_registration()
+            && let Some(journal) = self.journal()
+        {
+            return Rest::Register(Arc::clone(journal).register(self));
+        }
+        match log.is_suspended() {
+            _ if log.is_in_flight() || log.let_one_go() => Rest::Busy,
+            true => {
+                log.stop();
+                Rest::Suspended
+            }
+            false => Rest::Busy,
+        }
+    }
+
+    /// The store is told something, or has been; if that went wrong the run stops.
+    pub(crate) fn registers(&self, is_writing: bool, result: Result<(), Error>) {
+        self.log().registers(is_writing);
+        if let Err(error) = result {
+            self.log().fault(error);
+            self.log().wait();
+        }
+    }
+
+    /// The attempt stops until something comes from outside.
+    pub(crate) fn stop(&self) {
+        if let (Some(journal), Some(log)) = (self.journal(), self.log.get()) {
+            let stopped = Stopped {
+                calls: log.calls_so_far(),
+                buffered: log.take_buffered(),
+                open: log.open(),
+            };
+            journal.stop(self, stopped);
+        }
+    }
+
+    /// Another attempt follows, if the task has waited.
+    pub(crate) fn retry(&self) {
+        if let Some(journal) = self.journal()
+            && !journal.is_empty()
+        {
+            journal.retry(self.order_key());
+        }
+    }
+
+    /// The attempt with which a task that has stopped to wait goes on, and whether it still has
+    /// nothing to do.
+    pub(crate) fn rests(&self) -> Option<(u32, bool)> {
+        let journal = self.journal().filter(|journal| !journal.is_empty())?;
+        journal.rests(self.order_key())
+    }
+
+    /// What was read and not recorded yet, and every call so far.
+    pub(crate) fn unrecorded(&self) -> (Vec<MadeCall>, Vec<EffectRecord>) {
+        let log = self.log();
+        (log.calls_so_far(), log.take_buffered())
     }
 
     /// Whether the store has something of it to write. If so, `driver` is woken when that
@@ -384,7 +583,7 @@ impl Cx {
             return;
         };
         match self.log.get() {
-            Some(log) => journal.finish(self.order_key(), log.take_calls(), log.take_buffered()),
+            Some(log) => journal.finish(self.order_key(), log.calls(), log.take_buffered()),
             None if journal.is_empty() => {}
             None => journal.finish(self.order_key(), Vec::new(), Vec::new()),
         }

@@ -7,6 +7,7 @@ use super::Engine;
 use super::active::Active;
 use super::core::{Core, EngineIdentity};
 use super::drain::Drain;
+use super::lookout::Lookouts;
 use super::unhurried::Unhurried;
 use crate::error::Error;
 use crate::graph::{Graph, GraphInfo};
@@ -87,6 +88,7 @@ impl<G: Graph> EngineBuilder<G> {
             check_round_trip,
             pause_before,
             pause_after,
+            max_signals,
         } = options;
         let own = &mut self.options;
         own.max_concurrency = max_concurrency.or(own.max_concurrency);
@@ -101,6 +103,7 @@ impl<G: Graph> EngineBuilder<G> {
         own.check_round_trip = check_round_trip.or(own.check_round_trip);
         own.pause_before = pause_before.or(own.pause_before.take());
         own.pause_after = pause_after.or(own.pause_after.take());
+        own.max_signals = max_signals.or(own.max_signals);
         self
     }
 
@@ -132,6 +135,13 @@ impl<G: Graph> EngineBuilder<G> {
     /// How many steps a turn may take; an operator's update restarts the count. Default 1,000, or what the graph says.
     pub fn max_steps(mut self, steps: u64) -> Self {
         self.options.max_steps = Some(steps);
+        self
+    }
+
+    /// How many [signals](crate::Engine::signal) a run may have that it has not received; a further
+    /// one is [`Error::MailboxFull`]. 0 refuses every signal. Default 10,000.
+    pub fn max_signals(mut self, signals: u64) -> Self {
+        self.options.max_signals = Some(signals);
         self
     }
 
@@ -278,6 +288,7 @@ impl<G: Graph> EngineBuilder<G> {
             conflict: settings.conflict,
         };
         let core = Core {
+            lookouts: Lookouts::default(),
             identity: EngineIdentity::new(G::INFO, settings.lease),
             settings,
             store,

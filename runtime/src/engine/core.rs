@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use super::active::Active;
 use super::drain::Drain;
+use super::lookout::Lookouts;
 use super::step::Limits;
 use crate::cx::Rehearsal;
 use crate::error::Error;
@@ -26,6 +27,7 @@ pub(super) struct Core {
     pub(super) blueprint: Blueprint,
     pub(super) active: Active,
     pub(super) drain: Arc<Drain>,
+    pub(super) lookouts: Lookouts,
     pub(super) recent: Recent,
     /// Who stands in for the world outside, in a test.
     pub(super) rehearsal: OnceLock<Arc<dyn Rehearsal>>,

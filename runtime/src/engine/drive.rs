@@ -11,11 +11,13 @@ use super::away::{Away, put_off, time_away};
 use super::core::Core;
 use super::drain::InTime;
 use super::lease::HeldLease;
+use super::lookout::{Attended, Lookouts};
 use super::runtime;
 use super::step::{self, Fanout, StepClock, StepContext};
 use super::stored::Stored;
 use crate::error::Error;
 use crate::session::{Ending, Next, Session, TaskError, Work};
+use crate::store::Parked;
 
 /// Where a driven run is written, under its lease.
 pub(super) struct Writer {
@@ -66,7 +68,7 @@ impl Drive<'_> {
                 Next::Park(park) => {
                     let writer = self.writer();
                     let parked = writer.at.park(&park).await;
-                    if parked.is_ok() {
+                    if matches!(parked, Ok(Parked::Left)) {
                         // Not before: if the park failed, or was dropped, the lease stays.
                         writer.lease.ended();
                     }
@@ -94,16 +96,24 @@ impl Drive<'_> {
                     let context = self.context();
                     // An `.await` alone would copy the whole future into its place.
                     let work = pin!(step::run_task(&context, task));
-                    InTime::new(work, &self.core.drain).await
+                    let work = pin!(InTime::new(work, &self.core.drain));
+                    Attended::new(work, self.session, self.post()).await
                 };
                 self.session.one(result)
             }
             Work::All(finished) => {
                 let fanout = Fanout::new(self.context(), self.core.settings.limits());
-                let results = fanout.run(self.session.frontier_mut(), finished).await;
+                let work = pin!(fanout.run(self.session.frontier_mut(), finished));
+                let results = Attended::new(work, self.session, self.post()).await;
                 self.session.all(results)
             }
         }
+    }
+
+    /// Where to look for what comes.
+    fn post(&self) -> Option<(&Stored, &Lookouts)> {
+        let writer = self.writer.as_deref()?;
+        Some((&writer.at, &self.core.lookouts))
     }
 
     fn away(&self) -> Option<&Arc<Away>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::core::Core;
 use super::patience::Patience;
-use super::shown::run_at;
+use super::shown::{OpenStep, asks, run_at};
 use super::stored::{Asked, Stored, check_id};
 use crate::error::Error;
 use crate::machine::Machine;
@@ -89,18 +89,21 @@ impl RunHandle {
     /// A run as it stands, without moving it.
     pub(super) fn look(&self, head: Head) -> Asked<'_, AnyRun> {
         Box::pin(async move {
-            let (head, questions, machine, tail) =
-                match self.core.recent.take(&head.run, head.chain) {
-                    Some((machine, tail)) => {
-                        (head.clone(), self.at.asked(&head).await?, machine, tail)
-                    }
-                    // The questions of that moment, at which it may stand elsewhere than at `head`.
-                    None => {
-                        let (loaded, machine, tail) = self.load().await?;
-                        (loaded.head, loaded.questions, machine, tail)
-                    }
-                };
-            let run = run_at(&head, &machine, questions);
+            let recent = || self.core.recent.take(&head.run, head.chain);
+            let recent = (!asks(head.status)).then(recent).flatten();
+            let (head, open, machine, tail) = match recent {
+                Some((machine, tail)) => (head, OpenStep::default(), machine, tail),
+                // What is open at that moment, at which it may stand elsewhere than at `head`.
+                None => {
+                    let (loaded, machine, tail) = self.load().await?;
+                    let open = OpenStep {
+                        questions: loaded.questions,
+                        waits: loaded.waits,
+                    };
+                    (loaded.head, open, machine, tail)
+                }
+            };
+            let run = run_at(&head, &machine, open);
             self.core.recent.put(machine, tail);
             Ok(run)
         })

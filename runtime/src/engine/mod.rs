@@ -17,6 +17,7 @@ mod inside;
 mod keeper;
 mod labels;
 mod lease;
+mod lookout;
 mod node;
 mod past;
 mod patience;
@@ -26,6 +27,7 @@ pub(crate) mod replay;
 mod retention;
 mod runtime;
 mod shown;
+mod signal;
 mod start;
 mod states;
 mod step;
@@ -42,6 +44,7 @@ pub use builder::EngineBuilder;
 pub use call::{ForkCall, RunCall, TurnCall};
 pub use drain::Drained;
 pub use fork::At;
+pub use signal::SignalCall;
 
 use self::active::{Driving, Ended, Entered, Known, Part, Purpose, RunResult, StartedWith};
 use self::core::Core;
@@ -234,6 +237,45 @@ impl<G: Graph> Engine<G> {
         let text = encode::to_string(&answer);
         drop(answer);
         run.at.answer_question(question, text).await
+    }
+
+    /// Sends a signal to run `id`: it is kept until the run [receives](crate::Cx::receive) a signal with that
+    /// name, also if nobody waits for one yet, and over turns. Those of one name are received in the
+    /// order in which they were committed, each once. If the run waits for it and is driven by this engine it goes on at
+    /// once, and if another process drives it within a quarter of a second; if nobody does, it
+    /// [wakes](crate::Run::wakes), and goes on when it is [resumed](Self::resume).
+    ///
+    /// With [`.id("…")`](SignalCall::id) a repeated call is harmless, however often a webhook is
+    /// delivered.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use superstep::prelude::*;
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Order { receipt: String }
+    /// # #[node]
+    /// # async fn payment(_: &Order, cx: &Cx) -> OrderUpdate {
+    /// #     Order::update().receipt(cx.receive::<String>("paid").await)
+    /// # }
+    /// # #[graph(state = Order, start -> payment -> end)]
+    /// # struct Shop;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let engine = Engine::builder(Shop).build()?;
+    /// # engine.run("order-7", Order::default()).await?;
+    /// engine.signal("order-7", "paid", "no. 7").id("evt_123").await?;
+    /// engine.signal("order-7", "paid", "no. 7").id("evt_123").await?; // delivered twice
+    /// # engine.resume("order-7").await?;
+    /// # Ok::<(), Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`]; [`Error::RunFinished`] for a run that has ended;
+    /// [`Error::MailboxFull`] beyond the option `max_signals`; [`Error::SignalRefused`] for a name or
+    /// an id that is empty or too long; [`Error::NotRoundTrip`] for a value that JSON would
+    /// change; [`Error::WrongGraph`].
+    pub fn signal(&self, id: &str, name: &str, value: &(impl Serialize + ?Sized)) -> SignalCall<G> {
+        SignalCall::new(Arc::clone(&self.core), id, name, encode::to_string(value))
     }
 
     /// Every committed step of run `id`, oldest first, including those of a fork's

@@ -6,7 +6,7 @@ use super::Engine;
 use super::active::{Purpose, RunResult};
 use super::core::Core;
 use super::handle::RunHandle;
-use super::shown::run_at;
+use super::shown::{OpenStep, run_at};
 use super::start::state_text;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -91,7 +91,7 @@ impl RunHandle {
             state,
         };
         self.at.put_snapshot(epoch, snapshot).await?;
-        let result = run_at(&head, &machine, Vec::new());
+        let result = run_at(&head, &machine, OpenStep::default());
         self.core.recent.put(machine, tail);
         Ok(result)
     }

@@ -6,8 +6,8 @@ use crate::as_json;
 use crate::encode;
 use crate::hash::Digest;
 use crate::machine::{Machine, is_end};
-use crate::run::{AnyRun, Interrupt, RunError};
-use crate::store::{Head, Question, Status, StepRecord, TurnRecord};
+use crate::run::{AnyRun, Interrupt, RunError, WaitInfo, WaitKind};
+use crate::store::{EffectClass, Head, Question, Status, StepRecord, TurnRecord, Wait};
 
 /// A run that has ended.
 pub(super) fn finished_run(
@@ -24,6 +24,8 @@ pub(super) fn finished_run(
         token,
         fingerprint,
         interrupts: Vec::new(),
+        waits: Vec::new(),
+        wakes: None,
         error: None,
         skipped: Vec::new(),
     }
@@ -48,17 +50,29 @@ fn stored_error(text: &str) -> Option<RunError> {
     encode::from_str(text).ok()
 }
 
-/// Whether a run with that status waits for the answers to its open questions.
+/// Whether a run with that status waits for what is open in its step, or would.
 pub(super) const fn asks(status: Status) -> bool {
-    matches!(status, Status::Interrupted | Status::Failed)
+    matches!(
+        status,
+        Status::Interrupted | Status::Sleeping | Status::Failed
+    )
 }
 
-/// A run as it is in its store, with the questions of its open step.
-pub(super) fn run_at(head: &Head, machine: &Machine, questions: Vec<Question>) -> AnyRun {
-    let interrupts = match asks(head.status) {
-        true => interrupts(questions),
-        false => Vec::new(),
+/// What a run that is not being driven has open.
+#[derive(Default)]
+pub(super) struct OpenStep {
+    pub(super) questions: Vec<Question>,
+    pub(super) waits: Vec<Wait>,
+}
+
+/// A run as it is in its store, with what its open step waits for.
+pub(super) fn run_at(head: &Head, machine: &Machine, open: OpenStep) -> AnyRun {
+    let OpenStep { questions, waits } = match asks(head.status) {
+        true => open,
+        false => OpenStep::default(),
     };
+    let waits = waits_of(&questions, &waits);
+    let interrupts = interrupts(questions);
     AnyRun {
         id: head.run.clone(),
         state: Arc::clone(machine.state()),
@@ -68,6 +82,8 @@ pub(super) fn run_at(head: &Head, machine: &Machine, questions: Vec<Question>) -
         token: head.token.clone(),
         fingerprint: Some(machine.chain()),
         interrupts,
+        waits,
+        wakes: head.wakes,
         error: head.error.as_deref().and_then(stored_error).map(Box::new),
         skipped: Vec::new(),
     }
@@ -83,4 +99,27 @@ pub(super) fn interrupts(questions: Vec<Question>) -> Vec<Interrupt> {
         question: as_json::raw(&asked.question),
     })
     .collect()
+}
+
+/// Open questions and waits, as users see them.
+pub(super) fn waits_of(questions: &[Question], waits: &[Wait]) -> Vec<WaitInfo> {
+    let asked = questions.iter().filter(|asked| asked.answer.is_none());
+    let asked = asked.map(|asked| WaitInfo {
+        kind: WaitKind::Outcome,
+        name: asked.name.clone(),
+        node: asked.node.clone(),
+        since: asked.asked,
+        due: None,
+    });
+    let waits = waits.iter().map(|wait| WaitInfo {
+        kind: match wait.class {
+            EffectClass::Signal => WaitKind::Signal,
+            EffectClass::Effect | EffectClass::Time => WaitKind::Time,
+        },
+        name: wait.name.clone(),
+        node: wait.node.clone(),
+        since: wait.since,
+        due: wait.deadline.time(),
+    });
+    asked.chain(waits).collect()
 }

@@ -13,9 +13,9 @@ use super::handle::RunHandle;
 use super::inside;
 use super::lease::HeldLease;
 use super::runtime;
-use super::shown::{finished_run, interrupts, run_at};
+use super::shown::{OpenStep, finished_run, interrupts, run_at, waits_of};
 use super::step::later;
-use super::stored::{Asked, Taken};
+use super::stored::{Asked, Stored, Taken};
 use crate::cx::RunIdentity;
 use crate::encode::{DecodeError, EncodeError};
 use crate::erased::{AnyState, Program, SharedState, Updates};
@@ -24,8 +24,18 @@ use crate::machine::{self, Machine};
 use crate::panics::{Caught, let_go};
 use crate::run::AnyRun;
 use crate::session::load::{check_step, recorded_state};
-use crate::session::{self, Ending, Found, LeftOpen, OutsideStep, Session, Tail};
-use crate::store::{Status, StoreError};
+use crate::session::{self, Ending, Found, Ledger, LeftOpen, OutsideStep, Session, Tail};
+use crate::store::{Mail, Recording, Registration, Status, StoreError, StoreFuture, rules};
+
+impl Ledger for Stored {
+    fn record(&self, recording: Recording) -> StoreFuture<'static, ()> {
+        self.clone().journal(recording)
+    }
+
+    fn register(&self, registration: Registration) -> StoreFuture<'static, Mail> {
+        Self::register(self.clone(), registration)
+    }
+}
 
 /// Tells nodes that still run when the driving ends.
 struct WhileDriven(Arc<RunIdentity>);
@@ -230,7 +240,7 @@ impl RunHandle {
         // Its driver may have finished it between the two reads, and another turn begun.
         if head.status.is_final() || !is_it(head.token.as_deref()) {
             lease.give_back().await;
-            let run = run_at(&head, &machine, Vec::new());
+            let run = run_at(&head, &machine, OpenStep::default());
             return Ok(is_it(run.token()).then_some(run));
         }
         let left = match LeftOpen::of(&*self.core.blueprint.program, loaded, &graphs) {
@@ -266,9 +276,8 @@ impl RunHandle {
                 machine.keys().run().rehearse(Arc::clone(rehearsal));
             }
             let (rules, epoch) = (self.core.settings.rules(), writer.lease.epoch());
-            let at = writer.at.clone();
-            let write = move |journal| at.clone().journal(journal);
-            let mut session = Session::stored(machine, rules, epoch, tail, left, Box::new(write));
+            let ledger = Box::new(writer.at.clone());
+            let mut session = Session::stored(machine, rules, epoch, tail, left, ledger);
             let driven = self
                 .core
                 .drive(&mut session, Some(&mut writer), Instant::now());
@@ -281,7 +290,7 @@ impl RunHandle {
             };
             match ending {
                 Ending::Drained => writer.lease.give_back().await,
-                Ending::Done | Ending::Paused | Ending::Interrupted => writer.lease.ended(),
+                Ending::Done | Ending::Paused | Ending::Waiting => writer.lease.ended(),
             }
             let machine = session.machine();
             let mut run = finished_run(machine, token, Some(machine.chain()));
@@ -293,9 +302,12 @@ impl RunHandle {
                     run.status = Status::Running;
                     return Ok(run);
                 }
-                Ending::Interrupted => {
-                    run.status = Status::Interrupted;
-                    run.interrupts = interrupts(session.questions());
+                Ending::Waiting => {
+                    run.status = session.waits_as();
+                    let (questions, waits) = (session.questions(), session.waits());
+                    run.waits = waits_of(&questions, &waits);
+                    run.wakes = rules::wakes(waits.iter());
+                    run.interrupts = interrupts(questions);
                     return Ok(run);
                 }
             }
@@ -327,12 +339,15 @@ impl RunHandle {
             self.at.check_fields(&head, head.last_graph()).await?;
             self.at.check_version(&head, machine.made_by())?;
         }
-        let questions = loaded.questions.clone();
+        let open = OpenStep {
+            questions: loaded.questions.clone(),
+            waits: loaded.waits.clone(),
+        };
         let found = Found::held(loaded, machine, tail)?;
         let step = found.correction(update, epoch, &self.core.settings.rules())?;
         let committed = self.at.commit(&step.commit).await;
         committed.map_err(|error| self.at.said(error))?;
-        let result = run_at(&head, &step.machine, questions);
+        let result = run_at(&head, &step.machine, open);
         self.core.recent.put(step.machine, step.tail);
         Ok(result)
     }

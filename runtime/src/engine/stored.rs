@@ -17,8 +17,8 @@ use crate::hash::Digest;
 use crate::session::load::check_head;
 use crate::store::{
     Answer, Claim, Commit, Committed, EffectKey, EffectRecord, GraphChange, Head, LONGEST_RUN_ID,
-    Lease, Listed, Loaded, Page, Pages, Park, Question, Recording, Snapshot, StepRecord, Store,
-    StoreError, StoreFuture, TurnRecord,
+    Lease, Listed, Loaded, Mail, NewSignal, Page, Pages, Park, Parked, Question, Recording,
+    Registration, Snapshot, StepRecord, Store, StoreError, StoreFuture, TurnRecord,
 };
 
 /// What a call to the store comes to. An `async fn` would be compiled again in each crate that
@@ -269,6 +269,27 @@ impl Stored {
         })
     }
 
+    pub(super) fn register(self, registration: Registration) -> Asked<'static, Mail, StoreError> {
+        Box::pin(async move {
+            let call = || self.store.register(registration.clone());
+            self.patience
+                .ask(effects_bytes(&registration.effects), call)
+                .await
+        })
+    }
+
+    /// What has come since the signal `known`; nobody waits for a store that is away.
+    pub(super) fn mail(&self, known: u64) -> Asked<'_, Mail, StoreError> {
+        Box::pin(async move {
+            let mail = self.store.mail(&self.id, known);
+            self.patience.ask_once(mail).await
+        })
+    }
+
+    pub(super) fn signal(&self, signal: NewSignal) -> Asked<'_, ()> {
+        self.look(move || self.store.signal(signal.clone()))
+    }
+
     pub(super) fn journal(self, recording: Recording) -> Asked<'static, (), StoreError> {
         Box::pin(async move {
             let call = || self.store.journal(recording.clone());
@@ -278,7 +299,7 @@ impl Stored {
         })
     }
 
-    pub(super) fn park<'a>(&'a self, park: &'a Park) -> Asked<'a, (), StoreError> {
+    pub(super) fn park<'a>(&'a self, park: &'a Park) -> Asked<'a, Parked, StoreError> {
         Box::pin(async {
             let call = || self.store.park(park.clone());
             self.patience.ask(park_bytes(park), call).await

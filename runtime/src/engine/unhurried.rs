@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use crate::hash::Digest;
 use crate::store::{
     Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
-    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
-    StepRecord, Store, StoreFuture, TurnRecord,
+    Listed, Loaded, Mail, NewSignal, Page, Park, Parked, Prune, Pruned, Question, Recording,
+    Registration, RunFilter, Snapshot, StepRecord, Store, StoreFuture, TurnRecord,
 };
 
 pub(super) struct Unhurried(pub(super) Arc<dyn Store>);
@@ -153,7 +153,19 @@ impl Store for Unhurried {
         Box::pin(held(self.0.journal(recording)))
     }
 
-    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Mail> {
+        Box::pin(held(self.0.register(registration)))
+    }
+
+    fn mail<'a>(&'a self, run: &'a str, known: u64) -> StoreFuture<'a, Mail> {
+        Box::pin(held(self.0.mail(run, known)))
+    }
+
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, ()> {
+        Box::pin(held(self.0.signal(signal)))
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, Parked> {
         Box::pin(held(self.0.park(park)))
     }
 

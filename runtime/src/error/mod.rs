@@ -509,6 +509,49 @@ pub enum Error {
         /// What was called, e.g. `` `now()` `` or ``effect `fetch` ``.
         call: Box<str>,
     },
+    /// A node waited where it cannot wait, or for what cannot come.
+    #[error("run `{run}`, step {step}, node `{node}`: {wait} is refused: {reason}")]
+    WaitRefused {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// What was called, e.g. `` `sleep` ``.
+        wait: Box<str>,
+        /// Why not, and what to do.
+        reason: &'static str,
+    },
+    /// The run has ended: it takes no signals any more.
+    #[error(
+        "run `{run}`: it has ended, and takes no more signals; a further turn, which does, begins with `engine.turn`"
+    )]
+    RunFinished {
+        /// The run.
+        run: String,
+    },
+    /// The run has not received so many signals that it takes no more.
+    #[error(
+        "run `{run}`: it has {most} signals that it has not received, and takes no more; let it receive them, or raise \
+         `max_signals`"
+    )]
+    MailboxFull {
+        /// The run.
+        run: String,
+        /// How many it may have: the option `max_signals`.
+        most: u64,
+    },
+    /// A signal that no run could receive.
+    #[error("run `{run}`: a signal with this {what} is refused: {reason}")]
+    SignalRefused {
+        /// The run.
+        run: String,
+        /// Its `name` or `id`.
+        what: &'static str,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
     /// A replay differs from the record.
     #[error(
         "run `{run}`, {}; \
@@ -838,6 +881,8 @@ impl Error {
             StoreError::IdempotencyViolation { step, .. } => {
                 Self::IdempotencyViolation { run, step }
             }
+            StoreError::RunFinished { .. } => Self::RunFinished { run },
+            StoreError::MailboxFull { most, .. } => Self::MailboxFull { run, most },
             StoreError::NoSuchQuestion { question, .. } => Self::QuestionNotFound { run, question },
             StoreError::Answered { question, .. } => Self::AlreadyAnswered { run, question },
             StoreError::OutcomeKnown { question, .. } => Self::AnswerRefused {

@@ -40,6 +40,10 @@ impl Error {
             | Self::EffectChanged { run, .. }
             | Self::EffectPassedOver { run, .. }
             | Self::OtherThread { run, .. }
+            | Self::WaitRefused { run, .. }
+            | Self::RunFinished { run, .. }
+            | Self::MailboxFull { run, .. }
+            | Self::SignalRefused { run, .. }
             | Self::ReplayMismatch { run, .. }
             | Self::StepOpen { run, .. }
             | Self::QuestionNotFound { run, .. }
@@ -87,6 +91,7 @@ impl Error {
             | Self::EffectChanged { step, .. }
             | Self::EffectPassedOver { step, .. }
             | Self::OtherThread { step, .. }
+            | Self::WaitRefused { step, .. }
             | Self::ReplayMismatch { step, .. }
             | Self::StepOpen { step, .. }
             | Self::NotRoundTrip { step, .. }
@@ -122,6 +127,7 @@ impl Error {
             | Self::EffectChanged { node, .. }
             | Self::EffectPassedOver { node, .. }
             | Self::OtherThread { node, .. }
+            | Self::WaitRefused { node, .. }
             | Self::DuplicateNode { node, .. } => Some(node),
             Self::ReplayMismatch { node, .. }
             | Self::EffectNotFound { node, .. }
@@ -201,6 +207,10 @@ codes! {
     EffectChanged: "effect_changed",
     EffectPassedOver: "effect_passed_over",
     OtherThread: "other_thread",
+    WaitRefused: "wait_refused",
+    RunFinished: "run_finished",
+    MailboxFull: "mailbox_full",
+    SignalRefused: "signal_refused",
     ReplayMismatch: "replay_mismatch",
     StepOpen: "step_open",
     QuestionNotFound: "question_not_found",

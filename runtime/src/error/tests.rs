@@ -190,6 +190,23 @@ fn every() -> Vec<Error> {
             passed_over: "charge".into(),
             of_that: 0,
         },
+        Error::WaitRefused {
+            run: run(),
+            step,
+            node,
+            wait: text(),
+            reason,
+        },
+        Error::RunFinished { run: run() },
+        Error::MailboxFull {
+            run: run(),
+            most: 10_000,
+        },
+        Error::SignalRefused {
+            run: run(),
+            what: "name",
+            reason,
+        },
         Error::OtherThread {
             run: run(),
             step,

@@ -344,6 +344,28 @@ pub(crate) fn stored_input(json: &str, position: usize) -> Option<String> {
     None
 }
 
+impl Machine {
+    /// Gives the tasks of the frontier, whose text is `json`, their inputs again; nothing if that is
+    /// empty, since none has one.
+    pub(crate) fn restore_inputs(&mut self, json: &str) -> Result<(), DecodeError> {
+        if json.is_empty() || !self.frontier.iter().any(|task| task.input.is_none()) {
+            return Ok(());
+        }
+        let text = read(json)?;
+        let inputs = text.tasks.iter().flat_map(|group| {
+            let inputs = group.inputs.iter().flatten().map(|input| Some(input.get()));
+            let none = group.inputs.is_none().then_some(None);
+            inputs.chain(none)
+        });
+        for (task, input) in self.frontier.iter_mut().zip(inputs) {
+            if let Some(input) = input.filter(|_| task.input.is_none()) {
+                task.input = Some(self.info.read_input(task.node, input)?);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The frontier of a run that has ended.
 const END_TEXT: &str = "{}";
 

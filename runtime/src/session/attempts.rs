@@ -22,7 +22,7 @@ pub(crate) enum AttemptError {
     Panicked(String),
     /// The driving call's budget is used up.
     Budget,
-    /// It waits for an answer.
+    /// It waits for what comes from outside.
     Suspended,
     /// Its engine drains, and it would only have waited to begin.
     Drained,
@@ -56,7 +56,7 @@ pub(crate) enum TaskError {
     Panicked(String),
     /// The driving call's budget is used up.
     Budget,
-    /// It waits for an answer.
+    /// It waits for what comes from outside.
     Suspended,
     /// Its engine drains, and it would only have waited to begin again.
     Drained,
@@ -137,11 +137,21 @@ impl Attempts {
     }
 
     /// The context of the attempt at the task with that `key` in `step`; none if it
-    /// has to wait for an answer first, since an earlier attempt has begun a call whose
+    /// has to wait first: nothing has come for it yet, or an earlier attempt has begun a call whose
     /// outcome nobody knows, perhaps under another name.
     #[inline]
-    pub(crate) fn begin(&self, keys: &Keyring, key: KeyId, step: u64) -> Option<Cx> {
-        let cx = Cx::new(keys.clone(), key, step, self.info.name, self.number);
+    pub(crate) fn begin(&mut self, keys: &Keyring, key: KeyId, step: u64) -> Option<Cx> {
+        let context = |number| Cx::new(keys.clone(), key, step, self.info.name, number);
+        let mut cx = context(self.number);
+        if let Some((attempt, rests)) = cx.rests() {
+            if rests {
+                return None;
+            }
+            if attempt > self.number {
+                cx = context(attempt);
+                self.number = attempt;
+            }
+        }
         (!cx.ask_for_unknown(UNRECORDED)).then_some(cx)
     }
 
@@ -172,6 +182,7 @@ impl Attempts {
         }
         let delay = backoff::delay(retry, self.number - 1, cx.seed(), cx.order_key());
         self.number += 1;
+        cx.retry();
         Ok(delay)
     }
 
@@ -263,6 +274,7 @@ pub(crate) fn concluded<T>(
     }
     match &result {
         Ok(_) => cx.finish(),
+        Err(AttemptError::Suspended) => cx.stop(),
         Err(error) if asks(error, cx) => result = Err(AttemptError::Suspended),
         Err(_) => {}
     }

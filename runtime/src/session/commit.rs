@@ -154,8 +154,8 @@ pub(super) struct PendingText {
 pub(super) enum Left {
     /// It failed.
     Failed(Error),
-    /// It waits for answers.
-    Interrupted,
+    /// Nothing of it can go on before something comes from outside.
+    Waiting,
     /// Its engine drains.
     Drained,
     /// The same, and tasks of it were dropped.
@@ -183,20 +183,23 @@ pub(super) fn park(
     };
     let (status, error) = match why {
         Left::Failed(error) => (Status::Failed, Some(failure_text(error))),
-        Left::Interrupted => (Status::Interrupted, None),
+        Left::Waiting => (effects.waits_as(), None),
         Left::Paused => (Status::Paused, None),
         Left::Drained if mistake!(DrainIsFailure) => (Status::Failed, None),
         Left::Away(_) | Left::Drained | Left::Dropped(_) => (Status::Running, None),
     };
+    let asked = effects.asked_before();
+    let (waits, known) = (effects.all_waits(), effects.waits.known());
     let (effects, questions) = effects.leave();
     Park {
-        run: run.to_owned(),
-        epoch,
-        status,
         error,
         results: results.into_iter().map(kept).collect(),
         effects,
         questions,
+        asked,
+        waits,
+        known,
+        ..Park::new(run, epoch, status)
     }
 }
 

@@ -2,14 +2,22 @@
 //! little ahead of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::ops::Bound;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Asks, Call, Found, MadeCall, Request, UNRECORDED, recorded_time};
+use super::waits::OpenWaits;
+use crate::cx::{
+    Asks, Call, CallId, Cx, Found, MadeCall, Request, Stopped, UNRECORDED, Waiting, Wanted,
+    recorded_time,
+};
 use crate::encode;
 use crate::hash::{Digest, Hasher};
 use crate::node_error::NodeError;
-use crate::store::{EffectKind, EffectRecord, Question, QuestionKind};
+use crate::store::{
+    EffectClass, EffectKey, EffectKind, EffectRecord, Loaded, Mail, Question, QuestionKind, Status,
+    Wait,
+};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -25,9 +33,35 @@ pub(crate) struct OpenEffects {
     asked: Vec<Question>,
     /// The Rust types of the responses of calls that may have to be asked about.
     expected: BTreeMap<Call, &'static str>,
+    pub(super) waits: OpenWaits,
 }
 
 impl OpenEffects {
+    /// What is stored of the open step, and what has come for the run.
+    pub(crate) fn stored(loaded: &mut Loaded) -> Self {
+        let waits = OpenWaits::stored(
+            mem::take(&mut loaded.waits),
+            mem::take(&mut loaded.signals),
+            loaded.now,
+        );
+        let effects = Self::new(
+            mem::take(&mut loaded.effects),
+            mem::take(&mut loaded.questions),
+        );
+        let mut open = Self { waits, ..effects };
+        if loaded.head.status == Status::Failed {
+            open.begin_anew();
+        }
+        open
+    }
+
+    /// Whoever resumes a failed run has its tasks tried again from their first attempts.
+    fn begin_anew(&mut self) {
+        self.waits.begin_anew();
+        let tasks: BTreeSet<Digest> = self.effects.keys().map(|call| call.task).collect();
+        tasks.into_iter().for_each(|task| self.retry(task));
+    }
+
     pub(crate) fn new(effects: Vec<EffectRecord>, questions: Vec<Question>) -> Self {
         if mistake!(EffectsForgotten) {
             return Self::default();
@@ -40,9 +74,18 @@ impl OpenEffects {
         }
     }
 
-    /// Whether nothing is recorded for the step.
+    /// Whether nothing is recorded for the step, and nobody waits in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.effects.is_empty()
+        self.effects.is_empty() && self.waits.is_empty()
+    }
+
+    /// For the step that follows.
+    pub(super) fn next_step(&mut self) {
+        let waits = mem::take(&mut self.waits).next_step();
+        *self = Self {
+            waits,
+            ..Self::default()
+        };
     }
 
     /// What is known of `call` before it is made. What somebody answered counts only if it
@@ -51,6 +94,7 @@ impl OpenEffects {
         let Asks {
             request,
             at_most_once,
+            attempt,
             reads,
         } = *asks;
         let Some(record) = self.effects.get(call) else {
@@ -61,8 +105,13 @@ impl OpenEffects {
             return Found::New;
         }
         let refusal = refusal(record).filter(|_| !mistake!(RefusedCalledAgain));
-        // Another failure is kept for replays only: the task tries again.
-        let is_tried_again = record.kind == EffectKind::Failed && refusal.is_none();
+        // Another failure is kept for replays, and for the attempt that saw it and waits since.
+        // Asked for something else, after a correction, it is tried again.
+        let is_seen =
+            record.seen.is_some() && record.attempt == attempt && record.request == request.digest;
+        let is_read_again = is_seen && self.has_waited(call.task);
+        let is_tried_again =
+            record.kind == EffectKind::Failed && refusal.is_none() && !is_read_again;
         if is_tried_again || record.kind == EffectKind::Clock || mistake!(EffectCalledAgain) {
             return Found::New;
         }
@@ -78,8 +127,10 @@ impl OpenEffects {
             }
             EffectKind::Done => Found::Response(response),
             EffectKind::Answered => Found::answered(response, reads),
-            EffectKind::Failed => Found::Failure(refusal.unwrap_or_default().to_owned()),
-            EffectKind::Intent | EffectKind::Clock => Found::Unknown(UNRECORDED.into()),
+            EffectKind::Failed => Found::Failure(record.error.clone().unwrap_or_default()),
+            EffectKind::Intent | EffectKind::Clock | EffectKind::Elapsed => {
+                Found::Unknown(UNRECORDED.into())
+            }
         }
     }
 
@@ -96,9 +147,154 @@ impl OpenEffects {
                 && record.call.is_some_and(|place| place <= position)
         };
         let mut records = self.of(task);
-        let (call, _) = records
-            .find(|(call, record)| came_to_something(record) && !asked(&call.name, call.n))?;
+        let is_passed_over = |(call, record): &(&Call, &EffectRecord)| {
+            call.class == EffectClass::Effect
+                && came_to_something(record)
+                && !asked(&call.name, call.n)
+        };
+        let (call, _) = records.find(is_passed_over)?;
         Some(call.clone())
+    }
+
+    /// Whether something of a wait is on record of `task`.
+    fn has_waited(&self, task: Digest) -> bool {
+        self.of(task).any(|(call, _)| call.class.is_wait())
+    }
+
+    /// See [`EffectJournal::order`](crate::cx::EffectJournal::order).
+    pub(super) fn order(&self, task: Digest) -> Vec<CallId> {
+        in_order(self.of(task).map(|(_, record)| record))
+    }
+
+    /// What a wait has come to.
+    pub(super) fn came(&self, call: &Call) -> Option<EffectRecord> {
+        self.effects.get(call).cloned()
+    }
+
+    /// Attempt `by` waits for `call`.
+    pub(super) fn want(&mut self, by: &Cx, call: &Call, waiting: Waiting) -> Wanted {
+        match self.waits.want(by, call, waiting) {
+            Some(record) => {
+                self.put(record.clone());
+                Wanted::Came(Box::new(record))
+            }
+            None => Wanted::NotYet(self.waits.is_news(call)),
+        }
+    }
+
+    /// What attempt `by` has done and not recorded yet: it goes with the next write, and each
+    /// record says as the how-manieth the node got it.
+    pub(super) fn catch_up(
+        &mut self,
+        task: Digest,
+        calls: &[MadeCall],
+        buffered: Vec<EffectRecord>,
+    ) {
+        buffered.into_iter().for_each(|record| self.put(record));
+        let seen = |call: &Call| {
+            let made = |made: &&MadeCall| {
+                (made.class, &made.name, made.n) == (call.class, &call.name, call.n)
+            };
+            calls.iter().find(made).map(|made| made.seen)
+        };
+        let moved = self.of(task).filter_map(|(call, record)| {
+            let seen = seen(call)?.filter(|_| record.kind != EffectKind::Clock);
+            (seen != record.seen).then(|| EffectRecord {
+                seen,
+                ..record.clone()
+            })
+        });
+        let moved: Vec<EffectRecord> = moved.collect();
+        moved.into_iter().for_each(|record| self.put(record));
+    }
+
+    /// All of `task` that is not written, and what any task has received.
+    pub(super) fn unwritten_of(&self, task: Digest) -> Vec<EffectRecord> {
+        let is_due = |call: &&Call| call.task == task || call.class.is_wait();
+        let news = self.news.iter().filter(is_due);
+        news.filter_map(|call| self.effects.get(call))
+            .cloned()
+            .collect()
+    }
+
+    /// The same, if `task` has waited and has to write it before it calls the outside world.
+    pub(super) fn flush(
+        &mut self,
+        task: Digest,
+        calls: &[MadeCall],
+        buffered: Vec<EffectRecord>,
+    ) -> Vec<EffectRecord> {
+        self.catch_up(task, calls, buffered);
+        match mistake!(ReceivedUnwritten) {
+            true => Vec::new(),
+            false => self.unwritten_of(task),
+        }
+    }
+
+    /// Whether `task` has to [flush](Self::flush).
+    pub(super) fn has_to_flush(&self, task: Digest) -> bool {
+        self.has_waited(task)
+    }
+
+    /// Attempt `by` at `task` stops to wait.
+    pub(super) fn stop(&mut self, by: &Cx, task: Digest, stopped: Stopped) {
+        let Stopped {
+            calls,
+            buffered,
+            open,
+        } = stopped;
+        if open.is_empty() && !self.has_waited(task) {
+            return; // it asks what became of an effect: what it saw, it sees again
+        }
+        self.catch_up(task, &calls, buffered);
+        self.waits.stop(by, task, &open);
+    }
+
+    /// `task` is tried again, if it has waited: what it saw is in no order any more, and failures
+    /// are tried again.
+    pub(super) fn retry(&mut self, task: Digest) {
+        self.waits.start(task);
+        if !self.has_waited(task) {
+            return;
+        }
+        let seen = self.of(task).filter(|(_, record)| record.seen.is_some());
+        let unseen = seen.map(|(_, record)| EffectRecord {
+            seen: None,
+            ..record.clone()
+        });
+        let unseen: Vec<EffectRecord> = unseen.collect();
+        unseen.into_iter().for_each(|record| self.put(record));
+    }
+
+    /// The store was told of waits, and has answered.
+    pub(super) fn told(&mut self, mail: Mail, over: Vec<EffectRecord>, closed: &[EffectKey]) {
+        for record in self.waits.told(mail, over, closed) {
+            let call = Call::of(&record);
+            self.effects.insert(call, record);
+        }
+    }
+
+    /// The status of a run that waits for this.
+    pub(crate) fn waits_as(&self) -> Status {
+        let asks = !self.questions.is_empty() || !self.asked.is_empty();
+        match asks || self.waits.is_empty() || self.waits.has_others_than_times() {
+            true => Status::Interrupted,
+            false => Status::Sleeping,
+        }
+    }
+
+    /// The ids of the questions that were open when the run was loaded.
+    pub(super) fn asked_before(&self) -> Vec<String> {
+        let asked = self.questions.iter().map(|asked| asked.id.clone());
+        asked.filter(|_| !mistake!(AnswerPassedOver)).collect()
+    }
+
+    /// All that the tasks of the open step wait for.
+    pub(super) fn all_waits(&self) -> Vec<Wait> {
+        match mistake!(WaitsNotParked) {
+            true => Vec::new(),
+            false => self.waits.waits(),
+        }
     }
 
     /// The recorded reading of the clock, if there is one.
@@ -153,22 +349,26 @@ impl OpenEffects {
 
     /// What a write in a task's `attempt` has to include: readings of
     /// the clock, which never change, and what earlier attempts left unwritten,
-    /// since nobody else will write that.
+    /// since nobody else will write that; and what any task has received, so that nothing that came
+    /// later is on record before it.
     pub(crate) fn overdue(&self, task: Digest, attempt: u32) -> Vec<EffectRecord> {
-        let is_due =
-            |record: &&EffectRecord| record.kind == EffectKind::Clock || record.attempt < attempt;
-        let news = self.news.range((first_of(task), Bound::Unbounded));
-        let news = news.take_while(|call| call.task == task);
-        let records = news.filter_map(|call| self.effects.get(call));
+        let is_due = |record: &&EffectRecord| {
+            record.task == task && (record.kind == EffectKind::Clock || record.attempt < attempt)
+                || record.class.is_wait()
+        };
+        let records = self.news.iter().filter_map(|call| self.effects.get(call));
         records.filter(is_due).cloned().collect()
     }
 
-    /// The store has these.
+    /// The store has these. What has changed since has to be written again, even if it was written
+    /// before: of two writes at once, nobody knows which came last.
     pub(crate) fn mark_written(&mut self, records: &[EffectRecord]) {
         for record in records {
             let call = Call::of(record);
-            if self.effects.get(&call) == Some(record) {
-                self.news.remove(&call);
+            match self.effects.get(&call) {
+                Some(now) if now == record => drop(self.news.remove(&call)),
+                Some(_) => drop(self.news.insert(call)),
+                None => {}
             }
         }
     }
@@ -176,7 +376,10 @@ impl OpenEffects {
     /// No store takes these: the responses among them are forgotten, so that what
     /// else is on record can be kept.
     pub(crate) fn withdraw(&mut self, records: &[EffectRecord]) {
-        for record in records.iter().filter(|one| one.kind == EffectKind::Done) {
+        // What was received came from there.
+        let is_response =
+            |one: &&EffectRecord| one.kind == EffectKind::Done && !one.class.is_wait();
+        for record in records.iter().filter(is_response) {
             let call = Call::of(record);
             if self.news.remove(&call) {
                 self.effects.remove(&call);
@@ -202,7 +405,7 @@ impl OpenEffects {
         if self.is_asked(call) {
             return;
         }
-        let Call { task, name, n } = call.clone();
+        let Call { task, name, n, .. } = call.clone();
         let Some(record) = self.effects.get(call).cloned() else {
             return; // only what was begun can be asked about
         };
@@ -268,22 +471,30 @@ impl OpenEffects {
         }
         // It continued without the answers.
         self.asked.retain(|asked| asked.task != task);
+        self.waits.finish(task);
+        let has_waited = self.has_waited(task);
         let places = calls.into_iter();
-        let mut places: BTreeMap<(String, u64), (u32, bool)> = places
-            .map(|call| ((call.name, call.n), (call.position, call.seen)))
+        let mut places: BTreeMap<CallId, (u32, Option<u32>)> = places
+            .map(|call| ((call.class, call.name, call.n), (call.position, call.seen)))
             .collect();
         let moved: Vec<EffectRecord> = self
             .of(task)
             .filter_map(|(call, record)| {
-                let place = places.remove(&(call.name.clone(), call.n));
+                let made = places.remove(&call.id());
                 // The node continued without an outcome that was recorded too late
                 // for it, and so must a replay.
-                let place = place
-                    .filter(|(_, seen)| *seen || record.kind == EffectKind::Intent)
+                let place = made
+                    .filter(|(_, seen)| seen.is_some() || record.kind == EffectKind::Intent)
                     .map(|(place, _)| place);
-                let is_moved = record.call != place && !mistake!(UncalledKeptInPlace);
-                is_moved.then(|| EffectRecord {
+                // Nobody looks at that of a task that has not waited.
+                let seen = match has_waited && record.kind != EffectKind::Clock {
+                    true => made.and_then(|(_, seen)| seen),
+                    false => record.seen,
+                };
+                let is_moved = (record.call, record.seen) != (place, seen);
+                (is_moved && !mistake!(UncalledKeptInPlace)).then(|| EffectRecord {
                     call: place,
+                    seen,
                     ..record.clone()
                 })
             })
@@ -339,7 +550,7 @@ impl OpenEffects {
     }
 
     /// Those of one task.
-    fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &EffectRecord)> {
+    fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &EffectRecord)> + Clone {
         self.effects
             .range((first_of(task), Bound::Unbounded))
             .take_while(move |(call, _)| call.task == task)
@@ -357,6 +568,7 @@ pub(crate) fn refusal(record: &EffectRecord) -> Option<&str> {
 const fn first_of(task: Digest) -> Bound<Call> {
     Bound::Included(Call {
         task,
+        class: EffectClass::Effect,
         name: String::new(),
         n: 0,
     })
@@ -373,18 +585,45 @@ struct QuestionText<'a> {
     expects: Option<&'a str>,
 }
 
-/// `SHA-256(notes, records)`, each record with all but the time of its writing;
-/// `None` for a step without notes and effects.
+/// What a task has on record, in the order in which it got it; nothing of one that has not
+/// waited.
+pub(crate) fn in_order<'a>(records: impl Iterator<Item = &'a EffectRecord> + Clone) -> Vec<CallId> {
+    if !records.clone().any(|record| record.class.is_wait()) {
+        return Vec::new();
+    }
+    let seen = records.filter_map(|record| Some((record.seen?, Call::of(record).id())));
+    let mut seen: Vec<(u32, CallId)> = seen.collect();
+    seen.sort();
+    seen.into_iter().map(|(_, call)| call).collect()
+}
+
+/// `SHA-256(notes, records)`, each record with all but the time of its writing; class, order and
+/// signal only of tasks that have waited. `None` for a step without notes and effects.
 pub(crate) fn journal_digest<'a>(
     notes: Option<&str>,
-    records: impl Iterator<Item = &'a EffectRecord>,
+    records: impl Iterator<Item = &'a EffectRecord> + Clone,
 ) -> Option<Digest> {
-    let mut records = records.peekable();
-    if notes.is_none() && records.peek().is_none() {
+    if notes.is_none() && records.clone().next().is_none() {
         return None;
     }
+    let waits = records.clone().filter(|record| record.class.is_wait());
+    let waited: BTreeSet<Digest> = waits.map(|record| record.task).collect();
     let hasher = Hasher::new().part(notes.unwrap_or_default());
-    Some(records.fold(hasher, hashed).finish())
+    let hasher = records.fold(hasher, |hasher, record| {
+        let hasher = hashed(hasher, record);
+        match waited.contains(&record.task) {
+            true => in_its_order(hasher, record),
+            false => hasher,
+        }
+    });
+    Some(hasher.finish())
+}
+
+fn in_its_order(hasher: Hasher, record: &EffectRecord) -> Hasher {
+    hasher
+        .part(record.class.as_str())
+        .number(record.seen.map_or(0, |seen| u64::from(seen) + 1))
+        .number(record.signal.unwrap_or_default())
 }
 
 fn hashed(hasher: Hasher, record: &EffectRecord) -> Hasher {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attempts::TaskError;
+use crate::encode::DecodeError;
 use crate::error::Error;
 use crate::graph::GraphInfo;
 use crate::hash::Digest;
@@ -100,6 +101,17 @@ impl Faults<'_> {
         Error::Draining {
             run: self.run(),
             step: Some(self.step()),
+        }
+    }
+
+    /// An input that was written does not come back.
+    pub(super) fn lost_input(&self, error: &DecodeError) -> Error {
+        Error::Undecodable {
+            run: self.0.run().to_owned(),
+            place: format!("the inputs of step {}", self.0.step() + 1),
+            reason: error.to_string(),
+            help: "give the input's type a `Deserialize` that reads what its `Serialize` writes"
+                .into(),
         }
     }
 

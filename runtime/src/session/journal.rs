@@ -3,16 +3,26 @@
 
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::SystemTime;
 
 use super::effects::OpenEffects;
-use crate::cx::{Asks, Call, Cx, EffectJournal, Found, MadeCall, Request, Written};
+use crate::cx::{
+    Asks, Call, CallId, Cx, EffectJournal, Found, MadeCall, Registered, Request, Stopped, Waiting,
+    Wanted, Written,
+};
 use crate::error::Error;
 use crate::hash::Digest;
-use crate::store::{EffectRecord, Recording, StoreError, StoreFuture};
+use crate::store::{EffectRecord, Mail, Recording, Registration, StoreError, StoreFuture};
 
-/// Writes records where the run lives.
-pub(crate) type WriteJournal = Box<dyn Fn(Recording) -> StoreFuture<'static, ()> + Send + Sync>;
+/// Where the run lives, as its tasks write to it.
+pub(crate) trait Ledger: Send + Sync {
+    /// See [`Store::journal`](crate::store::Store::journal).
+    fn record(&self, recording: Recording) -> StoreFuture<'static, ()>;
+
+    /// See [`Store::register`](crate::store::Store::register).
+    fn register(&self, registration: Registration) -> StoreFuture<'static, Mail>;
+}
 
 /// See the module; shared by the session and its tasks.
 pub(crate) struct RunJournal {
@@ -20,7 +30,7 @@ pub(crate) struct RunJournal {
     epoch: u64,
     check: bool,
     open: Mutex<OpenEffects>,
-    write: WriteJournal,
+    ledger: Box<dyn Ledger>,
 }
 
 impl RunJournal {
@@ -31,14 +41,14 @@ impl RunJournal {
         (run, epoch): (&str, u64),
         check: bool,
         open: OpenEffects,
-        write: WriteJournal,
+        ledger: Box<dyn Ledger>,
     ) -> Arc<Self> {
         Arc::new(Self {
             run: run.to_owned(),
             epoch,
             check,
             open: Mutex::new(open),
-            write,
+            ledger,
         })
     }
 
@@ -64,7 +74,7 @@ impl RunJournal {
             epoch: self.epoch,
             effects: effects.clone(),
         };
-        match (self.write)(recording).await {
+        match self.ledger.record(recording).await {
             Ok(()) => {
                 self.open().mark_written(&effects);
                 Ok(())
@@ -80,7 +90,26 @@ impl RunJournal {
 
     /// The step is committed: its effects and questions are history.
     pub(super) fn begin_step(&self) {
-        *self.open() = OpenEffects::default();
+        self.open().next_step();
+    }
+
+    /// What is told to the store about the waits of attempt `by`, and its answer to the waits.
+    async fn make_known(self: Arc<Self>, registration: Registration) -> Result<(), Error> {
+        let Registration {
+            effects,
+            closed,
+            over,
+            ..
+        } = registration.clone();
+        match self.ledger.register(registration).await {
+            Ok(mail) => {
+                let mut open = self.open();
+                open.mark_written(&effects);
+                open.told(mail, over, &closed);
+                Ok(())
+            }
+            Err(error) => Err(Error::from_store(&self.run, error)),
+        }
     }
 }
 
@@ -136,6 +165,70 @@ impl EffectJournal for RunJournal {
 
     fn is_empty(&self) -> bool {
         self.open().is_empty()
+    }
+
+    fn order(&self, task: Digest) -> Vec<CallId> {
+        self.open().order(task)
+    }
+
+    fn came(&self, call: &Call, _position: u32) -> Option<EffectRecord> {
+        self.open().came(call)
+    }
+
+    fn want(&self, by: &Cx, call: &Call, waiting: Waiting) -> Wanted {
+        match self.open_to(by) {
+            Some(mut open) => open.want(by, call, waiting),
+            None => Wanted::NotYet(false),
+        }
+    }
+
+    fn attend(&self, call: &Call, waker: &Waker) {
+        self.open().waits.attend(call, waker);
+    }
+
+    fn register(self: Arc<Self>, by: &Cx) -> Registered {
+        let task = by.order_key();
+        let (calls, buffered) = by.unrecorded();
+        let registration = {
+            let mut open = self.open();
+            open.catch_up(task, &calls, buffered);
+            let (waits, over, closed) = open.waits.news(task);
+            Registration {
+                run: self.run.clone(),
+                epoch: self.epoch,
+                effects: open.unwritten_of(task),
+                waits,
+                closed,
+                over,
+                known: open.waits.known(),
+            }
+        };
+        Box::pin(self.make_known(registration))
+    }
+
+    fn flush(&self, by: &Cx) -> Option<Written<'_>> {
+        let task = by.order_key();
+        if !self.open().has_to_flush(task) {
+            return None;
+        }
+        let (calls, buffered) = by.unrecorded();
+        let due = self.open().flush(task, &calls, buffered);
+        (!due.is_empty()).then(|| -> Written<'_> { Box::pin(self.write_down(due)) })
+    }
+
+    fn rests(&self, task: Digest) -> Option<(u32, bool)> {
+        self.open().waits.rests(task)
+    }
+
+    fn stop(&self, by: &Cx, stopped: Stopped) {
+        let task = by.order_key();
+        if let Some(mut open) = self.open_to(by) {
+            open.stop(by, task, stopped);
+        }
+    }
+
+    fn retry(&self, task: Digest) {
+        self.open().retry(task);
     }
 
     fn finish(&self, task: Digest, calls: Vec<MadeCall>, buffered: Vec<EffectRecord>) {

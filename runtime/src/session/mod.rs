@@ -18,27 +18,33 @@ mod snapshots;
 mod standing;
 #[cfg(test)]
 pub(crate) mod transitions;
+mod waits;
 mod what_if;
 
+use std::collections::HashMap;
 use std::iter::once;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Waker;
+use std::time::{Duration, SystemTime};
 
 use crate::cx::{KeyId, RunIdentity};
 use crate::erased::Updates;
 use crate::error::Error;
+use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine, StepError, Task, result_text, stored_input};
-use crate::store::{Commit, Committed, Park, Question, StoreError};
+use crate::store::{Commit, Committed, Mail, Park, Parked, Question, Status, StoreError, Wait};
 
 pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
 use commit::{Left, Noted, Pending, PendingText, is_held_after};
+pub(crate) use effects::in_order;
 #[cfg(test)]
 pub(crate) use effects::{journal_digest, refusal};
 use faults::{FailedTask, Faults};
 pub(crate) use faults::{catch_reducers, changed, step_error};
 pub(crate) use graphs::{Graphs, check_fields, check_open, check_version};
-use journal::{RunJournal, WriteJournal};
+pub(crate) use journal::Ledger;
+use journal::RunJournal;
 pub(crate) use load::{restore, restore_state};
 pub(crate) use outside::{
     Branch, Found, LeftOpen, OutsideStep, input, is_branch, leaves_a_step_open, outcome,
@@ -129,8 +135,8 @@ pub(crate) enum Next {
 pub(crate) enum Ending {
     /// Nothing is left to do.
     Done,
-    /// The open step waits for answers.
-    Interrupted,
+    /// The open step waits for what comes from outside.
+    Waiting,
     /// Its engine drains: anybody can go on.
     Drained,
     /// It stopped before the open step for a look.
@@ -166,7 +172,7 @@ impl Session {
         epoch: u64,
         tail: Tail,
         left: LeftOpen,
-        write: WriteJournal,
+        ledger: Box<dyn Ledger>,
     ) -> Self {
         let LeftOpen {
             pending,
@@ -175,7 +181,7 @@ impl Session {
             is_new,
         } = left;
         let check = rules.check_round_trip;
-        let journal = RunJournal::new((machine.run(), epoch), check, effects, write);
+        let journal = RunJournal::new((machine.run(), epoch), check, effects, ledger);
         machine.keys().run().record_in(journal.clone());
         let book = Book {
             journal,
@@ -255,6 +261,12 @@ impl Session {
 
     /// The tasks of the open step that are to run now.
     pub(crate) fn start(&mut self) -> Work {
+        if let Some(book) = &self.book
+            && let mut open = book.journal.open()
+            && !open.waits.is_empty()
+        {
+            open.waits.call(&self.places());
+        }
         let pending = self.book.as_mut().map(|book| mem::take(&mut book.pending));
         let pending = pending.unwrap_or_default();
         match self.machine.frontier_mut() {
@@ -332,6 +344,7 @@ impl Session {
         } = results;
         if !failed.is_empty() {
             let results = self.results(&finished);
+            self.keep(finished);
             return self.wait(results);
         }
         let gathered = self.machine.gather(&mut finished);
@@ -369,28 +382,80 @@ impl Session {
         }
     }
 
-    /// Told what became of what was to be kept. The caller has to know why the step was
+    /// Told what became of what was to be kept. If what it waits for is there, the step goes on.
+    /// Else the caller has to know why the step was
     /// left, unless the run is somebody else's by now; if the store
     /// could not keep the results, their tasks run again.
-    pub(crate) fn parked(&mut self, answer: Result<(), StoreError>) -> Next {
+    pub(crate) fn parked(&mut self, answer: Result<Parked, StoreError>) -> Next {
         told!(self, transitions::parked(&answer));
         let Stage::Leaving { why, has_results } = self.take_stage() else {
             return self.untold();
         };
         match (answer, why) {
+            (Ok(Parked::Mail(mail)), _) => self.start_again(mail),
             // Without what no store takes: its task runs again.
             (Err(StoreError::TooLarge { .. }), why) if has_results => self.leave(why, Vec::new()),
             (Err(error @ StoreError::LeaseLost { .. }), _) => self.end(Err(self.said(error))),
             (_, Left::Failed(error) | Left::Away(error) | Left::Dropped(error)) => {
                 self.end(Err(error))
             }
-            (Ok(()), Left::Interrupted) => self.end(Ok(Ending::Interrupted)),
-            (Ok(()), Left::Paused) => self.end(Ok(Ending::Paused)),
-            (Ok(()), Left::Drained) => self.end(Ok(Ending::Drained)),
-            (Err(error), Left::Interrupted | Left::Paused | Left::Drained) => {
+            (Ok(Parked::Left), Left::Waiting) => self.end(Ok(Ending::Waiting)),
+            (Ok(Parked::Left), Left::Paused) => self.end(Ok(Ending::Paused)),
+            (Ok(Parked::Left), Left::Drained) => self.end(Ok(Ending::Drained)),
+            (Err(error), Left::Waiting | Left::Paused | Left::Drained) => {
                 self.end(Err(self.said(error)))
             }
         }
+    }
+
+    /// What tasks of the open step wait for is there.
+    fn start_again(&mut self, mail: Mail) -> Next {
+        if let Some(book) = &self.book {
+            book.journal.open().waits.receive(mail);
+        }
+        let frontier = self.book.as_ref().map_or("", |book| &book.frontier);
+        match self.machine.restore_inputs(frontier) {
+            Ok(()) => Next::Run,
+            Err(error) => self.fail(self.faults().lost_input(&error)),
+        }
+    }
+
+    /// Something has come for the run, whose open step runs.
+    pub(crate) fn mail(&self, mail: Mail) {
+        if let Some(book) = &self.book {
+            let mut open = book.journal.open();
+            open.waits.receive(mail);
+            open.waits.call(&self.places());
+        }
+    }
+
+    /// The places of the tasks in the frontier.
+    fn places(&self) -> HashMap<Digest, usize> {
+        self.machine.frontier_keys().into_iter().zip(0..).collect()
+    }
+
+    /// Until when there is something to wait for: see [`OpenWaits::next_due`].
+    pub(crate) fn next_due(&self, waker: &Waker) -> Option<(Option<SystemTime>, SystemTime)> {
+        let book = self.book.as_ref()?;
+        book.journal.open().waits.next_due(waker)
+    }
+
+    /// The number of the last signal that it knows.
+    pub(crate) fn known(&self) -> u64 {
+        let book = self.book.as_ref();
+        book.map_or(0, |book| book.journal.open().waits.known())
+    }
+
+    /// What the tasks of the open step wait for.
+    pub(crate) fn waits(&self) -> Vec<Wait> {
+        let book = self.book.as_ref();
+        book.map_or_else(Vec::new, |book| book.journal.open().waits.waits())
+    }
+
+    /// The status of a run that waits.
+    pub(crate) fn waits_as(&self) -> Status {
+        let book = self.book.as_ref();
+        book.map_or(Status::Interrupted, |book| book.journal.open().waits_as())
     }
 
     /// Told, before it starts the open step, that the run is to be given back. If nothing was
@@ -545,12 +610,21 @@ impl Session {
         self.leave(Left::Failed(error), Vec::new())
     }
 
-    /// Leaves the open step until it is answered.
+    /// The results of the open step, in case it goes on.
+    fn keep(&mut self, finished: Vec<Option<Finished>>) {
+        let tasks = self.machine.frontier_keys().into_iter().zip(finished);
+        let kept = tasks.filter_map(|(task, done)| Some((task, done?)));
+        if let Some(book) = &mut self.book {
+            book.pending = kept.collect();
+        }
+    }
+
+    /// Leaves the open step until something comes from outside.
     fn wait(&mut self, results: Vec<PendingText>) -> Next {
         if mistake!(WaitIsFailure) {
             return self.leave(Left::Failed(self.budget_exceeded()), results);
         }
-        self.leave(Left::Interrupted, results)
+        self.leave(Left::Waiting, results)
     }
 
     /// Leaves the open step without the tasks that were dropped.
@@ -567,7 +641,7 @@ impl Session {
         let Some(book) = &self.book else {
             return self.end(match why {
                 Left::Failed(error) | Left::Away(error) | Left::Dropped(error) => Err(error),
-                Left::Interrupted => Ok(Ending::Interrupted),
+                Left::Waiting => Ok(Ending::Waiting),
                 Left::Drained => Ok(Ending::Drained),
                 Left::Paused => Ok(Ending::Paused),
             });

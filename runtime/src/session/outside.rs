@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::Rules;
 use super::commit::{Pending, step_commit};
-use super::effects::{OpenEffects, journal_digest};
+use super::effects::{OpenEffects, journal_digest, refusal};
 use super::faults::{catch_reducers, step_error};
 use super::graphs::Graphs;
 use super::load::{corrupt, read_pending, recorded_state, restore_frontier, undecodable};
@@ -24,8 +24,8 @@ use crate::machine::{
 use crate::node_error::NodeError;
 use crate::state::FieldSet;
 use crate::store::{
-    Access, Commit, Creation, EffectKind, EffectRecord, Head, Loaded, Park, PendingResult,
-    Question, Status, StepKind, StepRecord,
+    Access, Commit, Creation, EffectClass, EffectKind, EffectRecord, Head, Loaded, Park,
+    PendingResult, Question, Status, StepKind, StepRecord, Wait,
 };
 
 /// A step from outside, merged and ready to be committed.
@@ -59,12 +59,12 @@ impl LeftOpen {
     /// What is stored of it.
     pub(crate) fn of(
         program: &dyn Program,
-        loaded: Loaded,
+        mut loaded: Loaded,
         graphs: &Graphs,
     ) -> Result<Self, Error> {
         let pending = read_pending(program, &loaded, graphs)?;
         let is_new = loaded.head.status == Status::Running;
-        let effects = OpenEffects::new(loaded.effects, loaded.questions);
+        let effects = OpenEffects::stored(&mut loaded);
         let last = loaded.steps.into_iter().next_back();
         Ok(Self {
             pending,
@@ -95,6 +95,7 @@ struct OpenRecords {
     tasks: Vec<(Digest, String)>,
     effects: Vec<EffectRecord>,
     questions: Vec<Question>,
+    waits: Vec<Wait>,
     pending: Vec<PendingResult>,
 }
 
@@ -126,6 +127,7 @@ impl Found {
             tasks: tasks.unwrap_or_default(),
             effects: loaded.effects,
             questions: loaded.questions,
+            waits: loaded.waits,
             pending: loaded.pending,
         };
         Ok(Self {
@@ -155,13 +157,11 @@ impl Found {
         }
         let (effects, questions) = effects.leave();
         Some(Park {
-            run: self.head.run.clone(),
-            epoch,
-            status: self.head.status,
             error: self.head.error.clone(),
-            results: Vec::new(),
             effects,
             questions,
+            waits: open.waits.clone(),
+            ..Park::new(&*self.head.run, epoch, self.head.status)
         })
     }
 
@@ -182,19 +182,19 @@ impl Found {
     }
 
     /// A correction of a run that is held under the lease with `epoch`, which goes back
-    /// with it; refused if a task that still has to run has effects, since they depend on
-    /// what it saw.
+    /// with it; refused if a task that still has to run has made or received something, since that may
+    /// depend on what it saw.
     pub(crate) fn correction(
         self,
         update: Updates,
         epoch: u64,
         rules: &Rules,
     ) -> Result<OutsideStep, Error> {
-        let is_answered = |open: &OpenRecords| {
+        let has_done_nothing = |open: &OpenRecords| {
             let mut effects = open.effects.iter();
-            effects.all(|effect| open.is_finished(effect.task))
+            effects.all(|effect| open.is_finished(effect.task) || !depends_on_the_state(effect))
         };
-        if !self.open.as_ref().is_none_or(is_answered) && !mistake!(OpenStepCorrected) {
+        if !self.open.as_ref().is_none_or(has_done_nothing) && !mistake!(OpenStepCorrected) {
             let (run, step) = (self.head.run, self.head.step + 1);
             return Err(Error::StepOpen { run, step });
         }
@@ -250,6 +250,17 @@ impl Found {
             tail: snapshots.tail(),
             commit,
         })
+    }
+}
+
+/// Whether what is on record may depend on what its task saw, so that it must not see anything else:
+/// a clock, a time that has come and a failure say the same again.
+fn depends_on_the_state(record: &EffectRecord) -> bool {
+    let is_call = record.class == EffectClass::Effect;
+    match record.kind {
+        EffectKind::Clock | EffectKind::Elapsed => false,
+        EffectKind::Failed => is_call && refusal(record).is_some(),
+        EffectKind::Done | EffectKind::Intent | EffectKind::Answered => true,
     }
 }
 
@@ -412,7 +423,8 @@ pub(crate) fn outcome(
         ),
     })?;
     let is_it = |record: &EffectRecord| {
-        (record.task, &record.name, record.n) == (asked.task, &asked.name, asked.n)
+        record.class == EffectClass::Effect
+            && (record.task, &record.name, record.n) == (asked.task, &asked.name, asked.n)
     };
     let begun = open.into_iter().find(is_it).ok_or_else(|| {
         let place = format!("effect `{}` of the open step", asked.name);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::{Left, Stage, Standing, StepResults, TaskError, TaskResult};
-use crate::store::{Committed, StoreError};
+use crate::store::{Committed, Parked, StoreError};
 
 /// Where a session stands, and what it is told.
 pub(crate) type Transition = (&'static str, &'static str);
@@ -41,7 +41,7 @@ pub(crate) const STAGES: [&str; 17] = [
 ];
 
 /// What a session can be told.
-pub(crate) const TOLD: [&str; 31] = [
+pub(crate) const TOLD: [&str; 32] = [
     "it begins, with tasks",
     "it begins, and pauses",
     "it begins, with nothing to do",
@@ -67,6 +67,7 @@ pub(crate) const TOLD: [&str; 31] = [
     "the lease is lost, says the commit",
     "the commit failed",
     "parked",
+    "not parked: something has come",
     "what is kept is too large",
     "the lease is lost, says the park",
     "the park failed",
@@ -92,8 +93,8 @@ const fn name(stage: &Stage) -> &'static str {
         Stage::Leaving { why, has_results } => match (why, has_results) {
             (Left::Failed(_), true) => STAGES[5],
             (Left::Failed(_), false) => STAGES[6],
-            (Left::Interrupted, true) => STAGES[7],
-            (Left::Interrupted, false) => STAGES[8],
+            (Left::Waiting, true) => STAGES[7],
+            (Left::Waiting, false) => STAGES[8],
             (Left::Paused, _) => STAGES[9],
             (Left::Away(_), true) => STAGES[10],
             (Left::Away(_), false) => STAGES[11],
@@ -156,9 +157,10 @@ pub(super) const fn committed(answer: &Result<Committed, StoreError>) -> &'stati
     }
 }
 
-pub(super) const fn parked(answer: &Result<(), StoreError>) -> &'static str {
+pub(super) const fn parked(answer: &Result<Parked, StoreError>) -> &'static str {
     match answer {
-        Ok(()) => "parked",
+        Ok(Parked::Left) => "parked",
+        Ok(Parked::Mail(_)) => "not parked: something has come",
         Err(StoreError::TooLarge { .. }) => "what is kept is too large",
         Err(StoreError::LeaseLost { .. }) => "the lease is lost, says the park",
         Err(_) => "the park failed",

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::json_diff::shown;
 use crate::node_error::NodeError;
-use crate::store::{EffectKind, EffectRecord};
+use crate::store::{EffectClass, EffectKind, EffectRecord};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -230,8 +230,11 @@ impl WhatIf {
             true => NodeError::that_stands(text),
             false => text.to_owned(),
         });
+        // The fork's own signals have numbers of their own.
+        let signal = None;
         EffectRecord {
             error,
+            signal,
             ..record.clone()
         }
     }
@@ -257,16 +260,19 @@ pub(super) fn key_with(responses: &[GivenResponse], key: Digest) -> Digest {
 
 /// Whether it is of a call whose task saw what came of it, or may see it yet.
 fn is_answer(record: &EffectRecord) -> bool {
-    record.kind != EffectKind::Clock && record.call.is_some()
+    record.class == EffectClass::Effect && record.kind != EffectKind::Clock && record.call.is_some()
 }
 
-/// The same for effects only that are made at most once; a clock is read anew.
+/// The same for effects only that are made at most once; a clock is read anew, and what was waited
+/// for is waited for anew.
 fn left_behind(record: EffectRecord) -> Option<EffectRecord> {
     let record = EffectRecord {
         call: None,
+        seen: None,
         attempt: EffectRecord::LEFT_BEHIND,
         ..record
     };
-    let is_kept = record.kind != EffectKind::Clock && !mistake!(LeftBehindForgotten);
+    let is_call = record.class == EffectClass::Effect && record.kind != EffectKind::Clock;
+    let is_kept = is_call && !mistake!(LeftBehindForgotten);
     is_kept.then_some(record)
 }

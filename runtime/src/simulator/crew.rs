@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::desk::{Desk, Grant, Wish, sit_at};
 use super::drama::Drama;
 use super::world::Stage;
-use crate::cx::Cx;
+use crate::cx::{Cx, Registered, Rest};
 use crate::erased::Program;
 use crate::graph::Done;
 use crate::hash::Digest;
@@ -49,6 +49,8 @@ struct Attempt {
     node: Pin<Box<dyn Future<Output = Result<Done, NodeError>> + Send>>,
     cx: Arc<Cx>,
     desk: Desk,
+    /// What the store is told of its waits.
+    registering: Option<(Registered, Desk)>,
     /// Its node has come to an end.
     is_over: bool,
 }
@@ -127,14 +129,13 @@ impl Crew {
 
     fn start(&mut self, stage: &mut Stage, machine: &Machine, epoch: u64, at: usize) {
         stage.shelf.watch.started(epoch, self.keys[at]);
-        stage.tally.tasks += 1;
         let Slot::Waiting(task) = &self.slots[at] else {
             unreachable!("only what waits is started");
         };
         let task = task.clone();
         let info = &stage.graph.info.nodes[task.node as usize];
         let attempts = Attempts::at(info);
-        self.slots[at] = begin(stage, machine, task, (attempts, 0));
+        self.slots[at] = begin(stage, machine, epoch, task, (attempts, 0));
     }
 
     fn move_task(&mut self, stage: &mut Stage, machine: &Machine, epoch: u64, at: usize) {
@@ -181,7 +182,7 @@ impl Crew {
             Ok(_delay) => {
                 stage.tally.retries += 1;
                 stage.shelf.watch.tried_again(self.keys[at], may_be_tried);
-                begin(stage, machine, task, (attempts, tries + 1))
+                begin(stage, machine, epoch, task, (attempts, tries + 1))
             }
             Err(error) => came(attempts.fail(machine.program(), error, &task)),
         };
@@ -234,13 +235,18 @@ fn came(result: TaskResult) -> Slot {
 fn begin(
     stage: &mut Stage,
     machine: &Machine,
+    epoch: u64,
     task: Task,
-    (attempts, tries): (Attempts, u32),
+    (mut attempts, tries): (Attempts, u32),
 ) -> Slot {
     let step = machine.step() + 1;
     let Some(cx) = attempts.begin(machine.keys(), task.key, step) else {
         return came(attempts.fail(machine.program(), AttemptError::Suspended, &task));
     };
+    if tries == 0 {
+        stage.starts(epoch, &cx);
+    }
+    stage.tally.tasks += 1;
     let is_blocking = stage.graph.info.nodes[task.node as usize].options.blocking;
     let cx = Arc::new(if is_blocking { cx.outliving() } else { cx });
     let (node, input) = (task.node, task.input.clone());
@@ -255,6 +261,7 @@ fn begin(
         node: Box::pin(call),
         cx,
         desk,
+        registering: None,
         is_over: false,
     };
     Slot::Running(Box::new(Running {
@@ -282,14 +289,11 @@ const BY_CHANCE: &str = "as the dice would have it";
 impl Attempt {
     /// One move: what it wishes for is granted, or its node is polled.
     fn poll(&mut self, stage: &mut Stage, epoch: u64) -> Poll<Result<Done, AttemptError>> {
-        if let Some(wish) = self.desk.wish.take() {
-            match grant(stage, epoch, wish) {
-                Ok(grant) => self.desk.grant = Some(grant),
-                Err(wish) => {
-                    self.desk.wish = Some(wish);
-                    return Poll::Pending;
-                }
-            }
+        if self.registering.is_some() && stage.dice.one_in(2) {
+            return self.rest(stage, epoch);
+        }
+        if !granted(&mut self.desk, stage, epoch) {
+            return Poll::Pending;
         }
         let Self { node, cx, desk, .. } = self;
         let polled = sit_at(desk, || {
@@ -299,21 +303,57 @@ impl Attempt {
         for (id, answer) in self.desk.seen.drain(..) {
             stage.shelf.watch.saw(&id, answer);
         }
+        for got in self.desk.got.drain(..) {
+            stage.got(epoch, &self.cx, &got);
+        }
         self.is_over = polled.is_ready();
-        let ended = match polled {
-            Poll::Ready(result) => result.map_err(AttemptError::Failed),
-            Poll::Pending if self.cx.is_suspended() => Err(AttemptError::Suspended),
-            Poll::Pending => return Poll::Pending,
-        };
-        self.cx.end();
-        Poll::Ready(ended)
+        match polled {
+            Poll::Ready(result) => {
+                self.cx.end();
+                Poll::Ready(result.map_err(AttemptError::Failed))
+            }
+            Poll::Pending => self.rest(stage, epoch),
+        }
+    }
+
+    /// As the engine does when a node is pending; at most one write at a time.
+    fn rest(&mut self, stage: &mut Stage, epoch: u64) -> Poll<Result<Done, AttemptError>> {
+        if let Some((registering, desk)) = &mut self.registering {
+            if !granted(desk, stage, epoch) {
+                return Poll::Pending;
+            }
+            let polled = sit_at(desk, || {
+                registering
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()))
+            });
+            let Poll::Ready(result) = polled else {
+                return Poll::Pending;
+            };
+            self.registering = None;
+            self.cx.registers(false, result);
+            return Poll::Pending; // the node is asked first what it makes of it
+        }
+        match self.cx.rest() {
+            Rest::Busy => Poll::Pending,
+            Rest::Register(registering) => {
+                self.cx.registers(true, Ok(()));
+                self.registering = Some((registering, Desk::default()));
+                Poll::Pending
+            }
+            Rest::Suspended => {
+                self.cx.end();
+                Poll::Ready(Err(AttemptError::Suspended))
+            }
+        }
     }
 
     /// It takes too long, its runtime is shut down, or the budget is used up.
     fn cut_short(&mut self, stage: &mut Stage) -> AttemptError {
         stage.tally.cut_short += 1;
         // A call that is on its way arrives, or it never does.
-        if let Some(Wish::Call(id)) = self.desk.wish.take_if(|wish| matches!(wish, Wish::Call(_)))
+        let is_call = |wish: &mut Wish| matches!(wish, Wish::Call(..));
+        if let Some(Wish::Call(id, _)) = self.desk.wish.take_if(is_call)
             && stage.dice.one_in(2)
         {
             let _ = stage.outside.call(&id, 0);
@@ -332,7 +372,8 @@ impl Attempt {
 /// The outcome of a wish; the wish again, if there is none yet.
 fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Result<Grant, Wish> {
     Ok(match wish {
-        Wish::Call(id) => {
+        Wish::Call(id, got) => {
+            stage.calls_with(epoch, &got);
             stage.shelf.watch.called(epoch, &id);
             stage.tally.calls += 1;
             Grant::Called(stage.outside.call(&id, stage.rates.failures))
@@ -346,5 +387,26 @@ fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Result<Grant, Wish> {
             stage.tally.recorded += recording.effects.len() as u64;
             Grant::Written(written)
         }
+        Wish::Register(registration) => {
+            let answer = stage.shelf.register(registration.clone());
+            let is_unwell = matches!(answer, Err(StoreError::Backend { .. }));
+            if is_unwell && stage.dice.one_in(2) {
+                return Err(Wish::Register(registration));
+            }
+            stage.tally.registered += registration.waits.len() as u64;
+            Grant::Registered(answer)
+        }
     })
+}
+
+/// Whether nothing is wished for any more at that desk.
+fn granted(desk: &mut Desk, stage: &mut Stage, epoch: u64) -> bool {
+    let Some(wish) = desk.wish.take() else {
+        return true;
+    };
+    match grant(stage, epoch, wish) {
+        Ok(grant) => desk.grant = Some(grant),
+        Err(wish) => desk.wish = Some(wish),
+    }
+    desk.wish.is_none()
 }

@@ -11,22 +11,29 @@ use std::task::Poll;
 use super::outside::EffectId;
 use crate::cx::Cx;
 use crate::node_error::NodeError;
-use crate::store::{Recording, StoreError};
+use crate::session::Ledger;
+use crate::store::{EffectKey, Mail, Recording, Registration, StoreError, StoreFuture};
 
 /// What a task waits for.
 #[derive(Debug)]
 pub(super) enum Wish {
-    /// For the outside world to be called.
-    Call(EffectId),
+    /// For the outside world to be called, by a task that has received this.
+    Call(EffectId, Vec<Got>),
     /// For records to be written.
     Write(Recording),
+    /// For the store to be told of waits.
+    Register(Registration),
 }
+
+/// What a task has got from a wait: which one, and the value, if anything came.
+pub(super) type Got = (EffectKey, Option<u64>);
 
 /// Its outcome.
 #[derive(Debug)]
 pub(super) enum Grant {
     Called(Result<u64, NodeError>),
     Written(Result<(), StoreError>),
+    Registered(Result<Mail, StoreError>),
 }
 
 /// One attempt's desk.
@@ -36,6 +43,8 @@ pub(super) struct Desk {
     pub(super) grant: Option<Grant>,
     /// What its node got to see.
     pub(super) seen: Vec<(EffectId, u64)>,
+    /// What its node got from waits since it was polled last.
+    pub(super) got: Vec<Got>,
     /// The error with which the node fails when it has done its work.
     pub(super) fate: Option<NodeError>,
 }
@@ -67,11 +76,11 @@ async fn wish(wish: Wish) -> Grant {
     .await
 }
 
-/// Calls the outside world.
-pub(super) async fn call(id: EffectId) -> Result<u64, NodeError> {
-    match wish(Wish::Call(id)).await {
+/// Calls the outside world, for a task that has received this.
+pub(super) async fn call(id: EffectId, got: Vec<Got>) -> Result<u64, NodeError> {
+    match wish(Wish::Call(id, got)).await {
         Grant::Called(answer) => answer,
-        Grant::Written(_) => unreachable!("a call is granted as a call"),
+        other => unreachable!("a call is granted as a call, and not as {other:?}"),
     }
 }
 
@@ -79,8 +88,34 @@ pub(super) async fn call(id: EffectId) -> Result<u64, NodeError> {
 pub(super) async fn write(recording: Recording) -> Result<(), StoreError> {
     match wish(Wish::Write(recording)).await {
         Grant::Written(answer) => answer,
-        Grant::Called(_) => unreachable!("a write is granted as a write"),
+        other => unreachable!("a write is granted as a write, and not as {other:?}"),
     }
+}
+
+/// Tells the store of waits.
+pub(super) async fn register(registration: Registration) -> Result<Mail, StoreError> {
+    match wish(Wish::Register(registration)).await {
+        Grant::Registered(answer) => answer,
+        other => unreachable!("waits are granted as such, and not as {other:?}"),
+    }
+}
+
+/// The store, as the tasks of an owner reach it.
+pub(super) struct Slot;
+
+impl Ledger for Slot {
+    fn record(&self, recording: Recording) -> StoreFuture<'static, ()> {
+        Box::pin(write(recording))
+    }
+
+    fn register(&self, registration: Registration) -> StoreFuture<'static, Mail> {
+        Box::pin(register(registration))
+    }
+}
+
+/// Its node got this from a wait.
+pub(super) fn got(got: Got) {
+    DESK.with_borrow_mut(|desk| desk.got.push(got));
 }
 
 /// Its node got `answer` from an effect.

@@ -3,14 +3,17 @@
 
 use super::bugs::Bug;
 use super::crew::{Crew, Moved, step_results};
+use super::desk;
 use super::owner::Phase;
 use super::stored;
 use super::world::Stage;
+use std::task::Waker;
+
 use crate::error::Error;
 use crate::hash::{Digest, Hasher};
 use crate::machine::Machine;
 use crate::session::{Ending, LeftOpen, Next, Rules, Session, Tail, TaskError, TaskResult, Work};
-use crate::store::{Commit, Committed, Park, Status, StoreError};
+use crate::store::{Commit, Committed, Park, Parked, Status, StoreError};
 
 /// The most steps of a turn of a simulated run, and the most tasks of a step.
 pub(super) const MOST_STEPS: u64 = 16;
@@ -51,10 +54,8 @@ impl Drive {
         tail: Tail,
         left: LeftOpen,
     ) -> Phase {
-        let write = Box::new(|journal| -> crate::store::StoreFuture<'static, ()> {
-            Box::pin(super::desk::write(journal))
-        });
-        let mut session = Session::stored(machine, rules(stage), epoch, tail, left, write);
+        let ledger = Box::new(desk::Slot);
+        let mut session = Session::stored(machine, rules(stage), epoch, tail, left, ledger);
         let next = session.begin();
         Phase::Driving(Box::new(Self {
             session,
@@ -129,6 +130,12 @@ impl Drive {
     }
 
     fn work(mut self: Box<Self>, stage: &mut Stage, mut crew: Crew) -> Phase {
+        if stage.dice.one_in(8)
+            && self.session.next_due(Waker::noop()).is_some()
+            && let Some(mail) = stage.shelf.mail(self.session.known())
+        {
+            self.session.mail(mail);
+        }
         match crew.go_on(stage, self.session.machine(), self.epoch) {
             Moved::On => {
                 self.doing = Doing::Step(crew);
@@ -159,7 +166,7 @@ impl Drive {
         let is_cut = errors.clone().any(is_cut);
         self.leaves = has_errors.then(|| match errors.find(ends) {
             None if is_cut => Status::Running,
-            None => Status::Interrupted,
+            None => self.session.waits_as(),
             Some(TaskError::Fault(fault)) if fault.is_of_store() => Status::Running,
             Some(_) => Status::Failed,
         });
@@ -202,8 +209,14 @@ impl Drive {
 
     fn park(mut self: Box<Self>, stage: &mut Stage, park: Park) -> Phase {
         let parked = stage.shelf.park(park.clone());
-        if parked.is_ok() {
+        if let Ok(Parked::Mail(_)) = parked {
+            stage.tally.met += 1;
+            // The step goes on.
+            (self.finished, self.leaves) = (Vec::new(), None);
+        }
+        if matches!(parked, Ok(Parked::Left)) {
             stage.tally.parked += 1;
+            stage.tally.waited += u64::from(!park.waits.is_empty());
             stage.tally.paused += u64::from(park.status == Status::Paused);
             stage.tally.kept += park.results.len() as u64;
             stage.tally.asked += park.questions.len() as u64;
@@ -225,7 +238,7 @@ impl Drive {
                 let (machine, tail) = self.session.into_parts();
                 return Phase::Done(Box::new((machine, tail)));
             }
-            Ok(Ending::Interrupted) => {}
+            Ok(Ending::Waiting) => {}
             // A lease that the last write has not given back.
             Ok(Ending::Drained) | Err(_) => drop(stage.shelf.release(self.epoch)),
         }

@@ -13,14 +13,15 @@ use super::outside::{EffectId, id_of, is_readable};
 use super::pauses;
 use super::reference::{End, Reference};
 use super::shelf::RUN;
+use super::waits::Signals;
 use crate::encode;
 use crate::hash::Digest;
 use crate::machine::TaskNote;
 use crate::mistakes;
 use crate::session::{Pauses, journal_digest, refusal};
 use crate::store::{
-    Access, EffectKind, EffectRecord, Head, Lease, Park, PendingResult, Status, StepKind,
-    StepRecord,
+    Access, EffectKind, EffectRecord, Head, Lease, NewSignal, Park, PendingResult, Status,
+    StepKind, StepRecord,
 };
 
 /// An invariant that did not hold.
@@ -57,6 +58,9 @@ pub(super) struct Watch {
     recorded: HashMap<EffectId, EffectRecord>,
     /// Calls that must not be repeated and, as far as is known, happened.
     made: HashSet<EffectId>,
+    pub(super) signals: Signals,
+    /// Whether the run has failed since the open step is open: then its tasks begin anew.
+    pub(super) has_failed: bool,
     /// Something was written since the last check.
     is_due: bool,
     /// How many kept results were merged together with others that saw a newer state.
@@ -82,6 +86,8 @@ impl Watch {
             pauses,
             status: Status::Running,
             is_stopped: false,
+            signals: Signals::default(),
+            has_failed: false,
             recorded: HashMap::new(),
             made: HashSet::new(),
             is_due: false,
@@ -97,7 +103,12 @@ impl Watch {
         self.first.get_or_insert(Violation { invariant, details });
     }
 
-    fn claim(&mut self, holds: bool, invariant: &'static str, details: impl Fn() -> String) {
+    pub(super) fn claim(
+        &mut self,
+        holds: bool,
+        invariant: &'static str,
+        details: impl Fn() -> String,
+    ) {
         if !holds {
             self.report(invariant, details());
         }
@@ -110,6 +121,16 @@ impl Watch {
 
     pub(super) const fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Somebody has sent a signal.
+    pub(super) fn sent(&mut self, signal: &NewSignal) {
+        self.signals.send(signal);
+    }
+
+    /// How many signals were received.
+    pub(super) fn received(&self) -> u64 {
+        self.signals.received()
     }
 
     pub(super) const fn reference(&self) -> &Reference {
@@ -203,6 +224,7 @@ impl Watch {
             self.claim(is_listed, "a run stops only where it is to", String::new);
         }
         self.status = status;
+        self.has_failed |= status == Status::Failed;
         self.is_stopped |= status != Status::Running;
     }
 
@@ -252,8 +274,10 @@ impl Watch {
                 self.made.remove(&id_of(effect));
             }
         }
-        let stands =
-            |effect: &&EffectRecord| effect.kind == EffectKind::Done || refusal(effect).is_some();
+        let stands = |effect: &&EffectRecord| {
+            matches!(effect.kind, EffectKind::Done | EffectKind::Elapsed)
+                || refusal(effect).is_some()
+        };
         for effect in effects.iter().filter(stands) {
             let before = self.recorded.insert(id_of(effect), effect.clone());
             let same = before.is_none_or(|before| before.response == effect.response);
@@ -325,6 +349,8 @@ impl Watch {
         self.run.clone_from(&head.run);
         self.epoch = 1;
         (self.status, self.is_stopped) = (head.status, false);
+        self.has_failed = false;
+        self.signals = Signals::of_fork(head.step);
         self.commits.clear();
         self.tokens.clear();
         self.kept.clear();
@@ -485,6 +511,7 @@ impl Watch {
             format!("{said:?}, not {right:?}")
         });
         self.is_stopped = said == Status::Paused;
+        self.has_failed = false;
     }
 
     /// A replay has to know which tasks of a step saw an older state than the others.

@@ -35,10 +35,12 @@ mod owner;
 mod pauses;
 mod person;
 mod reference;
+mod sender;
 mod shelf;
 mod stored;
 mod tale;
 mod tally;
+mod waits;
 mod world;
 
 use std::collections::BTreeSet;
@@ -174,6 +176,9 @@ fn cannot_be(stage: &str, told: &str) -> Option<&'static str> {
             "it commits, and is done" | "it commits, and pauses",
             "committed before, and still held",
         ) => Some("such a commit has given the lease back"),
+        (stage, "not parked: something has come") if !stage.contains("waits") => {
+            Some("nothing is waited for there")
+        }
         (_, "its token is spent") => Some("only the first step of a turn has a token"),
         (stage, "what is kept is too large") if stage.contains("without results") => {
             Some("an error and a question have a size that every store takes")

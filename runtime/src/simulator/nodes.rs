@@ -10,20 +10,61 @@ use super::dice::mix;
 use super::drama::hops;
 use super::graphs::ARMS;
 use super::tale::{Card, Tale};
-use crate::cx::{Cx, Request};
+use std::time::Duration;
+
+use crate::cx::{CallId, Cx, Request};
 use crate::erased::Updates;
 use crate::graph::{Done, EdgeInfo, EdgeKind, GraphInfo, Hops, NodeId, RowInfo};
 use crate::hash::Digest;
 use crate::node_error::NodeError;
+use crate::store::{EffectClass, EffectKey};
 
 /// The name of the effect that must not be repeated.
 pub(super) const ONCE: &str = "pay";
 
-/// The outcomes of a task's effects, in the order of its calls; `None` for a failure.
+/// The names of the signals that tasks wait for.
+pub(super) const SIGNALS: [&str; 2] = ["go", "stop"];
+
+/// The outcomes of a task's effects and waits, in the order of its calls; `None` for a failure, and
+/// if nothing came in time.
 pub(super) type Answers = Vec<Option<u64>>;
 
-/// One call of an effect: its name, and which call of that name.
-pub(super) type Call = (&'static str, u64);
+/// One thing that a task asks for: the name, and which of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// An effect.
+    Effect(&'static str, u64),
+    /// A signal.
+    Signal(&'static str, u64),
+    /// The same, for a limited time.
+    Within(&'static str, u64),
+    /// A time.
+    Nap(u64),
+    /// Whichever of these two signals comes first; if both are there, the first of the two.
+    Race(&'static str, &'static str),
+}
+
+impl Call {
+    /// The keys under which it is recorded: of which class, under which name, which of that.
+    pub(super) fn ids(self) -> Vec<CallId> {
+        let id = |class, name: &str, n| (class, name.to_owned(), n);
+        match self {
+            Self::Effect(name, n) => vec![id(EffectClass::Effect, name, n)],
+            Self::Signal(name, n) | Self::Within(name, n) => {
+                vec![id(EffectClass::Signal, name, n)]
+            }
+            Self::Nap(n) => vec![id(EffectClass::Time, "", n)],
+            Self::Race(one, other) => [one, other]
+                .map(|name| id(EffectClass::Signal, name, 0))
+                .into(),
+        }
+    }
+}
+
+/// Whether the call must not be repeated.
+fn is_once(call: Call) -> bool {
+    matches!(call, Call::Effect(ONCE, _))
+}
 
 /// What a task may see.
 pub(super) struct View<'a> {
@@ -49,22 +90,39 @@ const WRITES: u64 = 3;
 const CALLS: u64 = 4;
 const BEARS: u64 = 5;
 const SHORTENS: u64 = 1 << 40;
+const TIMES: u64 = 1 << 41;
 /// The choices that follow, one for each edge.
 const ITEMS: u64 = 6;
 
 impl View<'_> {
     /// The effects that the task calls, one after the other.
     pub(super) fn calls(&self) -> &'static [Call] {
-        let calls: &[Call] = match fate(self.key, CALLS, 6) {
-            0 => &[("ask", 0)],
-            1 => &[("ask", 0), ("ask", 1)],
-            2 => &[("ask", 0), (ONCE, 0)],
-            3 => &[(ONCE, 0)],
+        use Call::{Effect, Nap, Race, Signal, Within};
+        // A node that keeps its thread cannot wait.
+        let kinds = match self.graph.nodes[self.node as usize].options.blocking {
+            true => 6,
+            false => 12,
+        };
+        let kind = fate(self.key, CALLS, kinds);
+        let calls: &[Call] = match if kinds == 6 && kind > 3 { 12 } else { kind } {
+            0 => &[Effect("ask", 0)],
+            1 => &[Effect("ask", 0), Effect("ask", 1)],
+            2 => &[Effect("ask", 0), Effect(ONCE, 0)],
+            3 => &[Effect(ONCE, 0)],
+            4 => &[Signal("go", 0), Effect("ask", 0)],
+            5 => &[Effect("ask", 0), Within("go", 0), Effect(ONCE, 0)],
+            6 => &[Nap(0), Effect("ask", 0), Nap(1)],
+            7 => &[
+                Race("go", "stop"),
+                Within("go", 1),
+                Effect("ask", 0),
+                Signal("stop", 1),
+            ],
             _ => &[],
         };
         // A second attempt may go another way.
         let is_shorter = self.attempt == 2 && fate(self.key, SHORTENS, 2) == 0;
-        let first = calls.iter().take_while(|(name, _)| *name != ONCE).count();
+        let first = calls.iter().take_while(|call| !is_once(**call)).count();
         match is_shorter {
             true => &calls[..first.min(1)],
             false => calls,
@@ -105,26 +163,75 @@ impl View<'_> {
             return Err(NodeError::permanent("as foreseen"));
         }
         let mut answers = Answers::new();
-        for (name, n) in self.calls() {
-            let effect = cx.effect(name, &self.asks(&answers));
-            let id = (self.key, (*name).to_owned(), *n);
-            let answer = match *name {
-                ONCE => effect.at_most_once().run(|| desk::call(id)).await,
-                _ => effect.run(|| desk::call(id)).await,
+        let mut got = Vec::new();
+        for call in self.calls() {
+            let answer = match *call {
+                Call::Effect(name, n) => self.call(cx, (name, n), &answers, &got).await?,
+                wait => {
+                    let (id, answer) = self.wait(cx, wait).await;
+                    let (class, name, n) = id;
+                    let key = EffectKey::new(self.step, self.key, name, n).of_class(class);
+                    got.push((key, answer));
+                    got.last().cloned().into_iter().for_each(desk::got);
+                    answer
+                }
             };
-            match answer {
-                Ok(answer) => {
-                    desk::saw(cx, (name, *n), answer);
-                    answers.push(Some(answer));
-                }
-                // What is refused is refused for good.
-                Err(error) if error.is_refused() || self.bears_failure(&answers) => {
-                    answers.push(None);
-                }
-                Err(error) => return Err(error),
-            }
+            answers.push(answer);
         }
         desk::fate().map_or_else(|| Ok(self.done(&answers)), Err)
+    }
+
+    /// Calls an effect, for a task that has received `got`; `None` for a failure that the task
+    /// bears.
+    async fn call(
+        &self,
+        cx: &Cx,
+        (name, n): (&'static str, u64),
+        answers: &Answers,
+        got: &[desk::Got],
+    ) -> Result<Option<u64>, NodeError> {
+        let effect = cx.effect(name, &self.asks(answers));
+        let id = (self.key, name.to_owned(), n);
+        let call = || desk::call(id, got.to_vec());
+        let answer = match name {
+            ONCE => effect.at_most_once().run(call).await,
+            _ => effect.run(call).await,
+        };
+        match answer {
+            Ok(answer) => {
+                desk::saw(cx, (name, n), answer);
+                Ok(Some(answer))
+            }
+            // What is refused is refused for good.
+            Err(error) if error.is_refused() || self.bears_failure(answers) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits; returns what came first, and its value.
+    async fn wait(&self, cx: &Cx, call: Call) -> (CallId, Option<u64>) {
+        let mut ids = call.ids();
+        match call {
+            Call::Effect(..) => unreachable!("an effect is no wait"),
+            Call::Signal(name, _) => (ids.remove(0), Some(cx.receive(name).await)),
+            Call::Within(name, _) => {
+                let time = Duration::from_secs(fate(self.key, TIMES, 5));
+                (ids.remove(0), cx.receive(name).within(time).await)
+            }
+            Call::Nap(n) => {
+                let time = Duration::from_secs(fate(self.key, TIMES ^ n, 5));
+                cx.sleep(time).await;
+                (ids.remove(0), None)
+            }
+            Call::Race(one, other) => {
+                let (one, other) = (cx.receive(one), cx.receive(other));
+                tokio::select! {
+                    biased;
+                    value = one => (ids.remove(0), Some(value)),
+                    value = other => (ids.remove(1), Some(value)),
+                }
+            }
+        }
     }
 
     /// The task's result if nothing goes wrong.

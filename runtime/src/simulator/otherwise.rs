@@ -10,7 +10,7 @@ use crate::hash::Digest;
 use crate::machine::Machine;
 use crate::node_error::NodeError;
 use crate::session::{GivenResponse, WhatIf};
-use crate::store::{EffectKind, EffectRecord, Loaded};
+use crate::store::{EffectClass, EffectKind, EffectRecord, Loaded};
 
 /// A call of the open step that is to have answered something else.
 pub(super) struct Otherwise {
@@ -67,7 +67,8 @@ pub(super) fn otherwise(loaded: &Loaded, machine: &Machine, dice: &mut Dice) -> 
 
 fn is_answered(record: &&EffectRecord) -> bool {
     let is_answered = matches!(record.kind, EffectKind::Done | EffectKind::Answered);
-    is_answered && record.call.is_some() && is_readable(record)
+    let is_effect = record.class == EffectClass::Effect;
+    is_effect && is_answered && record.call.is_some() && is_readable(record)
 }
 
 /// The node that made the call, and which of its tasks.

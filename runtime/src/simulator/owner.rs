@@ -2,7 +2,7 @@
 //! and may die at any moment. Each call of [`Owner::act`] is one atomic action.
 
 use super::bugs::Bug;
-use super::drive::{Drive, rules};
+use super::drive::{Drive, rules as rules_of};
 use super::reference::new_machine;
 use super::shelf::TERM;
 use super::stored::{Stored, readable, restore};
@@ -11,7 +11,7 @@ use super::world::Stage;
 use crate::encode;
 use crate::machine::Machine;
 use crate::session::{self, Found, LeftOpen, OutsideStep, Recent, Tail, leaves_a_step_open};
-use crate::store::{Access, Claim, Committed, Creation, Head, Status};
+use crate::store::{Access, Claim, Committed, Creation, Head, Status, rules};
 
 pub(super) struct Owner {
     name: String,
@@ -108,6 +108,12 @@ impl Owner {
         if is_over {
             return Phase::Away;
         }
+        // Whoever serves takes up what has woken; now and then somebody is impatient.
+        let sleeps = rules::can_wake(head.status)
+            && head.wakes.is_none_or(|wakes| wakes > stage.shelf.now());
+        if sleeps && !stage.dice.one_in(stage.rates.impatient) {
+            return Phase::Away;
+        }
         if stage.bug == Some(Bug::LoadedBeforeLease) {
             let stored = restore(stage).map(Box::new);
             return stored.map_or(Phase::Away, Phase::Looked);
@@ -135,7 +141,7 @@ impl Owner {
         );
         let input = encode::to_string(&stage.input).expect("a tale has an encoding");
         let create = creation(stage);
-        let step = session::input(machine, input, create, self.take(), &rules(stage));
+        let step = session::input(machine, input, create, self.take(), &rules_of(stage));
         let step = readable(stage, step).map(Box::new);
         step.map_or(Phase::Away, Phase::Begins)
     }
@@ -219,7 +225,7 @@ fn turn(stage: &mut Stage, found: Found, access: Access) -> Option<Phase> {
     let turn = stage.dice.within(1, found.head.turn + 1);
     let token = Some(format!("turn {turn}"));
     let update = further_turn(found.machine.step() + 1);
-    let step = found.turn(update, token.clone(), access, &rules(stage));
+    let step = found.turn(update, token.clone(), access, &rules_of(stage));
     let step = readable(stage, step)?;
     if step.commit.token != token {
         let claim = "a turn has the token of its request";

@@ -14,7 +14,7 @@ use super::age::become_version;
 use super::drama::{Drama, tale_of};
 use super::drive::{MOST_STEPS, MOST_TASKS};
 use super::graphs::Drawn;
-use super::nodes::{Answers, View};
+use super::nodes::{Answers, Call, View};
 use super::shelf::RUN;
 use super::tale::{Tale, annotated, correction, edited, further_turn};
 use crate::cx::RunIdentity;
@@ -273,28 +273,44 @@ impl Reference {
     }
 }
 
-/// What the records of a task's effects say; all of them have to be there, each in
+/// What the records of a task's effects and waits say; all of them have to be there, each in
 /// its place, and those that the last attempt did not call without a place.
 fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answers, String> {
     let mut answers = Answers::new();
-    let mut own = effects.iter().filter(|effect| effect.task == view.key);
-    for (at, (name, n)) in (0..).zip(view.calls()) {
-        let same = |effect: &&EffectRecord| (&*effect.name, effect.n) == (*name, *n);
-        let record = own.clone().find(same);
-        let record = record.ok_or_else(|| format!("`{name}` {n} of {} has no record", view.key))?;
-        if record.request != view.request(&answers) {
+    let own = effects.iter().filter(|effect| effect.task == view.key);
+    let mut called = Vec::new();
+    let mut place = 0;
+    for call in view.calls() {
+        let ids = call.ids();
+        let places = place..place + ids.len() as u32;
+        place = places.end;
+        let id_of = |record: &EffectRecord| crate::cx::Call::of(record).id();
+        // Of two that raced, the one that the task went on with.
+        let same = |effect: &&EffectRecord| {
+            ids.contains(&id_of(effect)) && (ids.len() == 1 || effect.call.is_some())
+        };
+        let mut found = own.clone().filter(same);
+        let record = found.next();
+        let record = record.ok_or_else(|| format!("{call:?} of {} has no record", view.key))?;
+        if let Some(other) = found.next() {
+            return Err(format!("{record:?} is not the only one: {other:?}"));
+        }
+        if matches!(call, Call::Effect(..)) && record.request != view.request(&answers) {
             return Err(format!("{record:?} answers another request"));
         }
-        if record.step != step || record.call != Some(at) {
-            return Err(format!("{record:?} is not call {at} of step {step}"));
+        let at = ids.iter().position(|id| *id == id_of(record));
+        let at = at.map(|at| places.start + at as u32);
+        if record.step != step || record.call != at {
+            return Err(format!("{record:?} is not call {at:?} of step {step}"));
         }
+        called.push(id_of(record));
         answers.push(answer(record)?);
     }
-    let is_called = |record: &EffectRecord| {
-        let mut calls = view.calls().iter();
-        calls.any(|(name, n)| (*name, *n) == (&*record.name, record.n))
-    };
-    match own.find(|record| record.call.is_some() && !is_called(record)) {
+    let is_called = |record: &EffectRecord| called.contains(&crate::cx::Call::of(record).id());
+    match own
+        .clone()
+        .find(|record| record.call.is_some() && !is_called(record))
+    {
         Some(record) => Err(format!("{record:?} was not called")),
         None => Ok(answers),
     }
@@ -305,9 +321,8 @@ pub(super) fn answer(record: &EffectRecord) -> Result<Option<u64>, String> {
     let number = record.response.as_ref().map(|response| response.parse());
     let number = number.transpose().map_err(|_| "a response is a number")?;
     match (record.kind, number) {
-        (EffectKind::Done | EffectKind::Answered, Some(_)) | (EffectKind::Failed, None) => {
-            Ok(number)
-        }
+        (EffectKind::Done | EffectKind::Answered, Some(_))
+        | (EffectKind::Failed | EffectKind::Elapsed, None) => Ok(number),
         _ => Err(format!("{record:?} says nothing")),
     }
 }

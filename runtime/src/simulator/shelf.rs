@@ -12,9 +12,9 @@ use super::bugs::Bug;
 use super::dice::Dice;
 use super::invariants::Watch;
 use crate::store::{
-    Access, Answer, Claim, Commit, Committed, EffectRecord, GraphChange, Head, Lease, Loaded,
-    MemoryStore, Park, Prune, Question, Recording, StepKind, StepRecord, Store, StoreError,
-    StoreExt, StoreFuture,
+    Access, Answer, Claim, Commit, Committed, EffectRecord, GraphChange, Head, Lease, Loaded, Mail,
+    MemoryStore, NewSignal, Park, Parked, Prune, Question, Recording, Registration, Signal,
+    StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
 };
 
 /// The run of a simulation, before it branches off.
@@ -67,7 +67,7 @@ impl Shelf {
             .fetch_add(time.as_millis() as u64, Ordering::Relaxed);
     }
 
-    fn now(&self) -> SystemTime {
+    pub(super) fn now(&self) -> SystemTime {
         after(&self.clock)
     }
 
@@ -244,21 +244,60 @@ impl Shelf {
         })
     }
 
-    pub(super) fn park(&mut self, park: Park) -> Result<(), StoreError> {
+    pub(super) fn register(&mut self, registration: Registration) -> Result<Mail, StoreError> {
+        self.disturbed(|shelf| {
+            let (epoch, effects) = (registration.epoch, registration.effects.clone());
+            let over = registration.over.clone();
+            let mail = ready(shelf.store.register(registration))?;
+            shelf.watch.journaled(epoch, &effects);
+            let over = over
+                .into_iter()
+                .filter(|record| mail.over.contains(&record.key()));
+            shelf.watch.journaled(epoch, &over.collect::<Vec<_>>());
+            shelf.watch.wrote();
+            Ok(mail)
+        })
+    }
+
+    /// What has come since the signal `known`, if the store says so.
+    pub(super) fn mail(&mut self, known: u64) -> Option<Mail> {
+        let run = self.run.clone();
+        self.disturbed(|shelf| ready(shelf.store.mail(&run, known)))
+            .ok()
+    }
+
+    pub(super) fn signal(&mut self, signal: NewSignal) -> Result<(), StoreError> {
+        self.disturbed(|shelf| {
+            ready(shelf.store.signal(signal.clone()))?;
+            shelf.watch.sent(&signal);
+            shelf.watch.wrote();
+            Ok(())
+        })
+    }
+
+    /// The signals that the run has not received.
+    pub(super) fn mailbox(&self) -> Vec<Signal> {
+        ready(self.store.mail(&self.run, 0)).map_or_else(|_| Vec::new(), |mail| mail.signals)
+    }
+
+    pub(super) fn park(&mut self, park: Park) -> Result<Parked, StoreError> {
         if !park.results.is_empty() && self.dice.one_in(self.weather.too_large) {
             return Err(too_large(&park.run));
         }
         self.disturbed(|shelf| {
             let (epoch, status) = (park.epoch, park.status);
             let (results, effects) = (park.results.clone(), park.effects.clone());
-            ready(shelf.store.park(park))?;
+            let parked = ready(shelf.store.park(park))?;
+            if let Parked::Mail(_) = parked {
+                return Ok(parked);
+            }
             shelf.watch.wrote();
             shelf.watch.journaled(epoch, &effects);
             shelf.watch.parked(epoch, &results);
             shelf.watch.stands(status);
             let lease = shelf.lease();
             shelf.watch.left(lease);
-            Ok(())
+            Ok(Parked::Left)
         })
     }
 

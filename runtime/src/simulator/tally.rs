@@ -60,6 +60,11 @@ tally! {
     asked: "questions asked",
     answers: "of them answered",
     misfits: "by answers that do not decode",
+    sent: "signals sent",
+    received: "of them received",
+    registered: "waits registered",
+    waited: "steps parked with waits",
+    met: "steps that were not parked, since what they waited for was there",
 }
 
 impl Tally {
@@ -81,7 +86,12 @@ impl Tally {
             && self.recent > 0
             && self.paused > 0
             && self.cut_short > 0;
-        ends && outside && mishaps && owners && effects && others
+        let waits = self.sent > self.received
+            && self.received > 0
+            && self.registered > 0
+            && self.waited > 0
+            && self.met > 0;
+        ends && outside && mishaps && owners && effects && others && waits
     }
 
     /// Counts a run that ended.

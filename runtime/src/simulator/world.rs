@@ -15,6 +15,7 @@ use super::owner::Owner;
 use super::pauses::pauses_of;
 use super::person;
 use super::reference::{End, Reference};
+use super::sender;
 use super::shelf::{Shelf, TERM, Weather};
 use super::stored::{Stored, restore};
 use super::tale::Tale;
@@ -24,7 +25,7 @@ use crate::session::Pauses;
 /// After this many moves nothing goes wrong any more ...
 const CALM_AFTER: u64 = 600;
 /// ... and after this many the run has to have ended.
-const MOST_MOVES: u64 = 6_000;
+const MOST_MOVES: u64 = 9_000;
 
 /// What all who act share.
 pub(super) struct Stage {
@@ -42,6 +43,8 @@ pub(super) struct Stage {
     pub(super) concurrency: usize,
     pub(super) snapshot_every: u64,
     pub(super) pauses: Pauses,
+    /// How many signals were sent.
+    pub(super) sent: u64,
     /// How many further turns the run has.
     pub(super) turns: u64,
     /// How often it may still branch off.
@@ -65,6 +68,8 @@ pub(super) struct Rates {
     pub(super) dropped: u64,
     /// Of the answers, and not of all moves.
     pub(super) misfits: u64,
+    /// Of those who find the run asleep.
+    pub(super) impatient: u64,
     operators: u64,
     deploys: u64,
 }
@@ -97,6 +102,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         operators: often(6),
         deploys: often(40),
         misfits: often(3),
+        impatient: often(6),
     };
     let stage = Stage {
         seed,
@@ -109,6 +115,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         concurrency: dice.within(1, 6) as usize,
         snapshot_every: dice.within(1, 6),
         pauses,
+        sent: 0,
         turns: dice.below(4).saturating_sub(1),
         forks: dice.below(4).saturating_sub(2),
         bug,
@@ -182,6 +189,8 @@ impl World {
             self.deploy();
         } else if stage.dice.one_in(12) {
             person::act(stage);
+        } else if stage.dice.one_in(20) {
+            sender::act(stage);
         } else if stage.dice.one_in(10) {
             let passed = stage.dice.within(1, pause.as_millis() as u64);
             stage.shelf.pass(Duration::from_millis(passed));
@@ -215,6 +224,8 @@ impl World {
         if shelf.watch.is_due() {
             let (head, steps, effects) = (shelf.head(), shelf.steps(), shelf.effects());
             shelf.watch.look(head.as_ref(), &steps, &effects);
+            let (mailbox, stuck) = (shelf.mailbox(), shelf.stuck());
+            shelf.watch.look_at_signals(&effects, &mailbox, &stuck);
         }
         shelf.watch.verdict()
     }
@@ -248,6 +259,7 @@ impl World {
             mut tally, shelf, ..
         } = self.stage;
         tally.older = shelf.watch.older;
+        tally.received = shelf.watch.received();
         tally.finish(&shelf.steps(), end);
         Ok(tally)
     }

@@ -26,10 +26,23 @@ pub fn whole(time: SystemTime) -> SystemTime {
     from_millis(to_millis(time).unsigned_abs())
 }
 
+/// `time`, to the next millisecond: nothing is due before its time.
+pub(crate) fn whole_up(time: SystemTime) -> SystemTime {
+    let whole = whole(time);
+    match whole < time {
+        true => after(whole, Duration::from_millis(1)),
+        false => whole,
+    }
+}
+
+/// The last time there is.
+pub(crate) fn far() -> SystemTime {
+    from_millis(FAR.unsigned_abs())
+}
+
 /// When a term that starts `now` ends.
 pub(crate) fn after(now: SystemTime, term: Duration) -> SystemTime {
-    now.checked_add(term)
-        .map_or_else(|| from_millis(FAR.unsigned_abs()), whole)
+    now.checked_add(term).map_or_else(far, whole)
 }
 
 #[cfg(test)]
@@ -40,6 +53,16 @@ mod tests {
     fn the_longest_term_ends_in_the_far_future() {
         let end = after(whole(SystemTime::now()), Duration::MAX);
         assert_eq!(to_millis(end), FAR);
+    }
+
+    #[test]
+    fn nothing_is_due_before_its_time() {
+        let whole = from_millis(1_000);
+        assert_eq!(whole_up(whole), whole);
+        assert_eq!(
+            whole_up(whole + Duration::from_nanos(1)),
+            from_millis(1_001)
+        );
     }
 
     #[test]

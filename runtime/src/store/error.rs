@@ -93,6 +93,20 @@ pub enum StoreError {
         /// The question's id.
         question: String,
     },
+    /// The run has ended: it takes no more signals.
+    #[error("run `{run}` has ended")]
+    RunFinished {
+        /// The run.
+        run: String,
+    },
+    /// The run has not received so many signals that it takes no more.
+    #[error("run `{run}` has {most} signals that it has not received, and takes no more")]
+    MailboxFull {
+        /// The run.
+        run: String,
+        /// How many it may have.
+        most: u64,
+    },
     /// The label names another step.
     #[error("label `{label}` of run `{run}` names step {step} already")]
     LabelTaken {

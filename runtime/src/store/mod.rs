@@ -24,10 +24,11 @@ pub use into_store::IntoStore;
 pub use memory::MemoryStore;
 pub use pages::{Pages, StoreExt};
 pub use records::{
-    Access, Answer, Claim, Commit, Committed, Creation, EffectKey, EffectKind, EffectRecord, Event,
-    GraphChange, Head, Lease, Listed, Loaded, Origin, Page, Park, PendingResult, Prune, Pruned,
-    Pruning, Question, QuestionKind, Recording, RunFilter, Snapshot, Status, StepKind, StepRecord,
-    TurnRecord,
+    Access, Answer, Claim, Commit, Committed, Creation, Deadline, EffectClass, EffectKey,
+    EffectKind, EffectRecord, Event, GraphChange, Head, Lease, Listed, Loaded, Mail, NewSignal,
+    Origin, Page, Park, Parked, PendingResult, Prune, Pruned, Pruning, Question, QuestionKind,
+    Recording, Registration, RunFilter, Signal, Snapshot, Status, StepKind, StepRecord, TurnRecord,
+    Wait,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteHealth, SqliteOptions, SqliteStore, Synchronous};
@@ -181,8 +182,8 @@ pub trait Store: Send + Sync + 'static {
     /// of the run began with the commit's token, nothing changes either, and
     /// the answer is [`Committed::TokenSpent`]. A step of kind
     /// [`Update`](StepKind::Update) keeps the head's error, the pending
-    /// results, and the effects and questions of the open step, which then has
-    /// the next number; any other clears error and results. One of kind
+    /// results, and the effects, questions and waits of the open step, which then has
+    /// the next number, and wakes a run that waits; any other clears error and results. One of kind
     /// [`Turn`](StepKind::Turn), or with a token, begins a [turn](Self::turns), and leaves the
     /// error with the one before. With the first step of a fork come the effects that are on
     /// record of its open step, the one after it. A record that names a
@@ -211,12 +212,47 @@ pub trait Store: Send + Sync + 'static {
     /// - [`StoreError::NotNext`] if a record is not of the step after the head.
     fn journal(&self, recording: Recording) -> StoreFuture<'_, ()>;
 
+    /// Registers what tasks of the open step wait for, and says what is there.
+    ///
+    /// In this order, and all or nothing: it writes the effects, as [`journal`](Self::journal)
+    /// does; a record that names a [signal](EffectRecord::signal) takes it out of the run's
+    /// queue. It closes waits. It registers the new ones: their deadlines are fixed now, and one that is
+    /// registered already keeps the deadline that it has. And it records of those that may be over that
+    /// they are, if their deadline has passed and no signal that they
+    /// [take](rules::takes) is in the queue.
+    ///
+    /// # Errors
+    /// As [`journal`](Self::journal).
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Mail>;
+
+    /// What has come for a run since the signal with the number `known`, 0 if none is known.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchRun`].
+    fn mail<'a>(&'a self, run: &'a str, known: u64) -> StoreFuture<'a, Mail>;
+
+    /// Sends a signal to a run: it is kept, behind those that came before, until the run
+    /// receives it, also if nobody waits for it yet. If the run has stopped and waits for it, the run
+    /// [wakes](Head::wakes).
+    ///
+    /// Nothing changes if the run has ever got a signal with that id.
+    ///
+    /// # Errors
+    /// [`StoreError::RunFinished`], [`StoreError::MailboxFull`], [`StoreError::NoSuchRun`].
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, ()>;
+
     /// Leaves the open step: keeps the results of its finished tasks, each replacing any
     /// kept before for that task, its effects and its questions, sets the run's status
     /// and error, and gives the lease back.
     ///
     /// A question whose id is there already stays as it is, answered or not:
     /// an answer may come while the run is driven. Asking once more takes another id.
+    ///
+    /// If the run is to [wait](rules::can_wake) and what one of its waits waits for [is
+    /// there](rules::is_ready), nothing changes, the lease stays, and the answer is
+    /// [`Parked::Mail`]. Signals that the effects take are not there any more. Else the run
+    /// [wakes](Head::wakes) at the earliest of the deadlines, or at once, if one of the questions that
+    /// the caller takes for open was answered meanwhile.
     ///
     /// Nothing changes if the run was parked under that epoch before, whoever holds it
     /// now, and no other park has happened since.
@@ -225,9 +261,10 @@ pub trait Store: Send + Sync + 'static {
     /// - [`StoreError::LeaseLost`] if the epoch is no longer the run's;
     /// - [`StoreError::NotNext`] if an effect or a question is not of the step
     ///   after the head.
-    fn park(&self, park: Park) -> StoreFuture<'_, ()>;
+    fn park(&self, park: Park) -> StoreFuture<'_, Parked>;
 
-    /// Answers an open question, and writes what it says of an effect.
+    /// Answers an open question, and writes what it says of an effect. A run that has stopped and
+    /// waits [wakes](Head::wakes).
     ///
     /// Nothing changes if it was answered with that token and text before, as long as it
     /// exists: even after its step was committed, until that is pruned.
@@ -278,9 +315,9 @@ pub trait Store: Send + Sync + 'static {
     fn mark_delivered<'a>(&'a self, ids: &'a [u64]) -> StoreFuture<'a, ()>;
 
     /// Runs that nothing will ever move again, by id: neither final nor failed,
-    /// and neither claimable, leased, timed nor with a question in their open
-    /// step; a run whose questions are all answered waits for a resume. Always
+    /// and neither claimable, leased, with a time at which they [wake](Head::wakes), nor with an
+    /// open question or a wait for a signal in their open step. Always
     /// empty unless the database was changed by hand, or a run was parked as
-    /// interrupted without a question.
+    /// interrupted without a question or a wait.
     fn stuck(&self, page: Page<String>) -> StoreFuture<'_, Listed<String, String>>;
 }

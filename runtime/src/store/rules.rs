@@ -26,12 +26,17 @@
 mod list;
 mod open_step;
 mod prune;
+mod waits;
 
 use std::time::{Duration, SystemTime};
 
 pub use list::{beyond, cut, first_step, is_listed, statuses};
-pub use open_step::{answer, at_head, label, of_open_step, stands};
+pub use open_step::{answer, at_head, label, of_open_step, stands, waits_of_open_step};
 pub use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
+pub use waits::{
+    can_wake, is_over, is_ready, is_recorded_over, registered, signal, takes, time_after,
+    time_of_run, wakes,
+};
 
 pub use super::clock::whole;
 use super::{Access, Claim, Commit, Lease, StepKind, StoreError, clock};

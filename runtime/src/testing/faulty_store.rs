@@ -9,8 +9,9 @@ use super::StoreCall;
 use crate::hash::Digest;
 use crate::store::{
     Answer, CallOutcome, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange,
-    Head, Lease, Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter,
-    Snapshot, StepRecord, Store, StoreError, StoreFuture, TurnRecord,
+    Head, Lease, Listed, Loaded, Mail, NewSignal, Page, Park, Parked, Prune, Pruned, Question,
+    Recording, Registration, RunFilter, Snapshot, StepRecord, Store, StoreError, StoreFuture,
+    TurnRecord,
 };
 
 /// What goes wrong with one call of a [`FaultyStore`].
@@ -341,7 +342,19 @@ impl Store for FaultyStore {
         self.around(StoreCall::Journal, self.inner.journal(recording))
     }
 
-    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Mail> {
+        self.around(StoreCall::Register, self.inner.register(registration))
+    }
+
+    fn mail<'a>(&'a self, run: &'a str, known: u64) -> StoreFuture<'a, Mail> {
+        self.around(StoreCall::Mail, self.inner.mail(run, known))
+    }
+
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, ()> {
+        self.around(StoreCall::Signal, self.inner.signal(signal))
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, Parked> {
         self.around(StoreCall::Park, self.inner.park(park))
     }
 

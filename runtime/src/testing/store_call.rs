@@ -38,6 +38,12 @@ pub enum StoreCall {
     Commit,
     /// [`journal`](crate::store::Store::journal).
     Journal,
+    /// [`register`](crate::store::Store::register).
+    Register,
+    /// [`mail`](crate::store::Store::mail).
+    Mail,
+    /// [`signal`](crate::store::Store::signal).
+    Signal,
     /// [`park`](crate::store::Store::park).
     Park,
     /// [`answer`](crate::store::Store::answer).
@@ -60,7 +66,7 @@ pub enum StoreCall {
 
 impl StoreCall {
     /// All of them, in the order in which the trait has them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::Now,
         Self::Head,
         Self::Load,
@@ -79,6 +85,9 @@ impl StoreCall {
         Self::Release,
         Self::Commit,
         Self::Journal,
+        Self::Register,
+        Self::Mail,
+        Self::Signal,
         Self::Park,
         Self::Answer,
         Self::PutSnapshot,
@@ -111,6 +120,9 @@ impl StoreCall {
             Self::Release => "release",
             Self::Commit => "commit",
             Self::Journal => "journal",
+            Self::Register => "register",
+            Self::Mail => "mail",
+            Self::Signal => "signal",
             Self::Park => "park",
             Self::Answer => "answer",
             Self::PutSnapshot => "put_snapshot",
@@ -132,6 +144,8 @@ impl StoreCall {
                 | Self::Release
                 | Self::Commit
                 | Self::Journal
+                | Self::Register
+                | Self::Signal
                 | Self::Park
                 | Self::Answer
                 | Self::PutSnapshot

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use superstep::Digest;
 use superstep::store::{
     Answer, Claim, Commit, Committed, EffectKey, EffectKind, EffectRecord, Event, GraphChange,
-    Head, Lease, Listed, Loaded, Page, Park, PendingResult, Prune, Pruned, Question, Recording,
-    RunFilter, Snapshot, Status, StepKind, StepRecord, Store, StoreError, StoreExt, StoreFuture,
-    TurnRecord,
+    Head, Lease, Listed, Loaded, Mail, NewSignal, Page, Park, Parked, PendingResult, Prune, Pruned,
+    Question, Recording, Registration, RunFilter, Snapshot, Status, StepKind, StepRecord, Store,
+    StoreError, StoreExt, StoreFuture, TurnRecord,
 };
 use superstep_tests::Dice;
 
@@ -539,8 +539,20 @@ impl Store for Shelf {
         Box::pin(ready(Ok(())))
     }
 
-    fn park(&self, _park: Park) -> StoreFuture<'_, ()> {
+    fn register(&self, _registration: Registration) -> StoreFuture<'_, Mail> {
+        Box::pin(ready(Ok(Mail::default())))
+    }
+
+    fn mail<'a>(&'a self, _run: &'a str, _known: u64) -> StoreFuture<'a, Mail> {
+        Box::pin(ready(Ok(Mail::default())))
+    }
+
+    fn signal(&self, _signal: NewSignal) -> StoreFuture<'_, ()> {
         Box::pin(ready(Ok(())))
+    }
+
+    fn park(&self, _park: Park) -> StoreFuture<'_, Parked> {
+        Box::pin(ready(Ok(Parked::Left)))
     }
 
     fn answer(&self, _answer: Answer) -> StoreFuture<'_, ()> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::cx::Cx;
+use crate::cx::{Cx, Rest};
 use crate::engine::step::{AttemptLimits, Watch};
 use crate::panics::caught;
 use crate::session::AttemptError;
@@ -45,8 +45,12 @@ pub(super) async fn replayed<F: Future>(
             Err(panic) => return Poll::Ready(Replayed::Panicked(panic)),
             Ok(Poll::Ready(output)) => return Poll::Ready(Replayed::Finished(output)),
             Ok(Poll::Pending) if stop() => return Poll::Ready(Replayed::Stopped),
-            Ok(Poll::Pending) if relay.is_forgotten() => return Poll::Ready(Replayed::Stuck),
-            Ok(Poll::Pending) => {}
+            Ok(Poll::Pending) => {
+                // It may hold back what the node waits for.
+                if matches!(cx.rest(), Rest::Suspended) || relay.is_forgotten() {
+                    return Poll::Ready(Replayed::Stuck);
+                }
+            }
         }
         let watch = watch.get_or_insert_with(|| Watch::begin(&limits, cx));
         watch.poll(&limits, cx, task).map(Replayed::Late)

@@ -5,9 +5,13 @@ use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cx::{Asks, Call, Cx, EffectJournal, Found, MadeCall, Request, Written, recorded_time};
+use crate::cx::{
+    Asks, Call, CallId, Cx, EffectJournal, Found, MadeCall, Registered, Request, Waiting, Wanted,
+    Written, recorded_time,
+};
 use crate::hash::Digest;
-use crate::store::{EffectKind, EffectRecord};
+use crate::session::in_order;
+use crate::store::{EffectClass, EffectKind, EffectRecord};
 
 /// All effects of a run; watches one task after the other.
 pub(super) struct RecordedJournal {
@@ -121,11 +125,13 @@ impl RecordedJournal {
 }
 
 fn described(call: &Call, request: &str) -> String {
-    let Call { name, n, .. } = call;
-    match (name.as_str(), request) {
-        ("", _) => format!("`now()` (call {n})"),
-        (name, "") => format!("effect `{name}` (call {n})"),
-        (name, request) => format!("effect `{name}` (call {n}) for {request}"),
+    let Call { class, name, n, .. } = call;
+    match (class, name.as_str(), request) {
+        (EffectClass::Signal, name, _) => format!("signal `{name}` (wait {n})"),
+        (EffectClass::Time, ..) => format!("`sleep` (wait {n})"),
+        (_, "", _) => format!("`now()` (call {n})"),
+        (_, name, "") => format!("effect `{name}` (call {n})"),
+        (_, name, request) => format!("effect `{name}` (call {n}) for {request}"),
     }
 }
 
@@ -165,8 +171,35 @@ impl EffectJournal for RecordedJournal {
             EffectKind::Answered => Found::answered(response, reads),
             EffectKind::Failed => Found::Failure(record.error.clone().unwrap_or_default()),
             // It was under way when the task continued without it.
-            EffectKind::Intent | EffectKind::Clock => Found::Never,
+            EffectKind::Intent | EffectKind::Clock | EffectKind::Elapsed => Found::Never,
         }
+    }
+
+    fn order(&self, task: Digest) -> Vec<CallId> {
+        let calls = self.calls.get(&task).into_iter().flatten();
+        in_order(calls.filter_map(|call| self.effects.get(call)))
+    }
+
+    fn came(&self, call: &Call, position: u32) -> Option<EffectRecord> {
+        let mut watch = self.watch();
+        let record = self.record(call)?;
+        watch.called.insert(call.clone());
+        self.is_in_order(&mut watch, record, position)
+            .then(|| record.clone())
+    }
+
+    /// A wait without a record: the task may go on without it.
+    fn want(&self, _by: &Cx, call: &Call, _waiting: Waiting) -> Wanted {
+        self.watch().unrecorded.get_or_insert(Drift {
+            what: "the effects".into(),
+            expected: "no such call".into(),
+            found: described(call, ""),
+        });
+        Wanted::NotYet(false)
+    }
+
+    fn register(self: Arc<Self>, _by: &Cx) -> Registered {
+        Box::pin(ready(Ok(())))
     }
 
     fn clock(&self, call: &Call, position: u32) -> Option<SystemTime> {

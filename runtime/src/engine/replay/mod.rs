@@ -27,7 +27,7 @@ use self::matching::Matching;
 use super::active::RunResult;
 use super::handle::RunHandle;
 use super::runtime;
-use super::shown::{interrupts, run_at, run_of_turn};
+use super::shown::{OpenStep, interrupts, run_at, run_of_turn};
 use super::step::{AttemptLimits, later};
 use crate::cx::RunIdentity;
 use crate::encode::{self, DecodeError};
@@ -88,7 +88,7 @@ impl RunHandle {
             return Ok(run_of_turn(&machine, last, stretch.last));
         }
         // The machine must not be held while the store is queried.
-        let run = run_at(head, &machine, Vec::new());
+        let run = run_at(head, &machine, OpenStep::default());
         drop(machine);
         let interrupts = interrupts(self.at.asked(head).await?);
         Ok(Run { interrupts, ..run })

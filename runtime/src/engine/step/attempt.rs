@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 
 use super::limits::{AttemptLimits, Watch};
-use crate::cx::Cx;
+use crate::cx::{Cx, Registered, Rest};
 use crate::engine::inside;
 use crate::engine::runtime::{is_gone, is_gone_here};
 use crate::panics::caught;
@@ -24,6 +24,8 @@ pub(super) struct Attempt<'a, F> {
     home: Option<Handle>,
     /// What the node was given.
     cx: &'a Cx,
+    /// What the store is told of its waits.
+    registering: Option<Registered>,
 }
 
 impl<'a, F> Attempt<'a, F> {
@@ -34,6 +36,7 @@ impl<'a, F> Attempt<'a, F> {
             timer: None,
             home: None,
             cx,
+            registering: None,
         }
     }
 }
@@ -46,20 +49,23 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        // A node that panicked is dropped and never polled again.
-        let polled = {
-            let _node = inside::node(this.cx.node());
-            let _here = this.cx.run_here();
-            caught(|| this.node.as_mut().poll(cx))
-        };
-        let ended = match polled {
-            Ok(Poll::Ready(result)) => result,
-            Ok(Poll::Pending) if this.cx.is_suspended() => Err(AttemptError::Suspended),
-            Ok(Poll::Pending) => match this.poll_timer(cx) {
-                Poll::Ready(limit) => Err(limit),
+        let ended = loop {
+            // A node that panicked is dropped and never polled again.
+            let polled = {
+                let _node = inside::node(this.cx.node());
+                let _here = this.cx.run_here();
+                caught(|| this.node.as_mut().poll(cx))
+            };
+            match polled {
+                Ok(Poll::Ready(result)) => break result,
+                Err(panic) => break Err(AttemptError::Panicked(panic)),
+                Ok(Poll::Pending) => {}
+            }
+            match this.rest(cx) {
+                Poll::Ready(Some(error)) => break Err(error),
+                Poll::Ready(None) => {}
                 Poll::Pending => return Poll::Pending,
-            },
-            Err(panic) => Err(AttemptError::Panicked(panic)),
+            }
         };
         this.cx.end();
         Poll::Ready(ended.map_err(|error| this.unless_lost(error)))
@@ -67,6 +73,30 @@ where
 }
 
 impl<F> Attempt<'_, F> {
+    /// The node is pending: it stops to wait, reaches a limit, or goes on when it is woken; with
+    /// `None` at once.
+    fn rest(&mut self, task: &mut Context<'_>) -> Poll<Option<AttemptError>> {
+        if self.registering.is_none() {
+            match self.cx.rest() {
+                Rest::Busy => {}
+                Rest::Suspended => return Poll::Ready(Some(AttemptError::Suspended)),
+                Rest::Register(registering) => {
+                    self.cx.registers(true, Ok(()));
+                    self.registering = Some(registering);
+                }
+            }
+        }
+        if let Some(registering) = &mut self.registering
+            && let Poll::Ready(result) = registering.as_mut().poll(task)
+        {
+            self.registering = None;
+            self.cx.registers(false, result);
+            // It may have come.
+            return Poll::Ready(None);
+        }
+        self.poll_timer(task).map(Some)
+    }
+
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<AttemptError> {
         let (limits, node) = (&self.limits, self.cx);
         let watch = self.timer.get_or_insert_with(|| Watch::begin(limits, node));

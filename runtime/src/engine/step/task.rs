@@ -64,13 +64,13 @@ async fn try_task(context: &StepContext<'_>, task: &mut Task) -> TaskResult {
     let limits = AttemptLimits::of(&info.options, default_timeout, deadline, context.away);
     let mut attempts = Attempts::at(info);
     loop {
+        let Some(cx) = attempts.begin(context.keys, task.key, step) else {
+            return attempts.fail(program, AttemptError::Suspended, task);
+        };
         // An error row may want it.
         let input = match attempts.is_last() && !info.handled {
             true => task.input.take(),
             false => task.input.clone(),
-        };
-        let Some(cx) = attempts.begin(context.keys, task.key, step) else {
-            return attempts.fail(program, AttemptError::Suspended, task);
         };
         cx.start();
         let cx = Given::to(info, cx);

@@ -127,7 +127,11 @@ impl Run {
         let begins_turn = rules::begins_turn(&commit);
         if commit.record.kind == StepKind::Update {
             self.move_open_step(commit.record.step + 1);
+            if rules::can_wake(commit.status) {
+                self.wake(now);
+            }
         } else {
+            self.head.wakes = None;
             let error = self.head.error.take();
             if let Some(turn) = self.turns.get_mut(&self.head.turn_step)
                 && begins_turn
@@ -158,7 +162,7 @@ impl Run {
         if begins_turn {
             self.head.token = commit.token;
         }
-        self.head.updated = now;
+        self.head.updated = rules::time_of_run(now, self.head.updated);
         let mut record = commit.record;
         record.committed = now;
         self.steps.insert(record.step, record);

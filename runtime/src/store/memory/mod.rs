@@ -1,6 +1,7 @@
 mod commit;
 mod heads;
 mod lineage;
+mod mailbox;
 mod prune;
 mod run;
 
@@ -14,8 +15,8 @@ use self::run::Run;
 use super::rules;
 use super::{
     Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
-    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
-    StepRecord, Store, StoreError, StoreFuture, TurnRecord,
+    Listed, Loaded, Mail, NewSignal, Page, Park, Parked, Prune, Pruned, Question, Recording,
+    Registration, RunFilter, Snapshot, StepRecord, Store, StoreError, StoreFuture, TurnRecord,
 };
 use crate::hash::Digest;
 
@@ -112,7 +113,10 @@ impl Store for MemoryStore {
     }
 
     fn load<'a>(&'a self, run: &'a str) -> StoreFuture<'a, Option<Loaded>> {
-        Box::pin(async move { Ok(self.kept().runs.get(run).map(Run::load)) })
+        Box::pin(async move {
+            let now = self.time();
+            Ok(self.kept().runs.get(run).map(|run| run.load(now)))
+        })
     }
 
     fn runs<'a>(
@@ -230,7 +234,30 @@ impl Store for MemoryStore {
         })
     }
 
-    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Mail> {
+        Box::pin(async move {
+            let now = self.time();
+            self.kept()
+                .run(&registration.run)?
+                .register(registration, now)
+        })
+    }
+
+    fn mail<'a>(&'a self, run: &'a str, known: u64) -> StoreFuture<'a, Mail> {
+        Box::pin(async move {
+            let now = self.time();
+            Ok(self.kept().run(run)?.mail(known, now))
+        })
+    }
+
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let now = self.time();
+            self.kept().run(&signal.run)?.signal(signal, now)
+        })
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, Parked> {
         Box::pin(async move {
             let now = self.time();
             self.kept().run(&park.run)?.park(park, now)

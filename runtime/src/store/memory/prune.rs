@@ -68,6 +68,7 @@ impl Kept {
             run.effects.retain(|call, _| !gone.contains(&call.step));
             run.questions
                 .retain(|_, question| !gone.contains(&question.step));
+            run.waits.retain(|wait, _| !gone.contains(&wait.step));
             run.labels.retain(|_, step| !gone.contains(step));
             run.snapshots
                 .retain(|step, _| *step >= gone.end || rules::stands_on(*step, gone.end, branch));

@@ -2,10 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use super::super::rules::{self, LeaseState};
+use super::mailbox::Mailbox;
 use crate::hash::Digest;
 use crate::store::{
-    Answer, EffectKey, EffectRecord, GraphChange, Head, Loaded, Park, PendingResult, Question,
-    Recording, Snapshot, Status, StepRecord, StoreError, TurnRecord,
+    Answer, EffectClass, EffectKey, EffectRecord, GraphChange, Head, Loaded, Mail, NewSignal, Park,
+    Parked, PendingResult, Question, Recording, Registration, Snapshot, StepRecord, StoreError,
+    TurnRecord, Wait,
 };
 
 /// One run and what belongs to it.
@@ -18,6 +20,8 @@ pub(super) struct Run {
     pub(super) pending: BTreeMap<Digest, PendingResult>,
     pub(super) effects: BTreeMap<EffectKey, EffectRecord>,
     pub(super) questions: BTreeMap<String, Question>,
+    pub(super) waits: BTreeMap<EffectKey, Wait>,
+    pub(super) mailbox: Mailbox,
     pub(super) labels: BTreeMap<String, u64>,
     /// By the step that began it.
     pub(super) turns: BTreeMap<u64, TurnRecord>,
@@ -39,6 +43,8 @@ impl Run {
             pending: BTreeMap::new(),
             effects: BTreeMap::new(),
             questions: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            mailbox: Mailbox::default(),
             labels: BTreeMap::new(),
             turns: BTreeMap::new(),
             tokens: BTreeMap::new(),
@@ -62,7 +68,7 @@ impl Run {
         self.head.step + 1
     }
 
-    pub(super) fn load(&self) -> Loaded {
+    pub(super) fn load(&self, now: SystemTime) -> Loaded {
         let snapshot = self.snapshots.values().next_back().cloned();
         let from = snapshot
             .as_ref()
@@ -80,7 +86,16 @@ impl Run {
         loaded.effects = effects.cloned().collect();
         let is_open = |question: &&Question| question.step == open && question.answer.is_none();
         loaded.questions = self.questions.values().filter(is_open).cloned().collect();
+        loaded.waits = self.open_waits().cloned().collect();
+        loaded.signals = self.mailbox.behind(0);
+        loaded.now = now;
         loaded
+    }
+
+    /// What the tasks of the open step wait for.
+    fn open_waits(&self) -> impl Iterator<Item = &Wait> {
+        let open = self.open_step();
+        self.waits.values().filter(move |wait| wait.step == open)
     }
 
     pub(super) fn journal(
@@ -88,9 +103,13 @@ impl Run {
         recording: Recording,
         now: SystemTime,
     ) -> Result<(), StoreError> {
-        rules::held(&recording.run, &self.lease, recording.epoch)?;
-        rules::of_open_step(&recording.run, self.open_step(), &recording.effects, &[])?;
-        let mut effects = recording.effects;
+        let Recording {
+            run,
+            epoch,
+            mut effects,
+        } = recording;
+        rules::held(&run, &self.lease, epoch)?;
+        rules::of_open_step(&run, self.open_step(), &effects, &[])?;
         effects.retain(|record| {
             !(self.effect(record)).is_some_and(|kept| rules::stands(kept, record))
         });
@@ -106,6 +125,7 @@ impl Run {
     pub(super) fn write_effects(&mut self, effects: Vec<EffectRecord>, now: SystemTime) {
         for mut effect in effects {
             effect.recorded = now;
+            self.mailbox.take(effect.signal);
             self.effects.insert(effect.key(), effect);
         }
     }
@@ -128,18 +148,140 @@ impl Run {
         for question in self.questions.values_mut() {
             moved(&mut question.step);
         }
+        let waits = std::mem::take(&mut self.waits).into_values();
+        self.waits = waits
+            .map(|mut wait| {
+                moved(&mut wait.step);
+                // What it saw before is not what it would see now.
+                wait.parked &= wait.step != open;
+                (wait.key(), wait)
+            })
+            .collect();
     }
 
-    pub(super) fn park(&mut self, park: Park, now: SystemTime) -> Result<(), StoreError> {
-        let Some(lease) = rules::park(&park.run, &self.lease, park.epoch)? else {
+    pub(super) fn register(
+        &mut self,
+        registration: Registration,
+        now: SystemTime,
+    ) -> Result<Mail, StoreError> {
+        let Registration {
+            run,
+            epoch,
+            effects,
+            waits,
+            closed,
+            over,
+            known,
+        } = registration;
+        let open = self.open_step();
+        rules::of_open_step(&run, open, &over, &[])?;
+        rules::waits_of_open_step(&run, open, &waits)?;
+        self.journal(Recording::new(run, epoch, effects), now)?;
+        for key in &closed {
+            self.waits.remove(key);
+        }
+        let time = rules::time_of_run(now, self.head.updated);
+        let waits = waits.into_iter().map(|wait| {
+            let stored = self.waits.get(&wait.key());
+            let wait = rules::registered(wait, stored, time);
+            self.waits.insert(wait.key(), wait.clone());
+            wait
+        });
+        let waits = waits.collect();
+        let unreceived = self.mailbox.behind(0);
+        let (mut ended, mut keys) = (Vec::new(), Vec::new());
+        for record in over {
+            let key = record.key();
+            let recorded = self.effects.get(&key);
+            let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, &unreceived);
+            if let Some(wait) = self.waits.get(&key).filter(is_over) {
+                self.head.updated = rules::time_after(wait.deadline, self.head.updated);
+                self.waits.remove(&key);
+                ended.push(record);
+                keys.push(key);
+            } else if rules::is_recorded_over(recorded) {
+                keys.push(key);
+            }
+        }
+        self.write_effects(ended, now);
+        Ok(Mail {
+            waits,
+            over: keys,
+            ..self.mail(known, now)
+        })
+    }
+
+    pub(super) fn mail(&self, known: u64, now: SystemTime) -> Mail {
+        let mut mail = Mail::new(now);
+        mail.signals = self.mailbox.behind(known);
+        mail
+    }
+
+    pub(super) fn signal(&mut self, signal: NewSignal, now: SystemTime) -> Result<(), StoreError> {
+        let is_known = self.mailbox.knows(&signal.id);
+        if !rules::signal(&self.head, &signal, is_known, self.mailbox.unreceived())? {
             return Ok(());
+        }
+        let time = rules::time_of_run(now, self.head.updated);
+        let sent = self.mailbox.put(signal, time);
+        let can_wake = rules::can_wake(self.head.status);
+        let sent = [sent];
+        if can_wake
+            && self
+                .open_waits()
+                .any(|wait| rules::is_ready(wait, now, &sent))
+        {
+            self.wake(now);
+        }
+        Ok(())
+    }
+
+    /// Something that it waits for is there.
+    pub(super) fn wake(&mut self, now: SystemTime) {
+        let wakes = self.head.wakes.map_or(now, |wakes| wakes.min(now));
+        self.head.wakes = Some(wakes);
+    }
+
+    pub(super) fn park(&mut self, park: Park, now: SystemTime) -> Result<Parked, StoreError> {
+        let Some(lease) = rules::park(&park.run, &self.lease, park.epoch)? else {
+            return Ok(Parked::Left);
         };
         let open = self.open_step();
         rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
+        rules::waits_of_open_step(&park.run, open, &park.waits)?;
+        let time = rules::time_of_run(now, self.head.updated);
+        let registered =
+            |wait: &Wait| rules::registered(wait.clone(), self.waits.get(&wait.key()), time);
+        let waits: Vec<Wait> = park.waits.iter().map(registered).collect();
+        let mut unreceived = self.mailbox.behind(0);
+        let taken: BTreeSet<u64> = park
+            .effects
+            .iter()
+            .filter_map(|effect| effect.signal)
+            .collect();
+        unreceived.retain(|signal| !taken.contains(&signal.number));
+        let waits_on = rules::can_wake(park.status);
+        if waits_on
+            && waits
+                .iter()
+                .any(|wait| rules::is_ready(wait, now, &unreceived))
+        {
+            return Ok(Parked::Mail(self.mail(park.known, now)));
+        }
+        let answered = |id: &String| {
+            let asked = self.questions.get(id);
+            asked.is_some_and(|asked| asked.answer.is_some())
+        };
+        self.head.wakes = match park.asked.iter().any(answered) {
+            true => Some(now),
+            false => rules::wakes(waits.iter()),
+        };
+        self.head.wakes = self.head.wakes.filter(|_| waits_on);
+        self.waits = waits.into_iter().map(|wait| (wait.key(), wait)).collect();
         self.lease = lease;
         self.head.status = park.status;
         self.head.error = park.error;
-        self.head.updated = now;
+        self.head.updated = time;
         let results = park.results.into_iter().map(|kept| (kept.task, kept));
         self.pending.extend(results);
         self.write_effects(park.effects, now);
@@ -151,7 +293,7 @@ impl Run {
                 .entry(question.id.clone())
                 .or_insert(question);
         }
-        Ok(())
+        Ok(Parked::Left)
     }
 
     pub(super) fn answer(&mut self, answer: Answer, now: SystemTime) -> Result<(), StoreError> {
@@ -168,18 +310,24 @@ impl Run {
             stored.token = Some(answer.token);
         }
         self.write_effects(answer.effect.into_iter().collect(), now);
+        if rules::can_wake(self.head.status) {
+            self.wake(now);
+        }
         Ok(())
     }
 
-    /// As in the SQL query of the other store: only a question in the open
-    /// step keeps these two from being stuck, and no timer is kept here.
+    /// As in the SQL query of the other store.
     pub(super) fn is_stuck(&self, now: SystemTime) -> bool {
-        let asks = |run: &Self| {
-            let open = run.open_step();
-            run.questions.values().any(|question| question.step == open)
-        };
-        matches!(self.head.status, Status::Interrupted | Status::Sleeping)
+        let open = self.open_step();
+        let mut questions = self.questions.values();
+        let asks = questions.any(|asked| asked.step == open && asked.answer.is_none());
+        let receives = self
+            .open_waits()
+            .any(|wait| wait.class == EffectClass::Signal);
+        rules::can_wake(self.head.status)
             && !self.lease.is_live(now)
-            && !asks(self)
+            && self.head.wakes.is_none()
+            && !asks
+            && !receives
     }
 }

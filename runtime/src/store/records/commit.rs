@@ -1,6 +1,6 @@
 use super::{
     Claim, EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot, Status,
-    StepRecord,
+    StepRecord, Wait,
 };
 use crate::hash::Digest;
 
@@ -159,6 +159,13 @@ pub struct Park {
     pub effects: Vec<EffectRecord>,
     /// Questions to ask, in addition to those that are open already.
     pub questions: Vec<Question>,
+    /// The ids of those that are open, as far as the caller knows.
+    pub asked: Vec<String>,
+    /// All that the tasks of the open step wait for; what was registered and is not here is
+    /// closed.
+    pub waits: Vec<Wait>,
+    /// The number of the last signal that the caller knows, 0 if none.
+    pub known: u64,
 }
 
 impl Park {
@@ -172,6 +179,9 @@ impl Park {
             results: Vec::new(),
             effects: Vec::new(),
             questions: Vec::new(),
+            asked: Vec::new(),
+            waits: Vec::new(),
+            known: 0,
         }
     }
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::as_json;
 use crate::hash::Digest;
 
-/// One call of an effect, or one reading of the clock, as it is journaled.
+/// One call of an effect, one reading of the clock, or what came of a wait, as it is journaled.
 ///
-/// A run has one record for each task, name and `n`. In its JSON, `response` and `error` are
+/// A run has one record for each task, class, name and `n`. In its JSON, `response` and `error` are
 /// JSON themselves, and times are RFC 3339.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -16,9 +16,11 @@ pub struct EffectRecord {
     pub step: u64,
     /// The task's order key.
     pub task: Digest,
-    /// The effect's name; empty for a reading of the clock.
+    /// What kind of call.
+    pub class: EffectClass,
+    /// The effect's name, or the signal's; empty for a reading of the clock, and for a time.
     pub name: String,
-    /// Which call of that name, from 0.
+    /// Which call of that class and name, from 0.
     pub n: u64,
     /// What became of it.
     pub kind: EffectKind,
@@ -28,6 +30,13 @@ pub struct EffectRecord {
     /// not wait for its outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub call: Option<u32>,
+    /// As the how-manieth of its task the node got it, from 0; `None` if it did not, and for
+    /// readings of the clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<u32>,
+    /// The number of the [signal](super::Signal) that was received.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<u64>,
     /// The attempt that made the call, from 1; [`LEFT_BEHIND`](Self::LEFT_BEHIND) if none of the
     /// run's did.
     pub attempt: u32,
@@ -71,10 +80,13 @@ impl EffectRecord {
         Self {
             step,
             task,
+            class: EffectClass::Effect,
             name: name.into(),
             n,
             kind,
             call: None,
+            seen: None,
+            signal: None,
             attempt: 1,
             request,
             excerpt: String::new(),
@@ -91,12 +103,48 @@ impl EffectRecord {
 
     /// Which call it belongs to.
     pub fn key(&self) -> EffectKey {
-        EffectKey::new(self.step, self.task, self.name.clone(), self.n)
+        EffectKey::new(self.step, self.task, self.name.clone(), self.n).of_class(self.class)
     }
 }
 
-/// Which call of an effect a record belongs to. Keys are ordered by step,
-/// then by task, name and `n`, names by their bytes.
+/// What kind of call a record is of. Names are counted for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EffectClass {
+    /// A call to the outside world, or a reading of the clock.
+    Effect,
+    /// A wait for a signal.
+    Signal,
+    /// A wait for a time.
+    Time,
+}
+
+impl EffectClass {
+    const ALL: [Self; 3] = [Self::Effect, Self::Signal, Self::Time];
+
+    /// The word in which it is stored, e.g. `signal`. They sort as the classes do.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Effect => "effect",
+            Self::Signal => "signal",
+            Self::Time => "time",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) returned.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+
+    /// Whether it is a wait for something that comes from outside.
+    pub const fn is_wait(self) -> bool {
+        !matches!(self, Self::Effect)
+    }
+}
+
+/// Which call a record belongs to. Keys are ordered by step,
+/// then by task, class, name and `n`, names by their bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[non_exhaustive]
 pub struct EffectKey {
@@ -104,21 +152,30 @@ pub struct EffectKey {
     pub step: u64,
     /// The task's order key.
     pub task: Digest,
-    /// The effect's name; empty for a reading of the clock.
+    /// What kind of call.
+    pub class: EffectClass,
+    /// The effect's name, or the signal's; empty for a reading of the clock, and for a time.
     pub name: String,
-    /// Which call of that name, from 0.
+    /// Which call of that class and name, from 0.
     pub n: u64,
 }
 
 impl EffectKey {
-    /// The `n`-th call of that name, from 0, by a task of a step.
+    /// The `n`-th effect of that name, from 0, by a task of a step.
     pub fn new(step: u64, task: Digest, name: impl Into<String>, n: u64) -> Self {
         Self {
             step,
             task,
+            class: EffectClass::Effect,
             name: name.into(),
             n,
         }
+    }
+
+    /// The same of another class.
+    #[must_use]
+    pub fn of_class(self, class: EffectClass) -> Self {
+        Self { class, ..self }
     }
 }
 
@@ -136,6 +193,8 @@ pub enum EffectKind {
     Answered,
     /// A reading of the clock.
     Clock,
+    /// A wait whose time is over: the time that was waited for has come, or nothing else had.
+    Elapsed,
 }
 
 impl EffectKind {
@@ -147,6 +206,7 @@ impl EffectKind {
             Self::Intent => "intent",
             Self::Answered => "answered",
             Self::Clock => "clock",
+            Self::Elapsed => "elapsed",
         }
     }
 
@@ -158,6 +218,7 @@ impl EffectKind {
             Self::Intent,
             Self::Answered,
             Self::Clock,
+            Self::Elapsed,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)
@@ -172,7 +233,7 @@ pub struct Recording {
     pub run: String,
     /// The epoch of the lease that is held.
     pub epoch: u64,
-    /// The records; each replaces the one with its task, name and `n`.
+    /// The records; each replaces the one with its task, class, name and `n`.
     pub effects: Vec<EffectRecord>,
 }
 

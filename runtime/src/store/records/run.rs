@@ -2,7 +2,9 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EffectRecord, GraphChange, PendingResult, Question, Snapshot, StepRecord};
+use super::{
+    EffectRecord, GraphChange, PendingResult, Question, Signal, Snapshot, StepRecord, Wait,
+};
 use crate::as_json;
 use crate::hash::Digest;
 
@@ -14,9 +16,9 @@ pub enum Status {
     Running,
     /// It reached `end` on every branch. Final.
     Completed,
-    /// It waits for answers.
+    /// It waits for an answer or a signal.
     Interrupted,
-    /// It waits for a timer. Not used yet: no run sleeps so far.
+    /// It waits for times, and for nothing else.
     Sleeping,
     /// It stopped between two steps for a look, where its engine was
     /// [told to](crate::EngineBuilder::pause_before), and stays there until it is resumed.
@@ -114,6 +116,13 @@ pub struct Head {
     /// The live or lapsed lease, if it was not given back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lease: Option<Lease>,
+    /// When something that it waits for is there: in the past if it is there already, `None`
+    /// if nobody knows.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::optional_time"
+    )]
+    pub wakes: Option<SystemTime>,
     /// When the run was created, by the store's clock.
     #[serde(serialize_with = "as_json::time")]
     pub created: SystemTime,
@@ -153,6 +162,7 @@ impl Head {
             origin: None,
             pruned: 0,
             lease: None,
+            wakes: None,
             created,
             updated: created,
         }
@@ -242,6 +252,12 @@ pub struct Loaded {
     pub effects: Vec<EffectRecord>,
     /// The open questions, by id.
     pub questions: Vec<Question>,
+    /// What the tasks of the open step wait for, by their [keys](Wait::key).
+    pub waits: Vec<Wait>,
+    /// The signals that the run has not received, in the order in which they came.
+    pub signals: Vec<Signal>,
+    /// The time by the store's clock.
+    pub now: SystemTime,
 }
 
 impl Loaded {
@@ -254,6 +270,9 @@ impl Loaded {
             pending: Vec::new(),
             effects: Vec::new(),
             questions: Vec::new(),
+            waits: Vec::new(),
+            signals: Vec::new(),
+            now: SystemTime::UNIX_EPOCH,
         }
     }
 }

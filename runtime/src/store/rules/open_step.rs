@@ -1,7 +1,7 @@
 //! The step that is under way: its effects, its questions; and names of steps.
 
 use super::not_next;
-use crate::store::{Answer, Commit, EffectKind, EffectRecord, Question, StoreError};
+use crate::store::{Answer, Commit, EffectKind, EffectRecord, Question, StoreError, Wait};
 
 /// Refuses effects and questions of any step but `open`, the one after the head.
 pub fn of_open_step(
@@ -14,6 +14,14 @@ pub fn of_open_step(
     let mut steps = effects.chain(questions.iter().map(|question| question.step));
     match steps.find(|step| *step != open) {
         Some(step) => Err(not_next(run, step, open.saturating_sub(1))),
+        None => Ok(()),
+    }
+}
+
+/// The same for waits.
+pub fn waits_of_open_step(run: &str, open: u64, waits: &[Wait]) -> Result<(), StoreError> {
+    match waits.iter().find(|wait| wait.step != open) {
+        Some(wait) => Err(not_next(run, wait.step, open.saturating_sub(1))),
         None => Ok(()),
     }
 }
@@ -42,8 +50,8 @@ pub fn at_head(run: &str, head: u64, snapshot: u64) -> Result<(), StoreError> {
     Err(not_next(run, snapshot, head))
 }
 
-/// Whether `stored` stays when `record` of the same call comes: a response and a
-/// reading of the clock stand, and a call that was begun is not declared undone
+/// Whether `stored` stays when `record` of the same call comes: a response, a
+/// reading of the clock and what came of a wait stand, and a call that was begun is not declared undone
 /// by what another attempt left behind. The place and the attempt of what stands
 /// may be changed. What a fork's origin [left behind](EffectRecord::LEFT_BEHIND) yields to
 /// whatever the fork does itself.
@@ -53,7 +61,9 @@ pub fn stands(stored: &EffectRecord, record: &EffectRecord) -> bool {
     }
     let content = |record: &EffectRecord| (record.kind, record.request, record.response.clone());
     match stored.kind {
-        EffectKind::Done | EffectKind::Clock => content(stored) != content(record),
+        EffectKind::Done | EffectKind::Clock | EffectKind::Elapsed => {
+            content(stored) != content(record)
+        }
         EffectKind::Intent => record.kind == EffectKind::Failed && record.attempt != stored.attempt,
         EffectKind::Answered | EffectKind::Failed => false,
     }

@@ -9,7 +9,7 @@ use super::errors::Fail;
 use super::lease::{self, Stored};
 use super::lineage::{chain_at, pruned_before};
 use super::owners::Owners;
-use super::{effects, graphs, heads, questions, read, sizes, snapshots, turns};
+use super::{effects, graphs, heads, questions, read, sizes, snapshots, turns, waits};
 use crate::hash::Digest;
 use crate::store::rules::{self, Facts, Grant, Verdict};
 use crate::store::{
@@ -42,12 +42,19 @@ pub(super) fn commit(
     };
     let number = match (&stored, &commit.create) {
         (Some(stored), _) => {
+            if commit.record.kind == StepKind::Update && rules::can_wake(commit.status) {
+                stored.wake(conn, now)?;
+            }
             if rules::begins_turn(commit) {
                 turns::end(conn, stored.number)?;
             }
-            advance(conn, stored.number, commit, now)?;
+            let time = rules::time_of_run(now, stored.updated);
+            advance(conn, stored.number, commit, time)?;
             if stored.status != commit.status {
                 heads::set_status(conn, stored.number, commit.status)?;
+            }
+            if commit.record.kind != StepKind::Update && stored.wakes.is_some() {
+                heads::set_wakes(conn, stored.number, None)?;
             }
             stored.number
         }
@@ -72,6 +79,7 @@ pub(super) fn commit(
     if commit.record.kind == StepKind::Update {
         effects::move_along(conn, number, commit.record.step)?;
         questions::move_along(conn, number, commit.record.step)?;
+        waits::move_along(conn, number, commit.record.step)?;
     }
     effects::write(conn, number, &commit.effects)?;
     if stored.is_some() && commit.record.kind != StepKind::Update {
@@ -157,7 +165,7 @@ fn create_run(
     let now = clock::to_millis(now);
     conn.prepare_cached(
         "INSERT INTO runs (id, graph, fingerprint, version, seed, created, updated, status, \
-         step, turn, turn_step, counted_from, chain, epoch, expires, token) \
+         step, turn, turn_step, counted_from, chain, epoch, lapses, token) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?6, ?13)",
     )?
     .execute(params![

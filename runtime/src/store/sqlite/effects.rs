@@ -6,17 +6,29 @@ use std::slice;
 use super::cells::{Cells, LAST_STEP, count, one_more, place};
 use super::errors::Fail;
 use super::lineage::gather;
-use super::{lease, sizes};
-use crate::store::{EffectKey, EffectKind, EffectRecord, Listed, Page, Recording, clock, rules};
+use super::{lease, signals, sizes};
+use crate::store::{
+    EffectClass, EffectKey, EffectKind, EffectRecord, Listed, Page, Recording, clock, rules,
+};
 
 pub(super) fn journal(conn: &Connection, recording: &Recording) -> Result<(), Fail> {
     sizes::effects(&recording.run, &recording.effects)?;
     let (stored, _) = lease::held(conn, &recording.run, recording.epoch)?;
     rules::of_open_step(&recording.run, stored.step + 1, &recording.effects, &[])?;
-    for effect in &recording.effects {
-        let kept = same_call(conn, &recording.run, stored.number, effect)?;
+    write_news(conn, &recording.run, stored.number, &recording.effects)
+}
+
+/// Writes those that what is kept does not contradict.
+pub(super) fn write_news(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    effects: &[EffectRecord],
+) -> Result<(), Fail> {
+    for effect in effects {
+        let kept = same_call(conn, run, number, effect)?;
         if !kept.is_some_and(|kept| rules::stands(&kept, effect)) {
-            write(conn, stored.number, slice::from_ref(effect))?;
+            write(conn, number, slice::from_ref(effect))?;
         }
     }
     Ok(())
@@ -29,10 +41,12 @@ pub(super) fn same_call(
     number: i64,
     record: &EffectRecord,
 ) -> Result<Option<EffectRecord>, Fail> {
-    let sql = format!("{EFFECTS} WHERE place = ?1 AND task = ?2 AND name = ?3 AND n = ?4");
+    let sql =
+        format!("{EFFECTS} WHERE place = ?1 AND task = ?2 AND class = ?3 AND name = ?4 AND n = ?5");
     let call = params![
         place(number, record.step)?,
         record.task.as_bytes(),
+        record.class.as_str(),
         record.name,
         count(record.n)?,
     ];
@@ -44,24 +58,28 @@ pub(super) fn write(conn: &Connection, number: i64, effects: &[EffectRecord]) ->
     let now = clock::to_millis(clock::now());
     for effect in effects {
         conn.prepare_cached(
-            "INSERT OR REPLACE INTO effects (place, task, name, n, kind, call, attempt, request, \
-             excerpt, response, error, recorded) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT OR REPLACE INTO effects (place, task, class, name, n, kind, call, seen, attempt, \
+             request, excerpt, response, error, signal, recorded) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             place(number, effect.step)?,
             effect.task.as_bytes(),
+            effect.class.as_str(),
             effect.name,
             count(effect.n)?,
             effect.kind.as_str(),
             effect.call,
+            effect.seen,
             effect.attempt,
             effect.request.as_bytes(),
             effect.excerpt,
             effect.response,
             effect.error,
+            effect.signal.map(count).transpose()?,
             now,
         ])?;
+        signals::take(conn, number, effect.signal)?;
     }
     Ok(())
 }
@@ -84,16 +102,17 @@ pub(super) fn effects(
     let range = (after.map_or(from, |key| key.step), to);
     let read = |[first, last]: [i64; 2], most| {
         // If the key's step is not at `first`, none is.
-        let (task, name, n) = match after {
+        let (task, class, name, n) = match after {
             Some(key) => (
                 key.task.as_bytes().as_slice(),
+                key.class.as_str(),
                 key.name.as_str(),
                 // No count reaches that far.
                 i64::try_from(key.n).unwrap_or(i64::MAX),
             ),
             None => BEFORE_ALL,
         };
-        let which = params![first, task, name, n, last, count(most)?];
+        let which = params![first, task, class, name, n, last, count(most)?];
         select(conn, run, &within(), which)
     };
     let effects = gather(conn, run, range, one_more(page), read)?;
@@ -110,27 +129,27 @@ pub(super) fn of_step(
         return Ok(Vec::new());
     }
     let at = place(number, step)?;
-    let (task, name, n) = BEFORE_ALL;
+    let (task, class, name, n) = BEFORE_ALL;
     select(
         conn,
         run,
         &within(),
-        params![at, task, name, n, at, i64::MAX],
+        params![at, task, class, name, n, at, i64::MAX],
     )
 }
 
 /// No task's key is that short.
-const BEFORE_ALL: (&[u8], &str, i64) = (&[], "", 0);
+const BEFORE_ALL: (&[u8], &str, &str, i64) = (&[], "", "", 0);
 
 pub(super) fn within() -> String {
     format!(
-        "{EFFECTS} WHERE (place, task, name, n) > (?1, ?2, ?3, ?4) AND place <= ?5 \
-         ORDER BY place, task, name, n LIMIT ?6"
+        "{EFFECTS} WHERE (place, task, class, name, n) > (?1, ?2, ?3, ?4, ?5) AND place <= ?6 \
+         ORDER BY place, task, class, name, n LIMIT ?7"
     )
 }
 
 const EFFECTS: &str = "SELECT step, task, name, n, kind, call, attempt, request, excerpt, \
-     response, error, recorded FROM effects";
+     response, error, recorded, class, seen, signal FROM effects";
 
 fn select(
     conn: &Connection,
@@ -162,6 +181,9 @@ fn select(
             response: cells.optional_text(9)?,
             error: cells.optional_text(10)?,
             recorded: cells.time(11)?,
+            class: cells.word(12, EffectClass::parse)?,
+            seen: cells.optional(13, Cells::small)?,
+            signal: cells.optional(14, Cells::number)?,
         });
     }
     Ok(effects)

@@ -1,16 +1,20 @@
 //! Heads of runs, one or many. A list finds its runs in an index, and then their rows.
 
+use std::time::SystemTime;
+
 use rusqlite::{Connection, Row, ToSql, params};
 
 use super::cells::{Cells, count, one_more};
 use super::errors::Fail;
-use crate::store::{GraphChange, Head, Lease, Listed, Origin, Page, RunFilter, Status, rules};
+use crate::store::{
+    GraphChange, Head, Lease, Listed, Origin, Page, RunFilter, Status, clock, rules,
+};
 
 const HEADS: &str = "SELECT runs.number, runs.id, runs.graph, runs.fingerprint, runs.version, \
      runs.seed, runs.created, runs.updated, runs.status, runs.step, runs.turn, runs.turn_step, \
-     runs.chain, runs.epoch, runs.expires, runs.owner, runs.token, runs.error, runs.pruned, \
+     runs.chain, runs.epoch, runs.lapses, runs.owner, runs.token, runs.error, runs.pruned, \
      forks.origin_step, origins.id AS origin, runs.counted_from, runs.changed, runs.changed_to, \
-     runs.changed_version FROM runs \
+     runs.changed_version, runs.wakes FROM runs \
      LEFT JOIN forks ON forks.run = runs.number \
      LEFT JOIN runs AS origins ON origins.number = forks.origin";
 
@@ -153,6 +157,17 @@ pub(super) fn set_status(conn: &Connection, number: i64, status: Status) -> Resu
     Ok(())
 }
 
+/// Sets when a run wakes, in a statement of its own for the same reason.
+pub(super) fn set_wakes(
+    conn: &Connection,
+    number: i64,
+    wakes: Option<SystemTime>,
+) -> Result<(), Fail> {
+    conn.prepare_cached("UPDATE runs SET wakes = ?2 WHERE number = ?1")?
+        .execute(params![number, wakes.map(clock::to_millis)])?;
+    Ok(())
+}
+
 fn id_of(row: &Row<'_>, number: i64) -> Result<String, Fail> {
     let name = format!("number {number}");
     let cells = Cells {
@@ -204,6 +219,7 @@ fn head_of(row: &Row<'_>) -> Result<(i64, Head), Fail> {
             expires,
         }),
         origin,
+        wakes: cells.optional(25, Cells::time)?,
         pruned: cells.number(18)?,
         token: cells.optional_text(16)?,
         error: cells.optional_text(17)?,

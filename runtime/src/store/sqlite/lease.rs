@@ -1,11 +1,12 @@
 //! Leases as they are stored in the row of their run.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, params};
 
 use super::cells::{Cells, count};
 use super::errors::Fail;
+use super::heads;
 use super::owners::Owners;
 use crate::hash::Digest;
 use crate::store::rules::{self, Grant, LeaseState, Life};
@@ -17,12 +18,23 @@ pub(super) struct Stored {
     pub(super) step: u64,
     pub(super) chain: Digest,
     pub(super) status: Status,
+    /// When it last changed.
+    pub(super) updated: SystemTime,
+    pub(super) wakes: Option<SystemTime>,
     pub(super) lease: LeaseState,
     /// The lock file of the owner.
     lock: Option<String>,
 }
 
 impl Stored {
+    /// Something that it waits for is there.
+    pub(super) fn wake(&self, conn: &Connection, now: SystemTime) -> Result<(), Fail> {
+        if self.wakes.is_some_and(|wakes| wakes <= now) {
+            return Ok(());
+        }
+        heads::set_wakes(conn, self.number, Some(now))
+    }
+
     /// What is known of the lease's owner.
     pub(super) fn life(&self, owners: &Owners) -> Result<Life, StoreError> {
         match &self.lock {
@@ -41,8 +53,8 @@ impl Stored {
 
 pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fail> {
     let mut query = conn.prepare_cached(
-        "SELECT number, step, chain, owner, epoch, expires, lock, status, claim, parked, \
-         grace FROM runs \
+        "SELECT number, step, chain, owner, epoch, lapses, lock, status, claim, parked, \
+         grace, updated, wakes FROM runs \
          WHERE id = ?1",
     )?;
     let mut rows = query.query([run])?;
@@ -59,6 +71,8 @@ pub(super) fn stored(conn: &Connection, run: &str) -> Result<Option<Stored>, Fai
         step: cells.number(1)?,
         chain: cells.digest(2)?,
         status: cells.word(7, Status::parse)?,
+        updated: cells.time(11)?,
+        wakes: cells.optional(12, Cells::time)?,
         lease: LeaseState {
             owner: cells.optional_text(3)?,
             epoch: cells.number(4)?,
@@ -110,7 +124,7 @@ pub(super) fn renew(
     let stored = existing(conn, run)?;
     let Grant { lease, state } = rules::renew(run, &stored.lease, epoch, clock::now(), term)?;
     let (expires, grace) = (state.expires, state.grace);
-    conn.prepare_cached("UPDATE runs SET expires = ?2, grace = ?3 WHERE number = ?1")?
+    conn.prepare_cached("UPDATE runs SET lapses = ?2, grace = ?3 WHERE number = ?1")?
         .execute(params![
             stored.number,
             clock::to_millis(expires),
@@ -141,7 +155,7 @@ pub(super) fn put(
     state: &LeaseState,
 ) -> Result<(), Fail> {
     conn.prepare_cached(
-        "UPDATE runs SET owner = ?2, epoch = ?3, expires = ?4, claim = ?5, parked = ?6, lock = ?7, \
+        "UPDATE runs SET owner = ?2, epoch = ?3, lapses = ?4, claim = ?5, parked = ?6, lock = ?7, \
          grace = ?8 \
          WHERE number = ?1",
     )?

@@ -28,12 +28,14 @@ mod read_only;
 mod reader;
 mod schema;
 mod shrink;
+mod signals;
 mod sizes;
 mod snapshots;
 #[cfg(test)]
 mod tests;
 mod thread;
 mod turns;
+mod waits;
 mod watch;
 mod writer;
 
@@ -58,8 +60,9 @@ use self::watch::Watch;
 use self::writer::Writer;
 use super::{
     Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
-    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
-    StepRecord, Store, StoreError, StoreFuture, TurnRecord, clock,
+    Listed, Loaded, Mail, NewSignal, Page, Park, Parked, Prune, Pruned, Question, Recording,
+    Registration, RunFilter, Snapshot, StepRecord, Store, StoreError, StoreFuture, TurnRecord,
+    clock,
 };
 use crate::as_json;
 use crate::hash::Digest;
@@ -578,7 +581,20 @@ impl Store for SqliteStore {
         Box::pin(self.prune_each(prune))
     }
 
-    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Mail> {
+        self.write(move |conn| waits::register(conn, &registration))
+    }
+
+    fn mail<'a>(&'a self, run: &'a str, known: u64) -> StoreFuture<'a, Mail> {
+        let run = run.to_owned();
+        self.read(move |conn| signals::mail(conn, &run, known))
+    }
+
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, ()> {
+        self.write(move |conn| signals::signal(conn, &signal))
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, Parked> {
         self.write_as_owner(move |conn, owners| park::park(conn, owners, &park))
     }
 

@@ -44,6 +44,7 @@ const ADDED: &[Added] = &[
         "NULL AS changed, NULL AS changed_to, NULL AS changed_version",
     ),
     added(5, "steps", "NULL AS graph"),
+    added(6, "runs", "expires AS lapses, NULL AS wakes"),
 ];
 
 /// Prepares a connection for queries of what databases have since schema `since`.

@@ -1,21 +1,45 @@
 //! What is kept when a step stays open.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, params};
 
 use super::cells::count;
 use super::errors::Fail;
 use super::owners::Owners;
-use super::{effects, heads, lease, questions, sizes};
-use crate::store::{Park, clock, rules};
+use super::{effects, heads, lease, questions, signals, sizes, waits};
+use crate::store::{Park, Parked, Wait, clock, rules};
 
-pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<(), Fail> {
+pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<Parked, Fail> {
     sizes::park(park)?;
-    let stored = lease::existing(conn, &park.run)?;
-    let Some(state) = rules::park(&park.run, &stored.lease, park.epoch)? else {
-        return Ok(());
+    let run = park.run.as_str();
+    let stored = lease::existing(conn, run)?;
+    let Some(state) = rules::park(run, &stored.lease, park.epoch)? else {
+        return Ok(Parked::Left);
     };
     let (number, open) = (stored.number, stored.step + 1);
-    rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
+    rules::of_open_step(run, open, &park.effects, &park.questions)?;
+    rules::waits_of_open_step(run, open, &park.waits)?;
+    let now = clock::now();
+    let time = rules::time_of_run(now, stored.updated);
+    let kept = waits::of_step(conn, run, number, open)?;
+    let registered =
+        |wait: &Wait| rules::registered(wait.clone(), waits::same(&kept, &wait.key()), time);
+    let open_waits: Vec<Wait> = park.waits.iter().map(registered).collect();
+    let waits_on = rules::can_wake(park.status);
+    if waits_on && !open_waits.is_empty() {
+        let mut unreceived = signals::behind(conn, run, number, 0)?;
+        let taken: BTreeSet<u64> = park
+            .effects
+            .iter()
+            .filter_map(|effect| effect.signal)
+            .collect();
+        unreceived.retain(|signal| !taken.contains(&signal.number));
+        if (open_waits.iter()).any(|wait| rules::is_ready(wait, now, &unreceived)) {
+            let mail = signals::mail_of(conn, run, number, park.known, now)?;
+            return Ok(Parked::Mail(mail));
+        }
+    }
     for kept in &park.results {
         conn.prepare_cached(
             "INSERT OR REPLACE INTO results (run, task, node, saw, result) \
@@ -31,10 +55,19 @@ pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<()
     }
     effects::write(conn, number, &park.effects)?;
     questions::ask(conn, number, &park.questions)?;
+    waits::replace(conn, number, open, &open_waits)?;
     conn.prepare_cached("UPDATE runs SET updated = ?2, error = ?3 WHERE number = ?1")?
-        .execute(params![number, clock::to_millis(clock::now()), park.error])?;
+        .execute(params![number, clock::to_millis(time), park.error])?;
     if stored.status != park.status {
         heads::set_status(conn, number, park.status)?;
     }
-    lease::put(conn, owners, number, &state)
+    let wakes = match waits_on && questions::is_one_answered(conn, number, &park.asked)? {
+        true => Some(now),
+        false => rules::wakes(open_waits.iter()).filter(|_| waits_on),
+    };
+    if stored.wakes != wakes {
+        heads::set_wakes(conn, number, wakes)?;
+    }
+    lease::put(conn, owners, number, &state)?;
+    Ok(Parked::Left)
 }

@@ -87,10 +87,11 @@ fn drop_run(conn: &Connection, number: i64, run: &str) -> Result<u64, Fail> {
     let steps = delete(conn, "steps WHERE place BETWEEN ?1 AND ?2", places)?;
     delete(conn, "snapshots WHERE place BETWEEN ?1 AND ?2", places)?;
     delete(conn, "effects WHERE place BETWEEN ?1 AND ?2", places)?;
+    delete(conn, "waits WHERE place BETWEEN ?1 AND ?2", places)?;
     for table in [
         "results",
         "questions",
-        "timers",
+        "signals",
         "labels",
         "forks",
         "graph_changes",
@@ -128,6 +129,7 @@ fn drop_history(conn: &Connection, number: i64, head: &Head) -> Result<u64, Fail
         return Ok(0);
     }
     delete(conn, "effects WHERE place BETWEEN ?1 AND ?2", places)?;
+    delete(conn, "waits WHERE place BETWEEN ?1 AND ?2", places)?;
     let range = [number, count(gone.start)?, count(gone.end - 1)?];
     delete(
         conn,

@@ -100,6 +100,21 @@ pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Res
     Ok(())
 }
 
+/// Whether one of those with these ids is answered.
+pub(super) fn is_one_answered(
+    conn: &Connection,
+    number: i64,
+    ids: &[String],
+) -> Result<bool, Fail> {
+    let answered = "SELECT 1 FROM questions WHERE run = ?1 AND id = ?2 AND answer IS NOT NULL";
+    for id in ids {
+        if conn.prepare_cached(answered)?.exists(params![number, id])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
     let run = lease::existing(conn, &answer.run)?;
     let question = one(conn, &answer.run, run.number, &answer.question)?;
@@ -121,7 +136,11 @@ pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
         clock::to_millis(clock::now()),
         answer.token.cast_signed(),
     ])?;
-    effects::write(conn, run.number, answer.effect.as_slice())
+    effects::write(conn, run.number, answer.effect.as_slice())?;
+    match rules::can_wake(run.status) {
+        true => run.wake(conn, clock::now()),
+        false => Ok(()),
+    }
 }
 
 /// Moves those of step `open` into the next one.

@@ -2,7 +2,7 @@
 //! rest of its group need not be undone.
 
 use super::errors::Fail;
-use crate::store::{Answer, Commit, EffectRecord, Park, Question, Snapshot, StoreError};
+use crate::store::{Answer, Commit, EffectRecord, NewSignal, Park, Question, Snapshot, StoreError};
 
 /// A row may have 1,000,000,000 bytes; its digests and numbers take a few.
 const LIMIT: usize = 1_000_000_000 - 4_096;
@@ -70,6 +70,11 @@ pub(super) fn park(park: &Park) -> Result<(), Fail> {
         self::question(run, question, None)?;
     }
     row(run, || "the error".into(), &[park.error.as_ref()])
+}
+
+pub(super) fn signal(signal: &NewSignal) -> Result<(), Fail> {
+    let what = || format!("signal `{}`", signal.name);
+    row(&signal.run, what, &[Some(&signal.value)])
 }
 
 /// `question` with its answer; both are one row.

@@ -88,6 +88,7 @@ mod tests {
     fn call(name: &str) -> Call {
         Call {
             task: Digest::default(),
+            class: crate::store::EffectClass::Effect,
             name: name.into(),
             n: 0,
         }

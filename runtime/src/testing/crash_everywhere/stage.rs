@@ -126,6 +126,7 @@ impl Stage {
     pub(super) fn truth(&self, asked: &Question) -> Option<String> {
         let call = Call {
             task: asked.task,
+            class: crate::store::EffectClass::Effect,
             name: asked.name.clone(),
             n: asked.n,
         };

@@ -155,6 +155,7 @@ async fn whoever_is_dead_and_buried_finds_nothing() {
     let (cx, request) = (Cx::test(), Request::of("1".into()));
     let call = Call {
         task: cx.order_key(),
+        class: crate::store::EffectClass::Effect,
         name: "fetch".into(),
         n: 0,
     };

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use crate::hash::Digest;
 use crate::store::{
     Answer, Claim, Commit, Committed, EffectKey, EffectRecord, Event, GraphChange, Head, Lease,
-    Listed, Loaded, Page, Park, Prune, Pruned, Question, Recording, RunFilter, Snapshot,
-    StepRecord, Store, StoreFuture, TurnRecord,
+    Listed, Loaded, Mail, NewSignal, Page, Park, Parked, Prune, Pruned, Question, Recording,
+    Registration, RunFilter, Snapshot, StepRecord, Store, StoreFuture, TurnRecord,
 };
 
 /// In which way the checks speak to the store.
@@ -89,6 +89,15 @@ fn same_commit(first: Committed, again: Committed) -> Committed {
         _ => first == again,
     };
     assert!(is_told, "a repeated commit is {again:?}, and was {first:?}");
+    first
+}
+
+fn same_mail(first: Mail, again: Mail) -> Mail {
+    assert_eq!(
+        (&first.signals, &first.waits),
+        (&again.signals, &again.waits)
+    );
+    assert_eq!(first.over, again.over, "what is over, asked again");
     first
 }
 
@@ -193,7 +202,19 @@ impl Store for Client {
         self.write(move |store| store.journal(recording.clone()), first)
     }
 
-    fn park(&self, park: Park) -> StoreFuture<'_, ()> {
+    fn register(&self, registration: Registration) -> StoreFuture<'_, Mail> {
+        self.write(move |store| store.register(registration.clone()), same_mail)
+    }
+
+    fn mail<'a>(&'a self, run: &'a str, known: u64) -> StoreFuture<'a, Mail> {
+        self.next().mail(run, known)
+    }
+
+    fn signal(&self, signal: NewSignal) -> StoreFuture<'_, ()> {
+        self.write(move |store| store.signal(signal.clone()), first)
+    }
+
+    fn park(&self, park: Park) -> StoreFuture<'_, Parked> {
         self.write(move |store| store.park(park.clone()), first)
     }
 

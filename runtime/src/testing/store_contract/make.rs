@@ -138,19 +138,13 @@ pub(super) fn result(run: &str, task: u64) -> PendingResult {
 
 /// The first call of the effect `name` of a task in step `step`.
 pub(super) fn effect(run: &str, step: u64, name: &str) -> EffectRecord {
+    let (task, request) = (digest("task", run, step), digest("request", run, step));
     EffectRecord {
-        step,
-        task: digest("task", run, step),
-        name: name.to_owned(),
-        n: 0,
-        kind: EffectKind::Done,
         call: Some(0),
-        attempt: 1,
-        request: digest("request", run, step),
+        seen: Some(0),
         excerpt: format!(r#"{{"asks":"{name}"}}"#),
         response: Some(r#"{"says":"ü"}"#.to_owned()),
-        error: None,
-        recorded: SystemTime::UNIX_EPOCH,
+        ..EffectRecord::new(step, task, name, 0, EffectKind::Done, request)
     }
 }
 
@@ -195,13 +189,8 @@ pub(super) fn interrupt(run: &str, epoch: u64, questions: Vec<Question>) -> Park
 
 pub(super) fn park(run: &str, epoch: u64) -> Park {
     Park {
-        run: run.to_owned(),
-        epoch,
-        status: Status::Failed,
         error: Some("node `plan` failed".to_owned()),
-        results: Vec::new(),
-        effects: Vec::new(),
-        questions: Vec::new(),
+        ..Park::new(run, epoch, Status::Failed)
     }
 }
 

@@ -1,0 +1,113 @@
+//! What tasks wait for: until when, and whether it is there.
+
+use std::time::{Duration, SystemTime};
+
+use super::super::clock;
+use crate::store::{
+    Deadline, EffectClass, EffectKind, EffectRecord, Head, NewSignal, Signal, Status, StoreError,
+    Wait,
+};
+
+/// The time of an event of a run: it never goes back within the run, whatever the clock does.
+/// `latest` is when the run last changed.
+pub fn time_of_run(now: SystemTime, latest: SystemTime) -> SystemTime {
+    now.max(latest)
+}
+
+/// `wait` as it is kept: what is `stored` of it stays, its deadline above all. `now` is the
+/// [time of the run](time_of_run).
+pub fn registered(wait: Wait, stored: Option<&Wait>, now: SystemTime) -> Wait {
+    if let Some(stored) = stored {
+        return Wait {
+            parked: wait.parked,
+            attempt: wait.attempt,
+            ..stored.clone()
+        };
+    }
+    let deadline = match wait.deadline {
+        Deadline::Never => Deadline::Never,
+        Deadline::In(time) => match now.checked_add(time) {
+            Some(due) => Deadline::At(clock::whole_up(due)),
+            None if wait.class == EffectClass::Time => Deadline::At(clock::far()),
+            None => Deadline::Never,
+        },
+        Deadline::At(time) => Deadline::At(clock::whole_up(time)),
+    };
+    Wait {
+        since: now,
+        deadline,
+        ..wait
+    }
+}
+
+/// Whether the signal is one that `wait` takes: it has its name, and came in time.
+pub fn takes(wait: &Wait, signal: &Signal) -> bool {
+    wait.class == EffectClass::Signal
+        && wait.name == signal.name
+        && wait.deadline.time().is_none_or(|due| signal.sent <= due)
+}
+
+/// Whether the time of `wait` is over by `now`, and nothing came: nothing is `recorded` of it, and
+/// none of `signals`, which the run has not received, is for it.
+pub fn is_over(
+    wait: &Wait,
+    recorded: Option<&EffectRecord>,
+    now: SystemTime,
+    signals: &[Signal],
+) -> bool {
+    wait.deadline.time().is_some_and(|due| due <= now)
+        && recorded.is_none()
+        && !signals.iter().any(|signal| takes(wait, signal))
+}
+
+/// The latest time in a run in which a wait with that deadline was found to be over: whatever comes
+/// later came after it.
+pub fn time_after(deadline: Deadline, latest: SystemTime) -> SystemTime {
+    let after = |due| clock::after(due, Duration::from_millis(1));
+    deadline.time().map_or(latest, |due| latest.max(after(due)))
+}
+
+/// Whether what is `recorded` of a wait is that its time is over: the same call has found that
+/// before.
+pub fn is_recorded_over(recorded: Option<&EffectRecord>) -> bool {
+    recorded.is_some_and(|record| record.kind == EffectKind::Elapsed)
+}
+
+/// Whether the task that stopped because of `wait` has to start again: what it waits for is there.
+pub fn is_ready(wait: &Wait, now: SystemTime, signals: &[Signal]) -> bool {
+    let is_due = || wait.deadline.time().is_some_and(|due| due <= now);
+    wait.parked && (is_due() || signals.iter().any(|signal| takes(wait, signal)))
+}
+
+/// When a run with these waits wakes by itself, if it does.
+pub fn wakes<'a>(waits: impl Iterator<Item = &'a Wait>) -> Option<SystemTime> {
+    let parked = waits.filter(|wait| wait.parked);
+    parked.filter_map(|wait| wait.deadline.time()).min()
+}
+
+/// Whether a run with that status starts again when something comes for it.
+pub const fn can_wake(status: Status) -> bool {
+    matches!(status, Status::Interrupted | Status::Sleeping)
+}
+
+/// Whether a signal is to be kept, for a run with that `head` that has not received `unreceived`
+/// others; not if it `is_known`, since it came before.
+pub fn signal(
+    head: &Head,
+    signal: &NewSignal,
+    is_known: bool,
+    unreceived: u64,
+) -> Result<bool, StoreError> {
+    let run = || head.run.clone();
+    if is_known {
+        return Ok(false);
+    }
+    if head.status.is_final() {
+        return Err(StoreError::RunFinished { run: run() });
+    }
+    if unreceived >= signal.most {
+        let most = signal.most;
+        return Err(StoreError::MailboxFull { run: run(), most });
+    }
+    Ok(true)
+}

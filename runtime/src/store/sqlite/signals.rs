@@ -1,0 +1,122 @@
+//! The signals of runs, in the order in which they came.
+
+use std::time::SystemTime;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::cells::{Cells, count};
+use super::errors::Fail;
+use super::{heads, lease, sizes, waits};
+use crate::store::{Mail, NewSignal, Signal, StoreError, clock, rules};
+
+/// Those that the run has not received and that came after the one with that number.
+pub(super) fn behind(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    known: u64,
+) -> Result<Vec<Signal>, Fail> {
+    let mut query = conn.prepare_cached(
+        "SELECT number, name, value, sent FROM signals \
+         WHERE run = ?1 AND number > ?2 AND value IS NOT NULL ORDER BY number",
+    )?;
+    let mut rows = query.query([number, count(known)?])?;
+    let mut signals = Vec::new();
+    while let Some(row) = rows.next()? {
+        let cells = Cells {
+            row,
+            run,
+            place: &"a signal",
+        };
+        signals.push(Signal {
+            number: cells.number(0)?,
+            name: cells.text(1)?,
+            value: cells.text(2)?,
+            sent: cells.time(3)?,
+        });
+    }
+    Ok(signals)
+}
+
+pub(super) fn mail(conn: &Connection, run: &str, known: u64) -> Result<Mail, Fail> {
+    let stored = lease::existing(conn, run)?;
+    mail_of(conn, run, stored.number, known, clock::now())
+}
+
+/// The same of a run that is known, at `now`.
+pub(super) fn mail_of(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    known: u64,
+    now: SystemTime,
+) -> Result<Mail, Fail> {
+    let mut mail = Mail::new(now);
+    mail.signals = behind(conn, run, number, known)?;
+    Ok(mail)
+}
+
+pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> {
+    sizes::signal(signal)?;
+    let run = signal.run.as_str();
+    let Some((number, head)) = heads::numbered_head(conn, run)? else {
+        let run = run.to_owned();
+        return Err(StoreError::NoSuchRun { run }.into());
+    };
+    let is_known = conn
+        .prepare_cached("SELECT 1 FROM signals WHERE run = ?1 AND id = ?2")?
+        .exists(params![number, signal.id])?;
+    if !rules::signal(&head, signal, is_known, unreceived(conn, number)?)? {
+        return Ok(());
+    }
+    let now = clock::now();
+    let sent = Signal {
+        number: last(conn, number)? + 1,
+        name: signal.name.clone(),
+        value: signal.value.clone(),
+        sent: rules::time_of_run(now, head.updated),
+    };
+    conn.prepare_cached(
+        "INSERT INTO signals (run, number, id, name, value, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        number,
+        count(sent.number)?,
+        signal.id,
+        sent.name,
+        sent.value,
+        clock::to_millis(sent.sent)
+    ])?;
+    if !rules::can_wake(head.status) || head.wakes.is_some_and(|wakes| wakes <= now) {
+        return Ok(());
+    }
+    let waits = waits::of_step(conn, run, number, head.step + 1)?;
+    let sent = [sent];
+    match waits.iter().any(|wait| rules::is_ready(wait, now, &sent)) {
+        true => heads::set_wakes(conn, number, Some(now)),
+        false => Ok(()),
+    }
+}
+
+fn unreceived(conn: &Connection, number: i64) -> Result<u64, Fail> {
+    let count = "SELECT count(*) FROM signals WHERE run = ?1 AND value IS NOT NULL";
+    let count: i64 = (conn.prepare_cached(count)?).query_row([number], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// The number of the last one, received or not.
+fn last(conn: &Connection, number: i64) -> Result<u64, Fail> {
+    let last = "SELECT number FROM signals WHERE run = ?1 ORDER BY number DESC LIMIT 1";
+    let mut query = conn.prepare_cached(last)?;
+    let last: Option<i64> = query.query_row([number], |row| row.get(0)).optional()?;
+    Ok(last.unwrap_or_default().unsigned_abs())
+}
+
+/// The signal with that number, if one is named, is received. Its id stays.
+pub(super) fn take(conn: &Connection, run: i64, number: Option<u64>) -> Result<(), Fail> {
+    if let Some(number) = number {
+        conn.prepare_cached("UPDATE signals SET value = NULL WHERE run = ?1 AND number = ?2")?
+            .execute([run, count(number)?])?;
+    }
+    Ok(())
+}
