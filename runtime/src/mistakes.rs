@@ -103,6 +103,8 @@ mod made {
         StoreFaultIsFailure: "a run fails because its store was away",
         DrainIsFailure: "a run fails because its engine drains",
         DrainedResultsLost: "the results of the others are not kept when an engine drains",
+        BackpressureIsFailure: "a run fails because its queue is blocked",
+        BlockedResultsLost: "the results of the others are not kept when its queue is blocked",
         SnapshotTooEarly: "a snapshot is of the state before its step",
         // From outside.
         TurnRefused: "a run that failed takes no further turn",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::const_text::{distance, too_far};
 use crate::error::Error;
-use crate::graph::{GraphInfo, NodeId};
+use crate::graph::{GraphInfo, NodeId, NodeOptions};
 use crate::session::Pauses;
 
 /// What happens when two tasks of one step write different values to a field
@@ -42,6 +42,14 @@ pub struct Options {
     /// How many tasks of one node of a run work at once. Default: as many as
     /// `max_concurrency` allows.
     pub max_per_node: Option<usize>,
+    /// How many tasks of a step wait in the queue for those that work; the others are admitted as
+    /// these start. Default 1,024.
+    pub queue_depth: Option<usize>,
+    /// How long tasks wait to be admitted to the queue while no task of the step moves: see
+    /// [`EngineBuilder::backpressure_timeout`](crate::EngineBuilder::backpressure_timeout). Default:
+    /// the longer of 30 s and the longest time that an attempt of one of the graph's nodes may take.
+    #[serde(with = "duration")]
+    pub backpressure_timeout: Option<Duration>,
     /// The timeout of one attempt of a node that has none of its own, and no `idle`. Default 30 s.
     #[serde(with = "duration")]
     pub default_timeout: Option<Duration>,
@@ -84,6 +92,8 @@ pub struct Options {
 pub(crate) struct Settings {
     pub(crate) max_concurrency: usize,
     pub(crate) max_per_node: Option<usize>,
+    pub(crate) queue_depth: usize,
+    pub(crate) backpressure_timeout: Duration,
     pub(crate) default_timeout: Duration,
     pub(crate) run_budget: Duration,
     pub(crate) max_steps: u64,
@@ -97,6 +107,8 @@ pub(crate) struct Settings {
 }
 
 const DEFAULT_CONCURRENCY: usize = 8;
+const DEFAULT_DEPTH: usize = 1_024;
+const SHORTEST_BACKPRESSURE: Duration = Duration::from_secs(30);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_BUDGET: Duration = Duration::from_secs(600);
 const DEFAULT_MAX_STEPS: u64 = 1_000;
@@ -116,13 +128,23 @@ impl Options {
             let nodes = nodes.map(|node| pause_at(option, node, graph, is_stored));
             nodes.collect::<Result<Arc<[NodeId]>, Error>>()
         };
+        let default_timeout =
+            longer_than_zero("default_timeout", self.default_timeout)?.unwrap_or(DEFAULT_TIMEOUT);
+        let run_budget = longer_than_zero("run_budget", self.run_budget)?.unwrap_or(DEFAULT_BUDGET);
         Ok(Settings {
             max_concurrency: at_least_one("max_concurrency", self.max_concurrency)?
                 .unwrap_or(DEFAULT_CONCURRENCY),
             max_per_node: at_least_one("max_per_node", self.max_per_node)?,
-            default_timeout: longer_than_zero("default_timeout", self.default_timeout)?
-                .unwrap_or(DEFAULT_TIMEOUT),
-            run_budget: longer_than_zero("run_budget", self.run_budget)?.unwrap_or(DEFAULT_BUDGET),
+            queue_depth: at_least_one("queue_depth", self.queue_depth)?.unwrap_or(DEFAULT_DEPTH),
+            backpressure_timeout: longer_than_zero(
+                "backpressure_timeout",
+                self.backpressure_timeout,
+            )?
+            .unwrap_or_else(|| {
+                SHORTEST_BACKPRESSURE.max(longest(graph, default_timeout, run_budget))
+            }),
+            default_timeout,
+            run_budget,
             max_steps: at_least_one("max_steps", self.max_steps.or(graph.max_steps))?
                 .unwrap_or(DEFAULT_MAX_STEPS),
             conflict: self.conflict.or(graph.conflict).unwrap_or_default(),
@@ -138,6 +160,20 @@ impl Options {
             max_signals: self.max_signals.unwrap_or(DEFAULT_MAX_SIGNALS),
         })
     }
+}
+
+/// The longest time that an attempt of one of the graph's nodes may take. What has to show
+/// signs of life, and has no timeout, may take as long as the budget lasts.
+fn longest(graph: &GraphInfo, default_timeout: Duration, run_budget: Duration) -> Duration {
+    let times = graph.nodes.iter().map(|node| {
+        let NodeOptions { timeout, idle, .. } = node.options;
+        let without = match idle {
+            Some(_) => run_budget,
+            None => default_timeout,
+        };
+        timeout.unwrap_or(without)
+    });
+    times.max().unwrap_or(default_timeout)
 }
 
 fn at_least_one<T: PartialEq + Default>(
@@ -219,14 +255,16 @@ fn the_limits_are_told() {
     let guide = include_str!("../../docs/getting-started.md");
     let minutes = |time: Duration| format!("{}m", time.as_secs() / 60);
     let seconds = |time: Duration| format!("{}s", time.as_secs());
+    let thousands = |mut number: String| {
+        number.insert(number.len() - 3, ',');
+        number
+    };
     let told = [
         ("max_concurrency", DEFAULT_CONCURRENCY.to_string()),
+        ("queue_depth", thousands(DEFAULT_DEPTH.to_string())),
         ("default_timeout", seconds(DEFAULT_TIMEOUT)),
         ("run_budget", minutes(DEFAULT_BUDGET)),
-        (
-            "max_steps",
-            DEFAULT_MAX_STEPS.to_string().replace("000", ",000"),
-        ),
+        ("max_steps", thousands(DEFAULT_MAX_STEPS.to_string())),
         ("lease", seconds(DEFAULT_LEASE)),
         ("store_timeout", seconds(DEFAULT_STORE_TIMEOUT)),
         (

@@ -78,6 +78,8 @@ impl<G: Graph> EngineBuilder<G> {
         let Options {
             max_concurrency,
             max_per_node,
+            queue_depth,
+            backpressure_timeout,
             default_timeout,
             run_budget,
             max_steps,
@@ -93,6 +95,8 @@ impl<G: Graph> EngineBuilder<G> {
         let own = &mut self.options;
         own.max_concurrency = max_concurrency.or(own.max_concurrency);
         own.max_per_node = max_per_node.or(own.max_per_node);
+        own.queue_depth = queue_depth.or(own.queue_depth);
+        own.backpressure_timeout = backpressure_timeout.or(own.backpressure_timeout);
         own.default_timeout = default_timeout.or(own.default_timeout);
         own.run_budget = run_budget.or(own.run_budget);
         own.max_steps = max_steps.or(own.max_steps);
@@ -117,6 +121,28 @@ impl<G: Graph> EngineBuilder<G> {
     /// other than `max_concurrency`.
     pub fn max_per_node(mut self, tasks: usize) -> Self {
         self.options.max_per_node = Some(tasks);
+        self
+    }
+
+    /// How many tasks of a step wait in the queue for those that work. The others are admitted in
+    /// frontier order as these start: backpressure. Default 1,024.
+    pub fn queue_depth(mut self, tasks: usize) -> Self {
+        self.options.queue_depth = Some(tasks);
+        self
+    }
+
+    /// How long tasks wait to be admitted to the [queue](Self::queue_depth) while no task of the step
+    /// finishes, waits for an answer, or goes into or out of a back-off. Then what finished is kept,
+    /// what still runs is dropped as if its caller had gone, the run is
+    /// [`Status::Paused`](crate::Status::Paused), and the driving call is [`Error::Backpressure`];
+    /// [`resume`](Engine::resume) goes on at once. No time counts in which a task is in a back-off or
+    /// the store is away.
+    ///
+    /// Default: the longer of 30 s and the longest time that an attempt of one of the graph's nodes
+    /// may take, which is its timeout or the [default](Self::default_timeout); for one with `idle`
+    /// and no timeout it is the [budget](Self::run_budget).
+    pub fn backpressure_timeout(mut self, timeout: Duration) -> Self {
+        self.options.backpressure_timeout = Some(timeout);
         self
     }
 

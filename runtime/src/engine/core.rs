@@ -107,6 +107,8 @@ impl Settings {
         Limits {
             max_concurrency: self.max_concurrency,
             max_per_node: self.max_per_node,
+            queue_depth: self.queue_depth,
+            backpressure_timeout: self.backpressure_timeout,
         }
     }
 }

@@ -133,6 +133,7 @@ impl Drive<'_> {
             },
             away: self.away(),
             drain: &self.core.drain,
+            admission: None,
         }
     }
 

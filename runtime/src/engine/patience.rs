@@ -145,6 +145,7 @@ impl Patience {
     ) -> Result<(T, bool), StoreError> {
         let more = u64::try_from(bytes / BYTES_A_SECOND).unwrap_or(u64::MAX);
         let timeout = self.timeout.saturating_add(Duration::from_secs(more));
+        let _asking = self.away.ask();
         let began = Instant::now();
         let mut pause = FIRST_PAUSE;
         let mut may_be_done = false;

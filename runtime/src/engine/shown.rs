@@ -54,7 +54,7 @@ fn stored_error(text: &str) -> Option<RunError> {
 pub(super) const fn asks(status: Status) -> bool {
     matches!(
         status,
-        Status::Interrupted | Status::Sleeping | Status::Failed
+        Status::Interrupted | Status::Sleeping | Status::Failed | Status::Paused
     )
 }
 

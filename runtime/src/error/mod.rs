@@ -249,6 +249,27 @@ pub enum Error {
         /// The budget of one driving call.
         budget: Duration,
     },
+    /// Tasks of the step waited to be admitted to its queue, which was full, and none of the others
+    /// moved for as long as [`backpressure_timeout`](crate::EngineBuilder::backpressure_timeout)
+    /// says. What still ran was dropped; a run in a store is [`Status::Paused`].
+    #[error(
+        "run `{run}`, step {step}, node `{node}`: found its queue of {depth} full, and no task of the step has moved for \
+         {wait:?}; what finished is kept if a store keeps the run: resume it, look at what its tasks wait for, or raise \
+         `backpressure_timeout` or `max_concurrency` on the engine"
+    )]
+    Backpressure {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node of the next task to be admitted.
+        node: &'static str,
+        /// How many tasks the queue holds: [`queue_depth`](crate::EngineBuilder::queue_depth).
+        depth: usize,
+        /// For how long no task of the step had finished, begun to wait for an answer, or gone into
+        /// or out of a back-off.
+        wait: Duration,
+    },
     /// There is no such run.
     #[error(
         "run `{run}`: there is no such run in this store; check the id, or start it with `engine.run(id, state)`"

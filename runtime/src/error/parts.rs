@@ -21,6 +21,7 @@ impl Error {
             | Self::NoProgress { run, .. }
             | Self::MaxStepsExceeded { run, .. }
             | Self::BudgetExceeded { run, .. }
+            | Self::Backpressure { run, .. }
             | Self::RunNotFound { run, .. }
             | Self::InvalidRunId { run, .. }
             | Self::InvalidToken { run, .. }
@@ -87,6 +88,7 @@ impl Error {
             | Self::Pruned { step, .. }
             | Self::LabelTaken { step, .. }
             | Self::EffectNotFound { step, .. }
+            | Self::Backpressure { step, .. }
             | Self::ResponseRefused { step, .. }
             | Self::EffectChanged { step, .. }
             | Self::EffectPassedOver { step, .. }
@@ -124,6 +126,7 @@ impl Error {
             | Self::NodeIdle { node, .. }
             | Self::NodePanicked { node, .. }
             | Self::UndeclaredWrite { node, .. }
+            | Self::Backpressure { node, .. }
             | Self::EffectChanged { node, .. }
             | Self::EffectPassedOver { node, .. }
             | Self::OtherThread { node, .. }
@@ -139,12 +142,15 @@ impl Error {
 
     /// Whether the same call may succeed another time without anybody doing anything: a
     /// store that is away, a run that another process drives, a runtime that was shut down, an
-    /// engine that drains, in whose place another comes.
+    /// engine that drains, in whose place another comes, tasks that hold each other up.
     pub const fn is_transient(&self) -> bool {
         match self {
             Self::Store { source, .. } | Self::PruneFailed { source } => source.is_transient(),
             Self::LeaseHeld { node, .. } => node.is_none(),
-            Self::LeaseLost { .. } | Self::RuntimeLost { .. } | Self::Draining { .. } => true,
+            Self::LeaseLost { .. }
+            | Self::RuntimeLost { .. }
+            | Self::Draining { .. }
+            | Self::Backpressure { .. } => true,
             _ => false,
         }
     }
@@ -187,6 +193,7 @@ codes! {
     NoProgress: "no_progress",
     MaxStepsExceeded: "max_steps_exceeded",
     BudgetExceeded: "budget_exceeded",
+    Backpressure: "backpressure",
     RunNotFound: "run_not_found",
     InvalidRunId: "invalid_run_id",
     InvalidToken: "invalid_token",

@@ -280,6 +280,13 @@ fn every() -> Vec<Error> {
             run: run(),
             step: Some(step),
         },
+        Error::Backpressure {
+            run: run(),
+            step,
+            node,
+            depth: 1_024,
+            wait: Duration::from_secs(30),
+        },
         Error::NoStore { call: "resume" },
         Error::DuplicateNode {
             graph: "Shop",

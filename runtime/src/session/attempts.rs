@@ -7,7 +7,7 @@ use super::backoff;
 use crate::cx::{Cx, KeyId, Keyring, UNRECORDED};
 use crate::erased::{Program, Updates};
 use crate::error::{Error, with_causes};
-use crate::graph::{Hops, NodeInfo};
+use crate::graph::{Hops, NodeId, NodeInfo};
 use crate::machine::{Finished, Task};
 use crate::node_error::{Failure, FailureKind, NodeError, excerpt};
 use crate::panics::caught;
@@ -60,7 +60,8 @@ pub(crate) enum TaskError {
     Suspended,
     /// Its engine drains, and it would only have waited to begin again.
     Drained,
-    /// Its engine drains, and it took longer than there was time.
+    /// Its engine drains, or admission to its step's queue was blocked, and it took longer than
+    /// there was time.
     Dropped,
     /// The runtime that it ran on was shut down: it must run again.
     Lost,
@@ -86,6 +87,21 @@ pub(crate) type TaskResult = Result<Finished, TaskError>;
 pub(crate) struct StepResults {
     pub(crate) finished: Vec<Option<Finished>>,
     pub(crate) failed: Vec<(usize, TaskError)>,
+    /// Whether admission to the step's queue had to wait.
+    pub(crate) blocked: Option<Blocked>,
+}
+
+/// That tasks of a step had to wait to be admitted to its queue: noted once a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Blocked {
+    /// The node of the first of them; or of the one for which the step was given up.
+    pub(crate) node: NodeId,
+    /// How many tasks the queue holds.
+    pub(crate) depth: usize,
+    /// How long that task waited; or for how long no other had moved then.
+    pub(crate) wait: Duration,
+    /// Whether the step was given up for it.
+    pub(crate) is_given_up: bool,
 }
 
 impl StepResults {
@@ -112,6 +128,12 @@ impl StepResults {
     /// The same of tasks that were dropped.
     pub(super) fn is_dropped(&self) -> bool {
         self.has(|error| matches!(error, TaskError::Dropped))
+    }
+
+    /// What the step was given up for, if it was.
+    pub(super) fn given_up(&self) -> Option<Blocked> {
+        let blocked = self.blocked.filter(|blocked| blocked.is_given_up);
+        blocked.filter(|_| self.is_dropped())
     }
 
     fn has(&self, is_it: fn(&TaskError) -> bool) -> bool {

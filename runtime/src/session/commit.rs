@@ -162,6 +162,8 @@ pub(super) enum Left {
     Dropped(Error),
     /// It was stopped before it began.
     Paused,
+    /// Admission to its queue was blocked for too long, and tasks of it were dropped.
+    Blocked(Error),
     /// The store said this, which is not the run's fault: it stays as it was.
     Away(Error),
 }
@@ -184,7 +186,8 @@ pub(super) fn park(
     let (status, error) = match why {
         Left::Failed(error) => (Status::Failed, Some(failure_text(error))),
         Left::Waiting => (effects.waits_as(), None),
-        Left::Paused => (Status::Paused, None),
+        Left::Blocked(_) if mistake!(BackpressureIsFailure) => (Status::Failed, None),
+        Left::Paused | Left::Blocked(_) => (Status::Paused, None),
         Left::Drained if mistake!(DrainIsFailure) => (Status::Failed, None),
         Left::Away(_) | Left::Drained | Left::Dropped(_) => (Status::Running, None),
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::attempts::TaskError;
+use super::attempts::{Blocked, TaskError};
 use crate::encode::DecodeError;
 use crate::error::Error;
 use crate::graph::GraphInfo;
@@ -112,6 +112,19 @@ impl Faults<'_> {
             reason: error.to_string(),
             help: "give the input's type a `Deserialize` that reads what its `Serialize` writes"
                 .into(),
+        }
+    }
+
+    pub(super) fn backpressure(&self, blocked: Blocked) -> Error {
+        let Blocked {
+            node, depth, wait, ..
+        } = blocked;
+        Error::Backpressure {
+            run: self.run(),
+            step: self.step(),
+            node: self.0.info().node_name(node),
+            depth,
+            wait: Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         }
     }
 

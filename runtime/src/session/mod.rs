@@ -35,7 +35,9 @@ use crate::hash::Digest;
 use crate::machine::{DoneTask, Finished, Machine, StepError, Task, result_text, stored_input};
 use crate::store::{Commit, Committed, Mail, Park, Parked, Question, Status, StoreError, Wait};
 
-pub(crate) use attempts::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
+pub(crate) use attempts::{
+    AttemptError, Attempts, Blocked, StepResults, TaskError, TaskResult, concluded,
+};
 use commit::{Left, Noted, Pending, PendingText, is_held_after};
 pub(crate) use effects::in_order;
 #[cfg(test)]
@@ -330,6 +332,10 @@ impl Session {
         if results.is_lost() {
             return self.lose();
         }
+        if let Some(blocked) = results.given_up() {
+            let results = self.results(&results.finished);
+            return self.give_up(blocked, results);
+        }
         if results.is_dropped() {
             let results = self.results(&results.finished);
             return self.drop_step(results);
@@ -341,6 +347,7 @@ impl Session {
         let StepResults {
             mut finished,
             failed,
+            ..
         } = results;
         if !failed.is_empty() {
             let results = self.results(&finished);
@@ -396,9 +403,13 @@ impl Session {
             // Without what no store takes: its task runs again.
             (Err(StoreError::TooLarge { .. }), why) if has_results => self.leave(why, Vec::new()),
             (Err(error @ StoreError::LeaseLost { .. }), _) => self.end(Err(self.said(error))),
-            (_, Left::Failed(error) | Left::Away(error) | Left::Dropped(error)) => {
-                self.end(Err(error))
-            }
+            (
+                _,
+                Left::Failed(error)
+                | Left::Away(error)
+                | Left::Dropped(error)
+                | Left::Blocked(error),
+            ) => self.end(Err(error)),
             (Ok(Parked::Left), Left::Waiting) => self.end(Ok(Ending::Waiting)),
             (Ok(Parked::Left), Left::Paused) => self.end(Ok(Ending::Paused)),
             (Ok(Parked::Left), Left::Drained) => self.end(Ok(Ending::Drained)),
@@ -636,11 +647,23 @@ impl Session {
         self.leave(Left::Dropped(draining), results)
     }
 
+    /// Leaves the open step, to whose queue no task was admitted for too long.
+    fn give_up(&mut self, blocked: Blocked, mut results: Vec<PendingText>) -> Next {
+        if mistake!(BlockedResultsLost) {
+            results.clear();
+        }
+        let backpressure = self.faults().backpressure(blocked);
+        self.leave(Left::Blocked(backpressure), results)
+    }
+
     /// Leaves the open step with the results it has.
     fn leave(&mut self, why: Left, results: Vec<PendingText>) -> Next {
         let Some(book) = &self.book else {
             return self.end(match why {
-                Left::Failed(error) | Left::Away(error) | Left::Dropped(error) => Err(error),
+                Left::Failed(error)
+                | Left::Away(error)
+                | Left::Dropped(error)
+                | Left::Blocked(error) => Err(error),
                 Left::Waiting => Ok(Ending::Waiting),
                 Left::Drained => Ok(Ending::Drained),
                 Left::Paused => Ok(Ending::Paused),

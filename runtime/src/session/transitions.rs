@@ -20,7 +20,7 @@ pub(crate) fn taken() -> BTreeSet<Transition> {
 }
 
 /// Where a session can stand.
-pub(crate) const STAGES: [&str; 17] = [
+pub(crate) const STAGES: [&str; 19] = [
     "its tasks run",
     "it commits, and goes on",
     "it commits, and pauses",
@@ -37,6 +37,8 @@ pub(crate) const STAGES: [&str; 17] = [
     "it is left without results, and drained",
     "it is left with results, and dropped",
     "it is left without results, and dropped",
+    "it is left with results, and blocked",
+    "it is left without results, and blocked",
     "it has ended",
 ];
 
@@ -58,6 +60,7 @@ pub(crate) const TOLD: [&str; 32] = [
     "a task waits",
     "a task is drained",
     "a task is dropped",
+    "its queue is blocked",
     "a task is lost",
     "committed",
     "committed before, and still held",
@@ -102,8 +105,10 @@ const fn name(stage: &Stage) -> &'static str {
             (Left::Drained, false) => STAGES[13],
             (Left::Dropped(_), true) => STAGES[14],
             (Left::Dropped(_), false) => STAGES[15],
+            (Left::Blocked(_), true) => STAGES[16],
+            (Left::Blocked(_), false) => STAGES[17],
         },
-        Stage::Ended => STAGES[16],
+        Stage::Ended => STAGES[18],
     }
 }
 
@@ -134,6 +139,8 @@ pub(super) fn all(results: &StepResults) -> &'static str {
         "a task failed"
     } else if errors.any(|error| matches!(error, TaskError::Lost)) {
         "a task is lost"
+    } else if results.given_up().is_some() {
+        "its queue is blocked"
     } else if results.is_dropped() {
         "a task is dropped"
     } else if results.is_drained() {

@@ -16,7 +16,9 @@ use crate::graph::Done;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, Task};
 use crate::node_error::NodeError;
-use crate::session::{AttemptError, Attempts, StepResults, TaskError, TaskResult, concluded};
+use crate::session::{
+    AttemptError, Attempts, Blocked, StepResults, TaskError, TaskResult, concluded,
+};
 use crate::store::StoreError;
 
 /// The tasks of a step that is under way.
@@ -27,6 +29,8 @@ pub(super) struct Crew {
     pub(super) is_lone: bool,
     /// Attempts of blocking nodes that were given up: their threads keep running.
     given_up: Vec<Attempt>,
+    /// What the step was given up for.
+    blocked: Option<Blocked>,
 }
 
 /// How far one task has come.
@@ -70,6 +74,7 @@ impl Crew {
             slots: vec![Slot::Waiting(task)],
             is_lone: true,
             given_up: Vec::new(),
+            blocked: None,
         }
     }
 
@@ -91,7 +96,13 @@ impl Crew {
             slots: slots.collect(),
             is_lone: false,
             given_up: Vec::new(),
+            blocked: None,
         }
+    }
+
+    /// Whether its step is given up, since its queue is blocked.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.blocked.is_some()
     }
 
     fn waiting(&self) -> Option<usize> {
@@ -190,18 +201,43 @@ impl Crew {
 
     /// Its engine drains: what runs is dropped, or was about to be tried again.
     pub(super) fn cut(&mut self, stage: &mut Stage) {
+        self.drop_all(stage, |stage| {
+            stage.tally.drained += 1;
+            match stage.dice.one_in(2) {
+                true => TaskError::Drained,
+                false => TaskError::Dropped,
+            }
+        });
+    }
+
+    fn drop_all(&mut self, stage: &mut Stage, how: fn(&mut Stage) -> TaskError) {
         for slot in &mut self.slots {
             if let Slot::Came(_) = slot {
                 continue;
             }
-            stage.tally.drained += 1;
-            let cut = match stage.dice.one_in(2) {
-                true => TaskError::Drained,
-                false => TaskError::Dropped,
-            };
+            let cut = how(stage);
             if let Slot::Running(mut running) = std::mem::replace(slot, came(Err(cut))) {
                 running.attempt.cut_short(stage);
             }
+        }
+    }
+
+    /// The step is given up, if no slot is free and more wait for one than the queue takes.
+    pub(super) fn block(&mut self, stage: &mut Stage) {
+        let mut waiting = (self.slots.iter()).filter_map(|slot| match slot {
+            Slot::Waiting(task) => Some(task.node),
+            _ => None,
+        });
+        let outside = waiting.nth(stage.queue_depth);
+        if let Some(node) = outside.filter(|_| self.running().len() >= stage.concurrency) {
+            stage.tally.blocked += 1;
+            self.blocked = Some(Blocked {
+                node,
+                depth: stage.queue_depth,
+                wait: Duration::from_secs(1),
+                is_given_up: true,
+            });
+            self.drop_all(stage, |_| TaskError::Dropped);
         }
     }
 
@@ -215,7 +251,7 @@ impl Crew {
 }
 
 /// The tasks' results, as a session is told them.
-pub(super) fn step_results(results: Vec<TaskResult>) -> StepResults {
+pub(super) fn step_results(crew: &Crew, results: Vec<TaskResult>) -> StepResults {
     let mut failed = Vec::new();
     let finished = results.into_iter().enumerate().map(|(at, result)| {
         let failure = |error| failed.push((at, error));
@@ -224,6 +260,7 @@ pub(super) fn step_results(results: Vec<TaskResult>) -> StepResults {
     StepResults {
         finished: finished.collect(),
         failed,
+        blocked: crew.blocked,
     }
 }
 

@@ -92,6 +92,8 @@ impl Drive {
             Doing::Step(mut crew) => {
                 if is_drained {
                     crew.cut(stage);
+                } else if stage.queue.one_in(stage.rates.blocked) {
+                    crew.block(stage);
                 }
                 self.work(stage, crew)
             }
@@ -147,7 +149,7 @@ impl Drive {
                     true => self
                         .session
                         .one(results.into_iter().next().expect("it is one")),
-                    false => self.session.all(step_results(results)),
+                    false => self.session.all(step_results(&crew, results)),
                 };
                 self.on(next)
             }
@@ -165,6 +167,7 @@ impl Drive {
         let is_cut = |error| matches!(error, &TaskError::Drained | &TaskError::Dropped);
         let is_cut = errors.clone().any(is_cut);
         self.leaves = has_errors.then(|| match errors.find(ends) {
+            None if is_cut && crew.is_blocked() => Status::Paused,
             None if is_cut => Status::Running,
             None => self.session.waits_as(),
             Some(TaskError::Fault(fault)) if fault.is_of_store() => Status::Running,
@@ -217,7 +220,8 @@ impl Drive {
         if matches!(parked, Ok(Parked::Left)) {
             stage.tally.parked += 1;
             stage.tally.waited += u64::from(!park.waits.is_empty());
-            stage.tally.paused += u64::from(park.status == Status::Paused);
+            let is_given_up = self.leaves == Some(Status::Paused);
+            stage.tally.paused += u64::from(park.status == Status::Paused && !is_given_up);
             stage.tally.kept += park.results.len() as u64;
             stage.tally.asked += park.questions.len() as u64;
             stage

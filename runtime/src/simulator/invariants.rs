@@ -50,6 +50,8 @@ pub(super) struct Watch {
     told: HashSet<u64>,
     /// Where the run is to stop.
     pauses: Pauses,
+    /// Under which lease tasks of the open step were started.
+    at_work: Option<u64>,
     /// What the store says of the run.
     status: Status,
     /// Whether it said anything but that the run goes on since the open step is open.
@@ -84,6 +86,7 @@ impl Watch {
             kept: HashMap::new(),
             told: HashSet::new(),
             pauses,
+            at_work: None,
             status: Status::Running,
             is_stopped: false,
             signals: Signals::default(),
@@ -214,7 +217,8 @@ impl Watch {
 
     /// The store has written that the run, which has moved no further, has this status now.
     pub(super) fn stands(&mut self, status: Status) {
-        if status == Status::Paused {
+        // A step that was begun may be given up, wherever it is.
+        if status == Status::Paused && self.at_work != Some(self.epoch) {
             let before = self.status;
             let once = before == Status::Running;
             self.claim(once, "a run is stopped once before a step", || {
@@ -253,6 +257,7 @@ impl Watch {
         if epoch != self.epoch {
             return;
         }
+        self.at_work = Some(epoch);
         let (done, kept) = (self.done.contains(&task), self.kept.contains_key(&task));
         let passes = self.is_listed() && !self.is_stopped;
         self.claim(!passes, "no run goes past where it is to stop", || {
@@ -354,6 +359,7 @@ impl Watch {
         self.commits.clear();
         self.tokens.clear();
         self.kept.clear();
+        self.at_work = None;
         self.told.clear();
         self.made.clear();
         self.recorded.retain(|_, record| record.step < head.step);
@@ -512,6 +518,7 @@ impl Watch {
         });
         self.is_stopped = said == Status::Paused;
         self.has_failed = false;
+        self.at_work = None;
     }
 
     /// A replay has to know which tasks of a step saw an older state than the others.

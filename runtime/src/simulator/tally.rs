@@ -50,6 +50,7 @@ tally! {
     kept: "results kept",
     older: "of them merged after a correction",
     drained: "tasks and runs that were given back by an engine that drains",
+    blocked: "steps that were given up since their queue was blocked",
     paused: "stops for a look",
     crashes: "crashes of an owner that was driving",
     takeovers: "leases taken over from another owner",
@@ -85,6 +86,7 @@ impl Tally {
             && self.pruned > 0
             && self.recent > 0
             && self.paused > 0
+            && self.blocked > 0
             && self.cut_short > 0;
         let waits = self.sent > self.received
             && self.received > 0

@@ -38,9 +38,13 @@ pub(super) struct Stage {
     pub(super) outside: Outside,
     /// Decides what happens next.
     pub(super) dice: Dice,
+    /// Decides when a queue is blocked.
+    pub(super) queue: Dice,
     pub(super) rates: Rates,
     /// How many tasks an owner runs at once.
     pub(super) concurrency: usize,
+    /// How many wait for that in its queue.
+    pub(super) queue_depth: usize,
     pub(super) snapshot_every: u64,
     pub(super) pauses: Pauses,
     /// How many signals were sent.
@@ -66,6 +70,7 @@ pub(super) struct Rates {
     pub(super) failures: u64,
     pub(super) timeouts: u64,
     pub(super) dropped: u64,
+    pub(super) blocked: u64,
     /// Of the answers, and not of all moves.
     pub(super) misfits: u64,
     /// Of those who find the run asleep.
@@ -94,7 +99,9 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         too_large: often(10),
     };
     watch.is_tight = weather.too_large > 0;
+    let mut queue = Dice::new(seed, "queue");
     let rates = Rates {
+        blocked: [0, 2, 6][queue.index(3)],
         crashes: often(15),
         failures: often(4),
         timeouts: often(10),
@@ -113,6 +120,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         outside: Outside::new(seed),
         rates,
         concurrency: dice.within(1, 6) as usize,
+        queue_depth: queue.within(1, 2) as usize,
         snapshot_every: dice.within(1, 6),
         pauses,
         sent: 0,
@@ -121,6 +129,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         bug,
         tally: Tally::default(),
         dice,
+        queue,
     };
     World::new(stage).run()
 }

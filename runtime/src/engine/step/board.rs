@@ -1,16 +1,20 @@
 //! What the workers of a step share: which tasks are open, and the results of
 //! the others.
 
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Limits;
+use super::admission::Admission;
 use super::queue::{Queue, Started};
 use super::task::{StepClock, StepContext};
 use crate::cx::Keyring;
 use crate::engine::away::Away;
 use crate::engine::drain::Drain;
 use crate::erased::{Program, SharedState};
+use crate::graph::NodeId;
 use crate::machine::{Finished, Task};
-use crate::session::{StepResults, TaskError, TaskResult};
+use crate::session::{Blocked, StepResults, TaskError, TaskResult};
 
 pub(super) struct Board {
     program: Arc<dyn Program>,
@@ -20,6 +24,8 @@ pub(super) struct Board {
     away: Option<Arc<Away>>,
     drain: Arc<Drain>,
     queue: Queue,
+    /// If there are more tasks than the queue takes.
+    admission: Option<Admission>,
     /// One for each task of the frontier; each is touched by one worker.
     slots: Vec<Mutex<Slot>>,
 }
@@ -48,7 +54,8 @@ impl Board {
             clock: context.clock,
             away: context.away.cloned(),
             drain: Arc::clone(context.drain),
-            queue: Queue::new(std::iter::empty(), None),
+            queue: Queue::new(std::iter::empty(), None, 0),
+            admission: None,
             slots: Vec::new(),
         }
     }
@@ -59,12 +66,16 @@ impl Board {
         &mut self,
         tasks: &mut [Task],
         finished: Vec<Option<Finished>>,
-        max_per_node: Option<usize>,
+        limits: Limits,
     ) {
         let open = (0..)
             .zip(&*tasks)
             .filter(|(at, _)| !finished.get(*at).is_some_and(Option::is_some));
-        self.queue = Queue::new(open.map(|(at, task)| (at, task.node)), max_per_node);
+        let open = open.map(|(at, task)| (at, task.node));
+        let depth = limits.queue_depth;
+        self.queue = Queue::new(open, limits.max_per_node, depth);
+        let admission = || Admission::new(depth, limits.backpressure_timeout, self.away.clone());
+        self.admission = self.queue.outside().map(|_| admission());
         let mut finished = finished.into_iter();
         let slots = tasks
             .iter_mut()
@@ -83,6 +94,7 @@ impl Board {
             clock,
             away,
             drain,
+            admission,
             ..
         } = self;
         StepContext {
@@ -92,6 +104,7 @@ impl Board {
             clock: *clock,
             away: away.as_ref(),
             drain,
+            admission: admission.as_ref(),
         }
     }
 
@@ -105,6 +118,9 @@ impl Board {
     /// Starts the next task.
     pub(super) fn start(&self) -> Option<Job> {
         let at = self.queue.start()?;
+        if let Some(admission) = &self.admission {
+            admission.started();
+        }
         let slot = std::mem::replace(&mut *self.slot(at.position), Slot::Running);
         let Slot::Open(task) = slot else {
             unreachable!("the queue gives each open task once")
@@ -123,10 +139,49 @@ impl Board {
             Err(error) => Slot::Failed(error),
         };
         self.queue.finish(at);
+        if let Some(admission) = &self.admission {
+            admission.moved();
+        }
+    }
+
+    /// The node of the next task to be admitted, if the queue is full.
+    fn outside(&self) -> Option<NodeId> {
+        match &*self.slot(self.queue.outside()?) {
+            Slot::Open(task) => Some(task.node),
+            _ => None,
+        }
+    }
+
+    /// Nothing more can start: whoever is not admitted yet has to wait.
+    pub(super) fn hold_up(&self) {
+        if let Some(admission) = self.admission.as_ref().filter(|known| !known.has_waited())
+            && let Some(node) = self.outside()
+        {
+            admission.wait(node);
+        }
+    }
+
+    /// Until nothing has moved for too long while tasks wait to be admitted.
+    pub(super) async fn jam(&self) {
+        match &self.admission {
+            Some(admission) => {
+                Box::pin(admission.jam(|| self.queue.outside().is_some())).await;
+            }
+            None => pending().await,
+        }
+    }
+
+    /// What there is to say of the admission of the step's tasks.
+    pub(super) fn blocked(&self, is_given_up: bool) -> Option<Blocked> {
+        self.admission.as_ref()?.note(is_given_up, self.outside())
     }
 
     /// The tasks' results, when all workers have ended; of one that has none they are `without`.
-    pub(super) fn results(&self, without: fn() -> TaskError) -> StepResults {
+    pub(super) fn results(
+        &self,
+        without: fn() -> TaskError,
+        blocked: Option<Blocked>,
+    ) -> StepResults {
         let mut failed = Vec::new();
         let finished = (0..self.slots.len()).map(|position| {
             let error = match std::mem::replace(&mut *self.slot(position), Slot::Running) {
@@ -140,6 +195,7 @@ impl Board {
         StepResults {
             finished: finished.collect(),
             failed,
+            blocked,
         }
     }
 }

@@ -84,12 +84,19 @@ impl Crew {
         for _ in 0..entered {
             self.begin_next();
         }
+        if self.working.load(Ordering::Relaxed) >= self.max_concurrency {
+            self.board.hold_up();
+        }
     }
 
     /// Calls a worker for the next task, if there is one and room for it.
     fn call_one(self: &Arc<Self>) {
-        if self.board.waiting() > 0 && self.enter() {
-            self.begin_next();
+        if self.board.waiting() == 0 {
+            return;
+        }
+        match self.enter() {
+            true => self.begin_next(),
+            false => self.board.hold_up(),
         }
     }
 
@@ -100,7 +107,10 @@ impl Crew {
                 let crew = Arc::clone(self);
                 self.spawn(async move { crew.work_on(Some(job)).await });
             }
-            None => self.leave(),
+            None => {
+                self.board.hold_up();
+                self.leave();
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::timer::{NoClock, Timer};
 use crate::cx::Cx;
-use crate::engine::away::{Away, put_off, time_away};
+use crate::engine::away::{Away, Moment, put_off, time_away};
 use crate::graph::NodeOptions;
 use crate::session::AttemptError;
 
@@ -51,28 +51,12 @@ impl<'a> AttemptLimits<'a> {
     }
 }
 
-/// A point in time, and how long the store had been away by then.
-#[derive(Clone, Copy)]
-struct Moment {
-    at: Instant,
-    away: Duration,
-}
-
-impl Moment {
-    /// When `limit` is over that began then, if the store has been away for `away` by now;
-    /// `None` if the clock cannot count that far.
-    fn end(self, limit: Duration, away: Duration) -> Option<Instant> {
-        let end = self.at.checked_add(limit)?;
-        Some(put_off(end, away.saturating_sub(self.away)))
-    }
-}
-
 /// Watches them. It is made when a node waits for the first time: most never do.
 pub(in crate::engine) struct Watch {
     timer: Timer,
     due: Instant,
     began: Moment,
-    /// Its last sign of life; the store had been away for that long at least.
+    /// Its last sign of life.
     sign: Moment,
     /// A limit is reached while a write is under way, and nobody knows yet whether the store
     /// is away.
@@ -84,12 +68,10 @@ impl Watch {
         if limits.idle.is_some() {
             cx.keep_signs();
         }
-        let at = Instant::now();
-        let away = time_away(limits.away);
-        let began = Moment { at, away };
+        let began = Moment::now(limits.away);
         let mut watch = Self {
-            timer: Timer::until(at),
-            due: at,
+            timer: Timer::until(began.at),
+            due: began.at,
             began,
             sign: began,
             is_held: false,
@@ -125,13 +107,7 @@ impl Watch {
 
     /// Notes the newest sign of life; the timer may go off early, and then looks again.
     fn listen(&mut self, limits: &AttemptLimits<'_>, cx: &Cx) {
-        let Some(at) = cx.last_sign().filter(|at| *at > self.sign.at) else {
-            return;
-        };
-        // The store may have been away all the time since then, and not for longer.
-        let away = time_away(limits.away).saturating_sub(at.elapsed());
-        let away = away.max(self.sign.away);
-        self.sign = Moment { at, away };
+        self.sign = self.sign.and_then(cx.last_sign(), limits.away);
     }
 
     /// The limit that the attempt of `cx` has reached.

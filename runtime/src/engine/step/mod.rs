@@ -6,8 +6,10 @@
 //! left. A worker goes from task to task until none is left, and calls another
 //! when its task pends: so a cheap task costs no task switch, slow ones really
 //! run in parallel, and there are never more workers than `max_concurrency`,
-//! nor many more than what pends.
+//! nor many more than what pends. If none of those that work moves while more
+//! wait than the queue takes, the step is given up for now.
 
+mod admission;
 mod attempt;
 mod board;
 mod crew;
@@ -21,6 +23,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 pub(super) use limits::{AttemptLimits, Watch};
 pub(super) use task::{StepClock, StepContext, run_task};
@@ -34,11 +37,14 @@ use board::{Board, Job};
 use crew::Crew;
 use slice::Slice;
 
-/// How many tasks work at once.
+/// How many tasks work at once, how many wait for that, and how long they do while none of
+/// the others moves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) max_concurrency: usize,
     pub(super) max_per_node: Option<usize>,
+    pub(super) queue_depth: usize,
+    pub(super) backpressure_timeout: Duration,
 }
 
 /// Runs the tasks of a step.
@@ -60,7 +66,7 @@ impl Fanout {
         finished: Vec<Option<Finished>>,
     ) -> impl Future<Output = StepResults> + Send + use<> {
         let Self { mut board, limits } = self;
-        board.fill(tasks, finished, limits.max_per_node);
+        board.fill(tasks, finished, limits);
         Self::work_off(Crew::new(board, limits.max_concurrency))
     }
 
@@ -88,14 +94,15 @@ impl Fanout {
         drop(spare);
         crew.call_first(pended, polled);
         let drain = Arc::clone(crew.board.context().drain);
-        match until(crew.join(), drain.until_over()).await {
+        let in_time = until(crew.join(), drain.until_over());
+        let worked = until(in_time, crew.board.jam()).await;
+        let blocked = crew.board.blocked(worked.is_none());
+        if let Some(Some(())) = worked {
             // A worker is only lost with the runtime that it ran on.
-            Some(()) => crew.board.results(|| TaskError::Lost),
-            None => {
-                crew.dismiss();
-                crew.board.results(|| TaskError::Dropped)
-            }
+            return crew.board.results(|| TaskError::Lost, blocked);
         }
+        crew.dismiss();
+        crew.board.results(|| TaskError::Dropped, blocked)
     }
 }
 

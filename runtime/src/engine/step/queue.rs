@@ -1,5 +1,6 @@
 //! Which task of a step is next: frontier order, and never more than
-//! `max_per_node` of one node.
+//! `max_per_node` of one node. At most `depth` tasks wait in the queue; the others are
+//! admitted in frontier order as those start.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,20 +11,31 @@ use crate::graph::NodeId;
 /// The tasks of a step that have not started, by position in the frontier.
 #[derive(Debug)]
 pub(super) enum Queue {
-    /// No limit by node: one after the other.
+    /// No limit by node: one after the other. Those in the queue are simply the next ones.
     InOrder {
         open: Box<[usize]>,
         next: AtomicUsize,
+        depth: usize,
     },
     /// One lane for each node.
     ByNode {
-        lanes: Mutex<Vec<Lane>>,
+        lanes: Mutex<Lanes>,
         limit: usize,
+        depth: usize,
     },
 }
 
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    /// How many wait in them.
+    queued: usize,
+    /// Those that are not admitted yet.
+    outside: VecDeque<(usize, NodeId)>,
+}
+
+#[derive(Debug)]
+struct Lane {
     node: NodeId,
     waiting: VecDeque<usize>,
     running: usize,
@@ -40,74 +52,114 @@ impl Queue {
     pub(super) fn new(
         tasks: impl Iterator<Item = (usize, NodeId)>,
         max_per_node: Option<usize>,
+        depth: usize,
     ) -> Self {
         let Some(limit) = max_per_node else {
             let open = tasks.map(|(position, _)| position).collect();
             return Self::InOrder {
                 open,
                 next: AtomicUsize::new(0),
+                depth,
             };
         };
-        let mut lanes: Vec<Lane> = Vec::new();
-        for (position, node) in tasks {
-            match lanes.iter_mut().find(|lane| lane.node == node) {
-                Some(lane) => lane.waiting.push_back(position),
-                None => {
-                    lanes.push(Lane {
-                        node,
-                        waiting: VecDeque::from([position]),
-                        running: 0,
-                    });
-                }
-            }
-        }
+        let mut lanes = Lanes {
+            lanes: Vec::new(),
+            queued: 0,
+            outside: tasks.collect(),
+        };
+        lanes.admit(depth);
         Self::ByNode {
             lanes: Mutex::new(lanes),
             limit,
+            depth,
         }
     }
 
     /// How many have not started.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::InOrder { open, next } => open.len().saturating_sub(next.load(Ordering::Relaxed)),
-            Self::ByNode { lanes, .. } => lock(lanes).iter().map(|lane| lane.waiting.len()).sum(),
+            Self::InOrder { open, next, .. } => {
+                open.len().saturating_sub(next.load(Ordering::Relaxed))
+            }
+            Self::ByNode { lanes, .. } => {
+                let lanes = lock(lanes);
+                lanes.queued + lanes.outside.len()
+            }
         }
     }
 
-    /// Starts the first task in frontier order whose node is below its limit.
+    /// The next task to be admitted, if the queue is full.
+    pub(super) fn outside(&self) -> Option<usize> {
+        match self {
+            Self::InOrder { open, next, depth } => {
+                let at = next.load(Ordering::Relaxed).checked_add(*depth)?;
+                open.get(at).copied()
+            }
+            Self::ByNode { lanes, .. } => {
+                let lanes = lock(lanes);
+                lanes.outside.front().map(|(position, _)| *position)
+            }
+        }
+    }
+
+    /// Starts the first task in the queue whose node is below its limit.
     pub(super) fn start(&self) -> Option<Started> {
         match self {
-            Self::InOrder { open, next } => {
+            Self::InOrder { open, next, .. } => {
                 let position = *open.get(next.fetch_add(1, Ordering::Relaxed))?;
                 Some(Started { position, lane: 0 })
             }
-            Self::ByNode { lanes, limit } => start_in_lane(&mut lock(lanes), *limit),
+            Self::ByNode {
+                lanes,
+                limit,
+                depth,
+            } => {
+                let mut lanes = lock(lanes);
+                let started = lanes.start(*limit)?;
+                lanes.admit(*depth);
+                Some(started)
+            }
         }
     }
 
     /// A started task has finished.
     pub(super) fn finish(&self, started: Started) {
         if let Self::ByNode { lanes, .. } = self {
-            lock(lanes)[started.lane].running -= 1;
+            lock(lanes).lanes[started.lane].running -= 1;
         }
     }
 }
 
-fn lock(lanes: &Mutex<Vec<Lane>>) -> MutexGuard<'_, Vec<Lane>> {
+fn lock(lanes: &Mutex<Lanes>) -> MutexGuard<'_, Lanes> {
     lanes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn start_in_lane(lanes: &mut [Lane], limit: usize) -> Option<Started> {
-    let free = lanes
-        .iter()
-        .enumerate()
-        .filter(|(_, lane)| lane.running < limit);
-    let first = free.filter_map(|(index, lane)| Some((*lane.waiting.front()?, index)));
-    let (position, lane) = first.min()?;
-    lanes[lane].running += 1;
-    lanes[lane].waiting.pop_front();
-    Some(Started { position, lane })
+impl Lanes {
+    fn admit(&mut self, depth: usize) {
+        while self.queued < depth
+            && let Some((position, node)) = self.outside.pop_front()
+        {
+            self.queued += 1;
+            match self.lanes.iter_mut().find(|lane| lane.node == node) {
+                Some(lane) => lane.waiting.push_back(position),
+                None => self.lanes.push(Lane {
+                    node,
+                    waiting: VecDeque::from([position]),
+                    running: 0,
+                }),
+            }
+        }
+    }
+
+    fn start(&mut self, limit: usize) -> Option<Started> {
+        let free = (self.lanes.iter().enumerate()).filter(|(_, lane)| lane.running < limit);
+        let first = free.filter_map(|(index, lane)| Some((*lane.waiting.front()?, index)));
+        let (position, lane) = first.min()?;
+        self.lanes[lane].running += 1;
+        self.lanes[lane].waiting.pop_front();
+        self.queued -= 1;
+        Some(Started { position, lane })
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +167,11 @@ mod tests {
     use super::*;
 
     fn queue(nodes: &[NodeId], limit: Option<usize>) -> Queue {
-        Queue::new(nodes.iter().copied().enumerate(), limit)
+        deep(nodes, limit, usize::MAX)
+    }
+
+    fn deep(nodes: &[NodeId], limit: Option<usize>, depth: usize) -> Queue {
+        Queue::new(nodes.iter().copied().enumerate(), limit, depth)
     }
 
     fn drain(queue: &Queue) -> Vec<usize> {
@@ -139,5 +195,28 @@ mod tests {
         queue.finish(first);
         assert_eq!(drain(&queue), [1]);
         assert_eq!(queue.len(), 1);
+    }
+    #[test]
+    fn who_is_outside_is_admitted_when_another_starts() {
+        for limit in [None, Some(9)] {
+            let queue = deep(&[5, 5, 5, 5], limit, 2);
+            assert_eq!(queue.outside(), Some(2));
+            queue.start().unwrap();
+            assert_eq!((queue.outside(), queue.len()), (Some(3), 3));
+            queue.start().unwrap();
+            assert_eq!((queue.outside(), queue.len()), (None, 2));
+            assert_eq!(drain(&queue), [2, 3]);
+        }
+    }
+
+    #[test]
+    fn only_what_is_admitted_starts() {
+        let queue = deep(&[5, 5, 5, 3], Some(1), 2);
+        let first = queue.start().unwrap();
+        // The other node has room, and its task is outside.
+        assert_eq!((queue.start(), queue.outside()), (None, Some(3)));
+        queue.finish(first);
+        assert_eq!(drain(&queue), [1, 3]);
+        assert_eq!(queue.outside(), None);
     }
 }

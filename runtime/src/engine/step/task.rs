@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::admission::Admission;
 use super::attempt::Attempt;
 use super::limits::AttemptLimits;
 use super::timer::{NoClock, Timer};
@@ -31,6 +32,8 @@ pub(in crate::engine) struct StepContext<'a> {
     /// None for a run that no store keeps.
     pub(in crate::engine) away: Option<&'a Arc<Away>>,
     pub(in crate::engine) drain: &'a Arc<Drain>,
+    /// None for a step whose tasks are all admitted at once.
+    pub(in crate::engine) admission: Option<&'a Admission>,
 }
 
 /// The number of the open step, and the time its tasks have.
@@ -108,6 +111,7 @@ async fn wait(
     delay: Duration,
     deadline: Instant,
 ) -> Result<(), AttemptError> {
+    let _resting = context.admission.map(Admission::rest);
     let due = Instant::now().checked_add(delay);
     let (timer, after) = match due.filter(|due| *due < deadline) {
         Some(due) => (Timer::until(due), Ok(())),

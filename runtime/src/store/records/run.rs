@@ -21,7 +21,9 @@ pub enum Status {
     /// It waits for times, and for nothing else.
     Sleeping,
     /// It stopped between two steps for a look, where its engine was
-    /// [told to](crate::EngineBuilder::pause_before), and stays there until it is resumed.
+    /// [told to](crate::EngineBuilder::pause_before), or in a step whose tasks waited
+    /// [too long](crate::EngineBuilder::backpressure_timeout) to be admitted. It stays there until it
+    /// is resumed.
     Paused,
     /// Somebody cancelled it. Final. Not used yet: no run can be cancelled so far.
     Cancelled,
