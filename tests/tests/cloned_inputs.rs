@@ -2,6 +2,7 @@
 //! attempt: a wide step does not hold a second copy of all that is to be done.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use superstep::prelude::*;
@@ -136,6 +137,93 @@ async fn a_repeated_attempt_is_one_clone_more() {
             assert_eq!((run.state().read, STARTED.get()), (pages, 2 * pages));
             assert!(CLONES.get() <= 2 * pages, "{}", CLONES.get());
             assert!(AHEAD.get() <= 1, "{}", AHEAD.get());
+        }
+    }
+}
+
+/// A kilobyte that is counted while it is there.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+struct Counted(String);
+
+static LIVE: AtomicU64 = AtomicU64::new(0);
+static MOST: AtomicU64 = AtomicU64::new(0);
+
+impl Counted {
+    fn new(text: String) -> Self {
+        let live = LIVE.fetch_add(1, Ordering::SeqCst) + 1;
+        MOST.fetch_max(live, Ordering::SeqCst);
+        Self(text)
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new(self.0.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl<'de> Deserialize<'de> for Counted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+#[derive(Route)]
+enum Weigh {
+    Each(Vec<Counted>),
+}
+
+#[node]
+fn gather(state: &Book) -> Weigh {
+    let kilobyte = "x".repeat(1_000);
+    Weigh::Each(
+        (0..state.pages)
+            .map(|_| Counted::new(kilobyte.clone()))
+            .collect(),
+    )
+}
+
+/// May fail, so that its input is kept for the next attempt while it works.
+#[node(retry(attempts = 2, base = "0ms"))]
+async fn weigh(_: &Book, page: Counted, cx: &Cx) -> Result<BookUpdate, NodeError> {
+    tokio::task::yield_now().await;
+    match cx.attempt() {
+        1 if page.0.is_empty() => Err(NodeError::transient("it weighs nothing")),
+        _ => Ok(Book::update().read(1)),
+    }
+}
+
+#[graph(
+    state = Book,
+    start -> gather,
+    gather -> match { Weigh::Each(pages) => each weigh(pages) else end },
+    weigh -> end,
+)]
+struct Weighing;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wide_step_holds_no_second_copy_of_its_inputs() {
+    const PAGES: u64 = 10_000;
+    let concurrency = 8;
+    for depth in [1, 1_024] {
+        for place in stores() {
+            let builder = Engine::builder(Weighing).max_concurrency(concurrency);
+            let builder = builder.queue_depth(depth).check_round_trip(false);
+            let engine = builder.store(place.store.clone()).build().unwrap();
+            MOST.store(0, Ordering::SeqCst);
+            let run = engine.run(format!("{depth}"), book(PAGES)).await.unwrap();
+            assert_eq!(run.state().read, PAGES);
+            // A second one only of those that work.
+            let most = MOST.load(Ordering::SeqCst);
+            assert!(most <= PAGES + concurrency as u64, "{most} at {depth}");
+            assert_eq!(LIVE.load(Ordering::SeqCst), 0);
         }
     }
 }

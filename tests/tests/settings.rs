@@ -61,6 +61,12 @@ fn nonsensical_values_are_named_by_build() {
             "0",
         ),
         (refused(builder().max_per_node(0)), "max_per_node", "0"),
+        (refused(builder().queue_depth(0)), "queue_depth", "0"),
+        (
+            refused(builder().backpressure_timeout(zero)),
+            "backpressure_timeout",
+            "0s",
+        ),
         (
             refused(builder().default_timeout(zero)),
             "default_timeout",
@@ -110,7 +116,7 @@ fn later_calls_win() {
 #[test]
 fn options_are_read_with_serde() {
     let text = r#"{
-        "max_concurrency": 3, "max_per_node": 2, "default_timeout": "250ms", "run_budget": "2m",
+        "max_concurrency": 3, "max_per_node": 2, "queue_depth": 4, "backpressure_timeout": "1m", "default_timeout": "250ms", "run_budget": "2m",
         "max_steps": 50, "conflict": "last_writer_wins", "lease": "1h", "snapshot_every": 10,
         "store_timeout": "20s", "check_round_trip": true, "pause_before": ["add"], "pause_after": []
     }"#;
@@ -118,6 +124,8 @@ fn options_are_read_with_serde() {
     let expected = Options {
         max_concurrency: Some(3),
         max_per_node: Some(2),
+        queue_depth: Some(4),
+        backpressure_timeout: Some(Duration::from_secs(60)),
         default_timeout: Some(Duration::from_millis(250)),
         run_budget: Some(Duration::from_secs(120)),
         max_steps: Some(50),
@@ -154,6 +162,8 @@ async fn extreme_settings_are_safe() {
     let largest = Options {
         max_concurrency: Some(usize::MAX),
         max_per_node: Some(usize::MAX),
+        queue_depth: Some(usize::MAX),
+        backpressure_timeout: Some(Duration::MAX),
         default_timeout: Some(Duration::MAX),
         run_budget: Some(Duration::MAX),
         max_steps: Some(u64::MAX),
@@ -164,6 +174,7 @@ async fn extreme_settings_are_safe() {
     let smallest = Options {
         max_concurrency: Some(1),
         max_per_node: Some(1),
+        queue_depth: Some(1),
         max_steps: Some(1),
         lease: Some(Duration::from_secs(1)),
         snapshot_every: Some(1),

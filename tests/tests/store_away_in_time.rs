@@ -1,5 +1,5 @@
 //! The time a store is away counts towards no limit of a run: neither a node's timeout or idle
-//! limit nor the budget of the call that drives it.
+//! limit nor backpressure nor the budget of the call that drives it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -229,4 +229,47 @@ async fn nor_does_a_store_that_stays_away_take_the_error_row() {
     let run = engine.resume("order").await.unwrap();
     assert_eq!((run.state().paid, run.state().refunded), (7, false));
     assert_eq!(bank.0.load(Ordering::Relaxed), 1);
+}
+
+#[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+struct Till {
+    #[reduce(sum)]
+    paid: u64,
+}
+
+#[node]
+async fn pay_one(_: &Till, item: u64, cx: &Cx) -> Result<TillUpdate, NodeError> {
+    let paid = cx.effect("pay", &item).run(|| async { superstep::ok(7) });
+    let paid = paid.await?;
+    sleep(MOMENT).await;
+    Ok(Till::update().paid(paid))
+}
+
+/// Each task waits for the one before it.
+#[graph(state = Till, start -> each pay_one(0..4) else end, pay_one -> end)]
+struct Queue;
+
+async fn is_not_blocked(store: FaultyStore) {
+    let engine = Engine::builder(Queue).max_concurrency(1).queue_depth(1);
+    let engine = engine.backpressure_timeout(SECOND / 5);
+    let engine = engine.store_timeout(SECOND).store(store).build().unwrap();
+    let run = engine.run("till", Till::default()).await.unwrap();
+    assert_eq!((run.status(), run.state().paid), (Status::Completed, 28));
+}
+
+/// For longer than nobody knows whether a store that is asked is away.
+#[tokio::test]
+async fn of_backpressure() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    for n in 2..16 {
+        store.fail_call(StoreCall::Journal, n, Fault::LoseCall);
+    }
+    is_not_blocked(store).await;
+}
+
+#[tokio::test]
+async fn of_backpressure_while_it_hangs() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()));
+    store.fail_call(StoreCall::Journal, 2, Fault::Hang);
+    is_not_blocked(store).await;
 }
