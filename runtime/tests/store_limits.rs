@@ -199,15 +199,24 @@ async fn a_value_beyond_the_limit_of_a_row_is_told_by_name() {
     };
     let mut kept = result(1);
     kept.result = too_large();
-    let parked = store.park(park(vec![kept], Vec::new(), Vec::new())).await;
+    let parked = store
+        .park(park(vec![kept], Vec::new(), Vec::new()))
+        .await
+        .map(drop);
     is_refused(parked, "the result of node `plan`");
     let mut asked = question(2, "sure");
     asked.question = too_large();
-    let parked = store.park(park(Vec::new(), Vec::new(), vec![asked])).await;
+    let parked = store
+        .park(park(Vec::new(), Vec::new(), vec![asked]))
+        .await
+        .map(drop);
     is_refused(parked, "question `sure`");
     let mut page = effect(2, "page");
     page.excerpt = too_large();
-    let parked = store.park(park(Vec::new(), vec![page], Vec::new())).await;
+    let parked = store
+        .park(park(Vec::new(), vec![page], Vec::new()))
+        .await
+        .map(drop);
     is_refused(parked, "the record of effect `page` of step 2");
 
     now(&store, step()).await;

@@ -118,7 +118,8 @@ fn options_are_read_with_serde() {
     let text = r#"{
         "max_concurrency": 3, "max_per_node": 2, "queue_depth": 4, "backpressure_timeout": "1m", "default_timeout": "250ms", "run_budget": "2m",
         "max_steps": 50, "conflict": "last_writer_wins", "lease": "1h", "snapshot_every": 10,
-        "store_timeout": "20s", "check_round_trip": true, "pause_before": ["add"], "pause_after": []
+        "store_timeout": "20s", "check_round_trip": true, "pause_before": ["add"], "pause_after": [],
+        "max_signals": 5
     }"#;
     let options: Options = serde_json::from_str(text).unwrap();
     let expected = Options {
@@ -136,6 +137,7 @@ fn options_are_read_with_serde() {
         check_round_trip: Some(true),
         pause_before: Some(vec!["add".into()]),
         pause_after: Some(Vec::new()),
+        max_signals: Some(5),
     };
     assert_eq!(options, expected);
     let again: Options = serde_json::from_str(&serde_json::to_string(&options).unwrap()).unwrap();

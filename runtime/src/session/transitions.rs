@@ -43,7 +43,7 @@ pub(crate) const STAGES: [&str; 19] = [
 ];
 
 /// What a session can be told.
-pub(crate) const TOLD: [&str; 32] = [
+pub(crate) const TOLD: [&str; 33] = [
     "it begins, with tasks",
     "it begins, and pauses",
     "it begins, with nothing to do",

@@ -79,7 +79,7 @@ impl Drive {
             return Phase::Away;
         }
         let has_ended = matches!(self.doing, Doing::Next(Next::End(_)));
-        if !has_ended && stage.dice.one_in(stage.rates.timeouts * 8) {
+        if !has_ended && stage.dice.one_in(stage.rates.timeouts * 3) {
             let next = match stage.dice.one_in(2) {
                 true => self.session.panicked("outside of any node".into()),
                 false => self.session.runtime_lost(),

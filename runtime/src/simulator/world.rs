@@ -101,7 +101,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
     watch.is_tight = weather.too_large > 0;
     let mut queue = Dice::new(seed, "queue");
     let rates = Rates {
-        blocked: [0, 2, 6][queue.index(3)],
+        blocked: [0, 2, 3][queue.index(3)],
         crashes: often(15),
         failures: often(4),
         timeouts: often(10),

@@ -107,6 +107,7 @@ impl Run {
             run,
             epoch,
             mut effects,
+            ..
         } = recording;
         rules::held(&run, &self.lease, epoch)?;
         rules::of_open_step(&run, self.open_step(), &effects, &[])?;
@@ -172,6 +173,7 @@ impl Run {
             closed,
             over,
             known,
+            ..
         } = registration;
         let open = self.open_step();
         rules::of_open_step(&run, open, &over, &[])?;
@@ -204,11 +206,9 @@ impl Run {
             }
         }
         self.write_effects(ended, now);
-        Ok(Mail {
-            waits,
-            over: keys,
-            ..self.mail(known, now)
-        })
+        let mut mail = self.mail(known, now);
+        (mail.waits, mail.over) = (waits, keys);
+        Ok(mail)
     }
 
     pub(super) fn mail(&self, known: u64, now: SystemTime) -> Mail {
