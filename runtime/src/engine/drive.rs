@@ -103,8 +103,11 @@ impl Drive<'_> {
             }
             Work::All(finished) => {
                 let fanout = Fanout::new(self.context(), self.core.settings.limits());
-                let work = pin!(fanout.run(self.session.frontier_mut(), finished));
-                let results = Attended::new(work, self.session, self.post()).await;
+                let (work, restarts) = fanout.run(self.session.frontier_mut(), finished);
+                let work = pin!(work);
+                let results = Attended::new(work, self.session, self.post())
+                    .with(restarts)
+                    .await;
                 self.session.all(results)
             }
         }
@@ -133,6 +136,7 @@ impl Drive<'_> {
             },
             away: self.away(),
             drain: &self.core.drain,
+            slot: None,
             admission: None,
         }
     }

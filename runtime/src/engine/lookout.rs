@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::drain::until;
-use super::step::Timer;
+use super::step::{Restarts, Timer};
 use super::stored::Stored;
 use crate::session::Session;
 
@@ -58,7 +58,12 @@ impl Drop for Lookout<'_> {
 }
 
 /// Fetches what comes for the waits of the open step, as long as it is polled.
-async fn look_out(session: &Session, at: &Stored, lookouts: &Lookouts) {
+async fn look_out(
+    session: &Session,
+    at: &Stored,
+    lookouts: &Lookouts,
+    restarts: Option<&Restarts>,
+) {
     let lookout = lookouts.begin(at.id());
     loop {
         let next = poll_fn(|task| match session.next_due(task.waker()) {
@@ -74,7 +79,12 @@ async fn look_out(session: &Session, at: &Stored, lookouts: &Lookouts) {
         }
         // What is not found now is found when the step is left.
         if let Ok(mail) = at.mail(session.known()).await {
-            session.mail(mail);
+            let again = session.mail(mail);
+            if let Some(restarts) = restarts {
+                again
+                    .into_iter()
+                    .for_each(|(position, task)| restarts.start(position, task));
+            }
         }
     }
 }
@@ -85,6 +95,8 @@ pub(super) struct Attended<'a, F> {
     session: &'a Session,
     /// None for a run that no store keeps: nothing comes for it.
     at: Option<(&'a Stored, &'a Lookouts)>,
+    /// Where tasks start once more; a step's only task does when the step is left.
+    restarts: Option<Arc<Restarts>>,
     looking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
 }
 
@@ -98,8 +110,14 @@ impl<'a, F> Attended<'a, F> {
             work,
             session,
             at,
+            restarts: None,
             looking: None,
         }
+    }
+
+    pub(super) fn with(self, restarts: Restarts) -> Self {
+        let restarts = Some(Arc::new(restarts));
+        Self { restarts, ..self }
     }
 }
 
@@ -112,9 +130,12 @@ impl<F: Future> Future for Attended<'_, F> {
         if polled.is_pending()
             && let Some((at, lookouts)) = this.at
         {
-            let session = this.session;
+            let (session, restarts) = (this.session, &this.restarts);
             let looking = || -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-                Box::pin(look_out(session, at, lookouts))
+                let restarts = restarts.clone();
+                Box::pin(async move {
+                    look_out(session, at, lookouts, restarts.as_deref()).await;
+                })
             };
             let looking = this.looking.get_or_insert_with(looking);
             // It never ends.

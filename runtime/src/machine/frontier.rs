@@ -348,22 +348,42 @@ impl Machine {
     /// Gives the tasks of the frontier, whose text is `json`, their inputs again; nothing if that is
     /// empty, since none has one.
     pub(crate) fn restore_inputs(&mut self, json: &str) -> Result<(), DecodeError> {
-        if json.is_empty() || !self.frontier.iter().any(|task| task.input.is_none()) {
+        let given_away = |task: &Task| task.input.is_none();
+        if json.is_empty() || !self.frontier.iter().any(given_away) {
             return Ok(());
         }
         let text = read(json)?;
-        let inputs = text.tasks.iter().flat_map(|group| {
-            let inputs = group.inputs.iter().flatten().map(|input| Some(input.get()));
-            let none = group.inputs.is_none().then_some(None);
-            inputs.chain(none)
-        });
-        for (task, input) in self.frontier.iter_mut().zip(inputs) {
+        for (task, input) in self.frontier.iter_mut().zip(inputs(&text)) {
             if let Some(input) = input.filter(|_| task.input.is_none()) {
                 task.input = Some(self.info.read_input(task.node, input)?);
             }
         }
         Ok(())
     }
+
+    /// The task at that place, which was started before, to be started once more.
+    pub(crate) fn task_again(&self, place: usize, json: &str) -> Result<Option<Task>, DecodeError> {
+        let Some(task) = self.frontier.get(place) else {
+            return Ok(None);
+        };
+        let mut task = task.clone();
+        if !json.is_empty() {
+            let text = read(json)?;
+            let input = inputs(&text).nth(place).flatten();
+            let input = input.map(|input| self.info.read_input(task.node, input));
+            task.input = input.transpose()?;
+        }
+        Ok(Some(task))
+    }
+}
+
+/// The texts of the tasks' inputs, in frontier order.
+fn inputs<'a>(text: &'a FrontierText<'_>) -> impl Iterator<Item = Option<&'a str>> {
+    text.tasks.iter().flat_map(|group| {
+        let inputs = group.inputs.iter().flatten().map(|input| Some(input.get()));
+        let none = group.inputs.is_none().then_some(None);
+        inputs.chain(none)
+    })
 }
 
 /// The frontier of a run that has ended.

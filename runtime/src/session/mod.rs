@@ -431,13 +431,30 @@ impl Session {
         }
     }
 
-    /// Something has come for the run, whose open step runs.
-    pub(crate) fn mail(&self, mail: Mail) {
-        if let Some(book) = &self.book {
+    /// Something has come for the run, whose open step runs; returns the tasks that have stopped to
+    /// wait for it, with their places in the frontier: they start again.
+    pub(crate) fn mail(&self, mail: Mail) -> Vec<(usize, Task)> {
+        let Some(book) = &self.book else {
+            return Vec::new();
+        };
+        let places = self.places();
+        let called = {
             let mut open = book.journal.open();
             open.waits.receive(mail);
-            open.waits.call(&self.places());
-        }
+            open.waits.call(&places);
+            open.waits.called()
+        };
+        let called = called.into_iter().filter_map(|task| places.get(&task));
+        let again = called.filter_map(|place| {
+            // One that does not come back does not when the step is left, either, which says why.
+            let task = self
+                .machine
+                .task_again(*place, &book.frontier)
+                .ok()
+                .flatten();
+            Some((*place, task?))
+        });
+        again.collect()
     }
 
     /// The places of the tasks in the frontier.

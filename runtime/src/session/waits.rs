@@ -233,6 +233,15 @@ impl OpenWaits {
         }
     }
 
+    /// The tasks that have stopped to wait and are called.
+    pub(super) fn called(&self) -> BTreeSet<Digest> {
+        let called = self
+            .open
+            .iter()
+            .filter(|(_, open)| open.wait.parked && open.is_called);
+        called.map(|(call, _)| call.task).collect()
+    }
+
     /// The attempt with which `task` goes on, if it has stopped to wait, and whether there is nothing
     /// for it yet; else it starts.
     pub(super) fn rests(&mut self, task: Digest) -> Option<(u32, bool)> {

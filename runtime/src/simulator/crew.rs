@@ -105,6 +105,23 @@ impl Crew {
         self.blocked.is_some()
     }
 
+    /// These start once more, if they have stopped to wait; returns how many do. A step's only task
+    /// does not before its step is left.
+    pub(super) fn again(&mut self, tasks: Vec<(usize, Task)>) -> u64 {
+        let mut again = 0;
+        for (at, task) in tasks.into_iter().filter(|_| !self.is_lone) {
+            let has_stopped = |slot: &Slot| match slot {
+                Slot::Came(result) => matches!(**result, Err(TaskError::Suspended)),
+                _ => false,
+            };
+            if has_stopped(&self.slots[at]) {
+                self.slots[at] = Slot::Waiting(task);
+                again += 1;
+            }
+        }
+        again
+    }
+
     fn waiting(&self) -> Option<usize> {
         let waits = |slot: &Slot| matches!(slot, Slot::Waiting(_));
         self.slots.iter().position(waits)

@@ -136,7 +136,8 @@ impl Drive {
             && self.session.next_due(Waker::noop()).is_some()
             && let Some(mail) = stage.shelf.mail(self.session.known())
         {
-            self.session.mail(mail);
+            let again = self.session.mail(mail);
+            stage.tally.again += crew.again(again);
         }
         match crew.go_on(stage, self.session.machine(), self.epoch) {
             Moved::On => {

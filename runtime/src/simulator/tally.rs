@@ -65,6 +65,7 @@ tally! {
     received: "of them received",
     registered: "waits registered",
     waited: "steps parked with waits",
+    again: "tasks that waited and started again while others ran",
     met: "steps that were not parked, since what they waited for was there",
 }
 
@@ -92,6 +93,7 @@ impl Tally {
             && self.received > 0
             && self.registered > 0
             && self.waited > 0
+            && self.again > 0
             && self.met > 0;
         ends && outside && mishaps && owners && effects && others && waits
     }

@@ -105,6 +105,7 @@ impl Board {
             away: away.as_ref(),
             drain,
             admission: admission.as_ref(),
+            slot: None,
         }
     }
 
@@ -126,6 +127,30 @@ impl Board {
             unreachable!("the queue gives each open task once")
         };
         Some(Job { at, task })
+    }
+
+    /// A started task only waits: others of its node may work.
+    pub(super) fn rest(&self, at: Started) {
+        self.queue.finish(at);
+    }
+
+    /// It works again, unless too many of its node do.
+    pub(super) fn go_on(&self, at: Started) -> bool {
+        self.queue.go_on(at)
+    }
+
+    /// A task that stopped to wait is to start again; not if it has not stopped yet.
+    pub(super) fn again(&self, position: usize, task: Task) -> bool {
+        let node = task.node;
+        {
+            let mut slot = self.slot(position);
+            if !matches!(*slot, Slot::Failed(TaskError::Suspended)) {
+                return false;
+            }
+            *slot = Slot::Open(task);
+        }
+        self.queue.again(position, node);
+        true
     }
 
     /// How many tasks have not started.

@@ -8,11 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::task::{JoinSet, coop::consume_budget};
 
 use super::board::{Board, Job};
-use super::task::run_task;
+use super::queue::Started;
+use super::slot::Slot;
+use super::task::{StepContext, run_task};
 use crate::engine::inside::carried;
+use crate::machine::Task;
 
 /// At least this many workers begin, or as many as the runtime has threads. What
 /// is ready needs no others; a worker whose task pends calls one in its place.
@@ -23,6 +27,9 @@ pub(super) struct Crew {
     pub(super) board: Board,
     max_concurrency: usize,
     working: AtomicUsize,
+    /// How many tasks that have begun want a slot again, and are told when one is free.
+    returning: AtomicUsize,
+    freed: Notify,
     /// `None` when the step was given up: nobody is called any more.
     workers: Mutex<Option<JoinSet<()>>>,
 }
@@ -33,6 +40,8 @@ impl Crew {
             board,
             max_concurrency,
             working: AtomicUsize::new(0),
+            returning: AtomicUsize::new(0),
+            freed: Notify::new(),
             workers: Mutex::new(Some(JoinSet::new())),
         })
     }
@@ -40,12 +49,53 @@ impl Crew {
     /// Adds one more, if there is room.
     pub(super) fn enter(&self) -> bool {
         let more = |working| (working < self.max_concurrency).then_some(working + 1);
-        let entered = (self.working).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        let entered = (self.working).fetch_update(Ordering::SeqCst, Ordering::Relaxed, more);
         entered.is_ok()
     }
 
     pub(super) fn leave(&self) {
-        self.working.fetch_sub(1, Ordering::Relaxed);
+        self.working.fetch_sub(1, Ordering::SeqCst);
+        if self.is_wanted() {
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// Whether a task that has begun wants a slot again: it goes before those that have not.
+    fn is_wanted(&self) -> bool {
+        self.returning.load(Ordering::SeqCst) > 0
+    }
+
+    /// A task that only waits gives its slot to others.
+    pub(super) fn step_aside(self: &Arc<Self>, at: Started) {
+        self.board.rest(at);
+        self.leave();
+        self.call_one();
+    }
+
+    /// It wants one again.
+    pub(super) async fn step_in(self: &Arc<Self>, at: Started) {
+        self.returning.fetch_add(1, Ordering::SeqCst);
+        let _returning = Returning(&self.returning);
+        loop {
+            let mut freed = pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if self.enter() {
+                if self.board.go_on(at) {
+                    return;
+                }
+                // Its node is at work as often as it may be: others can use the slot.
+                self.working.fetch_sub(1, Ordering::SeqCst);
+                self.call_one();
+            }
+            freed.await;
+        }
+    }
+
+    /// A task that stopped to wait starts again, since something has come for it.
+    pub(super) fn again(self: &Arc<Self>, position: usize, task: Task) {
+        if self.board.again(position, task) {
+            self.call_one();
+        }
     }
 
     // No user code runs under the lock.
@@ -116,8 +166,8 @@ impl Crew {
 
     /// Goes from task to task until none is left.
     async fn work_on(self: &Arc<Self>, mut first: Option<Job>) {
-        while let Some(Job { at, task }) = first.take().or_else(|| self.board.start()) {
-            let context = self.board.context();
+        while let Some(Job { at, task }) = first.take().or_else(|| self.next()) {
+            let context = self.context(at);
             let mut running = pin!(run_task(&context, task));
             let mut is_alone = true;
             let result = poll_fn(|cx| {
@@ -132,6 +182,19 @@ impl Crew {
             consume_budget().await;
         }
         self.leave();
+    }
+
+    /// The next task, unless one that has begun wants the slot.
+    fn next(&self) -> Option<Job> {
+        (!self.is_wanted()).then(|| self.board.start()).flatten()
+    }
+
+    /// What the task that works there has to know.
+    pub(super) fn context(self: &Arc<Self>, at: Started) -> StepContext<'_> {
+        StepContext {
+            slot: Some(Slot { crew: self, at }),
+            ..self.board.context()
+        }
     }
 
     /// Until all have ended.
@@ -155,6 +218,15 @@ impl Crew {
     /// Sends all of them away: what they were doing is dropped.
     pub(super) fn dismiss(&self) {
         drop(self.workers().take());
+    }
+}
+
+/// A task that wants a slot, until this is dropped.
+struct Returning<'a>(&'a AtomicUsize);
+
+impl Drop for Returning<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

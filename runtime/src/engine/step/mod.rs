@@ -16,6 +16,7 @@ mod crew;
 mod limits;
 mod queue;
 mod slice;
+mod slot;
 mod task;
 mod timer;
 
@@ -59,15 +60,17 @@ impl Fanout {
         Self { board, limits }
     }
 
-    /// Starts `tasks`, except those that are already in `finished`.
+    /// Starts `tasks`, except those that are already in `finished`; with the work comes who takes
+    /// those that are to start once more.
     pub(super) fn run(
         self,
         tasks: &mut [Task],
         finished: Vec<Option<Finished>>,
-    ) -> impl Future<Output = StepResults> + Send + use<> {
+    ) -> (impl Future<Output = StepResults> + Send + use<>, Restarts) {
         let Self { mut board, limits } = self;
         board.fill(tasks, finished, limits);
-        Self::work_off(Crew::new(board, limits.max_concurrency))
+        let crew = Crew::new(board, limits.max_concurrency);
+        (Self::work_off(Arc::clone(&crew)), Restarts(crew))
     }
 
     async fn work_off(crew: Arc<Crew>) -> StepResults {
@@ -103,6 +106,16 @@ impl Fanout {
         }
         crew.dismiss();
         crew.board.results(|| TaskError::Dropped, blocked)
+    }
+}
+
+/// Where tasks of a step that have stopped to wait start once more.
+pub(super) struct Restarts(Arc<Crew>);
+
+impl Restarts {
+    /// The task at that place in the frontier does, if it has stopped and the step still runs.
+    pub(super) fn start(&self, position: usize, task: Task) {
+        self.0.again(position, task);
     }
 }
 
@@ -147,6 +160,6 @@ fn poll_place<F: Future<Output = ()>>(
 /// Runs one task and puts its result on the board.
 async fn run_job(crew: Arc<Crew>, job: Job) {
     // An `.await` alone would copy the whole future into its place.
-    let result = pin!(run_task(&crew.board.context(), job.task)).await;
+    let result = pin!(run_task(&crew.context(job.at), job.task)).await;
     crew.board.finish(job.at, result);
 }

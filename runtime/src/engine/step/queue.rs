@@ -16,6 +16,7 @@ pub(super) enum Queue {
         open: Box<[usize]>,
         next: AtomicUsize,
         depth: usize,
+        again: Again,
     },
     /// One lane for each node.
     ByNode {
@@ -23,6 +24,42 @@ pub(super) enum Queue {
         limit: usize,
         depth: usize,
     },
+}
+
+/// Tasks that are to start once more.
+#[derive(Debug, Default)]
+pub(super) struct Again {
+    /// Looked at before the lock is taken: as a rule there are none.
+    count: AtomicUsize,
+    positions: Mutex<VecDeque<usize>>,
+}
+
+impl Again {
+    fn len(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    fn positions(&self) -> MutexGuard<'_, VecDeque<usize>> {
+        self.positions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, position: usize) {
+        let mut positions = self.positions();
+        positions.push_back(position);
+        self.count.store(positions.len(), Ordering::Release);
+    }
+
+    fn pop(&self) -> Option<usize> {
+        if self.len() == 0 {
+            return None;
+        }
+        let mut positions = self.positions();
+        let first = positions.pop_front();
+        self.count.store(positions.len(), Ordering::Release);
+        first
+    }
 }
 
 #[derive(Debug)]
@@ -59,6 +96,7 @@ impl Queue {
             return Self::InOrder {
                 open,
                 next: AtomicUsize::new(0),
+                again: Again::default(),
                 depth,
             };
         };
@@ -78,9 +116,9 @@ impl Queue {
     /// How many have not started.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::InOrder { open, next, .. } => {
-                open.len().saturating_sub(next.load(Ordering::Relaxed))
-            }
+            Self::InOrder {
+                open, next, again, ..
+            } => again.len() + open.len().saturating_sub(next.load(Ordering::Relaxed)),
             Self::ByNode { lanes, .. } => {
                 let lanes = lock(lanes);
                 lanes.queued + lanes.outside.len()
@@ -91,7 +129,9 @@ impl Queue {
     /// The next task to be admitted, if the queue is full.
     pub(super) fn outside(&self) -> Option<usize> {
         match self {
-            Self::InOrder { open, next, depth } => {
+            Self::InOrder {
+                open, next, depth, ..
+            } => {
                 let at = next.load(Ordering::Relaxed).checked_add(*depth)?;
                 open.get(at).copied()
             }
@@ -105,8 +145,13 @@ impl Queue {
     /// Starts the first task in the queue whose node is below its limit.
     pub(super) fn start(&self) -> Option<Started> {
         match self {
-            Self::InOrder { open, next, .. } => {
-                let position = *open.get(next.fetch_add(1, Ordering::Relaxed))?;
+            Self::InOrder {
+                open, next, again, ..
+            } => {
+                let position = match again.pop() {
+                    Some(position) => position,
+                    None => *open.get(next.fetch_add(1, Ordering::Relaxed))?,
+                };
                 Some(Started { position, lane: 0 })
             }
             Self::ByNode {
@@ -122,7 +167,30 @@ impl Queue {
         }
     }
 
-    /// A started task has finished.
+    /// A task that has stopped to wait is to start once more, before those that have not started.
+    pub(super) fn again(&self, position: usize, node: NodeId) {
+        match self {
+            Self::InOrder { again, .. } => again.push(position),
+            Self::ByNode { lanes, .. } => {
+                let mut lanes = lock(lanes);
+                lanes.queued += 1;
+                lanes.lane(node).waiting.push_front(position);
+            }
+        }
+    }
+
+    /// A started task that had stepped aside works again, if its node is below its limit.
+    pub(super) fn go_on(&self, started: Started) -> bool {
+        let Self::ByNode { lanes, limit, .. } = self else {
+            return true;
+        };
+        let lane = &mut lock(lanes).lanes[started.lane];
+        let has_room = lane.running < *limit;
+        lane.running += usize::from(has_room);
+        has_room
+    }
+
+    /// A started task has finished, or has stepped aside.
     pub(super) fn finish(&self, started: Started) {
         if let Self::ByNode { lanes, .. } = self {
             lock(lanes).lanes[started.lane].running -= 1;
@@ -140,15 +208,22 @@ impl Lanes {
             && let Some((position, node)) = self.outside.pop_front()
         {
             self.queued += 1;
-            match self.lanes.iter_mut().find(|lane| lane.node == node) {
-                Some(lane) => lane.waiting.push_back(position),
-                None => self.lanes.push(Lane {
-                    node,
-                    waiting: VecDeque::from([position]),
-                    running: 0,
-                }),
-            }
+            self.lane(node).waiting.push_back(position);
         }
+    }
+
+    /// The lane of a node; they keep their places.
+    fn lane(&mut self, node: NodeId) -> &mut Lane {
+        let known = self.lanes.iter().position(|lane| lane.node == node);
+        let at = known.unwrap_or_else(|| {
+            self.lanes.push(Lane {
+                node,
+                waiting: VecDeque::new(),
+                running: 0,
+            });
+            self.lanes.len() - 1
+        });
+        &mut self.lanes[at]
     }
 
     fn start(&mut self, limit: usize) -> Option<Started> {

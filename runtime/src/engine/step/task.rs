@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::admission::Admission;
 use super::attempt::Attempt;
 use super::limits::AttemptLimits;
+use super::slot::Slot;
 use super::timer::{NoClock, Timer};
 use crate::cx::Keyring;
 use crate::engine::away::{Away, put_off, time_away};
@@ -34,6 +35,8 @@ pub(in crate::engine) struct StepContext<'a> {
     pub(in crate::engine) drain: &'a Arc<Drain>,
     /// None for a step whose tasks are all admitted at once.
     pub(in crate::engine) admission: Option<&'a Admission>,
+    /// None for a step's only task.
+    pub(in crate::engine) slot: Option<Slot<'a>>,
 }
 
 /// The number of the open step, and the time its tasks have.
@@ -99,7 +102,12 @@ async fn try_task(context: &StepContext<'_>, task: &mut Task) -> TaskResult {
             Err(error) => return attempts.fail(program, error, task),
         };
         let deadline = put_off(deadline, time_away(context.away));
-        if let Err(error) = wait(context, delay, deadline).await {
+        let rest = wait(context, delay, deadline);
+        let rested = match context.slot.filter(|_| !delay.is_zero()) {
+            Some(slot) => slot.without(rest).await,
+            None => rest.await,
+        };
+        if let Err(error) = rested {
             return attempts.fail(program, error, task);
         }
     }
