@@ -103,9 +103,9 @@ const DAMAGES: &[(&str, &str, &str)] = &[
         "`epoch` is negative",
     ),
     (
-        "UPDATE runs SET expires = 'never'",
+        "UPDATE runs SET lapses = 'never'",
         "its row",
-        "`expires` is not an integer",
+        "`lapses` is not an integer",
     ),
     (
         "UPDATE runs SET turn = 'first'",

@@ -197,7 +197,7 @@ fn a_newer_schema_is_refused_and_not_touched() {
     let path = folder.path().join("runs.db");
     drop(SqliteStore::open(&path).unwrap());
     let conn = Connection::open(&path).unwrap();
-    conn.pragma_update(None, "user_version", 7).unwrap();
+    conn.pragma_update(None, "user_version", 9).unwrap();
     drop(conn);
     let before = fs::read(&path).unwrap();
     let error = refusal(&path);
@@ -205,8 +205,8 @@ fn a_newer_schema_is_refused_and_not_touched() {
         matches!(
             error,
             StoreError::NewerSchema {
-                found: 7,
-                known: 5,
+                found: 9,
+                known: 6,
                 ..
             }
         ),

@@ -39,3 +39,6 @@ struct TestingYourGraphs;
 
 #[doc = include_str!("../../docs/the-graph-language.md")]
 struct TheGraphLanguage;
+
+#[doc = include_str!("../../docs/waiting.md")]
+struct Waiting;

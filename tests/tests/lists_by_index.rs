@@ -64,7 +64,7 @@ async fn are_soon(store: &SqliteStore, filters: &[(RunFilter, usize)]) {
 /// belongs to another graph.
 fn multiply(path: &Path) {
     let columns = "fingerprint, version, seed, created, updated, step, turn, turn_step, chain, epoch, \
-                   expires, pruned, counted_from";
+                   lapses, pruned, counted_from";
     let database = Connection::open(path).unwrap();
     let made = database
         .execute(

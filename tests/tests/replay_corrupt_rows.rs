@@ -41,6 +41,7 @@ const DAMAGES: &[&str] = &[
     "UPDATE effects SET request = zeroblob(32) WHERE name = 'fetch'",
     "UPDATE effects SET excerpt = 'nothing' WHERE name = 'fetch'",
     "UPDATE effects SET name = 'fetched' WHERE name = 'fetch'",
+    "UPDATE effects SET class = 'time' WHERE name = 'fetch'",
     "UPDATE effects SET n = n + 1 WHERE name = 'fetch'",
     "UPDATE effects SET call = call + 1 WHERE name = 'fetch'",
     "UPDATE effects SET attempt = attempt + 1 WHERE name = 'fetch'",
@@ -50,8 +51,8 @@ const DAMAGES: &[&str] = &[
     "UPDATE effects SET place = place + 1 WHERE name = 'glance'",
     "DELETE FROM effects WHERE name = 'glance'",
     "DELETE FROM effects",
-    "INSERT INTO effects (place, task, name, n, kind, call, attempt, request, excerpt, recorded)
-     SELECT place, task, 'more', 0, 'failed', 9, 1, request, '', 0 FROM effects LIMIT 1",
+    "INSERT INTO effects (place, task, class, name, n, kind, call, attempt, request, excerpt, recorded)
+     SELECT place, task, 'effect', 'more', 0, 'failed', 9, 1, request, '', 0 FROM effects LIMIT 1",
 ];
 
 #[tokio::test]

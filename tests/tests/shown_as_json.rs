@@ -99,7 +99,8 @@ async fn a_run_and_its_history() {
                 "state",
                 "status",
                 "steps",
-                "turn"
+                "turn",
+                "waits"
             ]
         );
         assert_eq!(

@@ -507,7 +507,10 @@ impl<'a> Effect<'a> {
         let Call { task, name, n, .. } = self.call();
         EffectRecord {
             call: Some(self.position),
-            seen: (kind != EffectKind::Intent).then(|| self.log().next_seen()),
+            seen: self
+                .log()
+                .next_seen()
+                .filter(|_| kind != EffectKind::Intent),
             attempt: self.cx.attempt(),
             excerpt: request.excerpt.clone(),
             ..EffectRecord::new(self.cx.step(), task, name, n, kind, request.digest)

@@ -22,6 +22,8 @@ struct Entries {
     /// How many outcomes the node has got.
     seen: u32,
     order: Order,
+    /// Whether it gets anything in the order of an earlier start.
+    has_order: bool,
     /// The waits that are pending, or were when the attempt stopped.
     open: BTreeSet<CallId>,
     is_stopped: bool,
@@ -102,7 +104,11 @@ impl AttemptLog {
     /// Of an attempt that gets what is on record in that order.
     pub(super) fn in_order(calls: Vec<CallId>) -> Self {
         let log = Self::default();
-        log.entries().order = Order::of(calls);
+        {
+            let mut entries = log.entries();
+            entries.has_order = !calls.is_empty();
+            entries.order = Order::of(calls);
+        }
         log
     }
 
@@ -173,10 +179,12 @@ impl AttemptLog {
         }
     }
 
-    /// As the how-manieth the node gets an outcome that is new.
-    pub(super) fn next_seen(&self) -> u32 {
+    /// As the how-manieth the node gets an outcome that is new. In a task that has not waited nobody
+    /// asks for that, and it is not recorded: it would depend on what happened to finish first.
+    pub(super) fn next_seen(&self) -> Option<u32> {
         let entries = self.entries();
-        entries.seen.saturating_add(entries.order.len())
+        let has_waited = entries.has_order || !entries.wait_counts.is_empty();
+        has_waited.then(|| entries.seen.saturating_add(entries.order.len()))
     }
 
     /// Every call so far but those that are still to be shown, since this start has not come to them.

@@ -244,8 +244,7 @@ impl Cx {
     /// **dropped**, with all its futures, and if nothing else runs the run is given back to the
     /// store, as [`Interrupted`](crate::Status::Interrupted). When the signal comes the node starts again
     /// from its top, as the same attempt: what it had read is on record and reads the
-    /// same, effects are not made again. Waiting counts for no timeout and no budget. See
-    /// [waiting](crate::guide) in the guides for what `select!` does.
+    /// same, effects are not made again. Waiting counts for no timeout and no budget.
     ///
     /// ```
     /// use serde::{Deserialize, Serialize};

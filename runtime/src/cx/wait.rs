@@ -240,7 +240,8 @@ impl<'a> Coming<'a> {
         let waiting = Waiting {
             deadline: self.deadline,
             position: self.position,
-            seen: self.log().next_seen(),
+            // It has called a wait: this one.
+            seen: self.log().next_seen().unwrap_or_default(),
         };
         match journal.want(self.cx, &call, waiting) {
             Wanted::Came(record) => Some(*record),

@@ -39,11 +39,7 @@ pub(crate) struct OpenEffects {
 impl OpenEffects {
     /// What is stored of the open step, and what has come for the run.
     pub(crate) fn stored(loaded: &mut Loaded) -> Self {
-        let waits = OpenWaits::stored(
-            mem::take(&mut loaded.waits),
-            mem::take(&mut loaded.signals),
-            loaded.now,
-        );
+        let waits = OpenWaits::stored(mem::take(&mut loaded.waits), mem::take(&mut loaded.signals));
         let effects = Self::new(
             mem::take(&mut loaded.effects),
             mem::take(&mut loaded.questions),

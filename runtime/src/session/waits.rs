@@ -43,7 +43,7 @@ struct Open {
 
 impl OpenWaits {
     /// What is stored of it.
-    pub(super) fn stored(waits: Vec<Wait>, inbox: Vec<Signal>, now: SystemTime) -> Self {
+    pub(super) fn stored(waits: Vec<Wait>, inbox: Vec<Signal>) -> Self {
         let open = waits.into_iter().map(|wait| {
             let open = Open {
                 place: None,
@@ -58,7 +58,6 @@ impl OpenWaits {
             open: open.collect(),
             known: inbox.last().map_or(0, |signal| signal.number),
             inbox,
-            now: Some(now),
             ..Self::default()
         }
     }
@@ -313,7 +312,7 @@ impl OpenWaits {
         }
         let due = registered.filter_map(|open| open.wait.deadline.time());
         // Those that are due by now are being asked for.
-        let now = self.now?;
+        let now = self.now.unwrap_or(SystemTime::UNIX_EPOCH);
         Some((due.filter(|due| *due > now).min(), now))
     }
 }

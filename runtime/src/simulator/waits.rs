@@ -109,14 +109,14 @@ impl Stage {
         else {
             return;
         };
-        let task = cx.order_key();
+        let (task, now) = (cx.order_key(), self.shelf.now());
         let mut own = loaded
             .waits
             .iter()
             .filter(|wait| wait.task == task)
             .peekable();
         let waits = own.peek().is_some();
-        let is_ready = |wait: &_| rules::is_ready(wait, loaded.now, &loaded.signals);
+        let is_ready = |wait: &_| rules::is_ready(wait, now, &loaded.signals);
         // Whoever resumes a failed run has its tasks tried again.
         let has_failed = loaded.head.status == Status::Failed;
         // One that came may have been received by a task that runs.

@@ -66,7 +66,7 @@ const TABLES: &[Table] = &[
             "counted_from",
             "chain",
             "epoch",
-            "expires",
+            "lapses",
             "owner",
             "lock",
             "token",

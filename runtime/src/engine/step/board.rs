@@ -134,6 +134,11 @@ impl Board {
         self.queue.finish(at);
     }
 
+    /// Whether one more of its node may work.
+    pub(super) fn has_room(&self, at: Started) -> bool {
+        self.queue.has_room(at)
+    }
+
     /// It works again, unless too many of its node do.
     pub(super) fn go_on(&self, at: Started) -> bool {
         self.queue.go_on(at)

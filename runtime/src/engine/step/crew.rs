@@ -13,7 +13,7 @@ use tokio::task::{JoinSet, coop::consume_budget};
 
 use super::board::{Board, Job};
 use super::queue::Started;
-use super::slot::Slot;
+use super::slot::{Returning, Slot};
 use super::task::{StepContext, run_task};
 use crate::engine::inside::carried;
 use crate::machine::Task;
@@ -27,8 +27,8 @@ pub(super) struct Crew {
     pub(super) board: Board,
     max_concurrency: usize,
     working: AtomicUsize,
-    /// How many tasks that have begun want a slot again, and are told when one is free.
-    returning: AtomicUsize,
+    /// Those that have begun and want a slot again; they are told when one is free.
+    returning: Returning,
     freed: Notify,
     /// `None` when the step was given up: nobody is called any more.
     workers: Mutex<Option<JoinSet<()>>>,
@@ -40,7 +40,7 @@ impl Crew {
             board,
             max_concurrency,
             working: AtomicUsize::new(0),
-            returning: AtomicUsize::new(0),
+            returning: Returning::default(),
             freed: Notify::new(),
             workers: Mutex::new(Some(JoinSet::new())),
         })
@@ -55,14 +55,14 @@ impl Crew {
 
     pub(super) fn leave(&self) {
         self.working.fetch_sub(1, Ordering::SeqCst);
-        if self.is_wanted() {
-            self.freed.notify_waiters();
-        }
+        self.call_back();
     }
 
-    /// Whether a task that has begun wants a slot again: it goes before those that have not.
-    fn is_wanted(&self) -> bool {
-        self.returning.load(Ordering::SeqCst) > 0
+    /// A slot is free, or somebody's node works less often: those who want to go on try.
+    fn call_back(&self) {
+        if self.returning.any() {
+            self.freed.notify_waiters();
+        }
     }
 
     /// A task that only waits gives its slot to others.
@@ -73,19 +73,16 @@ impl Crew {
     }
 
     /// It wants one again.
-    pub(super) async fn step_in(self: &Arc<Self>, at: Started) {
-        self.returning.fetch_add(1, Ordering::SeqCst);
-        let _returning = Returning(&self.returning);
+    pub(super) async fn step_in(&self, at: Started) {
+        let _returning = self.returning.enter(at);
         loop {
             let mut freed = pin!(self.freed.notified());
             freed.as_mut().enable();
-            if self.enter() {
-                if self.board.go_on(at) {
+            if self.board.go_on(at) {
+                if self.enter() {
                     return;
                 }
-                // Its node is at work as often as it may be: others can use the slot.
-                self.working.fetch_sub(1, Ordering::SeqCst);
-                self.call_one();
+                self.board.rest(at);
             }
             freed.await;
         }
@@ -179,14 +176,17 @@ impl Crew {
             });
             let result = result.await;
             self.board.finish(at, result);
+            self.call_back();
             consume_budget().await;
         }
         self.leave();
     }
 
-    /// The next task, unless one that has begun wants the slot.
+    /// The next task, unless one that has begun wants the slot and can have it: it goes before those
+    /// that have not.
     fn next(&self) -> Option<Job> {
-        (!self.is_wanted()).then(|| self.board.start()).flatten()
+        let is_wanted = self.returning.is_one(|at| self.board.has_room(at));
+        (!is_wanted).then(|| self.board.start()).flatten()
     }
 
     /// What the task that works there has to know.
@@ -218,15 +218,6 @@ impl Crew {
     /// Sends all of them away: what they were doing is dropped.
     pub(super) fn dismiss(&self) {
         drop(self.workers().take());
-    }
-}
-
-/// A task that wants a slot, until this is dropped.
-struct Returning<'a>(&'a AtomicUsize);
-
-impl Drop for Returning<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -179,6 +179,14 @@ impl Queue {
         }
     }
 
+    /// Whether the node of a started task is below its limit.
+    pub(super) fn has_room(&self, started: Started) -> bool {
+        match self {
+            Self::InOrder { .. } => true,
+            Self::ByNode { lanes, limit, .. } => lock(lanes).lanes[started.lane].running < *limit,
+        }
+    }
+
     /// A started task that had stepped aside works again, if its node is below its limit.
     pub(super) fn go_on(&self, started: Started) -> bool {
         let Self::ByNode { lanes, limit, .. } = self else {

@@ -68,7 +68,7 @@ impl Run {
         self.head.step + 1
     }
 
-    pub(super) fn load(&self, now: SystemTime) -> Loaded {
+    pub(super) fn load(&self) -> Loaded {
         let snapshot = self.snapshots.values().next_back().cloned();
         let from = snapshot
             .as_ref()
@@ -88,7 +88,6 @@ impl Run {
         loaded.questions = self.questions.values().filter(is_open).cloned().collect();
         loaded.waits = self.open_waits().cloned().collect();
         loaded.signals = self.mailbox.behind(0);
-        loaded.now = now;
         loaded
     }
 

@@ -258,8 +258,6 @@ pub struct Loaded {
     pub waits: Vec<Wait>,
     /// The signals that the run has not received, in the order in which they came.
     pub signals: Vec<Signal>,
-    /// The time by the store's clock.
-    pub now: SystemTime,
 }
 
 impl Loaded {
@@ -274,7 +272,6 @@ impl Loaded {
             questions: Vec::new(),
             waits: Vec::new(),
             signals: Vec::new(),
-            now: SystemTime::UNIX_EPOCH,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::errors::Fail;
 use super::heads::numbered_head;
 use super::{effects, history, questions, signals, waits};
 use crate::hash::Digest;
-use crate::store::{Event, Head, Loaded, PendingResult, StepRecord, clock};
+use crate::store::{Event, Head, Loaded, PendingResult, StepRecord};
 
 pub(super) fn number_of(conn: &Connection, run: &str) -> Result<Option<i64>, Fail> {
     let mut query = conn.prepare_cached("SELECT number FROM runs WHERE id = ?1")?;
@@ -30,7 +30,6 @@ pub(super) fn load(conn: &Connection, run: &str) -> Result<Option<Loaded>, Fail>
         questions: questions::open(conn, run, number, open)?,
         waits: waits::of_step(conn, run, number, open)?,
         signals: signals::behind(conn, run, number, 0)?,
-        now: clock::now(),
         head,
         snapshot,
         steps,
