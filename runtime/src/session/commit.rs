@@ -63,11 +63,13 @@ impl Noted {
         let notes = self.notes.filter(|_| !mistake!(NotesForgotten));
         let sealed = machine.seal(&self.keys, self.updates)?;
         let snapshot = snapshots.after(machine, &sealed.updates)?;
+        let unheard = effects.unheard();
         let (effects, journal) = effects.seal(notes.as_deref());
         let access = Access::Held { epoch };
         let mut commit = Commit {
             snapshot,
             effects,
+            unheard,
             ..step_commit(machine, sealed, StepKind::Step, status, access)
         };
         (commit.record.notes, commit.record.journal) = (notes, journal);
@@ -117,6 +119,7 @@ pub(super) fn step_commit(
         },
         token: None,
         effects: Vec::new(),
+        unheard: Vec::new(),
         events: Vec::new(),
     }
 }

@@ -285,6 +285,18 @@ impl OpenEffects {
         asked.filter(|_| !mistake!(AnswerPassedOver)).collect()
     }
 
+    /// The records that the store may have although no task has got them: the step goes without
+    /// them.
+    pub(super) fn unheard(&self) -> Vec<EffectKey> {
+        let unheard = self.waits.unheard().into_iter();
+        unheard
+            .filter(|key| {
+                let is_it = |record: &EffectRecord| record.key() == *key;
+                !self.effects.values().any(is_it)
+            })
+            .collect()
+    }
+
     /// All that the tasks of the open step wait for.
     pub(super) fn all_waits(&self) -> Vec<Wait> {
         match mistake!(WaitsNotParked) {
@@ -317,8 +329,20 @@ impl OpenEffects {
     }
 
     fn unwritten(&self) -> Vec<EffectRecord> {
-        let records = self.news.iter().filter_map(|call| self.effects.get(call));
-        records.cloned().collect()
+        let in_doubt = self.in_doubt();
+        let is_due = |(call, _): &(&Call, &EffectRecord)| {
+            self.news.contains(*call) || in_doubt.contains(&call.task)
+        };
+        let due = self.effects.iter().filter(is_due);
+        due.map(|(_, record)| record.clone()).collect()
+    }
+
+    /// The tasks of whose records nobody knows for certain which form the store has: what a task
+    /// has received is written by others, too, and of two writes at once one may be dropped after it
+    /// was the last.
+    fn in_doubt(&self) -> BTreeSet<Digest> {
+        let waits = self.effects.keys().filter(|call| call.class.is_wait());
+        waits.map(|call| call.task).collect()
     }
 
     /// What a commit has to write. The store may have an answer to an intent by
@@ -327,8 +351,11 @@ impl OpenEffects {
         if mistake!(NewsNotCommitted) {
             return Vec::new();
         }
+        let in_doubt = self.in_doubt();
         let is_due = |(call, record): &(&Call, &EffectRecord)| {
-            record.kind == EffectKind::Intent || self.news.contains(*call)
+            record.kind == EffectKind::Intent
+                || self.news.contains(*call)
+                || in_doubt.contains(&call.task)
         };
         let due = self.effects.iter().filter(is_due);
         due.map(|(_, record)| record.clone()).collect()

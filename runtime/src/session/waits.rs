@@ -23,6 +23,9 @@ pub(super) struct OpenWaits {
     now: Option<SystemTime>,
     /// Registered ones that nobody waits for any more.
     closed: Vec<EffectKey>,
+    /// The records that the store was asked to write of waits that may be over, as long as nobody
+    /// knows whether it has: whoever asked may be gone.
+    asked: BTreeSet<EffectKey>,
     /// Whoever fetches what comes, if there is nothing to wait for yet.
     postman: Option<Waker>,
 }
@@ -67,6 +70,7 @@ impl OpenWaits {
         Self {
             open: BTreeMap::new(),
             closed: Vec::new(),
+            asked: BTreeSet::new(),
             ..self
         }
     }
@@ -160,7 +164,9 @@ impl OpenWaits {
         let new = new.map(|open| open.wait.clone()).collect();
         let over = open.filter(|open| open.place.is_some() && self.is_due(open));
         let over = over.map(|open| open.record(EffectKind::Elapsed, None));
-        (new, over.collect(), self.closed.clone())
+        let over: Vec<EffectRecord> = over.collect();
+        self.asked.extend(over.iter().map(EffectRecord::key));
+        (new, over, self.closed.clone())
     }
 
     /// The store knows what it was told, and says what has come; returns the records that it has
@@ -172,6 +178,9 @@ impl OpenWaits {
         closed: &[EffectKey],
     ) -> Vec<EffectRecord> {
         self.closed.retain(|key| !closed.contains(key));
+        for record in &over {
+            self.asked.remove(&record.key());
+        }
         for wait in &mail.waits {
             if let Some(open) = self.open.get_mut(&call_of(wait)) {
                 open.is_registered = true;
@@ -190,6 +199,11 @@ impl OpenWaits {
             self.postman.take().into_iter().for_each(Waker::wake);
         }
         over
+    }
+
+    /// What the store may have on record, and nobody here has seen.
+    pub(super) fn unheard(&self) -> Vec<EffectKey> {
+        self.asked.iter().cloned().collect()
     }
 
     /// Something has come.

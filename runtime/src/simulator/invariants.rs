@@ -20,8 +20,8 @@ use crate::machine::TaskNote;
 use crate::mistakes;
 use crate::session::{Pauses, journal_digest, refusal};
 use crate::store::{
-    Access, EffectKind, EffectRecord, Head, Lease, NewSignal, Park, PendingResult, Status,
-    StepKind, StepRecord,
+    Access, EffectKey, EffectKind, EffectRecord, Head, Lease, NewSignal, Park, PendingResult,
+    Status, StepKind, StepRecord,
 };
 
 /// An invariant that did not hold.
@@ -288,6 +288,17 @@ impl Watch {
             let same = before.is_none_or(|before| before.response == effect.response);
             self.claim(same, "a recorded effect stays what it is", || {
                 format!("{effect:?}")
+            });
+        }
+    }
+
+    /// The store has removed records that no task has got.
+    pub(super) fn unheard(&mut self, keys: &[EffectKey]) {
+        for key in keys {
+            let got = self.recorded.remove(&(key.task, key.name.clone(), key.n));
+            let is_wait = got.is_none_or(|record| record.kind == EffectKind::Elapsed);
+            self.claim(is_wait, "nothing is removed that somebody has got", || {
+                format!("{key:?}")
             });
         }
     }

@@ -188,6 +188,7 @@ impl Shelf {
             let (step, access) = (commit.record.step, commit.access.clone());
             let (token, release) = (commit.token.clone(), commit.release);
             let status = commit.status;
+            let unheard = commit.unheard.clone();
             let before = shelf.lease();
             let answer = shelf.deliver(commit);
             shelf.watch.wrote();
@@ -195,6 +196,7 @@ impl Shelf {
                 shelf.watch.refused(*stored, *given);
             }
             if let Ok(Committed::Now(lease)) = &answer {
+                shelf.watch.unheard(&unheard);
                 if let Access::Take(claim) = &access {
                     shelf.watch.taken(before, &claim.owner, shelf.now());
                 }

@@ -174,7 +174,7 @@ pub trait Store: Send + Sync + 'static {
     fn release<'a>(&'a self, run: &'a str, epoch: u64) -> StoreFuture<'a, ()>;
 
     /// Commits one step: record, snapshot, effects, events, head and lease, all
-    /// or nothing.
+    /// or nothing. What is [unheard](Commit::unheard) of is removed before the effects are written.
     ///
     /// If the step exists with the same idempotency key, nothing changes and the
     /// answer is [`Committed::Already`], whatever the lease; it says whether the lease is still the

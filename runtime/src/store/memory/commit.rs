@@ -140,6 +140,9 @@ impl Run {
             }
             self.pending.clear();
         }
+        for key in &commit.unheard {
+            self.effects.remove(key);
+        }
         self.write_effects(commit.effects, now);
         if begins_turn {
             let step = commit.record.step;

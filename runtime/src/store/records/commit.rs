@@ -1,6 +1,6 @@
 use super::{
-    Claim, EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot, Status,
-    StepRecord, Wait,
+    Claim, EffectKey, EffectRecord, Event, Lease, Origin, PendingResult, Question, Snapshot,
+    Status, StepRecord, Wait,
 };
 use crate::hash::Digest;
 
@@ -93,6 +93,9 @@ pub struct Commit {
     /// Effects of the step that are not journaled yet, or not in this form; with the first step
     /// of a fork also those that it has on record of the next one, which is open then.
     pub effects: Vec<EffectRecord>,
+    /// Records of waits of the step that the store may have, and that no task has got: they are
+    /// removed.
+    pub unheard: Vec<EffectKey>,
     /// Events for the outbox. Not used yet: no engine writes any so far.
     pub events: Vec<Event>,
 }
@@ -122,6 +125,7 @@ impl Commit {
             counted_from: 0,
             token: None,
             effects: Vec::new(),
+            unheard: Vec::new(),
             events: Vec::new(),
         }
     }

@@ -81,6 +81,7 @@ pub(super) fn commit(
         questions::move_along(conn, number, commit.record.step)?;
         waits::move_along(conn, number, commit.record.step)?;
     }
+    effects::remove(conn, number, &commit.unheard)?;
     effects::write(conn, number, &commit.effects)?;
     if stored.is_some() && commit.record.kind != StepKind::Update {
         conn.prepare_cached("DELETE FROM results WHERE run = ?1")?

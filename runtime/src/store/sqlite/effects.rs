@@ -84,6 +84,23 @@ pub(super) fn write(conn: &Connection, number: i64, effects: &[EffectRecord]) ->
     Ok(())
 }
 
+pub(super) fn remove(conn: &Connection, number: i64, keys: &[EffectKey]) -> Result<(), Fail> {
+    for key in keys {
+        conn.prepare_cached(
+            "DELETE FROM effects \
+             WHERE place = ?1 AND task = ?2 AND class = ?3 AND name = ?4 AND n = ?5",
+        )?
+        .execute(params![
+            place(number, key.step)?,
+            key.task.as_bytes(),
+            key.class.as_str(),
+            key.name,
+            count(key.n)?,
+        ])?;
+    }
+    Ok(())
+}
+
 /// Moves those of step `open` into the next one.
 pub(super) fn move_along(conn: &Connection, number: i64, open: u64) -> Result<(), Fail> {
     conn.prepare_cached("UPDATE effects SET place = ?2 WHERE place = ?1")?

@@ -97,6 +97,7 @@ pub(super) fn next(run: &str, step: u64, epoch: u64) -> Commit {
         counted_from: 0,
         token: None,
         effects: Vec::new(),
+        unheard: Vec::new(),
         events: Vec::new(),
     }
 }
