@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use crate::cx::{Call, CallId, Cx, Waiting};
 use crate::hash::Digest;
 use crate::store::{
-    Deadline, EffectClass, EffectKey, EffectKind, EffectRecord, Mail, Signal, Wait, rules,
+    Deadline, EffectClass, EffectKey, EffectKind, EffectRecord, Mail, Signal, Wait, clock, rules,
 };
 
 /// See the module.
@@ -102,6 +102,8 @@ impl OpenWaits {
                 n: call.n,
                 deadline: waiting.deadline,
                 attempt: by.attempt(),
+                // Until it is registered, whatever comes was there before it.
+                since: clock::far(),
                 ..Wait::new(by.step(), call.task, call.class, &*call.name, by.node())
             },
             place: None,
@@ -135,7 +137,7 @@ impl OpenWaits {
         match open.wait.deadline {
             Deadline::Never => false,
             Deadline::In(time) => time.is_zero(),
-            Deadline::At(due) => self.now.is_some_and(|now| due <= now),
+            Deadline::At(_) => self.now.is_some_and(|now| rules::is_due(&open.wait, now)),
         }
     }
 

@@ -36,8 +36,11 @@ mod questions;
 mod reads;
 mod repeats;
 mod retention;
+mod signals;
 mod snapshots;
 mod turns;
+mod waits;
+mod wakes;
 
 use std::sync::Arc;
 
@@ -129,6 +132,32 @@ async fn each(fresh: &impl AsyncFn() -> Arc<Client>) {
         questions::an_answer_contradicts_no_record,
         questions::asking_again_does_not_undo_an_answer,
         questions::who_waits_without_a_question_is_stuck,
+        signals::signals_come_in_the_order_in_which_they_were_sent,
+        signals::a_signal_comes_once,
+        signals::a_mailbox_is_as_large_as_it_may_be,
+        signals::a_run_that_has_ended_takes_no_signals,
+        signals::a_record_takes_its_signal_out_of_the_queue,
+        signals::signals_outlive_steps_and_turns_but_not_their_run,
+        signals::a_dropped_step_gives_no_signal_back,
+        waits::what_is_registered_keeps_its_deadline,
+        waits::deadlines_are_whole_and_may_be_far,
+        waits::nothing_is_over_before_its_time,
+        waits::who_asks_without_waiting_is_told_at_once,
+        waits::a_signal_counts_for_a_wait_until_its_deadline,
+        waits::what_is_recorded_is_not_over,
+        waits::nobody_waits_for_what_is_closed,
+        waits::only_the_open_step_waits,
+        waits::without_the_lease_nothing_is_registered,
+        waits::a_failed_run_keeps_what_it_waited_for,
+        wakes::who_waits_for_what_is_there_does_not_leave,
+        wakes::who_waits_for_nothing_that_is_there_leaves,
+        wakes::a_run_wakes_at_the_first_deadline,
+        wakes::a_signal_wakes_whoever_waits_for_it,
+        wakes::an_answer_wakes_whoever_asked,
+        wakes::a_correction_wakes_a_run_and_a_step_does_not,
+        wakes::a_fork_waits_for_nothing,
+        wakes::pruning_leaves_what_is_waited_for,
+        wakes::who_waits_for_nothing_is_stuck,
         repeats::the_same_claim_finds_its_lease,
         repeats::a_commit_that_takes_the_lease_finds_it_again,
         repeats::a_commit_that_gives_the_lease_back_is_repeated,

@@ -12,6 +12,8 @@ pub(super) struct Mailbox {
     /// Of all that ever came.
     ids: BTreeSet<String>,
     last: u64,
+    /// When the last one was sent.
+    latest: Option<SystemTime>,
 }
 
 impl Mailbox {
@@ -29,8 +31,14 @@ impl Mailbox {
         self.signals.len() as u64
     }
 
+    /// When the last one was sent, if that is after `time`; else `time`.
+    pub(super) fn latest(&self, time: SystemTime) -> SystemTime {
+        self.latest.map_or(time, |latest| latest.max(time))
+    }
+
     pub(super) fn put(&mut self, signal: NewSignal, sent: SystemTime) -> Signal {
         self.last += 1;
+        self.latest = Some(sent);
         let kept = Signal::new(self.last, signal.name, signal.value, sent);
         self.ids.insert(signal.id);
         self.signals.insert(self.last, kept.clone());

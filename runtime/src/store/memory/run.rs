@@ -175,13 +175,14 @@ impl Run {
             ..
         } = registration;
         let open = self.open_step();
+        rules::held(&run, &self.lease, epoch)?;
         rules::of_open_step(&run, open, &over, &[])?;
         rules::waits_of_open_step(&run, open, &waits)?;
         self.journal(Recording::new(run, epoch, effects), now)?;
         for key in &closed {
             self.waits.remove(key);
         }
-        let time = rules::time_of_run(now, self.head.updated);
+        let time = self.time(now);
         let waits = waits.into_iter().map(|wait| {
             let stored = self.waits.get(&wait.key());
             let wait = rules::registered(wait, stored, time);
@@ -201,6 +202,7 @@ impl Run {
                 ended.push(record);
                 keys.push(key);
             } else if rules::is_recorded_over(recorded) {
+                self.waits.remove(&key);
                 keys.push(key);
             }
         }
@@ -208,6 +210,11 @@ impl Run {
         let mut mail = self.mail(known, now);
         (mail.waits, mail.over) = (waits, keys);
         Ok(mail)
+    }
+
+    /// The time of what happens to the run `now`.
+    fn time(&self, now: SystemTime) -> SystemTime {
+        rules::time_of_run(now, self.mailbox.latest(self.head.updated))
     }
 
     pub(super) fn mail(&self, known: u64, now: SystemTime) -> Mail {
@@ -221,8 +228,7 @@ impl Run {
         if !rules::signal(&self.head, &signal, is_known, self.mailbox.unreceived())? {
             return Ok(());
         }
-        let time = rules::time_of_run(now, self.head.updated);
-        let sent = self.mailbox.put(signal, time);
+        let sent = self.mailbox.put(signal, self.time(now));
         let can_wake = rules::can_wake(self.head.status);
         let sent = [sent];
         if can_wake
@@ -248,7 +254,7 @@ impl Run {
         let open = self.open_step();
         rules::of_open_step(&park.run, open, &park.effects, &park.questions)?;
         rules::waits_of_open_step(&park.run, open, &park.waits)?;
-        let time = rules::time_of_run(now, self.head.updated);
+        let time = self.time(now);
         let registered =
             |wait: &Wait| rules::registered(wait.clone(), self.waits.get(&wait.key()), time);
         let waits: Vec<Wait> = park.waits.iter().map(registered).collect();

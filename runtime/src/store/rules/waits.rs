@@ -9,7 +9,8 @@ use crate::store::{
 };
 
 /// The time of an event of a run: it never goes back within the run, whatever the clock does.
-/// `latest` is when the run last changed.
+/// `latest` is when the run last changed; for signals and waits, or when its last signal was sent,
+/// if that was later.
 pub fn time_of_run(now: SystemTime, latest: SystemTime) -> SystemTime {
     now.max(latest)
 }
@@ -40,11 +41,20 @@ pub fn registered(wait: Wait, stored: Option<&Wait>, now: SystemTime) -> Wait {
     }
 }
 
-/// Whether the signal is one that `wait` takes: it has its name, and came in time.
+/// Whether the signal is one that `wait` takes: it has its name, and came in time. What was there
+/// when the wait was registered did, also if its deadline had passed.
 pub fn takes(wait: &Wait, signal: &Signal) -> bool {
+    let in_time = |due: SystemTime| signal.sent <= due.max(wait.since);
     wait.class == EffectClass::Signal
         && wait.name == signal.name
-        && wait.deadline.time().is_none_or(|due| signal.sent <= due)
+        && wait.deadline.time().is_none_or(in_time)
+}
+
+/// Whether the deadline of `wait` has come by `now`. Who asks without waiting is told at once, also
+/// while the clock is behind the time of the run.
+pub fn is_due(wait: &Wait, now: SystemTime) -> bool {
+    let is_due = |due| due <= now || due == wait.since;
+    wait.deadline.time().is_some_and(is_due)
 }
 
 /// Whether the time of `wait` is over by `now`, and nothing came: nothing is `recorded` of it, and
@@ -55,9 +65,7 @@ pub fn is_over(
     now: SystemTime,
     signals: &[Signal],
 ) -> bool {
-    wait.deadline.time().is_some_and(|due| due <= now)
-        && recorded.is_none()
-        && !signals.iter().any(|signal| takes(wait, signal))
+    is_due(wait, now) && recorded.is_none() && !signals.iter().any(|signal| takes(wait, signal))
 }
 
 /// The latest time in a run in which a wait with that deadline was found to be over: whatever comes
@@ -75,8 +83,7 @@ pub fn is_recorded_over(recorded: Option<&EffectRecord>) -> bool {
 
 /// Whether the task that stopped because of `wait` has to start again: what it waits for is there.
 pub fn is_ready(wait: &Wait, now: SystemTime, signals: &[Signal]) -> bool {
-    let is_due = || wait.deadline.time().is_some_and(|due| due <= now);
-    wait.parked && (is_due() || signals.iter().any(|signal| takes(wait, signal)))
+    wait.parked && (is_due(wait, now) || signals.iter().any(|signal| takes(wait, signal)))
 }
 
 /// When a run with these waits wakes by itself, if it does.

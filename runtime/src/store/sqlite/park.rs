@@ -21,7 +21,7 @@ pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<Pa
     rules::of_open_step(run, open, &park.effects, &park.questions)?;
     rules::waits_of_open_step(run, open, &park.waits)?;
     let now = clock::now();
-    let time = rules::time_of_run(now, stored.updated);
+    let time = signals::time_of(conn, run, &stored, now)?;
     let kept = waits::of_step(conn, run, number, open)?;
     let registered =
         |wait: &Wait| rules::registered(wait.clone(), waits::same(&kept, &wait.key()), time);

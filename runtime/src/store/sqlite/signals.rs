@@ -2,12 +2,16 @@
 
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use super::cells::{Cells, count};
 use super::errors::Fail;
+use super::lease::Stored;
 use super::{heads, lease, sizes, waits};
 use crate::store::{Mail, NewSignal, Signal, StoreError, clock, rules};
+
+pub(super) const BEHIND: &str = "SELECT number, name, value, sent FROM signals \
+     WHERE run = ?1 AND number > ?2 AND value IS NOT NULL ORDER BY number";
 
 /// Those that the run has not received and that came after the one with that number.
 pub(super) fn behind(
@@ -16,11 +20,10 @@ pub(super) fn behind(
     number: i64,
     known: u64,
 ) -> Result<Vec<Signal>, Fail> {
-    let mut query = conn.prepare_cached(
-        "SELECT number, name, value, sent FROM signals \
-         WHERE run = ?1 AND number > ?2 AND value IS NOT NULL ORDER BY number",
-    )?;
-    let mut rows = query.query([number, count(known)?])?;
+    let mut query = conn.prepare_cached(BEHIND)?;
+    // No number reaches that far.
+    let known = i64::try_from(known).unwrap_or(i64::MAX);
+    let mut rows = query.query([number, known])?;
     let mut signals = Vec::new();
     while let Some(row) = rows.next()? {
         let cells = Cells {
@@ -64,17 +67,18 @@ pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> 
         return Err(StoreError::NoSuchRun { run }.into());
     };
     let is_known = conn
-        .prepare_cached("SELECT 1 FROM signals WHERE run = ?1 AND id = ?2")?
+        .prepare_cached(WITH_ID)?
         .exists(params![number, signal.id])?;
     if !rules::signal(&head, signal, is_known, unreceived(conn, number)?)? {
         return Ok(());
     }
     let now = clock::now();
+    let last = last(conn, run, number)?;
     let sent = Signal {
-        number: last(conn, number)? + 1,
+        number: last.map_or(0, |(last, _)| last) + 1,
         name: signal.name.clone(),
         value: signal.value.clone(),
-        sent: rules::time_of_run(now, head.updated),
+        sent: time_after(now, head.updated, last),
     };
     conn.prepare_cached(
         "INSERT INTO signals (run, number, id, name, value, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -98,18 +102,49 @@ pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> 
     }
 }
 
+pub(super) const WITH_ID: &str = "SELECT 1 FROM signals WHERE run = ?1 AND id = ?2";
+
+pub(super) const UNRECEIVED: &str =
+    "SELECT count(*) FROM signals WHERE run = ?1 AND value IS NOT NULL";
+
 fn unreceived(conn: &Connection, number: i64) -> Result<u64, Fail> {
-    let count = "SELECT count(*) FROM signals WHERE run = ?1 AND value IS NOT NULL";
-    let count: i64 = (conn.prepare_cached(count)?).query_row([number], |row| row.get(0))?;
+    let mut query = conn.prepare_cached(UNRECEIVED)?;
+    let count: i64 = query.query_row([number], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
-/// The number of the last one, received or not.
-fn last(conn: &Connection, number: i64) -> Result<u64, Fail> {
-    let last = "SELECT number FROM signals WHERE run = ?1 ORDER BY number DESC LIMIT 1";
-    let mut query = conn.prepare_cached(last)?;
-    let last: Option<i64> = query.query_row([number], |row| row.get(0)).optional()?;
-    Ok(last.unwrap_or_default().unsigned_abs())
+/// Number and time of the last one, received or not.
+fn last(conn: &Connection, run: &str, number: i64) -> Result<Option<(u64, SystemTime)>, Fail> {
+    let mut query = conn.prepare_cached(LAST)?;
+    let mut rows = query.query([number])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let cells = Cells {
+        row,
+        run,
+        place: &"a signal",
+    };
+    Ok(Some((cells.number(0)?, cells.time(1)?)))
+}
+
+pub(super) const LAST: &str =
+    "SELECT number, sent FROM signals WHERE run = ?1 ORDER BY number DESC LIMIT 1";
+
+/// The time of what happens to a run `now`, which last changed at `updated`.
+pub(super) fn time_of(
+    conn: &Connection,
+    run: &str,
+    stored: &Stored,
+    now: SystemTime,
+) -> Result<SystemTime, Fail> {
+    let last = last(conn, run, stored.number)?;
+    Ok(time_after(now, stored.updated, last))
+}
+
+fn time_after(now: SystemTime, updated: SystemTime, last: Option<(u64, SystemTime)>) -> SystemTime {
+    let latest = last.map_or(updated, |(_, sent)| sent.max(updated));
+    rules::time_of_run(now, latest)
 }
 
 /// The signal with that number, if one is named, is received. Its id stays.

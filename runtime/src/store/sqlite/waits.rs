@@ -24,7 +24,7 @@ pub(super) fn register(conn: &Connection, asked: &Registration) -> Result<Mail, 
         close(conn, number, key)?;
     }
     let now = clock::now();
-    let time = rules::time_of_run(now, stored.updated);
+    let time = signals::time_of(conn, run, &stored, now)?;
     let kept = of_step(conn, run, number, open)?;
     let mut waits = Vec::with_capacity(asked.waits.len());
     for wait in &asked.waits {
@@ -65,6 +65,7 @@ fn end(
             effects::write(conn, number, slice::from_ref(record))?;
             over.push(key);
         } else if rules::is_recorded_over(recorded) {
+            close(conn, number, &key)?;
             over.push(key);
         }
     }
@@ -126,6 +127,9 @@ fn close(conn: &Connection, number: i64, key: &EffectKey) -> Result<(), Fail> {
     Ok(())
 }
 
+pub(super) const OF_STEP: &str = "SELECT step, task, class, name, n, node, attempt, since, due, \
+     parked FROM waits WHERE place = ?1 ORDER BY task, class, name, n";
+
 pub(super) fn of_step(
     conn: &Connection,
     run: &str,
@@ -135,10 +139,7 @@ pub(super) fn of_step(
     if step > LAST_STEP {
         return Ok(Vec::new());
     }
-    let mut query = conn.prepare_cached(
-        "SELECT step, task, class, name, n, node, attempt, since, due, parked FROM waits \
-         WHERE place = ?1 ORDER BY task, class, name, n",
-    )?;
+    let mut query = conn.prepare_cached(OF_STEP)?;
     let mut rows = query.query([place(number, step)?])?;
     let mut waits = Vec::new();
     while let Some(row) = rows.next()? {

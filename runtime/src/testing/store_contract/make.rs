@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::hash::{Digest, Hasher};
 use crate::store::{
-    Access, Answer, Claim, Commit, Committed, Creation, EffectKind, EffectRecord, Event, Lease,
-    Origin, Park, PendingResult, Question, QuestionKind, Recording, Snapshot, Status, StepKind,
-    StepRecord, Store, StoreError, StoreExt,
+    Access, Answer, Claim, Commit, Committed, Creation, Deadline, EffectClass, EffectKind,
+    EffectRecord, Event, Lease, NewSignal, Origin, Park, PendingResult, Question, QuestionKind,
+    Recording, Registration, Signal, Snapshot, Status, StepKind, StepRecord, Store, StoreError,
+    StoreExt, Wait,
 };
 use std::time::SystemTime;
 
@@ -195,6 +196,73 @@ pub(super) fn park(run: &str, epoch: u64) -> Park {
     }
 }
 
+/// A signal whose value names it.
+pub(super) fn signal(run: &str, id: &str, name: &str) -> NewSignal {
+    NewSignal::new(run, id, name, format!(r#"{{"sent":"{id}, ü"}}"#))
+}
+
+/// The first wait of a task in step `step` for the signal `name`.
+pub(super) fn receive(run: &str, step: u64, name: &str) -> Wait {
+    let task = digest("task", run, step);
+    Wait::new(step, task, EffectClass::Signal, name, "plan")
+}
+
+/// The first wait of that task for a time.
+pub(super) fn sleep(run: &str, step: u64, deadline: Deadline) -> Wait {
+    let task = digest("task", run, step);
+    Wait {
+        deadline,
+        ..Wait::new(step, task, EffectClass::Time, "", "plan")
+    }
+}
+
+/// The record that `wait` got the signal with that number.
+pub(super) fn received(wait: &Wait, number: u64) -> EffectRecord {
+    EffectRecord {
+        kind: EffectKind::Done,
+        signal: Some(number),
+        response: Some(format!(r#"{{"number":{number}}}"#)),
+        ..elapsed(wait)
+    }
+}
+
+/// The record that the time of `wait` is over.
+pub(super) fn elapsed(wait: &Wait) -> EffectRecord {
+    let key = wait.key();
+    let request = digest("nothing", "", 0);
+    EffectRecord {
+        class: key.class,
+        call: Some(0),
+        seen: Some(0),
+        ..EffectRecord::new(
+            key.step,
+            key.task,
+            key.name,
+            key.n,
+            EffectKind::Elapsed,
+            request,
+        )
+    }
+}
+
+/// Registers nothing yet.
+pub(super) fn register(run: &str, epoch: u64) -> Registration {
+    Registration::new(run, epoch, 0)
+}
+
+/// Waits for these.
+pub(super) fn waiting(run: &str, epoch: u64, waits: Vec<Wait>) -> Park {
+    Park {
+        waits,
+        ..interrupt(run, epoch, Vec::new())
+    }
+}
+
+/// All signals that a run has not received.
+pub(super) async fn mail(store: &impl Store, run: &str) -> Vec<Signal> {
+    done(store.mail(run, 0).await).signals
+}
+
 /// Commits what must be committed now.
 pub(super) async fn now(store: &impl Store, commit: Commit) -> Lease {
     let (run, step) = (commit.run.clone(), commit.record.step);
@@ -240,9 +308,12 @@ pub(super) async fn numbers(store: &impl Store, run: &str) -> Vec<u64> {
     steps.iter().map(|step| step.step).collect()
 }
 
-/// All that the store shows of a run, to compare.
+/// All that the store shows of a run, to compare; but not the time by its clock.
 pub(super) async fn all(store: &impl Store, run: &str) -> String {
-    let loaded = done(store.load(run).await);
+    let mut loaded = done(store.load(run).await);
+    if let Some(loaded) = &mut loaded {
+        loaded.now = SystemTime::UNIX_EPOCH;
+    }
     let steps = done(store.all_steps(run, 0, u64::MAX).await);
     let effects = done(store.all_effects(run, 0, u64::MAX).await);
     let questions = done(store.questions(run).await);
