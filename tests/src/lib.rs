@@ -20,7 +20,7 @@ pub use hooked::{Hooked, Moment, every_nth, only_nth, well};
 pub use journal::Journal;
 pub use polls::{dropped_after, poll_times};
 pub use process::{child, child_folder, scale};
-pub use stores::{Place, effects, kind, kinds, memory, stores};
+pub use stores::{Place, TestClock, clocked, effects, kind, kinds, memory, stores};
 #[cfg(feature = "sqlite")]
 pub use stores::{sqlite, sqlite_at};
 pub use trace::{Trace, trace};

@@ -1,5 +1,6 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use superstep::store::{EffectKind, EffectRecord, StoreExt, StoreFuture};
 use superstep::{MemoryStore, Store};
@@ -85,4 +86,39 @@ pub fn sqlite() -> Place {
 #[cfg(feature = "sqlite")]
 pub fn sqlite_at(path: &std::path::Path) -> Arc<dyn Store> {
     Arc::new(superstep::store::SqliteStore::open(path).expect("the database opens"))
+}
+
+/// The time by the clock of a store from [`clocked`].
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<Mutex<SystemTime>>);
+
+impl TestClock {
+    /// What it shows.
+    pub fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets it, forth or back.
+    pub fn set(&self, time: SystemTime) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, time: Duration) {
+        self.set(self.now() + time);
+    }
+}
+
+/// A store in memory whose clock stands still until it is set.
+pub fn clocked() -> (Place, TestClock) {
+    // Any time that is whole.
+    let time = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let clock = TestClock(Arc::new(Mutex::new(time)));
+    let read = clock.clone();
+    let place = Place {
+        kind: "memory with a clock of its own",
+        store: Arc::new(MemoryStore::with_clock(move || read.now())),
+        _folder: None,
+    };
+    (place, clock)
 }
