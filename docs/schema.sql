@@ -23,7 +23,7 @@ CREATE TABLE runs (
     turn_step   INTEGER NOT NULL,   -- the step that began the turn
     chain       BLOB NOT NULL,
     epoch       INTEGER NOT NULL,   -- grows with every owner and outlives the lease
-    expires     INTEGER NOT NULL,
+    lapses      INTEGER NOT NULL,   -- when the lease ends; until schema 6 it was named `expires`
     owner       TEXT,               -- NULL: the lease was given back
     lock        TEXT,               -- the owner's file in the folder `<database>-owners`
     token       TEXT,               -- with which the current turn began
@@ -36,9 +36,11 @@ CREATE TABLE runs (
     parked      INTEGER,            -- the epoch under which the run was parked last
     changed     INTEGER,            -- the last change of graph: see `graph_changes`
     changed_to  BLOB,
-    changed_version INTEGER
+    changed_version INTEGER,
+    wakes       INTEGER             -- when a run that waits starts again; in the past: it is awake
 );
 CREATE INDEX leased ON runs (lock) WHERE lock IS NOT NULL;
+CREATE INDEX runs_by_wakes ON runs (wakes) WHERE wakes IS NOT NULL;
 
 -- Lists of runs are read from these, in the order of their ids. The last one has those that
 -- could be stuck; it and the view `stuck` have the same condition.
@@ -88,27 +90,31 @@ CREATE TABLE results (
     PRIMARY KEY (run, task)
 ) WITHOUT ROWID;
 
--- The journal of effects: one row for each task, name and call of that name.
--- `place` is that of the step in which the task runs, see `steps`; one that is
+-- The journal: one row for each call of an effect, reading of the clock, and thing that a task
+-- waited for. `place` is that of the step in which the task runs, see `steps`; one that is
 -- after the run's head belongs to the step that is open, one of a step of kind `turn`
 -- to the step that was open before and that the turn dropped.
-CREATE TABLE effects (
+CREATE TABLE "effects" (
     place    INTEGER NOT NULL,
     run      INTEGER AS (place >> 32),
     step     INTEGER AS (place & 4294967295),
     task     BLOB NOT NULL,         -- the order key
-    name     TEXT NOT NULL,         -- empty: a reading of the clock
-    n        INTEGER NOT NULL,      -- which call of that name, from 0
+    class    TEXT NOT NULL,         -- effect; signal, time: a wait for one
+    name     TEXT NOT NULL,         -- empty: a reading of the clock, or a time
+    n        INTEGER NOT NULL,      -- which call of that class and name, from 0
     kind     TEXT NOT NULL,         -- done, failed, clock; intent: at most once, outcome unknown;
-                                    -- answered: somebody said that it had happened
+                                    -- answered: somebody said that it had happened; elapsed: the
+                                    -- time of a wait is over
     call     INTEGER,               -- which call of the attempt that finished the task
+    seen     INTEGER,               -- as the how-manieth the task got it
     attempt  INTEGER NOT NULL,      -- from 1; 0: left behind by a fork's origin
     request  BLOB NOT NULL,         -- SHA-256 of the request
     excerpt  TEXT NOT NULL,         -- the beginning of the request
     response TEXT,
     error    TEXT,
+    signal   INTEGER,               -- the number of the signal that was received
     recorded INTEGER NOT NULL,
-    PRIMARY KEY (place, task, name, n)
+    PRIMARY KEY (place, task, class, name, n)
 ) WITHOUT ROWID;
 
 -- What tasks asked. A run asks those of its open step that have no answer.
@@ -130,15 +136,35 @@ CREATE TABLE questions (
     PRIMARY KEY (run, id)
 ) WITHOUT ROWID;
 
-CREATE TABLE timers (
-    run  INTEGER NOT NULL,
-    task BLOB NOT NULL,
-    n    INTEGER NOT NULL,
-    step INTEGER NOT NULL,
-    due  INTEGER NOT NULL,
-    PRIMARY KEY (run, task, n)
+-- What the tasks of open steps wait for. Nothing reads those of a step that is over.
+CREATE TABLE waits (
+    place    INTEGER NOT NULL,
+    run      INTEGER AS (place >> 32),
+    step     INTEGER AS (place & 4294967295),
+    task     BLOB NOT NULL,         -- the order key
+    class    TEXT NOT NULL,         -- signal, time
+    name     TEXT NOT NULL,         -- the signal's
+    n        INTEGER NOT NULL,      -- which wait of that class and name, from 0
+    node     TEXT NOT NULL,
+    attempt  INTEGER NOT NULL,
+    since    INTEGER NOT NULL,
+    due      INTEGER,               -- NULL: for as long as it takes
+    parked   INTEGER NOT NULL,      -- 1: its task has stopped because of it
+    PRIMARY KEY (place, task, class, name, n)
 ) WITHOUT ROWID;
-CREATE INDEX timers_due ON timers (due);
+
+-- What was sent to runs, in the order in which it came.
+CREATE TABLE signals (
+    run    INTEGER NOT NULL,
+    number INTEGER NOT NULL,        -- from 1, for each run
+    id     TEXT NOT NULL,           -- remembered as long as the run
+    name   TEXT NOT NULL,
+    value  TEXT,                    -- NULL: received, see `effects`
+    sent   INTEGER NOT NULL,
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX signals_by_id ON signals (run, id);
+CREATE INDEX signals_unreceived ON signals (run, number) WHERE value IS NOT NULL;
 
 CREATE TABLE labels (
     run  INTEGER NOT NULL,
@@ -201,11 +227,11 @@ CREATE TABLE marks (
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- For people: the effects of all runs; `dropped` is 1 for those of a step that a turn
+-- For people: the journal of all runs; `dropped` is 1 for what is of a step that a turn
 -- dropped.
 CREATE VIEW journal AS
-SELECT runs.id AS run, effects.step, effects.name, effects.n, effects.kind, effects.attempt,
-       effects.excerpt AS request, effects.response, effects.error,
+SELECT runs.id AS run, effects.step, effects.class, effects.name, effects.n, effects.kind,
+       effects.attempt, effects.excerpt AS request, effects.response, effects.error,
        datetime(effects.recorded / 1000, 'unixepoch') AS recorded,
        coalesce(steps.kind = 'turn', 0) AS dropped
 FROM runs JOIN effects
@@ -213,14 +239,18 @@ ON effects.place BETWEEN runs.number << 32 AND (runs.number << 32) + 4294967295
 LEFT JOIN steps ON steps.place = effects.place;
 
 -- Runs that nothing will ever move again: neither final nor failed, nor ready to
--- be claimed, nor leased, nor with a timer or a question in their open step (which
--- waits for `resume` when all are answered). Always empty.
+-- be claimed, nor leased, nor with a time to wake at, a signal that their open step waits for, or a
+-- question in it without an answer. Always empty.
 CREATE VIEW stuck AS
 SELECT id AS run, status FROM runs
 WHERE status NOT IN ('completed', 'cancelled', 'failed', 'running', 'paused')
-  AND NOT (owner IS NOT NULL AND expires > unixepoch() * 1000)
+  AND NOT (owner IS NOT NULL AND lapses > unixepoch() * 1000)
   AND NOT (status IN ('interrupted', 'sleeping')
-           AND (EXISTS (SELECT 1 FROM timers WHERE timers.run = runs.number)
+           AND (wakes IS NOT NULL
+             OR EXISTS (SELECT 1 FROM waits
+                        WHERE waits.place = (runs.number << 32) + runs.step + 1
+                          AND waits.class = 'signal')
              OR EXISTS (SELECT 1 FROM questions
                         WHERE questions.run = runs.number
-                          AND questions.step = runs.step + 1)));
+                          AND questions.step = runs.step + 1
+                          AND questions.answer IS NULL)));

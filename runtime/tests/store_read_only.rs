@@ -177,6 +177,7 @@ async fn runs_of_older_schemas_are_read_as_they_are() {
         ("v2.sqlite", 2),
         ("v3.sqlite", 3),
         ("v4.sqlite", 4),
+        ("v5.sqlite", 5),
     ] {
         let (folder, path) = golden(name);
         behind(&path)
@@ -215,6 +216,7 @@ async fn all_else_of_an_older_schema_is_an_error_that_names_both() {
         ("v2.sqlite", 2),
         ("v3.sqlite", 3),
         ("v4.sqlite", 4),
+        ("v5.sqlite", 5),
     ] {
         let (folder, path) = golden(name);
         let before = files(folder.path());

@@ -11,8 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use superstep::store::{
-    Access, Claim, EffectKind, Park, SqliteStore, Status, StepKind, Store, StoreError, StoreExt,
-    Synchronous, TurnRecord,
+    Access, Claim, EffectClass, EffectKind, Park, SqliteStore, Status, StepKind, Store, StoreError,
+    StoreExt, Synchronous, TurnRecord,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -189,6 +189,44 @@ async fn a_database_of_schema_4_opens() {
     // A parked run is known by its epoch: the same call again.
     let parked = Park::new("order-7", 1, Status::Failed);
     store.park(parked).await.unwrap();
+}
+
+/// Whoever waited for an answer that is there by now is awake; whoever still waits is not.
+#[tokio::test]
+async fn a_database_of_schema_5_opens() {
+    let (_folder, path) = golden("v5.sqlite");
+    let store = SqliteStore::open(&path).unwrap();
+    let open = store.load("payment-9").await.unwrap().unwrap();
+    assert_eq!(open.head.status, Status::Interrupted);
+    assert_eq!(open.head.wakes, Some(open.head.updated));
+    assert_eq!((open.questions.len(), open.effects.len()), (1, 1));
+    assert!(open.waits.is_empty() && open.signals.is_empty());
+    let others = store.all_runs().await.unwrap().into_iter();
+    let mut others = others.filter(|head| head.run != "payment-9");
+    assert!(others.all(|head| head.wakes.is_none()));
+    for (run, effects) in [("research-42", 2), ("payment-9", 1)] {
+        let records = store.all_effects(run, 0, 9).await.unwrap();
+        assert!(records.len() >= effects, "{run}: {}", records.len());
+        for record in &records {
+            assert_eq!(record.class, EffectClass::Effect);
+            assert_eq!((record.seen, record.signal), (None, None));
+        }
+    }
+    assert!(store.all_stuck().await.unwrap().is_empty());
+    has_the_runs_of_schema_2(&store).await;
+}
+
+#[tokio::test]
+async fn a_run_of_schema_5_that_still_asks_is_not_awake() {
+    let (_folder, path) = golden("v5.sqlite");
+    let asks = "UPDATE questions SET answer = NULL, answered = NULL, token = NULL";
+    behind(&path).execute(asks, []).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    let head = store.head("payment-9").await.unwrap().unwrap();
+    assert_eq!(head.wakes, None);
+    store.answer(answer("payment-9", "charge")).await.unwrap();
+    let head = store.head("payment-9").await.unwrap().unwrap();
+    assert!(head.wakes.is_some(), "an answer wakes it");
 }
 
 /// What every golden database since schema 2 has.

@@ -242,7 +242,7 @@ fn opened(name: &str) -> (TempDir, Engine<Clerk>, World) {
     (folder, engine, world)
 }
 
-const GOLDEN: [&str; 3] = ["v2.sqlite", "v3.sqlite", "v4.sqlite"];
+const GOLDEN: [&str; 4] = ["v2.sqlite", "v3.sqlite", "v4.sqlite", "v5.sqlite"];
 
 /// All runs, and what became of them.
 const RUNS: [(&str, Status); 10] = [
@@ -350,20 +350,25 @@ async fn an_open_question_is_answered_and_an_answered_one_is_not() {
     }
 }
 
-/// Failures say which item and input it was now; those that were written without it stay as
-/// they are, and what was open goes on with them.
+/// Failures say which item and input it was since schema 5; those that were written without it stay
+/// as they are, and what was open goes on with them.
 #[tokio::test]
 async fn failures_that_do_not_say_which_stand() {
     for name in GOLDEN {
         let (_folder, engine, _) = opened(name);
         engine.resume("failed").await.unwrap();
         engine.resume("inputs").await.unwrap();
-        for (id, is_new) in [("mended", false), ("failed", false), ("inputs", true)] {
+        let says = name == "v5.sqlite";
+        for (id, item, says) in [
+            ("mended", 2, says),
+            ("failed", 1, says),
+            ("inputs", 1, true),
+        ] {
             let history = engine.history(id).await.unwrap();
             let tasks = history.iter().flat_map(|step| &step.tasks);
             let failures: Vec<_> = tasks.filter_map(|task| task.failed.as_ref()).collect();
             assert_eq!(failures.len(), 1, "{id} of {name}");
-            let expected = is_new.then_some((1, r#""lost""#));
+            let expected = says.then_some((item, r#""lost""#));
             let told = failures[0].item.zip(failures[0].input.as_deref());
             assert_eq!(told, expected, "{id} of {name}");
             engine.replay(id).await.unwrap();
@@ -443,6 +448,42 @@ async fn the_golden_database_has_one_of_everything() {
     }
 }
 
+/// What schema 6 added is taken away.
+const TO_SCHEMA_5: &str = "
+    DROP VIEW journal;
+    DROP VIEW stuck;
+    CREATE VIEW journal AS SELECT 1;
+    CREATE VIEW stuck AS SELECT 1;
+    DROP INDEX runs_by_wakes;
+    ALTER TABLE runs DROP COLUMN wakes;
+    ALTER TABLE runs RENAME COLUMN lapses TO expires;
+    CREATE TABLE effects_before (
+        place    INTEGER NOT NULL,
+        run      INTEGER AS (place >> 32),
+        step     INTEGER AS (place & 4294967295),
+        task     BLOB NOT NULL,
+        name     TEXT NOT NULL,
+        n        INTEGER NOT NULL,
+        kind     TEXT NOT NULL,
+        call     INTEGER,
+        attempt  INTEGER NOT NULL,
+        request  BLOB NOT NULL,
+        excerpt  TEXT NOT NULL,
+        response TEXT,
+        error    TEXT,
+        recorded INTEGER NOT NULL,
+        PRIMARY KEY (place, task, name, n)
+    ) WITHOUT ROWID;
+    INSERT INTO effects_before
+        SELECT place, task, name, n, kind, call, attempt, request, excerpt, response, error, recorded
+        FROM effects;
+    DROP TABLE effects;
+    ALTER TABLE effects_before RENAME TO effects;
+    DROP TABLE waits;
+    DROP TABLE signals;
+    CREATE TABLE timers (run INTEGER NOT NULL);
+";
+
 /// What schema 5 added is taken away: such a file knows the steps of turns only by the turns'
 /// tokens.
 const TO_SCHEMA_4: &str = "
@@ -516,6 +557,7 @@ async fn turns_beside_pruned_ones_are_told_as_before() {
         before.push(told(&path, id).await);
     }
     let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.execute_batch(TO_SCHEMA_5).unwrap();
     conn.execute_batch(TO_SCHEMA_4).unwrap();
     drop(conn);
     for (id, (turns, results)) in runs.into_iter().zip(before) {

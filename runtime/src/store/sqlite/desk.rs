@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::checkpointer::Checkpointer;
-use super::errors::{Fail, translate};
+use super::errors::{Fail, translate, translate_on};
 use super::owners::Owners;
 use super::watch::Watch;
 use crate::store::{CallOutcome, StoreError};
@@ -183,7 +183,7 @@ impl Desk {
     }
 
     fn answer(&self, group: Vec<Box<dyn Job>>, outcome: rusqlite::Result<()>) {
-        let outcome = outcome.map_err(|error| translate(error, self.files.path()));
+        let outcome = outcome.map_err(|error| translate_on(&self.conn, error, self.files.path()));
         for job in group {
             job.answer(outcome.clone());
         }

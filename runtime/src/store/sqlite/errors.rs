@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{ErrorCode, ffi};
+use rusqlite::{Connection, ErrorCode, ffi};
 
 use super::open::is_out_of_files;
+use super::schema;
 use crate::store::StoreError;
 
 /// The system's error codes when no more files can be opened, in this process or at all.
@@ -76,6 +77,32 @@ pub(super) fn translate(error: rusqlite::Error, path: &Path) -> StoreError {
         message: format!("{error} (`{path}`)"),
         source: Some(Arc::new(error)),
     }
+}
+
+/// The same for what was said on `conn`. A newer program may have brought the file to its schema
+/// while this one had it open: then that is the error.
+pub(super) fn translate_on(conn: &Connection, error: rusqlite::Error, path: &Path) -> StoreError {
+    let newer = match may_be_of_schema(&error) {
+        true => schema::kind(conn)
+            .ok()
+            .map(|kind| schema::check(&kind, path)),
+        false => None,
+    };
+    match newer {
+        Some(Err(newer)) => newer,
+        _ => translate(error, path),
+    }
+}
+
+/// Whether the statement may not fit the schema: a table or a column that is not there, or one that
+/// asks for a value.
+fn may_be_of_schema(error: &rusqlite::Error) -> bool {
+    let said = match error {
+        rusqlite::Error::SqliteFailure(said, _) => said,
+        rusqlite::Error::SqlInputError { error: said, .. } => said,
+        _ => return false,
+    };
+    said.extended_code == ffi::SQLITE_ERROR || said.code == ErrorCode::ConstraintViolation
 }
 
 /// A failure with no SQLite error behind it.

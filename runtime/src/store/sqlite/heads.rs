@@ -157,13 +157,15 @@ pub(super) fn set_status(conn: &Connection, number: i64, status: Status) -> Resu
     Ok(())
 }
 
+pub(super) const SET_WAKES: &str = "UPDATE runs SET wakes = ?2 WHERE number = ?1";
+
 /// Sets when a run wakes, in a statement of its own for the same reason.
 pub(super) fn set_wakes(
     conn: &Connection,
     number: i64,
     wakes: Option<SystemTime>,
 ) -> Result<(), Fail> {
-    conn.prepare_cached("UPDATE runs SET wakes = ?2 WHERE number = ?1")?
+    conn.prepare_cached(SET_WAKES)?
         .execute(params![number, wakes.map(clock::to_millis)])?;
     Ok(())
 }

@@ -44,13 +44,12 @@ const ADDED: &[Added] = &[
         "NULL AS changed, NULL AS changed_to, NULL AS changed_version",
     ),
     added(5, "steps", "NULL AS graph"),
-    added(6, "runs", "expires AS lapses"),
     added(
         6,
         "runs",
-        "iif(status = 'interrupted' AND EXISTS (SELECT 1 FROM main.questions \
-         WHERE questions.run = main.runs.number AND questions.step = main.runs.step + 1 \
-           AND answer IS NOT NULL), updated, NULL) AS wakes",
+        "expires AS lapses, (SELECT main.runs.updated WHERE status = 'interrupted' AND EXISTS \
+         (SELECT 1 FROM main.questions AS asked WHERE asked.run = main.runs.number \
+         AND asked.step = main.runs.step + 1 AND asked.answer IS NOT NULL)) AS wakes",
     ),
 ];
 

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{effects, heads, history, schema};
+use super::{effects, heads, history, schema, signals, waits};
 use crate::store::{Page, RunFilter, Status};
 
 fn plan(conn: &Connection, sql: &str) -> Vec<String> {
@@ -52,6 +52,16 @@ fn lists() -> Vec<(String, &'static str)> {
         (history::STEPS.to_owned(), "INTEGER PRIMARY KEY"),
         (history::DIGESTS.to_owned(), "INTEGER PRIMARY KEY"),
         (effects::within(), "PRIMARY KEY"),
+        // What wakes, in the order in which it does: nothing asks for all of it so far.
+        (
+            "SELECT id FROM runs WHERE wakes <= ?1 ORDER BY wakes LIMIT ?2".to_owned(),
+            "INDEX runs_by_wakes",
+        ),
+        (waits::OF_STEP.to_owned(), "PRIMARY KEY"),
+        (signals::BEHIND.to_owned(), "INDEX signals_unreceived"),
+        (signals::UNRECEIVED.to_owned(), "INDEX signals_unreceived"),
+        (signals::WITH_ID.to_owned(), "COVERING INDEX signals_by_id"),
+        (signals::LAST.to_owned(), "PRIMARY KEY"),
     ]);
     lists
 }
@@ -98,4 +108,5 @@ fn a_step_touches_no_index_of_a_list() {
         1 + of_status.len(),
         "the table and these"
     );
+    assert_eq!(opened(heads::SET_WAKES), 2, "the table and `runs_by_wakes`");
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
-use super::errors::{Fail, backend, translate};
+use super::errors::{Fail, backend, translate, translate_on};
 use super::identity::Identity;
 use super::read_only::ReadOnly;
 use super::thread::Thread;
@@ -108,12 +108,18 @@ impl Source {
             Some(conn) => conn,
             None => beside(file, busy)?,
         };
-        let found = within_one_moment(&conn, query);
-        // A connection that failed is not trusted with the next query.
-        if !matches!(found, Err(Fail::Sql(_))) {
-            *kept = Some(conn);
+        match within_one_moment(&conn, query) {
+            // A connection that failed is not trusted with the next query.
+            Err(Fail::Sql(error)) => Err(translate_on(&conn, error, file.path())),
+            Err(Fail::Refused(refusal)) => {
+                *kept = Some(conn);
+                Err(refusal)
+            }
+            Ok(found) => {
+                *kept = Some(conn);
+                Ok(found)
+            }
         }
-        found.map_err(|fail| fail.at(file.path()))
     }
 }
 

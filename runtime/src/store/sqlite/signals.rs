@@ -10,8 +10,10 @@ use super::lease::Stored;
 use super::{heads, lease, sizes, waits};
 use crate::store::{Mail, NewSignal, Signal, StoreError, clock, rules};
 
+/// By that index, which has only what was not received: a run may have received any number.
 pub(super) const BEHIND: &str = "SELECT number, name, value, sent FROM signals \
-     WHERE run = ?1 AND number > ?2 AND value IS NOT NULL ORDER BY number";
+     INDEXED BY signals_unreceived WHERE run = ?1 AND number > ?2 AND value IS NOT NULL \
+     ORDER BY number";
 
 /// Those that the run has not received and that came after the one with that number.
 pub(super) fn behind(
@@ -104,8 +106,8 @@ pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> 
 
 pub(super) const WITH_ID: &str = "SELECT 1 FROM signals WHERE run = ?1 AND id = ?2";
 
-pub(super) const UNRECEIVED: &str =
-    "SELECT count(*) FROM signals WHERE run = ?1 AND value IS NOT NULL";
+pub(super) const UNRECEIVED: &str = "SELECT count(*) FROM signals INDEXED BY signals_unreceived \
+     WHERE run = ?1 AND value IS NOT NULL";
 
 fn unreceived(conn: &Connection, number: i64) -> Result<u64, Fail> {
     let mut query = conn.prepare_cached(UNRECEIVED)?;

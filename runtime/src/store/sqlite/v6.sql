@@ -3,8 +3,9 @@
 DROP VIEW journal;
 DROP VIEW stuck;
 
--- Programs that know only older schemas name this column in all they write to `runs`: those that are
--- still up get an error and never write half of what belongs together.
+-- Programs that know only older schemas name this column in every transaction that writes of a run,
+-- before anything else: those that are still up get an error and never write half of what belongs
+-- together.
 ALTER TABLE runs RENAME COLUMN expires TO lapses;
 ALTER TABLE runs ADD COLUMN wakes INTEGER;
 CREATE INDEX runs_by_wakes ON runs (wakes) WHERE wakes IS NOT NULL;

@@ -60,7 +60,7 @@ fn end(
         let recorded = recorded.as_ref();
         let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, &unreceived);
         if let Some(wait) = same(&waits, &key).filter(is_over) {
-            latest = rules::time_after(wait.deadline, latest);
+            latest = rules::time_after(wait, latest);
             close(conn, number, &key)?;
             effects::write(conn, number, slice::from_ref(record))?;
             over.push(key);
