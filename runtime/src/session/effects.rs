@@ -101,11 +101,11 @@ impl OpenEffects {
             return Found::New;
         }
         let refusal = refusal(record).filter(|_| !mistake!(RefusedCalledAgain));
-        // Another failure is kept for replays, and for the attempt that saw it and waits since.
-        // Asked for something else, after a correction, it is tried again.
-        let is_seen =
+        // Another failure is kept for replays, and for the attempt that saw it and has waited since,
+        // whether or not anything has come. Asked for something else, after a correction, it is tried
+        // again.
+        let is_read_again =
             record.seen.is_some() && record.attempt == attempt && record.request == request.digest;
-        let is_read_again = is_seen && self.has_waited(call.task);
         let is_tried_again =
             record.kind == EffectKind::Failed && refusal.is_none() && !is_read_again;
         if is_tried_again || record.kind == EffectKind::Clock || mistake!(EffectCalledAgain) {
@@ -246,13 +246,10 @@ impl OpenEffects {
         self.waits.stop(by, task, &open);
     }
 
-    /// `task` is tried again, if it has waited: what it saw is in no order any more, and failures
+    /// `task` is tried again: what it saw, if it has waited, is in no order any more, and failures
     /// are tried again.
     pub(super) fn retry(&mut self, task: Digest) {
         self.waits.start(task);
-        if !self.has_waited(task) {
-            return;
-        }
         let seen = self.of(task).filter(|(_, record)| record.seen.is_some());
         let unseen = seen.map(|(_, record)| EffectRecord {
             seen: None,

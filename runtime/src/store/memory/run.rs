@@ -197,7 +197,7 @@ impl Run {
             let recorded = self.effects.get(&key);
             let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, &unreceived);
             if let Some(wait) = self.waits.get(&key).filter(is_over) {
-                self.head.updated = rules::time_after(wait.deadline, self.head.updated);
+                self.head.updated = rules::time_after(wait, self.head.updated);
                 self.waits.remove(&key);
                 ended.push(record);
                 keys.push(key);

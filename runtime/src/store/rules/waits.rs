@@ -68,11 +68,15 @@ pub fn is_over(
     is_due(wait, now) && recorded.is_none() && !signals.iter().any(|signal| takes(wait, signal))
 }
 
-/// The latest time in a run in which a wait with that deadline was found to be over: whatever comes
-/// later came after it.
-pub fn time_after(deadline: Deadline, latest: SystemTime) -> SystemTime {
-    let after = |due| clock::after(due, Duration::from_millis(1));
-    deadline.time().map_or(latest, |due| latest.max(after(due)))
+/// The latest time in a run in which `wait` was found to be over: no signal that comes later came in
+/// time for it.
+pub fn time_after(wait: &Wait, latest: SystemTime) -> SystemTime {
+    match wait.deadline {
+        Deadline::At(due) if wait.class == EffectClass::Signal => {
+            latest.max(clock::after(due, Duration::from_millis(1)))
+        }
+        _ => latest,
+    }
 }
 
 /// Whether what is `recorded` of a wait is that its time is over: the same call has found that
