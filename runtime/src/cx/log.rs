@@ -37,6 +37,8 @@ struct Entries {
     writing: usize,
     /// Whether a call waits for an answer, or the run has to stop.
     waits: bool,
+    /// Whether a call that is under way never ends by itself.
+    is_hopeless: bool,
     /// Who waits in an effect of an attempt that may be given up.
     waiting: Vec<Waker>,
     /// Who drives such an attempt.
@@ -63,7 +65,7 @@ struct Streams {
 
 impl Entries {
     fn is_suspended(&self) -> bool {
-        self.in_flight == 0 && (self.waits || !self.open.is_empty())
+        (self.in_flight == 0 || self.is_hopeless) && (self.waits || !self.open.is_empty())
     }
 
     fn is_to_be_examined(&self) -> bool {
@@ -328,6 +330,11 @@ impl AttemptLog {
         self.entries().writing > 0
     }
 
+    /// A call that is under way waits for what never comes: the attempt stops without it.
+    pub(super) fn give_up_calls(&self) {
+        self.entries().is_hopeless = true;
+    }
+
     /// A call waits for an answer from now on.
     pub(super) fn wait(&self) {
         let driver = {
@@ -386,7 +393,7 @@ impl AttemptLog {
     /// Whether something that it has begun is under way, or being written.
     pub(super) fn is_in_flight(&self) -> bool {
         let entries = self.entries();
-        entries.in_flight > 0 || entries.writing > 0
+        (entries.in_flight > 0 && !entries.is_hopeless) || entries.writing > 0
     }
 
     /// Whether the run has to stop.

@@ -213,6 +213,9 @@ impl<'a> Coming<'a> {
         let message = error.to_string();
         self.log().fault(error);
         assert!(!self.cx.outlives, "{message}");
+        if matches!(self.cx.place(), Place::Closure(_)) {
+            self.log().give_up_calls();
+        }
         self.log().wait();
     }
 
@@ -280,14 +283,15 @@ impl Future for Coming<'_> {
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        match this.stage {
+        let refusal = match this.stage {
             Stage::Over => return Poll::Pending,
-            Stage::Called(Some(reason)) => {
-                this.stage = Stage::Over;
-                this.refuse(reason);
-                return Poll::Pending;
-            }
-            Stage::Called(None) | Stage::Pending => {}
+            Stage::Called(refusal) => refusal.or_else(|| misplaced(this.cx)),
+            Stage::Pending => None,
+        };
+        if let Some(reason) = refusal {
+            this.stage = Stage::Over;
+            this.refuse(reason);
+            return Poll::Pending;
         }
         if let Some(came) = this.cx.tested(this.class, &this.name, this.deadline) {
             this.stage = Stage::Over;
@@ -328,20 +332,8 @@ fn refusal(cx: &Cx, class: EffectClass, name: &str) -> Option<&'static str> {
     if cx.outlives {
         return Some("a `blocking` node cannot be left while it waits; make it `async`");
     }
-    match cx.place() {
-        Place::Node => {}
-        Place::Closure(_) => {
-            return Some(
-                "it is inside the closure of an effect, which is not called again once that is recorded; \
-                 wait before or after the effect",
-            );
-        }
-        Place::Elsewhere => {
-            return Some(
-                "it is on a thread other than the node's own, where its number depends on timing; wait in \
-                 the node itself",
-            );
-        }
+    if let Some(reason) = misplaced(cx) {
+        return Some(reason);
     }
     match (class, name.len()) {
         (EffectClass::Time, _) => None,
@@ -351,6 +343,21 @@ fn refusal(cx: &Cx, class: EffectClass, name: &str) -> Option<&'static str> {
         }
         (_, 1..=LONGEST_NAME) => None,
         _ => Some("the name of a signal has at most 1,024 bytes"),
+    }
+}
+
+/// The same, whatever it is for.
+fn misplaced(cx: &Cx) -> Option<&'static str> {
+    match cx.place() {
+        Place::Node => None,
+        Place::Closure(_) => Some(
+            "it is inside the closure of an effect, which is not called again once that is recorded; \
+             wait before or after the effect",
+        ),
+        Place::Elsewhere => Some(
+            "it is on a thread other than the node's own, where its number depends on timing; wait in \
+             the node itself",
+        ),
     }
 }
 
