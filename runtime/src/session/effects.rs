@@ -327,8 +327,10 @@ impl OpenEffects {
 
     fn unwritten(&self) -> Vec<EffectRecord> {
         let in_doubt = self.in_doubt();
-        let is_due = |(call, _): &(&Call, &EffectRecord)| {
-            self.news.contains(*call) || in_doubt.contains(&call.task)
+        // Of what was begun somebody may have said what became of it.
+        let is_due = |(call, record): &(&Call, &EffectRecord)| {
+            let is_in_doubt = in_doubt.contains(&call.task) && record.kind != EffectKind::Intent;
+            self.news.contains(*call) || is_in_doubt
         };
         let due = self.effects.iter().filter(is_due);
         due.map(|(_, record)| record.clone()).collect()

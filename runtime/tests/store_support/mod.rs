@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use superstep::Digest;
@@ -160,10 +160,7 @@ pub async fn run_to(store: &SqliteStore, run: &str, last: u64) -> Lease {
 }
 
 pub async fn all(store: &SqliteStore, run: &str) -> Result<String, StoreError> {
-    let mut loaded = store.load(run).await?;
-    if let Some(loaded) = &mut loaded {
-        loaded.now = SystemTime::UNIX_EPOCH; // it is not the run's
-    }
+    let loaded = store.load(run).await?;
     let steps = store.all_steps(run, 0, u64::MAX).await?;
     let snapshot = store.snapshot(run, u64::MAX).await?;
     let effects = store.all_effects(run, 0, u64::MAX).await?;

@@ -308,12 +308,9 @@ pub(super) async fn numbers(store: &impl Store, run: &str) -> Vec<u64> {
     steps.iter().map(|step| step.step).collect()
 }
 
-/// All that the store shows of a run, to compare; but not the time by its clock.
+/// All that the store shows of a run, to compare.
 pub(super) async fn all(store: &impl Store, run: &str) -> String {
-    let mut loaded = done(store.load(run).await);
-    if let Some(loaded) = &mut loaded {
-        loaded.now = SystemTime::UNIX_EPOCH;
-    }
+    let loaded = done(store.load(run).await);
     let steps = done(store.all_steps(run, 0, u64::MAX).await);
     let effects = done(store.all_effects(run, 0, u64::MAX).await);
     let questions = done(store.questions(run).await);
