@@ -42,6 +42,12 @@ mod panics;
 mod rfc3339;
 mod run;
 mod run_diff;
+#[cfg(feature = "schema")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "nothing asks a question yet")
+)]
+mod schema;
 mod session;
 #[cfg(test)]
 mod simulator;
@@ -61,6 +67,24 @@ pub use run::{
     Interrupt, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo, WaitInfo, WaitKind,
 };
 pub use run_diff::{Diff, Divergence, Divergences, RunRef, TaskDivergence, diff};
+/// What derives the JSON Schema of an answer, in the version that Superstep uses.
+///
+/// ```
+/// use superstep::schemars::JsonSchema;
+///
+/// #[derive(serde::Deserialize, JsonSchema)]
+/// #[schemars(crate = "superstep::schemars")]
+/// struct Approval {
+///     /// What a form can show beside the field.
+///     granted: bool,
+///     limit: Option<u32>,
+/// }
+///
+/// let schema = superstep::schemars::schema_for!(Approval);
+/// assert_eq!(schema.get("required"), Some(&serde_json::json!(["granted"])));
+/// ```
+#[cfg(feature = "schema")]
+pub use schemars;
 pub use state::{Merge, State};
 #[cfg(feature = "sqlite")]
 pub use store::SqliteStore;

@@ -2,33 +2,33 @@
 
 /// Random numbers that a seed repeats: SplitMix64 (Steele, Lea and Flood 2014).
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// The stream called `stream` of a seed: streams do not disturb each other.
-    pub(super) fn new(seed: u64, stream: &str) -> Self {
+    pub(crate) fn new(seed: u64, stream: &str) -> Self {
         let stream = stream.bytes().map(u64::from);
         Self(stream.fold(mix(seed), |all, byte| mix(all ^ byte)))
     }
 
     /// The next number below `end`; 0 if that is 0.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(GAMMA);
         scramble(self.0).checked_rem(end).unwrap_or(0)
     }
 
     /// The next position in a list of `len` items.
-    pub(super) fn index(&mut self, len: usize) -> usize {
+    pub(crate) fn index(&mut self, len: usize) -> usize {
         self.below(len as u64) as usize
     }
 
     /// Once in `times`; never if that is 0.
-    pub(super) fn one_in(&mut self, times: u64) -> bool {
+    pub(crate) fn one_in(&mut self, times: u64) -> bool {
         times > 0 && self.below(times) == 0
     }
 
     /// A number from `from` to `to`, both included.
-    pub(super) fn within(&mut self, from: u64, to: u64) -> u64 {
+    pub(crate) fn within(&mut self, from: u64, to: u64) -> u64 {
         from + self.below(to - from + 1)
     }
 

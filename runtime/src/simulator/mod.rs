@@ -50,6 +50,8 @@ use std::thread;
 use std::time::Instant;
 
 use bugs::Bug;
+#[cfg(feature = "schema")]
+pub(crate) use dice::Dice;
 use invariants::Violation;
 use tally::Tally;
 

@@ -1,0 +1,6 @@
+mod differential;
+mod limits;
+mod messages;
+mod shapes;
+mod types;
+mod values;
