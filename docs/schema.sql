@@ -133,6 +133,10 @@ CREATE TABLE questions (
     answered INTEGER,
     answer   TEXT,                  -- NULL: still open
     token    INTEGER,               -- of the call that answered
+    due      INTEGER,               -- until when it can be answered
+    fallback TEXT,                  -- what counts if nobody has by then
+    reason   TEXT,                  -- why it is asked again
+    answered_by TEXT,               -- who answered; deadline: nobody did in time
     PRIMARY KEY (run, id)
 ) WITHOUT ROWID;
 

@@ -43,10 +43,6 @@ mod rfc3339;
 mod run;
 mod run_diff;
 #[cfg(feature = "schema")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "nothing asks a question yet")
-)]
 mod schema;
 mod session;
 #[cfg(test)]
@@ -55,8 +51,12 @@ pub mod state;
 pub mod store;
 pub mod testing;
 
+#[cfg(feature = "schema")]
+pub use cx::{AnswerType, Ask, AskWithin, AskWithinOr};
 pub use cx::{AtMostOnce, Cx, Effect, Sleep, TaskRng, Wait, Within, WithinOr, ok};
-pub use engine::{At, Drained, Engine, EngineBuilder, ForkCall, RunCall, SignalCall, TurnCall};
+pub use engine::{
+    AnswerCall, At, Drained, Engine, EngineBuilder, ForkCall, RunCall, SignalCall, TurnCall,
+};
 pub use error::Error;
 pub use graph::{Graph, Part, Route};
 pub use hash::Digest;
@@ -64,7 +64,8 @@ pub use json_diff::Difference;
 pub use node_error::{Failed, Failure, FailureKind, NodeError};
 pub use options::{ConflictPolicy, Options};
 pub use run::{
-    Interrupt, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo, WaitInfo, WaitKind,
+    Interrupt, InterruptKind, Outcome, Run, RunError, SkippedTurn, StepInfo, TaskInfo, WaitInfo,
+    WaitKind,
 };
 pub use run_diff::{Diff, Divergence, Divergences, RunRef, TaskDivergence, diff};
 /// What derives the JSON Schema of an answer, in the version that Superstep uses.

@@ -79,6 +79,10 @@ mod made {
         ShownOutOfOrder: "a task that starts again gets what it got in any order",
         WaitsNotParked: "what tasks wait for is not written when the run is left",
         RestlessWaits: "a task starts again although nothing has come for it",
+        // Questions.
+        AnswerOfAnother: "an answer to another question is taken",
+        DefaultOverAnswer: "a default overwrites an answer",
+        ReopenedKeepsId: "a question that is asked again keeps its id",
         // Attempts.
         TriedForEver: "a task is tried more often than allowed",
         PermanentRetried: "a failure that is permanent is tried again",

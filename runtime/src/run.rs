@@ -160,19 +160,78 @@ impl RunError {
 
 /// An open question of a run, to be settled with [`Engine::answer`](crate::Engine::answer).
 ///
-/// As JSON it is `id`, `name`, `node` and `question`.
+/// As JSON it is `id`, `kind`, `run`, `name`, `node`, `question` and `asked`, and, if there is one,
+/// `schema`, `deadline`, `default` and `reason`: all that a form needs.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// # use superstep::prelude::*;
+/// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+/// # struct Order { is_approved: bool }
+/// # #[node]
+/// # async fn approve(_: &Order, cx: &Cx) -> OrderUpdate {
+/// #     Order::update().is_approved(cx.interrupt("approve", "May this be paid?").await)
+/// # }
+/// # #[graph(state = Order, start -> approve -> end)]
+/// # struct Shop;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let engine = Engine::builder(Shop).build()?;
+/// let run = engine.run("order-7", Order::default()).await?;
+/// let json = serde_json::to_value(&run.interrupts()[0])?;
+/// assert_eq!((&json["kind"], &json["run"]), (&"question".into(), &"order-7".into()));
+/// assert_eq!((&json["name"], &json["node"]), (&"approve".into(), &"approve".into()));
+/// assert_eq!(json["question"], "May this be paid?");
+/// assert_eq!(json["schema"]["type"], "boolean");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Interrupt {
     /// The question's id, unique in the run.
     pub id: String,
-    /// Under which name it was asked: the effect's.
+    /// Who asks.
+    pub kind: InterruptKind,
+    /// The run's id.
+    pub run: String,
+    /// Under which name it was asked: the node's own, or that of the effect.
     pub name: String,
     /// The node that waits.
     pub node: String,
     /// The question, as JSON to the last digit: `question.get()` is its text, from which
     /// `serde_json::from_str` makes whatever type is wanted.
     pub question: Box<RawValue>,
+    /// The JSON Schema of the answer to what a node asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Box<RawValue>>,
+    /// When it was asked, by the store's clock.
+    #[serde(serialize_with = "as_json::time")]
+    pub asked: SystemTime,
+    /// Until when it can be answered, by the store's clock; `None` for as long as it takes.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_json::optional_time"
+    )]
+    pub deadline: Option<SystemTime>,
+    /// With what the node goes on if nobody has answered by then, if it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<Box<RawValue>>,
+    /// Why it is asked again: what was wrong with the answer before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Who asks a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum InterruptKind {
+    /// A node, with [`Cx::interrupt`](crate::Cx::interrupt): it is answered with a value of the type that
+    /// the node waits for.
+    Question,
+    /// The run itself, about an [at-most-once](crate::Effect::at_most_once) effect: it is answered with an
+    /// [`Outcome`].
+    Outcome,
 }
 
 /// Something that a run waits for, from [`Run::waits`].
@@ -184,7 +243,8 @@ pub struct Interrupt {
 pub struct WaitInfo {
     /// What kind of thing.
     pub kind: WaitKind,
-    /// The signal's name, or that of the effect whose outcome is asked for; empty for a time.
+    /// The name of the question or the signal, or that of the effect whose outcome is asked for; empty
+    /// for a time.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// The node that waits.
@@ -205,6 +265,8 @@ pub struct WaitInfo {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WaitKind {
+    /// Somebody answers a question: see [`Cx::interrupt`](crate::Cx::interrupt).
+    Question,
     /// Somebody says what became of an effect: see [`Run::interrupts`].
     Outcome,
     /// A signal comes: see [`Cx::receive`](crate::Cx::receive).
@@ -215,8 +277,8 @@ pub enum WaitKind {
 
 impl PartialEq for Interrupt {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |asked: &Self| [&asked.id, &asked.name, &asked.node].map(String::clone);
-        parts(self) == parts(other) && self.question.get() == other.question.get()
+        let json = |asked: &Self| serde_json::to_string(asked).ok();
+        json(self) == json(other)
     }
 }
 

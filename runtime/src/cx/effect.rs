@@ -335,6 +335,7 @@ impl<'a> Effect<'a> {
             Found::Failure(text) => Ok(Look::Known(Err(NodeError::from_record(&text)))),
             Found::Response(text) => self.decode(&text).map(|value| Look::Known(Ok(value))),
             Found::Changed(recorded) => Err(self.fault(Error::EffectChanged {
+                class: EffectClass::Effect,
                 run: self.cx.run_id().to_owned(),
                 step: self.cx.step(),
                 node: self.cx.node(),

@@ -144,14 +144,18 @@ impl Found {
     pub(crate) fn answered(response: String, reads: Reads) -> Self {
         match reads(&response) {
             Ok(()) => Self::Response(response),
-            // The decoder's message may repeat all of it.
-            Err(DecodeError { ty, reason }) => Self::Unknown(format!(
-                "the last answer does not decode: {} is not a `{ty}`: {}",
-                beginning(response, ANSWER),
-                beginning(reason, ANSWER)
-            )),
+            Err(error) => Self::Unknown(misread(response, error)),
         }
     }
+}
+
+/// Why an answer counts for nothing. The decoder's message may repeat all of it.
+pub(crate) fn misread(answer: String, DecodeError { ty, reason }: DecodeError) -> String {
+    format!(
+        "the last answer does not decode: {} is not a `{ty}`: {}",
+        beginning(answer, ANSWER),
+        beginning(reason, ANSWER)
+    )
 }
 
 /// How much is shown of an answer that does not decode.
@@ -159,12 +163,26 @@ const ANSWER: usize = 200;
 
 /// What a task begins to wait for, or waits for on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct Waiting<'a> {
     pub(crate) deadline: Deadline,
     /// Its place among the calls of its attempt.
     pub(crate) position: u32,
     /// As the how-manieth the node would see it.
     pub(crate) seen: u32,
+    /// What it asks, if it waits for an answer.
+    pub(crate) asks: Option<&'a Inquiry>,
+}
+
+/// What a task asks somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Inquiry {
+    /// The question as canonical JSON.
+    pub(crate) text: String,
+    /// The JSON Schema of the answer.
+    pub(crate) schema: Option<String>,
+    /// What counts if nobody answers in time.
+    pub(crate) default: Option<String>,
+    pub(crate) reads: Reads,
 }
 
 /// What is known of a wait.
@@ -238,13 +256,13 @@ pub(crate) trait EffectJournal: Send + Sync {
     }
 
     /// The record of a wait, if it has come to something; `position` is its place among the calls
-    /// of its attempt.
-    fn came(&self, _call: &Call, _position: u32) -> Option<EffectRecord> {
+    /// of its attempt, `asks` what it asks, if it waits for an answer.
+    fn came(&self, _call: &Call, _position: u32, _asks: Option<&Request>) -> Option<EffectRecord> {
         None
     }
 
     /// Attempt `by` waits for `call`: takes what is there.
-    fn want(&self, by: &Cx, call: &Call, waiting: Waiting) -> Wanted;
+    fn want(&self, by: &Cx, call: &Call, waiting: Waiting<'_>) -> Wanted;
 
     /// `waker` is woken when `call` has come.
     fn attend(&self, _call: &Call, _waker: &Waker) {}

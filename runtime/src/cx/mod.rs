@@ -1,6 +1,13 @@
 //! What a node may ask for: about itself, and of the outside world.
 
+#[cfg(any(feature = "schema", test))]
+mod ask;
 mod clock;
+#[cfg_attr(
+    not(any(feature = "schema", test)),
+    allow(dead_code, reason = "nothing asks")
+)]
+mod coming;
 mod effect;
 mod identity;
 mod journal;
@@ -30,12 +37,16 @@ use crate::graph::GraphInfo;
 use crate::hash::{Digest, Hasher};
 use crate::store::{Deadline, EffectClass, EffectRecord};
 
+#[cfg(feature = "schema")]
+pub use ask::AnswerType;
+#[cfg(any(feature = "schema", test))]
+pub use ask::{Ask, AskWithin, AskWithinOr};
 pub(crate) use clock::recorded_time;
 pub use effect::{AtMostOnce, Effect, ok};
 pub(crate) use identity::{RunIdentity, default_seed};
 pub(crate) use journal::{
-    APART, Asks, Call, EffectJournal, Found, MadeCall, Registered, Request, Stopped, UNRECORDED,
-    Waiting, Wanted, Written,
+    APART, Asks, Call, EffectJournal, Found, Inquiry, MadeCall, Reads, Registered, Request,
+    Stopped, UNRECORDED, Waiting, Wanted, Written, misread,
 };
 pub(crate) use keys::{KeyId, Keyring, order_key};
 use log::AttemptLog;
@@ -143,7 +154,21 @@ impl Cx {
     pub fn with_signal(self, name: &str, value: &(impl Serialize + ?Sized)) -> Self {
         let tested = self.tested.as_ref();
         let tested = tested.unwrap_or_else(|| panic!("`with_signal` is for `Cx::test()`"));
-        tested.send(name, value);
+        tested.send(EffectClass::Signal, name, value);
+        self
+    }
+
+    /// For unit tests of a node: the [question](Self::interrupt) with that name is answered so. One without
+    /// an answer is over at once if it has a deadline, and else it panics.
+    ///
+    /// # Panics
+    /// If the value has no JSON, and on any context but one from [`test`](Self::test).
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn with_answer(self, name: &str, value: &(impl Serialize + ?Sized)) -> Self {
+        let tested = self.tested.as_ref();
+        let tested = tested.unwrap_or_else(|| panic!("`with_answer` is for `Cx::test()`"));
+        tested.send(EffectClass::Question, name, value);
         self
     }
 
@@ -153,12 +178,13 @@ impl Cx {
         if class == EffectClass::Time {
             return Some(None);
         }
-        let signal = tested.receive(name);
+        let came = tested.receive(class, name);
+        let word = tested::word(class);
         assert!(
-            signal.is_some() || deadline != Deadline::Never,
-            "the node waits for signal `{name}`: give it one with `Cx::test().with_signal({name:?}, &value)`"
+            came.is_some() || deadline != Deadline::Never,
+            "the node waits for {word} `{name}`: give it one with `Cx::test().with_{word}({name:?}, &value)`"
         );
-        Some(signal)
+        Some(came)
     }
 
     /// The run's id.
@@ -279,6 +305,102 @@ impl Cx {
     /// stays first in the queue.
     pub fn receive<T: DeserializeOwned>(&self, name: &str) -> Wait<'_, T> {
         Wait::signal(self, name)
+    }
+
+    /// Asks somebody, and waits for the answer, as with [`receive`](Self::receive): the run rests in its store,
+    /// [`Run::interrupts`](crate::Run::interrupts) shows the question, in any process, and
+    /// [`Engine::answer`](crate::Engine::answer) answers it.
+    ///
+    /// The answer is checked against the JSON Schema of `T` before it is taken: see
+    /// [`schemars`](crate::schemars), and `#[schemars(crate = "superstep::schemars")]`. What fits it and still is
+    /// no `T` counts for nothing: the question is asked again, and says why.
+    ///
+    /// A name is asked once by a task. The question may depend on the state, the input and what the node
+    /// has on record; if it is another one when the node comes to it again, after a
+    /// correction or in a newer program, nobody's answer to the old one is taken.
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use superstep::prelude::*;
+    /// use superstep::schemars::JsonSchema;
+    ///
+    /// #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+    /// #[schemars(crate = "superstep::schemars")]
+    /// struct Approval { granted: bool, limit: Option<u32> }
+    ///
+    /// #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// struct Order { sum: u32, is_approved: bool }
+    ///
+    /// #[node]
+    /// async fn approve(order: &Order, cx: &Cx) -> OrderUpdate {
+    ///     let question = format!("May this be paid: {}?", order.sum);
+    ///     let approval: Approval = cx.interrupt("approve", &question).await;
+    ///     Order::update().is_approved(approval.granted)
+    /// }
+    ///
+    /// #[graph(state = Order, start -> approve -> end)]
+    /// struct Shop;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let engine = Engine::builder(Shop).build()?;
+    /// let run = engine.run("order-7", Order { sum: 90, ..Order::default() }).await?;
+    /// let asked = &run.interrupts()[0];
+    /// assert_eq!(asked.question.get(), "\"May this be paid: 90?\"");
+    ///
+    /// let answer = Approval { granted: true, limit: None };
+    /// engine.answer("order-7", &asked.id, answer).by("ada").await?;
+    /// assert!(engine.resume("order-7").await?.state().is_approved);
+    ///
+    /// // In a unit test of the node:
+    /// let cx = Cx::test().with_answer("approve", &Approval::default());
+    /// assert_eq!(approve(&Order::default(), &cx).await, Order::update().is_approved(false));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// With a limit nobody has to wait for ever:
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use std::time::Duration;
+    /// # use superstep::prelude::*;
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Order { is_approved: bool }
+    /// #[node]
+    /// async fn approve(_: &Order, cx: &Cx) -> OrderUpdate {
+    ///     let two_days = Duration::from_secs(48 * 3_600);
+    ///     let is_approved = cx.interrupt("approve", "May this be paid?").within(two_days).or(false).await;
+    ///     Order::update().is_approved(is_approved)
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert_eq!(approve(&Order::default(), &Cx::test()).await, Order::update().is_approved(false));
+    /// # }
+    /// ```
+    ///
+    /// It never gives an error. What stops the run: [`Error::AskedTwice`]; [`Error::WaitRefused`] in the cases
+    /// of [`receive`](Self::receive), and for a type that has no JSON Schema; [`Error::NotRoundTrip`] for a
+    /// question that has no JSON; [`Error::EffectChanged`] if something else was answered under that name;
+    /// [`Error::NoStore`]; [`Error::Undecodable`] for an answer on record that is no `T` any more.
+    #[cfg(feature = "schema")]
+    pub fn interrupt<T: AnswerType>(
+        &self,
+        name: &str,
+        question: &(impl Serialize + ?Sized),
+    ) -> Ask<'_, T> {
+        self.ask(name, question, crate::schema::of::<T>)
+    }
+
+    /// The same for an answer whose JSON Schema is made by `schema`.
+    #[cfg(any(feature = "schema", test))]
+    pub(crate) fn ask<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        question: &(impl Serialize + ?Sized),
+        schema: coming::Schema,
+    ) -> Ask<'_, T> {
+        Ask::call(self, name, question, schema)
     }
 
     /// Waits for that time, by the store's clock, from its first poll on; a restart does not begin

@@ -1,28 +1,38 @@
-//! What a unit test of a node gives it to receive.
+//! What a unit test of a node gives it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
 use crate::encode;
+use crate::store::EffectClass;
 
-/// The signals that a test has sent, by name.
+/// The signals and the answers that a test has sent, by name.
 #[derive(Default)]
-pub(super) struct Tested(Mutex<HashMap<String, VecDeque<String>>>);
+pub(super) struct Tested(Mutex<BTreeMap<(EffectClass, String), VecDeque<String>>>);
 
 impl Tested {
     /// # Panics
     /// If the value has no encoding.
-    pub(super) fn send(&self, name: &str, value: &(impl Serialize + ?Sized)) {
-        let text =
-            encode::to_string(value).unwrap_or_else(|error| panic!("signal `{name}`: {error}"));
-        let mut signals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        signals.entry(name.to_owned()).or_default().push_back(text);
+    pub(super) fn send(&self, class: EffectClass, name: &str, value: &(impl Serialize + ?Sized)) {
+        let text = encode::to_string(value)
+            .unwrap_or_else(|error| panic!("{} `{name}`: {error}", word(class)));
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = sent.entry((class, name.to_owned())).or_default();
+        sent.push_back(text);
     }
 
-    pub(super) fn receive(&self, name: &str) -> Option<String> {
-        let mut signals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        signals.get_mut(name)?.pop_front()
+    pub(super) fn receive(&self, class: EffectClass, name: &str) -> Option<String> {
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.get_mut(&(class, name.to_owned()))?.pop_front()
+    }
+}
+
+/// What a test sends, for people.
+pub(super) const fn word(class: EffectClass) -> &'static str {
+    match class {
+        EffectClass::Question => "answer",
+        EffectClass::Effect | EffectClass::Signal | EffectClass::Time => "signal",
     }
 }

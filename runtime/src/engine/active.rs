@@ -216,7 +216,7 @@ pub(super) struct Part {
 pub(super) enum Known {
     /// It holds the lease and runs tasks.
     Drives,
-    Ended(Ended),
+    Ended(Box<Ended>),
 }
 
 impl Part {
@@ -257,7 +257,7 @@ impl Part {
                 return Poll::Ready(Known::Drives);
             }
             match self.execution.poll(self.call, cx) {
-                Poll::Ready(ended) => Poll::Ready(Known::Ended(ended)),
+                Poll::Ready(ended) => Poll::Ready(Known::Ended(Box::new(ended))),
                 Poll::Pending if pulse.is_driving() => Poll::Ready(Known::Drives),
                 Poll::Pending => Poll::Pending,
             }

@@ -1,18 +1,110 @@
 //! Questions that a run asks, and their answers.
 
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::core::Core;
 use super::shown::asks;
 use super::stored::{Asked, Stored};
 use crate::encode::EncodeError;
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::hash::Hasher;
 use crate::session;
 use crate::store::{Answer, Head, Question, QuestionKind};
 
+type Answered = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// An answer to be given, by [`Engine::answer`](super::Engine::answer); await it, or spawn it.
+#[must_use = "nothing is answered until it is awaited"]
+pub struct AnswerCall<G> {
+    run: String,
+    question: String,
+    by: Option<String>,
+    asked: Option<(Arc<Core>, Result<String, EncodeError>)>,
+    answered: Option<Answered>,
+    graph: PhantomData<fn() -> G>,
+}
+
+impl<G: Graph> AnswerCall<G> {
+    pub(super) fn new(
+        core: Arc<Core>,
+        run: &str,
+        question: &str,
+        answer: Result<String, EncodeError>,
+    ) -> Self {
+        Self {
+            run: run.to_owned(),
+            question: question.to_owned(),
+            by: None,
+            asked: Some((core, answer)),
+            answered: None,
+            graph: PhantomData,
+        }
+    }
+
+    /// Keeps beside the answer who gave it. `deadline` is nobody's name: it stands beside the default of a
+    /// question that nobody answered in time.
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = Some(who.into());
+        self
+    }
+}
+
+impl<G: Graph> Future for AnswerCall<G> {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some((core, answer)) = self.asked.take() {
+            let (run, question, by) = (self.run.clone(), self.question.clone(), self.by.clone());
+            let answered = async move { core.answer(&run, &question, answer, by).await };
+            self.answered = Some(Box::pin(answered));
+        }
+        match &mut self.answered {
+            Some(answered) => answered.as_mut().poll(task),
+            None => Poll::Pending,
+        }
+    }
+}
+
+// What is asked for is moved, never polled.
+impl<G> Unpin for AnswerCall<G> {}
+
+impl<G> fmt::Debug for AnswerCall<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerCall")
+            .field("run", &self.run)
+            .field("question", &self.question)
+            .field("by", &self.by)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        run: &str,
+        question: &str,
+        answer: Result<String, EncodeError>,
+        by: Option<String>,
+    ) -> Result<(), Error> {
+        let handle = self.handle("answer", run)?.patient();
+        handle.at.answer_question(question, answer, by).await?;
+        self.lookouts.tell(run);
+        Ok(())
+    }
+}
+
 impl Stored {
-    pub(super) fn answer_question<'a>(
+    fn answer_question<'a>(
         &'a self,
         question: &'a str,
         answer: Result<String, EncodeError>,
+        by: Option<String>,
     ) -> Asked<'a, ()> {
         Box::pin(async move {
             let head = self.head().await?;
@@ -22,10 +114,22 @@ impl Stored {
                 run: run.clone(),
                 question: question.to_owned(),
             };
+            let refused = |reason| Error::AnswerRefused {
+                run: run.clone(),
+                question: question.to_owned(),
+                reason,
+            };
             let mut asked = questions.filter(|asked| asked.id == question);
             let asked = asked.next().ok_or_else(not_found)?;
             let answer = answer.map_err(Error::not_round_trip(&run, asked.step, "the answer"))?;
+            if by.as_deref() == Some(Question::DEADLINE) {
+                return Err(refused(BY_NOBODY.into()));
+            }
             match &asked.answer {
+                _ if asked.is_expired() => {
+                    let question = question.to_owned();
+                    return Err(Error::QuestionExpired { run, question });
+                }
                 Some(given) if *given == answer => return Ok(()), // the same call again
                 Some(_) => {
                     let question = question.to_owned();
@@ -37,7 +141,10 @@ impl Stored {
                 return Err(not_found()); // its step was committed without an answer
             }
             let effect = match asked.kind {
-                QuestionKind::Interrupt => None,
+                QuestionKind::Interrupt => {
+                    fits(&asked, &answer).map_err(refused)?;
+                    None
+                }
                 QuestionKind::Outcome => {
                     let open = self.effects(asked.step, asked.step).await?;
                     Some(session::outcome(&head, &asked, &answer, open)?)
@@ -47,6 +154,7 @@ impl Stored {
             let token = Hasher::new().part(question).part(&answer).finish();
             self.answer(Answer {
                 effect,
+                by,
                 token: token.to_u64(),
                 ..Answer::new(run, question, answer)
             })
@@ -66,4 +174,16 @@ impl Stored {
             Ok(questions)
         })
     }
+}
+
+const BY_NOBODY: &str = "`deadline` stands for nobody's answer in time; say otherwise who answers";
+
+/// Whether `answer` has the shape that is asked for, as far as this program can tell; else why not.
+fn fits(asked: &Question, answer: &str) -> Result<(), String> {
+    #[cfg(feature = "schema")]
+    if let Some(schema) = &asked.schema {
+        return crate::schema::check(schema, answer).map_err(|misfit| misfit.to_string());
+    }
+    let _ = (asked, answer);
+    Ok(())
 }

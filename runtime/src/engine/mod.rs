@@ -40,6 +40,7 @@ use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 
+pub use answer::AnswerCall;
 pub use builder::EngineBuilder;
 pub use call::{ForkCall, RunCall, TurnCall};
 pub use drain::Drained;
@@ -218,25 +219,52 @@ impl<G: Graph> Engine<G> {
         self.core.update(id, update).await.map(AnyRun::typed)
     }
 
-    /// Answers an open question of run `id`; see [`Run::interrupts`]. Then
-    /// [`resume`](Self::resume) continues it.
+    /// Answers an open question of run `id`; see [`Run::interrupts`]. If this engine drives the run it
+    /// goes on at once, and if another process drives it within a quarter of a second; if
+    /// nobody does, it [wakes](crate::Run::wakes), and [`resume`](Self::resume) continues it.
+    ///
+    /// What a node [asks](crate::Cx::interrupt) is answered with a value of the type that it waits for:
+    /// what does not fit the question's JSON Schema is refused. With [`.by("…")`](AnswerCall::by) it is
+    /// kept who gave the answer.
     ///
     /// What became of an at-most-once effect is answered with an
     /// [`Outcome`](crate::Outcome): `Outcome::Happened(response)`,
     /// `Outcome::did_not_happen()` or `Outcome::refused(reason)`.
     ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use superstep::prelude::*;
+    /// # #[derive(State, Debug, Clone, Default, Serialize, Deserialize)]
+    /// # struct Order { is_approved: bool }
+    /// # #[node]
+    /// # async fn approve(_: &Order, cx: &Cx) -> OrderUpdate {
+    /// #     Order::update().is_approved(cx.interrupt("approve", "May this be paid?").await)
+    /// # }
+    /// # #[graph(state = Order, start -> approve -> end)]
+    /// # struct Shop;
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let engine = Engine::builder(Shop).build()?;
+    /// let run = engine.run("order-7", Order::default()).await?;
+    /// let asked = &run.interrupts()[0];
+    /// let refused = engine.answer("order-7", &asked.id, "maybe").await;
+    /// assert!(matches!(refused, Err(Error::AnswerRefused { .. })));
+    /// engine.answer("order-7", &asked.id, true).by("ada").await?;
+    /// assert!(engine.resume("order-7").await?.state().is_approved);
+    /// # Ok::<(), Error>(()) })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A question is answered once: the same answer again is harmless, another one refused. Of an answer
+    /// and a deadline exactly one counts, by the store's clock.
+    ///
     /// # Errors
-    /// [`Error::QuestionNotFound`], [`Error::AlreadyAnswered`], [`Error::AnswerRefused`].
-    pub async fn answer(
-        &self,
-        id: &str,
-        question: &str,
-        answer: impl Serialize + Send,
-    ) -> Result<(), Error> {
-        let run = self.core.handle("answer", id)?.patient();
-        let text = encode::to_string(&answer);
-        drop(answer);
-        run.at.answer_question(question, text).await
+    /// [`Error::QuestionNotFound`], also once nobody waits for the answer any more;
+    /// [`Error::AlreadyAnswered`]; [`Error::AnswerRefused`], with the place that does not fit;
+    /// [`Error::QuestionExpired`] from its deadline on; [`Error::RunFinished`];
+    /// [`Error::RunNotFound`], [`Error::WrongGraph`].
+    pub fn answer(&self, id: &str, question: &str, answer: impl Serialize) -> AnswerCall<G> {
+        let answer = encode::to_string(&answer);
+        AnswerCall::new(Arc::clone(&self.core), id, question, answer)
     }
 
     /// Sends a signal to run `id`: it is kept until the run [receives](crate::Cx::receive) a signal with that
@@ -387,8 +415,10 @@ impl Core {
             return Ok(Some(part.join().await));
         }
         match part.known().await {
-            Known::Ended(Ended::Within(inner)) => return Ok(Some(Ended::Within(inner))),
-            Known::Ended(_) => return Ok(None),
+            Known::Ended(ended) => {
+                let is_within = matches!(*ended, Ended::Within(_));
+                return Ok(is_within.then_some(*ended));
+            }
             Known::Drives => {}
         }
         let handle = self.handle(purpose.call(), run)?.patient();

@@ -21,10 +21,7 @@ impl<G: Graph> Engine<G> {
         question: &str,
         answer: String,
     ) -> Result<(), Error> {
-        self.core
-            .handle("answer", id)?
-            .at
-            .answer_question(question, Ok(answer))
-            .await
+        let core = Arc::clone(&self.core);
+        core.answer(id, question, Ok(answer), None).await
     }
 }

@@ -6,8 +6,10 @@ use crate::as_json;
 use crate::encode;
 use crate::hash::Digest;
 use crate::machine::{Machine, is_end};
-use crate::run::{AnyRun, Interrupt, RunError, WaitInfo, WaitKind};
-use crate::store::{EffectClass, Head, Question, Status, StepRecord, TurnRecord, Wait};
+use crate::run::{AnyRun, Interrupt, InterruptKind, RunError, WaitInfo, WaitKind};
+use crate::store::{
+    EffectClass, Head, Question, QuestionKind, Status, StepRecord, TurnRecord, Wait,
+};
 
 /// A run that has ended.
 pub(super) fn finished_run(
@@ -54,11 +56,11 @@ fn stored_error(text: &str) -> Option<RunError> {
 pub(super) const fn asks(status: Status) -> bool {
     matches!(
         status,
-        Status::Interrupted | Status::Sleeping | Status::Failed | Status::Paused
+        Status::Running | Status::Interrupted | Status::Sleeping | Status::Failed | Status::Paused
     )
 }
 
-/// What a run that is not being driven has open.
+/// What is open in a run, as it is in its store.
 #[derive(Default)]
 pub(super) struct OpenStep {
     pub(super) questions: Vec<Question>,
@@ -72,7 +74,7 @@ pub(super) fn run_at(head: &Head, machine: &Machine, open: OpenStep) -> AnyRun {
         false => OpenStep::default(),
     };
     let waits = waits_of(&questions, &waits);
-    let interrupts = interrupts(questions);
+    let interrupts = interrupts(&head.run, questions);
     AnyRun {
         id: head.run.clone(),
         state: Arc::clone(machine.state()),
@@ -89,21 +91,33 @@ pub(super) fn run_at(head: &Head, machine: &Machine, open: OpenStep) -> AnyRun {
     }
 }
 
-/// The open ones among `questions`, as users see them.
-pub(super) fn interrupts(questions: Vec<Question>) -> Vec<Interrupt> {
-    let open = questions.into_iter().filter(|asked| asked.answer.is_none());
+/// The open ones among the `questions` of `run`, as users see them.
+pub(super) fn interrupts(run: &str, questions: Vec<Question>) -> Vec<Interrupt> {
+    let open = questions.into_iter().filter(Question::is_open);
     open.map(|asked| Interrupt {
         id: asked.id,
+        kind: match asked.kind {
+            QuestionKind::Outcome => InterruptKind::Outcome,
+            QuestionKind::Interrupt => InterruptKind::Question,
+        },
+        run: run.to_owned(),
         name: asked.name,
         node: asked.node,
         question: as_json::raw(&asked.question),
+        schema: asked.schema.as_deref().map(as_json::raw),
+        asked: asked.asked,
+        deadline: asked.deadline,
+        default: asked.default.as_deref().map(as_json::raw),
+        reason: asked.reason,
     })
     .collect()
 }
 
 /// Open questions and waits, as users see them.
 pub(super) fn waits_of(questions: &[Question], waits: &[Wait]) -> Vec<WaitInfo> {
-    let asked = questions.iter().filter(|asked| asked.answer.is_none());
+    // What nodes ask is among the waits.
+    let is_of_effect = |asked: &&Question| asked.kind == QuestionKind::Outcome && asked.is_open();
+    let asked = questions.iter().filter(is_of_effect);
     let asked = asked.map(|asked| WaitInfo {
         kind: WaitKind::Outcome,
         name: asked.name.clone(),
@@ -113,6 +127,7 @@ pub(super) fn waits_of(questions: &[Question], waits: &[Wait]) -> Vec<WaitInfo> 
     });
     let waits = waits.iter().map(|wait| WaitInfo {
         kind: match wait.class {
+            EffectClass::Question => WaitKind::Question,
             EffectClass::Signal => WaitKind::Signal,
             EffectClass::Effect | EffectClass::Time => WaitKind::Time,
         },

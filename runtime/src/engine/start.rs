@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -25,7 +26,9 @@ use crate::panics::{Caught, let_go};
 use crate::run::AnyRun;
 use crate::session::load::{check_step, recorded_state};
 use crate::session::{self, Ending, Found, Ledger, LeftOpen, OutsideStep, Session, Tail};
-use crate::store::{Mail, Recording, Registration, Status, StoreError, StoreFuture, rules};
+use crate::store::{
+    Mail, Question, Recording, Registration, Status, StoreError, StoreFuture, rules,
+};
 
 impl Ledger for Stored {
     fn record(&self, recording: Recording) -> StoreFuture<'static, ()> {
@@ -304,10 +307,11 @@ impl RunHandle {
                 }
                 Ending::Waiting => {
                     run.status = session.waits_as();
-                    let (questions, waits) = (session.questions(), session.waits());
+                    let questions = self.dated(session.questions()).await;
+                    let waits = session.waits();
                     run.waits = waits_of(&questions, &waits);
                     run.wakes = rules::wakes(waits.iter());
-                    run.interrupts = interrupts(questions);
+                    run.interrupts = interrupts(machine.run(), questions);
                     return Ok(run);
                 }
             }
@@ -315,6 +319,20 @@ impl RunHandle {
             self.core.recent.put(machine, tail);
             Ok(run)
         })
+    }
+
+    /// Questions as the store has them: it dates those that were asked with the last write.
+    async fn dated(&self, asked: Vec<Question>) -> Vec<Question> {
+        let is_new = |asked: &Question| asked.asked == SystemTime::UNIX_EPOCH;
+        if !asked.iter().any(is_new) {
+            return asked;
+        }
+        let stored = self.at.questions().await.unwrap_or_default();
+        let as_stored = |asked: Question| {
+            let same = stored.iter().find(|stored| stored.id == asked.id);
+            same.cloned().unwrap_or(asked)
+        };
+        asked.into_iter().map(as_stored).collect()
     }
 
     /// Commits a correction from outside as a step of its own.

@@ -8,7 +8,7 @@ use super::active::RunResult;
 use super::drive::Writer;
 use super::handle::RunHandle;
 use super::lease::HeldLease;
-use super::shown::{interrupts, run_of_turn};
+use super::shown::run_of_turn;
 use super::start::Driven;
 use super::stored::{Asked, Stored, Taken};
 use crate::erased::Updates;
@@ -232,7 +232,7 @@ impl Stored {
             Err(Error::RunNotFinished {
                 run: head.run.clone(),
                 status: head.status,
-                asks: !interrupts(questions).is_empty(),
+                asks: questions.iter().any(|asked| asked.is_open()),
             })
         })
     }

@@ -14,7 +14,7 @@ use crate::encode::EncodeError;
 use crate::hash::Digest;
 use crate::json_diff::{Difference, differences};
 use crate::rfc3339;
-use crate::store::{Lease, Status, StoreError};
+use crate::store::{EffectClass, Lease, Status, StoreError};
 
 pub(crate) use causes::with_causes;
 
@@ -470,10 +470,8 @@ pub enum Error {
     },
     /// A node asks for something else under the name of a recorded effect.
     #[error(
-        "run `{run}`, step {step}, node `{node}`: asks effect `{effect}` (call {n}) for {requested}, \
-         and on record it asked for {recorded}; make the request depend on nothing but the state, the input and \
-         `cx`; if the node was changed on purpose, let the program that made the call finish the step, or give the \
-         effect another name, under which the call is made once more"
+        "run `{run}`, step {step}, node `{node}`: {}",
+        changed(*class, effect, *n, requested, recorded)
     )]
     EffectChanged {
         /// The run.
@@ -482,7 +480,9 @@ pub enum Error {
         step: u64,
         /// The node.
         node: &'static str,
-        /// The effect's name.
+        /// Whether it is an effect or a question.
+        class: EffectClass,
+        /// The name of the effect, or of the question.
         effect: Box<str>,
         /// Which call of that name, from 0.
         n: u64,
@@ -542,11 +542,27 @@ pub enum Error {
         /// What was called, e.g. `` `sleep` ``.
         wait: Box<str>,
         /// Why not, and what to do.
-        reason: &'static str,
+        reason: Box<str>,
     },
-    /// The run has ended: it takes no signals any more.
+    /// A node asked two questions under one name.
     #[error(
-        "run `{run}`: it has ended, and takes no more signals; a further turn, which does, begins with `engine.turn`"
+        "run `{run}`, step {step}, node `{node}`: asks question `{name}` a second time, and a name is asked once a task; give \
+         each question a name of its own, e.g. with a number, and in a loop make the future once and poll it again"
+    )]
+    AskedTwice {
+        /// The run.
+        run: String,
+        /// The step that stays open.
+        step: u64,
+        /// The node.
+        node: &'static str,
+        /// The question's name.
+        name: Box<str>,
+    },
+    /// The run has ended: it takes no signals and no answers any more.
+    #[error(
+        "run `{run}`: it has ended, and takes no more signals and answers; a further turn, which does, begins with \
+         `engine.turn`"
     )]
     RunFinished {
         /// The run.
@@ -621,6 +637,17 @@ pub enum Error {
          `resume` goes on from it, or returns the run if it has ended"
     )]
     AlreadyAnswered {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+    },
+    /// The time in which the question could be answered is over.
+    #[error(
+        "run `{run}`: question `{question}` could be answered up to its deadline, which has passed; `resume` goes on with \
+         its default, or without an answer"
+    )]
+    QuestionExpired {
         /// The run.
         run: String,
         /// The question's id.
@@ -906,6 +933,7 @@ impl Error {
             StoreError::MailboxFull { most, .. } => Self::MailboxFull { run, most },
             StoreError::NoSuchQuestion { question, .. } => Self::QuestionNotFound { run, question },
             StoreError::Answered { question, .. } => Self::AlreadyAnswered { run, question },
+            StoreError::QuestionExpired { question, .. } => Self::QuestionExpired { run, question },
             StoreError::OutcomeKnown { question, .. } => Self::AnswerRefused {
                 run,
                 question,
@@ -976,6 +1004,22 @@ fn mismatch(step: u64, node: &str, what: &str, expected: &str, found: &str) -> S
 /// The step, if there is one.
 fn of_step(step: Option<u64>) -> String {
     step.map_or_else(String::new, |step| format!(", step {step}"))
+}
+
+/// What a node asks instead of what is on record, and what to do.
+fn changed(class: EffectClass, name: &str, n: u64, requested: &str, recorded: &str) -> String {
+    match class {
+        EffectClass::Question => format!(
+            "asks {requested} as question `{name}`, and what was answered under that name was {recorded}; make the question \
+             depend on nothing but the state, the input and `cx`; if the node was changed on purpose, let the program that \
+             asked finish the step, or give the question another name, under which it is asked once more"
+        ),
+        _ => format!(
+            "asks effect `{name}` (call {n}) for {requested}, and on record it asked for {recorded}; make the request depend \
+             on nothing but the state, the input and `cx`; if the node was changed on purpose, let the program that made \
+             the call finish the step, or give the effect another name, under which the call is made once more"
+        ),
+    }
 }
 
 /// Until when it is driven, and what to do.

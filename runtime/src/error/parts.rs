@@ -42,6 +42,8 @@ impl Error {
             | Self::EffectPassedOver { run, .. }
             | Self::OtherThread { run, .. }
             | Self::WaitRefused { run, .. }
+            | Self::AskedTwice { run, .. }
+            | Self::QuestionExpired { run, .. }
             | Self::RunFinished { run, .. }
             | Self::MailboxFull { run, .. }
             | Self::SignalRefused { run, .. }
@@ -94,6 +96,7 @@ impl Error {
             | Self::EffectPassedOver { step, .. }
             | Self::OtherThread { step, .. }
             | Self::WaitRefused { step, .. }
+            | Self::AskedTwice { step, .. }
             | Self::ReplayMismatch { step, .. }
             | Self::StepOpen { step, .. }
             | Self::NotRoundTrip { step, .. }
@@ -131,6 +134,7 @@ impl Error {
             | Self::EffectPassedOver { node, .. }
             | Self::OtherThread { node, .. }
             | Self::WaitRefused { node, .. }
+            | Self::AskedTwice { node, .. }
             | Self::DuplicateNode { node, .. } => Some(node),
             Self::ReplayMismatch { node, .. }
             | Self::EffectNotFound { node, .. }
@@ -215,6 +219,7 @@ codes! {
     EffectPassedOver: "effect_passed_over",
     OtherThread: "other_thread",
     WaitRefused: "wait_refused",
+    AskedTwice: "asked_twice",
     RunFinished: "run_finished",
     MailboxFull: "mailbox_full",
     SignalRefused: "signal_refused",
@@ -222,6 +227,7 @@ codes! {
     StepOpen: "step_open",
     QuestionNotFound: "question_not_found",
     AlreadyAnswered: "already_answered",
+    QuestionExpired: "question_expired",
     AnswerRefused: "answer_refused",
     Undecodable: "undecodable",
     Corrupt: "corrupt",

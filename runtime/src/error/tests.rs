@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::store::CallOutcome;
+use crate::store::{CallOutcome, EffectClass};
 
 /// One of every variant.
 fn every() -> Vec<Error> {
@@ -176,6 +176,7 @@ fn every() -> Vec<Error> {
             run: run(),
             step,
             node,
+            class: EffectClass::Effect,
             effect: text(),
             n: 0,
             recorded: text(),
@@ -195,7 +196,13 @@ fn every() -> Vec<Error> {
             step,
             node,
             wait: text(),
-            reason,
+            reason: reason.into(),
+        },
+        Error::AskedTwice {
+            run: run(),
+            step,
+            node,
+            name: "approve".into(),
         },
         Error::RunFinished { run: run() },
         Error::MailboxFull {
@@ -227,6 +234,10 @@ fn every() -> Vec<Error> {
             question: "q".into(),
         },
         Error::AlreadyAnswered {
+            run: run(),
+            question: "q".into(),
+        },
+        Error::QuestionExpired {
             run: run(),
             question: "q".into(),
         },

@@ -20,8 +20,6 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
 pub(crate) use check::check;
-#[cfg_attr(test, expect(unused_imports, reason = "nothing asks a question yet"))]
-pub(crate) use misfit::Misfit;
 pub(crate) use same::same;
 
 use crate::encode;

@@ -196,12 +196,14 @@ pub(super) fn park(
     };
     let asked = effects.asked_before();
     let (waits, known) = (effects.all_waits(), effects.waits.known());
+    let withdrawn = effects.waits.withdrawn();
     let (effects, questions) = effects.leave();
     Park {
         error,
         results: results.into_iter().map(kept).collect(),
         effects,
         questions,
+        withdrawn,
         asked,
         waits,
         known,

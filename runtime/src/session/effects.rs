@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::ops::Bound;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use super::waits::OpenWaits;
+use super::waits::{News, OpenWaits};
 use crate::cx::{
     Asks, Call, CallId, Cx, Found, MadeCall, Request, Stopped, UNRECORDED, Waiting, Wanted,
     recorded_time,
@@ -27,7 +27,7 @@ pub(crate) struct OpenEffects {
     /// wrote one was dropped meanwhile, the store may have it; then it is
     /// written again.
     news: BTreeSet<Call>,
-    /// The open questions in the store.
+    /// The open questions about effects in the store.
     questions: Vec<Question>,
     /// The new ones.
     asked: Vec<Question>,
@@ -39,11 +39,15 @@ pub(crate) struct OpenEffects {
 impl OpenEffects {
     /// What is stored of the open step, and what has come for the run.
     pub(crate) fn stored(loaded: &mut Loaded) -> Self {
-        let waits = OpenWaits::stored(mem::take(&mut loaded.waits), mem::take(&mut loaded.signals));
-        let effects = Self::new(
-            mem::take(&mut loaded.effects),
-            mem::take(&mut loaded.questions),
+        let questions = mem::take(&mut loaded.questions).into_iter();
+        let (of_nodes, of_effects): (Vec<Question>, Vec<Question>) =
+            questions.partition(|asked| asked.kind == QuestionKind::Interrupt);
+        let waits = OpenWaits::stored(
+            mem::take(&mut loaded.waits),
+            [of_nodes, mem::take(&mut loaded.answers)].concat(),
+            mem::take(&mut loaded.signals),
         );
+        let effects = Self::new(mem::take(&mut loaded.effects), of_effects);
         let mut open = Self { waits, ..effects };
         if loaded.head.status == Status::Failed {
             open.begin_anew();
@@ -168,7 +172,7 @@ impl OpenEffects {
     }
 
     /// Attempt `by` waits for `call`.
-    pub(super) fn want(&mut self, by: &Cx, call: &Call, waiting: Waiting) -> Wanted {
+    pub(super) fn want(&mut self, by: &Cx, call: &Call, waiting: Waiting<'_>) -> Wanted {
         match self.waits.want(by, call, waiting) {
             Some(record) => {
                 self.put(record.clone());
@@ -260,8 +264,8 @@ impl OpenEffects {
     }
 
     /// The store was told of waits, and has answered.
-    pub(super) fn told(&mut self, mail: Mail, over: Vec<EffectRecord>, closed: &[EffectKey]) {
-        for record in self.waits.told(mail, over, closed) {
+    pub(super) fn told(&mut self, mail: Mail, news: News) {
+        for record in self.waits.told(mail, news) {
             let call = Call::of(&record);
             self.effects.insert(call, record);
         }
@@ -317,12 +321,17 @@ impl OpenEffects {
     /// What has to be written when the step stays open: effects and questions.
     pub(crate) fn leave(&self) -> (Vec<EffectRecord>, Vec<Question>) {
         if mistake!(ParkedEffectsLost) {
-            return (Vec::new(), self.asked.clone());
+            return (Vec::new(), self.unasked());
         }
         if mistake!(QuestionsNotParked) {
             return (self.unwritten(), Vec::new());
         }
-        (self.unwritten(), self.asked.clone())
+        (self.unwritten(), self.unasked())
+    }
+
+    /// All that is asked, and not in the store.
+    fn unasked(&self) -> Vec<Question> {
+        [self.asked.clone(), self.waits.unasked()].concat()
     }
 
     fn unwritten(&self) -> Vec<EffectRecord> {
@@ -454,20 +463,12 @@ impl OpenEffects {
             reason,
             expects: self.expected.get(call).copied(),
         };
+        // Texts always have an encoding.
+        let text = encode::to_string(&text).unwrap_or_default();
+        let kind = QuestionKind::Outcome;
         self.asked.push(Question {
-            id,
-            kind: QuestionKind::Outcome,
-            step,
-            task,
-            node: node.to_owned(),
             n,
-            // Texts always have an encoding.
-            question: encode::to_string(&text).unwrap_or_default(),
-            name,
-            schema: None,
-            asked: UNIX_EPOCH,
-            answer: None,
-            token: None,
+            ..Question::new(id, kind, step, task, node, name, text)
         });
     }
 
@@ -555,7 +556,7 @@ impl OpenEffects {
 
     /// The open questions, old and new, by id.
     pub(crate) fn questions(&self) -> Vec<Question> {
-        let mut all = [&self.questions[..], &self.asked].concat();
+        let mut all = [&self.questions[..], &self.asked, &self.waits.questions()].concat();
         all.sort_by(|one, other| one.id.cmp(&other.id));
         all
     }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use std::time::SystemTime;
 
 use super::effects::OpenEffects;
+use super::waits::News;
 use crate::cx::{
     Asks, Call, CallId, Cx, EffectJournal, Found, MadeCall, Registered, Request, Stopped, Waiting,
     Wanted, Written,
@@ -94,18 +95,17 @@ impl RunJournal {
     }
 
     /// What is told to the store about the waits of attempt `by`, and its answer to the waits.
-    async fn make_known(self: Arc<Self>, registration: Registration) -> Result<(), Error> {
-        let Registration {
-            effects,
-            closed,
-            over,
-            ..
-        } = registration.clone();
+    async fn make_known(
+        self: Arc<Self>,
+        registration: Registration,
+        news: News,
+    ) -> Result<(), Error> {
+        let effects = registration.effects.clone();
         match self.ledger.register(registration).await {
             Ok(mail) => {
                 let mut open = self.open();
                 open.mark_written(&effects);
-                open.told(mail, over, &closed);
+                open.told(mail, news);
                 Ok(())
             }
             Err(error) => Err(Error::from_store(&self.run, error)),
@@ -171,11 +171,11 @@ impl EffectJournal for RunJournal {
         self.open().order(task)
     }
 
-    fn came(&self, call: &Call, _position: u32) -> Option<EffectRecord> {
+    fn came(&self, call: &Call, _position: u32, _asks: Option<&Request>) -> Option<EffectRecord> {
         self.open().came(call)
     }
 
-    fn want(&self, by: &Cx, call: &Call, waiting: Waiting) -> Wanted {
+    fn want(&self, by: &Cx, call: &Call, waiting: Waiting<'_>) -> Wanted {
         match self.open_to(by) {
             Some(mut open) => open.want(by, call, waiting),
             None => Wanted::NotYet(false),
@@ -189,21 +189,23 @@ impl EffectJournal for RunJournal {
     fn register(self: Arc<Self>, by: &Cx) -> Registered {
         let task = by.order_key();
         let (calls, buffered) = by.unrecorded();
-        let registration = {
+        let (registration, news) = {
             let mut open = self.open();
             open.catch_up(task, &calls, buffered);
-            let (waits, over, closed) = open.waits.news(task);
-            Registration {
-                run: self.run.clone(),
-                epoch: self.epoch,
+            let news = open.waits.news(task);
+            let told = news.clone();
+            let registration = Registration {
                 effects: open.unwritten_of(task),
-                waits,
-                closed,
-                over,
-                known: open.waits.known(),
-            }
+                waits: told.waits,
+                closed: told.closed,
+                questions: told.questions,
+                withdrawn: told.withdrawn,
+                over: told.over,
+                ..Registration::new(&*self.run, self.epoch, open.waits.known())
+            };
+            (registration, news)
         };
-        Box::pin(self.make_known(registration))
+        Box::pin(self.make_known(registration, news))
     }
 
     fn flush(&self, by: &Cx) -> Option<Written<'_>> {

@@ -13,6 +13,7 @@ pub(crate) mod load;
 pub(crate) mod migrate;
 mod outside;
 mod pauses;
+mod questions;
 mod recent;
 mod snapshots;
 mod standing;

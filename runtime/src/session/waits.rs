@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::task::Waker;
 use std::time::SystemTime;
 
-use crate::cx::{Call, CallId, Cx, Waiting};
+use super::questions::Asked;
+use crate::cx::{Call, CallId, Cx, Inquiry, Request, Waiting};
 use crate::hash::Digest;
 use crate::store::{
-    Deadline, EffectClass, EffectKey, EffectKind, EffectRecord, Mail, Signal, Wait, clock, rules,
+    Deadline, EffectClass, EffectKey, EffectKind, EffectRecord, Mail, Question, Signal, Wait,
+    clock, rules,
 };
 
 /// See the module.
@@ -26,6 +28,8 @@ pub(super) struct OpenWaits {
     /// The records that the store was asked to write of waits that may be over, as long as nobody
     /// knows whether it has: whoever asked may be gone.
     asked: BTreeSet<EffectKey>,
+    /// The ids of questions that nobody is to answer any more.
+    withdrawn: Vec<String>,
     /// Whoever fetches what comes, if there is nothing to wait for yet.
     postman: Option<Waker>,
 }
@@ -34,6 +38,8 @@ pub(super) struct OpenWaits {
 #[derive(Debug)]
 struct Open {
     wait: Wait,
+    /// What it asks, if it waits for an answer.
+    asked: Option<Box<Asked>>,
     /// Where and as the how-manieth the node would get it; `None` if it has not come to it since it
     /// started.
     place: Option<(u32, u32)>,
@@ -44,16 +50,34 @@ struct Open {
     waker: Option<Waker>,
 }
 
+/// What the store has to be told of the waits of a task.
+#[derive(Clone, Debug)]
+pub(super) struct News {
+    /// The new ones, and what is asked with them.
+    pub(super) waits: Vec<Wait>,
+    pub(super) questions: Vec<Question>,
+    /// Of those that may be over: that they are.
+    pub(super) over: Vec<EffectRecord>,
+    /// What nobody waits for any more.
+    pub(super) closed: Vec<EffectKey>,
+    pub(super) withdrawn: Vec<String>,
+}
+
 impl OpenWaits {
-    /// What is stored of it.
-    pub(super) fn stored(waits: Vec<Wait>, inbox: Vec<Signal>) -> Self {
+    /// What is stored of it; `questions` are those of nodes.
+    pub(super) fn stored(
+        waits: Vec<Wait>,
+        mut questions: Vec<Question>,
+        inbox: Vec<Signal>,
+    ) -> Self {
         let open = waits.into_iter().map(|wait| {
+            let key = Some(wait.key());
+            let place = questions.iter().position(|asked| asked.wait() == key);
+            let asked = place.map(|place| questions.swap_remove(place));
             let open = Open {
-                place: None,
                 is_registered: true,
-                is_called: false,
-                waker: None,
-                wait,
+                asked: asked.map(Asked::stored).map(Box::new),
+                ..Open::new(wait)
             };
             (call_of(&open.wait), open)
         });
@@ -71,6 +95,7 @@ impl OpenWaits {
             open: BTreeMap::new(),
             closed: Vec::new(),
             asked: BTreeSet::new(),
+            withdrawn: Vec::new(),
             ..self
         }
     }
@@ -88,6 +113,25 @@ impl OpenWaits {
         self.open.values().map(|open| open.wait.clone()).collect()
     }
 
+    /// The questions among them that are open.
+    pub(super) fn questions(&self) -> Vec<Question> {
+        let asked = self.open.values().filter_map(|open| open.asked.as_ref());
+        let open = asked.filter(|asked| asked.question.is_open());
+        open.map(|asked| asked.question.clone()).collect()
+    }
+
+    /// Those that the store does not have.
+    pub(super) fn unasked(&self) -> Vec<Question> {
+        let asked = self.open.values().filter_map(|open| open.asked.as_ref());
+        let new = asked.filter(|asked| !asked.is_stored);
+        new.map(|asked| asked.question.clone()).collect()
+    }
+
+    /// The ids of those that nobody is to answer any more.
+    pub(super) fn withdrawn(&self) -> Vec<String> {
+        self.withdrawn.clone()
+    }
+
     /// Whether one waits for more than a time.
     pub(super) fn has_others_than_times(&self) -> bool {
         let mut waits = self.open.keys();
@@ -95,27 +139,52 @@ impl OpenWaits {
     }
 
     /// Attempt `by` waits for `call`; returns the record of what it takes, if that is there.
-    pub(super) fn want(&mut self, by: &Cx, call: &Call, waiting: Waiting) -> Option<EffectRecord> {
+    pub(super) fn want(
+        &mut self,
+        by: &Cx,
+        call: &Call,
+        waiting: Waiting<'_>,
+    ) -> Option<EffectRecord> {
+        let is_other =
+            |open: &Open, inquiry| !open.asked.as_ref().is_some_and(|asked| asked.is(inquiry));
+        if let Some((open, inquiry)) = self.open.get(call).zip(waiting.asks)
+            && is_other(open, inquiry)
+        {
+            self.close(call);
+        }
         let open = self.open.entry(call.clone());
-        let open = open.or_insert_with(|| Open {
-            wait: Wait {
+        let open = open.or_insert_with(|| {
+            Open::new(Wait {
                 n: call.n,
                 deadline: waiting.deadline,
                 attempt: by.attempt(),
                 // Until it is registered, whatever comes was there before it.
                 since: clock::far(),
                 ..Wait::new(by.step(), call.task, call.class, &*call.name, by.node())
-            },
-            place: None,
-            is_registered: false,
-            is_called: false,
-            waker: None,
+            })
         });
         open.place = Some((waiting.position, waiting.seen));
+        if let Some(inquiry) = waiting.asks {
+            self.withdrawn.extend(open.ask(by, call, inquiry));
+            return self.answered(call);
+        }
         let takes = |signal: &Signal| rules::takes(&open.wait, signal);
         let place = self.inbox.iter().position(takes)?;
         let record = open.record(EffectKind::Done, Some(&self.inbox[place]));
         self.take(place);
+        self.close(call);
+        Some(record)
+    }
+
+    /// The record of the answer that `call` takes, if it is there.
+    fn answered(&mut self, call: &Call) -> Option<EffectRecord> {
+        let open = self.open.get_mut(call)?;
+        if !open.has_answer() || self.is_due(self.open.get(call)?) && mistake!(DefaultOverAnswer) {
+            return None;
+        }
+        let open = self.open.get_mut(call)?;
+        let record = open.record(EffectKind::Done, None);
+        open.asked = None; // it is answered, and not withdrawn
         self.close(call);
         Some(record)
     }
@@ -129,7 +198,10 @@ impl OpenWaits {
     /// Whether the store has to be told about `call`, or asked whether its time is over.
     pub(super) fn is_news(&self, call: &Call) -> bool {
         let open = self.open.get(call);
-        open.is_some_and(|open| !open.is_registered || self.is_due(open))
+        open.is_some_and(|open| {
+            let is_asked = open.asked.as_ref().is_none_or(|asked| asked.is_stored);
+            !open.is_registered || !is_asked || self.is_due(open)
+        })
     }
 
     /// Whether its time may be over, by the store's clock.
@@ -151,24 +223,48 @@ impl OpenWaits {
     /// Nobody waits for `call` any more.
     fn close(&mut self, call: &Call) {
         if let Some(open) = self.open.remove(call)
-            && open.is_registered
+            && (open.is_registered || open.asked.is_some())
         {
             self.closed.push(open.wait.key());
+            (self.withdrawn).extend(open.asked.map(|asked| asked.question.id));
         }
     }
 
     /// What the store has to be told of `task`, which has these waits pending: the new ones, those
     /// that may be over, and those that nobody waits for any more.
-    pub(super) fn news(&mut self, task: Digest) -> (Vec<Wait>, Vec<EffectRecord>, Vec<EffectKey>) {
+    pub(super) fn news(&mut self, task: Digest) -> News {
         let own = |(call, _): &(&Call, &Open)| call.task == task;
         let open = self.open.iter().filter(own).map(|(_, open)| open);
         let new = open.clone().filter(|open| !open.is_registered);
-        let new = new.map(|open| open.wait.clone()).collect();
+        let waits = new.map(|open| open.wait.clone()).collect();
+        let asked = open.clone().filter_map(|open| open.asked.as_ref());
+        let asked = asked.filter(|asked| !asked.is_stored);
+        let questions = asked.map(|asked| asked.question.clone()).collect();
         let over = open.filter(|open| open.place.is_some() && self.is_due(open));
         let over = over.map(|open| open.record(EffectKind::Elapsed, None));
         let over: Vec<EffectRecord> = over.collect();
         self.asked.extend(over.iter().map(EffectRecord::key));
-        (new, over, self.closed.clone())
+        // What another task waits for anew is closed by that task, before it registers it.
+        let is_open = |key: &&EffectKey| {
+            let call = Call::with(key.task, (key.class, key.name.clone(), key.n));
+            key.task == task || !self.open.contains_key(&call)
+        };
+        let others = self.open.values().filter(|open| open.wait.task != task);
+        let others = others.filter_map(|open| Some(&open.asked.as_ref()?.question.id));
+        let others: Vec<&String> = others.collect();
+        let is_withdrawn = |id: &&String| !others.contains(id);
+        News {
+            waits,
+            questions,
+            over,
+            closed: self.closed.iter().filter(is_open).cloned().collect(),
+            withdrawn: self
+                .withdrawn
+                .iter()
+                .filter(is_withdrawn)
+                .cloned()
+                .collect(),
+        }
     }
 
     /// The store knows what it was told, and says what has come; returns the records that it has
@@ -176,17 +272,27 @@ impl OpenWaits {
     pub(super) fn told(
         &mut self,
         mail: Mail,
-        over: Vec<EffectRecord>,
-        closed: &[EffectKey],
+        News {
+            over,
+            closed,
+            withdrawn,
+            ..
+        }: News,
     ) -> Vec<EffectRecord> {
         self.closed.retain(|key| !closed.contains(key));
         for record in &over {
             self.asked.remove(&record.key());
         }
+        self.withdrawn.retain(|id| !withdrawn.contains(id));
         for wait in &mail.waits {
             if let Some(open) = self.open.get_mut(&call_of(wait)) {
                 open.is_registered = true;
                 (open.wait.since, open.wait.deadline) = (wait.since, wait.deadline);
+            }
+        }
+        for question in &mail.questions {
+            if let Some(asked) = self.asked(question) {
+                (asked.question, asked.is_stored) = (question.clone(), true);
             }
         }
         let is_over = |record: &EffectRecord| mail.over.contains(&record.key());
@@ -208,8 +314,21 @@ impl OpenWaits {
         self.asked.iter().cloned().collect()
     }
 
+    /// The same question, if a task waits for its answer.
+    fn asked(&mut self, question: &Question) -> Option<&mut Asked> {
+        let key = question.wait()?;
+        let call = Call::with(key.task, (key.class, key.name, key.n));
+        let asked = self.open.get_mut(&call)?.asked.as_deref_mut()?;
+        (asked.question.id == question.id).then_some(asked)
+    }
+
     /// Something has come.
     pub(super) fn receive(&mut self, mail: Mail) {
+        for answer in mail.answers.iter().filter(|_| !mistake!(MailLost)) {
+            if let Some(asked) = self.asked(answer) {
+                asked.question.clone_from(answer);
+            }
+        }
         let news = mail.signals.into_iter();
         let known = self.known;
         self.inbox
@@ -227,6 +346,8 @@ impl OpenWaits {
         let mut ready: BTreeSet<Call> = BTreeSet::new();
         let due = self.open.iter().filter(|(_, open)| self.is_due(open));
         ready.extend(due.map(|(call, _)| call.clone()));
+        let answered = self.open.iter().filter(|(_, open)| open.has_answer());
+        ready.extend(answered.map(|(call, _)| call.clone()));
         let place = |call: &Call| places.get(&call.task).copied();
         for signal in &self.inbox {
             let takers = self
@@ -338,17 +459,54 @@ fn call_of(wait: &Wait) -> Call {
 }
 
 impl Open {
+    fn new(wait: Wait) -> Self {
+        Self {
+            wait,
+            asked: None,
+            place: None,
+            is_registered: false,
+            is_called: false,
+            waker: None,
+        }
+    }
+
+    /// Attempt `by` asks this; returns the id of a question that is asked again under another one.
+    fn ask(&mut self, by: &Cx, call: &Call, inquiry: &Inquiry) -> Option<String> {
+        match &mut self.asked {
+            Some(asked) => asked.ask(by, call, inquiry),
+            None => {
+                self.asked = Some(Box::new(Asked::by(by, call, inquiry)));
+                None
+            }
+        }
+    }
+
+    fn has_answer(&self) -> bool {
+        let asked = self.asked.as_ref();
+        asked.is_some_and(|asked| asked.question.answer.is_some())
+    }
+
     /// The record of what came, or that its time is over.
     fn record(&self, kind: EffectKind, signal: Option<&Signal>) -> EffectRecord {
         let key = self.wait.key();
+        let request = self.asked.as_ref();
+        let request = request.map(|asked| Request::of(asked.question.question.clone()));
+        let (digest, excerpt) = request.map_or_else(Default::default, |request| {
+            (request.digest, request.excerpt)
+        });
+        let response = match &self.asked {
+            Some(asked) => asked.response(kind),
+            None => signal.map(|signal| signal.value.clone()),
+        };
         EffectRecord {
             class: key.class,
             call: self.place.map(|(position, _)| position),
             seen: self.place.map(|(_, seen)| seen),
             attempt: self.wait.attempt,
-            response: signal.map(|signal| signal.value.clone()),
+            response,
+            excerpt,
             signal: signal.map(|signal| signal.number),
-            ..EffectRecord::new(key.step, key.task, key.name, key.n, kind, Digest::default())
+            ..EffectRecord::new(key.step, key.task, key.name, key.n, kind, digest)
         }
     }
 }

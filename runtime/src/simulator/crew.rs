@@ -442,7 +442,7 @@ fn grant(stage: &mut Stage, epoch: u64, wish: Wish) -> Result<Grant, Wish> {
             Grant::Written(written)
         }
         Wish::Register(registration) => {
-            let answer = stage.shelf.register(registration.clone());
+            let answer = stage.shelf.register((*registration).clone());
             let is_unwell = matches!(answer, Err(StoreError::Backend { .. }));
             if is_unwell && stage.dice.one_in(2) {
                 return Err(Wish::Register(registration));

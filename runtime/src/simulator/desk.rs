@@ -22,7 +22,7 @@ pub(super) enum Wish {
     /// For records to be written.
     Write(Recording),
     /// For the store to be told of waits.
-    Register(Registration),
+    Register(Box<Registration>),
 }
 
 /// What a task has got from a wait: which one, and the value, if anything came.
@@ -94,7 +94,7 @@ pub(super) async fn write(recording: Recording) -> Result<(), StoreError> {
 
 /// Tells the store of waits.
 pub(super) async fn register(registration: Registration) -> Result<Mail, StoreError> {
-    match wish(Wish::Register(registration)).await {
+    match wish(Wish::Register(Box::new(registration))).await {
         Grant::Registered(answer) => answer,
         other => unreachable!("waits are granted as such, and not as {other:?}"),
     }

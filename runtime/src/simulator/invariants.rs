@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use super::nodes::ONCE;
 use super::outside::{EffectId, id_of, is_readable};
 use super::pauses;
+use super::questions::Questions;
 use super::reference::{End, Reference};
 use super::shelf::RUN;
 use super::waits::Signals;
@@ -61,6 +62,7 @@ pub(super) struct Watch {
     /// Calls that must not be repeated and, as far as is known, happened.
     made: HashSet<EffectId>,
     pub(super) signals: Signals,
+    pub(super) questions: Questions,
     /// Whether the run has failed since the open step is open: then its tasks begin anew.
     pub(super) has_failed: bool,
     /// Something was written since the last check.
@@ -90,6 +92,7 @@ impl Watch {
             status: Status::Running,
             is_stopped: false,
             signals: Signals::default(),
+            questions: Questions::default(),
             has_failed: false,
             recorded: HashMap::new(),
             made: HashSet::new(),

@@ -34,6 +34,7 @@ mod outside;
 mod owner;
 mod pauses;
 mod person;
+mod questions;
 mod reference;
 mod sender;
 mod shelf;

@@ -40,6 +40,12 @@ pub(super) enum Call {
     Within(&'static str, u64),
     /// A time.
     Nap(u64),
+    /// A question.
+    Ask(&'static str),
+    /// The same, with an answer if nobody gives one in time.
+    AskWithin(&'static str),
+    /// A question or a signal, whichever is answered or comes first; if both are, the question.
+    AskOr(&'static str, &'static str),
     /// Whichever of these two signals comes first; if both are there, the first of the two.
     Race(&'static str, &'static str),
 }
@@ -53,6 +59,13 @@ impl Call {
             Self::Signal(name, n) | Self::Within(name, n) => {
                 vec![id(EffectClass::Signal, name, n)]
             }
+            Self::Ask(name) | Self::AskWithin(name) => {
+                vec![id(EffectClass::Question, name, 0)]
+            }
+            Self::AskOr(name, signal) => vec![
+                id(EffectClass::Question, name, 0),
+                id(EffectClass::Signal, signal, 0),
+            ],
             Self::Nap(n) => vec![id(EffectClass::Time, "", n)],
             Self::Race(one, other) => [one, other]
                 .map(|name| id(EffectClass::Signal, name, 0))
@@ -91,20 +104,21 @@ const CALLS: u64 = 4;
 const BEARS: u64 = 5;
 const SHORTENS: u64 = 1 << 40;
 const TIMES: u64 = 1 << 41;
+const DEFAULT: u64 = 1 << 42;
 /// The choices that follow, one for each edge.
 const ITEMS: u64 = 6;
 
 impl View<'_> {
     /// The effects that the task calls, one after the other.
     pub(super) fn calls(&self) -> &'static [Call] {
-        use Call::{Effect, Nap, Race, Signal, Within};
+        use Call::{Ask, AskOr, AskWithin, Effect, Nap, Race, Signal, Within};
         // A node that keeps its thread cannot wait.
         let kinds = match self.graph.nodes[self.node as usize].options.blocking {
             true => 6,
-            false => 12,
+            false => 16,
         };
         let kind = fate(self.key, CALLS, kinds);
-        let calls: &[Call] = match if kinds == 6 && kind > 3 { 12 } else { kind } {
+        let calls: &[Call] = match if kinds == 6 && kind > 3 { 16 } else { kind } {
             0 => &[Effect("ask", 0)],
             1 => &[Effect("ask", 0), Effect("ask", 1)],
             2 => &[Effect("ask", 0), Effect(ONCE, 0)],
@@ -118,6 +132,9 @@ impl View<'_> {
                 Effect("ask", 0),
                 Signal("stop", 1),
             ],
+            8 => &[Ask("may I"), Effect("ask", 0)],
+            9 => &[Effect("ask", 0), AskWithin("may I"), Effect(ONCE, 0)],
+            10 => &[AskOr("may I", "stop"), Effect("ask", 0), Ask("really")],
             _ => &[],
         };
         // A second attempt may go another way.
@@ -138,6 +155,11 @@ impl View<'_> {
     /// How that request is recorded.
     pub(super) fn request(&self, answers: &Answers) -> Digest {
         Request::of(self.asks(answers).to_string()).digest
+    }
+
+    /// What counts if nobody answers.
+    pub(super) fn default(&self) -> u64 {
+        fate(self.key, TIMES ^ DEFAULT, 1_000)
     }
 
     /// Whether the task continues when that call fails.
@@ -168,7 +190,7 @@ impl View<'_> {
             let answer = match *call {
                 Call::Effect(name, n) => self.call(cx, (name, n), &answers, &got).await?,
                 wait => {
-                    let (id, answer) = self.wait(cx, wait).await;
+                    let (id, answer) = self.wait(cx, wait, &answers).await;
                     let (class, name, n) = id;
                     let key = EffectKey::new(self.step, self.key, name, n).of_class(class);
                     got.push((key, answer));
@@ -209,8 +231,9 @@ impl View<'_> {
     }
 
     /// Waits; returns what came first, and its value.
-    async fn wait(&self, cx: &Cx, call: Call) -> (CallId, Option<u64>) {
+    async fn wait(&self, cx: &Cx, call: Call, answers: &Answers) -> (CallId, Option<u64>) {
         let mut ids = call.ids();
+        let ask = |name| cx.ask::<u64>(name, &self.asks(answers), || Ok("{}".to_owned()));
         match call {
             Call::Effect(..) => unreachable!("an effect is no wait"),
             Call::Signal(name, _) => (ids.remove(0), Some(cx.receive(name).await)),
@@ -222,6 +245,20 @@ impl View<'_> {
                 let time = Duration::from_secs(fate(self.key, TIMES ^ n, 5));
                 cx.sleep(time).await;
                 (ids.remove(0), None)
+            }
+            Call::Ask(name) => (ids.remove(0), Some(ask(name).await)),
+            Call::AskWithin(name) => {
+                let time = Duration::from_secs(fate(self.key, TIMES, 5) * 10);
+                let answer = ask(name).within(time).or(self.default()).await;
+                (ids.remove(0), Some(answer))
+            }
+            Call::AskOr(name, signal) => {
+                let (answer, signal) = (ask(name), cx.receive(signal));
+                tokio::select! {
+                    biased;
+                    value = answer => (ids.remove(0), Some(value)),
+                    value = signal => (ids.remove(1), Some(value)),
+                }
             }
             Call::Race(one, other) => {
                 let (one, other) = (cx.receive(one), cx.receive(other));

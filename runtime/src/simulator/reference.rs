@@ -14,7 +14,7 @@ use super::age::become_version;
 use super::drama::{Drama, tale_of};
 use super::drive::{MOST_STEPS, MOST_TASKS};
 use super::graphs::Drawn;
-use super::nodes::{Answers, Call, View};
+use super::nodes::{Answers, View};
 use super::shelf::RUN;
 use super::tale::{Tale, annotated, correction, edited, further_turn};
 use crate::cx::RunIdentity;
@@ -24,7 +24,7 @@ use crate::graph::Done;
 use crate::hash::Digest;
 use crate::machine::{Finished, Machine, Sealed, TaskNote, TaskText, outside_text};
 use crate::node_error::Failure;
-use crate::store::{EffectKind, EffectRecord, StepKind, StepRecord};
+use crate::store::{EffectClass, EffectKind, EffectRecord, StepKind, StepRecord};
 
 /// How a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,7 +295,8 @@ fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answe
         if let Some(other) = found.next() {
             return Err(format!("{record:?} is not the only one: {other:?}"));
         }
-        if matches!(call, Call::Effect(..)) && record.request != view.request(&answers) {
+        let asks = record.class == EffectClass::Effect || is_answer(record);
+        if asks && record.request != view.request(&answers) {
             return Err(format!("{record:?} answers another request"));
         }
         let at = ids.iter().position(|id| *id == id_of(record));
@@ -304,6 +305,13 @@ fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answe
             return Err(format!("{record:?} is not call {at:?} of step {step}"));
         }
         called.push(id_of(record));
+        let default = view.default().to_string();
+        if record.class == EffectClass::Question
+            && !is_answer(record)
+            && record.response != Some(default)
+        {
+            return Err(format!("{record:?} is not the default"));
+        }
         answers.push(answer(record)?);
     }
     let is_called = |record: &EffectRecord| called.contains(&crate::cx::Call::of(record).id());
@@ -316,6 +324,11 @@ fn answers(step: u64, view: &View<'_>, effects: &[EffectRecord]) -> Result<Answe
     }
 }
 
+/// Whether somebody answered a question.
+fn is_answer(record: &EffectRecord) -> bool {
+    record.class == EffectClass::Question && record.kind == EffectKind::Done
+}
+
 /// The outcome that a record has of its effect.
 pub(super) fn answer(record: &EffectRecord) -> Result<Option<u64>, String> {
     let number = record.response.as_ref().map(|response| response.parse());
@@ -323,6 +336,7 @@ pub(super) fn answer(record: &EffectRecord) -> Result<Option<u64>, String> {
     match (record.kind, number) {
         (EffectKind::Done | EffectKind::Answered, Some(_))
         | (EffectKind::Failed | EffectKind::Elapsed, None) => Ok(number),
+        (EffectKind::Elapsed, Some(_)) if record.class == EffectClass::Question => Ok(number),
         _ => Err(format!("{record:?} says nothing")),
     }
 }

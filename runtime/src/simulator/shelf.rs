@@ -108,6 +108,18 @@ impl Shelf {
         ready(self.store.questions(&self.run)).expect("reading goes well")
     }
 
+    /// Answers what a node asks.
+    pub(super) fn tell(&mut self, asked: &Question, answer: Answer) -> Result<(), StoreError> {
+        self.disturbed(|shelf| {
+            let text = answer.answer.clone();
+            ready(shelf.store.answer(answer))?;
+            let head = shelf.head();
+            shelf.watch.has_answer(asked, text, head.as_ref());
+            shelf.watch.wrote();
+            Ok(())
+        })
+    }
+
     /// Answers; `truth` is the outcome of the effect in question, if the answer tells it.
     pub(super) fn answer(
         &mut self,
@@ -250,7 +262,9 @@ impl Shelf {
         self.disturbed(|shelf| {
             let (epoch, effects) = (registration.epoch, registration.effects.clone());
             let over = registration.over.clone();
-            let mail = ready(shelf.store.register(registration))?;
+            let questions = shelf.questions();
+            let mail = ready(shelf.store.register(registration.clone()))?;
+            shelf.watch.registered(&registration, &mail, &questions);
             shelf.watch.journaled(epoch, &effects);
             let over = over
                 .into_iter()

@@ -61,6 +61,8 @@ tally! {
     asked: "questions asked",
     answers: "of them answered",
     misfits: "by answers that do not decode",
+    told: "answers to what nodes ask",
+    misreads: "of them asked for again, since they do not decode",
     sent: "signals sent",
     received: "of them received",
     registered: "waits registered",
@@ -89,7 +91,9 @@ impl Tally {
             && self.paused > 0
             && self.blocked > 0
             && self.cut_short > 0;
-        let waits = self.sent > self.received
+        let waits = self.told > self.misreads
+            && self.misreads > 0
+            && self.sent > self.received
             && self.received > 0
             && self.registered > 0
             && self.waited > 0

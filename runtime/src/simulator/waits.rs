@@ -116,11 +116,19 @@ impl Stage {
             .filter(|wait| wait.task == task)
             .peekable();
         let waits = own.peek().is_some();
-        let is_ready = |wait: &_| rules::is_ready(wait, now, &loaded.signals);
+        let come = rules::Come {
+            signals: &loaded.signals,
+            questions: &loaded.answers,
+        };
+        let is_ready = |wait: &_| rules::is_ready(wait, now, come);
         // Whoever resumes a failed run has its tasks tried again.
         let has_failed = loaded.head.status == Status::Failed;
         // One that came may have been received by a task that runs.
-        let has_come = |wait: &Wait| self.shelf.watch.signals.has(&wait.name);
+        let watch = &self.shelf.watch;
+        let has_come = |wait: &Wait| match wait.class {
+            EffectClass::Question => watch.questions.has(wait.task, &wait.name),
+            _ => watch.signals.has(&wait.name),
+        };
         let may_start =
             has_failed || own.any(|wait| !wait.parked || is_ready(wait) || has_come(wait));
         self.shelf.watch.claim(

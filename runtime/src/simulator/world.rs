@@ -49,6 +49,8 @@ pub(super) struct Stage {
     pub(super) pauses: Pauses,
     /// How many signals were sent.
     pub(super) sent: u64,
+    /// How many answers were given to what nodes ask.
+    pub(super) told: u64,
     /// How many further turns the run has.
     pub(super) turns: u64,
     /// How often it may still branch off.
@@ -124,6 +126,7 @@ pub(super) fn simulate(seed: u64, bug: Option<Bug>) -> Result<Tally, Violation> 
         snapshot_every: dice.within(1, 6),
         pauses,
         sent: 0,
+        told: 0,
         turns: dice.below(4).saturating_sub(1),
         forks: dice.below(4).saturating_sub(2),
         bug,
@@ -235,6 +238,7 @@ impl World {
             shelf.watch.look(head.as_ref(), &steps, &effects);
             let (mailbox, stuck) = (shelf.mailbox(), shelf.stuck());
             shelf.watch.look_at_signals(&effects, &mailbox, &stuck);
+            shelf.watch.look_at_questions(&effects);
         }
         shelf.watch.verdict()
     }

@@ -85,6 +85,14 @@ pub enum StoreError {
         /// The question's id.
         question: String,
     },
+    /// The time in which the question could be answered is over.
+    #[error("question `{question}` of run `{run}` could be answered up to a time that is over")]
+    QuestionExpired {
+        /// The run.
+        run: String,
+        /// The question's id.
+        question: String,
+    },
     /// What the question asks about is on record by now.
     #[error("what question `{question}` of run `{run}` asks about is on record by now")]
     OutcomeKnown {

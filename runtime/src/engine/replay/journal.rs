@@ -124,10 +124,35 @@ impl RecordedJournal {
     }
 }
 
+/// Compares what a call asks with what is on record.
+fn asks_the_same(watch: &mut Watch, record: &EffectRecord, request: &Request) -> bool {
+    if record.request == request.digest {
+        return true;
+    }
+    // The difference may come after the part that is kept for people.
+    let is_cut = record.excerpt == request.excerpt;
+    let shown = |excerpt: &str, digest: Digest| match is_cut {
+        true => format!("{digest} (SHA-256; it begins alike)"),
+        false => excerpt.to_owned(),
+    };
+    let call = described(&Call::of(record), "");
+    watch.drift.get_or_insert(Drift {
+        what: match record.class {
+            EffectClass::Question => call,
+            _ => format!("the request of {call}"),
+        },
+        expected: shown(&record.excerpt, record.request),
+        found: shown(&request.excerpt, request.digest),
+    });
+    false
+}
+
 fn described(call: &Call, request: &str) -> String {
     let Call { class, name, n, .. } = call;
     match (class, name.as_str(), request) {
         (EffectClass::Signal, name, _) => format!("signal `{name}` (wait {n})"),
+        (EffectClass::Question, name, "") => format!("question `{name}`"),
+        (EffectClass::Question, name, request) => format!("question `{name}`, {request}"),
         (EffectClass::Time, ..) => format!("`sleep` (wait {n})"),
         (_, "", _) => format!("`now()` (call {n})"),
         (_, name, "") => format!("effect `{name}` (call {n})"),
@@ -151,18 +176,7 @@ impl EffectJournal for RecordedJournal {
         if !self.is_in_order(&mut watch, record, position) {
             return Found::Never;
         }
-        if record.request != request.digest {
-            // The difference may come after the part that is kept for people.
-            let is_cut = record.excerpt == request.excerpt;
-            let shown = |excerpt: &str, digest: Digest| match is_cut {
-                true => format!("{digest} (SHA-256; it begins alike)"),
-                false => excerpt.to_owned(),
-            };
-            watch.drift.get_or_insert(Drift {
-                what: format!("the request of {}", described(call, "")),
-                expected: shown(&record.excerpt, record.request),
-                found: shown(&request.excerpt, request.digest),
-            });
+        if !asks_the_same(&mut watch, record, request) {
             return Found::Never;
         }
         let response = record.response.clone().unwrap_or_default();
@@ -180,16 +194,19 @@ impl EffectJournal for RecordedJournal {
         in_order(calls.filter_map(|call| self.effects.get(call)))
     }
 
-    fn came(&self, call: &Call, position: u32) -> Option<EffectRecord> {
+    fn came(&self, call: &Call, position: u32, asks: Option<&Request>) -> Option<EffectRecord> {
         let mut watch = self.watch();
         let record = self.record(call)?;
         watch.called.insert(call.clone());
-        self.is_in_order(&mut watch, record, position)
-            .then(|| record.clone())
+        // That nobody answered says the same of any question.
+        let asks = asks.filter(|_| record.kind == EffectKind::Done);
+        let is_it = self.is_in_order(&mut watch, record, position)
+            && asks.is_none_or(|asks| asks_the_same(&mut watch, record, asks));
+        is_it.then(|| record.clone())
     }
 
     /// A wait without a record: the task may go on without it.
-    fn want(&self, _by: &Cx, call: &Call, _waiting: Waiting) -> Wanted {
+    fn want(&self, _by: &Cx, call: &Call, _waiting: Waiting<'_>) -> Wanted {
         self.watch().unrecorded.get_or_insert(Drift {
             what: "the effects".into(),
             expected: "no such call".into(),

@@ -90,7 +90,7 @@ impl RunHandle {
         // The machine must not be held while the store is queried.
         let run = run_at(head, &machine, OpenStep::default());
         drop(machine);
-        let interrupts = interrupts(self.at.asked(head).await?);
+        let interrupts = interrupts(&head.run, self.at.asked(head).await?);
         Ok(Run { interrupts, ..run })
     }
 }

@@ -84,8 +84,9 @@ impl Run {
         loaded.pending = self.pending.values().cloned().collect();
         let effects = self.effects.values().filter(|effect| effect.step == open);
         loaded.effects = effects.cloned().collect();
-        let is_open = |question: &&Question| question.step == open && question.answer.is_none();
+        let is_open = |question: &&Question| question.step == open && question.is_open();
         loaded.questions = self.questions.values().filter(is_open).cloned().collect();
+        loaded.answers = self.answers();
         loaded.waits = self.open_waits().cloned().collect();
         loaded.signals = self.mailbox.behind(0);
         loaded
@@ -95,6 +96,13 @@ impl Run {
     fn open_waits(&self) -> impl Iterator<Item = &Wait> {
         let open = self.open_step();
         self.waits.values().filter(move |wait| wait.step == open)
+    }
+
+    /// The answers that its open step still waits for.
+    fn answers(&self) -> Vec<Question> {
+        let is_one =
+            |asked: &&Question| self.open_waits().any(|wait| rules::has_answer(wait, asked));
+        self.questions.values().filter(is_one).cloned().collect()
     }
 
     pub(super) fn journal(
@@ -170,18 +178,21 @@ impl Run {
             effects,
             waits,
             closed,
+            questions,
+            withdrawn,
             over,
             known,
             ..
         } = registration;
         let open = self.open_step();
         rules::held(&run, &self.lease, epoch)?;
-        rules::of_open_step(&run, open, &over, &[])?;
+        rules::of_open_step(&run, open, &over, &questions)?;
         rules::waits_of_open_step(&run, open, &waits)?;
         self.journal(Recording::new(run, epoch, effects), now)?;
         for key in &closed {
             self.waits.remove(key);
         }
+        self.withdraw(&withdrawn);
         let time = self.time(now);
         let waits = waits.into_iter().map(|wait| {
             let stored = self.waits.get(&wait.key());
@@ -190,15 +201,21 @@ impl Run {
             wait
         });
         let waits = waits.collect();
-        let unreceived = self.mailbox.behind(0);
+        let asked = self.ask(questions, time);
+        let (unreceived, answers) = (self.mailbox.behind(0), self.answers());
+        let come = rules::Come {
+            signals: &unreceived,
+            questions: &answers,
+        };
         let (mut ended, mut keys) = (Vec::new(), Vec::new());
         for record in over {
             let key = record.key();
             let recorded = self.effects.get(&key);
-            let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, &unreceived);
+            let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, come);
             if let Some(wait) = self.waits.get(&key).filter(is_over) {
                 self.head.updated = rules::time_after(wait, self.head.updated);
                 self.waits.remove(&key);
+                self.expire(&record);
                 ended.push(record);
                 keys.push(key);
             } else if rules::is_recorded_over(recorded) {
@@ -208,7 +225,7 @@ impl Run {
         }
         self.write_effects(ended, now);
         let mut mail = self.mail(known, now);
-        (mail.waits, mail.over) = (waits, keys);
+        (mail.waits, mail.questions, mail.over) = (waits, asked, keys);
         Ok(mail)
     }
 
@@ -220,7 +237,33 @@ impl Run {
     pub(super) fn mail(&self, known: u64, now: SystemTime) -> Mail {
         let mut mail = Mail::new(now);
         mail.signals = self.mailbox.behind(known);
+        mail.answers = self.answers();
         mail
+    }
+
+    /// Asks what is not asked yet, after its waits are registered; returns all as they are kept. An
+    /// answer may have come while the run was driven: it is kept.
+    fn ask(&mut self, questions: Vec<Question>, time: SystemTime) -> Vec<Question> {
+        let waits: Vec<Wait> = self.open_waits().cloned().collect();
+        let asked = questions.into_iter().map(|question| {
+            let kept = self.questions.entry(question.id.clone());
+            let kept = kept.or_insert_with(|| rules::asked(question, &waits, time));
+            kept.clone()
+        });
+        asked.collect()
+    }
+
+    fn withdraw(&mut self, ids: &[String]) {
+        self.questions.retain(|id, _| !ids.contains(id));
+    }
+
+    /// Nobody has answered what the wait of `record` was for.
+    fn expire(&mut self, record: &EffectRecord) {
+        let key = record.key();
+        let mut questions = self.questions.values_mut();
+        if let Some(asked) = questions.find(|asked| asked.wait().as_ref() == Some(&key)) {
+            *asked = rules::expired(asked.clone(), record);
+        }
     }
 
     pub(super) fn signal(&mut self, signal: NewSignal, now: SystemTime) -> Result<(), StoreError> {
@@ -230,12 +273,11 @@ impl Run {
         }
         let sent = self.mailbox.put(signal, self.time(now));
         let can_wake = rules::can_wake(self.head.status);
-        let sent = [sent];
-        if can_wake
-            && self
-                .open_waits()
-                .any(|wait| rules::is_ready(wait, now, &sent))
-        {
+        let come = rules::Come {
+            signals: &[sent],
+            questions: &[],
+        };
+        if can_wake && (self.open_waits()).any(|wait| rules::is_ready(wait, now, come)) {
             self.wake(now);
         }
         Ok(())
@@ -265,12 +307,14 @@ impl Run {
             .filter_map(|effect| effect.signal)
             .collect();
         unreceived.retain(|signal| !taken.contains(&signal.number));
+        let mut answered: Vec<Question> = self.questions.values().cloned().collect();
+        answered.retain(|asked| !park.withdrawn.contains(&asked.id));
+        let come = rules::Come {
+            signals: &unreceived,
+            questions: &answered,
+        };
         let waits_on = rules::can_wake(park.status);
-        if waits_on
-            && waits
-                .iter()
-                .any(|wait| rules::is_ready(wait, now, &unreceived))
-        {
+        if waits_on && waits.iter().any(|wait| rules::is_ready(wait, now, come)) {
             return Ok(Parked::Mail(self.mail(park.known, now)));
         }
         let answered = |id: &String| {
@@ -290,14 +334,8 @@ impl Run {
         let results = park.results.into_iter().map(|kept| (kept.task, kept));
         self.pending.extend(results);
         self.write_effects(park.effects, now);
-        for mut question in park.questions {
-            question.asked = now;
-            (question.answer, question.token) = (None, None);
-            // An answer may have come while the run was driven: it is kept.
-            self.questions
-                .entry(question.id.clone())
-                .or_insert(question);
-        }
+        self.withdraw(&park.withdrawn);
+        self.ask(park.questions, time);
         Ok(Parked::Left)
     }
 
@@ -307,12 +345,14 @@ impl Run {
             .effect
             .as_ref()
             .and_then(|effect| self.effect(effect));
-        if !rules::answer(&answer, stored, effect, self.head.step)? {
+        let at = (self.head.step, self.head.status);
+        if !rules::answer(&answer, stored, effect, at, now)? {
             return Ok(());
         }
         if let Some(stored) = self.questions.get_mut(&answer.question) {
             stored.answer = Some(answer.answer);
             stored.token = Some(answer.token);
+            stored.answered_by = answer.by;
         }
         self.write_effects(answer.effect.into_iter().collect(), now);
         if rules::can_wake(self.head.status) {
@@ -325,7 +365,7 @@ impl Run {
     pub(super) fn is_stuck(&self, now: SystemTime) -> bool {
         let open = self.open_step();
         let mut questions = self.questions.values();
-        let asks = questions.any(|asked| asked.step == open && asked.answer.is_none());
+        let asks = questions.any(|asked| asked.step == open && asked.is_open());
         let receives = self
             .open_waits()
             .any(|wait| wait.class == EffectClass::Signal);

@@ -163,7 +163,9 @@ pub struct Park {
     pub effects: Vec<EffectRecord>,
     /// Questions to ask, in addition to those that are open already.
     pub questions: Vec<Question>,
-    /// The ids of those that are open, as far as the caller knows.
+    /// The ids of those that nobody is to answer any more; they are gone with their answers.
+    pub withdrawn: Vec<String>,
+    /// The ids of those about effects that are open, as far as the caller knows.
     pub asked: Vec<String>,
     /// All that the tasks of the open step wait for; what was registered and is not here is
     /// closed.
@@ -183,6 +185,7 @@ impl Park {
             results: Vec::new(),
             effects: Vec::new(),
             questions: Vec::new(),
+            withdrawn: Vec::new(),
             asked: Vec::new(),
             waits: Vec::new(),
             known: 0,

@@ -18,7 +18,8 @@ pub struct EffectRecord {
     pub task: Digest,
     /// What kind of call.
     pub class: EffectClass,
-    /// The effect's name, or the signal's; empty for a reading of the clock, and for a time.
+    /// The name of the effect, the question or the signal; empty for a reading of the clock, and for
+    /// a time.
     pub name: String,
     /// Which call of that class and name, from 0.
     pub n: u64,
@@ -114,6 +115,8 @@ impl EffectRecord {
 pub enum EffectClass {
     /// A call to the outside world, or a reading of the clock.
     Effect,
+    /// A question to somebody.
+    Question,
     /// A wait for a signal.
     Signal,
     /// A wait for a time.
@@ -121,12 +124,13 @@ pub enum EffectClass {
 }
 
 impl EffectClass {
-    const ALL: [Self; 3] = [Self::Effect, Self::Signal, Self::Time];
+    const ALL: [Self; 4] = [Self::Effect, Self::Question, Self::Signal, Self::Time];
 
     /// The word in which it is stored, e.g. `signal`. They sort as the classes do.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Effect => "effect",
+            Self::Question => "question",
             Self::Signal => "signal",
             Self::Time => "time",
         }
@@ -154,7 +158,8 @@ pub struct EffectKey {
     pub task: Digest,
     /// What kind of call.
     pub class: EffectClass,
-    /// The effect's name, or the signal's; empty for a reading of the clock, and for a time.
+    /// The name of the effect, the question or the signal; empty for a reading of the clock, and for
+    /// a time.
     pub name: String,
     /// Which call of that class and name, from 0.
     pub n: u64,
@@ -193,7 +198,8 @@ pub enum EffectKind {
     Answered,
     /// A reading of the clock.
     Clock,
-    /// A wait whose time is over: the time that was waited for has come, or nothing else had.
+    /// A wait whose time is over: the time that was waited for has come, or nothing else had. Of a
+    /// question it has the default as its response, if there was one.
     Elapsed,
 }
 

@@ -2,8 +2,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::EffectRecord;
 use super::claim::token;
+use super::{EffectClass, EffectKey, EffectRecord};
 use crate::hash::Digest;
 
 /// What kind of question.
@@ -12,7 +12,7 @@ use crate::hash::Digest;
 pub enum QuestionKind {
     /// Whether an effect that must not be repeated has happened.
     Outcome,
-    /// A node's own. Not used yet: so far only effects ask questions.
+    /// What a node asks: see [`Cx::interrupt`](crate::Cx::interrupt).
     Interrupt,
 }
 
@@ -53,7 +53,7 @@ pub struct Question {
     pub n: u64,
     /// The question as canonical JSON.
     pub question: String,
-    /// The JSON Schema of the answer, if there is one. Not used yet: none has one so far.
+    /// The JSON Schema of the answer, if there is one.
     pub schema: Option<String>,
     /// When it was asked, by the store's clock; what the caller sets is ignored.
     pub asked: SystemTime,
@@ -62,9 +62,23 @@ pub struct Question {
     pub answer: Option<String>,
     /// The token of that answer; what the caller sets is ignored.
     pub token: Option<u64>,
+    /// Until when a node's question can be answered: the deadline of its [wait](super::Wait), whatever
+    /// the caller sets.
+    pub deadline: Option<SystemTime>,
+    /// What counts as the answer of a node's question when nobody has answered by then, as canonical
+    /// JSON.
+    pub default: Option<String>,
+    /// Why a node asks again: what was wrong with the answer before.
+    pub reason: Option<String>,
+    /// Who answered, if that was said; [`DEADLINE`](Self::DEADLINE) if nobody did in time. What the
+    /// caller sets is ignored.
+    pub answered_by: Option<String>,
 }
 
 impl Question {
+    /// Who "answers" a question that nobody has answered in time.
+    pub const DEADLINE: &str = "deadline";
+
     /// An open one, the first of its name, without a schema. Set the other fields as needed.
     pub fn new(
         id: impl Into<String>,
@@ -88,7 +102,28 @@ impl Question {
             asked: SystemTime::UNIX_EPOCH,
             answer: None,
             token: None,
+            deadline: None,
+            default: None,
+            reason: None,
+            answered_by: None,
         }
+    }
+
+    /// Whether somebody is to answer it: nobody has, and its time is not over.
+    pub fn is_open(&self) -> bool {
+        self.answer.is_none() && !self.is_expired()
+    }
+
+    /// Whether nobody had answered it when its time was over.
+    pub fn is_expired(&self) -> bool {
+        self.answered_by.as_deref() == Some(Self::DEADLINE)
+    }
+
+    /// The key of the wait for its answer, if a node asks it.
+    pub fn wait(&self) -> Option<EffectKey> {
+        let key = || EffectKey::new(self.step, self.task, self.name.clone(), self.n);
+        let is_asked = self.kind == QuestionKind::Interrupt;
+        is_asked.then(|| key().of_class(EffectClass::Question))
     }
 }
 
@@ -107,6 +142,8 @@ pub struct Answer {
     pub token: u64,
     /// What the journal says of the effect from now on, if the question was about one.
     pub effect: Option<EffectRecord>,
+    /// Who answers, if that is said.
+    pub by: Option<String>,
 }
 
 impl Answer {
@@ -122,6 +159,7 @@ impl Answer {
             answer: answer.into(),
             token: token(),
             effect: None,
+            by: None,
         }
     }
 }

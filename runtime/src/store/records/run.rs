@@ -254,6 +254,8 @@ pub struct Loaded {
     pub effects: Vec<EffectRecord>,
     /// The open questions, by id.
     pub questions: Vec<Question>,
+    /// The answered ones of nodes for whose answer a task of the open step still waits, by id.
+    pub answers: Vec<Question>,
     /// What the tasks of the open step wait for, by their [keys](Wait::key).
     pub waits: Vec<Wait>,
     /// The signals that the run has not received, in the order in which they came.
@@ -270,6 +272,7 @@ impl Loaded {
             pending: Vec::new(),
             effects: Vec::new(),
             questions: Vec::new(),
+            answers: Vec::new(),
             waits: Vec::new(),
             signals: Vec::new(),
         }

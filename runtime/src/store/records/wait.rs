@@ -1,6 +1,6 @@
 use std::time::{Duration, SystemTime};
 
-use super::{EffectClass, EffectKey, EffectRecord};
+use super::{EffectClass, EffectKey, EffectRecord, Question};
 use crate::hash::Digest;
 
 /// Something that a task of the open step waits for, until it comes or its time is over.
@@ -11,9 +11,9 @@ pub struct Wait {
     pub step: u64,
     /// The task's order key.
     pub task: Digest,
-    /// What kind of thing: a signal or a time.
+    /// What kind of thing: an answer, a signal or a time.
     pub class: EffectClass,
-    /// The signal's name; empty for a time.
+    /// The name of the question or the signal; empty for a time.
     pub name: String,
     /// Which wait of that class and name, from 0.
     pub n: u64,
@@ -95,6 +95,10 @@ pub struct Registration {
     pub waits: Vec<Wait>,
     /// Those that nobody waits for any more.
     pub closed: Vec<EffectKey>,
+    /// What nodes ask with the waits, and is not asked yet.
+    pub questions: Vec<Question>,
+    /// The ids of questions that nobody is to answer any more; they are gone with their answers.
+    pub withdrawn: Vec<String>,
     /// Of waits whose time may be over: the records to write if it is, and nothing came.
     pub over: Vec<EffectRecord>,
     /// The number of the last signal that the caller knows, 0 if none.
@@ -111,6 +115,8 @@ impl Registration {
             effects: Vec::new(),
             waits: Vec::new(),
             closed: Vec::new(),
+            questions: Vec::new(),
+            withdrawn: Vec::new(),
             over: Vec::new(),
             known,
         }
@@ -193,6 +199,11 @@ pub struct Mail {
     pub signals: Vec<Signal>,
     /// The waits of the open step that the call was about, as they are registered.
     pub waits: Vec<Wait>,
+    /// The questions that the call asked, as they are stored.
+    pub questions: Vec<Question>,
+    /// The questions of nodes that are answered, and for whose answer a task of the open step still
+    /// waits.
+    pub answers: Vec<Question>,
     /// Those whose time is over, as it was recorded.
     pub over: Vec<EffectKey>,
 }
@@ -204,6 +215,8 @@ impl Mail {
             now: Some(now),
             signals: Vec::new(),
             waits: Vec::new(),
+            questions: Vec::new(),
+            answers: Vec::new(),
             over: Vec::new(),
         }
     }

@@ -1,7 +1,11 @@
 //! The step that is under way: its effects, its questions; and names of steps.
 
+use std::time::SystemTime;
+
 use super::not_next;
-use crate::store::{Answer, Commit, EffectKind, EffectRecord, Question, StoreError, Wait};
+use crate::store::{
+    Answer, Commit, EffectKind, EffectRecord, Question, QuestionKind, Status, StoreError, Wait,
+};
 
 /// Refuses effects and questions of any step but `open`, the one after the head.
 pub fn of_open_step(
@@ -70,15 +74,24 @@ pub fn stands(stored: &EffectRecord, record: &EffectRecord) -> bool {
 }
 
 /// Whether `answer` is to be written: not if that very call wrote it before. `stored` is the
-/// question, `effect` what is stored of the effect that it is about, `head` the run's last
-/// step.
+/// question, `effect` what is stored of the effect that it is about; the run has that status, and
+/// its last step is `head`. A node's question can be answered before its deadline, in a run that has
+/// not ended.
 pub fn answer(
     answer: &Answer,
     stored: Option<&Question>,
     effect: Option<&EffectRecord>,
-    head: u64,
+    (head, status): (u64, Status),
+    now: SystemTime,
 ) -> Result<bool, StoreError> {
     let (run, question) = (&answer.run, &answer.question);
+    let expired = || StoreError::QuestionExpired {
+        run: run.clone(),
+        question: question.clone(),
+    };
+    if stored.is_some_and(Question::is_expired) {
+        return Err(expired());
+    }
     if let Some(stored) = stored
         && let Some(given) = &stored.answer
     {
@@ -91,11 +104,17 @@ pub fn answer(
         });
     }
     // A question left open by a step that is closed now is not asked any more.
-    if stored.is_none_or(|stored| stored.step != head + 1) {
+    let Some(stored) = stored.filter(|stored| stored.step == head + 1) else {
         return Err(StoreError::NoSuchQuestion {
             run: run.clone(),
             question: question.clone(),
         });
+    };
+    if stored.kind == QuestionKind::Interrupt && status.is_final() {
+        return Err(StoreError::RunFinished { run: run.clone() });
+    }
+    if stored.deadline.is_some_and(|due| due <= now) {
+        return Err(expired());
     }
     of_open_step(run, head + 1, answer.effect.as_slice(), &[])?;
     match (effect, &answer.effect) {

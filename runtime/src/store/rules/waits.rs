@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::super::clock;
 use crate::store::{
-    Deadline, EffectClass, EffectKind, EffectRecord, Head, NewSignal, Signal, Status, StoreError,
-    Wait,
+    Deadline, EffectClass, EffectKind, EffectRecord, Head, NewSignal, Question, Signal, Status,
+    StoreError, Wait,
 };
 
 /// The time of an event of a run: it never goes back within the run, whatever the clock does.
@@ -57,15 +57,64 @@ pub fn is_due(wait: &Wait, now: SystemTime) -> bool {
     wait.deadline.time().is_some_and(is_due)
 }
 
+/// Whether `wait` is for the answer of `question`, and there is one.
+pub fn has_answer(wait: &Wait, question: &Question) -> bool {
+    question.answer.is_some()
+        && wait.class == EffectClass::Question
+        && question.wait().is_some_and(|key| key == wait.key())
+}
+
+/// `question` as it is asked with its wait, which is one of `waits` as they are kept; `now` is the
+/// [time of the run](time_of_run).
+pub fn asked(question: Question, waits: &[Wait], now: SystemTime) -> Question {
+    let key = question.wait();
+    let wait = waits.iter().find(|wait| Some(wait.key()) == key);
+    Question {
+        asked: now,
+        deadline: wait.and_then(|wait| wait.deadline.time()),
+        answer: None,
+        token: None,
+        answered_by: None,
+        ..question
+    }
+}
+
+/// What became of `question`, for whose answer nobody waits any more: its time was over, and the
+/// record of its wait says what counts instead.
+pub fn expired(question: Question, record: &EffectRecord) -> Question {
+    Question {
+        answer: record.response.clone(),
+        answered_by: Some(Question::DEADLINE.to_owned()),
+        ..question
+    }
+}
+
+/// What has come for a run, and no task of it has got yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Come<'a> {
+    /// The signals that it has not received.
+    pub signals: &'a [Signal],
+    /// Questions of its open step, answered ones among them.
+    pub questions: &'a [Question],
+}
+
+impl Come<'_> {
+    /// Whether something of it is for `wait`.
+    pub fn is_for(&self, wait: &Wait) -> bool {
+        self.signals.iter().any(|signal| takes(wait, signal))
+            || (self.questions.iter()).any(|question| has_answer(wait, question))
+    }
+}
+
 /// Whether the time of `wait` is over by `now`, and nothing came: nothing is `recorded` of it, and
-/// none of `signals`, which the run has not received, is for it.
+/// nothing that has `come` is for it.
 pub fn is_over(
     wait: &Wait,
     recorded: Option<&EffectRecord>,
     now: SystemTime,
-    signals: &[Signal],
+    come: Come<'_>,
 ) -> bool {
-    is_due(wait, now) && recorded.is_none() && !signals.iter().any(|signal| takes(wait, signal))
+    is_due(wait, now) && recorded.is_none() && (!come.is_for(wait) || mistake!(DefaultOverAnswer))
 }
 
 /// The latest time in a run in which `wait` was found to be over: no signal that comes later came in
@@ -86,8 +135,8 @@ pub fn is_recorded_over(recorded: Option<&EffectRecord>) -> bool {
 }
 
 /// Whether the task that stopped because of `wait` has to start again: what it waits for is there.
-pub fn is_ready(wait: &Wait, now: SystemTime, signals: &[Signal]) -> bool {
-    wait.parked && (is_due(wait, now) || signals.iter().any(|signal| takes(wait, signal)))
+pub fn is_ready(wait: &Wait, now: SystemTime, come: Come<'_>) -> bool {
+    wait.parked && (is_due(wait, now) || come.is_for(wait))
 }
 
 /// When a run with these waits wakes by itself, if it does.

@@ -35,8 +35,14 @@ pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<Pa
             .filter_map(|effect| effect.signal)
             .collect();
         unreceived.retain(|signal| !taken.contains(&signal.number));
-        if (open_waits.iter()).any(|wait| rules::is_ready(wait, now, &unreceived)) {
-            let mail = signals::mail_of(conn, run, number, park.known, now)?;
+        let mut answered = questions::of_step(conn, run, number, open)?;
+        answered.retain(|asked| !park.withdrawn.contains(&asked.id));
+        let come = rules::Come {
+            signals: &unreceived,
+            questions: &answered,
+        };
+        if (open_waits.iter()).any(|wait| rules::is_ready(wait, now, come)) {
+            let mail = signals::mail_of(conn, run, (number, open), park.known, now)?;
             return Ok(Parked::Mail(mail));
         }
     }
@@ -54,7 +60,8 @@ pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<Pa
         ])?;
     }
     effects::write(conn, number, &park.effects)?;
-    questions::ask(conn, number, &park.questions)?;
+    questions::withdraw(conn, number, &park.withdrawn)?;
+    questions::ask(conn, (run, number), &park.questions, &open_waits, time)?;
     waits::replace(conn, number, open, &open_waits)?;
     conn.prepare_cached("UPDATE runs SET updated = ?2, error = ?3 WHERE number = ?1")?
         .execute(params![number, clock::to_millis(time), park.error])?;

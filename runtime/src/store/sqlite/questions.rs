@@ -1,15 +1,17 @@
 //! What tasks ask, and the answers.
 
+use std::time::SystemTime;
+
 use rusqlite::{Connection, Params, params};
 
-use super::cells::{Cells, count};
+use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
 use super::read::number_of;
 use super::{effects, lease, sizes};
-use crate::store::{Answer, Question, QuestionKind, clock, rules};
+use crate::store::{Answer, EffectRecord, Question, QuestionKind, Wait, clock, rules};
 
 const QUESTIONS: &str = "SELECT id, kind, step, task, node, name, n, question, schema, asked, \
-     answer, token FROM questions WHERE run = ?1";
+     answer, token, due, fallback, reason, answered_by FROM questions WHERE run = ?1";
 
 pub(super) fn of_run(conn: &Connection, run: &str) -> Result<Vec<Question>, Fail> {
     let Some(number) = number_of(conn, run)? else {
@@ -26,8 +28,39 @@ pub(super) fn open(
     number: i64,
     step: u64,
 ) -> Result<Vec<Question>, Fail> {
-    let sql = format!("{QUESTIONS} AND step = ?2 AND answer IS NULL ORDER BY id");
+    let sql =
+        format!("{QUESTIONS} AND step = ?2 AND answer IS NULL AND answered_by IS NULL ORDER BY id");
     select(conn, run, &sql, [number, count(step)?])
+}
+
+/// All of a step, answered or not.
+pub(super) fn of_step(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    step: u64,
+) -> Result<Vec<Question>, Fail> {
+    let sql = format!("{QUESTIONS} AND step = ?2 ORDER BY id");
+    select(conn, run, &sql, params![number, count(step)?])
+}
+
+/// The answers that the open step still waits for.
+pub(super) fn answers(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    step: u64,
+) -> Result<Vec<Question>, Fail> {
+    if step > LAST_STEP {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "{QUESTIONS} AND step = ?2 AND kind = 'interrupt' AND answer IS NOT NULL \
+         AND EXISTS (SELECT 1 FROM waits WHERE place = ?3 AND task = questions.task \
+         AND class = 'question' AND name = questions.name AND n = questions.n) ORDER BY id"
+    );
+    let which = params![number, count(step)?, place(number, step)?];
+    select(conn, run, &sql, which)
 }
 
 fn one(conn: &Connection, run: &str, number: i64, id: &str) -> Result<Option<Question>, Fail> {
@@ -69,19 +102,32 @@ fn select(
             asked: cells.time(9)?,
             answer: cells.optional_text(10)?,
             token: cells.optional(11, Cells::bits)?,
+            deadline: cells.optional(12, Cells::time)?,
+            default: cells.optional_text(13)?,
+            reason: cells.optional_text(14)?,
+            answered_by: cells.optional_text(15)?,
             id,
         });
     }
     Ok(questions)
 }
 
-/// Asks what is not asked yet. An answer may have come while the run was driven: it is kept.
-pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Result<(), Fail> {
-    let now = clock::to_millis(clock::now());
+/// Asks what is not asked yet, with `waits` as they are kept, at that time of the run; returns all as
+/// they are stored. An answer may have come while the run was driven: it is kept.
+pub(super) fn ask(
+    conn: &Connection,
+    (run, number): (&str, i64),
+    questions: &[Question],
+    waits: &[Wait],
+    time: SystemTime,
+) -> Result<Vec<Question>, Fail> {
+    let mut asked = Vec::with_capacity(questions.len());
     for question in questions {
+        let question = rules::asked(question.clone(), waits, time);
         conn.prepare_cached(
             "INSERT OR IGNORE INTO questions (run, id, kind, step, task, node, name, n, question, \
-             schema, asked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             schema, asked, due, fallback, reason) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             number,
@@ -94,9 +140,40 @@ pub(super) fn ask(conn: &Connection, number: i64, questions: &[Question]) -> Res
             count(question.n)?,
             question.question,
             question.schema,
-            now,
+            clock::to_millis(question.asked),
+            question.deadline.map(clock::to_millis),
+            question.default,
+            question.reason,
         ])?;
+        asked.extend(one(conn, run, number, &question.id)?);
     }
+    Ok(asked)
+}
+
+/// Nobody is to answer these any more.
+pub(super) fn withdraw(conn: &Connection, number: i64, ids: &[String]) -> Result<(), Fail> {
+    for id in ids {
+        conn.prepare_cached("DELETE FROM questions WHERE run = ?1 AND id = ?2")?
+            .execute(params![number, id])?;
+    }
+    Ok(())
+}
+
+/// Nobody has answered what the wait of `record` was for.
+pub(super) fn expire(conn: &Connection, number: i64, record: &EffectRecord) -> Result<(), Fail> {
+    conn.prepare_cached(
+        "UPDATE questions SET answer = ?6, answered = due, answered_by = ?7 \
+         WHERE run = ?1 AND step = ?2 AND kind = 'interrupt' AND task = ?3 AND name = ?4 AND n = ?5",
+    )?
+    .execute(params![
+        number,
+        count(record.step)?,
+        record.task.as_bytes(),
+        record.name,
+        count(record.n)?,
+        record.response,
+        Question::DEADLINE,
+    ])?;
     Ok(())
 }
 
@@ -116,29 +193,38 @@ pub(super) fn is_one_answered(
 }
 
 pub(super) fn answer(conn: &Connection, answer: &Answer) -> Result<(), Fail> {
+    let now = clock::now();
     let run = lease::existing(conn, &answer.run)?;
     let question = one(conn, &answer.run, run.number, &answer.question)?;
     let effect = match &answer.effect {
         Some(effect) => effects::same_call(conn, &answer.run, run.number, effect)?,
         None => None,
     };
-    if !rules::answer(answer, question.as_ref(), effect.as_ref(), run.step)? {
+    if !rules::answer(
+        answer,
+        question.as_ref(),
+        effect.as_ref(),
+        (run.step, run.status),
+        now,
+    )? {
         return Ok(());
     }
     sizes::answer(answer, question.as_ref())?;
     conn.prepare_cached(
-        "UPDATE questions SET answer = ?3, answered = ?4, token = ?5 WHERE run = ?1 AND id = ?2",
+        "UPDATE questions SET answer = ?3, answered = ?4, token = ?5, answered_by = ?6 \
+         WHERE run = ?1 AND id = ?2",
     )?
     .execute(params![
         run.number,
         answer.question,
         answer.answer,
-        clock::to_millis(clock::now()),
+        clock::to_millis(now),
         answer.token.cast_signed(),
+        answer.by,
     ])?;
     effects::write(conn, run.number, answer.effect.as_slice())?;
     match rules::can_wake(run.status) {
-        true => run.wake(conn, clock::now()),
+        true => run.wake(conn, now),
         false => Ok(()),
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn load(conn: &Connection, run: &str) -> Result<Option<Loaded>, Fail>
         pending: results(conn, run, number)?,
         effects: effects::of_step(conn, run, number, open)?,
         questions: questions::open(conn, run, number, open)?,
+        answers: questions::answers(conn, run, number, open)?,
         waits: waits::of_step(conn, run, number, open)?,
         signals: signals::behind(conn, run, number, 0)?,
         head,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, count};
 use super::errors::Fail;
 use super::lease::Stored;
-use super::{heads, lease, sizes, waits};
+use super::{heads, lease, questions, sizes, waits};
 use crate::store::{Mail, NewSignal, Signal, StoreError, clock, rules};
 
 /// By that index, which has only what was not received: a run may have received any number.
@@ -45,19 +45,21 @@ pub(super) fn behind(
 
 pub(super) fn mail(conn: &Connection, run: &str, known: u64) -> Result<Mail, Fail> {
     let stored = lease::existing(conn, run)?;
-    mail_of(conn, run, stored.number, known, clock::now())
+    let open = stored.step + 1;
+    mail_of(conn, run, (stored.number, open), known, clock::now())
 }
 
-/// The same of a run that is known, at `now`.
+/// The same of a run with that number and open step, at `now`.
 pub(super) fn mail_of(
     conn: &Connection,
     run: &str,
-    number: i64,
+    (number, open): (i64, u64),
     known: u64,
     now: SystemTime,
 ) -> Result<Mail, Fail> {
     let mut mail = Mail::new(now);
     mail.signals = behind(conn, run, number, known)?;
+    mail.answers = questions::answers(conn, run, number, open)?;
     Ok(mail)
 }
 
@@ -97,8 +99,11 @@ pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> 
         return Ok(());
     }
     let waits = waits::of_step(conn, run, number, head.step + 1)?;
-    let sent = [sent];
-    match waits.iter().any(|wait| rules::is_ready(wait, now, &sent)) {
+    let come = rules::Come {
+        signals: &[sent],
+        questions: &[],
+    };
+    match waits.iter().any(|wait| rules::is_ready(wait, now, come)) {
         true => heads::set_wakes(conn, number, Some(now)),
         false => Ok(()),
     }

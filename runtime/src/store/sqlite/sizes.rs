@@ -66,9 +66,7 @@ pub(super) fn park(park: &Park) -> Result<(), Fail> {
         )?;
     }
     effects(run, &park.effects)?;
-    for question in &park.questions {
-        self::question(run, question, None)?;
-    }
+    questions(run, &park.questions)?;
     row(run, || "the error".into(), &[park.error.as_ref()])
 }
 
@@ -85,8 +83,19 @@ pub(super) fn answer(answer: &Answer, question: Option<&Question>) -> Result<(),
     effects(&answer.run, answer.effect.as_slice())
 }
 
+pub(super) fn questions(run: &str, questions: &[Question]) -> Result<(), Fail> {
+    let mut questions = questions.iter();
+    questions.try_for_each(|question| self::question(run, question, None))
+}
+
 fn question(run: &str, question: &Question, answer: Option<&String>) -> Result<(), Fail> {
-    let parts = [Some(&question.question), question.schema.as_ref(), answer];
+    let parts = [
+        Some(&question.question),
+        question.schema.as_ref(),
+        question.default.as_ref(),
+        question.reason.as_ref(),
+        answer,
+    ];
     row(run, || format!("question `{}`", question.id), &parts)
 }
 

@@ -66,6 +66,11 @@ CREATE TABLE signals (
 CREATE UNIQUE INDEX signals_by_id ON signals (run, id);
 CREATE INDEX signals_unreceived ON signals (run, number) WHERE value IS NOT NULL;
 
+ALTER TABLE questions ADD COLUMN due INTEGER;
+ALTER TABLE questions ADD COLUMN fallback TEXT;
+ALTER TABLE questions ADD COLUMN reason TEXT;
+ALTER TABLE questions ADD COLUMN answered_by TEXT;
+
 -- Whoever waited only for answers that are there by now is awake.
 UPDATE runs SET wakes = updated
 WHERE status = 'interrupted'
@@ -93,4 +98,5 @@ WHERE status NOT IN ('completed', 'cancelled', 'failed', 'running', 'paused')
              OR EXISTS (SELECT 1 FROM questions
                         WHERE questions.run = runs.number
                           AND questions.step = runs.step + 1
-                          AND questions.answer IS NULL)));
+                          AND questions.answer IS NULL
+                          AND questions.answered_by IS NULL)));

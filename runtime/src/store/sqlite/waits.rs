@@ -8,21 +8,23 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, LAST_STEP, count, place};
 use super::errors::Fail;
 use super::lease::Stored;
-use super::{effects, lease, signals, sizes};
+use super::{effects, lease, questions, signals, sizes};
 use crate::store::{Deadline, EffectClass, EffectKey, Mail, Registration, Wait, clock, rules};
 
 pub(super) fn register(conn: &Connection, asked: &Registration) -> Result<Mail, Fail> {
     let run = asked.run.as_str();
     sizes::effects(run, &asked.effects)?;
+    sizes::questions(run, &asked.questions)?;
     let (stored, _) = lease::held(conn, run, asked.epoch)?;
     let (number, open) = (stored.number, stored.step + 1);
     rules::of_open_step(run, open, &asked.effects, &[])?;
-    rules::of_open_step(run, open, &asked.over, &[])?;
+    rules::of_open_step(run, open, &asked.over, &asked.questions)?;
     rules::waits_of_open_step(run, open, &asked.waits)?;
     effects::write_news(conn, run, number, &asked.effects)?;
     for key in &asked.closed {
         close(conn, number, key)?;
     }
+    questions::withdraw(conn, number, &asked.withdrawn)?;
     let now = clock::now();
     let time = signals::time_of(conn, run, &stored, now)?;
     let kept = of_step(conn, run, number, open)?;
@@ -32,10 +34,12 @@ pub(super) fn register(conn: &Connection, asked: &Registration) -> Result<Mail, 
         put(conn, number, &wait)?;
         waits.push(wait);
     }
+    let kept = of_step(conn, run, number, open)?;
     Ok(Mail {
         waits,
+        questions: questions::ask(conn, (run, number), &asked.questions, &kept, time)?,
         over: end(conn, asked, &stored, now)?,
-        ..signals::mail_of(conn, run, number, asked.known, now)?
+        ..signals::mail_of(conn, run, (number, open), asked.known, now)?
     })
 }
 
@@ -51,17 +55,26 @@ fn end(
     }
     let run = asked.run.as_str();
     let number = stored.number;
-    let waits = of_step(conn, run, number, stored.step + 1)?;
+    let open = stored.step + 1;
+    let waits = of_step(conn, run, number, open)?;
     let unreceived = signals::behind(conn, run, number, 0)?;
+    let answers = questions::answers(conn, run, number, open)?;
+    let come = rules::Come {
+        signals: &unreceived,
+        questions: &answers,
+    };
     let (mut over, mut latest) = (Vec::new(), stored.updated);
     for record in &asked.over {
         let key = record.key();
         let recorded = effects::same_call(conn, run, number, record)?;
         let recorded = recorded.as_ref();
-        let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, &unreceived);
+        let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, come);
         if let Some(wait) = same(&waits, &key).filter(is_over) {
             latest = rules::time_after(wait, latest);
             close(conn, number, &key)?;
+            if record.class == EffectClass::Question {
+                questions::expire(conn, number, record)?;
+            }
             effects::write(conn, number, slice::from_ref(record))?;
             over.push(key);
         } else if rules::is_recorded_over(recorded) {

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::run::Run;
-use crate::store::{Status, Store, StoreError};
+use crate::store::{QuestionKind, Status, Store, StoreError};
 use crate::testing::StoreCall;
 
 /// After this many driving calls a run counts as endless. A crash or a lost answer takes a second
@@ -57,7 +57,7 @@ impl Played {
 /// What became of a driving call.
 enum Driven<S> {
     /// It returned.
-    Ended(Result<Run<S>, Error>),
+    Ended(Box<Result<Run<S>, Error>>),
     /// Its process died, or something was found.
     Died,
 }
@@ -88,8 +88,10 @@ where
                 return Err(found);
             }
             let result = match driven {
-                Driven::Ended(Err(error)) if is_lost(&error) => continue,
-                Driven::Ended(result) => result,
+                Driven::Ended(result) => match *result {
+                    Err(error) if is_lost(&error) => continue,
+                    result => result,
+                },
                 Driven::Died => {
                     drop(engine);
                     process.bury().await.map_err(failed)?;
@@ -142,7 +144,7 @@ where
             }
             match polled {
                 _ if process.store.is_dead() => Poll::Ready(Driven::Died),
-                Poll::Ready(result) => Poll::Ready(Driven::Ended(result)),
+                Poll::Ready(result) => Poll::Ready(Driven::Ended(Box::new(result))),
                 Poll::Pending => Poll::Pending,
             }
         });
@@ -157,6 +159,7 @@ where
         let questions = questions.map_err(|error| failed(Error::from_store(RUN, error)))?;
         let truths: Vec<_> = questions
             .iter()
+            .filter(|asked| asked.kind == QuestionKind::Outcome)
             .filter_map(|asked| Some((&asked.id, stage.truth(asked)?)))
             .collect();
         if truths.is_empty() {

@@ -160,18 +160,16 @@ pub(super) fn journal(run: &str, epoch: u64, effects: Vec<EffectRecord>) -> Reco
 
 pub(super) fn question(run: &str, step: u64, id: &str) -> Question {
     Question {
-        id: id.to_owned(),
-        kind: QuestionKind::Interrupt,
-        step,
-        task: digest("task", run, step),
-        node: "plan".to_owned(),
-        name: format!("the name of {id}"),
-        n: 0,
-        question: format!(r#"{{"asks":"{id}"}}"#),
         schema: Some(r#"{"type":"boolean"}"#.to_owned()),
-        asked: SystemTime::UNIX_EPOCH,
-        answer: None,
-        token: None,
+        ..Question::new(
+            id,
+            QuestionKind::Interrupt,
+            step,
+            digest("task", run, step),
+            "plan",
+            format!("the name of {id}"),
+            format!(r#"{{"asks":"{id}"}}"#),
+        )
     }
 }
 
