@@ -108,7 +108,14 @@ async fn a_run_and_its_history() {
             (&json!("interrupted"), &json!(2))
         );
         let asked = &shown["interrupts"][0];
-        assert_eq!(keys(asked), ["id", "name", "node", "question"]);
+        assert_eq!(
+            keys(asked),
+            ["asked", "id", "kind", "name", "node", "question", "run"]
+        );
+        assert_eq!(
+            (&asked["kind"], &asked["run"]),
+            (&json!("outcome"), &json!("order"))
+        );
         let question = json!({
             "effect": "order", "request": r#""one""#, "reason": "no line", "expects": "alloc::string::String",
         });
