@@ -23,7 +23,7 @@ fn refused(error: Error) -> (String, String) {
             ..
         } => {
             assert_eq!(run, "run");
-            (format!("{node}: {wait}"), reason.to_owned())
+            (format!("{node}: {wait}"), reason.to_string())
         }
         other => panic!("{other:?}"),
     }
