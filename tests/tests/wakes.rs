@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use superstep::prelude::*;
 use superstep::store::{NewSignal, StoreExt};
 use superstep::{Outcome, WaitKind};
-use superstep_tests::lab::{Findings, Lab, Outside, one, seen};
+use superstep_tests::lab::{Findings, Lab, Outside, one, seen, take_over};
 use superstep_tests::{Moment, Place, clocked, stores, well};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -291,4 +291,53 @@ async fn what_was_received_cannot_be_altered() {
     conn.execute("UPDATE effects SET seen = 0 WHERE class = 'signal'", [])
         .unwrap();
     engine.replay("run").await.unwrap();
+}
+
+/// Whoever received it had it on record, and died before it had told the store that it waits no
+/// more: what comes next starts the task, which has it.
+#[tokio::test]
+async fn what_was_received_before_a_crash_is_not_waited_for() {
+    for place in stores() {
+        let lab = Lab::new(|cx, outside, item| {
+            Box::pin(async move {
+                if cx.attempt() == 1 {
+                    return Err(NodeError::transient("once"));
+                }
+                outside.journal.note(format_args!("{item} starts"));
+                let word: String = cx.receive("word").await;
+                let call = cx.effect("call", &item).run(|| async {
+                    outside.pass().await;
+                    outside.call("call").await
+                });
+                Ok(format!("{word} {} {}", call.await?, cx.attempt()))
+            })
+        });
+        let engine = lab.engine(&place);
+        engine.run("run", Findings::of(1, 2)).await.unwrap();
+        engine.signal("run", "word", "one").await.unwrap();
+        lab.outside.crash(engine.resume("run")).await;
+        let loaded = place.store.load("run").await.unwrap().unwrap();
+        assert_eq!(
+            (loaded.waits.len(), loaded.effects.len()),
+            (2, 1),
+            "both are there"
+        );
+        lab.outside.journal.take();
+
+        let run = take_over(&lab.engine(&place), "run").await.unwrap();
+        assert_eq!((run.status(), run.waits().len()), (Status::Interrupted, 1));
+        assert_eq!(
+            lab.outside.journal.take(),
+            ["0 starts", "called call"],
+            "{place:?}"
+        );
+        engine.signal("run", "word", "two").await.unwrap();
+        let run = lab.engine(&place).resume("run").await.unwrap();
+        assert_eq!(
+            seen(&run),
+            ["one 1 2", "two 2 2"],
+            "in the attempt that waited"
+        );
+        engine.replay("run").await.unwrap();
+    }
 }

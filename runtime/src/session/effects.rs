@@ -46,6 +46,7 @@ impl OpenEffects {
             mem::take(&mut loaded.waits),
             [of_nodes, mem::take(&mut loaded.answers)].concat(),
             mem::take(&mut loaded.signals),
+            &loaded.effects,
         );
         let effects = Self::new(mem::take(&mut loaded.effects), of_effects);
         let mut open = Self { waits, ..effects };

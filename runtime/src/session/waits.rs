@@ -30,6 +30,8 @@ pub(super) struct OpenWaits {
     asked: BTreeSet<EffectKey>,
     /// The ids of questions that nobody is to answer any more.
     withdrawn: Vec<String>,
+    /// The attempts of tasks that had what they waited for on record when the run was loaded.
+    begun: BTreeMap<Digest, u32>,
     /// Whoever fetches what comes, if there is nothing to wait for yet.
     postman: Option<Waker>,
 }
@@ -64,12 +66,23 @@ pub(super) struct News {
 }
 
 impl OpenWaits {
-    /// What is stored of it; `questions` are those of nodes.
+    /// What is stored of it, beside the `effects` of the open step; `questions` are those of nodes.
+    /// Whoever received something and died before it told the store that it waits no more has left the
+    /// wait and the record: what it had does not come again, so its task starts.
     pub(super) fn stored(
         waits: Vec<Wait>,
         mut questions: Vec<Question>,
         inbox: Vec<Signal>,
+        effects: &[EffectRecord],
     ) -> Self {
+        let came = |wait: &Wait| effects.iter().any(|record| record.key() == wait.key());
+        let (over, mut waits): (Vec<Wait>, Vec<Wait>) = waits.into_iter().partition(came);
+        let begun: BTreeMap<Digest, u32> = (over.iter())
+            .map(|wait| (wait.task, wait.attempt))
+            .collect();
+        for wait in &mut waits {
+            wait.parked &= !begun.contains_key(&wait.task);
+        }
         let open = waits.into_iter().map(|wait| {
             let key = Some(wait.key());
             let place = questions.iter().position(|asked| asked.wait() == key);
@@ -85,6 +98,8 @@ impl OpenWaits {
             open: open.collect(),
             known: inbox.last().map_or(0, |signal| signal.number),
             inbox,
+            closed: over.iter().map(Wait::key).collect(),
+            begun,
             ..Self::default()
         }
     }
@@ -96,6 +111,7 @@ impl OpenWaits {
             closed: Vec::new(),
             asked: BTreeSet::new(),
             withdrawn: Vec::new(),
+            begun: BTreeMap::new(),
             ..self
         }
     }
@@ -383,7 +399,10 @@ impl OpenWaits {
     pub(super) fn rests(&mut self, task: Digest) -> Option<(u32, bool)> {
         let own = self.open.iter().filter(|(call, _)| call.task == task);
         let mut own = own.map(|(_, open)| open).peekable();
-        let attempt = own.peek()?.wait.attempt;
+        let Some(first) = own.peek() else {
+            return self.begun.remove(&task).map(|attempt| (attempt, false));
+        };
+        let attempt = first.wait.attempt;
         let rests = own.all(|open| open.wait.parked && !open.is_called);
         let rests = rests && !mistake!(RestlessWaits);
         if !rests {
@@ -436,6 +455,7 @@ impl OpenWaits {
         for open in self.open.values_mut() {
             (open.wait.parked, open.wait.attempt) = (false, 1);
         }
+        self.begun.clear();
     }
 
     /// When the next one is over, by the store's clock, and what that clock said last; `waker` is
