@@ -1,3 +1,4 @@
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -280,7 +281,7 @@ pub(super) async fn a_signal_counts_for_a_wait_until_its_deadline(store: Arc<imp
     let kept = registered(&*store, &lease, vec![asked.clone()]).await;
     clock_after(&*store, due(&kept[0])).await;
     assert_eq!(
-        over(&*store, &lease, &[asked.clone()]).await.over,
+        over(&*store, &lease, slice::from_ref(&asked)).await.over,
         [asked.key()]
     );
     done(store.signal(signal("run", "4", "asked")).await);
