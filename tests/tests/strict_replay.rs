@@ -55,7 +55,8 @@ async fn contents(place: &Place) -> String {
             .await
             .unwrap();
         let questions = place.store.questions(run).await.unwrap();
-        let loaded = place.store.load(run).await.unwrap();
+        let mut loaded = place.store.load(run).await.unwrap().unwrap();
+        loaded.now = std::time::SystemTime::UNIX_EPOCH; // it passes
         all += &format!("{head:?} {steps:?} {effects:?} {questions:?} {loaded:?}");
     }
     all

@@ -154,6 +154,8 @@ impl<'a> Effect<'a> {
         match self.look(journal, &request, false)? {
             Look::Known(result) => self.settled(journal, result).await,
             Look::New => {
+                // What the node got before comes first, as long as it asks for that.
+                self.in_turn().await;
                 let _flight = self.log().fly();
                 self.flush(journal).await?;
                 match self.made(&request, false, f).await {
@@ -593,7 +595,10 @@ impl AtMostOnce<'_> {
         effect.expect::<T>(journal);
         match effect.look(journal, &request, true)? {
             Look::Known(result) => return effect.settled(journal, result).await,
-            Look::New => effect.pass_over_none(journal).await?,
+            Look::New => {
+                effect.in_turn().await;
+                effect.pass_over_none(journal).await?;
+            }
             Look::Unknown(reason) => return effect.ask(journal, &request, &reason).await,
             Look::Never => return effect.never().await,
         }

@@ -610,11 +610,8 @@ struct QuestionText<'a> {
 }
 
 /// What a task has on record, in the order in which it got it; nothing of one that has not
-/// waited.
-pub(crate) fn in_order<'a>(records: impl Iterator<Item = &'a EffectRecord> + Clone) -> Vec<CallId> {
-    if !records.clone().any(|record| record.class.is_wait()) {
-        return Vec::new();
-    }
+/// waited, and so keeps no order. It has also if nothing of what it waits for has come yet.
+pub(crate) fn in_order<'a>(records: impl Iterator<Item = &'a EffectRecord>) -> Vec<CallId> {
     let seen = records.filter_map(|record| Some((record.seen?, Call::of(record).id())));
     let mut seen: Vec<(u32, CallId)> = seen.collect();
     seen.sort();
