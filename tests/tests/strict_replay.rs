@@ -55,8 +55,7 @@ async fn contents(place: &Place) -> String {
             .await
             .unwrap();
         let questions = place.store.questions(run).await.unwrap();
-        let mut loaded = place.store.load(run).await.unwrap().unwrap();
-        loaded.now = std::time::SystemTime::UNIX_EPOCH; // it passes
+        let loaded = place.store.load(run).await.unwrap();
         all += &format!("{head:?} {steps:?} {effects:?} {questions:?} {loaded:?}");
     }
     all
