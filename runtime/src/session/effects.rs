@@ -109,8 +109,9 @@ impl OpenEffects {
         // Another failure is kept for replays, and for the attempt that saw it and has waited since,
         // whether or not anything has come. Asked for something else, after a correction, it is tried
         // again.
-        let is_read_again =
+        let is_seen =
             record.seen.is_some() && record.attempt == attempt && record.request == request.digest;
+        let is_read_again = is_seen && self.keeps_order(call.task);
         let is_tried_again =
             record.kind == EffectKind::Failed && refusal.is_none() && !is_read_again;
         if is_tried_again || record.kind == EffectKind::Clock || mistake!(EffectCalledAgain) {
@@ -157,6 +158,12 @@ impl OpenEffects {
         Some(call.clone())
     }
 
+    /// Whether `task` has waited, also if nothing has come for it yet: then its records say what it
+    /// has seen, and in which order.
+    fn keeps_order(&self, task: Digest) -> bool {
+        self.has_waited(task) || self.waits.has(task)
+    }
+
     /// Whether something of a wait is on record of `task`.
     fn has_waited(&self, task: Digest) -> bool {
         self.of(task).any(|(call, _)| call.class.is_wait())
@@ -164,7 +171,10 @@ impl OpenEffects {
 
     /// See [`EffectJournal::order`](crate::cx::EffectJournal::order).
     pub(super) fn order(&self, task: Digest) -> Vec<CallId> {
-        in_order(self.of(task).map(|(_, record)| record))
+        match self.keeps_order(task) {
+            true => by_seen(self.of(task).map(|(_, record)| record)),
+            false => Vec::new(),
+        }
     }
 
     /// What a wait has come to.
@@ -251,10 +261,13 @@ impl OpenEffects {
         self.waits.stop(by, task, &open);
     }
 
-    /// `task` is tried again: what it saw, if it has waited, is in no order any more, and failures
+    /// `task` is tried again, if it has waited: what it saw is in no order any more, and failures
     /// are tried again.
     pub(super) fn retry(&mut self, task: Digest) {
         self.waits.start(task);
+        if !self.keeps_order(task) {
+            return;
+        }
         let seen = self.of(task).filter(|(_, record)| record.seen.is_some());
         let unseen = seen.map(|(_, record)| EffectRecord {
             seen: None,
@@ -610,8 +623,15 @@ struct QuestionText<'a> {
 }
 
 /// What a task has on record, in the order in which it got it; nothing of one that has not
-/// waited, and so keeps no order. It has also if nothing of what it waits for has come yet.
-pub(crate) fn in_order<'a>(records: impl Iterator<Item = &'a EffectRecord>) -> Vec<CallId> {
+/// received anything.
+pub(crate) fn in_order<'a>(records: impl Iterator<Item = &'a EffectRecord> + Clone) -> Vec<CallId> {
+    match records.clone().any(|record| record.class.is_wait()) {
+        true => by_seen(records),
+        false => Vec::new(),
+    }
+}
+
+fn by_seen<'a>(records: impl Iterator<Item = &'a EffectRecord>) -> Vec<CallId> {
     let seen = records.filter_map(|record| Some((record.seen?, Call::of(record).id())));
     let mut seen: Vec<(u32, CallId)> = seen.collect();
     seen.sort();

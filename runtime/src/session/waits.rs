@@ -116,6 +116,11 @@ impl OpenWaits {
         }
     }
 
+    /// Whether `task` waits.
+    pub(super) fn has(&self, task: Digest) -> bool {
+        self.open.keys().any(|call| call.task == task)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
