@@ -257,4 +257,5 @@ WHERE status NOT IN ('completed', 'cancelled', 'failed', 'running', 'paused')
              OR EXISTS (SELECT 1 FROM questions
                         WHERE questions.run = runs.number
                           AND questions.step = runs.step + 1
-                          AND questions.answer IS NULL)));
+                          AND questions.answer IS NULL
+                          AND questions.answered_by IS NULL)));
