@@ -61,10 +61,12 @@ async fn are_soon(store: &SqliteStore, filters: &[(RunFilter, usize)]) {
 }
 
 /// Makes `MANY` runs out of the existing one. One in ten thousand has failed, and another
-/// belongs to another graph.
-fn multiply(path: &Path) {
-    let columns = "fingerprint, version, seed, created, updated, step, turn, turn_step, chain, epoch, \
-                   lapses, pruned, counted_from";
+/// belongs to another graph. `lapses` is the name that the schema has for when a lease ends.
+fn multiply(path: &Path, lapses: &str) {
+    let columns = format!(
+        "fingerprint, version, seed, created, updated, step, turn, turn_step, chain, epoch, {lapses}, \
+         pruned, counted_from"
+    );
     let database = Connection::open(path).unwrap();
     let made = database
         .execute(
@@ -88,7 +90,7 @@ async fn filled() -> (TempDir, PathBuf) {
     let engine = Engine::builder(Counting).store(store).build().unwrap();
     engine.run("run", Count::default()).await.unwrap();
     drop(engine);
-    multiply(&path);
+    multiply(&path, "lapses");
     (folder, path)
 }
 
@@ -151,7 +153,7 @@ async fn the_first_page_of_an_older_schema_is_there_soon() {
     let path = folder.path().join("runs.db");
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/v3.sqlite");
     fs::copy(golden, &path).unwrap();
-    multiply(&path);
+    multiply(&path, "expires");
     let store = SqliteStore::open_read_only(&path).unwrap();
     are_soon(&store, &[(RunFilter::new(), 50)]).await;
     let failed = RunFilter::new().graph("Counting").status(Status::Failed);

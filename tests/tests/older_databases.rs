@@ -457,6 +457,10 @@ const TO_SCHEMA_5: &str = "
     DROP INDEX runs_by_wakes;
     ALTER TABLE runs DROP COLUMN wakes;
     ALTER TABLE runs RENAME COLUMN lapses TO expires;
+    ALTER TABLE questions DROP COLUMN due;
+    ALTER TABLE questions DROP COLUMN fallback;
+    ALTER TABLE questions DROP COLUMN reason;
+    ALTER TABLE questions DROP COLUMN answered_by;
     CREATE TABLE effects_before (
         place    INTEGER NOT NULL,
         run      INTEGER AS (place >> 32),
