@@ -138,7 +138,7 @@ fn fill(bench: &Bench, store: impl Store, runs: usize) -> Outcome {
 /// Copies the row of the first run.
 fn multiply(path: &Path) -> Outcome {
     let columns = "graph, fingerprint, version, seed, created, updated, step, turn, turn_step, \
-                   counted_from, chain, epoch, expires";
+                   counted_from, chain, epoch, lapses";
     let sql = format!(
         "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {MANY}) \
          INSERT INTO runs (id, status, {columns}) \
