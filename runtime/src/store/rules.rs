@@ -34,8 +34,8 @@ pub use list::{beyond, cut, first_step, is_listed, statuses};
 pub use open_step::{answer, at_head, label, of_open_step, stands, waits_of_open_step};
 pub use prune::{History, candidates, droppable, is_prunable, pruned_before, stands_on};
 pub use waits::{
-    Come, asked, can_wake, expired, has_answer, is_due, is_over, is_ready, is_recorded_over,
-    registered, signal, takes, time_after, time_of_run, wakes,
+    Come, asked, can_wake, expired, has_answer, is_called, is_due, is_over, is_ready,
+    is_recorded_over, registered, signal, takes, time_after, time_of_run, wakes,
 };
 
 pub use super::clock::whole;

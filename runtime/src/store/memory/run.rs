@@ -268,7 +268,12 @@ impl Run {
 
     pub(super) fn signal(&mut self, signal: NewSignal, now: SystemTime) -> Result<(), StoreError> {
         let is_known = self.mailbox.knows(&signal.id);
-        if !rules::signal(&self.head, &signal, is_known, self.mailbox.unreceived())? {
+        if !rules::signal(
+            self.head.status,
+            &signal,
+            is_known,
+            self.mailbox.unreceived(),
+        )? {
             return Ok(());
         }
         let sent = self.mailbox.put(signal, self.time(now));
@@ -300,22 +305,12 @@ impl Run {
         let registered =
             |wait: &Wait| rules::registered(wait.clone(), self.waits.get(&wait.key()), time);
         let waits: Vec<Wait> = park.waits.iter().map(registered).collect();
-        let mut unreceived = self.mailbox.behind(0);
-        let taken: BTreeSet<u64> = park
-            .effects
-            .iter()
-            .filter_map(|effect| effect.signal)
-            .collect();
-        unreceived.retain(|signal| !taken.contains(&signal.number));
-        let mut answered: Vec<Question> = self.questions.values().cloned().collect();
-        answered.retain(|asked| !park.withdrawn.contains(&asked.id));
-        let come = rules::Come {
-            signals: &unreceived,
-            questions: &answered,
-        };
         let waits_on = rules::can_wake(park.status);
-        if waits_on && waits.iter().any(|wait| rules::is_ready(wait, now, come)) {
-            return Ok(Parked::Mail(self.mail(park.known, now)));
+        if waits_on && !waits.is_empty() {
+            let questions = self.questions.values().cloned().collect();
+            if rules::is_called(&park, &waits, now, self.mailbox.behind(0), questions) {
+                return Ok(Parked::Mail(self.mail(park.known, now)));
+            }
         }
         let answered = |id: &String| {
             let asked = self.questions.get(id);

@@ -1,10 +1,11 @@
 //! What tasks wait for: until when, and whether it is there.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use super::super::clock;
 use crate::store::{
-    Deadline, EffectClass, EffectKind, EffectRecord, Head, NewSignal, Question, Signal, Status,
+    Deadline, EffectClass, EffectKind, EffectRecord, NewSignal, Park, Question, Signal, Status,
     StoreError, Wait,
 };
 
@@ -139,6 +140,28 @@ pub fn is_ready(wait: &Wait, now: SystemTime, come: Come<'_>) -> bool {
     wait.parked && (is_due(wait, now) || come.is_for(wait))
 }
 
+/// Whether a run must not be parked with these `waits`, as they are kept: what one of its tasks stopped
+/// for is there, among the `signals` and `questions` of the run that it does not take or withdraw
+/// with the same write.
+pub fn is_called(
+    park: &Park,
+    waits: &[Wait],
+    now: SystemTime,
+    mut signals: Vec<Signal>,
+    mut questions: Vec<Question>,
+) -> bool {
+    let taken: BTreeSet<u64> = (park.effects.iter())
+        .filter_map(|effect| effect.signal)
+        .collect();
+    signals.retain(|signal| !taken.contains(&signal.number));
+    questions.retain(|asked| !park.withdrawn.contains(&asked.id));
+    let come = Come {
+        signals: &signals,
+        questions: &questions,
+    };
+    waits.iter().any(|wait| is_ready(wait, now, come))
+}
+
 /// When a run with these waits wakes by itself, if it does.
 pub fn wakes<'a>(waits: impl Iterator<Item = &'a Wait>) -> Option<SystemTime> {
     let parked = waits.filter(|wait| wait.parked);
@@ -150,19 +173,19 @@ pub const fn can_wake(status: Status) -> bool {
     matches!(status, Status::Interrupted | Status::Sleeping)
 }
 
-/// Whether a signal is to be kept, for a run with that `head` that has not received `unreceived`
+/// Whether a signal is to be kept, for a run with that `status` that has not received `unreceived`
 /// others; not if it `is_known`, since it came before.
 pub fn signal(
-    head: &Head,
+    status: Status,
     signal: &NewSignal,
     is_known: bool,
     unreceived: u64,
 ) -> Result<bool, StoreError> {
-    let run = || head.run.clone();
+    let run = || signal.run.clone();
     if is_known {
         return Ok(false);
     }
-    if head.status.is_final() {
+    if status.is_final() {
         return Err(StoreError::RunFinished { run: run() });
     }
     if unreceived >= signal.most {

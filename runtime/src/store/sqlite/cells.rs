@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 
 use super::errors::{Fail, backend};
 use crate::hash::Digest;
-use crate::store::{Page, StoreError, clock};
+use crate::store::{EffectKey, Page, StoreError, clock};
 
 /// Steps and run numbers share one integer, 32 bits each (31 for the run).
 const STEP_BITS: u32 = 32;
@@ -28,6 +28,19 @@ pub(super) fn place(run: i64, step: u64) -> Result<i64, Fail> {
 pub(super) fn count(number: u64) -> Result<i64, Fail> {
     i64::try_from(number)
         .map_err(|_| backend(format!("{number} is more than this store can count")).into())
+}
+
+/// The row of a call of a task, in each table that has one.
+pub(super) const OF_CALL: &str = "place = ?1 AND task = ?2 AND class = ?3 AND name = ?4 AND n = ?5";
+
+/// What [`OF_CALL`] asks for.
+pub(super) fn of_call(
+    run: i64,
+    key: &EffectKey,
+) -> Result<(i64, &[u8; 32], &'static str, &str, i64), Fail> {
+    let place = place(run, key.step)?;
+    let (task, class) = (key.task.as_bytes(), key.class.as_str());
+    Ok((place, task, class, &key.name, count(key.n)?))
 }
 
 /// How many rows show what is on a page, and whether something follows.

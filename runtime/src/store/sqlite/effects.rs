@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Params, params};
 use std::slice;
 
-use super::cells::{Cells, LAST_STEP, count, one_more, place};
+use super::cells::{Cells, LAST_STEP, OF_CALL, count, of_call, one_more, place};
 use super::errors::Fail;
 use super::lineage::gather;
 use super::{lease, signals, sizes};
@@ -41,16 +41,9 @@ pub(super) fn same_call(
     number: i64,
     record: &EffectRecord,
 ) -> Result<Option<EffectRecord>, Fail> {
-    let sql =
-        format!("{EFFECTS} WHERE place = ?1 AND task = ?2 AND class = ?3 AND name = ?4 AND n = ?5");
-    let call = params![
-        place(number, record.step)?,
-        record.task.as_bytes(),
-        record.class.as_str(),
-        record.name,
-        count(record.n)?,
-    ];
-    Ok(select(conn, run, &sql, call)?.pop())
+    let sql = format!("{EFFECTS} WHERE {OF_CALL}");
+    let key = record.key();
+    Ok(select(conn, run, &sql, of_call(number, &key)?)?.pop())
 }
 
 /// Writes effects that were already checked to belong to the open step.
@@ -85,18 +78,9 @@ pub(super) fn write(conn: &Connection, number: i64, effects: &[EffectRecord]) ->
 }
 
 pub(super) fn remove(conn: &Connection, number: i64, keys: &[EffectKey]) -> Result<(), Fail> {
+    let sql = format!("DELETE FROM effects WHERE {OF_CALL}");
     for key in keys {
-        conn.prepare_cached(
-            "DELETE FROM effects \
-             WHERE place = ?1 AND task = ?2 AND class = ?3 AND name = ?4 AND n = ?5",
-        )?
-        .execute(params![
-            place(number, key.step)?,
-            key.task.as_bytes(),
-            key.class.as_str(),
-            key.name,
-            count(key.n)?,
-        ])?;
+        conn.prepare_cached(&sql)?.execute(of_call(number, key)?)?;
     }
     Ok(())
 }

@@ -27,9 +27,14 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// Whether something that it waits for is there already.
+    pub(super) fn is_awake(&self, now: SystemTime) -> bool {
+        self.wakes.is_some_and(|wakes| wakes <= now)
+    }
+
     /// Something that it waits for is there.
     pub(super) fn wake(&self, conn: &Connection, now: SystemTime) -> Result<(), Fail> {
-        if self.wakes.is_some_and(|wakes| wakes <= now) {
+        if self.is_awake(now) {
             return Ok(());
         }
         heads::set_wakes(conn, self.number, Some(now))

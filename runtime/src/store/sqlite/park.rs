@@ -1,7 +1,5 @@
 //! What is kept when a step stays open.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, params};
 
 use super::cells::count;
@@ -28,20 +26,9 @@ pub(super) fn park(conn: &Connection, owners: &Owners, park: &Park) -> Result<Pa
     let open_waits: Vec<Wait> = park.waits.iter().map(registered).collect();
     let waits_on = rules::can_wake(park.status);
     if waits_on && !open_waits.is_empty() {
-        let mut unreceived = signals::behind(conn, run, number, 0)?;
-        let taken: BTreeSet<u64> = park
-            .effects
-            .iter()
-            .filter_map(|effect| effect.signal)
-            .collect();
-        unreceived.retain(|signal| !taken.contains(&signal.number));
-        let mut answered = questions::of_step(conn, run, number, open)?;
-        answered.retain(|asked| !park.withdrawn.contains(&asked.id));
-        let come = rules::Come {
-            signals: &unreceived,
-            questions: &answered,
-        };
-        if (open_waits.iter()).any(|wait| rules::is_ready(wait, now, come)) {
+        let unreceived = signals::behind(conn, run, number, 0)?;
+        let asked = questions::of_step(conn, run, number, open)?;
+        if rules::is_called(park, &open_waits, now, unreceived, asked) {
             let mail = signals::mail_of(conn, run, (number, open), park.known, now)?;
             return Ok(Parked::Mail(mail));
         }

@@ -57,7 +57,7 @@ fn lists() -> Vec<(String, &'static str)> {
             "SELECT id FROM runs WHERE wakes <= ?1 ORDER BY wakes LIMIT ?2".to_owned(),
             "INDEX runs_by_wakes",
         ),
-        (waits::OF_STEP.to_owned(), "PRIMARY KEY"),
+        (waits::within(), "PRIMARY KEY"),
         (signals::BEHIND.to_owned(), "INDEX signals_unreceived"),
         (signals::UNRECEIVED.to_owned(), "INDEX signals_unreceived"),
         (signals::WITH_ID.to_owned(), "COVERING INDEX signals_by_id"),

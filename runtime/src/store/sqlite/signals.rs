@@ -7,8 +7,8 @@ use rusqlite::{Connection, params};
 use super::cells::{Cells, count};
 use super::errors::Fail;
 use super::lease::Stored;
-use super::{heads, lease, questions, sizes, waits};
-use crate::store::{Mail, NewSignal, Signal, StoreError, clock, rules};
+use super::{lease, questions, sizes, waits};
+use crate::store::{Mail, NewSignal, Signal, clock, rules};
 
 /// By that index, which has only what was not received: a run may have received any number.
 pub(super) const BEHIND: &str = "SELECT number, name, value, sent FROM signals \
@@ -66,14 +66,12 @@ pub(super) fn mail_of(
 pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> {
     sizes::signal(signal)?;
     let run = signal.run.as_str();
-    let Some((number, head)) = heads::numbered_head(conn, run)? else {
-        let run = run.to_owned();
-        return Err(StoreError::NoSuchRun { run }.into());
-    };
+    let stored = lease::existing(conn, run)?;
+    let number = stored.number;
     let is_known = conn
         .prepare_cached(WITH_ID)?
         .exists(params![number, signal.id])?;
-    if !rules::signal(&head, signal, is_known, unreceived(conn, number)?)? {
+    if !rules::signal(stored.status, signal, is_known, unreceived(conn, number)?)? {
         return Ok(());
     }
     let now = clock::now();
@@ -82,7 +80,7 @@ pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> 
         number: last.map_or(0, |(last, _)| last) + 1,
         name: signal.name.clone(),
         value: signal.value.clone(),
-        sent: time_after(now, head.updated, last),
+        sent: time_after(now, stored.updated, last),
     };
     conn.prepare_cached(
         "INSERT INTO signals (run, number, id, name, value, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -95,16 +93,16 @@ pub(super) fn signal(conn: &Connection, signal: &NewSignal) -> Result<(), Fail> 
         sent.value,
         clock::to_millis(sent.sent)
     ])?;
-    if !rules::can_wake(head.status) || head.wakes.is_some_and(|wakes| wakes <= now) {
+    if !rules::can_wake(stored.status) || stored.is_awake(now) {
         return Ok(());
     }
-    let waits = waits::of_step(conn, run, number, head.step + 1)?;
+    let waits = waits::of_step(conn, run, number, stored.step + 1)?;
     let come = rules::Come {
         signals: &[sent],
         questions: &[],
     };
     match waits.iter().any(|wait| rules::is_ready(wait, now, come)) {
-        true => heads::set_wakes(conn, number, Some(now)),
+        true => stored.wake(conn, now),
         false => Ok(()),
     }
 }

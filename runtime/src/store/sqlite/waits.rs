@@ -3,13 +3,15 @@
 use std::slice;
 use std::time::SystemTime;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Params, params};
 
-use super::cells::{Cells, LAST_STEP, count, place};
+use super::cells::{Cells, LAST_STEP, OF_CALL, count, of_call, place};
 use super::errors::Fail;
 use super::lease::Stored;
 use super::{effects, lease, questions, signals, sizes};
-use crate::store::{Deadline, EffectClass, EffectKey, Mail, Registration, Wait, clock, rules};
+use crate::store::{
+    Deadline, EffectClass, EffectKey, Mail, Question, Registration, Wait, clock, rules,
+};
 
 pub(super) fn register(conn: &Connection, asked: &Registration) -> Result<Mail, Fail> {
     let run = asked.run.as_str();
@@ -27,17 +29,20 @@ pub(super) fn register(conn: &Connection, asked: &Registration) -> Result<Mail, 
     questions::withdraw(conn, number, &asked.withdrawn)?;
     let now = clock::now();
     let time = signals::time_of(conn, run, &stored, now)?;
-    let kept = of_step(conn, run, number, open)?;
     let mut waits = Vec::with_capacity(asked.waits.len());
     for wait in &asked.waits {
-        let wait = rules::registered(wait.clone(), same(&kept, &wait.key()), time);
+        let kept = of_key(conn, run, number, &wait.key())?;
+        let wait = rules::registered(wait.clone(), kept.as_ref(), time);
         put(conn, number, &wait)?;
         waits.push(wait);
     }
-    let kept = of_step(conn, run, number, open)?;
+    let asking = asked.questions.iter().filter_map(Question::wait);
+    let asking = asking.map(|key| of_key(conn, run, number, &key));
+    let asking: Vec<Option<Wait>> = asking.collect::<Result<_, _>>()?;
+    let asking: Vec<Wait> = asking.into_iter().flatten().collect();
     Ok(Mail {
         waits,
-        questions: questions::ask(conn, (run, number), &asked.questions, &kept, time)?,
+        questions: questions::ask(conn, (run, number), &asked.questions, &asking, time)?,
         over: end(conn, asked, &stored, now)?,
         ..signals::mail_of(conn, run, (number, open), asked.known, now)?
     })
@@ -56,7 +61,6 @@ fn end(
     let run = asked.run.as_str();
     let number = stored.number;
     let open = stored.step + 1;
-    let waits = of_step(conn, run, number, open)?;
     let unreceived = signals::behind(conn, run, number, 0)?;
     let answers = questions::answers(conn, run, number, open)?;
     let come = rules::Come {
@@ -68,9 +72,9 @@ fn end(
         let key = record.key();
         let recorded = effects::same_call(conn, run, number, record)?;
         let recorded = recorded.as_ref();
-        let is_over = |wait: &&Wait| rules::is_over(wait, recorded, now, come);
-        if let Some(wait) = same(&waits, &key).filter(is_over) {
-            latest = rules::time_after(wait, latest);
+        let is_over = |wait: &Wait| rules::is_over(wait, recorded, now, come);
+        if let Some(wait) = of_key(conn, run, number, &key)?.filter(is_over) {
+            latest = rules::time_after(&wait, latest);
             close(conn, number, &key)?;
             if record.class == EffectClass::Question {
                 questions::expire(conn, number, record)?;
@@ -127,21 +131,17 @@ fn put(conn: &Connection, number: i64, wait: &Wait) -> Result<(), Fail> {
 }
 
 fn close(conn: &Connection, number: i64, key: &EffectKey) -> Result<(), Fail> {
-    conn.prepare_cached(
-        "DELETE FROM waits WHERE place = ?1 AND task = ?2 AND class = ?3 AND name = ?4 AND n = ?5",
-    )?
-    .execute(params![
-        place(number, key.step)?,
-        key.task.as_bytes(),
-        key.class.as_str(),
-        key.name,
-        count(key.n)?,
-    ])?;
+    conn.prepare_cached(&format!("DELETE FROM waits WHERE {OF_CALL}"))?
+        .execute(of_call(number, key)?)?;
     Ok(())
 }
 
-pub(super) const OF_STEP: &str = "SELECT step, task, class, name, n, node, attempt, since, due, \
-     parked FROM waits WHERE place = ?1 ORDER BY task, class, name, n";
+const WAITS: &str =
+    "SELECT step, task, class, name, n, node, attempt, since, due, parked FROM waits";
+
+pub(super) fn within() -> String {
+    format!("{WAITS} WHERE place = ?1 ORDER BY task, class, name, n")
+}
 
 pub(super) fn of_step(
     conn: &Connection,
@@ -152,8 +152,23 @@ pub(super) fn of_step(
     if step > LAST_STEP {
         return Ok(Vec::new());
     }
-    let mut query = conn.prepare_cached(OF_STEP)?;
-    let mut rows = query.query([place(number, step)?])?;
+    select(conn, run, &within(), [place(number, step)?])
+}
+
+/// The one with that key, if there is one.
+fn of_key(
+    conn: &Connection,
+    run: &str,
+    number: i64,
+    key: &EffectKey,
+) -> Result<Option<Wait>, Fail> {
+    let sql = format!("{WAITS} WHERE {OF_CALL}");
+    Ok(select(conn, run, &sql, of_call(number, key)?)?.pop())
+}
+
+fn select(conn: &Connection, run: &str, sql: &str, which: impl Params) -> Result<Vec<Wait>, Fail> {
+    let mut query = conn.prepare_cached(sql)?;
+    let mut rows = query.query(which)?;
     let mut waits = Vec::new();
     while let Some(row) = rows.next()? {
         let cells = Cells {
