@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::call::Call;
 use super::core::Core;
 use super::shown::asks;
 use super::stored::{Asked, Stored};
@@ -17,17 +17,14 @@ use crate::hash::Hasher;
 use crate::session;
 use crate::store::{Answer, Head, Question, QuestionKind};
 
-type Answered = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
-
 /// An answer to be given, by [`Engine::answer`](super::Engine::answer); await it, or spawn it.
 #[must_use = "nothing is answered until it is awaited"]
-pub struct AnswerCall<G> {
-    run: String,
+pub struct AnswerCall<G>(Call<'static, G, Answering, ()>);
+
+struct Answering {
     question: String,
+    answer: Result<String, EncodeError>,
     by: Option<String>,
-    asked: Option<(Arc<Core>, Result<String, EncodeError>)>,
-    answered: Option<Answered>,
-    graph: PhantomData<fn() -> G>,
 }
 
 impl<G: Graph> AnswerCall<G> {
@@ -37,20 +34,20 @@ impl<G: Graph> AnswerCall<G> {
         question: &str,
         answer: Result<String, EncodeError>,
     ) -> Self {
-        Self {
-            run: run.to_owned(),
+        let answering = Answering {
             question: question.to_owned(),
+            answer,
             by: None,
-            asked: Some((core, answer)),
-            answered: None,
-            graph: PhantomData,
-        }
+        };
+        Self(Call::new(core, run.to_owned(), answering))
     }
 
     /// Keeps beside the answer who gave it. `deadline` is nobody's name: it stands beside the default of a
     /// question that nobody answered in time.
     pub fn by(mut self, who: impl Into<String>) -> Self {
-        self.by = Some(who.into());
+        if let Some((_, answering)) = &mut self.0.asked {
+            answering.by = Some(who.into());
+        }
         self
     }
 }
@@ -58,16 +55,10 @@ impl<G: Graph> AnswerCall<G> {
 impl<G: Graph> Future for AnswerCall<G> {
     type Output = Result<(), Error>;
 
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some((core, answer)) = self.asked.take() {
-            let (run, question, by) = (self.run.clone(), self.question.clone(), self.by.clone());
-            let answered = async move { core.answer(&run, &question, answer, by).await };
-            self.answered = Some(Box::pin(answered));
-        }
-        match &mut self.answered {
-            Some(answered) => answered.as_mut().poll(task),
-            None => Poll::Pending,
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |core, run, answering| {
+            Box::pin(async move { core.answer(&run, answering).await })
+        })
     }
 }
 
@@ -76,47 +67,42 @@ impl<G> Unpin for AnswerCall<G> {}
 
 impl<G> fmt::Debug for AnswerCall<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answering = self.0.asked.as_ref().map(|(_, answering)| answering);
         f.debug_struct("AnswerCall")
-            .field("run", &self.run)
-            .field("question", &self.question)
-            .field("by", &self.by)
+            .field("run", &self.0.run)
+            .field("question", &answering.map(|answering| &answering.question))
+            .field("by", &answering.and_then(|answering| answering.by.as_ref()))
             .finish_non_exhaustive()
     }
 }
 
 impl Core {
-    pub(super) async fn answer(
-        self: Arc<Self>,
-        run: &str,
-        question: &str,
-        answer: Result<String, EncodeError>,
-        by: Option<String>,
-    ) -> Result<(), Error> {
+    async fn answer(self: Arc<Self>, run: &str, answering: Answering) -> Result<(), Error> {
         let handle = self.handle("answer", run)?.patient();
-        handle.at.answer_question(question, answer, by).await?;
+        handle.at.answer_question(answering).await?;
         self.lookouts.tell(run);
         Ok(())
     }
 }
 
 impl Stored {
-    fn answer_question<'a>(
-        &'a self,
-        question: &'a str,
-        answer: Result<String, EncodeError>,
-        by: Option<String>,
-    ) -> Asked<'a, ()> {
+    fn answer_question(&self, answering: Answering) -> Asked<'_, ()> {
         Box::pin(async move {
+            let Answering {
+                question,
+                answer,
+                by,
+            } = answering;
             let head = self.head().await?;
             let run = head.run.clone();
             let questions = self.questions().await?.into_iter();
             let not_found = || Error::QuestionNotFound {
                 run: run.clone(),
-                question: question.to_owned(),
+                question: question.clone(),
             };
             let refused = |reason| Error::AnswerRefused {
                 run: run.clone(),
-                question: question.to_owned(),
+                question: question.clone(),
                 reason,
             };
             let mut asked = questions.filter(|asked| asked.id == question);
@@ -126,15 +112,9 @@ impl Stored {
                 return Err(refused(BY_NOBODY.into()));
             }
             match &asked.answer {
-                _ if asked.is_expired() => {
-                    let question = question.to_owned();
-                    return Err(Error::QuestionExpired { run, question });
-                }
+                _ if asked.is_expired() => return Err(Error::QuestionExpired { run, question }),
                 Some(given) if *given == answer => return Ok(()), // the same call again
-                Some(_) => {
-                    let question = question.to_owned();
-                    return Err(Error::AlreadyAnswered { run, question });
-                }
+                Some(_) => return Err(Error::AlreadyAnswered { run, question }),
                 None => {}
             }
             if asked.step != head.step + 1 {
@@ -151,7 +131,7 @@ impl Stored {
                 }
             };
             // Of two equal answers at once, one counts as a repetition of the other.
-            let token = Hasher::new().part(question).part(&answer).finish();
+            let token = Hasher::new().part(&question).part(&answer).finish();
             self.answer(Answer {
                 effect,
                 by,

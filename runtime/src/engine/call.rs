@@ -14,7 +14,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
 use super::At;
-use super::active::RunResult;
 use super::core::Core;
 use crate::encode::EncodeError;
 use crate::erased::{AnyState, SharedState, Updates};
@@ -23,19 +22,19 @@ use crate::graph::Graph;
 use crate::run::{AnyRun, Run};
 use crate::session::GivenResponse;
 
-type Driven<'a> = Pin<Box<dyn Future<Output = RunResult> + Send + 'a>>;
+type Driven<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// What a call asks for, until it is polled, and then the future that does it.
-struct Call<'a, G, A> {
-    run: String,
-    asked: Option<(Arc<Core>, A)>,
+pub(super) struct Call<'a, G, A, T = AnyRun> {
+    pub(super) run: String,
+    pub(super) asked: Option<(Arc<Core>, A)>,
     /// Never locked: it only makes the call `Sync`.
-    driven: Mutex<Option<Driven<'a>>>,
+    driven: Mutex<Option<Driven<'a, T>>>,
     graph: PhantomData<fn() -> G>,
 }
 
-impl<'a, G: Graph, A> Call<'a, G, A> {
-    const fn new(core: Arc<Core>, run: String, asked: A) -> Self {
+impl<'a, G, A, T> Call<'a, G, A, T> {
+    pub(super) const fn new(core: Arc<Core>, run: String, asked: A) -> Self {
         Self {
             run,
             asked: Some((core, asked)),
@@ -44,17 +43,17 @@ impl<'a, G: Graph, A> Call<'a, G, A> {
         }
     }
 
-    fn poll(
+    pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        drive: impl FnOnce(Arc<Core>, String, A) -> Driven<'a>,
-    ) -> Poll<Result<Run<G::State>, Error>> {
+        drive: impl FnOnce(Arc<Core>, String, A) -> Driven<'a, T>,
+    ) -> Poll<Result<T, Error>> {
         let driven = self.driven.get_mut();
         if let Some((core, asked)) = self.asked.take() {
             *driven = Some(drive(core, self.run.clone(), asked));
         }
         match driven {
-            Some(driven) => driven.as_mut().poll(cx).map_ok(AnyRun::typed),
+            Some(driven) => driven.as_mut().poll(cx),
             None => Poll::Pending,
         }
     }
@@ -101,9 +100,10 @@ impl<G: Graph> Future for RunCall<G> {
     type Output = Result<Run<G::State>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |core, run, (state, seed)| {
+        let polled = self.0.poll(cx, |core, run, (state, seed)| {
             Box::pin(core.start(run, state, seed))
-        })
+        });
+        polled.map_ok(AnyRun::typed)
     }
 }
 
@@ -144,9 +144,10 @@ impl<G: Graph> Future for TurnCall<G> {
     type Output = Result<Run<G::State>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |core, run, (update, token)| {
+        let polled = self.0.poll(cx, |core, run, (update, token)| {
             Box::pin(core.start_turn(run, update, token))
-        })
+        });
+        polled.map_ok(AnyRun::typed)
     }
 }
 
@@ -271,14 +272,15 @@ impl<G: Graph> Future for ForkCall<'_, G> {
     type Output = Result<Run<G::State>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |core, run, asked| {
+        let polled = self.0.poll(cx, |core, run, asked| {
             let Fork {
                 origin: (origin, at),
                 edit,
                 responses,
             } = asked;
             Box::pin(async move { core.make_fork((&origin, at), &run, edit, responses).await })
-        })
+        });
+        polled.map_ok(AnyRun::typed)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Engine;
+use super::{AnswerCall, Engine};
 use crate::cx::Rehearsal;
 use crate::error::Error;
 use crate::graph::Graph;
@@ -22,6 +22,6 @@ impl<G: Graph> Engine<G> {
         answer: String,
     ) -> Result<(), Error> {
         let core = Arc::clone(&self.core);
-        core.answer(id, question, Ok(answer), None).await
+        AnswerCall::<G>::new(core, id, question, Ok(answer)).await
     }
 }

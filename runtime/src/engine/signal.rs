@@ -3,28 +3,25 @@
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::call::Call;
 use super::core::Core;
 use crate::encode::EncodeError;
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::store::{LONGEST_NAME, NewSignal};
 
-type Sent = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
-
 /// A signal to be sent, by [`Engine::signal`](super::Engine::signal); await it, or spawn it.
 #[must_use = "nothing is sent until it is awaited"]
-pub struct SignalCall<G> {
-    run: String,
+pub struct SignalCall<G>(Call<'static, G, Sending, ()>);
+
+struct Sending {
     name: String,
     id: Option<String>,
-    asked: Option<(Arc<Core>, Result<String, EncodeError>)>,
-    sent: Option<Sent>,
-    graph: PhantomData<fn() -> G>,
+    value: Result<String, EncodeError>,
 }
 
 impl<G: Graph> SignalCall<G> {
@@ -34,21 +31,17 @@ impl<G: Graph> SignalCall<G> {
         name: &str,
         value: Result<String, EncodeError>,
     ) -> Self {
-        Self {
-            run: run.to_owned(),
-            name: name.to_owned(),
-            id: None,
-            asked: Some((core, value)),
-            sent: None,
-            graph: PhantomData,
-        }
+        let (name, id) = (name.to_owned(), None);
+        Self(Call::new(core, run.to_owned(), Sending { name, id, value }))
     }
 
     /// Names the signal, e.g. after the event that it reports: a further one with the same id is, for
     /// that run, the first one again, whatever its name and value, and changes nothing. At least 1
     /// and at most 1,024 bytes, else [`Error::SignalRefused`].
     pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
+        if let Some((_, sending)) = &mut self.0.asked {
+            sending.id = Some(id.into());
+        }
         self
     }
 }
@@ -56,16 +49,10 @@ impl<G: Graph> SignalCall<G> {
 impl<G: Graph> Future for SignalCall<G> {
     type Output = Result<(), Error>;
 
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some((core, value)) = self.asked.take() {
-            let (run, name, id) = (self.run.clone(), self.name.clone(), self.id.clone());
-            let sent = async move { core.signal(&run, name, id, value).await };
-            self.sent = Some(Box::pin(sent));
-        }
-        match &mut self.sent {
-            Some(sent) => sent.as_mut().poll(task),
-            None => Poll::Pending,
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |core, run, sending| {
+            Box::pin(async move { core.signal(&run, sending).await })
+        })
     }
 }
 
@@ -74,10 +61,11 @@ impl<G> Unpin for SignalCall<G> {}
 
 impl<G> fmt::Debug for SignalCall<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sending = self.0.asked.as_ref().map(|(_, sending)| sending);
         f.debug_struct("SignalCall")
-            .field("run", &self.run)
-            .field("name", &self.name)
-            .field("id", &self.id)
+            .field("run", &self.0.run)
+            .field("name", &sending.map(|sending| &sending.name))
+            .field("id", &sending.and_then(|sending| sending.id.as_ref()))
             .finish_non_exhaustive()
     }
 }
@@ -86,9 +74,7 @@ impl Core {
     async fn signal(
         self: Arc<Self>,
         run: &str,
-        name: String,
-        id: Option<String>,
-        value: Result<String, EncodeError>,
+        Sending { name, id, value }: Sending,
     ) -> Result<(), Error> {
         let handle = self.handle("signal", run)?.patient();
         check(run, "name", &name)?;
