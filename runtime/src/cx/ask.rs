@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Cx;
-use super::coming::{Came, Coming, Schema};
+use super::coming::{Coming, Schema};
 use crate::encode::{self, Draft, read_back};
 use crate::store::{Deadline, EffectClass};
 
@@ -120,15 +120,7 @@ impl<T: DeserializeOwned> Future for Ask<'_, T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<T> {
-        let coming = &mut self.get_mut().coming;
-        match Pin::new(&mut *coming).poll(task) {
-            // What was said to count when it was asked still does.
-            Poll::Ready(Came::Value(text) | Came::Over(Some(text))) => {
-                coming.decode(&text).map_or(Poll::Pending, Poll::Ready)
-            }
-            Poll::Ready(Came::Over(None)) => coming.had_a_deadline(),
-            Poll::Pending => Poll::Pending,
-        }
+        self.get_mut().coming.poll_value(task)
     }
 }
 
@@ -136,18 +128,7 @@ impl<T: DeserializeOwned> Future for AskWithin<'_, T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let coming = &mut self.get_mut().0.coming;
-        match Pin::new(&mut *coming).poll(task) {
-            Poll::Ready(Came::Value(text)) => {
-                let answer = coming.decode(&text);
-                answer.map_or(Poll::Pending, |answer| Poll::Ready(Some(answer)))
-            }
-            // What was said to count may have been of another type.
-            Poll::Ready(Came::Over(instead)) => {
-                Poll::Ready(instead.and_then(|text| encode::from_str(&text).ok()))
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        self.get_mut().0.coming.poll_in_time(task)
     }
 }
 

@@ -273,8 +273,38 @@ impl<'a> Coming<'a> {
         is_refused
     }
 
+    /// Gives what came, for as long as it takes. What was said to count when it was registered still
+    /// does.
+    pub(super) fn poll_value<T: DeserializeOwned>(&mut self, task: &mut Context<'_>) -> Poll<T> {
+        match Pin::new(&mut *self).poll(task) {
+            Poll::Ready(Came::Value(text) | Came::Over(Some(text))) => {
+                self.decode(&text).map_or(Poll::Pending, Poll::Ready)
+            }
+            Poll::Ready(Came::Over(None)) => self.had_a_deadline(),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Gives what came in time, or what was said to count instead, unless that is of another type
+    /// today.
+    pub(super) fn poll_in_time<T: DeserializeOwned>(
+        &mut self,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<T>> {
+        match Pin::new(&mut *self).poll(task) {
+            Poll::Ready(Came::Value(text)) => {
+                let value = self.decode(&text);
+                value.map_or(Poll::Pending, |value| Poll::Ready(Some(value)))
+            }
+            Poll::Ready(Came::Over(instead)) => {
+                Poll::Ready(instead.and_then(|text| encode::from_str(&text).ok()))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
     /// It was registered with a deadline, and waits without one now.
-    pub(super) fn had_a_deadline<T>(&self) -> Poll<T> {
+    fn had_a_deadline<T>(&self) -> Poll<T> {
         self.unreadable(
             "its time is over, since it had a limit when it was registered, and has none now"
                 .into(),

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 
 use super::Cx;
-use super::coming::{Came, Coming};
+use super::coming::Coming;
 use crate::store::{Deadline, EffectClass};
 
 /// A wait for a signal, from [`Cx::receive`]: await it.
@@ -101,16 +101,7 @@ impl<T: DeserializeOwned> Future for Within<'_, T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let coming = &mut self.get_mut().0.coming;
-        let Poll::Ready(came) = Pin::new(&mut *coming).poll(task) else {
-            return Poll::Pending;
-        };
-        match came {
-            Came::Value(text) => coming
-                .decode(&text)
-                .map_or(Poll::Pending, |value| Poll::Ready(Some(value))),
-            Came::Over(_) => Poll::Ready(None),
-        }
+        self.get_mut().0.coming.poll_in_time(task)
     }
 }
 
@@ -118,14 +109,7 @@ impl<T: DeserializeOwned> Future for Wait<'_, T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<T> {
-        let coming = &mut self.get_mut().coming;
-        match Pin::new(&mut *coming).poll(task) {
-            Poll::Ready(Came::Value(text)) => {
-                coming.decode(&text).map_or(Poll::Pending, Poll::Ready)
-            }
-            Poll::Ready(Came::Over(_)) => coming.had_a_deadline(),
-            Poll::Pending => Poll::Pending,
-        }
+        self.get_mut().coming.poll_value(task)
     }
 }
 
