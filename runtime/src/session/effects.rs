@@ -602,7 +602,7 @@ pub(crate) fn refusal(record: &EffectRecord) -> Option<&str> {
 }
 
 /// The smallest call that a task can make.
-const fn first_of(task: Digest) -> Bound<Call> {
+pub(super) const fn first_of(task: Digest) -> Bound<Call> {
     Bound::Included(Call {
         task,
         class: EffectClass::Effect,

@@ -1,9 +1,11 @@
 //! What the tasks of the open step wait for, and what has come for the run.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::task::Waker;
 use std::time::SystemTime;
 
+use super::effects::first_of;
 use super::questions::Asked;
 use crate::cx::{Call, CallId, Cx, Inquiry, Request, Waiting};
 use crate::hash::Digest;
@@ -118,7 +120,22 @@ impl OpenWaits {
 
     /// Whether `task` waits.
     pub(super) fn has(&self, task: Digest) -> bool {
-        self.open.keys().any(|call| call.task == task)
+        self.of(task).next().is_some()
+    }
+
+    /// Those of `task`.
+    fn of(&self, task: Digest) -> impl Iterator<Item = (&Call, &Open)> + Clone {
+        let own = self.open.range((first_of(task), Bound::Unbounded));
+        own.take_while(move |(call, _)| call.task == task)
+    }
+
+    fn of_mut(&mut self, task: Digest) -> impl Iterator<Item = (&Call, &mut Open)> {
+        let own = self.open.range_mut((first_of(task), Bound::Unbounded));
+        own.take_while(move |(call, _)| call.task == task)
+    }
+
+    fn calls_of(&self, task: Digest) -> Vec<Call> {
+        self.of(task).map(|(call, _)| call.clone()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -199,8 +216,8 @@ impl OpenWaits {
 
     /// The record of the answer that `call` takes, if it is there.
     fn answered(&mut self, call: &Call) -> Option<EffectRecord> {
-        let open = self.open.get_mut(call)?;
-        if !open.has_answer() || self.is_due(self.open.get(call)?) && mistake!(DefaultOverAnswer) {
+        let open = self.open.get(call)?;
+        if !open.has_answer() || self.is_due(open) && mistake!(DefaultOverAnswer) {
             return None;
         }
         let open = self.open.get_mut(call)?;
@@ -254,8 +271,7 @@ impl OpenWaits {
     /// What the store has to be told of `task`, which has these waits pending: the new ones, those
     /// that may be over, and those that nobody waits for any more.
     pub(super) fn news(&mut self, task: Digest) -> News {
-        let own = |(call, _): &(&Call, &Open)| call.task == task;
-        let open = self.open.iter().filter(own).map(|(_, open)| open);
+        let open = self.of(task).map(|(_, open)| open);
         let new = open.clone().filter(|open| !open.is_registered);
         let waits = new.map(|open| open.wait.clone()).collect();
         let asked = open.clone().filter_map(|open| open.asked.as_ref());
@@ -289,7 +305,7 @@ impl OpenWaits {
     }
 
     /// The store knows what it was told, and says what has come; returns the records that it has
-    /// written of waits whose time is over. `places` are those of the tasks in the frontier.
+    /// written of waits whose time is over.
     pub(super) fn told(
         &mut self,
         mail: Mail,
@@ -402,14 +418,12 @@ impl OpenWaits {
     /// The attempt with which `task` goes on, if it has stopped to wait, and whether there is nothing
     /// for it yet; else it starts.
     pub(super) fn rests(&mut self, task: Digest) -> Option<(u32, bool)> {
-        let own = self.open.iter().filter(|(call, _)| call.task == task);
-        let mut own = own.map(|(_, open)| open).peekable();
-        let Some(first) = own.peek() else {
+        let Some((_, first)) = self.of(task).next() else {
             return self.begun.remove(&task).map(|attempt| (attempt, false));
         };
         let attempt = first.wait.attempt;
-        let rests = own.all(|open| open.wait.parked && !open.is_called);
-        let rests = rests && !mistake!(RestlessWaits);
+        let is_left = |(_, open): (&Call, &Open)| open.wait.parked && !open.is_called;
+        let rests = self.of(task).all(is_left) && !mistake!(RestlessWaits);
         if !rests {
             self.start(task);
         }
@@ -418,13 +432,7 @@ impl OpenWaits {
 
     /// Attempt `by` at `task` stops to wait, with these pending; what else it waited for is closed.
     pub(super) fn stop(&mut self, by: &Cx, task: Digest, pending: &BTreeSet<CallId>) {
-        let own: Vec<Call> = self
-            .open
-            .keys()
-            .filter(|call| call.task == task)
-            .cloned()
-            .collect();
-        for call in own {
+        for call in self.calls_of(task) {
             if !pending.contains(&call.id()) {
                 self.close(&call);
             } else if let Some(open) = self.open.get_mut(&call) {
@@ -437,22 +445,17 @@ impl OpenWaits {
 
     /// `task` starts, whether or not something has come: it does not rest any more.
     pub(super) fn start(&mut self, task: Digest) {
-        let own = self.open.iter_mut().filter(|(call, _)| call.task == task);
-        own.for_each(|(_, open)| {
+        for (_, open) in self.of_mut(task) {
             open.wait.parked = false;
             open.place = None;
-        });
+        }
     }
 
     /// `task` is done, whatever it still waited for.
     pub(super) fn finish(&mut self, task: Digest) {
-        let own: Vec<Call> = self
-            .open
-            .keys()
-            .filter(|call| call.task == task)
-            .cloned()
-            .collect();
-        own.iter().for_each(|call| self.close(call));
+        for call in self.calls_of(task) {
+            self.close(&call);
+        }
     }
 
     /// All tasks begin anew, and count their attempts from the first.
