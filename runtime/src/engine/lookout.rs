@@ -58,12 +58,7 @@ impl Drop for Lookout<'_> {
 }
 
 /// Fetches what comes for the waits of the open step, as long as it is polled.
-async fn look_out(
-    session: &Session,
-    at: &Stored,
-    lookouts: &Lookouts,
-    restarts: Option<&Restarts>,
-) {
+async fn look_out(session: &Session, at: &Stored, lookouts: &Lookouts, restarts: Option<Restarts>) {
     let lookout = lookouts.begin(at.id());
     loop {
         let next = poll_fn(|task| match session.next_due(task.waker()) {
@@ -80,7 +75,7 @@ async fn look_out(
         // What is not found now is found when the step is left.
         if let Ok(mail) = at.mail(session.known()).await {
             let again = session.mail(mail);
-            if let Some(restarts) = restarts {
+            if let Some(restarts) = &restarts {
                 again
                     .into_iter()
                     .for_each(|(position, task)| restarts.start(position, task));
@@ -96,7 +91,7 @@ pub(super) struct Attended<'a, F> {
     /// None for a run that no store keeps: nothing comes for it.
     at: Option<(&'a Stored, &'a Lookouts)>,
     /// Where tasks start once more; a step's only task does when the step is left.
-    restarts: Option<Arc<Restarts>>,
+    restarts: Option<Restarts>,
     looking: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
 }
 
@@ -116,7 +111,7 @@ impl<'a, F> Attended<'a, F> {
     }
 
     pub(super) fn with(self, restarts: Restarts) -> Self {
-        let restarts = Some(Arc::new(restarts));
+        let restarts = Some(restarts);
         Self { restarts, ..self }
     }
 }
@@ -132,10 +127,7 @@ impl<F: Future> Future for Attended<'_, F> {
         {
             let (session, restarts) = (this.session, &this.restarts);
             let looking = || -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-                let restarts = restarts.clone();
-                Box::pin(async move {
-                    look_out(session, at, lookouts, restarts.as_deref()).await;
-                })
+                Box::pin(look_out(session, at, lookouts, restarts.clone()))
             };
             let looking = this.looking.get_or_insert_with(looking);
             // It never ends.

@@ -110,6 +110,7 @@ impl Fanout {
 }
 
 /// Where tasks of a step that have stopped to wait start once more.
+#[derive(Clone)]
 pub(super) struct Restarts(Arc<Crew>);
 
 impl Restarts {
