@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use superstep::prelude::*;
 use superstep_tests::{Journal, stores};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Longer than anything here takes, unless it hangs.
@@ -45,6 +46,12 @@ impl Room {
         let entered = self.entered.acquire_many(tasks);
         timeout(PATIENCE, entered).await.unwrap().unwrap().forget();
     }
+}
+
+/// A run that was spawned, once it goes no further.
+async fn ended(run: JoinHandle<Result<Run<Told>, Error>>) -> Run<Told> {
+    let run = timeout(PATIENCE, run).await.expect("it goes on");
+    run.unwrap().unwrap()
 }
 
 /// Receives, and opens the gate for its sibling.
@@ -95,11 +102,7 @@ async fn a_task_starts_again_while_its_siblings_are_at_work() {
         // They may not have come so far as to wait: then the signal is there when they do.
         engine.signal("run", "word 1", "b").await.unwrap();
         engine.signal("run", "word 0", "a").await.unwrap();
-        let run = timeout(PATIENCE, run)
-            .await
-            .expect("it goes on")
-            .unwrap()
-            .unwrap();
+        let run = ended(run).await;
         assert_eq!(run.status(), Status::Completed);
         assert_eq!(run.state().heard, ["a", "b", "worked"]);
     }
@@ -126,11 +129,7 @@ async fn a_signal_from_elsewhere_is_noticed_soon() {
                 .await
                 .unwrap();
         }
-        let run = timeout(PATIENCE, run)
-            .await
-            .expect("it goes on")
-            .unwrap()
-            .unwrap();
+        let run = ended(run).await;
         assert_eq!(run.state().heard, ["late", "late", "worked"]);
     }
 }
@@ -168,11 +167,7 @@ async fn a_signal_wakes_a_node_that_an_effect_keeps() {
         let run = tokio::spawn(engine.run("run", Told::default()));
         room.entered(1).await;
         engine.signal("run", "stop", "stopped").await.unwrap();
-        let run = timeout(PATIENCE, run)
-            .await
-            .expect("it goes on")
-            .unwrap()
-            .unwrap();
+        let run = ended(run).await;
         assert_eq!(run.state().heard, ["stopped"]);
         let again = engine.replay("run").await.unwrap();
         assert_eq!(again.fingerprint(), run.fingerprint());
